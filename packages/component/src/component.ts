@@ -1,0 +1,139 @@
+/**
+ * A component is one subcommand of `timonier` and one process: a name, flags and a function that runs until its
+ * shutdown signal fires. This module turns an argument vector into a running component with a logger, metrics,
+ * health checks and orderly shutdown, the same way for all of them.
+ *
+ * Exit codes: 0 after an orderly shutdown, 1 when the component failed, 2 when the command line is wrong.
+ */
+import { pino, type Logger } from 'pino';
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import {
+  type FlagSet,
+  type FlagValues,
+  describeFlags,
+  parseArguments,
+  stringFlag,
+  UsageError,
+} from './flags.ts';
+import { Health } from './health.ts';
+import { startOpsServer } from './ops-server.ts';
+import { Shutdown } from './shutdown.ts';
+
+export interface ComponentContext<F extends FlagSet> {
+  readonly flags: FlagValues<F>;
+  /** Names of the flags that were given, as opposed to defaulted. */
+  readonly given: ReadonlySet<string>;
+  readonly positional: readonly string[];
+  readonly log: Logger;
+  readonly metrics: Registry;
+  readonly health: Health;
+  readonly shutdown: Shutdown;
+}
+
+export interface Component<F extends FlagSet = FlagSet> {
+  readonly name: string;
+  /** One line for `timonier --help`. */
+  readonly summary: string;
+  readonly examples: readonly string[];
+  readonly flags: F;
+  /** `host:port` of /metrics, /livez and /readyz by default; `''` when the component serves them itself. */
+  readonly opsAddress: string;
+  /** Resolves when the component has started; it then runs until `shutdown.signal` fires. Rejects when it cannot start. */
+  readonly run: (context: ComponentContext<F>) => Promise<void>;
+}
+
+/** Types a component's `run` from its flags. */
+export function defineComponent<F extends FlagSet>(component: Component<F>): Component<F> {
+  return component;
+}
+
+export const commonFlags = {
+  'log-level': stringFlag('info', 'trace, debug, info, warn, error or fatal', { env: 'TIMONIER_LOG_LEVEL' }),
+  'log-format': stringFlag('json', 'json'),
+};
+
+const opsFlagName = 'ops-address';
+
+/** Runs a component to its end and returns the process's exit code. */
+export async function runComponent<F extends FlagSet>(
+  component: Component<F>,
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): Promise<number> {
+  const opsFlag = stringFlag(component.opsAddress, 'address of /metrics, /livez and /readyz; empty for none');
+  const set = { ...component.flags, ...commonFlags, [opsFlagName]: opsFlag };
+  if (argv.includes('--help') || argv.includes('-h')) {
+    process.stdout.write(helpText(component, set));
+    return 0;
+  }
+  let parsed;
+  try {
+    parsed = parseArguments(set, argv, env);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(
+      `timonier ${component.name}: ${error.message}\nSee 'timonier ${component.name} --help'.\n`,
+    );
+    return 2;
+  }
+  const values = parsed.flags as FlagValues<F> & FlagValues<typeof commonFlags> & { 'ops-address': string };
+  const log = pino(
+    { level: values['log-level'], base: { component: component.name, pid: process.pid } },
+    pino.destination({ dest: 2, sync: true }),
+  );
+  const metrics = new Registry();
+  collectDefaultMetrics({ register: metrics });
+  new Gauge({
+    name: 'timonier_build_info',
+    help: 'Always 1; the labels say what runs.',
+    labelNames: ['component', 'node'],
+    registers: [metrics],
+  }).set({ component: component.name, node: process.version }, 1);
+  const shutdown = new Shutdown(log);
+  const health = new Health();
+  health.addLive('ping', () => undefined);
+
+  const fail = (error: unknown): void => {
+    log.fatal({ err: error }, 'failed');
+    process.exitCode = 1;
+    void shutdown.begin('failure');
+  };
+  process.on('uncaughtException', fail);
+  process.on('unhandledRejection', fail);
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(name, () => {
+      if (shutdown.signal.aborted) process.exit(130);
+      void shutdown.begin(name);
+    });
+  }
+
+  try {
+    const address = values['ops-address'];
+    if (address !== '') {
+      const ops = await startOpsServer(address, health, metrics);
+      shutdown.add('operations endpoint', () => ops.close());
+    }
+    await component.run({
+      flags: values,
+      given: parsed.given,
+      positional: parsed.positional,
+      log,
+      metrics,
+      health,
+      shutdown,
+    });
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    process.stderr.write(`timonier ${component.name}: ${message}\n`);
+    log.debug({ err: error }, 'start failed');
+    process.exitCode = error instanceof UsageError ? 2 : 1;
+    await shutdown.begin('start failed');
+  }
+  await shutdown.finished;
+  return Number(process.exitCode ?? 0);
+}
+
+function helpText(component: Pick<Component, 'name' | 'summary' | 'examples'>, set: FlagSet): string {
+  const examples = component.examples.map((example) => `  ${example}`).join('\n');
+  return `timonier ${component.name}: ${component.summary}\n\nExamples:\n${examples}\n\nFlags:\n${describeFlags(set)}\n`;
+}

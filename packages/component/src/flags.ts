@@ -1,0 +1,207 @@
+/**
+ * Command-line flags as typed data.
+ *
+ * A component declares its flags as a record; parsing turns an argument vector and an environment into a
+ * record of values of the right types. Spelling follows Go's `flag` package, as etcd and Kubernetes do:
+ * `--name=value`, `--name value`, one dash or two, and a bare boolean means true. An unknown flag is an error
+ * that names the nearest known one.
+ */
+
+export interface Flag<T> {
+  readonly kind: 'string' | 'boolean' | 'number' | 'duration' | 'list';
+  readonly help: string;
+  readonly default: T;
+  /** Shown in `--help` instead of the raw default, and used when the default depends on the machine. */
+  readonly placeholder?: string;
+  /** Environment variable that supplies the value when the flag is absent. */
+  readonly env?: string;
+  readonly parse: (text: string) => T;
+}
+
+// The type of one flag does not matter to code that walks over all of them.
+// oxlint-disable-next-line typescript/no-explicit-any
+export type FlagSet = Readonly<Record<string, Flag<any>>>;
+export type FlagValues<F extends FlagSet> = {
+  readonly [K in keyof F]: F[K] extends Flag<infer T> ? T : never;
+};
+
+interface FlagOptions {
+  readonly placeholder?: string;
+  readonly env?: string;
+}
+
+export function stringFlag(defaultValue: string, help: string, options: FlagOptions = {}): Flag<string> {
+  return { kind: 'string', default: defaultValue, help, parse: (text) => text, ...options };
+}
+
+export function booleanFlag(defaultValue: boolean, help: string, options: FlagOptions = {}): Flag<boolean> {
+  return { kind: 'boolean', default: defaultValue, help, parse: parseBoolean, ...options };
+}
+
+export function numberFlag(defaultValue: number, help: string, options: FlagOptions = {}): Flag<number> {
+  return { kind: 'number', default: defaultValue, help, parse: parseNumber, ...options };
+}
+
+/** A duration in milliseconds; accepts Go's spelling (`1m30s`, `250ms`, `1.5h`). */
+export function durationFlag(
+  defaultMilliseconds: number,
+  help: string,
+  options: FlagOptions = {},
+): Flag<number> {
+  return { kind: 'duration', default: defaultMilliseconds, help, parse: parseDuration, ...options };
+}
+
+/** A comma-separated list; the flag may be repeated, and the values accumulate. */
+export function listFlag(
+  defaultValue: readonly string[],
+  help: string,
+  options: FlagOptions = {},
+): Flag<readonly string[]> {
+  return { kind: 'list', default: defaultValue, help, parse: parseList, ...options };
+}
+
+/** What is wrong with a command line, in one sentence for the person who typed it. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+export interface ParsedArguments<F extends FlagSet> {
+  readonly flags: FlagValues<F>;
+  /** Arguments that are not flags, and everything after `--`. */
+  readonly positional: readonly string[];
+  /** Names of the flags that were given, as opposed to defaulted. */
+  readonly given: ReadonlySet<string>;
+}
+
+export function parseArguments<F extends FlagSet>(
+  set: F,
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>> = {},
+): ParsedArguments<F> {
+  const values: Record<string, unknown> = {};
+  const given = new Set<string>();
+  const positional: string[] = [];
+  for (const [name, flag] of Object.entries(set)) {
+    const text = flag.env === undefined ? undefined : env[flag.env];
+    values[name] = text === undefined ? flag.default : parseValue(`$${flag.env}`, flag, text);
+    if (text !== undefined) given.add(name);
+  }
+  const fromCommandLine = new Set<string>();
+  for (let i = 0; i < argv.length; i++) {
+    const argument = argv[i] ?? '';
+    if (argument === '--') {
+      positional.push(...argv.slice(i + 1));
+      break;
+    }
+    if (!argument.startsWith('-') || argument === '-') {
+      positional.push(argument);
+      continue;
+    }
+    const equals = argument.indexOf('=');
+    const name = argument.slice(argument.startsWith('--') ? 2 : 1, equals < 0 ? undefined : equals);
+    const flag = Object.hasOwn(set, name) ? set[name] : undefined;
+    if (flag === undefined) throw new UsageError(unknownFlag(name, Object.keys(set)));
+    let text: string | undefined = equals < 0 ? undefined : argument.slice(equals + 1);
+    if (text === undefined) {
+      if (flag.kind === 'boolean') text = 'true';
+      else {
+        text = argv[++i];
+        if (text === undefined) throw new UsageError(`flag --${name} needs a value`);
+      }
+    }
+    const value = parseValue(`--${name}`, flag, text);
+    const accumulate = flag.kind === 'list' && fromCommandLine.has(name);
+    values[name] = accumulate ? [...(values[name] as string[]), ...(value as string[])] : value;
+    fromCommandLine.add(name);
+    given.add(name);
+  }
+  return { flags: values as FlagValues<F>, positional, given };
+}
+
+function parseValue<T>(source: string, flag: Flag<T>, text: string): T {
+  try {
+    return flag.parse(text);
+  } catch (error) {
+    throw new UsageError(`${source}: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+function parseBoolean(text: string): boolean {
+  if (['1', 't', 'T', 'true', 'TRUE', 'True'].includes(text)) return true;
+  if (['0', 'f', 'F', 'false', 'FALSE', 'False'].includes(text)) return false;
+  throw new Error(`"${text}" is neither true nor false`);
+}
+
+function parseNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value)) throw new Error(`"${text}" is not a number`);
+  return value;
+}
+
+function parseList(text: string): readonly string[] {
+  return text === '' ? [] : text.split(',').map((item) => item.trim());
+}
+
+const unitMilliseconds: Readonly<Record<string, number>> = {
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+};
+
+/** Parses Go's duration syntax into milliseconds. Throws when the text is not a duration. */
+export function parseDuration(text: string): number {
+  if (text === '0') return 0;
+  const match = /^([+-]?)((?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h))+$/.exec(text);
+  if (match === null) throw new Error(`"${text}" is not a duration such as 500ms, 30s or 1h30m`);
+  let total = 0;
+  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)/g)) {
+    total += Number(amount) * (unitMilliseconds[unit ?? ''] ?? Number.NaN);
+  }
+  return match[1] === '-' ? -total : total;
+}
+
+function unknownFlag(name: string, known: readonly string[]): string {
+  const nearest = known
+    .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
+    .sort((a, b) => a.distance - b.distance)[0];
+  const hint =
+    nearest !== undefined && nearest.distance <= Math.max(2, name.length / 2)
+      ? `; did you mean --${nearest.candidate}?`
+      : '';
+  return `unknown flag --${name}${hint}`;
+}
+
+/** Levenshtein distance, for suggestions only. */
+export function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const current = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitute = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      current.push(Math.min(substitute, (previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1));
+    }
+    previous = current;
+  }
+  return previous[b.length] ?? 0;
+}
+
+/** The flags part of a help text, one flag a line. */
+export function describeFlags(set: FlagSet): string {
+  const names = Object.entries(set).map(([name, flag]) =>
+    `  --${name} ${flag.kind === 'boolean' ? '' : flag.kind}`.trimEnd(),
+  );
+  const width = Math.max(...names.map((name) => name.length), 0);
+  return Object.values(set)
+    .map((flag, i) => {
+      const shown = flag.placeholder ?? String(flag.default);
+      const env = flag.env === undefined ? '' : ` [$${flag.env}]`;
+      return `${(names[i] ?? '').padEnd(width)}  ${flag.help}${shown === '' ? '' : ` (default ${shown})`}${env}`;
+    })
+    .join('\n');
+}

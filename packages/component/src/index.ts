@@ -1,0 +1,26 @@
+export {
+  type Component,
+  type ComponentContext,
+  commonFlags,
+  defineComponent,
+  runComponent,
+} from './component.ts';
+export {
+  booleanFlag,
+  describeFlags,
+  durationFlag,
+  editDistance,
+  type Flag,
+  type FlagSet,
+  type FlagValues,
+  listFlag,
+  numberFlag,
+  parseArguments,
+  type ParsedArguments,
+  parseDuration,
+  stringFlag,
+  UsageError,
+} from './flags.ts';
+export { Health, type HealthCheck, type HealthReport } from './health.ts';
+export { handleOps, listen, type OpsServer, splitHostPort, startOpsServer } from './ops-server.ts';
+export { Shutdown } from './shutdown.ts';
