@@ -1,0 +1,163 @@
+/**
+ * The certificates of a cluster, as named in "Identities" of `docs/architecture.md`: one authority, and an identity
+ * per component and host. Idempotent: what is on disk and still right is kept, everything else is made anew.
+ */
+import { X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
+import {
+  type CertificateSpec,
+  createAuthority,
+  createCertificate,
+  type Identity,
+  keyMatches,
+} from './certificate.ts';
+import { daysLeft, identityFiles, type IdentityFiles, readIdentity, writeIdentity } from './files.ts';
+
+export interface PkiHost {
+  readonly name: string;
+  readonly address: string;
+}
+
+export interface ClusterPkiOptions {
+  readonly masters: readonly PkiHost[];
+  readonly workers: readonly PkiHost[];
+  readonly vip?: string;
+  /** First address of the service range: the Service `kubernetes`. */
+  readonly serviceIp: string;
+  readonly clusterDomain?: string;
+  /** Further names and addresses under which the API server is reached. */
+  readonly extraHosts?: readonly string[];
+  readonly now?: Date;
+}
+
+export interface ClusterPki {
+  readonly directory: string;
+  readonly caFile: string;
+  /** Files of the identity `name`; throws when the cluster has none of that name. */
+  files(name: string): IdentityFiles;
+  readonly names: readonly string[];
+  /** Names of the identities made by this call; empty when everything was there. */
+  readonly created: readonly string[];
+}
+
+const authorityDays = 3650;
+const leafDays = 365;
+/** An identity with less than this left is made anew. */
+const renewDays = 30;
+const authorityName = 'ca';
+
+/** Name of the identity of the kubelet on host `name`: client and server in one. */
+export function kubeletIdentity(name: string): string {
+  return `kubelet-${name}`;
+}
+
+/** Makes sure that `directory` holds every identity of the cluster. */
+export async function createClusterPki(directory: string, options: ClusterPkiOptions): Promise<ClusterPki> {
+  const now = options.now ?? new Date();
+  const created: string[] = [];
+  let authority = await readIdentity(directory, authorityName);
+  if (authority === undefined || !authorityIsValid(authority, now)) {
+    authority = createAuthority('timonier-ca', authorityDays, now);
+    await writeIdentity(directory, authorityName, authority);
+    created.push(authorityName);
+  }
+  const specs = clusterSpecs(options);
+  for (const [name, spec] of specs) {
+    const present = await readIdentity(directory, name);
+    if (present !== undefined && identityIsValid(present, spec, authority, now)) continue;
+    await writeIdentity(directory, name, createCertificate(spec, authority, now));
+    created.push(name);
+  }
+  const names = [...specs.keys()];
+  return {
+    directory,
+    caFile: identityFiles(directory, authorityName).certificateFile,
+    names,
+    created,
+    files: (name) => {
+      if (!specs.has(name))
+        throw new Error(`the cluster has no identity "${name}"; it has ${names.join(', ')}`);
+      return identityFiles(directory, name);
+    },
+  };
+}
+
+/** What each identity of the cluster says. */
+export function clusterSpecs(options: ClusterPkiOptions): ReadonlyMap<string, CertificateSpec> {
+  const specs = new Map<string, CertificateSpec>();
+  const client = (name: string, commonName: string, ...organizations: string[]): void =>
+    void specs.set(name, { commonName, organizations, usages: ['client'], validDays: leafDays });
+  client('admin', 'kubernetes-admin', 'system:masters');
+  client('scheduler', 'system:kube-scheduler');
+  client('controller-manager', 'system:kube-controller-manager');
+  client('cloud-controller-manager', 'system:cloud-controller-manager');
+  client('proxy', 'system:kube-proxy');
+  client('dns', 'system:kube-dns');
+  client('monitoring', 'prometheus', 'system:monitoring');
+  client('apiserver-kubelet-client', 'kube-apiserver-kubelet-client', 'system:masters');
+  const domain = options.clusterDomain ?? 'cluster.local';
+  const masterHosts = options.masters.flatMap((master) => [master.name, master.address]);
+  const loopback = ['localhost', '127.0.0.1'];
+  specs.set('apiserver', {
+    commonName: 'kube-apiserver',
+    usages: ['server'],
+    hosts: unique([
+      'kubernetes',
+      'kubernetes.default',
+      'kubernetes.default.svc',
+      `kubernetes.default.svc.${domain}`,
+      ...loopback,
+      options.serviceIp,
+      ...(options.vip === undefined ? [] : [options.vip]),
+      ...masterHosts,
+      ...(options.extraHosts ?? []),
+    ]),
+    validDays: leafDays,
+  });
+  for (const host of [...options.masters, ...options.workers]) {
+    specs.set(kubeletIdentity(host.name), {
+      commonName: `system:node:${host.name}`,
+      organizations: ['system:nodes'],
+      usages: ['client', 'server'],
+      hosts: unique([host.name, host.address, ...loopback]),
+      validDays: leafDays,
+    });
+  }
+  const storeHosts = unique([...loopback, ...masterHosts]);
+  for (const name of ['store-peer', 'store-server']) {
+    specs.set(name, {
+      commonName: name,
+      usages: ['client', 'server'],
+      hosts: storeHosts,
+      validDays: leafDays,
+    });
+  }
+  client('store-client', 'store-client');
+  return specs;
+}
+
+function authorityIsValid(authority: Identity, now: Date): boolean {
+  return keyMatches(authority) && daysLeft(authority.certificate, now) > leafDays;
+}
+
+/** True when the identity says what `spec` asks for, is signed by this authority and does not expire soon. */
+export function identityIsValid(
+  identity: Identity,
+  spec: CertificateSpec,
+  authority: Identity,
+  now = new Date(),
+): boolean {
+  const certificate = new X509Certificate(identity.certificate);
+  const issuer = new X509Certificate(authority.certificate);
+  if (!certificate.verify(issuer.publicKey) || !keyMatches(identity)) return false;
+  if (daysLeft(identity.certificate, now) < renewDays) return false;
+  const subject = [...(spec.organizations ?? []).map((name) => `O=${name}`), `CN=${spec.commonName}`];
+  if (certificate.subject !== subject.join('\n')) return false;
+  return (spec.hosts ?? []).every((host) =>
+    isIP(host) === 0 ? certificate.checkHost(host) !== undefined : certificate.checkIP(host) !== undefined,
+  );
+}
+
+function unique(items: readonly string[]): readonly string[] {
+  return [...new Set(items)];
+}

@@ -1,0 +1,32 @@
+export {
+  type CertificateSpec,
+  createAuthority,
+  createCertificate,
+  type Identity,
+  keyMatches,
+} from './certificate.ts';
+export {
+  type ClusterPki,
+  type ClusterPkiOptions,
+  clusterSpecs,
+  createClusterPki,
+  identityIsValid,
+  kubeletIdentity,
+  type PkiHost,
+} from './cluster.ts';
+export {
+  daysLeft,
+  identityFiles,
+  type IdentityFiles,
+  readIdentity,
+  replaceFile,
+  writeIdentity,
+} from './files.ts';
+export {
+  type Kubeconfig,
+  kubeconfigDocument,
+  type KubeconfigSpec,
+  kubeconfigText,
+  readKubeconfig,
+  writeKubeconfig,
+} from './kubeconfig.ts';
