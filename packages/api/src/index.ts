@@ -4,3 +4,7 @@
 export type * from './generated/types.ts';
 export type { ResourceType } from './resource-type.ts';
 export * as resources from './resources.ts';
+export { messageNames, messageSchema } from './schema.ts';
+export type { ScalarType, Schema, SchemaKind, WireForm } from './schema.ts';
+export { apiVersionOf, createRegistry, Registry, registry, splitApiVersion, storageKey } from './registry.ts';
+export type { ColumnDefinition, GroupInfo, ResourceInfo, Subresource } from './registry.ts';
