@@ -79,7 +79,7 @@ test('a request arrives with every scalar, list and map filled in and absent mes
 });
 
 test('an error keeps its code and text, and a stream ends with the caller’s signal', async () => {
-  let released = false;
+  const released = Promise.withResolvers<void>();
   const runtime: Partial<RuntimeServiceHandlers> = {
     GetContainerEvents: async function* (_request, { signal }) {
       yield {
@@ -88,7 +88,7 @@ test('an error keeps its code and text, and a stream ends with the caller’s si
         createdAt: 1_700_000_000_000_000_000,
       };
       await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
-      released = true;
+      released.resolve();
     },
   };
   await withServer(runtime, async ({ runtime, images }) => {
@@ -105,6 +105,6 @@ test('an error keeps its code and text, and a stream ends with the caller’s si
       assert.equal(event.createdAt, 1_700_000_000_000_000_000);
       stop.abort();
     }
-    for (let i = 0; i < 200 && !released; i++) await new Promise((resolve) => setImmediate(resolve));
+    await released.promise;
   });
 });
