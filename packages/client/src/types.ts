@@ -50,6 +50,8 @@ export interface WriteOptions {
   /** The office under which the write was decided; see `docs/architecture.md`. */
   readonly office?: string;
   readonly fieldManager?: string;
+  /** Server-side apply: take over fields that another manager owns. */
+  readonly force?: boolean;
   readonly signal?: AbortSignal;
 }
 
