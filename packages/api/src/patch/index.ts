@@ -1,0 +1,13 @@
+export { fieldSetOf, FieldSet, type FieldPath } from './field-set.ts';
+export { applyJsonPatch, applyMergePatch } from './json-patch.ts';
+export {
+  applyConfiguration,
+  ApplyConflictError,
+  equalButForManagement,
+  type FieldConflict,
+  type ManagementContext,
+  trackUpdate,
+} from './managed-fields.ts';
+export { PatchError } from './patch-error.ts';
+export { applyStrategicMergePatch } from './strategic-merge.ts';
+export type { JsonObject, JsonValue, Structure } from './structure.ts';

@@ -1,0 +1,53 @@
+/**
+ * JSON Patch (RFC 6902) and JSON Merge Patch (RFC 7386) as the API server accepts them. Neither looks at a schema.
+ */
+import fastJsonPatch, { type Operation } from 'fast-json-patch';
+import { PatchError } from './patch-error.ts';
+import { isObject, type JsonObject, type JsonValue, setKey } from './structure.ts';
+
+/** Upstream's bound on the operations of one JSON patch. */
+export const maxJsonPatchOperations = 10_000;
+
+/** Applies a JSON patch; the original is left as it was. */
+export function applyJsonPatch(original: JsonObject, patch: unknown): JsonObject {
+  if (!Array.isArray(patch)) throw new PatchError(400, 'a JSON patch is a list of operations');
+  if (patch.length > maxJsonPatchOperations) {
+    throw new PatchError(
+      413,
+      `The allowed maximum operations in a JSON patch is ${maxJsonPatchOperations}, got ${patch.length}`,
+    );
+  }
+  let result: unknown;
+  try {
+    // Validation also bans the keys that would reach a prototype.
+    result = fastJsonPatch.applyPatch(
+      structuredClone(original),
+      patch as Operation[],
+      true,
+      true,
+    ).newDocument;
+  } catch (error) {
+    const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
+    throw new PatchError(422, `the server rejected our request due to an error in our request: ${why}`, {
+      cause: error,
+    });
+  }
+  if (!isObject(result)) throw new PatchError(422, 'the patch does not leave an object');
+  return result;
+}
+
+/** Applies a merge patch; the original is left as it was. */
+export function applyMergePatch(original: JsonObject, patch: unknown): JsonObject {
+  if (!isObject(patch)) throw new PatchError(400, 'a merge patch is an object');
+  return mergeValue(original, patch) as JsonObject;
+}
+
+function mergeValue(target: JsonValue | undefined, patch: JsonValue): JsonValue {
+  if (!isObject(patch)) return patch;
+  const result: JsonObject = isObject(target) ? { ...target } : {};
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete result[key];
+    else setKey(result, key, mergeValue(Object.hasOwn(result, key) ? result[key] : undefined, value));
+  }
+  return result;
+}

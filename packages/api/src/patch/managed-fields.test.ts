@@ -1,0 +1,240 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { registry } from '../registry.ts';
+import {
+  difference,
+  FieldSet,
+  fieldSetOf,
+  fromFieldsV1,
+  intersection,
+  toFieldsV1,
+  union,
+} from './field-set.ts';
+import {
+  applyConfiguration,
+  ApplyConflictError,
+  type ManagementContext,
+  trackUpdate,
+} from './managed-fields.ts';
+import { compare, mergeApplied } from './structured-merge.ts';
+import type { JsonObject } from './structure.ts';
+
+const structure = registry.lookup('apps', 'v1', 'deployments')?.schema;
+
+function context(manager: string, overrides: Partial<ManagementContext> = {}): ManagementContext {
+  return {
+    structure,
+    manager,
+    apiVersion: 'apps/v1',
+    subresource: '',
+    time: '2026-01-01T00:00:00Z',
+    reset: fieldSetOf(['f:status']),
+    ...overrides,
+  };
+}
+
+function deployment(spec: JsonObject, metadata: JsonObject = {}): JsonObject {
+  return { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web', ...metadata }, spec };
+}
+
+function managers(object: JsonObject): string[] {
+  const list = (object['metadata'] as JsonObject)['managedFields'] as JsonObject[] | undefined;
+  return (list ?? []).map((entry) => `${String(entry['manager'])}/${String(entry['operation'])}`);
+}
+
+function fieldsOf(object: JsonObject, manager: string): unknown {
+  const list = (object['metadata'] as JsonObject)['managedFields'] as JsonObject[];
+  return list.find((entry) => entry['manager'] === manager)?.['fieldsV1'];
+}
+
+const web = {
+  template: {
+    metadata: { labels: { app: 'web' } },
+    spec: { containers: [{ name: 'web', image: 'web:1', ports: [{ containerPort: 80 }] }] },
+  },
+};
+
+test('a creation is owned by its creator, in the form that upstream writes', () => {
+  const created = trackUpdate(undefined, deployment(web), context('kubectl-create'));
+  assert.deepEqual(fieldsOf(created, 'kubectl-create'), {
+    'f:spec': {
+      'f:template': {
+        'f:metadata': { 'f:labels': { '.': {}, 'f:app': {} } },
+        'f:spec': {
+          'f:containers': {
+            'k:{"name":"web"}': {
+              '.': {},
+              'f:image': {},
+              'f:name': {},
+              'f:ports': {
+                '.': {},
+                'k:{"containerPort":80,"protocol":"TCP"}': { '.': {}, 'f:containerPort': {} },
+              },
+            },
+          },
+        },
+      },
+    },
+  });
+});
+
+test('an apply owns what its configuration sets and nothing more', () => {
+  const applied = applyConfiguration(undefined, deployment({ replicas: 2, ...web }), context('a'), false);
+  assert.deepEqual(managers(applied), ['a/Apply']);
+  assert.deepEqual((fieldsOf(applied, 'a') as JsonObject)['f:spec'], {
+    'f:replicas': {},
+    'f:template': {
+      'f:metadata': { 'f:labels': { 'f:app': {} } },
+      'f:spec': {
+        'f:containers': {
+          'k:{"name":"web"}': {
+            '.': {},
+            'f:image': {},
+            'f:name': {},
+            'f:ports': { 'k:{"containerPort":80,"protocol":"TCP"}': { '.': {}, 'f:containerPort': {} } },
+          },
+        },
+      },
+    },
+  });
+});
+
+test('changing a field of another applier is a conflict that names both, and force takes the field', () => {
+  const live = applyConfiguration(undefined, deployment({ replicas: 2 }), context('a'), false);
+  assert.throws(
+    () => applyConfiguration(live, deployment({ replicas: 3 }), context('b'), false),
+    (error: unknown) =>
+      error instanceof ApplyConflictError &&
+      error.message === 'Apply failed with 1 conflict: conflict with "a" using apps/v1: .spec.replicas' &&
+      error.conflicts.length === 1,
+  );
+  const forced = applyConfiguration(live, deployment({ replicas: 3 }), context('b'), true);
+  assert.equal((forced['spec'] as JsonObject)['replicas'], 3);
+  assert.deepEqual(managers(forced), ['b/Apply']);
+});
+
+test('applying the value that is there already shares the field without a conflict', () => {
+  const live = applyConfiguration(undefined, deployment({ replicas: 2 }), context('a'), false);
+  const shared = applyConfiguration(live, deployment({ replicas: 2 }), context('b'), false);
+  assert.deepEqual(managers(shared).sort(), ['a/Apply', 'b/Apply']);
+});
+
+test('a field that its applier no longer sets is removed, unless another owns it', () => {
+  const containers = [
+    { name: 'web', image: 'web:1' },
+    { name: 'side', image: 'side:1' },
+  ];
+  const template = (list: JsonObject[]): JsonObject => ({ template: { spec: { containers: list } } });
+  let live = applyConfiguration(
+    undefined,
+    deployment({ replicas: 2, paused: true, ...template(containers) }),
+    context('a'),
+    false,
+  );
+  live = applyConfiguration(live, deployment({ paused: true }), context('b'), false);
+  live = applyConfiguration(
+    live,
+    deployment(template([{ name: 'web', image: 'web:1' }])),
+    context('a'),
+    false,
+  );
+  assert.deepEqual(live['spec'], { paused: true, ...template([{ name: 'web', image: 'web:1' }]) });
+});
+
+test('an update takes the fields that it changes away from an applier', () => {
+  const live = applyConfiguration(undefined, deployment({ replicas: 2, paused: true }), context('a'), false);
+  const scaled = trackUpdate(
+    live,
+    deployment({ replicas: 5, paused: true }, live['metadata'] as JsonObject),
+    context('scaler'),
+  );
+  assert.deepEqual(fieldsOf(scaled, 'scaler'), { 'f:spec': { 'f:replicas': {} } });
+  assert.deepEqual(fieldsOf(scaled, 'a'), { 'f:spec': { 'f:paused': {} } });
+});
+
+test('status changed through the resource itself is not owned', () => {
+  const updated = trackUpdate(
+    undefined,
+    { ...deployment({ replicas: 1 }), status: { replicas: 1 } },
+    context('a'),
+  );
+  assert.deepEqual(fieldsOf(updated, 'a'), { 'f:spec': { 'f:replicas': {} } });
+});
+
+test('an update that changes nothing leaves the entries and their times alone', () => {
+  const created = trackUpdate(undefined, deployment({ replicas: 1 }), context('a'));
+  const again = trackUpdate(created, created, context('a', { time: '2027-01-01T00:00:00Z' }));
+  assert.deepEqual(again, created);
+});
+
+test('the number of updaters stays bounded and no field loses its owner', () => {
+  let live = trackUpdate(undefined, deployment({ replicas: 1 }), context('creator'));
+  for (let i = 0; i < 30; i++) {
+    const labels = {
+      ...((live['metadata'] as JsonObject)['labels'] as JsonObject | undefined),
+      [`l${i}`]: 'x',
+    };
+    const changed = { ...live, metadata: { ...(live['metadata'] as JsonObject), labels } };
+    live = trackUpdate(
+      live,
+      changed,
+      context(`m${i}`, { time: `2026-01-01T00:00:${String(i).padStart(2, '0')}Z` }),
+    );
+  }
+  assert.ok(managers(live).length <= 10, managers(live).join());
+  const list = (live['metadata'] as JsonObject)['managedFields'] as JsonObject[];
+  const all = union(...list.map((entry) => fromFieldsV1(entry['fieldsV1'])));
+  for (let i = 0; i < 30; i++) assert.ok(all.has(['f:metadata', 'f:labels', `f:l${i}`]));
+});
+
+const path = fc.array(fc.constantFrom('f:a', 'f:b', 'k:{"name":"x"}', 'v:1'), { minLength: 1, maxLength: 4 });
+const fieldSet = fc.array(path, { maxLength: 12 }).map((paths) => fieldSetOf(...paths));
+const texts = (set: FieldSet): Set<string> => new Set([...set.paths()].map((each) => each.join('/')));
+
+test('field sets behave like sets of paths, and survive their written form', () => {
+  fc.assert(
+    fc.property(fieldSet, fieldSet, (a, b) => {
+      assert.deepEqual(texts(union(a, b)), texts(a).union(texts(b)));
+      assert.deepEqual(texts(difference(a, b)), texts(a).difference(texts(b)));
+      assert.deepEqual(texts(intersection(a, b)), texts(a).intersection(texts(b)));
+      assert.deepEqual(texts(fromFieldsV1(toFieldsV1(a))), texts(a));
+    }),
+  );
+});
+
+const container = fc.record(
+  { name: fc.constantFrom('a', 'b', 'c'), image: fc.constantFrom('x', 'y') },
+  { noNullPrototype: true },
+);
+const containers = fc.uniqueArray(container, { selector: ({ name }) => name, maxLength: 3 });
+const spec = fc.record(
+  {
+    replicas: fc.nat(3),
+    paused: fc.boolean(),
+    template: fc.record(
+      { spec: fc.record({ containers }, { noNullPrototype: true }) },
+      { noNullPrototype: true },
+    ),
+  },
+  { requiredKeys: [], noNullPrototype: true },
+);
+
+test('what an apply sets is what the object then holds, and applying again changes nothing', () => {
+  fc.assert(
+    fc.property(spec, spec, (first, second) => {
+      const live = applyConfiguration(undefined, deployment(first), context('other'), false);
+      const config = deployment(second);
+      const applied = applyConfiguration(live, config, context('me'), true);
+      const held = mergeApplied(applied, config, structure);
+      const { managedFields: _drop, ...metadata } = applied['metadata'] as JsonObject;
+      const { added, modified, removed } = compare(
+        { ...applied, metadata },
+        { ...(held as JsonObject), metadata },
+        structure,
+      );
+      assert.ok(added.empty && modified.empty && removed.empty);
+      assert.deepEqual(applyConfiguration(applied, config, context('me'), true), applied);
+    }),
+  );
+});

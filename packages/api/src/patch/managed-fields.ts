@@ -1,0 +1,285 @@
+/**
+ * Field ownership: keeps `metadata.managedFields` true through updates and server-side applies.
+ *
+ * Invariants: an update takes ownership of exactly what it changed; an apply owns exactly what its configuration
+ * sets; a field changed by one manager is no longer owned by an updater that had set another value; an apply
+ * that would change what someone else owns is a conflict unless forced; entries never list themselves.
+ *
+ * Source: Kubernetes server-side apply; the bound on update managers and the order of entries are upstream's.
+ */
+import {
+  difference,
+  type FieldPath,
+  FieldSet,
+  fieldSetOf,
+  fromFieldsV1,
+  intersection,
+  pathText,
+  recursiveDifference,
+  toFieldsV1,
+  union,
+} from './field-set.ts';
+import { compare, fieldsOf, mergeApplied, prune } from './structured-merge.ts';
+import { isObject, jsonEqual, type JsonObject, type JsonValue, type Structure } from './structure.ts';
+
+/** Above this many updaters the oldest are folded into one entry. */
+const maxUpdateManagers = 10;
+const foldedManager = 'ancient-changes';
+
+/** Fields that the server keeps itself and nobody owns. */
+const unmanaged = fieldSetOf(
+  ['f:apiVersion'],
+  ['f:kind'],
+  ...[
+    'name',
+    'namespace',
+    'creationTimestamp',
+    'selfLink',
+    'uid',
+    'generation',
+    'managedFields',
+    'resourceVersion',
+    'deletionTimestamp',
+    'deletionGracePeriodSeconds',
+  ].map((name): FieldPath => ['f:metadata', `f:${name}`]),
+);
+
+interface ManagerEntry {
+  readonly manager: string;
+  readonly operation: 'Apply' | 'Update';
+  readonly apiVersion: string;
+  readonly subresource: string;
+  readonly time: string;
+  readonly fields: FieldSet;
+}
+
+export interface ManagementContext {
+  readonly structure: Structure | undefined;
+  readonly manager: string;
+  readonly apiVersion: string;
+  /** Empty for the resource itself. */
+  readonly subresource: string;
+  /** Now, RFC 3339 in whole seconds. */
+  readonly time: string;
+  /** Fields that this request resets rather than owns: `status` for the resource, all but status for `/status`. */
+  readonly reset: FieldSet;
+}
+
+export interface FieldConflict {
+  readonly manager: string;
+  readonly field: string;
+}
+
+/** An apply met fields that others own. The message is upstream's. */
+export class ApplyConflictError extends Error {
+  override readonly name = 'ApplyConflictError';
+  readonly conflicts: readonly FieldConflict[];
+
+  constructor(conflicts: readonly FieldConflict[]) {
+    super(conflictMessage(conflicts));
+    this.conflicts = conflicts;
+  }
+}
+
+/** `updated` with ownership brought forward from `live`. Used for create (`live` undefined), update and patch. */
+export function trackUpdate(
+  live: JsonObject | undefined,
+  updated: JsonObject,
+  context: ManagementContext,
+): JsonObject {
+  const asked = metadataOf(updated)['managedFields'];
+  const resets =
+    Array.isArray(asked) && asked.length === 1 && isObject(asked[0]) && Object.keys(asked[0]).length === 0;
+  const entries = resets ? [] : readEntries(live === undefined ? asked : metadataOf(live)['managedFields']);
+  const before = withoutManagedFields(live ?? {});
+  const after = withoutManagedFields(updated);
+  const { added, modified, removed } = compare(before, after, context.structure);
+  const changed = recursiveDifference(recursiveDifference(union(added, modified), unmanaged), context.reset);
+  const own = (entry: ManagerEntry): boolean => isSameManager(entry, context, 'Update');
+  const others = entries
+    .filter((entry) => !own(entry))
+    .map((entry) => withFields(entry, difference(difference(entry.fields, changed), removed)));
+  const mine = entries.find(own);
+  const fields = difference(union(mine?.fields ?? new FieldSet(), changed), removed);
+  const unchanged = mine !== undefined && mine.fields.equals(fields);
+  const entry: ManagerEntry = {
+    ...identity(context, 'Update'),
+    time: unchanged ? mine.time : context.time,
+    fields,
+  };
+  return writeEntries(after, capUpdaters([...others, entry]));
+}
+
+/** The outcome of applying `config` to `live` (undefined: the object does not exist yet). */
+export function applyConfiguration(
+  live: JsonObject | undefined,
+  config: JsonObject,
+  context: ManagementContext,
+  force: boolean,
+): JsonObject {
+  const entries = readEntries(live === undefined ? undefined : metadataOf(live)['managedFields']);
+  const before = withoutManagedFields(live ?? {});
+  const configured = withoutManagedFields(config);
+  const set = recursiveDifference(
+    recursiveDifference(fieldsOf(configured, context.structure), unmanaged),
+    context.reset,
+  );
+  const own = (entry: ManagerEntry): boolean => isSameManager(entry, context, 'Apply');
+  const mine = entries.find(own);
+  const others = entries.filter((entry) => !own(entry));
+
+  const merged = mergeApplied(before, configured, context.structure);
+  const owned = union(set, unmanaged, ...others.map((entry) => entry.fields));
+  const after = mine === undefined ? merged : prune(merged, mine.fields, owned, context.structure);
+
+  const { added, modified, removed } = compare(before, after, context.structure);
+  const changed = recursiveDifference(union(added, modified), context.reset);
+  if (!force) {
+    const conflicts = others.flatMap((entry) =>
+      [...intersection(entry.fields, changed).paths()].map((path) => ({
+        manager: describe(entry),
+        field: pathText(path),
+      })),
+    );
+    if (conflicts.length > 0) throw new ApplyConflictError(conflicts);
+  }
+  const remaining = others.map((entry) =>
+    withFields(entry, difference(difference(entry.fields, changed), removed)),
+  );
+  const unchanged = mine !== undefined && mine.fields.equals(set);
+  const entry: ManagerEntry = {
+    ...identity(context, 'Apply'),
+    time: unchanged ? mine.time : context.time,
+    fields: set,
+  };
+  return writeEntries(after as JsonObject, [...remaining, entry]);
+}
+
+function identity(
+  context: ManagementContext,
+  operation: 'Apply' | 'Update',
+): Omit<ManagerEntry, 'time' | 'fields'> {
+  return {
+    manager: context.manager,
+    operation,
+    apiVersion: context.apiVersion,
+    subresource: context.subresource,
+  };
+}
+
+/** Appliers are the same across versions; updaters are kept per version. */
+function isSameManager(
+  entry: ManagerEntry,
+  context: ManagementContext,
+  operation: 'Apply' | 'Update',
+): boolean {
+  return (
+    entry.operation === operation &&
+    entry.manager === context.manager &&
+    entry.subresource === context.subresource &&
+    (operation === 'Apply' || entry.apiVersion === context.apiVersion)
+  );
+}
+
+function withFields(entry: ManagerEntry, fields: FieldSet): ManagerEntry {
+  return { ...entry, fields };
+}
+
+function metadataOf(object: JsonObject): JsonObject {
+  const metadata = object['metadata'];
+  return isObject(metadata) ? metadata : {};
+}
+
+function withoutManagedFields(object: JsonObject): JsonObject {
+  const metadata = object['metadata'];
+  if (!isObject(metadata) || metadata['managedFields'] === undefined) return object;
+  const { managedFields: _managedFields, ...rest } = metadata;
+  return { ...object, metadata: rest };
+}
+
+function readEntries(value: JsonValue | undefined): ManagerEntry[] {
+  if (!Array.isArray(value)) return [];
+  const text = (field: JsonValue | undefined): string => (typeof field === 'string' ? field : '');
+  return value.filter(isObject).map((entry) => ({
+    manager: text(entry['manager']),
+    operation: entry['operation'] === 'Apply' ? 'Apply' : 'Update',
+    apiVersion: text(entry['apiVersion']),
+    subresource: text(entry['subresource']),
+    time: text(entry['time']),
+    fields: fromFieldsV1(entry['fieldsV1']),
+  }));
+}
+
+function writeEntries(object: JsonObject, entries: readonly ManagerEntry[]): JsonObject {
+  const managedFields = entries
+    .filter((entry) => !entry.fields.empty)
+    .sort(
+      (a, b) =>
+        compareText(a.operation, b.operation) ||
+        compareText(a.time, b.time) ||
+        compareText(a.manager, b.manager),
+    )
+    .map((entry): JsonObject => {
+      const written: JsonObject = {
+        manager: entry.manager,
+        operation: entry.operation,
+        apiVersion: entry.apiVersion,
+        time: entry.time,
+        fieldsType: 'FieldsV1',
+        fieldsV1: toFieldsV1(entry.fields),
+      };
+      if (entry.subresource !== '') written['subresource'] = entry.subresource;
+      return written;
+    });
+  const metadata = metadataOf(object);
+  return { ...object, metadata: managedFields.length === 0 ? metadata : { ...metadata, managedFields } };
+}
+
+/** Folds the oldest updaters of each version into one entry, so that the list stays bounded. */
+function capUpdaters(entries: readonly ManagerEntry[]): ManagerEntry[] {
+  const updaters = entries
+    .filter((entry) => entry.operation === 'Update' && !entry.fields.empty)
+    .sort((a, b) => compareText(a.time, b.time));
+  const surplus = new Set(updaters.slice(0, Math.max(0, updaters.length - maxUpdateManagers + 1)));
+  if (updaters.length <= maxUpdateManagers) return [...entries];
+  const folded = new Map<string, ManagerEntry>();
+  for (const entry of surplus) {
+    const previous = folded.get(entry.apiVersion);
+    folded.set(entry.apiVersion, {
+      ...entry,
+      manager: foldedManager,
+      subresource: '',
+      fields: previous === undefined ? entry.fields : union(previous.fields, entry.fields),
+    });
+  }
+  return [...entries.filter((entry) => !surplus.has(entry)), ...folded.values()];
+}
+
+/** True when two objects differ in nothing but `managedFields`: such a write is a no-op. */
+export function equalButForManagement(a: JsonObject, b: JsonObject): boolean {
+  return jsonEqual(withoutManagedFields(a), withoutManagedFields(b));
+}
+
+function describe(entry: ManagerEntry): string {
+  const subresource = entry.subresource === '' ? '' : ` with subresource "${entry.subresource}"`;
+  const time = entry.operation === 'Update' && entry.time !== '' ? ` at ${entry.time}` : '';
+  return `"${entry.manager}"${subresource} using ${entry.apiVersion}${time}`;
+}
+
+function conflictMessage(conflicts: readonly FieldConflict[]): string {
+  const [only] = conflicts;
+  if (conflicts.length === 1 && only !== undefined) {
+    return `Apply failed with 1 conflict: conflict with ${only.manager}: ${only.field}`;
+  }
+  const byManager = Map.groupBy(conflicts, (conflict) => conflict.manager);
+  const groups = [...byManager]
+    .sort(([a], [b]) => compareText(a, b))
+    .map(([manager, list]) =>
+      [`conflicts with ${manager}:`, ...list.map(({ field }) => `- ${field}`)].join('\n'),
+    );
+  return `Apply failed with ${conflicts.length} conflicts: ${groups.join('\n')}`;
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

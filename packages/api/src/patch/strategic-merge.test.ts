@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { registry } from '../registry.ts';
+import { applyJsonPatch, applyMergePatch } from './json-patch.ts';
+import { PatchError } from './patch-error.ts';
+import { applyStrategicMergePatch } from './strategic-merge.ts';
+import type { JsonObject } from './structure.ts';
+
+const pod = registry.lookup('', 'v1', 'pods')?.schema;
+const deployment = registry.lookup('apps', 'v1', 'deployments')?.schema;
+
+const cases: readonly { name: string; original: JsonObject; patch: JsonObject; expected: JsonObject }[] = [
+  {
+    name: 'containers merge by name and keep what the patch does not mention',
+    original: {
+      spec: {
+        containers: [
+          { name: 'a', image: 'a:1' },
+          { name: 'b', image: 'b:1', tty: true },
+        ],
+      },
+    },
+    patch: { spec: { containers: [{ name: 'b', image: 'b:2' }] } },
+    expected: {
+      spec: {
+        containers: [
+          { name: 'a', image: 'a:1' },
+          { name: 'b', image: 'b:2', tty: true },
+        ],
+      },
+    },
+  },
+  {
+    name: 'an item is deleted by its directive',
+    original: { spec: { containers: [{ name: 'a' }, { name: 'b' }] } },
+    patch: { spec: { containers: [{ name: 'a', $patch: 'delete' }] } },
+    expected: { spec: { containers: [{ name: 'b' }] } },
+  },
+  {
+    name: 'a list is replaced whole by its directive',
+    original: { spec: { containers: [{ name: 'a' }, { name: 'b' }] } },
+    patch: { spec: { containers: [{ name: 'c', image: 'c' }, { $patch: 'replace' }] } },
+    expected: { spec: { containers: [{ name: 'c', image: 'c' }] } },
+  },
+  {
+    name: 'an order sorts the items that it names and leaves the others in place',
+    original: { spec: { containers: [{ name: 'a' }, { name: 'b' }, { name: 'server-added' }] } },
+    patch: {
+      spec: {
+        '$setElementOrder/containers': [{ name: 'c' }, { name: 'b' }, { name: 'a' }],
+        containers: [{ name: 'c', image: 'c' }],
+      },
+    },
+    expected: {
+      spec: {
+        containers: [{ name: 'c', image: 'c' }, { name: 'b' }, { name: 'server-added' }, { name: 'a' }],
+      },
+    },
+  },
+  {
+    name: 'lists without a merge strategy are replaced',
+    original: { spec: { containers: [{ name: 'a', command: ['x', 'y'] }] } },
+    patch: { spec: { containers: [{ name: 'a', command: ['z'] }] } },
+    expected: { spec: { containers: [{ name: 'a', command: ['z'] }] } },
+  },
+  {
+    name: 'finalizers merge as a set and shrink by their directive',
+    original: { metadata: { finalizers: ['a', 'b'] } },
+    patch: { metadata: { finalizers: ['c'], '$deleteFromPrimitiveList/finalizers': ['a'] } },
+    expected: { metadata: { finalizers: ['b', 'c'] } },
+  },
+  {
+    name: 'null deletes a field and an entry of a map',
+    original: { metadata: { labels: { a: '1', b: '2' } }, spec: { nodeName: 'n' } },
+    patch: { metadata: { labels: { a: null } }, spec: { nodeName: null } },
+    expected: { metadata: { labels: { b: '2' } }, spec: {} },
+  },
+];
+
+for (const { name, original, patch, expected } of cases) {
+  test(name, () => {
+    const before = structuredClone(original);
+    assert.deepEqual(applyStrategicMergePatch(original, patch, pod), expected);
+    assert.deepEqual(original, before);
+  });
+}
+
+test('retained keys clear the other members of a union', () => {
+  const original = { spec: { strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1 } } } };
+  const patch = { spec: { strategy: { $retainKeys: ['type'], type: 'Recreate' } } };
+  assert.deepEqual(applyStrategicMergePatch(original, patch, deployment), {
+    spec: { strategy: { type: 'Recreate' } },
+  });
+});
+
+test('a strategic patch without the merge key, or of the wrong shape, is refused with its reason', () => {
+  assert.throws(() => applyStrategicMergePatch({}, [], pod), PatchError);
+  assert.throws(
+    () => applyStrategicMergePatch({}, { spec: { containers: [{ image: 'x' }] } }, pod),
+    /does not contain declared merge key: name/,
+  );
+  assert.throws(() => applyStrategicMergePatch({}, { spec: { containers: ['x'] } }, pod), /must be objects/);
+  assert.throws(
+    () => applyStrategicMergePatch({}, { metadata: { $patch: 'burn' } }, pod),
+    /invalid value of \$patch/,
+  );
+});
+
+test('keys that name a prototype are plain data', () => {
+  const patch = JSON.parse('{"metadata":{"labels":{"__proto__":"x"}}}') as JsonObject;
+  for (const result of [
+    applyStrategicMergePatch({ metadata: {} }, patch, pod),
+    applyMergePatch({ metadata: {} }, patch),
+  ]) {
+    assert.equal(JSON.stringify(result), '{"metadata":{"labels":{"__proto__":"x"}}}');
+  }
+  assert.equal(({} as Record<string, unknown>)['x'], undefined);
+  assert.throws(() => applyJsonPatch({ a: {} }, [{ op: 'add', path: '/__proto__/x', value: 1 }]), PatchError);
+});
+
+test('a JSON patch that does not fit is refused and leaves the object alone', () => {
+  const original = { a: 1 };
+  assert.deepEqual(
+    applyJsonPatch(original, [
+      { op: 'test', path: '/a', value: 1 },
+      { op: 'replace', path: '/a', value: 2 },
+    ]),
+    { a: 2 },
+  );
+  assert.throws(
+    () =>
+      applyJsonPatch(original, [
+        { op: 'add', path: '/b', value: 1 },
+        { op: 'test', path: '/a', value: 5 },
+      ]),
+    { code: 422 },
+  );
+  assert.throws(() => applyJsonPatch(original, { op: 'add' }), { code: 400 });
+  assert.throws(
+    () =>
+      applyJsonPatch(
+        original,
+        Array.from({ length: 10_001 }, () => ({ op: 'test', path: '/a', value: 1 })),
+      ),
+    { code: 413 },
+  );
+  assert.throws(() => applyJsonPatch(original, [{ op: 'replace', path: '', value: 5 }]), { code: 422 });
+  assert.deepEqual(original, { a: 1 });
+});

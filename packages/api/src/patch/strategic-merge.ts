@@ -1,0 +1,220 @@
+/**
+ * Strategic merge patch: a merge patch in which lists of a type with a merge key merge item by item, steered by
+ * directives (`$patch`, `$retainKeys`, `$setElementOrder/FIELD`, `$deleteFromPrimitiveList/FIELD`).
+ *
+ * Source: the Kubernetes API conventions on strategic merge patch. Invariants: the original is never changed; null
+ * deletes; no directive is left in the result.
+ */
+import { PatchError } from './patch-error.ts';
+import {
+  isObject,
+  jsonEqual,
+  type JsonObject,
+  type JsonValue,
+  member,
+  setKey,
+  type Structure,
+} from './structure.ts';
+
+const patchDirective = '$patch';
+const retainKeysDirective = '$retainKeys';
+const orderPrefix = '$setElementOrder/';
+const deletePrefix = '$deleteFromPrimitiveList/';
+
+export function applyStrategicMergePatch(
+  original: JsonObject,
+  patch: unknown,
+  structure: Structure | undefined,
+): JsonObject {
+  if (!isObject(patch)) throw new PatchError(400, 'a strategic merge patch is an object');
+  return mergeObject(original, patch, structure);
+}
+
+function mergeObject(original: JsonObject, patch: JsonObject, structure: Structure | undefined): JsonObject {
+  const directive = patch[patchDirective];
+  if (directive === 'replace') return withoutDirectives(patch) as JsonObject;
+  if (directive === 'delete') return {};
+  if (directive !== undefined && directive !== 'merge') {
+    throw new PatchError(400, `invalid value of ${patchDirective}: ${JSON.stringify(directive)}`);
+  }
+  const result: JsonObject = { ...original };
+  retainKeys(result, patch);
+
+  for (const [key, value] of Object.entries(patch)) {
+    if (key === patchDirective || key === retainKeysDirective || key.startsWith(orderPrefix)) continue;
+    if (key.startsWith(deletePrefix)) {
+      deleteFromPrimitiveList(result, key.slice(deletePrefix.length), value);
+      continue;
+    }
+    if (value === null) {
+      delete result[key];
+      continue;
+    }
+    const order = patch[orderPrefix + key];
+    setKey(
+      result,
+      key,
+      mergeField(
+        Object.hasOwn(result, key) ? result[key] : undefined,
+        value,
+        member(structure, key),
+        key,
+        order,
+      ),
+    );
+  }
+  for (const key of Object.keys(patch)) {
+    // An order alone, without items to merge, still sorts the list.
+    if (!key.startsWith(orderPrefix)) continue;
+    const name = key.slice(orderPrefix.length);
+    const list = result[name];
+    if (!Array.isArray(list) || Object.hasOwn(patch, name)) continue;
+    setKey(result, name, sortByOrder(list, listOf(patch[key], key), member(structure, name)));
+  }
+  return result;
+}
+
+function mergeField(
+  original: JsonValue | undefined,
+  patch: JsonValue,
+  structure: Structure | undefined,
+  name: string,
+  order: JsonValue | undefined,
+): JsonValue {
+  if (isObject(patch)) {
+    const replaces = structure?.patchStrategy?.includes('replace') === true;
+    return mergeObject(isObject(original) && !replaces ? original : {}, patch, structure);
+  }
+  if (!Array.isArray(patch)) return patch;
+  if (structure?.patchStrategy?.includes('merge') !== true) return withoutDirectives(patch);
+  const originalList = Array.isArray(original) ? original : [];
+  const merged =
+    structure.patchMergeKey === undefined
+      ? mergePrimitives(originalList, patch)
+      : mergeByKey(originalList, patch, structure.patchMergeKey, structure.items, name);
+  return order === undefined ? merged : sortByOrder(merged, listOf(order, orderPrefix + name), structure);
+}
+
+/** `$retainKeys` lists every key that may stay, which clears the other members of a union. */
+function retainKeys(result: JsonObject, patch: JsonObject): void {
+  const retained = patch[retainKeysDirective];
+  if (retained === undefined) return;
+  const keys = new Set(listOf(retained, retainKeysDirective));
+  for (const key of Object.keys(patch)) {
+    if (!key.startsWith('$') && patch[key] !== null && !keys.has(key)) {
+      throw new PatchError(400, `${retainKeysDirective} does not list ${key}, which the patch sets`);
+    }
+  }
+  for (const key of Object.keys(result)) if (!keys.has(key)) delete result[key];
+}
+
+function mergePrimitives(original: readonly JsonValue[], patch: readonly JsonValue[]): JsonValue[] {
+  const result = [...original];
+  for (const item of patch) if (!result.some((existing) => jsonEqual(existing, item))) result.push(item);
+  return result;
+}
+
+function deleteFromPrimitiveList(result: JsonObject, name: string, values: JsonValue): void {
+  const list = Object.hasOwn(result, name) ? result[name] : undefined;
+  if (!Array.isArray(list)) return;
+  const gone = listOf(values, deletePrefix + name);
+  setKey(
+    result,
+    name,
+    list.filter((item) => !gone.some((value) => jsonEqual(value, item))),
+  );
+}
+
+function mergeByKey(
+  original: readonly JsonValue[],
+  patch: readonly JsonValue[],
+  mergeKey: string,
+  items: Structure | undefined,
+  name: string,
+): JsonValue[] {
+  const replaceAll = patch.some(
+    (item) => isObject(item) && item[patchDirective] === 'replace' && item[mergeKey] === undefined,
+  );
+  let result: JsonValue[] = replaceAll ? [] : [...original];
+  for (const item of patch) {
+    if (!isObject(item)) {
+      throw new PatchError(
+        400,
+        `items of ${name} merge by "${mergeKey}" and must be objects, not ${JSON.stringify(item)}`,
+      );
+    }
+    const key = item[mergeKey];
+    if (key === undefined) {
+      if (item[patchDirective] === 'replace' && replaceAll) continue;
+      throw new PatchError(
+        400,
+        `map: ${JSON.stringify(item)} does not contain declared merge key: ${mergeKey}`,
+      );
+    }
+    const same = (existing: JsonValue): boolean => isObject(existing) && jsonEqual(existing[mergeKey], key);
+    if (item[patchDirective] === 'delete') {
+      result = result.filter((existing) => !same(existing));
+      continue;
+    }
+    const index = result.findIndex(same);
+    const existing = index < 0 ? {} : (result[index] as JsonObject);
+    const merged = mergeObject(existing, item, items);
+    if (index < 0) result.push(merged);
+    else result[index] = merged;
+  }
+  return result;
+}
+
+/**
+ * Puts the items that the order names in that order; items that it does not name keep their place relative to
+ * the item that stood before them.
+ */
+function sortByOrder(
+  list: readonly JsonValue[],
+  order: readonly JsonValue[],
+  structure: Structure | undefined,
+): JsonValue[] {
+  const mergeKey = structure?.patchMergeKey;
+  const keyOf = (item: JsonValue): JsonValue | undefined =>
+    mergeKey !== undefined && isObject(item) ? item[mergeKey] : item;
+  const rank = (item: JsonValue): number =>
+    order.findIndex((wanted) => jsonEqual(keyOf(wanted), keyOf(item)));
+  const named = list.filter((item) => rank(item) >= 0).sort((a, b) => rank(a) - rank(b));
+  const result: JsonValue[] = [];
+  let next = 0;
+  for (const item of list) {
+    if (rank(item) < 0) result.push(item);
+    else result.push(named[next++] ?? item);
+  }
+  return result;
+}
+
+function listOf(value: JsonValue | undefined, name: string): JsonValue[] {
+  if (!Array.isArray(value)) throw new PatchError(400, `${name} must be a list`);
+  return value;
+}
+
+/** A value that stands for itself: directives are taken out, nulls mean absence. */
+function withoutDirectives(value: JsonValue): JsonValue {
+  if (Array.isArray(value)) {
+    return value
+      .filter(
+        (item) => !(isObject(item) && item[patchDirective] !== undefined && Object.keys(item).length === 1),
+      )
+      .map(withoutDirectives);
+  }
+  if (!isObject(value)) return value;
+  const result: JsonObject = {};
+  for (const [key, field] of Object.entries(value)) {
+    if (
+      key === patchDirective ||
+      key === retainKeysDirective ||
+      key.startsWith(orderPrefix) ||
+      key.startsWith(deletePrefix) ||
+      field === null
+    )
+      continue;
+    setKey(result, key, withoutDirectives(field));
+  }
+  return result;
+}

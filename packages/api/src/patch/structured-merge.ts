@@ -1,0 +1,267 @@
+/**
+ * Structured merge: what server-side apply does with values. Walks values beside their structure and tells which
+ * fields a configuration sets, what changed between two objects, how a configuration merges into a live object, and
+ * what falls away when an applier stops setting a field.
+ *
+ * Source: Kubernetes server-side apply (merge strategy markers). All functions are pure; null counts as absent.
+ */
+import { FieldSet } from './field-set.ts';
+import {
+  isObject,
+  jsonEqual,
+  type JsonObject,
+  type JsonValue,
+  member,
+  setKey,
+  type Structure,
+} from './structure.ts';
+
+type Shape = 'leaf' | 'object' | 'associative';
+
+/** How a value merges: as one piece, by field, or by item. Unknown types: maps by key, lists as one piece. */
+function shapeOf(structure: Structure | undefined, value: JsonValue | undefined): Shape {
+  if (structure?.kind === 'raw' || structure?.mapType === 'atomic' || structure?.structType === 'atomic')
+    return 'leaf';
+  if (Array.isArray(value))
+    return structure?.listType === 'map' || structure?.listType === 'set' ? 'associative' : 'leaf';
+  return isObject(value) ? 'object' : 'leaf';
+}
+
+/** The path element of an item of an associative list. */
+export function itemElement(structure: Structure | undefined, item: JsonValue): string {
+  if (structure?.listType !== 'map' || !isObject(item)) return `v:${JSON.stringify(item)}`;
+  const keys: JsonObject = {};
+  for (const key of [...(structure.listMapKeys ?? [])].sort()) {
+    const value = item[key] ?? (structure.items?.field(key)?.default as JsonValue | undefined);
+    if (value !== undefined && value !== null) setKey(keys, key, value);
+  }
+  return `k:${JSON.stringify(keys)}`;
+}
+
+/** Path elements and values one level down. */
+function* parts(
+  shape: Shape,
+  structure: Structure | undefined,
+  value: JsonValue | undefined,
+): Generator<[string, JsonValue, Structure | undefined]> {
+  if (shape === 'object' && isObject(value)) {
+    for (const [key, field] of Object.entries(value)) {
+      if (field !== null) yield [`f:${key}`, field, member(structure, key)];
+    }
+  } else if (shape === 'associative' && Array.isArray(value)) {
+    for (const item of value) yield [itemElement(structure, item), item, structure?.items];
+  }
+}
+
+/** The fields that an applied configuration sets. */
+export function fieldsOf(value: JsonValue, structure: Structure | undefined): FieldSet {
+  const set = new FieldSet();
+  collect(set, shapeOf(structure, value), structure, value, false);
+  return set;
+}
+
+/**
+ * Adds all fields below `value`. An item of a list, an entry of a map and an empty object are members themselves;
+ * with `containers` (a change, not a configuration) so is a container that was not there before.
+ */
+function collect(
+  set: FieldSet,
+  shape: Shape,
+  structure: Structure | undefined,
+  value: JsonValue,
+  containers: boolean,
+): void {
+  for (const [element, part, partStructure] of parts(shape, structure, value)) {
+    const partShape = shapeOf(partStructure, part);
+    const itself =
+      partShape === 'leaf' ||
+      shape === 'associative' ||
+      structure?.kind === 'map' ||
+      (isObject(part) && Object.keys(part).length === 0) ||
+      (containers && comesWithItsContainer(partStructure));
+    if (itself) set.members.add(element);
+    if (partShape === 'leaf') continue;
+    const child = new FieldSet();
+    collect(child, partShape, partStructure, part, containers);
+    if (!child.empty) set.children.set(element, child);
+  }
+}
+
+/**
+ * Whether adding the field's content adds the field itself. A struct that is no pointer, and a list that is always
+ * written, exist already in an empty object.
+ */
+function comesWithItsContainer(structure: Structure | undefined): boolean {
+  if (structure === undefined) return false;
+  return structure.kind === 'object' ? structure.pointer === true : structure.omit !== 'never';
+}
+
+export interface Comparison {
+  readonly added: FieldSet;
+  readonly modified: FieldSet;
+  readonly removed: FieldSet;
+}
+
+export function compare(before: JsonValue, after: JsonValue, structure: Structure | undefined): Comparison {
+  const result = { added: new FieldSet(), modified: new FieldSet(), removed: new FieldSet() };
+  compareInto(result, before, after, structure);
+  return result;
+}
+
+function compareInto(
+  result: Comparison,
+  before: JsonValue,
+  after: JsonValue,
+  structure: Structure | undefined,
+): void {
+  const shape = shapeOf(structure, after);
+  const old = new Map(
+    [...parts(shapeOf(structure, before), structure, before)].map(([element, part]) => [element, part]),
+  );
+  const seen = new Set<string>();
+  for (const [element, part, partStructure] of parts(shape, structure, after)) {
+    if (seen.has(element)) continue;
+    seen.add(element);
+    const previous = old.get(element);
+    if (previous === undefined) {
+      addWhole(
+        result.added,
+        element,
+        part,
+        partStructure,
+        shape === 'associative' || structure?.kind === 'map',
+      );
+    } else if (
+      shapeOf(partStructure, part) === 'leaf' ||
+      shapeOf(partStructure, previous) !== shapeOf(partStructure, part)
+    ) {
+      if (!jsonEqual(previous, part)) result.modified.members.add(element);
+    } else {
+      const below = { added: new FieldSet(), modified: new FieldSet(), removed: new FieldSet() };
+      compareInto(below, previous, part, partStructure);
+      for (const kind of ['added', 'modified', 'removed'] as const) {
+        if (!below[kind].empty) result[kind].children.set(element, below[kind]);
+      }
+    }
+  }
+  const oldShape = shapeOf(structure, before);
+  for (const [element, part, partStructure] of parts(oldShape, structure, before)) {
+    if (!seen.has(element)) addWhole(result.removed, element, part, partStructure, true);
+  }
+}
+
+function addWhole(
+  set: FieldSet,
+  element: string,
+  part: JsonValue,
+  structure: Structure | undefined,
+  itself: boolean,
+): void {
+  const shape = shapeOf(structure, part);
+  if (
+    itself ||
+    shape === 'leaf' ||
+    comesWithItsContainer(structure) ||
+    (isObject(part) && Object.keys(part).length === 0)
+  ) {
+    set.members.add(element);
+  }
+  if (shape === 'leaf') return;
+  const child = new FieldSet();
+  collect(child, shape, structure, part, true);
+  if (!child.empty) set.children.set(element, child);
+}
+
+/** The live value with the configuration laid over it. Neither is changed. */
+export function mergeApplied(
+  live: JsonValue | undefined,
+  config: JsonValue,
+  structure: Structure | undefined,
+): JsonValue {
+  const shape = shapeOf(structure, config);
+  if (live === undefined || live === null || shape === 'leaf' || shapeOf(structure, live) !== shape)
+    return config;
+  if (shape === 'object' && isObject(live) && isObject(config)) {
+    const result: JsonObject = { ...live };
+    for (const [key, value] of Object.entries(config)) {
+      if (value !== null)
+        setKey(
+          result,
+          key,
+          mergeApplied(Object.hasOwn(live, key) ? live[key] : undefined, value, member(structure, key)),
+        );
+    }
+    return result;
+  }
+  return mergeLists(live as JsonValue[], config as JsonValue[], structure);
+}
+
+/** Items merge by key. The order is the configuration's; items only the live list has keep their place in between. */
+function mergeLists(
+  live: readonly JsonValue[],
+  config: readonly JsonValue[],
+  structure: Structure | undefined,
+): JsonValue[] {
+  const keyed = (list: readonly JsonValue[]): [string, JsonValue][] =>
+    list.map((item) => [itemElement(structure, item), item]);
+  const [liveItems, configItems] = [keyed(live), keyed(config)];
+  const liveByKey = new Map(liveItems);
+  const configKeys = new Set(configItems.map(([key]) => key));
+  const result: JsonValue[] = [];
+  let next = 0;
+  const emitLiveOnlyUpTo = (key: string | undefined): void => {
+    for (; next < liveItems.length && liveItems[next]?.[0] !== key; next++) {
+      const [liveKey, item] = liveItems[next] ?? ['', null];
+      if (!configKeys.has(liveKey)) result.push(item);
+    }
+  };
+  for (const [key, item] of configItems) {
+    const existing = liveByKey.get(key);
+    const stillAhead = liveItems.findIndex(([liveKey], i) => i >= next && liveKey === key);
+    if (stillAhead >= 0) {
+      emitLiveOnlyUpTo(key);
+      next++;
+    }
+    result.push(mergeApplied(existing, item, structure?.items));
+  }
+  emitLiveOnlyUpTo(undefined);
+  return result;
+}
+
+/**
+ * What remains of `value` when an applier gives up the fields of `lastApplied` that it no longer sets: each such field
+ * goes unless someone in `owned` still owns it or something below it.
+ */
+export function prune(
+  value: JsonValue,
+  lastApplied: FieldSet,
+  owned: FieldSet,
+  structure: Structure | undefined,
+): JsonValue {
+  const shape = shapeOf(structure, value);
+  const keep = (
+    element: string,
+    part: JsonValue,
+    partStructure: Structure | undefined,
+  ): JsonValue | undefined => {
+    if (!lastApplied.touches(element)) return part;
+    // A field, unlike an item or a map's entry, belongs to whoever owns anything below it.
+    if (!owned.touches(element)) return undefined;
+    const below = lastApplied.children.get(element);
+    return below === undefined
+      ? part
+      : prune(part, below, owned.children.get(element) ?? new FieldSet(), partStructure);
+  };
+  if (shape === 'object' && isObject(value)) {
+    const result: JsonObject = {};
+    for (const [key, field] of Object.entries(value)) {
+      const kept = keep(`f:${key}`, field, member(structure, key));
+      if (kept !== undefined) setKey(result, key, kept);
+    }
+    return result;
+  }
+  if (shape === 'associative' && Array.isArray(value)) {
+    return value.flatMap((item) => keep(itemElement(structure, item), item, structure?.items) ?? []);
+  }
+  return value;
+}
