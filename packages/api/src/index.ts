@@ -8,3 +8,4 @@ export { messageNames, messageSchema } from './schema.ts';
 export type { ScalarType, Schema, SchemaKind, WireForm } from './schema.ts';
 export { apiVersionOf, createRegistry, Registry, registry, splitApiVersion, storageKey } from './registry.ts';
 export type { ColumnDefinition, GroupInfo, ResourceInfo, Subresource } from './registry.ts';
+export * from './patch/index.ts';
