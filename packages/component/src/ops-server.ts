@@ -2,8 +2,8 @@
  * The plain HTTP endpoint every process has for operators: `/metrics` (Prometheus text), `/livez`, `/readyz` and
  * `/healthz`. It answers GET and HEAD only and reads no body.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo, Server } from 'node:net';
 import type { Registry } from 'prom-client';
 import type { Health } from './health.ts';
 
