@@ -30,3 +30,7 @@ export { type IndexFunctions, keyOf, objectKey, ObjectStore, parseKey } from './
 export { apiVersionOf, collectionPath, groupPath, objectPath } from './paths.ts';
 export type * from './types.ts';
 export { WorkQueue, type WorkQueueMetrics, type WorkQueueOptions } from './work-queue.ts';
+export { execInPod, type ExecOptions } from './exec.ts';
+export { lead, type LeadOptions, type Stoppable, type Term } from './leading.ts';
+export { officeGauge, workQueueMetrics } from './loop-metrics.ts';
+export { type Office, OfficeClient, type OfficeState } from './office.ts';

@@ -35,6 +35,8 @@ export interface CatchingInformer<T extends KubeObject> extends Informer<T> {
    * lists anew. Rejects when `signal` aborts or the informer stops.
    */
   catchUp(revision: number, signal: AbortSignal, patienceMs?: number): Promise<void>;
+  /** Resolves true as soon as `condition` holds of the copy, checked at every change; false after `timeoutMs`. */
+  until(condition: () => boolean, signal: AbortSignal, timeoutMs: number): Promise<boolean>;
 }
 
 class ListWatchInformer<T extends KubeObject> implements CatchingInformer<T> {
@@ -108,6 +110,16 @@ class ListWatchInformer<T extends KubeObject> implements CatchingInformer<T> {
       }
       await this.#nextProgress(left > 0 ? left : 1_000, signal);
     }
+  }
+
+  async until(condition: () => boolean, signal: AbortSignal, timeoutMs: number): Promise<boolean> {
+    const deadline = performance.now() + timeoutMs;
+    while (!condition()) {
+      const left = deadline - performance.now();
+      if (left <= 0 || signal.aborted || this.#stopping.signal.aborted) return false;
+      await this.#nextProgress(left, signal);
+    }
+    return true;
   }
 
   async stop(): Promise<void> {
