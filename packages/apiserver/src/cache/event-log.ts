@@ -1,0 +1,82 @@
+/**
+ * The last changes of one resource, in order, bounded. Watchers are cursors into it: they hold a sequence number and
+ * read on from there when their connection can take more, so a slow one costs nothing but its position, and falls off
+ * the end when it is too slow.
+ */
+import type { StoredObject } from '../storage/stored-object.ts';
+
+export interface CacheEvent {
+  readonly revision: number;
+  /** State after the change; undefined for a deletion. */
+  readonly current: StoredObject | undefined;
+  /** State before it; undefined when the object is new. */
+  readonly previous: StoredObject | undefined;
+  /** What was already encoded of this event, by form; shared by all watchers. */
+  readonly encoded: Map<string, Buffer>;
+}
+
+export class EventLog {
+  readonly #capacity: number;
+  readonly #events: CacheEvent[] = [];
+  readonly #listeners = new Set<() => void>();
+  #firstSequence = 0;
+  #floor: number;
+
+  /** `floor` is the revision of the state before the first event. */
+  constructor(floor: number, capacity: number) {
+    this.#floor = floor;
+    this.#capacity = capacity;
+  }
+
+  /** Every change after this revision is still here. */
+  get floor(): number {
+    return this.#floor;
+  }
+
+  get nextSequence(): number {
+    return this.#firstSequence + this.#events.length;
+  }
+
+  append(event: CacheEvent): void {
+    this.#events.push(event);
+    // Dropping one by one would move the whole array each time.
+    if (this.#events.length > this.#capacity * 1.25) {
+      const dropped = this.#events.splice(0, this.#events.length - this.#capacity);
+      this.#firstSequence += dropped.length;
+      this.#floor = dropped.at(-1)?.revision ?? this.#floor;
+    }
+  }
+
+  /** Wakes the watchers; called once per batch of appended events. */
+  notify(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  onAppend(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** The event with this sequence number: `undefined` when it has not happened yet, `'lost'` when it is gone. */
+  at(sequence: number): CacheEvent | 'lost' | undefined {
+    if (sequence < this.#firstSequence) return 'lost';
+    return this.#events[sequence - this.#firstSequence];
+  }
+
+  /** Sequence number of the first event after `revision`, or undefined when some of those are gone. */
+  after(revision: number): number | undefined {
+    if (revision < this.#floor) return undefined;
+    let low = 0;
+    let high = this.#events.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#events[middle]?.revision ?? 0) > revision) high = middle;
+      else low = middle + 1;
+    }
+    return this.#firstSequence + low;
+  }
+
+  get watchers(): number {
+    return this.#listeners.size;
+  }
+}

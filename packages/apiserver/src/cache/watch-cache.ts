@@ -1,0 +1,264 @@
+/**
+ * The API server's copy of the store: all objects as bytes, sorted by key, and the last changes of each resource.
+ *
+ * It loads everything at one revision and then follows one watch over *all* keys of the store, so that it sees every
+ * revision and always knows how far it is: a read is fresh when the cache has reached the store's revision. Values it
+ * cannot read are skipped and counted, never guessed. Invariant: `revision` is raised only after every change up to
+ * it is in the indexes and logs.
+ */
+import BTreeModule from 'sorted-btree';
+import type { Logger } from 'pino';
+import type { KeyValue, StoreEvent, WatchResponse } from '../storage/etcd-messages.ts';
+import { Compacted, type StoreClient } from '../storage/store-client.ts';
+import { fromStored, StoredObject } from '../storage/stored-object.ts';
+import { type CacheEvent, EventLog } from './event-log.ts';
+
+// The package is CommonJS; its class is the `default` of what Node imports.
+const BTree = BTreeModule.default;
+
+/** The objects and changes under one storage prefix. */
+export interface ResourceCache {
+  readonly index: InstanceType<typeof BTree<string, StoredObject>>;
+  readonly log: EventLog;
+}
+
+export interface WatchCacheOptions {
+  readonly store: StoreClient;
+  /** `/registry/`, or what `--etcd-prefix` says, with a slash at the end. */
+  readonly root: string;
+  /** Storage prefixes of the served resources, such as `pods` or `services/specs`. */
+  readonly prefixes: Iterable<string>;
+  readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
+  /** Changes kept per resource for watches that resume. */
+  readonly capacity?: number;
+  /** Sees every change of keys outside of `root`, and of all keys during a load. */
+  readonly onForeignKey?: (key: string, value: Buffer | undefined) => void;
+}
+
+const pageSize = 1_000;
+const retryPauseMs = 100;
+/** `\0` as key and as end of range: the whole key space. */
+const wholeSpace = Buffer.from([0]);
+
+export class WatchCache {
+  readonly #options: WatchCacheOptions;
+  readonly #resources = new Map<string, ResourceCache>();
+  readonly #waiters = new Set<{ revision: number; resolve: () => void }>();
+  readonly #resetListeners = new Set<() => void>();
+  #revision = 0;
+  #unreadable = 0;
+  #following = false;
+
+  constructor(options: WatchCacheOptions) {
+    this.#options = options;
+  }
+
+  /** The revision that the cache has reached; 0 before the first load. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** Values that could not be read since the last load. */
+  get unreadable(): number {
+    return this.#unreadable;
+  }
+
+  /** True while the watch over the store is open. */
+  get following(): boolean {
+    return this.#following;
+  }
+
+  resource(prefix: string): ResourceCache {
+    let resource = this.#resources.get(prefix);
+    if (resource === undefined) {
+      resource = this.#emptyResource(this.#revision);
+      this.#resources.set(prefix, resource);
+    }
+    return resource;
+  }
+
+  /** Called when everything was loaded anew and old positions in logs mean nothing any more. */
+  onReset(listener: () => void): () => void {
+    this.#resetListeners.add(listener);
+    return () => this.#resetListeners.delete(listener);
+  }
+
+  /** Resolves true once the cache has reached `revision`, false when that takes longer than `timeoutMs`. */
+  waitFor(revision: number, timeoutMs: number): Promise<boolean> {
+    if (this.#revision >= revision) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const waiter = {
+        revision,
+        resolve: (): void => {
+          clearTimeout(timer);
+          resolve(true);
+        },
+      };
+      const timer = setTimeout(() => {
+        this.#waiters.delete(waiter);
+        resolve(false);
+      }, timeoutMs);
+      this.#waiters.add(waiter);
+    });
+  }
+
+  /** Loads and follows the store until `signal` fires; failures are retried for ever, with a pause. */
+  async run(signal: AbortSignal): Promise<void> {
+    let loaded = false;
+    while (!signal.aborted) {
+      try {
+        if (!loaded) await this.#load();
+        loaded = true;
+        await this.#follow(signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        if (error instanceof Compacted) loaded = false;
+        this.#options.log.warn({ err: error, revision: this.#revision }, 'the watch over the store broke');
+        await new Promise((resolve) => setTimeout(resolve, retryPauseMs));
+      }
+    }
+  }
+
+  async #load(): Promise<void> {
+    const { store, root, prefixes, onForeignKey } = this.#options;
+    const first = this.#revision === 0;
+    const staged = new Map<string, ResourceCache>();
+    let revision = 0;
+    let key = '\0';
+    this.#unreadable = 0;
+    for (const prefix of prefixes) staged.set(prefix, this.#emptyResource(0));
+    for (;;) {
+      const page = await store.range({
+        key,
+        rangeEnd: wholeSpace,
+        limit: pageSize,
+        ...(revision === 0 ? {} : { revision }),
+      });
+      revision ||= page.header?.revision ?? 0;
+      for (const kv of page.kvs) {
+        const text = kv.key.toString();
+        if (!text.startsWith(root)) onForeignKey?.(text, kv.value);
+        else {
+          const target = staged.get(this.#prefixOf(text, staged) ?? '');
+          const object = target === undefined ? undefined : this.#read(text, kv);
+          if (object !== undefined) target?.index.set(text, object);
+        }
+      }
+      const last = page.kvs.at(-1);
+      if (!page.more || last === undefined) break;
+      key = `${last.key.toString()}\0`;
+    }
+    this.#resources.clear();
+    for (const [prefix, { index }] of staged)
+      this.#resources.set(prefix, { index, log: new EventLog(revision, this.#capacity) });
+    this.#advance(revision);
+    this.#options.log.info({ revision }, 'loaded the store');
+    if (!first) for (const listener of this.#resetListeners) listener();
+  }
+
+  async #follow(signal: AbortSignal): Promise<void> {
+    const stop = new AbortController();
+    const request = {
+      createRequest: { key: wholeSpace, rangeEnd: wholeSpace, startRevision: this.#revision + 1 },
+    };
+    try {
+      for await (const response of this.#options.store.watch(
+        request,
+        AbortSignal.any([signal, stop.signal]),
+      )) {
+        if (response.canceled) {
+          if (response.compactRevision > 0) throw new Compacted(response.compactRevision);
+          throw new Error(`the store ended the watch: ${response.cancelReason}`);
+        }
+        this.#following = true;
+        this.#receive(response);
+      }
+      throw new Error('the store closed the watch');
+    } finally {
+      this.#following = false;
+      stop.abort();
+    }
+  }
+
+  #receive(response: WatchResponse): void {
+    if (response.events.length === 0) return;
+    const touched = new Set<EventLog>();
+    let revision = this.#revision;
+    for (const event of response.events) {
+      revision = Math.max(revision, event.kv?.modRevision ?? 0);
+      const log = this.#applyEvent(event);
+      if (log !== undefined) touched.add(log);
+    }
+    this.#advance(revision);
+    for (const log of touched) log.notify();
+  }
+
+  #applyEvent(event: StoreEvent): EventLog | undefined {
+    const kv = event.kv;
+    if (kv === undefined) return undefined;
+    const key = kv.key.toString();
+    const { root, onForeignKey } = this.#options;
+    if (!key.startsWith(root)) {
+      onForeignKey?.(key, event.type === 1 ? undefined : kv.value);
+      return undefined;
+    }
+    const prefix = this.#prefixOf(key, this.#resources);
+    if (prefix === undefined) return undefined;
+    const { index, log } = this.resource(prefix);
+    const before = index.get(key);
+    const current = event.type === 1 ? undefined : this.#read(key, kv);
+    // An unreadable value hides the object: watchers must see it go.
+    if (current === undefined) index.delete(key);
+    else index.set(key, current);
+    if (current === undefined && before === undefined) return undefined;
+    log.append(changeOf(kv.modRevision, before, current));
+    return log;
+  }
+
+  #read(key: string, kv: KeyValue): StoredObject | undefined {
+    try {
+      return fromStored(key, kv.value, kv.modRevision, kv.createRevision);
+    } catch (error) {
+      this.#unreadable++;
+      this.#options.log.error({ err: error, key }, 'skipped a stored value');
+      return undefined;
+    }
+  }
+
+  #prefixOf(key: string, known: ReadonlyMap<string, unknown>): string | undefined {
+    const start = this.#options.root.length;
+    const first = key.indexOf('/', start);
+    if (first < 0) return undefined;
+    const one = key.slice(start, first);
+    if (known.has(one)) return one;
+    const second = key.indexOf('/', first + 1);
+    const two = second < 0 ? undefined : key.slice(start, second);
+    return two !== undefined && known.has(two) ? two : undefined;
+  }
+
+  #advance(revision: number): void {
+    this.#revision = revision;
+    for (const waiter of this.#waiters) {
+      if (waiter.revision > revision) continue;
+      this.#waiters.delete(waiter);
+      waiter.resolve();
+    }
+  }
+
+  get #capacity(): number {
+    return this.#options.capacity ?? 4_096;
+  }
+
+  #emptyResource(floor: number): ResourceCache {
+    return { index: new BTree<string, StoredObject>(), log: new EventLog(floor, this.#capacity) };
+  }
+}
+
+/** An event; a deletion's last state carries the revision of the deletion. */
+export function changeOf(
+  revision: number,
+  previous: StoredObject | undefined,
+  current: StoredObject | undefined,
+): CacheEvent {
+  return { revision, previous, current, encoded: new Map() };
+}

@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { createSecureServer } from 'node:http2';
+import { type TestContext, test } from 'node:test';
+import { createAuthority, createCertificate } from '@timonier/pki';
+import { type Office, type OfficeState, passiveOffice } from '@timonier/client/office';
+import { type ConnectionSource, Front } from './front.ts';
+import { encodeProxyHeader } from './proxy-protocol.ts';
+
+/** An office that the test sets by hand. */
+class FakeOffice implements Office {
+  state: OfficeState;
+  readonly #listeners = new Set<(state: OfficeState) => void>();
+  constructor(state: OfficeState) {
+    this.state = state;
+  }
+  holds(): boolean {
+    return this.state.role === 'active';
+  }
+  onChange(listener: (state: OfficeState) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+  set(state: OfficeState): void {
+    this.state = state;
+    for (const listener of this.#listeners) listener(state);
+  }
+  close(): void {
+    this.#listeners.clear();
+  }
+}
+
+const active: OfficeState = {
+  role: 'active',
+  token: '1@a',
+  epoch: 1,
+  revision: 1,
+  leaseUntil: 0,
+  active: { name: 'a', address: '127.0.0.1' },
+};
+const authority = createAuthority('ca', 10);
+const server = createCertificate(
+  { commonName: 'server', usages: ['server'], hosts: ['127.0.0.1'], validDays: 1 },
+  authority,
+);
+
+/** A master: a front with an HTTPS server that answers with its name and where the client is. */
+async function master(
+  t: TestContext,
+  name: string,
+  office: Office,
+  internalPort = 0,
+): Promise<{ publicPort: number; internalPort: number; front: Front }> {
+  const sources = new Map<number, ConnectionSource>();
+  const https = createSecureServer(
+    { allowHTTP1: true, cert: server.certificate, key: server.key },
+    (request, response) => {
+      response.writeHead(200, { 'content-type': 'text/plain' });
+      response.end(`${name} ${request.url}`);
+    },
+  );
+  const front = new Front({
+    office,
+    internalPort,
+    accept: (socket, source) => {
+      sources.set(socket.remotePort ?? 0, source);
+      https.emit('connection', socket);
+    },
+  });
+  t.after(() => {
+    front.stopAccepting();
+    front.reset();
+    https.close();
+  });
+  return {
+    publicPort: await front.listenPublic('127.0.0.1', 0),
+    internalPort: await front.listenInternal('127.0.0.1', 0),
+    front,
+  };
+}
+
+async function ask(port: number): Promise<{ socket: TLSSocket; answer: string }> {
+  const socket = connectTls({ host: '127.0.0.1', port, ca: authority.certificate });
+  await once(socket, 'secureConnect');
+  socket.write('GET /hello HTTP/1.1\r\nhost: x\r\n\r\n');
+  const [chunk] = (await once(socket, 'data')) as [Buffer];
+  return { socket, answer: chunk.toString() };
+}
+
+/** `once` would reject with the reset that the test waits for. */
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => socket.once('close', () => resolve()));
+}
+
+test('a passive master pipes clients to the active one, and resets them when the office changes', async (t) => {
+  const one = await master(t, 'one', new FakeOffice(active));
+  const office = new FakeOffice({ ...passiveOffice, active: active.active });
+  const two = await master(t, 'two', office, one.internalPort);
+  const { socket, answer } = await ask(two.publicPort);
+  socket.on('error', () => undefined);
+  assert.match(answer, /one \/hello/);
+  assert.equal(two.front.pipes, 1);
+  const reset = closed(socket);
+  office.set({ ...active, token: '2@b', active: { name: 'b', address: '127.0.0.1' } });
+  await reset;
+  const own = await ask(two.publicPort);
+  own.socket.on('error', () => undefined);
+  assert.match(own.answer, /two \/hello/);
+  const demoted = closed(own.socket);
+  office.set(passiveOffice);
+  await demoted;
+});
+
+test('a connection made during an election is held until somebody is active', async (t) => {
+  const office = new FakeOffice(passiveOffice);
+  const { publicPort } = await master(t, 'late', office);
+  const pending = ask(publicPort);
+  await new Promise((resolve) => setImmediate(resolve));
+  office.set(active);
+  const { socket, answer } = await pending;
+  socket.destroy();
+  assert.match(answer, /late \/hello/);
+});
+
+test('the internal port refuses what comes without a PROXY header, and everything while passive', async (t) => {
+  const office = new FakeOffice(active);
+  const { internalPort } = await master(t, 'one', office);
+  const plain: Socket = connect(internalPort, '127.0.0.1');
+  plain.on('error', () => undefined);
+  plain.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+  await closed(plain);
+  office.set(passiveOffice);
+  const piped: Socket = connect(internalPort, '127.0.0.1');
+  piped.on('error', () => undefined);
+  piped.write(encodeProxyHeader(undefined));
+  await closed(piped);
+});

@@ -1,0 +1,273 @@
+/**
+ * The ports of an API server, and who answers on them.
+ *
+ * In: TCP connections on the secure port (everyone), the internal port (other masters, each connection behind a PROXY
+ * v2 header) and a unix socket (the loops of this host). Out: connections handed to the TLS server, or, while this
+ * master is passive, piped as they are to the active one's internal port. Invariants: the internal port never
+ * forwards; while passive nothing but the unix socket reaches the TLS server; a change of office resets every pipe,
+ * and the end of the own office resets every connection of the two TCP ports.
+ */
+import { chmod, rm } from 'node:fs/promises';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { listen } from '@timonier/component';
+import type { Office } from '@timonier/client/office';
+import {
+  encodeProxyHeader,
+  fixedHeaderLength,
+  parseProxyHeader,
+  type ProxiedConnection,
+  proxyRestLength,
+} from './proxy-protocol.ts';
+
+export interface FrontOptions {
+  /** Takes over a connection that speaks TLS. */
+  readonly accept: (socket: Socket, source: ConnectionSource) => void;
+  /** Absent: this server is always the active one. */
+  readonly office?: Office | undefined;
+  /** Port at which the active master takes piped connections. */
+  readonly internalPort: number;
+}
+
+export interface ConnectionSource {
+  readonly remoteAddress: string;
+  /** True on the unix socket, where reads are served while passive. */
+  readonly private: boolean;
+}
+
+/** How long a connection waits for somebody to be active. */
+const holdMs = 2_000;
+const holdStepMs = 25;
+const connectTimeoutMs = 1_000;
+const headerTimeoutMs = 5_000;
+const keepAliveMs = 15_000;
+
+export class Front {
+  readonly #options: FrontOptions;
+  readonly #servers: Server[] = [];
+  readonly #pipes = new Set<Socket>();
+  /** Connections that wait for somebody to be active. */
+  readonly #held = new Set<Socket>();
+  readonly #direct = new Set<Socket>();
+  readonly #private = new Set<Socket>();
+  readonly #stopFollowing: (() => void) | undefined;
+  #activeKey: string;
+  #closed = false;
+
+  constructor(options: FrontOptions) {
+    this.#options = options;
+    this.#activeKey = this.#currentKey();
+    this.#stopFollowing = options.office?.onChange(() => this.#officeChanged());
+  }
+
+  get pipes(): number {
+    return this.#pipes.size / 2;
+  }
+
+  get connections(): number {
+    return this.#direct.size + this.#private.size;
+  }
+
+  /** Listens for everyone; returns the port. */
+  async listenPublic(host: string, port: number): Promise<number> {
+    const server = createServer((socket) => this.#public(socket));
+    await listen(server, port, host);
+    this.#servers.push(server);
+    return portOf(server);
+  }
+
+  /** Listens for other masters; returns the port. */
+  async listenInternal(host: string, port: number): Promise<number> {
+    // Paused: the header must be read in full before TLS sees a byte.
+    const server = createServer({ pauseOnConnect: true }, (socket) => void this.#internal(socket));
+    await listen(server, port, host);
+    this.#servers.push(server);
+    return portOf(server);
+  }
+
+  /** Listens on a unix socket that only its owner may open. */
+  async listenPrivate(path: string): Promise<void> {
+    await rm(path, { force: true });
+    const server = createServer((socket) => this.#hand(socket, this.#private, 'local', true));
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(path, resolve);
+    });
+    await chmod(path, 0o600);
+    this.#servers.push(server);
+  }
+
+  /** Stops accepting. Open connections go on until `reset`. */
+  stopAccepting(): void {
+    this.#closed = true;
+    this.#stopFollowing?.();
+    for (const server of this.#servers) server.close();
+  }
+
+  reset(): void {
+    for (const set of [this.#held, this.#pipes, this.#direct, this.#private]) resetAll(set);
+  }
+
+  #isActive(): boolean {
+    return this.#options.office?.holds() ?? true;
+  }
+
+  #currentKey(): string {
+    const state = this.#options.office?.state;
+    return state === undefined ? '' : `${state.role} ${state.active?.name ?? ''} ${state.token ?? ''}`;
+  }
+
+  #officeChanged(): void {
+    const key = this.#currentKey();
+    if (key === this.#activeKey) return;
+    const wasActive = this.#activeKey.startsWith('active');
+    this.#activeKey = key;
+    resetAll(this.#pipes);
+    if (wasActive) resetAll(this.#direct);
+  }
+
+  #public(socket: Socket): void {
+    if (this.#isActive()) this.#hand(socket, this.#direct, socket.remoteAddress ?? '', false);
+    else void this.#forward(socket);
+  }
+
+  async #internal(socket: Socket): Promise<void> {
+    socket.on('error', () => undefined);
+    // Stopped TLS must not leave half-open sockets behind: from here every exit destroys or hands over.
+    try {
+      const proxied = await readProxyHeader(socket, headerTimeoutMs);
+      if (this.#closed || !this.#isActive()) socket.resetAndDestroy();
+      else this.#hand(socket, this.#direct, proxied?.sourceAddress ?? socket.remoteAddress ?? '', false);
+    } catch {
+      socket.destroy();
+    }
+  }
+
+  #hand(socket: Socket, set: Set<Socket>, remoteAddress: string, isPrivate: boolean): void {
+    set.add(socket);
+    socket.on('error', () => undefined);
+    socket.once('close', () => set.delete(socket));
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, keepAliveMs);
+    this.#options.accept(socket, { remoteAddress, private: isPrivate });
+  }
+
+  /** Pipes a client to the active master, waiting for a bounded time until there is one. */
+  async #forward(socket: Socket): Promise<void> {
+    socket.pause();
+    socket.on('error', () => undefined);
+    this.#held.add(socket);
+    socket.once('close', () => this.#held.delete(socket));
+    const deadline = Date.now() + holdMs;
+    while (!socket.destroyed && !this.#closed && Date.now() < deadline) {
+      if (this.#isActive()) {
+        this.#held.delete(socket);
+        this.#hand(socket, this.#direct, socket.remoteAddress ?? '', false);
+        return;
+      }
+      const office = this.#activeKey;
+      const address = this.#options.office?.state.active?.address;
+      const upstream = address === undefined ? undefined : await this.#connect(address);
+      if (upstream !== undefined) {
+        if (socket.destroyed || office !== this.#activeKey) {
+          upstream.destroy();
+          continue;
+        }
+        this.#pipe(socket, upstream);
+        return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, holdStepMs));
+    }
+    socket.resetAndDestroy();
+  }
+
+  #connect(address: string): Promise<Socket | undefined> {
+    return new Promise((resolve) => {
+      const upstream = connect({ host: address, port: this.#options.internalPort, noDelay: true });
+      const timer = setTimeout(() => upstream.destroy(), connectTimeoutMs);
+      upstream.once('connect', () => {
+        clearTimeout(timer);
+        resolve(upstream);
+      });
+      upstream.on('error', () => undefined);
+      upstream.once('close', () => {
+        clearTimeout(timer);
+        resolve(undefined);
+      });
+    });
+  }
+
+  #pipe(client: Socket, upstream: Socket): void {
+    this.#held.delete(client);
+    this.#pipes.add(client).add(upstream);
+    client.setNoDelay(true);
+    for (const [one, other] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      one.setKeepAlive(true, keepAliveMs);
+      one.once('close', () => {
+        this.#pipes.delete(one);
+        if (!other.destroyed) other.resetAndDestroy();
+      });
+    }
+    upstream.write(encodeProxyHeader(proxiedBy(client)));
+    client.pipe(upstream);
+    upstream.pipe(client);
+  }
+}
+
+function proxiedBy(socket: Socket): ProxiedConnection | undefined {
+  const { remoteAddress, remotePort, localAddress, localPort } = socket;
+  if (remoteAddress === undefined || localAddress === undefined) return undefined;
+  return {
+    sourceAddress: remoteAddress,
+    sourcePort: remotePort ?? 0,
+    destinationAddress: localAddress,
+    destinationPort: localPort ?? 0,
+  };
+}
+
+/** Reads exactly the header; what follows stays unread in the socket. */
+async function readProxyHeader(socket: Socket, timeoutMs: number): Promise<ProxiedConnection | undefined> {
+  const timer = setTimeout(() => socket.destroy(new Error('no PROXY header in time')), timeoutMs);
+  try {
+    const fixed = await readExactly(socket, fixedHeaderLength);
+    const length = proxyRestLength(fixed);
+    const rest = length === 0 ? Buffer.alloc(0) : await readExactly(socket, length);
+    return parseProxyHeader(fixed, rest);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function readExactly(socket: Socket, length: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const attempt = (): void => {
+      const chunk = socket.read(length) as Buffer | null;
+      if (chunk === null) return;
+      done();
+      if (chunk.length === length) resolve(chunk);
+      else reject(new Error('the connection ended within its PROXY header'));
+    };
+    const fail = (): void => {
+      done();
+      reject(new Error('the connection closed before its PROXY header'));
+    };
+    const done = (): void => {
+      socket.off('readable', attempt);
+      socket.off('close', fail);
+    };
+    socket.on('readable', attempt);
+    socket.once('close', fail);
+    attempt();
+  });
+}
+
+function resetAll(sockets: Set<Socket>): void {
+  for (const socket of sockets) socket.resetAndDestroy();
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}

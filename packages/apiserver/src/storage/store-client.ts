@@ -1,0 +1,188 @@
+/**
+ * The etcd v3 client of the API server: ranges, transactions and watches, over any of several endpoints.
+ *
+ * In: endpoints in order of preference (`http(s)://host:port`, `unix:///path`). One is used until it fails; a call
+ * that certainly did not reach the store moves on to the next within its deadline. A transaction whose fate is unknown
+ * is never repeated: its caller hears `UnknownOutcome`.
+ */
+import {
+  type BidiStream,
+  createClient,
+  type GrpcClient,
+  GrpcError,
+  loadService,
+  Status,
+} from '@timonier/grpc';
+import type {
+  Compare,
+  KvShape,
+  RangeRequest,
+  RangeResponse,
+  RequestOp,
+  TxnResponse,
+  WatchRequest,
+  WatchResponse,
+  WatchShape,
+} from './etcd-messages.ts';
+
+export interface StoreTls {
+  readonly ca?: Buffer | undefined;
+  readonly cert?: Buffer | undefined;
+  readonly key?: Buffer | undefined;
+}
+
+export interface StoreClientOptions {
+  readonly endpoints: readonly string[];
+  readonly tls?: StoreTls;
+  /** Deadline of one call, failover included. */
+  readonly timeoutMs?: number;
+}
+
+/** The store may or may not have committed the transaction. */
+export class UnknownOutcome extends Error {
+  override readonly name = 'UnknownOutcome';
+}
+
+/** The revision asked for has been compacted away; `compactRevision` is the oldest that is left, 0 if unknown. */
+export class Compacted extends Error {
+  override readonly name = 'Compacted';
+  readonly compactRevision: number;
+  constructor(compactRevision: number) {
+    super('the requested revision has been compacted');
+    this.compactRevision = compactRevision;
+  }
+}
+
+interface Endpoint {
+  readonly kv: GrpcClient<KvShape>;
+  readonly watch: GrpcClient<WatchShape>;
+}
+
+const kvService = loadService<KvShape>('etcd/rpc.proto', 'etcdserverpb.KV');
+const watchService = loadService<WatchShape>('etcd/rpc.proto', 'etcdserverpb.Watch');
+const retryPauseMs = 50;
+
+export class StoreClient {
+  readonly #endpoints: readonly Endpoint[];
+  readonly #timeoutMs: number;
+  #current = 0;
+
+  constructor({ endpoints, tls, timeoutMs = 5_000 }: StoreClientOptions) {
+    if (endpoints.length === 0) throw new Error('the store needs at least one endpoint');
+    this.#timeoutMs = timeoutMs;
+    this.#endpoints = endpoints.map((endpoint) => {
+      const { target, secure } = parseEndpoint(endpoint);
+      const options = { timeoutMs, ...(secure ? { tls: tls ?? {} } : {}) };
+      return {
+        kv: createClient(kvService, target, options),
+        watch: createClient(watchService, target, options),
+      };
+    });
+  }
+
+  async range(request: RangeRequest): Promise<RangeResponse> {
+    return this.#attempt((endpoint, timeoutMs) => endpoint.kv.unary('range', request, { timeoutMs }), true);
+  }
+
+  /** Rejects with `UnknownOutcome` when the connection broke after the request had been sent. */
+  async txn(
+    compare: readonly Compare[],
+    success: readonly RequestOp[],
+    failure: readonly RequestOp[],
+  ): Promise<TxnResponse> {
+    const request = { compare, success, failure };
+    return this.#attempt((endpoint, timeoutMs) => endpoint.kv.unary('txn', request, { timeoutMs }), false);
+  }
+
+  /** A stream of watch responses from the endpoint in use; a stream that fails makes the next one go elsewhere. */
+  watch(request: WatchRequest, signal: AbortSignal): AsyncIterable<WatchResponse> {
+    const index = this.#current;
+    const stream: BidiStream<WatchRequest, WatchResponse> = this.#endpoint(index).watch.bidi('watch', {
+      signal,
+    });
+    stream.write(request);
+    return this.#watched(stream, index);
+  }
+
+  async *#watched(stream: AsyncIterable<WatchResponse>, index: number): AsyncGenerator<WatchResponse> {
+    try {
+      yield* stream;
+    } catch (error) {
+      this.#leave(index);
+      throw error;
+    }
+  }
+
+  close(): void {
+    for (const { kv, watch } of this.#endpoints) {
+      kv.close();
+      watch.close();
+    }
+  }
+
+  async #attempt<T>(
+    call: (endpoint: Endpoint, timeoutMs: number) => Promise<T>,
+    repeatable: boolean,
+  ): Promise<T> {
+    const deadline = Date.now() + this.#timeoutMs;
+    for (;;) {
+      const index = this.#current;
+      const left = Math.max(1, deadline - Date.now());
+      try {
+        return await call(this.#endpoint(index), repeatable ? Math.min(left, this.#timeoutMs / 2) : left);
+      } catch (error) {
+        if (!(error instanceof GrpcError)) throw error;
+        if (error.code === Status.OUT_OF_RANGE && error.details.includes('compacted')) throw new Compacted(0);
+        const failure = classify(error);
+        if (failure === 'refused') throw error;
+        this.#leave(index);
+        if (failure === 'unknown' && !repeatable)
+          throw new UnknownOutcome(`the store did not answer: ${error.details}`, { cause: error });
+        if (Date.now() + retryPauseMs >= deadline) throw error;
+        await new Promise((resolve) => setTimeout(resolve, retryPauseMs));
+      }
+    }
+  }
+
+  #endpoint(index: number): Endpoint {
+    const endpoint = this.#endpoints[index];
+    if (endpoint === undefined) throw new Error(`no store endpoint ${index}`);
+    return endpoint;
+  }
+
+  /** Prefers another endpoint from now on, unless somebody else already moved on. */
+  #leave(index: number): void {
+    if (this.#current === index) this.#current = (index + 1) % this.#endpoints.length;
+  }
+}
+
+/** `not-sent`: nothing happened. `unknown`: something may have. `refused`: the store answered. */
+function classify(error: GrpcError): 'not-sent' | 'unknown' | 'refused' {
+  const text = error.details;
+  if (error.code === Status.UNAVAILABLE) {
+    return /no leader|not leader|leader changed|No connection established|ECONNREFUSED|ENOENT|not capable/i.test(
+      text,
+    )
+      ? 'not-sent'
+      : 'unknown';
+  }
+  const unknown: readonly number[] = [
+    Status.DEADLINE_EXCEEDED,
+    Status.CANCELLED,
+    Status.INTERNAL,
+    Status.UNKNOWN,
+  ];
+  return unknown.includes(error.code) ? 'unknown' : 'refused';
+}
+
+/** Splits an endpoint in etcd's spelling into a gRPC target and whether it wants TLS. */
+export function parseEndpoint(endpoint: string): { target: string; secure: boolean } {
+  const match = /^(https?|unix|unixs):\/\/(.+)$/.exec(endpoint);
+  if (match === null)
+    throw new Error(
+      `"${endpoint}" is not an endpoint such as https://10.0.0.1:2379 or unix:///run/store.sock`,
+    );
+  const [, scheme, rest = ''] = match;
+  if (scheme === 'unix' || scheme === 'unixs') return { target: `unix:${rest}`, secure: false };
+  return { target: rest.replace(/\/$/, ''), secure: scheme === 'https' };
+}

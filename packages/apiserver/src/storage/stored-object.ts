@@ -1,0 +1,128 @@
+/**
+ * An object as it lies in the store and in the watch cache: bytes, not a tree.
+ *
+ * Stored form: `j1:KEY:` and canonical JSON, where KEY names the encryption key (`-` is none). Canonical JSON has
+ * `apiVersion`, `kind` and `metadata` first and all other names sorted, and carries no resourceVersion: that is the
+ * key's mod revision. In memory the resourceVersion is spliced in as the first field of `metadata`, so that an answer
+ * in JSON needs no parsing.
+ */
+import type { KubeObject } from '@timonier/client/types';
+
+const plainPrefix = Buffer.from('j1:-:');
+const metadataMark = Buffer.from('"metadata":{');
+
+export interface Attributes {
+  readonly labels: Readonly<Record<string, string>>;
+  /** The object as far as a field selector may ask; see `AttributeReader`. */
+  readonly fields: Readonly<Record<string, string>>;
+}
+
+/** Picks what selectors ask for out of an object. */
+export type AttributeReader = (object: KubeObject) => Attributes;
+
+export class StoredObject {
+  /** The whole key. */
+  readonly key: string;
+  readonly revision: number;
+  readonly createRevision: number;
+  /** JSON with resourceVersion. */
+  readonly json: Buffer;
+  #attributes: Attributes | undefined;
+
+  constructor(key: string, json: Buffer, revision: number, createRevision: number) {
+    this.key = key;
+    this.json = json;
+    this.revision = revision;
+    this.createRevision = createRevision;
+  }
+
+  /** A fresh tree that the caller may change. */
+  object(): KubeObject {
+    return JSON.parse(this.json.toString('utf8')) as KubeObject;
+  }
+
+  /** Labels and selectable fields; read once. */
+  attributes(read: AttributeReader): Attributes {
+    return (this.#attributes ??= read(this.object()));
+  }
+
+  /** The last state of a deleted object carries the revision of its deletion. */
+  atRevision(revision: number): StoredObject {
+    const start = this.json.indexOf(metadataMark) + metadataMark.length;
+    const old = Buffer.byteLength(versionField(this.revision));
+    const json = Buffer.concat([
+      this.json.subarray(0, start),
+      Buffer.from(versionField(revision)),
+      this.json.subarray(start + old),
+    ]);
+    const copy = new StoredObject(this.key, json, revision, this.createRevision);
+    copy.#attributes = this.#attributes;
+    return copy;
+  }
+}
+
+/** Reads a stored value. Throws when it is in a form this version does not know. */
+export function fromStored(
+  key: string,
+  value: Buffer,
+  revision: number,
+  createRevision: number,
+): StoredObject {
+  if (!value.subarray(0, plainPrefix.length).equals(plainPrefix))
+    throw new Error(`the value of ${key} is not in a form this version reads`);
+  const start = value.indexOf(metadataMark, plainPrefix.length);
+  if (start < 0) throw new Error(`the value of ${key} has no metadata`);
+  const split = start + metadataMark.length;
+  // One copy: the bytes received are a view into a larger network buffer that must not be kept alive.
+  const json = Buffer.concat([
+    value.subarray(plainPrefix.length, split),
+    Buffer.from(versionField(revision)),
+    value.subarray(split),
+  ]);
+  return new StoredObject(key, json, revision, createRevision);
+}
+
+/** The stored form of an object; its resourceVersion is left out. Its metadata must have at least a name. */
+export function toStored(object: KubeObject): Buffer {
+  return Buffer.concat([plainPrefix, Buffer.from(canonicalJson(object))]);
+}
+
+/** True when the stored bytes of `object` would be those that `stored` came from. */
+export function sameContent(object: KubeObject, stored: StoredObject): boolean {
+  const start = stored.json.indexOf(metadataMark) + metadataMark.length;
+  const text = stored.json.toString('utf8');
+  // Everything before metadata is ASCII, so bytes and characters agree up to there.
+  const without = text.slice(0, start) + text.slice(start + versionField(stored.revision).length);
+  return canonicalJson(object) === without;
+}
+
+/** JSON with `apiVersion`, `kind` and `metadata` first and every other name in sorted order. */
+export function canonicalJson(object: KubeObject): string {
+  const { apiVersion, kind, metadata = {}, ...rest } = object as KubeObject & Record<string, unknown>;
+  const { resourceVersion: _dropped, ...stored } = metadata;
+  return JSON.stringify({ apiVersion, kind, metadata: sorted(stored), ...(sorted(rest) as object) });
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  // Values with their own JSON form, such as integers beyond 2^53, are left alone.
+  if (Object.getPrototypeOf(value) !== Object.prototype && Object.getPrototypeOf(value) !== null)
+    return value;
+  const source = value as Record<string, unknown>;
+  const result: Record<string, unknown> = {};
+  for (const name of Object.keys(source).sort()) {
+    // `__proto__` as a plain assignment would change the prototype instead of adding a field.
+    Object.defineProperty(result, name, {
+      value: sorted(source[name]),
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
+  }
+  return result;
+}
+
+function versionField(revision: number): string {
+  return `"resourceVersion":"${revision}",`;
+}
