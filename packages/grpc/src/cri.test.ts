@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
 import {
   addService,
   connectCri,
@@ -14,6 +13,7 @@ import {
   type ImageServiceHandlers,
   type RuntimeServiceHandlers,
 } from './cri.ts';
+import { GrpcServer } from './server.ts';
 
 /** Answers UNIMPLEMENTED to everything but what a test hands in. */
 function handlers<T extends object>(given: Partial<T>): T {
@@ -31,21 +31,17 @@ async function withServer(
   use: (client: ReturnType<typeof connectCri>) => Promise<void>,
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'cri-client-'));
-  const endpoint = `unix://${folder}/cri.sock`;
-  const server = new Server();
+  const endpoint = `unix:${folder}/cri.sock`;
+  const server = new GrpcServer();
   addService(server, criRuntimeService, handlers<RuntimeServiceHandlers>(runtime));
   addService(server, criImageService, handlers<ImageServiceHandlers>({}));
-  await new Promise<void>((resolve, reject) => {
-    server.bindAsync(endpoint, ServerCredentials.createInsecure(), (error) =>
-      error === null ? resolve() : reject(error),
-    );
-  });
+  await server.listen(endpoint);
   const client = connectCri(endpoint);
   try {
     await use(client);
   } finally {
     client.close();
-    server.forceShutdown();
+    await server.shutdown(100);
     rmSync(folder, { recursive: true });
   }
 }
@@ -64,7 +60,7 @@ test('a request arrives with every scalar, list and map filled in and absent mes
     });
     assert.deepEqual(answer, { podSandboxId: 'abc' });
   });
-  assert.deepEqual(seen, {
+  assert.deepEqual(JSON.parse(JSON.stringify(seen)), {
     runtimeHandler: '',
     config: {
       metadata: { name: 'web', uid: '', namespace: '', attempt: 2 },
@@ -97,7 +93,7 @@ test('an error keeps its code and text, and a stream ends with the caller’s si
       (error) =>
         error instanceof CriError &&
         error.code === criStatus.UNIMPLEMENTED &&
-        error.message === 'PullImage is not here',
+        error.details === 'PullImage is not here',
     );
     const stop = new AbortController();
     for await (const event of runtime.GetContainerEvents({}, { signal: stop.signal })) {

@@ -6,21 +6,19 @@
  * describes them. Errors are `CriError` with a gRPC code on both sides. Unary calls carry a deadline and a
  * cancellation to the handler as an `AbortSignal`.
  */
-import { status } from '@grpc/grpc-js';
 import type * as M from './cri-messages.ts';
 import { openService, type ServiceHandlers, type ServiceClient, defineService } from './typed-service.ts';
 
 export type * from './cri-messages.ts';
+export type { CallOptions } from './client.ts';
+export { GrpcError as CriError, Status as criStatus } from './error.ts';
 export {
-  type CallOptions,
+  addService,
   type Draft,
   type HandlerContext,
   type ServiceClient,
   type ServiceHandlers,
-  RpcError as CriError,
-  addService,
 } from './typed-service.ts';
-export { status as criStatus };
 
 interface Unary<Q, R> {
   readonly request: Q;
