@@ -1,0 +1,2 @@
+export { command } from './command.ts';
+export { resolve, type ServiceView, type ZoneAnswer } from './zone.ts';
