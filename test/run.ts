@@ -17,9 +17,12 @@ const argv = process.argv.slice(2);
 const only = argv[0] === '--only' ? argv[1] : undefined;
 const patterns = argv[0] === '--only' ? argv.slice(2) : argv;
 
-const files = globSync(['packages/*/src/**/*.test.ts', 'test/**/*.test.ts', 'deploy/**/*.test.ts'], {
-  cwd: root,
-})
+const files = globSync(
+  ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts', 'deploy/**/*.test.ts', 'benchmarks/**/*.test.ts'],
+  {
+    cwd: root,
+  },
+)
   .filter((file) => patterns.length === 0 || patterns.some((pattern) => file.includes(pattern)))
   .sort();
 

@@ -1,0 +1,40 @@
+/**
+ * `npm run bench -- NAME [--check] [--json FILE] [--runs N]`: runs one benchmark, or `list`. With `--check` the exit code is 1
+ * when a figure is outside its bound; 2 means a wrong command line.
+ */
+import { existsSync, readdirSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { cpus, release } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { type Benchmark, brokenBounds, table } from './benchmark.ts';
+
+const here = fileURLToPath(new URL('./', import.meta.url));
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { check: { type: 'boolean', default: false }, json: { type: 'string' }, runs: { type: 'string' } },
+});
+const names = readdirSync(here).filter((name) => existsSync(`${here}${name}/main.ts`));
+const [name = 'list'] = positionals;
+if (!names.includes(name)) {
+  console.error(
+    `usage: npm run bench -- NAME [--check] [--json FILE] [--runs N]\nbenchmarks: ${names.join(', ')}`,
+  );
+  process.exit(name === 'list' ? 0 : 2);
+}
+
+const { benchmark } = (await import(`${here}${name}/main.ts`)) as { benchmark: Benchmark };
+console.log(`${name}: ${benchmark.summary}`);
+const result = await benchmark.run({
+  log: (line) => console.log(`  ${line}`),
+  ...(values.runs === undefined ? {} : { runs: Number(values.runs) }),
+});
+console.log(`\n${table(result)}\n`);
+for (const note of result.notes) console.log(note);
+const broken = brokenBounds(result);
+for (const sentence of broken) console.log(`outside its bound: ${sentence}`);
+if (values.json !== undefined) {
+  const machine = { node: process.version, kernel: release(), cores: cpus().length };
+  await writeFile(values.json, `${JSON.stringify({ name, machine, ...result, broken }, null, 2)}\n`);
+}
+process.exitCode = values.check && broken.length > 0 ? 1 : 0;

@@ -1,0 +1,165 @@
+/**
+ * A local cluster as a person meets it: brought up, looked at, broken and taken down through the `timonier` command
+ * alone, and used through the real kubectl.
+ */
+import { fileURLToPath } from 'node:url';
+import { type CommandOptions, mustRun, type Output, run } from './command.ts';
+import type { Kubectl } from './kubectl.ts';
+import { until } from './wait.ts';
+
+const timonier = fileURLToPath(new URL('../../bin/timonier', import.meta.url));
+
+export interface HostStatus {
+  readonly name: string;
+  readonly kind: 'master' | 'worker';
+  readonly role: 'active' | 'passive' | null;
+  readonly epoch: number | null;
+  readonly address: string;
+  readonly ready: boolean;
+  readonly processes: readonly { readonly component: string; readonly pid: number }[];
+}
+
+export interface ClusterStatus {
+  readonly hosts: readonly HostStatus[];
+  readonly kubeconfig: string;
+  readonly apiServers: readonly string[];
+}
+
+export interface ClusterOptions {
+  readonly name: string;
+  readonly dataDir: string;
+  readonly masters: number;
+  readonly workers: number;
+  readonly runtime: 'timonier' | 'containerd';
+  readonly storeEndpoints?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export class Cluster {
+  readonly options: ClusterOptions;
+  readonly kubectls: readonly Kubectl[];
+  kubeconfig = '';
+
+  constructor(options: ClusterOptions, kubectls: readonly Kubectl[]) {
+    this.options = options;
+    this.kubectls = kubectls;
+  }
+
+  async up(): Promise<void> {
+    const { name, dataDir, masters, workers, runtime, storeEndpoints, env } = this.options;
+    const args = [
+      'up',
+      '--name',
+      name,
+      '--data-dir',
+      dataDir,
+      '--masters',
+      `${masters}`,
+      '--workers',
+      `${workers}`,
+      '--runtime',
+      runtime,
+      '--detach',
+    ];
+    if (storeEndpoints !== undefined) args.push('--store-endpoints', storeEndpoints);
+    await mustRun(timonier, args, { timeoutMs: 180_000, ...(env === undefined ? {} : { env }) });
+    this.kubeconfig = (await this.status()).kubeconfig;
+  }
+
+  async down(): Promise<void> {
+    await mustRun(
+      timonier,
+      ['down', '--name', this.options.name, '--data-dir', this.options.dataDir, '--purge'],
+      { timeoutMs: 60_000 },
+    );
+  }
+
+  async status(): Promise<ClusterStatus> {
+    return JSON.parse(
+      await mustRun(timonier, [
+        'status',
+        '--name',
+        this.options.name,
+        '--data-dir',
+        this.options.dataDir,
+        '-o',
+        'json',
+      ]),
+    ) as ClusterStatus;
+  }
+
+  chaos(
+    verb: 'kill' | 'poweroff' | 'stop' | 'resume' | 'restart' | 'cut' | 'heal',
+    host: string,
+  ): Promise<string> {
+    return mustRun(
+      timonier,
+      ['chaos', verb, host, '--name', this.options.name, '--data-dir', this.options.dataDir],
+      { timeoutMs: 60_000 },
+    );
+  }
+
+  /** Runs a command inside a host. */
+  exec(host: string, command: readonly string[], options: CommandOptions = {}): Promise<string> {
+    return mustRun(
+      timonier,
+      [
+        'host',
+        'exec',
+        host,
+        '--name',
+        this.options.name,
+        '--data-dir',
+        this.options.dataDir,
+        '--',
+        ...command,
+      ],
+      options,
+    );
+  }
+
+  /** The newest kubectl, which must succeed. */
+  kubectl(...args: readonly string[]): Promise<string> {
+    return mustRun(this.#newest().path, args, { env: { KUBECONFIG: this.kubeconfig } });
+  }
+
+  tryKubectl(
+    args: readonly string[],
+    options: CommandOptions = {},
+    kubectl: Kubectl = this.#newest(),
+  ): Promise<Output> {
+    return run(kubectl.path, args, { ...options, env: { KUBECONFIG: this.kubeconfig, ...options.env } });
+  }
+
+  async get<T>(...args: readonly string[]): Promise<T> {
+    return JSON.parse(await this.kubectl('get', ...args, '-o', 'json')) as T;
+  }
+
+  /** The active master, once there is exactly one that is not `except`. */
+  activeMaster(except?: string, deadlineMs = 20_000): Promise<HostStatus> {
+    return until(`a master other than ${except ?? 'none'} is active`, deadlineMs, async () => {
+      const active = (await this.status()).hosts.filter(
+        (host) => host.role === 'active' && host.name !== except,
+      );
+      return active.length === 1 ? active[0] : undefined;
+    });
+  }
+
+  async allNodesReady(count: number, deadlineMs = 60_000): Promise<void> {
+    await until(`${count} nodes are Ready`, deadlineMs, async () => {
+      const { items } = await this.get<{
+        items: { status: { conditions: { type: string; status: string }[] } }[];
+      }>('nodes');
+      const ready = items.filter(({ status }) =>
+        status.conditions.some(({ type, status: value }) => type === 'Ready' && value === 'True'),
+      );
+      return ready.length === count ? true : undefined;
+    });
+  }
+
+  #newest(): Kubectl {
+    const [newest] = this.kubectls;
+    if (newest === undefined) throw new Error('no kubectl was unpacked');
+    return newest;
+  }
+}

@@ -1,0 +1,83 @@
+/** Sentence 6: Debian's Prometheus, with the project's own configuration, finds every process up. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Cluster } from '../cluster.ts';
+import { mustRun } from '../command.ts';
+import { expect, until } from '../wait.ts';
+
+const config = fileURLToPath(new URL('../../../deploy/prometheus/prometheus.yml', import.meta.url));
+
+interface Targets {
+  readonly data: {
+    readonly activeTargets: readonly {
+      readonly health: string;
+      readonly scrapeUrl: string;
+      readonly lastError: string;
+    }[];
+  };
+}
+
+export async function prometheus(cluster: Cluster): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'timonier-prometheus-'));
+  await copyFile(config, join(directory, 'prometheus.yml'));
+  await copyFile(
+    join(cluster.options.dataDir, 'prometheus', 'targets.json'),
+    join(directory, 'targets.json'),
+  );
+  await mustRun('promtool', ['check', 'config', join(directory, 'prometheus.yml')]);
+  const groups = JSON.parse(await readFile(join(directory, 'targets.json'), 'utf8')) as {
+    targets: string[];
+  }[];
+  const expected = groups.flatMap(({ targets }) => targets);
+  const { hosts } = await cluster.status();
+  const processes = hosts.flatMap(({ processes: list }) => list);
+  expect(expected.length >= processes.length, `${expected.length} targets for ${processes.length} processes`);
+  const port = await freePort();
+  const child = spawn(
+    'prometheus',
+    [
+      '--config.file',
+      join(directory, 'prometheus.yml'),
+      '--storage.tsdb.path',
+      join(directory, 'data'),
+      '--web.listen-address',
+      `127.0.0.1:${port}`,
+    ],
+    { stdio: 'ignore' },
+  );
+  try {
+    await until('every target is up', 60_000, async () => {
+      const response = await fetch(`http://127.0.0.1:${port}/api/v1/targets`, {
+        signal: AbortSignal.timeout(2_000),
+      });
+      const { activeTargets } = ((await response.json()) as Targets).data;
+      const down = activeTargets.filter(({ health }) => health !== 'up');
+      if (activeTargets.length === expected.length && down.length === 0) return true;
+      throw new Error(
+        `${activeTargets.length} of ${expected.length} targets, not up: ${down.map(({ scrapeUrl, lastError }) => `${scrapeUrl} ${lastError}`).join(', ')}`,
+      );
+    });
+    return `${expected.length} targets up`;
+  } finally {
+    const exit = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exit;
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
