@@ -9,3 +9,49 @@ export type { ScalarType, Schema, SchemaKind, WireForm } from './schema.ts';
 export { apiVersionOf, createRegistry, Registry, registry, splitApiVersion, storageKey } from './registry.ts';
 export type { ColumnDefinition, GroupInfo, ResourceInfo, Subresource } from './registry.ts';
 export * from './patch/index.ts';
+export * as statuses from './statuses.ts';
+export { StatusError } from './statuses.ts';
+export { isBigInteger, JsonError, MAX_DEPTH, parseJson, setOwn } from './json.ts';
+export type { Parsed } from './json.ts';
+export { DecodeError, decodeAs, decodeStrict, normalize, strictDecodingError } from './decode.ts';
+export type { ApiObject, Decoded } from './decode.ts';
+export {
+  decodeProtobuf,
+  encodeProtobuf,
+  encodeProtobufWatchEvent,
+  ProtobufError,
+  schemaOfKind,
+} from './protobuf.ts';
+export type { DecodedProtobuf } from './protobuf.ts';
+export {
+  addQuantities,
+  canonicalQuantity,
+  compareQuantities,
+  formatQuantity,
+  parseQuantity,
+  QuantityError,
+  quantityMilli,
+  quantityValue,
+  subtractQuantities,
+} from './quantity.ts';
+export type { Quantity } from './quantity.ts';
+export { isPercent, scaledIntOrPercent } from './int-or-string.ts';
+export {
+  formatDuration,
+  formatMicroTime,
+  formatTime,
+  humanDuration,
+  parseDuration,
+  parseTime,
+} from './time.ts';
+export {
+  formatLabelSelector,
+  matchesLabels,
+  parseLabelSelector,
+  requirementsOf,
+  SelectorError,
+  selectorMatches,
+} from './label-selector.ts';
+export type { LabelRequirement } from './label-selector.ts';
+export { checkFieldSelector, fieldValue, matchesFields, parseFieldSelector } from './field-selector.ts';
+export type { FieldRequirement } from './field-selector.ts';

@@ -1,0 +1,376 @@
+/**
+ * From any JSON value to a typed object: checks every value's type against the schema, drops what the schema does
+ * not know (and says so), and gives values their one form (quantities canonical, times in UTC, absent for null).
+ * In: a value, not trusted. Out: a fresh object in normal form, and the problems that strict field validation
+ * reports. A wrong type is an error at once: a 400 with the path. Never changes its input.
+ */
+import type { ResourceInfo } from './registry.ts';
+import { apiVersionOf } from './registry.ts';
+import { integerValue, isBigInteger, setOwn } from './json.ts';
+import { canonicalQuantity, QuantityError } from './quantity.ts';
+import type { Schema } from './schema.ts';
+import { badRequest, StatusError } from './statuses.ts';
+import { formatDuration, formatMicroTime, formatTime, parseDuration, parseTime } from './time.ts';
+import type { ObjectMeta } from './generated/types.ts';
+
+/** Any object of the API; `spec`, `status` and the rest are read through the kind's interface. */
+export interface ApiObject {
+  apiVersion?: string;
+  kind?: string;
+  metadata?: ObjectMeta;
+  [field: string]: unknown;
+}
+
+export interface Decoded {
+  readonly object: ApiObject;
+  /** Such as `unknown field "spec.foo"` and `duplicate field "spec.bar"`, in the order found. */
+  readonly problems: readonly string[];
+}
+
+/** A value does not fit its schema; the message names the place. */
+export class DecodeError extends Error {
+  override readonly name = 'DecodeError';
+}
+
+/** More problems than this are not listed: nobody reads them, and a hostile body could have millions. */
+const MAX_PROBLEMS = 100;
+
+interface Walk {
+  readonly problems: string[];
+  /** The innermost message's short name, for error texts. */
+  owner: string;
+}
+
+/**
+ * Decodes a body for a resource; `duplicates` come from the parser. Throws a `StatusError` (400) when a value has
+ * the wrong type, or `apiVersion` or `kind` are not the resource's; when they are missing they are filled in.
+ */
+export function decodeStrict(
+  info: ResourceInfo,
+  value: unknown,
+  duplicates: readonly string[] = [],
+): Decoded {
+  return decodeAs(info.schema, { apiVersion: apiVersionOf(info), kind: info.kind }, value, duplicates);
+}
+
+/** The same for any message, such as the body of a subresource. */
+export function decodeAs(
+  schema: Schema,
+  expected: { readonly apiVersion: string; readonly kind: string },
+  value: unknown,
+  duplicates: readonly string[] = [],
+): Decoded {
+  const version = expected.apiVersion.split('/').at(-1) ?? '';
+  const refuse = (kind: string, text: string): StatusError =>
+    new StatusError(
+      badRequest(`${kind} in version "${version}" cannot be handled as a ${expected.kind}: ${text}`),
+    );
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw refuse(
+      expected.kind,
+      `json: cannot unmarshal ${jsonWord(value)} into Go value of type ${version}.${expected.kind}`,
+    );
+  }
+  const { apiVersion, kind } = value as ApiObject;
+  if (typeof apiVersion === 'string' && apiVersion !== '' && apiVersion !== expected.apiVersion) {
+    throw new StatusError(
+      badRequest(
+        `the API version in the data (${apiVersion}) does not match the expected API version (${expected.apiVersion})`,
+      ),
+    );
+  }
+  if (typeof kind === 'string' && kind !== '' && kind !== expected.kind) {
+    throw refuse(kind, `the kind in the data (${kind}) does not match the expected kind (${expected.kind})`);
+  }
+  const walk: Walk = {
+    problems: duplicates.map((path) => `duplicate field "${path}"`),
+    owner: expected.kind,
+  };
+  let object: ApiObject;
+  try {
+    object = decodeObject(schema, value, '', walk);
+  } catch (error) {
+    if (error instanceof DecodeError) throw refuse(expected.kind, error.message);
+    throw error;
+  }
+  object.kind = expected.kind;
+  object.apiVersion = expected.apiVersion;
+  return { object, problems: walk.problems.slice(0, MAX_PROBLEMS) };
+}
+
+/** The 400 that strict field validation answers problems with. */
+export function strictDecodingError(
+  type: { readonly version: string; readonly kind: string },
+  problems: readonly string[],
+): StatusError {
+  return new StatusError(
+    badRequest(
+      `${type.kind} in version "${type.version}" cannot be handled as a ${type.kind}: strict decoding error: ${problems.join(', ')}`,
+    ),
+  );
+}
+
+/** Brings a value into the schema's normal form without reporting problems; throws a `DecodeError` on a wrong type. */
+export function normalize(schema: Schema, value: unknown): unknown {
+  return decodeValue(schema, value, '', { problems: [], owner: shortName(schema) });
+}
+
+function shortName(schema: Schema): string {
+  return schema.message?.split('.').at(-1) ?? '';
+}
+
+function decodeValue(schema: Schema, value: unknown, path: string, walk: Walk): unknown {
+  switch (schema.kind) {
+    case 'scalar':
+      return decodeScalar(schema, value, path, walk);
+    case 'object':
+      return decodeObject(schema, value, path, walk);
+    case 'raw':
+      return decodeRaw(schema, value, path, walk);
+    case 'list': {
+      if (!Array.isArray(value)) throw wrongType(schema, value, path, walk);
+      const items = schema.items as Schema;
+      return value.map((item: unknown, i) =>
+        item === null || item === undefined
+          ? zeroValue(items)
+          : decodeValue(items, item, `${path}[${i}]`, walk),
+      );
+    }
+    case 'map': {
+      if (!isPlainObject(value)) throw wrongType(schema, value, path, walk);
+      const values = schema.values as Schema;
+      const out: Record<string, unknown> = {};
+      for (const key of Object.keys(value)) {
+        const item = value[key];
+        const inner =
+          item === null || item === undefined
+            ? zeroValue(values)
+            : decodeValue(values, item, join(path, key), walk);
+        setOwn(out, key, inner);
+      }
+      return out;
+    }
+    default:
+      throw new Error(`no decoding for ${String(schema.kind)}`);
+  }
+}
+
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isBigInteger(value);
+}
+
+function join(path: string, name: string): string {
+  return path === '' ? name : `${path}.${name}`;
+}
+
+function decodeObject(schema: Schema, value: unknown, path: string, walk: Walk): Record<string, unknown> {
+  if (!isPlainObject(value)) throw wrongType(schema, value, path, walk);
+  const { owner } = walk;
+  walk.owner = shortName(schema);
+  for (const key of Object.keys(value)) {
+    if (schema.field(key) === undefined && walk.problems.length < MAX_PROBLEMS) {
+      walk.problems.push(`unknown field "${join(path, key)}"`);
+    }
+  }
+  const out: Record<string, unknown> = {};
+  for (const [key, field] of schema.fields) {
+    const given = Object.hasOwn(value, key) ? value[key] : undefined;
+    const decoded =
+      given === null || given === undefined
+        ? absentValue(field)
+        : decodeValue(field, given, join(path, key), walk);
+    if (decoded !== undefined && !isOmitted(field, decoded)) out[key] = decoded;
+  }
+  walk.owner = owner;
+  return out;
+}
+
+/** Whether the normal form leaves a value out, because it says no more than its absence. */
+export function isOmitted(field: Schema, value: unknown): boolean {
+  if (field.omit === 'never') return false;
+  if (Array.isArray(value)) return value.length === 0;
+  if (field.kind === 'map') return Object.keys(value as object).length === 0;
+  if (field.pointer) return false;
+  if (field.omit === 'zero') return value === undefined;
+  return !isStruct(field) && (value === '' || value === 0 || value === false);
+}
+
+/** Scalars that the reference implementation models as structures: they are never empty. */
+function isStruct(field: Schema): boolean {
+  return field.scalar === 'intOrString' || field.scalar === 'quantity' || field.scalar === 'duration';
+}
+
+/**
+ * What the normal form has where nothing was given: nested messages always, and fields that are never left out as
+ * their zero.
+ */
+export function absentValue(field: Schema): unknown {
+  if (field.pointer) return undefined;
+  if (field.kind === 'object') return field.omit === 'zero' ? undefined : zeroValue(field);
+  if (field.omit === 'zero' || (field.omit === 'empty' && !isStruct(field))) return undefined;
+  if (field.kind === 'scalar') return zeroScalar(field);
+  if (field.kind === 'list') return [];
+  return field.kind === 'map' ? {} : undefined;
+}
+
+function zeroScalar(schema: Schema): unknown {
+  switch (schema.scalar) {
+    case 'string':
+      return '';
+    case 'bool':
+      return false;
+    case 'int32':
+    case 'int64':
+    case 'double':
+    case 'intOrString':
+      return 0;
+    case 'quantity':
+      return '0';
+    case 'duration':
+      return '0s';
+    default:
+      return undefined;
+  }
+}
+
+/** The zero of a list's or map's element. */
+function zeroValue(schema: Schema): unknown {
+  if (schema.kind === 'object') return decodeObject(schema, {}, '', { problems: [], owner: '' });
+  if (schema.kind === 'list') return [];
+  if (schema.kind === 'map') return {};
+  return schema.kind === 'scalar' ? (zeroScalar(schema) ?? null) : null;
+}
+
+function decodeRaw(schema: Schema, value: unknown, path: string, walk: Walk): unknown {
+  if (schema.form === undefined) return value;
+  const nested = rawAlternative(schema);
+  if (Array.isArray(value)) {
+    return value.map((item: unknown, i) =>
+      nested !== undefined && isPlainObject(item) ? decodeObject(nested, item, `${path}[${i}]`, walk) : item,
+    );
+  }
+  return nested !== undefined && isPlainObject(value) ? decodeObject(nested, value, path, walk) : value;
+}
+
+function rawAlternative(schema: Schema): Schema | undefined {
+  return schema.wire.find((field) => shortName(field) === 'JSONSchemaProps');
+}
+
+const GO_TYPES: Readonly<Record<string, string>> = {
+  string: 'string',
+  bool: 'bool',
+  int32: 'int32',
+  int64: 'int64',
+  double: 'float64',
+  bytes: '[]uint8',
+  time: 'v1.Time',
+  microTime: 'v1.MicroTime',
+  duration: 'v1.Duration',
+  intOrString: 'intstr.IntOrString',
+  groupVersion: 'string',
+};
+
+function jsonWord(value: unknown): string {
+  if (Array.isArray(value)) return 'array';
+  if (isBigInteger(value)) return `number ${value.rawJSON}`;
+  if (typeof value === 'boolean') return 'bool';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'number' : `number ${value}`;
+  return value === null ? 'null' : typeof value;
+}
+
+function goType(schema: Schema): string {
+  if (schema.kind === 'list') return `[]${goType(schema.items as Schema)}`;
+  if (schema.kind === 'map') return `map[string]${goType(schema.values as Schema)}`;
+  if (schema.kind === 'scalar') return GO_TYPES[schema.scalar ?? ''] ?? 'string';
+  return schema.message?.split('.').slice(-2).join('.') ?? 'object';
+}
+
+function wrongType(schema: Schema, value: unknown, path: string, walk: Walk): DecodeError {
+  return new DecodeError(
+    `json: cannot unmarshal ${jsonWord(value)} into Go struct field ${walk.owner}.${path.replaceAll(/\[\d+\]/g, '')} of type ${goType(schema)}`,
+  );
+}
+
+function decodeScalar(schema: Schema, value: unknown, path: string, walk: Walk): unknown {
+  switch (schema.scalar) {
+    case 'string':
+    case 'groupVersion':
+      if (typeof value === 'string') return value;
+      break;
+    case 'bool':
+      if (typeof value === 'boolean') return value;
+      break;
+    case 'double':
+      if (typeof value === 'number') return value;
+      break;
+    case 'int32':
+      if (typeof value === 'number' && Number.isInteger(value)) {
+        if (Math.abs(value) < 2 ** 31 || value === -(2 ** 31)) return value;
+        throw new DecodeError(
+          `json: cannot unmarshal number ${value} into Go struct field ${walk.owner}.${path} of type int32`,
+        );
+      }
+      break;
+    case 'int64':
+      if (typeof value === 'number' && Number.isInteger(value)) return value;
+      if (isBigInteger(value)) {
+        const exact = BigInt(value.rawJSON);
+        if (BigInt.asIntN(64, exact) === exact) return integerValue(exact);
+      }
+      break;
+    case 'bytes':
+      if (typeof value === 'string') return decodeBytes(value);
+      break;
+    case 'quantity':
+      if (typeof value === 'string' || typeof value === 'number') {
+        try {
+          return canonicalQuantity(typeof value === 'string' ? value.trim() : value);
+        } catch (error) {
+          if (error instanceof QuantityError) throw new DecodeError(error.message);
+          throw error;
+        }
+      }
+      break;
+    case 'intOrString':
+      if (typeof value === 'string') return value;
+      if (typeof value === 'number' && Number.isInteger(value) && Math.abs(value) < 2 ** 31) return value;
+      break;
+    case 'time':
+    case 'microTime':
+      if (typeof value === 'string') {
+        if (value === '') return undefined;
+        const instant = parseTime(value);
+        if (instant === undefined) {
+          const layout =
+            schema.scalar === 'time' ? '2006-01-02T15:04:05Z07:00' : '2006-01-02T15:04:05.000000Z07:00';
+          throw new DecodeError(
+            `parsing time ${JSON.stringify(value)} as ${JSON.stringify(layout)}: cannot parse ${JSON.stringify(value)} as "2006"`,
+          );
+        }
+        return schema.scalar === 'time' ? formatTime(instant) : formatMicroTime(instant);
+      }
+      break;
+    case 'duration':
+      if (typeof value === 'string') {
+        const nanoseconds = parseDuration(value);
+        if (nanoseconds === undefined) {
+          throw new DecodeError(`time: invalid duration ${JSON.stringify(value)}`);
+        }
+        return formatDuration(nanoseconds);
+      }
+      break;
+    default:
+  }
+  throw wrongType(schema, value, path, walk);
+}
+
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+function decodeBytes(value: string): string {
+  const text = /[\r\n]/.test(value) ? value.replaceAll(/[\r\n]/g, '') : value;
+  if (!BASE64.test(text)) {
+    const at = /[^A-Za-z0-9+/]/.exec(text)?.index ?? text.length - (text.length % 4);
+    throw new DecodeError(`illegal base64 data at input byte ${at}`);
+  }
+  return text;
+}

@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { decodeStrict } from './decode.ts';
+import { decodeProtobuf, encodeProtobuf, encodeProtobufWatchEvent, ProtobufError } from './protobuf.ts';
+import { apiVersionOf, registry } from './registry.ts';
+import type { Schema } from './schema.ts';
+
+const text = fc.string({ maxLength: 8 });
+const scalars: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
+  string: text,
+  bool: fc.boolean(),
+  int32: fc.integer(),
+  int64: fc.maxSafeInteger(),
+  double: fc.double({ noNaN: true, noDefaultInfinity: true }).map((n) => (Object.is(n, -0) ? 0 : n)),
+  bytes: fc.uint8Array({ maxLength: 8 }).map((b) => Buffer.from(b).toString('base64')),
+  time: fc
+    .integer({ min: -62_000_000_000, max: 250_000_000_000 })
+    .map((s) => new Date(s * 1000).toISOString()),
+  microTime: fc
+    .integer({ min: 0, max: 4_000_000_000 })
+    .map((s) => `${new Date(s * 1000).toISOString().slice(0, -5)}.123456Z`),
+  duration: fc.integer({ min: 0, max: 1e9 }).map((n) => `${n}ms`),
+  quantity: fc.constantFrom('1', '500m', '1Gi', '0.5', '1e3', '1536Mi', '12345n'),
+  intOrString: fc.oneof(fc.integer(), text),
+  groupVersion: fc.constantFrom('v1', 'apps/v1'),
+};
+
+/** A random value for a place of the schema; nesting ends after a few levels. */
+function arbitrary(schema: Schema, depth: number): fc.Arbitrary<unknown> {
+  switch (schema.kind) {
+    case 'scalar':
+      return scalars[schema.scalar ?? ''] ?? fc.constant('');
+    case 'list':
+      return fc.array(arbitrary(schema.items as Schema, depth + 1), { maxLength: depth > 5 ? 0 : 2 });
+    case 'map':
+      return fc.dictionary(
+        fc.oneof(text, fc.constant('__proto__')),
+        arbitrary(schema.values as Schema, depth + 1),
+        { maxKeys: depth > 5 ? 0 : 2 },
+      );
+    case 'raw':
+      if (schema.form === 'schemaOrBool') return fc.boolean();
+      if (schema.form === 'schemaOrStrings') return fc.array(text, { minLength: 1, maxLength: 2 });
+      if (schema.form === 'schemaOrArray') return fc.constant([]);
+      return fc.dictionary(text, fc.oneof(text, fc.integer()), { maxKeys: 2 });
+    default: {
+      if (depth > 6) return fc.constant({});
+      const fields: Record<string, fc.Arbitrary<unknown>> = {};
+      for (const [name, field] of schema.fields) {
+        if (name === 'kind' || name === 'apiVersion') {
+          if (schema.typeMeta) continue;
+        }
+        fields[name] = fc.option(arbitrary(field, depth + 1), {
+          nil: undefined,
+          freq: Math.max(1, 6 - depth),
+        });
+      }
+      return fc.record(fields, { noNullPrototype: true });
+    }
+  }
+}
+
+/** generateName, namespace, selfLink, uid, resourceVersion empty, generation 0, creationTimestamp empty. */
+const MANY_EMPTY = '12001a0022002a00320038004200';
+
+describe('protobuf', () => {
+  for (const info of registry.all()) {
+    it(`carries any ${apiVersionOf(info)} ${info.kind} there and back unchanged`, () => {
+      fc.assert(
+        fc.property(arbitrary(info.schema, 0), (value) => {
+          const { object } = decodeStrict(info, JSON.parse(JSON.stringify(value)));
+          const back = decodeProtobuf(encodeProtobuf(object));
+          assert.equal(JSON.stringify(back.object, sorted), JSON.stringify(object, sorted));
+        }),
+        { numRuns: 12 },
+      );
+    });
+  }
+
+  it('writes a config map byte for byte as a client does', () => {
+    const bytes = encodeProtobuf({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'a' },
+      data: { z: '1', b: '' },
+    });
+    const metadata = `0a0161${MANY_EMPTY}`;
+    assert.equal(
+      bytes.toString('hex'),
+      [
+        '6b387300',
+        '0a0f0a02763112', // type
+        '09436f6e6669674d6170',
+        '1222', // raw: metadata, then data with sorted keys
+        `0a11${metadata}`,
+        '12050a01621200',
+        '12060a017a120131',
+        '1a002200', // no content encoding, no content type
+      ].join(''),
+    );
+  });
+
+  it('frames watch events with a length and a whole envelope inside', () => {
+    const frame = encodeProtobufWatchEvent('ADDED', {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: 'x' },
+    });
+    assert.equal(frame.readUInt32BE(0), frame.length - 4);
+    assert.equal(frame.subarray(4, 11).toString('latin1'), '\n\u0005ADDED');
+    const inner = frame.subarray(frame.indexOf('k8s\0'));
+    assert.equal(decodeProtobuf(inner).object.metadata?.name, 'x');
+  });
+
+  it('refuses bytes that are cut short or are not protobuf, and never crashes', () => {
+    const whole = encodeProtobuf({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'a', labels: { x: 'y' } },
+    });
+    for (let size = 0; size < whole.length - 4; size += 1) {
+      try {
+        decodeProtobuf(whole.subarray(0, size));
+      } catch (error) {
+        assert.ok(error instanceof ProtobufError, String(error));
+      }
+    }
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 64 }), (noise) => {
+        try {
+          decodeProtobuf(Buffer.concat([whole.subarray(0, 15), noise]));
+        } catch (error) {
+          assert.ok(error instanceof ProtobufError, String(error));
+        }
+      }),
+    );
+  });
+
+  it('skips fields it does not know', () => {
+    const bytes = encodeProtobuf({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'x' } });
+    const extended = Buffer.concat([bytes, Buffer.from([0xfa, 0x3f, 0x01, 0x41])]);
+    assert.equal(decodeProtobuf(extended).object.metadata?.name, 'x');
+  });
+});
+
+/** Key order is not part of the comparison. */
+function sorted(_: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+}

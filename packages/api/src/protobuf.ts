@@ -1,0 +1,97 @@
+/**
+ * Kubernetes protobuf for every kind of the table. In: enveloped bytes or objects in normal form. Out: the other.
+ * Kinds are found by `apiVersion` and `kind`; lists and the meta kinds (Status, DeleteOptions, ...) are known too.
+ */
+import type { ApiObject } from './decode.ts';
+import { openEnvelope, sealEnvelope, watchFrame } from './protobuf/envelope.ts';
+import { readMessage, writeMessage } from './protobuf/message.ts';
+import { ProtobufError, Reader, Writer } from './protobuf/wire.ts';
+import { splitApiVersion } from './registry.ts';
+import { messageNames, messageSchema, type Schema } from './schema.ts';
+
+export { ProtobufError } from './protobuf/wire.ts';
+
+export interface DecodedProtobuf {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly object: ApiObject;
+}
+
+const META = 'io.k8s.apimachinery.pkg.apis.meta.v1.';
+let kinds: Map<string, string> | undefined;
+
+/** Packages of the table whose public name does not follow from the API group alone. */
+function groupOf(message: string): string | undefined {
+  const match =
+    /^io\.k8s\.(?:api|(?:apiextensions-apiserver|kube-aggregator)\.pkg\.apis)\.(\w+)\.(v\w+)\.\w+$/.exec(
+      message,
+    );
+  if (match === null) return undefined;
+  const dotted: Readonly<Record<string, string>> = {
+    core: '',
+    apps: 'apps',
+    autoscaling: 'autoscaling',
+    batch: 'batch',
+    policy: 'policy',
+    rbac: 'rbac.authorization.k8s.io',
+    flowcontrol: 'flowcontrol.apiserver.k8s.io',
+  };
+  const name = match[1] ?? '';
+  return `${dotted[name] ?? `${name}.k8s.io`}/${match[2]}`;
+}
+
+/** The schema of a kind by its `apiVersion`; kinds of `meta/v1` are known under every group. */
+export function schemaOfKind(apiVersion: string, kind: string): Schema | undefined {
+  if (kinds === undefined) {
+    kinds = new Map();
+    for (const message of messageNames()) {
+      const short = message.split('.').at(-1) ?? '';
+      const group = groupOf(message);
+      if (group !== undefined) kinds.set(`${group}/${short}`, message);
+    }
+  }
+  const type = splitApiVersion(apiVersion);
+  if (type === undefined) return undefined;
+  const found = kinds.get(`${type.group}/${type.version}/${kind}`);
+  const name = found ?? `${META}${kind}`;
+  if (found === undefined && !messageNames().includes(name)) return undefined;
+  return messageSchema(name);
+}
+
+/** Takes an enveloped object apart. Throws a `ProtobufError` on anything that is not one of a known kind. */
+export function decodeProtobuf(bytes: Uint8Array): DecodedProtobuf {
+  const envelope = openEnvelope(bytes);
+  if (envelope === undefined) {
+    throw new ProtobufError(
+      'provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]',
+    );
+  }
+  const { apiVersion, kind, raw } = envelope;
+  const schema = schemaOfKind(apiVersion, kind);
+  if (schema === undefined) {
+    throw new ProtobufError(`no kind "${kind}" is registered for version "${apiVersion}"`);
+  }
+  const fields = readMessage(new Reader(raw), schema);
+  const object: ApiObject = { kind, apiVersion, ...fields };
+  return { apiVersion, kind, object };
+}
+
+/**
+ * Encodes an object whose `apiVersion` and `kind` are set and whose values are in normal form. Throws a
+ * `ProtobufError` for kinds outside the table: they have no protobuf.
+ */
+export function encodeProtobuf(object: ApiObject): Buffer {
+  const { apiVersion = '', kind = '' } = object;
+  const schema = schemaOfKind(apiVersion, kind);
+  if (schema === undefined || schema.kind !== 'object') {
+    throw new ProtobufError(`no protobuf for "${kind}" in version "${apiVersion}"`);
+  }
+  const writer = new Writer();
+  writeMessage(writer, schema, object);
+  return sealEnvelope(apiVersion, kind, writer.finish());
+}
+
+/** One frame of a protobuf watch stream. */
+export function encodeProtobufWatchEvent(type: string, object: ApiObject): Buffer {
+  return watchFrame(type, encodeProtobuf(object));
+}

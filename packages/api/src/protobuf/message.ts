@@ -1,0 +1,307 @@
+/**
+ * Objects in normal form to protobuf messages and back, driven by the schema. What is written and what is left out
+ * follows the habits of the reference implementation: fields by ascending number, map keys sorted, singular values
+ * that are not pointers always written, unknown fields skipped.
+ */
+import { absentValue, isOmitted } from '../decode.ts';
+import { integerValue, isBigInteger, MAX_DEPTH, setOwn } from '../json.ts';
+import type { Schema } from '../schema.ts';
+import { formatDuration, formatMicroTime, formatTime, parseDuration, parseTime } from '../time.ts';
+import { BYTES, FIXED64, ProtobufError, Reader, VARINT, Writer } from './wire.ts';
+import { isEnveloped } from './envelope.ts';
+
+type Fields = Record<string, unknown>;
+
+/** Writes the fields of a message; the caller has framed it. */
+export function writeMessage(writer: Writer, schema: Schema, value: Fields): void {
+  for (const field of schema.wire) writeField(writer, field, field.inline ? value : value[field.name]);
+}
+
+function writeField(writer: Writer, field: Schema, value: unknown): void {
+  const { number } = field;
+  if (field.form !== 'stringList' && field.kind === 'list') {
+    if (!Array.isArray(value)) return;
+    for (const item of value as unknown[]) writeValue(writer, number, field.items as Schema, item);
+  } else if (field.kind === 'map') {
+    if (typeof value !== 'object' || value === null) return;
+    const map = value as Fields;
+    for (const key of Object.keys(map).sort()) {
+      writer.message(number, () => {
+        writer.string(1, key);
+        writeValue(writer, 2, field.values as Schema, map[key]);
+      });
+    }
+  } else if (value === undefined || value === null) {
+    if (!field.pointer && field.scalar !== 'bytes' && !isRawWithoutValue(field)) {
+      writeValue(writer, number, field, undefined);
+    }
+  } else {
+    writeValue(writer, number, field, value);
+  }
+}
+
+/** An absent list type (`Verbs`, `ExtraValue`) writes nothing; an absent raw value is an empty message. */
+function isRawWithoutValue(field: Schema): boolean {
+  return field.form === 'stringList';
+}
+
+function writeValue(writer: Writer, number: number, schema: Schema, value: unknown): void {
+  if (schema.kind === 'object') {
+    writer.message(number, () => writeMessage(writer, schema, (value ?? {}) as Fields));
+  } else if (schema.kind === 'scalar') {
+    writeScalar(writer, number, schema, value);
+  } else if (schema.form === 'stringList') {
+    writer.message(number, () => {
+      for (const item of (value ?? []) as string[]) writer.string(1, item);
+    });
+  } else if (schema.form !== undefined) {
+    writer.message(number, () => writeAlternative(writer, schema, value));
+  } else {
+    writer.message(number, () => {
+      if (value !== undefined && value !== null) writer.bytes(1, Buffer.from(JSON.stringify(value)));
+    });
+  }
+}
+
+function writeScalar(writer: Writer, number: number, schema: Schema, value: unknown): void {
+  switch (schema.scalar) {
+    case 'string':
+      writer.string(number, typeof value === 'string' ? value : '');
+      break;
+    case 'bool':
+      writer.tag(number, VARINT);
+      writer.varint(value === true ? 1 : 0);
+      break;
+    case 'int32':
+    case 'int64':
+      writer.tag(number, VARINT);
+      writer.varint(isBigInteger(value) ? BigInt(value.rawJSON) : wholeNumber(value));
+      break;
+    case 'double':
+      writer.tag(number, FIXED64);
+      writer.double(typeof value === 'number' ? value : 0);
+      break;
+    case 'bytes':
+      writer.bytes(number, Buffer.from(typeof value === 'string' ? value : '', 'base64'));
+      break;
+    case 'quantity':
+      writer.message(number, () => writer.string(1, typeof value === 'string' ? value : '0'));
+      break;
+    case 'intOrString':
+      writer.message(number, () => {
+        const text = typeof value === 'string';
+        writer.tag(1, VARINT);
+        writer.varint(text ? 1 : 0);
+        writer.tag(2, VARINT);
+        writer.varint(text ? 0 : wholeNumber(value));
+        writer.string(3, text ? value : '');
+      });
+      break;
+    case 'time':
+    case 'microTime':
+      writer.message(number, () => {
+        const instant = typeof value === 'string' ? parseTime(value) : undefined;
+        if (instant === undefined) return;
+        writer.tag(1, VARINT);
+        writer.varint(BigInt(instant.seconds));
+        writer.tag(2, VARINT);
+        writer.varint(schema.scalar === 'time' ? 0 : instant.nanos - (instant.nanos % 1000));
+      });
+      break;
+    case 'duration':
+      writer.message(number, () => {
+        writer.tag(1, VARINT);
+        writer.varint(typeof value === 'string' ? (parseDuration(value) ?? 0n) : 0n);
+      });
+      break;
+    case 'groupVersion':
+      writer.message(number, () => {
+        const [first = '', second] = typeof value === 'string' ? value.split('/') : [];
+        writer.string(1, second === undefined ? '' : first);
+        writer.string(2, second ?? first);
+      });
+      break;
+    default:
+      throw new ProtobufError(`no encoding for ${schema.kind} ${schema.name}`);
+  }
+}
+
+function wholeNumber(value: unknown): bigint {
+  return typeof value === 'number' && Number.isFinite(value) ? BigInt(Math.trunc(value)) : 0n;
+}
+
+/** Types of custom resource schemas whose JSON is one of two shapes. */
+function writeAlternative(writer: Writer, schema: Schema, value: unknown): void {
+  const [first, second] = schema.wire as [Schema, Schema];
+  if (schema.form === 'schemaOrBool') {
+    writeScalar(writer, 1, first, value !== false);
+    if (typeof value === 'object' && value !== null) writeValue(writer, 2, second, value);
+  } else if (Array.isArray(value)) {
+    for (const item of value as unknown[]) writeValue(writer, 2, second.items as Schema, item);
+  } else if (typeof value === 'object' && value !== null) {
+    writeValue(writer, 1, first, value);
+  }
+}
+
+/** Reads a message into normal form. Throws a `ProtobufError` on malformed bytes. */
+export function readMessage(reader: Reader, schema: Schema, depth = 0): Fields {
+  if (depth > MAX_DEPTH) throw new ProtobufError('exceeded max depth');
+  const byNumber = new Map(schema.wire.map((field) => [field.number, field]));
+  const found: Fields = {};
+  while (!reader.done) {
+    const tag = reader.small();
+    const type = tag & 7;
+    const field = byNumber.get(tag >>> 3);
+    if (field === undefined) {
+      reader.skip(type);
+      continue;
+    }
+    if (type !== wireType(field)) {
+      throw new ProtobufError(`wrong wireType = ${type} for field ${field.name}`);
+    }
+    readField(reader, field, found, depth);
+  }
+  // JSON's order of fields is not protobuf's, and inlined messages stand in their parent.
+  const out: Fields = {};
+  for (const [name, field] of schema.fields) {
+    const value = found[name] ?? (name === 'kind' || name === 'apiVersion' ? undefined : absentValue(field));
+    if (value !== undefined && !isOmitted(field, value)) out[name] = value;
+  }
+  return out;
+}
+
+function wireType(field: Schema): number {
+  const scalar = field.kind === 'list' && field.form === undefined ? field.items?.scalar : field.scalar;
+  if (scalar === 'bool' || scalar === 'int32' || scalar === 'int64') return VARINT;
+  return scalar === 'double' ? FIXED64 : BYTES;
+}
+
+function readField(reader: Reader, field: Schema, found: Fields, depth: number): void {
+  if (field.inline) {
+    Object.assign(found, readMessage(reader.message(), field, depth + 1));
+  } else if (field.kind === 'list' && field.form === undefined) {
+    const list = (found[field.name] ??= []) as unknown[];
+    list.push(readValue(reader, field.items as Schema, depth) ?? null);
+  } else if (field.kind === 'map') {
+    const map = (found[field.name] ??= {}) as Fields;
+    const entry = reader.message();
+    let key = '';
+    let value: unknown;
+    const values = field.values as Schema;
+    while (!entry.done) {
+      const tag = entry.small();
+      if (tag >>> 3 === 1) key = entry.string();
+      else if (tag >>> 3 === 2) value = readValue(entry, values, depth);
+      else entry.skip(tag & 7);
+    }
+    setOwn(map, key, value ?? (values.scalar === 'string' || values.scalar === 'bytes' ? '' : null));
+  } else {
+    const value = readValue(reader, field, depth);
+    if (value !== undefined) found[field.name] = value;
+  }
+}
+
+function readValue(reader: Reader, schema: Schema, depth: number): unknown {
+  if (schema.kind === 'object') return readMessage(reader.message(), schema, depth + 1);
+  if (schema.kind === 'scalar') return readScalar(reader, schema);
+  if (schema.form === 'stringList') {
+    const out: string[] = [];
+    eachField(reader.message(), (number, inner) => {
+      if (number !== 1) return false;
+      out.push(inner.string());
+      return true;
+    });
+    return out;
+  }
+  if (schema.form !== undefined) return readAlternative(reader.message(), schema, depth + 1);
+  let raw: Buffer | undefined;
+  eachField(reader.message(), (number, inner) => {
+    if (number !== 1) return false;
+    raw = inner.bytes();
+    return true;
+  });
+  return raw === undefined || raw.length === 0 ? undefined : readRaw(raw);
+}
+
+/** JSON, or a whole enveloped object, which then must be decoded by whoever knows its kind. */
+function readRaw(raw: Buffer): unknown {
+  if (isEnveloped(raw)) throw new ProtobufError('a nested object must be encoded as JSON');
+  try {
+    return JSON.parse(raw.toString('utf8')) as unknown;
+  } catch {
+    throw new ProtobufError('a raw field does not hold JSON');
+  }
+}
+
+function eachField(reader: Reader, visit: (number: number, reader: Reader) => boolean): void {
+  while (!reader.done) {
+    const tag = reader.small();
+    if (!visit(tag >>> 3, reader)) reader.skip(tag & 7);
+  }
+}
+
+function readScalar(reader: Reader, schema: Schema): unknown {
+  switch (schema.scalar) {
+    case 'string':
+      return reader.string();
+    case 'bool':
+      return reader.varint() !== 0n;
+    case 'int32':
+      return reader.int32();
+    case 'int64':
+      return integerValue(reader.int64());
+    case 'double':
+      return reader.double();
+    case 'bytes':
+      return reader.bytes().toString('base64');
+    default:
+  }
+  let first: bigint | undefined;
+  let second: bigint | undefined;
+  const texts: string[] = [];
+  eachField(reader.message(), (number, inner) => {
+    const isText =
+      schema.scalar === 'quantity' ||
+      schema.scalar === 'groupVersion' ||
+      (schema.scalar === 'intOrString' && number === 3);
+    if (number < 1 || number > 3) return false;
+    if (isText) texts[number] = inner.string();
+    else if (number === 1) first = inner.int64();
+    else if (number === 2) second = inner.int64();
+    else return false;
+    return true;
+  });
+  switch (schema.scalar) {
+    case 'quantity':
+      return texts[1] === undefined || texts[1] === '' ? '0' : texts[1];
+    case 'groupVersion':
+      return texts[1] ? `${texts[1]}/${texts[2] ?? ''}` : (texts[2] ?? '');
+    case 'intOrString':
+      return first === 1n ? (texts[3] ?? '') : Number(BigInt.asIntN(32, second ?? 0n));
+    case 'duration':
+      return formatDuration(first ?? 0n);
+    default: {
+      if (first === undefined) return undefined;
+      if (first < -62_135_596_800n || first > 253_402_300_799n) throw new ProtobufError('time out of range');
+      const instant = { seconds: Number(first), nanos: Number(second ?? 0n) };
+      return schema.scalar === 'time' ? formatTime(instant) : formatMicroTime(instant);
+    }
+  }
+}
+
+function readAlternative(reader: Reader, schema: Schema, depth: number): unknown {
+  const [first, second] = schema.wire as [Schema, Schema];
+  let single: unknown;
+  let allows = true;
+  const many: unknown[] = [];
+  eachField(reader, (number, inner) => {
+    if (number === 1 && schema.form === 'schemaOrBool') allows = inner.varint() !== 0n;
+    else if (number === 1) single = readValue(inner, first, depth);
+    else if (number === 2 && schema.form === 'schemaOrBool') single = readValue(inner, second, depth);
+    else if (number === 2) many.push(readValue(inner, second.items as Schema, depth));
+    else return false;
+    return true;
+  });
+  if (single !== undefined) return single;
+  return schema.form === 'schemaOrBool' ? allows : many;
+}
