@@ -1,0 +1,33 @@
+export {
+  type BidiStream,
+  type CallOptions,
+  type ClientOptions,
+  type ClientTls,
+  createClient,
+  GrpcClient,
+  type ResponseStream,
+} from './client.ts';
+export { type Codec, type CodecOptions, CodecSet } from './codec.ts';
+export { GrpcError, isUnavailable, Status, type StatusCode, statusName } from './error.ts';
+export {
+  loadMessage,
+  loadRoot,
+  loadService,
+  type MethodDefinition,
+  protoFolder,
+  type ServiceDefinition,
+  type ServiceShape,
+} from './proto.ts';
+export {
+  type BidiCall,
+  type BidiHandler,
+  GrpcServer,
+  type GrpcServerOptions,
+  type Handlers,
+  type ServerCall,
+  type ServerStreamCall,
+  type ServerStreamHandler,
+  type ServerTls,
+  type UnaryHandler,
+} from './server.ts';
+export { BackwardWriter, WireError, WireReader } from './wire.ts';
