@@ -36,3 +36,64 @@ function idsOf(value: unknown): NodeId[] {
     return id;
   });
 }
+
+/** Why `next` may not follow `current`, or null. One voter at a time: then any two majorities overlap. */
+export function refusalOfChange(current: Configuration, next: Configuration): string | null {
+  if (next.voters.length === 0) return 'no voter would be left';
+  const members = [...next.voters, ...next.learners];
+  if (new Set(members).size !== members.length) return 'a member is listed twice';
+  const added = next.voters.filter((id) => !current.voters.includes(id));
+  const removed = current.voters.filter((id) => !next.voters.includes(id));
+  if (added.length + removed.length > 1) {
+    return `only one voter may change at a time, not +[${added.join()}] -[${removed.join()}]`;
+  }
+  return null;
+}
+
+interface Milestone {
+  readonly index: number;
+  readonly configuration: Configuration;
+}
+
+/** The configurations along the log: the committed one and, at most briefly, those after it. */
+export class ConfigurationHistory {
+  #milestones: Milestone[];
+
+  constructor(index: number, configuration: Configuration) {
+    this.#milestones = [{ index, configuration }];
+  }
+
+  get current(): Configuration {
+    return this.#last.configuration;
+  }
+
+  /** The index from which the current configuration applies. */
+  get index(): number {
+    return this.#last.index;
+  }
+
+  get #last(): Milestone {
+    const last = this.#milestones.at(-1);
+    if (last === undefined) throw new Error('a configuration history is never empty');
+    return last;
+  }
+
+  append(index: number, configuration: Configuration, commit: number): void {
+    // Committed milestones cannot be cut off any more; the newest of them is what a cut returns to.
+    const keep = this.#milestones.findLastIndex((milestone) => milestone.index <= commit);
+    if (keep > 0) this.#milestones.splice(0, keep);
+    this.#milestones.push({ index, configuration });
+  }
+
+  /** Entries from `index` on were cut off. Returns whether the configuration changed. */
+  cut(index: number): boolean {
+    const before = this.#milestones.length;
+    while (this.#milestones.length > 1 && this.#last.index >= index) this.#milestones.pop();
+    return this.#milestones.length !== before;
+  }
+
+  /** A snapshot replaced everything. */
+  reset(index: number, configuration: Configuration): void {
+    this.#milestones = [{ index, configuration }];
+  }
+}

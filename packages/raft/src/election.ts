@@ -1,0 +1,213 @@
+/**
+ * How leaders are made and lost: timers, pre-votes, votes, loyalty.
+ *
+ * A voter is loyal to a leader it has heard of within electionTicks; loyal voters refuse candidates, so a member that
+ * merely lost its own link disturbs nobody. A closed connection from the leader ends loyalty at once, and its own
+ * pre-vote follows after a delay of very few ticks by rank. Raft paper §5.2, §5.4.1; dissertation §4.2.3, §9.6.
+ */
+import type { Core } from './core.ts';
+import type { PreVoteRequest, PreVoteResponse, VoteRequest, VoteResponse } from './messages.ts';
+import { ballotResult } from './quorum.ts';
+import { startRound } from './reads.ts';
+import { appendAsLeader, syncProgress } from './replication.ts';
+import type { NodeId } from './types.ts';
+
+const NO_DATA = new Uint8Array(0);
+/** After a closed connection: this many quick tries before the ordinary timeout takes over again. */
+const HURRIED_CAMPAIGNS = 4;
+
+/** Chooses a fresh timeout and starts it now. Ranks get their own slots; after a failure pure chance breaks ties. */
+export function restartElectionTimer(core: Core): void {
+  const { electionTicks, random } = core.options;
+  core.timerStart = core.ticks;
+  if (core.failedCampaigns > 0) {
+    core.timeout = electionTicks + Math.floor(random() * electionTicks);
+    return;
+  }
+  const slot = Math.max(1, Math.floor(electionTicks / Math.max(1, core.configuration.voters.length)));
+  const within = rankOf(core, core.leader) * slot + Math.floor(random() * slot);
+  core.timeout = electionTicks + Math.min(within, electionTicks - 1);
+}
+
+function rankOf(core: Core, without: NodeId | null): number {
+  if (core.options.rank !== undefined) return core.options.rank;
+  let rank = 0;
+  for (const voter of core.configuration.voters) if (voter !== without && voter < core.id) rank += 1;
+  return rank;
+}
+
+/** A message proved that `leader` leads the current term. */
+export function hearLeader(core: Core, leader: NodeId): void {
+  core.timerStart = core.ticks;
+  if (core.leader === leader && core.role === 'follower') return;
+  core.failedCampaigns = 0;
+  core.hurriedCampaigns = 0;
+  becomeFollower(core, core.term, leader);
+}
+
+export function isLoyal(core: Core): boolean {
+  if (core.role === 'leader') return true;
+  return core.leader !== null && core.ticks - core.timerStart < core.options.electionTicks;
+}
+
+export function becomeFollower(core: Core, term: number, leader: NodeId | null): void {
+  for (const request of core.reads.abandon(leader)) {
+    if (request.origin === null) continue;
+    core.send({
+      type: 'read-index-response',
+      from: core.id,
+      to: request.origin,
+      term: Math.max(term, core.term),
+      afterPersist: true,
+      context: request.context,
+      index: null,
+    });
+  }
+  core.setTerm(term, term === core.term ? core.vote : null);
+  core.role = 'follower';
+  core.leader = leader;
+  core.votes.clear();
+  core.progress.clear();
+  core.rounds = [];
+  core.quorumRound = null;
+  core.transferee = null;
+  restartElectionTimer(core);
+}
+
+/** One tick of everyone who does not lead. */
+export function tickElection(core: Core): void {
+  core.reads.expire(core.ticks - 2 * core.options.electionTicks, core.leader);
+  if (core.ticks - core.timerStart >= core.timeout) campaign(core, 'pre-vote');
+}
+
+/** The connection from the leader was closed: stop being loyal, and ask soon whether others see it like that. */
+export function loseLeader(core: Core): void {
+  const lost = core.leader;
+  becomeFollower(core, core.term, null);
+  core.hurriedCampaigns = HURRIED_CAMPAIGNS;
+  core.timeout = 1 + rankOf(core, lost);
+}
+
+export function campaign(core: Core, kind: 'pre-vote' | 'vote' | 'transfer'): void {
+  if (!core.isVoter || core.diskStalled || core.role === 'leader') {
+    core.timerStart = core.ticks;
+    return;
+  }
+  core.failedCampaigns += 1;
+  if (core.role === 'follower') becomeFollower(core, core.term, null);
+  core.votes.clear();
+  core.votes.set(core.id, true);
+  const preVote = kind === 'pre-vote';
+  if (preVote) {
+    core.role = 'pre-candidate';
+  } else {
+    core.setTerm(core.term + 1, core.id);
+    core.role = 'candidate';
+  }
+  if (preVote && core.hurriedCampaigns > 0) {
+    core.hurriedCampaigns -= 1;
+    core.timerStart = core.ticks;
+    core.timeout = core.configuration.voters.length + rankOf(core, null);
+  } else {
+    restartElectionTimer(core);
+  }
+  const log = { lastIndex: core.log.lastIndex, lastTerm: core.log.lastTerm };
+  for (const to of core.configuration.voters) {
+    if (to === core.id) continue;
+    if (preVote) {
+      core.send({ type: 'pre-vote', from: core.id, to, term: core.term + 1, afterPersist: false, ...log });
+    } else {
+      const afterPersist = !core.has('vote-before-persist');
+      const transfer = kind === 'transfer';
+      core.send({ type: 'vote', from: core.id, to, term: core.term, afterPersist, transfer, ...log });
+    }
+  }
+  countVotes(core);
+}
+
+function countVotes(core: Core): void {
+  const result = ballotResult(core.configuration.voters, core.votes);
+  if (result === 'won') {
+    if (core.role === 'pre-candidate') campaign(core, 'vote');
+    else becomeLeader(core);
+  } else if (result === 'lost') {
+    // Keep the timer: another try is due when it expires, and hurried tries stay hurried.
+    core.role = 'follower';
+    core.votes.clear();
+  }
+}
+
+function candidateIsUpToDate(core: Core, request: { lastIndex: number; lastTerm: number }): boolean {
+  if (request.lastTerm !== core.log.lastTerm) return request.lastTerm > core.log.lastTerm;
+  return request.lastIndex >= core.log.lastIndex;
+}
+
+export function handlePreVote(core: Core, request: PreVoteRequest): void {
+  const granted = request.term > core.term && !isLoyal(core) && candidateIsUpToDate(core, request);
+  if (granted) {
+    // Give the candidate a head start over our own hurried or ordinary try.
+    core.leader = null; // Silent for too long; its next message restores it and the timer.
+    const patience = core.configuration.voters.length + 1;
+    const left = core.timeout - (core.ticks - core.timerStart);
+    if (left < patience) core.timeout += patience - left;
+  }
+  core.send({
+    type: 'pre-vote-response',
+    from: core.id,
+    to: request.from,
+    term: granted ? request.term : core.term,
+    afterPersist: true,
+    granted,
+  });
+}
+
+export function handlePreVoteResponse(core: Core, response: PreVoteResponse): void {
+  if (core.role !== 'pre-candidate') return;
+  if (response.granted && response.term !== core.term + 1) return;
+  core.votes.set(response.from, response.granted);
+  countVotes(core);
+}
+
+/** The term is already settled: the request is of the current term, or of a lower one and refused. */
+export function handleVote(core: Core, request: VoteRequest): void {
+  const free = core.vote === request.from || (core.vote === null && core.leader === null);
+  const granted =
+    request.term === core.term &&
+    (free || core.has('vote-twice')) &&
+    (candidateIsUpToDate(core, request) || core.has('vote-without-log-check'));
+  if (granted) {
+    core.setTerm(core.term, request.from);
+    core.hurriedCampaigns = 0;
+    restartElectionTimer(core);
+  }
+  core.send({
+    type: 'vote-response',
+    from: core.id,
+    to: request.from,
+    term: core.term,
+    afterPersist: !core.has('vote-before-persist'),
+    granted,
+  });
+}
+
+export function handleVoteResponse(core: Core, response: VoteResponse): void {
+  if (core.role !== 'candidate' || response.term !== core.term) return;
+  core.votes.set(response.from, response.granted);
+  countVotes(core);
+}
+
+function becomeLeader(core: Core): void {
+  core.role = 'leader';
+  core.leader = core.id;
+  core.failedCampaigns = 0;
+  core.hurriedCampaigns = 0;
+  core.votes.clear();
+  core.persisted = 0; // Unknown until a write of this term is reported durable; see RaftNode on 'persisted'.
+  core.termStart = core.log.lastIndex + 1;
+  core.heartbeatStart = core.ticks;
+  core.sentRound = 0;
+  core.ackedRound = 0;
+  syncProgress(core);
+  appendAsLeader(core, [{ term: core.term, index: core.termStart, type: 'noop', data: NO_DATA }]);
+  startRound(core, true);
+}

@@ -1,0 +1,50 @@
+/**
+ * What keeps a leader in office, and how it leaves: check-quorum, the regular rounds, a stalled disk, its own removal.
+ */
+import type { Core } from './core.ts';
+import { becomeFollower } from './election.ts';
+import { ballotResult } from './quorum.ts';
+import { startRound } from './reads.ts';
+import { sendTimeoutNow, tickTransfer } from './transfer.ts';
+import type { NodeId } from './types.ts';
+
+export function tickLeader(core: Core): void {
+  if (!hasQuorumContact(core)) {
+    becomeFollower(core, core.term, null);
+    return;
+  }
+  tickTransfer(core);
+  if (core.ticks - core.heartbeatStart >= core.options.heartbeatTicks) {
+    core.heartbeatStart = core.ticks;
+    startRound(core, true);
+  }
+}
+
+/** Check-quorum: a leader that a majority no longer answers has most likely been replaced. */
+function hasQuorumContact(core: Core): boolean {
+  const contacts = new Map<NodeId, boolean>([[core.id, true]]);
+  for (const peer of core.progress.values()) {
+    contacts.set(peer.id, core.ticks - peer.lastContact < core.options.electionTicks);
+  }
+  return ballotResult(core.configuration.voters, contacts) === 'won';
+}
+
+/** Leaves office in favour of the voter that is furthest along. */
+export function resign(core: Core): void {
+  let best: { id: NodeId; match: number } | null = null;
+  for (const peer of core.progress.values()) {
+    if (peer.voter && (best === null || peer.match > best.match)) best = { id: peer.id, match: peer.match };
+  }
+  if (best !== null) sendTimeoutNow(core, best.id);
+  becomeFollower(core, core.term, null);
+}
+
+/** A leader that took itself out of the configuration leads until that is committed (dissertation §4.2.2). */
+export function leaveIfRemoved(core: Core): void {
+  if (core.role === 'leader' && core.history.index <= core.commit && !core.isVoter) resign(core);
+}
+
+export function setDiskStalled(core: Core, stalled: boolean): void {
+  core.diskStalled = stalled;
+  if (stalled && core.role === 'leader') resign(core);
+}

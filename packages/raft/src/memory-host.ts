@@ -1,0 +1,194 @@
+/**
+ * The in-memory twin of a host: keeps the contract of types.ts for one member, with a disk that loses what was not
+ * written when it crashes. Tests and the simulator drive it; it is also the shortest correct example of a host.
+ *
+ * In: inputs and packets. Out: `outbox` (packets to carry), `effects` of each step, `applied` state.
+ * Invariant: a message with `afterPersist` enters the outbox only when its write and all earlier ones are on `disk`.
+ */
+import { MemoryLog } from './log.ts';
+import { decodeConfiguration } from './membership.ts';
+import type { Message } from './messages.ts';
+import { RaftNode } from './node.ts';
+import type {
+  Configuration,
+  Effects,
+  Entry,
+  HardState,
+  Input,
+  RaftOptions,
+  SnapshotDescriptor,
+} from './types.ts';
+
+/** A register and a digest of everything applied: two members at the same index must have equal states. */
+export interface RegisterState {
+  readonly index: number;
+  readonly value: string;
+  readonly digest: number;
+}
+
+export interface Packet {
+  readonly message: Message;
+  /** Snapshot messages travel with the state itself. */
+  readonly state?: RegisterState;
+}
+
+export type HostOptions = Omit<RaftOptions, 'log' | 'hardState' | 'configuration' | 'applied'>;
+
+interface Write {
+  readonly effects: Effects;
+  readonly state: RegisterState | null;
+}
+
+const EMPTY: RegisterState = { index: 0, value: '', digest: 0 };
+const decoder = new TextDecoder();
+
+export class MemoryHost {
+  readonly id: string;
+  node: RaftNode;
+  log: MemoryLog;
+  state: RegisterState = EMPTY;
+  outbox: Packet[] = [];
+  /** Writes handed over and not yet durable, oldest first. */
+  writes: Write[] = [];
+  readonly #options: HostOptions;
+  readonly #bootstrap: Configuration;
+  readonly #onEffects: (host: MemoryHost, effects: Effects) => void;
+  #snapshotState: RegisterState = EMPTY;
+  // The disk.
+  #diskHardState: HardState = { term: 0, vote: null, commit: 0 };
+  #diskLog: MemoryLog;
+  #diskState: RegisterState = EMPTY;
+
+  constructor(
+    options: HostOptions,
+    configuration: Configuration,
+    onEffects: (host: MemoryHost, effects: Effects) => void = () => {},
+  ) {
+    this.id = options.id;
+    this.#options = options;
+    this.#bootstrap = configuration;
+    this.#onEffects = onEffects;
+    this.#diskLog = new MemoryLog(configuration);
+    this.log = new MemoryLog(configuration);
+    this.node = this.#recover();
+  }
+
+  #recover(): RaftNode {
+    const disk = this.#diskLog;
+    const snapshot = disk.snapshot();
+    this.log = new MemoryLog(this.#bootstrap);
+    if (snapshot.index > 0) this.log.install(snapshot);
+    if (disk.lastIndex() > snapshot.index) {
+      this.log.append(disk.entries(snapshot.index + 1, disk.lastIndex() + 1, Infinity));
+    }
+    this.state = this.#diskState;
+    this.#snapshotState = this.#diskState;
+    return new RaftNode({
+      ...this.#options,
+      log: this.log,
+      hardState: this.#diskHardState,
+      configuration: snapshot.configuration,
+    });
+  }
+
+  step(input: Input): Effects {
+    return this.#settle(this.node.step(input), null);
+  }
+
+  receive(packet: Packet): Effects {
+    return this.#settle(this.node.step({ type: 'message', message: packet.message }), packet.state ?? null);
+  }
+
+  #settle(effects: Effects, received: RegisterState | null): Effects {
+    let installed: RegisterState | null = null;
+    if (effects.installSnapshot !== undefined) {
+      if (received === null) throw new Error('a snapshot was installed without its state');
+      installed = received;
+      this.log.install(effects.installSnapshot);
+      this.state = installed;
+      this.#snapshotState = installed;
+    }
+    this.log.append(effects.append);
+    const waits = effects.persist !== undefined || effects.messages.some((message) => message.afterPersist);
+    for (const message of effects.messages) if (!message.afterPersist) this.#post(message);
+    if (waits) this.writes.push({ effects, state: installed });
+    this.#onEffects(this, effects);
+    if (effects.commit !== undefined) this.#apply(effects.commit);
+    return effects;
+  }
+
+  #post(message: Message): void {
+    this.outbox.push(message.type === 'snapshot' ? { message, state: this.#snapshotState } : { message });
+  }
+
+  #apply(commit: number): void {
+    if (commit <= this.state.index) return;
+    let { value, digest } = this.state;
+    for (const entry of this.log.entries(this.state.index + 1, commit + 1, Infinity)) {
+      digest = digestOf(digest, entry);
+      if (entry.type === 'normal') value = decoder.decode(entry.data);
+    }
+    this.state = { index: commit, value, digest };
+    this.step({ type: 'applied', index: commit });
+  }
+
+  /** Makes the oldest waiting write durable and releases its messages. False when there is none. */
+  completeWrite(): boolean {
+    const write = this.writes.shift();
+    if (write === undefined) return false;
+    const { hardState, installSnapshot, append, persist, messages } = write.effects;
+    if (hardState !== undefined) this.#diskHardState = hardState;
+    if (installSnapshot !== undefined && write.state !== null) {
+      this.#diskLog.install(installSnapshot);
+      this.#diskState = write.state;
+    }
+    this.#diskLog.append(append);
+    for (const message of messages) if (message.afterPersist) this.#post(message);
+    if (persist !== undefined) this.step({ type: 'persisted', ...persist });
+    return true;
+  }
+
+  flush(): void {
+    while (this.completeWrite());
+  }
+
+  /** Snapshots the applied state and drops the log behind it. Only what is durable may go. */
+  compact(): SnapshotDescriptor | null {
+    const { index } = this.state;
+    const waitingInstall = this.writes.some((write) => write.state !== null);
+    const current = this.log.snapshot().index;
+    if (waitingInstall || index <= current || index > this.#diskLog.lastIndex()) return null;
+    const term = this.log.term(index);
+    // Overwrites still on their way to the disk start beyond the commit index, so the disk agrees up to here.
+    let configuration = this.log.snapshot().configuration;
+    for (const entry of this.log.entries(current + 1, index + 1, Infinity)) {
+      if (entry.type === 'config') configuration = decodeConfiguration(entry.data).configuration;
+    }
+    const snapshot = { index, term, configuration };
+    this.log.compact(snapshot);
+    this.#diskLog.compact(snapshot);
+    this.#snapshotState = this.state;
+    this.#diskState = this.state;
+    return snapshot;
+  }
+
+  /** Everything in memory and every unfinished write is gone; comes back from the disk. */
+  restart(): void {
+    this.writes = [];
+    this.outbox = [];
+    this.node = this.#recover();
+  }
+}
+
+/** FNV-1a over what matters of an entry, chained. */
+export function digestOf(digest: number, entry: Entry): number {
+  let hash = digest ^ 0x811c9dc5;
+  const mix = (value: number): void => {
+    hash = Math.imul(hash ^ value, 0x01000193) >>> 0;
+  };
+  mix(entry.term);
+  mix(entry.index);
+  mix(entry.type.length);
+  for (const byte of entry.data) mix(byte);
+  return hash;
+}
