@@ -112,7 +112,8 @@ export class Core {
     }
     this.#configurationChanged = false;
     this.#writtenCommit = hardState.commit;
-    this.#reported = { role: this.role, term: this.term, leader: null, commit: this.commit };
+    // Reporting starts at what was applied, so that the first effects name the recovered commit index.
+    this.#reported = { role: this.role, term: this.term, leader: null, commit: this.applied };
   }
 
   get configuration(): Configuration {

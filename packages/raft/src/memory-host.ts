@@ -136,16 +136,20 @@ export class MemoryHost {
   completeWrite(): boolean {
     const write = this.writes.shift();
     if (write === undefined) return false;
-    const { hardState, installSnapshot, append, persist, messages } = write.effects;
-    if (hardState !== undefined) this.#diskHardState = hardState;
-    if (installSnapshot !== undefined && write.state !== null) {
-      this.#diskLog.install(installSnapshot);
-      this.#diskState = write.state;
-    }
-    this.#diskLog.append(append);
+    this.#store(write);
+    const { persist, messages } = write.effects;
     for (const message of messages) if (message.afterPersist) this.#post(message);
     if (persist !== undefined) this.step({ type: 'persisted', ...persist });
     return true;
+  }
+
+  #store({ effects, state }: Write): void {
+    if (effects.hardState !== undefined) this.#diskHardState = effects.hardState;
+    if (effects.installSnapshot !== undefined && state !== null) {
+      this.#diskLog.install(effects.installSnapshot);
+      this.#diskState = state;
+    }
+    this.#diskLog.append(effects.append);
   }
 
   flush(): void {
@@ -172,8 +176,12 @@ export class MemoryHost {
     return snapshot;
   }
 
-  /** Everything in memory and every unfinished write is gone; comes back from the disk. */
-  restart(): void {
+  /**
+   * A crash: everything in memory is gone, and of the unfinished writes all but the first `written`, which reached the
+   * disk without anybody learning of it. Comes back from the disk.
+   */
+  restart(written = 0): void {
+    for (const write of this.writes.slice(0, written)) this.#store(write);
     this.writes = [];
     this.outbox = [];
     this.node = this.#recover();

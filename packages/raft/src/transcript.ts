@@ -2,7 +2,7 @@
  * Replays a scenario written as text: lines beginning with "> " are commands to a small in-memory group, "#" is
  * comment, everything else is the expected output. `replay` returns the whole text with the output as it is now.
  *
- *   > group a b c [learners d] [outsiders e]   new members, timeouts of 10 ticks, heartbeats each tick
+ *   > group a b c [learners d] [outsiders e] [bytes 64]  new members, timeouts of 10 ticks, heartbeats each tick
  *   > tick a 3           > campaign a        > propose a x y        > config a voters a,b learners c
  *   > deliver [a->b]     carries messages until all is quiet (or only those waiting on one link)
  *   > drop a->b          loses what waits on one link
@@ -118,7 +118,7 @@ class Scenario {
   }
 
   #group(args: readonly string[]): void {
-    const roles: Record<string, string[]> = { voters: [], learners: [], outsiders: [] };
+    const roles: Record<string, string[]> = { voters: [], learners: [], outsiders: [], bytes: [] };
     let role = 'voters';
     for (const word of args) {
       if (word in roles) role = word;
@@ -132,7 +132,7 @@ class Scenario {
         heartbeatTicks: 1,
         random: () => 0,
         maxInflight: 4,
-        maxAppendBytes: 64,
+        maxAppendBytes: Number(roles['bytes']?.[0] ?? '64'),
       };
       const configuration = { voters, learners };
       const host = new MemoryHost(options, configuration, (_, effects) => this.#report(id, effects));
@@ -248,7 +248,7 @@ function describe(message: Message): string {
       return `${head} ${message.context} at ${message.index ?? 'nothing'}`;
     case 'snapshot':
       return `${head} at ${message.index}/${message.snapshotTerm}`;
-    case 'timeout-now':
+    default:
       return head;
   }
 }

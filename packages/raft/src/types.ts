@@ -154,7 +154,7 @@ export interface Effects {
   readonly persist?: { readonly index: number; readonly term: number };
   readonly messages: readonly Message[];
   /**
-   * New commit index: apply up to here. May be ahead of the local disk (a quorum of others suffices); a state machine
+   * New commit index (after a restart the first effects name the recovered one): apply up to here. May be ahead of the local disk (a quorum of others suffices); a state machine
    * that persists by itself must not hold entries its own log could still lose.
    */
   readonly commit?: number;

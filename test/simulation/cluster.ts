@@ -1,0 +1,295 @@
+/**
+ * A whole Raft group in one thread under one seed: members with disks that forget, a network that loses, delays,
+ * reorders, duplicates and partitions, clients that write and read, an operator who changes membership.
+ *
+ * Each turn one thing happens, chosen by the seed with weights that the seed chose before (so that every seed has its
+ * own mix of faults, and some have none of a kind). The checker looks at every step. A seed replays exactly.
+ */
+import assert from 'node:assert/strict';
+import { encodeConfiguration, type Configuration, type Effects, type Mutation } from '@timonier/raft';
+import { MemoryHost, type Packet } from '@timonier/raft/memory-host';
+import { Checker, type PendingRead } from './checker.ts';
+import { Random } from './random.ts';
+
+const MAX_PACKETS_PER_LINK = 64;
+const encoder = new TextEncoder();
+
+interface Member {
+  readonly host: MemoryHost;
+  /** Turns until a crashed member comes back; 0 when it is up. */
+  down: number;
+  /** Reads waiting for their barrier, then for their index to be applied. */
+  readonly barriers: Map<number, PendingRead>;
+  served: { index: number; read: PendingRead }[];
+  /** Own proposals by index, with the term that must be found there. */
+  readonly proposals: Map<number, number>;
+}
+
+type Action = keyof ReturnType<typeof chooseWeights>;
+
+function chooseWeights(random: Random) {
+  const often = (weight: number): number => (random.chance(0.35) ? 0 : weight * (0.2 + random.next() * 2));
+  return {
+    deliver: 600,
+    tick: 40 + random.below(160),
+    write: 100 + random.below(300),
+    propose: 20 + random.below(60),
+    read: 30,
+    lose: often(20),
+    duplicate: often(10),
+    crash: often(6),
+    partition: often(2),
+    heal: 3,
+    closed: often(5),
+    storm: often(1),
+    stall: often(2),
+    transfer: often(3),
+    campaign: often(3),
+    compact: often(4),
+    configure: often(3),
+  };
+}
+
+export interface RunOptions {
+  readonly seed: number;
+  readonly turns: number;
+  readonly mutations?: readonly Mutation[];
+}
+
+export class Simulation {
+  readonly checker = new Checker();
+  readonly #random: Random;
+  readonly #members = new Map<string, Member>();
+  readonly #ids: string[] = [];
+  readonly #links = new Map<string, Packet[]>();
+  readonly #blocked = new Set<string>();
+  readonly #weights: [Action, number][];
+  readonly #totalWeight: number;
+  readonly #inOrder: number;
+  #now = 0;
+  #values = 0;
+  #contexts = 0;
+
+  constructor(options: RunOptions) {
+    const random = new Random(options.seed);
+    this.#random = random;
+    this.#weights = [];
+    for (const [action, weight] of Object.entries(chooseWeights(random))) {
+      // Object.entries forgets that the keys are exactly the actions.
+      this.#weights.push([action as Action, weight]);
+    }
+    this.#totalWeight = this.#weights.reduce((sum, [, weight]) => sum + weight, 0);
+    this.#inOrder = random.pick([1, 0.95, 0.6]);
+    const voters = ['a', 'b', 'c', 'd', 'e'].slice(0, random.pick([3, 3, 5, 5, 2]));
+    const configuration: Configuration = { voters, learners: random.chance(0.3) ? ['f'] : [] };
+    const maxAppendBytes = random.pick([1, 8, 1000]);
+    for (const id of ['a', 'b', 'c', 'd', 'e', 'f']) {
+      this.#ids.push(id);
+      const raft = {
+        id,
+        electionTicks: 10,
+        heartbeatTicks: 2,
+        random: () => random.next(),
+        maxInflight: 1 + random.below(6),
+        maxAppendBytes,
+        mutations: new Set(options.mutations),
+      };
+      const host = new MemoryHost(raft, configuration, (from, effects) => this.#observe(from, effects));
+      this.#members.set(id, { host, down: 0, barriers: new Map(), served: [], proposals: new Map() });
+    }
+  }
+
+  turn(): void {
+    this.#now += 1;
+    let at = this.#random.next() * this.#totalWeight;
+    for (const [action, weight] of this.#weights) {
+      at -= weight;
+      if (at >= 0) continue;
+      this.#act(action);
+      break;
+    }
+    for (const member of this.#members.values()) {
+      if (member.down > 0 && --member.down > 0) continue;
+      this.#collect(member);
+    }
+  }
+
+  #act(action: Action): void {
+    const random = this.#random;
+    const member = this.#member(random.pick(this.#ids));
+    const { host } = member;
+    if (action === 'heal') this.#blocked.clear();
+    else if (action === 'partition') this.#partition();
+    else if (action === 'deliver' || action === 'lose' || action === 'duplicate') this.#carry(action);
+    else if (action === 'storm') this.#storm();
+    else if (member.down > 0) return;
+    else if (action === 'tick') host.step({ type: 'tick', now: this.#now });
+    else if (action === 'write') host.completeWrite();
+    else if (action === 'propose') this.#propose(member);
+    else if (action === 'read') this.#read(member);
+    else if (action === 'crash') this.#crash(member);
+    else if (action === 'closed') host.step({ type: 'peer-closed', peer: random.pick(this.#ids) });
+    else if (action === 'stall') host.step({ type: 'disk-stalled', stalled: random.chance(0.3) });
+    else if (action === 'transfer') host.step({ type: 'transfer', target: random.pick(this.#ids) });
+    else if (action === 'campaign') host.step({ type: 'campaign' });
+    else if (action === 'compact') host.compact();
+    else this.#configure(member);
+  }
+
+  #member(id: string): Member {
+    const member = this.#members.get(id);
+    assert.ok(member !== undefined, `no member ${id}`);
+    return member;
+  }
+
+  /** Puts what a member said on the links, and completes what its applied state allows. */
+  #collect(member: Member): void {
+    const { host } = member;
+    for (const packet of host.outbox) {
+      const key = `${packet.message.from}${packet.message.to}`;
+      let link = this.#links.get(key);
+      if (link === undefined) this.#links.set(key, (link = []));
+      if (this.#blocked.has(key) || link.length >= MAX_PACKETS_PER_LINK) this.#lost(packet);
+      else link.push(packet);
+    }
+    host.outbox = [];
+    this.checker.checkState(host);
+    if (member.served.length === 0) return;
+    member.served = member.served.filter(({ index, read }) => {
+      if (host.state.index < index) return true;
+      this.checker.readCompletes(read);
+      return false;
+    });
+  }
+
+  #lost({ message }: Packet): void {
+    const sender = this.#member(message.from);
+    if (sender.down > 0) return;
+    if (message.type === 'snapshot') sender.host.step({ type: 'snapshot-failed', peer: message.to });
+    else if (this.#random.chance(0.3)) sender.host.step({ type: 'unreachable', peer: message.to });
+  }
+
+  #carry(action: 'deliver' | 'lose' | 'duplicate'): void {
+    const busy: Packet[][] = [];
+    for (const link of this.#links.values()) if (link.length > 0) busy.push(link);
+    if (busy.length === 0) return;
+    const link = this.#random.pick(busy);
+    const at = this.#random.chance(this.#inOrder) ? 0 : this.#random.below(link.length);
+    const [packet] = action === 'duplicate' ? link.slice(at, at + 1) : link.splice(at, 1);
+    if (packet === undefined) return;
+    const { message } = packet;
+    const receiver = this.#member(message.to);
+    if (action === 'lose' || receiver.down > 0 || this.#blocked.has(`${message.from}${message.to}`)) {
+      if (action !== 'duplicate') this.#lost(packet);
+      return;
+    }
+    receiver.host.receive(packet);
+    const sender = this.#member(message.from);
+    if (message.type === 'snapshot' && sender.down === 0) {
+      sender.host.step({ type: 'snapshot-sent', peer: message.to });
+    }
+  }
+
+  #partition(): void {
+    const side = new Set(this.#ids.filter(() => this.#random.chance(0.5)));
+    const oneWay = this.#random.chance(0.3);
+    for (const from of this.#ids) {
+      for (const to of this.#ids) {
+        if (side.has(from) && !side.has(to)) this.#blocked.add(`${from}${to}`);
+        if (!oneWay && !side.has(from) && side.has(to)) this.#blocked.add(`${from}${to}`);
+      }
+    }
+  }
+
+  /** Every connection is reset, and nobody is dead. */
+  #storm(): void {
+    for (const { host, down } of this.#members.values()) {
+      if (down > 0) continue;
+      for (const peer of this.#ids) if (peer !== host.id) host.step({ type: 'peer-closed', peer });
+    }
+  }
+
+  #propose(member: Member): void {
+    const entries = Array.from({ length: 1 + this.#random.below(3) }, () => {
+      const value = `v${(this.#values += 1)}`;
+      this.checker.writeBegins(value);
+      return { data: encoder.encode(value) };
+    });
+    member.host.step({ type: 'propose', entries });
+  }
+
+  #read(member: Member): void {
+    const context = (this.#contexts += 1);
+    member.barriers.set(context, { host: member.host, floor: this.checker.floor });
+    member.host.step({ type: 'read', context, now: this.#now });
+  }
+
+  #crash(member: Member): void {
+    const { host } = member;
+    const written = this.#random.chance(0.5) ? 0 : this.#random.below(host.writes.length + 1);
+    member.barriers.clear();
+    member.served = [];
+    member.proposals.clear();
+    host.restart(written);
+    member.down = 1 + this.#random.below(200);
+    for (const other of this.#members.values()) {
+      if (other === member || other.down > 0 || this.#random.chance(0.3)) continue;
+      other.host.step({ type: 'peer-closed', peer: host.id });
+    }
+  }
+
+  #configure({ host }: Member): void {
+    const { voters, learners } = host.node.status.configuration;
+    const id = this.#random.pick(this.#ids);
+    const others = { voters: voters.filter((x) => x !== id), learners: learners.filter((x) => x !== id) };
+    const next = this.#random.pick([
+      { ...others, voters: [...others.voters, id] },
+      { ...others, learners: [...others.learners, id] },
+      others,
+    ]);
+    host.step({ type: 'propose', entries: [{ type: 'config', data: encodeConfiguration(next) }] });
+  }
+
+  /** Every step of every member passes here. */
+  #observe(host: MemoryHost, effects: Effects): void {
+    this.checker.observe(host, effects);
+    const member = this.#member(host.id);
+    if (effects.accepted !== undefined) {
+      const { term, firstIndex, lastIndex } = effects.accepted;
+      for (let index = firstIndex; index <= lastIndex; index += 1) member.proposals.set(index, term);
+    }
+    if (effects.commit !== undefined && member.proposals.size > 0) {
+      for (const [index, term] of member.proposals) {
+        if (index > effects.commit) continue;
+        member.proposals.delete(index);
+        if (index >= host.log.firstIndex() && host.log.term(index) === term)
+          this.checker.writeCompletes(index);
+      }
+    }
+    for (const { context } of effects.rejectedReads) member.barriers.delete(context);
+    for (const { context, index } of effects.reads) {
+      const read = member.barriers.get(context);
+      assert.ok(read !== undefined, `${host.id} answers read ${context}, which nobody waits for`);
+      member.barriers.delete(context);
+      member.served.push({ index, read });
+    }
+  }
+}
+
+/** Runs one seed; throws what the checker (or an invariant of the code) found. */
+export function run(options: RunOptions): Checker {
+  const simulation = new Simulation(options);
+  for (let turn = 0; turn < options.turns; turn += 1) {
+    try {
+      simulation.turn();
+    } catch (error) {
+      throw new Error(
+        `seed ${options.seed}, turn ${turn}: ${error instanceof Error ? error.message : String(error)}`,
+        {
+          cause: error,
+        },
+      );
+    }
+  }
+  return simulation.checker;
+}
