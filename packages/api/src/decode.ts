@@ -305,7 +305,7 @@ function decodeScalar(schema: Schema, value: unknown, path: string, walk: Walk):
       break;
     case 'int32':
       if (typeof value === 'number' && Number.isInteger(value)) {
-        if (Math.abs(value) < 2 ** 31 || value === -(2 ** 31)) return value;
+        if (value === (value | 0)) return value === 0 ? 0 : value;
         throw new DecodeError(
           `json: cannot unmarshal number ${value} into Go struct field ${walk.owner}.${path} of type int32`,
         );
@@ -333,7 +333,7 @@ function decodeScalar(schema: Schema, value: unknown, path: string, walk: Walk):
       break;
     case 'intOrString':
       if (typeof value === 'string') return value;
-      if (typeof value === 'number' && Number.isInteger(value) && Math.abs(value) < 2 ** 31) return value;
+      if (typeof value === 'number' && value === (value | 0)) return value === 0 ? 0 : value;
       break;
     case 'time':
     case 'microTime':

@@ -55,3 +55,14 @@ export {
 export type { LabelRequirement } from './label-selector.ts';
 export { checkFieldSelector, fieldValue, matchesFields, parseFieldSelector } from './field-selector.ts';
 export type { FieldRequirement } from './field-selector.ts';
+export {
+  aggregatedDiscovery,
+  apiGroup,
+  apiGroupList,
+  apiResourceList,
+  apiVersions,
+  servedGroupVersions,
+} from './discovery.ts';
+export type { GroupDiscovery, GroupDiscoveryList, GroupVersion, Served } from './discovery.ts';
+export { partialMetadata, toTable } from './table.ts';
+export type { IncludeObject, Table, TableOptions, TableRow } from './table.ts';

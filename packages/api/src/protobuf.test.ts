@@ -73,7 +73,7 @@ describe('protobuf', () => {
           const back = decodeProtobuf(encodeProtobuf(object));
           assert.equal(JSON.stringify(back.object, sorted), JSON.stringify(object, sorted));
         }),
-        { numRuns: 12 },
+        { numRuns: 25 },
       );
     });
   }
