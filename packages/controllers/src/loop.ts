@@ -1,0 +1,117 @@
+/**
+ * The frame of a control loop: objects that change put keys into a queue, and `sync` brings one key to its desired
+ * state. Every key that exists is queued when a term starts, so nothing depends on having seen an event.
+ */
+import {
+  type ApiClient,
+  type CatchingInformer,
+  type EventRecorder,
+  isConflict,
+  isStaleEpoch,
+  type KubeObject,
+  type Stoppable,
+  type Term,
+  WorkQueue,
+  type WorkQueueMetrics,
+} from '@timonier/client';
+import type { Informers } from './informers.ts';
+
+export interface LoopLog {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+/** What every controller gets for one term. */
+export interface LoopContext {
+  readonly client: ApiClient;
+  readonly informers: Informers;
+  readonly term: Term;
+  readonly recorder: EventRecorder;
+  readonly log: LoopLog;
+  readonly queueMetrics: WorkQueueMetrics;
+  readonly settings: ControllerSettings;
+}
+
+/** What an operator can set; defaults are in `settings.ts`. */
+export interface ControllerSettings {
+  readonly clusterCidr: string;
+  readonly nodeCidrMaskSize: number;
+  readonly nodeMonitorGraceMs: number;
+  readonly defaultEvictionMs: number;
+  readonly dnsServiceAddress: string;
+  readonly terminatedPodThreshold: number;
+  /** PEM of the cluster's CA, published in every namespace; empty for none. */
+  readonly rootCa: string;
+}
+
+/** Says which keys a change of an object concerns. */
+export interface Feed {
+  subscribe(enqueue: (key: string) => void): () => void;
+}
+
+/** A feed from an informer; `keysOf` sees the object and, at an update, the one before as well. */
+export function feed<T extends KubeObject>(
+  informer: CatchingInformer<T>,
+  keysOf: (object: T) => Iterable<string>,
+): Feed {
+  return {
+    subscribe(enqueue) {
+      const unsubscribe = informer.on(({ object, previous }) => {
+        for (const key of keysOf(object)) enqueue(key);
+        if (previous !== undefined) for (const key of keysOf(previous)) enqueue(key);
+      });
+      for (const object of informer.list()) for (const key of keysOf(object)) enqueue(key);
+      return unsubscribe;
+    },
+  };
+}
+
+export interface QueueLoopOptions {
+  readonly name: string;
+  readonly concurrency: number;
+  readonly feeds: readonly Feed[];
+  readonly sync: (key: string) => Promise<void | { readonly againAfterMs: number }>;
+}
+
+export function startQueueLoop(context: LoopContext, options: QueueLoopOptions): Stoppable {
+  const { log, term, queueMetrics } = context;
+  const queue = new WorkQueue({
+    name: options.name,
+    concurrency: options.concurrency,
+    process: (key) => (term.signal.aborted ? Promise.resolve() : options.sync(key)),
+    metrics: queueMetrics,
+    onError: (key, error, failures) => {
+      // Losing a race is ordinary: the next run reads what won.
+      const ordinary = isConflict(error) || isStaleEpoch(error) || term.signal.aborted;
+      const fields = { controller: options.name, key, failures, err: error };
+      if (ordinary) log.debug(fields, 'sync will be repeated');
+      else log.warn(fields, 'sync failed, will be repeated');
+    },
+  });
+  const unsubscribe = options.feeds.map((source) => source.subscribe((key) => queue.add(key)));
+  return {
+    stop: async () => {
+      for (const end of unsubscribe) end();
+      await queue.stop();
+    },
+  };
+}
+
+/** The owner that controls an object, when there is one. */
+export function controllerOf(object: OwnedObject): OwnerLike | undefined {
+  return object.metadata?.ownerReferences?.find((owner) => owner.controller === true);
+}
+
+export interface OwnerLike {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly controller?: boolean;
+  readonly blockOwnerDeletion?: boolean;
+}
+
+export interface OwnedObject {
+  readonly metadata?: { readonly ownerReferences?: readonly OwnerLike[] };
+}
