@@ -1,0 +1,1 @@
+export { commands, findCommand } from './commands.ts';

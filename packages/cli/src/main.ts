@@ -1,0 +1,34 @@
+/**
+ * `timonier`: finds the subcommand and loads only what it needs, so that each component's process carries no other
+ * component's code.
+ */
+import { enableCompileCache } from 'node:module';
+import { commands, findCommand, generalHelp, unknownCommand } from './commands.ts';
+
+// Honours NODE_COMPILE_CACHE, and otherwise keeps compiled code in the temporary folder; saves a third of the start.
+enableCompileCache();
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(argv: readonly string[]): Promise<number> {
+  const [name = '', ...rest] = argv;
+  if (name === '' || name === '--help' || name === '-h' || name === 'help') {
+    process.stdout.write(generalHelp());
+    return name === '' ? 2 : 0;
+  }
+  const command = findCommand(name);
+  if (command === undefined) {
+    process.stderr.write(`timonier: ${unknownCommand(name, commands)}\n`);
+    return 2;
+  }
+  try {
+    return await command.run(rest);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    process.stderr.write(`timonier ${name}: ${message}\n`);
+    if (process.env['TIMONIER_TRACE'] !== undefined && error instanceof Error) {
+      process.stderr.write(`${error.stack ?? ''}\n`);
+    }
+    return error instanceof Error && error.name === 'UsageError' ? 2 : 1;
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * `timonier status`: the hosts of a cluster as they are now, for people or with `-o json` for programs.
+ */
+import { stringFlag, UsageError } from '@timonier/component';
+import { type LocalCluster, openCluster } from '../cluster/local-cluster.ts';
+import { type HostView, observeHost } from '../cluster/observe.ts';
+import { adminClient, readyNodes } from '../cluster/start.ts';
+import { defineVerb, clusterFlags } from './verb.ts';
+
+export interface HostStatus {
+  readonly name: string;
+  readonly kind: 'master' | 'worker';
+  readonly role: 'active' | 'passive' | null;
+  readonly epoch: number | null;
+  readonly address: string;
+  readonly ready: boolean;
+  readonly state: 'running' | 'frozen' | 'down';
+  readonly processes: readonly { readonly component: string; readonly pid: number }[];
+}
+
+export interface ClusterStatus {
+  readonly name: string;
+  readonly phase: string;
+  readonly hosts: readonly HostStatus[];
+  readonly vip: string;
+  readonly kubeconfig: string;
+  readonly apiServers: readonly string[];
+  readonly loopback: { readonly api: string | null; readonly metrics: string | null };
+}
+
+export async function clusterStatus(cluster: LocalCluster): Promise<ClusterStatus> {
+  const api = adminClient(cluster);
+  const [nodes, views] = await Promise.all([readyNodes(api), Promise.all(cluster.hosts.map(observeHost))]);
+  await api.close();
+  const { record, plan } = cluster;
+  return {
+    name: record.spec.name,
+    phase: record.phase,
+    hosts: views.map((view, index) => ({
+      name: view.name,
+      kind: view.kind,
+      role: view.role,
+      epoch: view.epoch,
+      address: view.address,
+      ready: isReady(view, plan.hosts[index]?.schedulable === true, nodes),
+      state: !view.running ? 'down' : view.frozen ? 'frozen' : 'running',
+      processes: view.processes.map(({ component, pid }) => ({ component, pid })),
+    })),
+    vip: plan.vip,
+    kubeconfig: record.kubeconfig,
+    apiServers: [plan.vip, ...cluster.masters.map((host) => host.plan.address)].map(
+      (address) => `https://${address}:6443`,
+    ),
+    loopback: record.forwards,
+  };
+}
+
+/** A host that runs pods is ready when its node is; a master also needs its office socket to answer. */
+function isReady(view: HostView, schedulable: boolean, nodes: ReadonlySet<string> | undefined): boolean {
+  if (!view.running || view.frozen) return false;
+  if (view.kind === 'master' && view.role === null) return false;
+  return !schedulable || nodes?.has(view.name) === true;
+}
+
+export const status = defineVerb({
+  name: 'status',
+  usage: 'status [-o json]',
+  summary: 'shows the hosts of a cluster and who is active',
+  examples: ['timonier status', 'timonier status -o json | jq \'.hosts[] | select(.role == "active").name\''],
+  flags: {
+    ...clusterFlags,
+    output: stringFlag('table', 'table or json'),
+    o: stringFlag('', 'the same, shorter'),
+  },
+  needsRoot: true,
+  run: async ({ flags }) => {
+    const output = flags.o || flags.output;
+    if (output !== 'table' && output !== 'json')
+      throw new UsageError(`--output is table or json, not "${output}"`);
+    const found = await clusterStatus(openCluster(flags));
+    process.stdout.write(output === 'json' ? `${JSON.stringify(found, null, 2)}\n` : table(found));
+    return 0;
+  },
+});
+
+function table(found: ClusterStatus): string {
+  const rows = found.hosts.map((host) => [
+    host.name,
+    host.role === null ? '-' : host.role === 'active' ? `active, epoch ${host.epoch}` : 'passive',
+    host.address,
+    host.state === 'running' ? (host.ready ? 'ready' : 'not ready') : host.state,
+    host.processes.map(({ component }) => component).join(' '),
+  ]);
+  const header = ['HOST', 'ROLE', 'ADDRESS', 'STATE', 'PROCESSES'];
+  const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)));
+  const lines = [header, ...rows].map((row) =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join('   ')
+      .trimEnd(),
+  );
+  return `${lines.join('\n')}\n\nAPI ${found.apiServers[0] ?? ''}, kubeconfig ${found.kubeconfig}\n`;
+}

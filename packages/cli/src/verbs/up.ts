@@ -1,0 +1,155 @@
+/**
+ * `timonier up`: starts (or resumes) a cluster on this machine and stays with it, forwarding its addresses to
+ * 127.0.0.1, until Ctrl-C or `timonier down` takes everything away again. With `--detach` it goes on in the
+ * background and the command returns.
+ */
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { booleanFlag, durationFlag, listFlag, numberFlag, stringFlag, UsageError } from '@timonier/component';
+import type { RuntimeName } from '@timonier/worker/host-config';
+import { detach, tellParent } from '../cluster/detached.ts';
+import { startForwards } from '../cluster/forwards.ts';
+import { LocalCluster } from '../cluster/local-cluster.ts';
+import { specProblem } from '../cluster/plan.ts';
+import {
+  claimSubnet,
+  type ClusterRecord,
+  isAlive,
+  processIdentity,
+  readRecord,
+  writeRecord,
+} from '../cluster/record.ts';
+import { missingPrograms } from '../cluster/requirements.ts';
+import {
+  defaultDataDir,
+  readSettings,
+  resolveSpec,
+  type Wanted,
+  writeSettings,
+} from '../cluster/settings.ts';
+import { startCluster } from '../cluster/start.ts';
+import { summary } from '../cluster/summary.ts';
+import { plain, progressFor } from '../progress.ts';
+import { defineVerb, nameFlag } from './verb.ts';
+
+const stopHostMs = 6_000;
+
+const flags = {
+  name: nameFlag,
+  masters: numberFlag(3, 'master hosts: 1, 3 or 5'),
+  workers: numberFlag(2, 'worker hosts; with 0 the masters run pods too'),
+  'data-dir': stringFlag('', 'where the cluster keeps its data', { placeholder: defaultDataDir('NAME') }),
+  'store-endpoints': listFlag([], 'URLs of an etcd to use instead of the cluster’s own store'),
+  runtime: stringFlag('timonier', 'container runtime: timonier or containerd'),
+  detach: booleanFlag(false, 'return when the cluster is up, and leave it running'),
+  timeout: durationFlag(120_000, 'how long the start may take'),
+};
+
+export const up = defineVerb({
+  name: 'up',
+  usage: 'up [--name NAME] [--masters N] [--workers N] [--detach]',
+  summary: 'starts a highly available cluster on this machine, or resumes one',
+  examples: [
+    'timonier up                        3 masters and 2 workers',
+    'timonier up --masters 3 --workers 0',
+    'timonier up --name second --masters 1 --workers 1 --detach',
+    'timonier up --store-endpoints http://127.0.0.1:2379',
+  ],
+  flags,
+  needsRoot: true,
+  run: async (call) => {
+    const { flags, given } = call;
+    if (flags.runtime !== 'timonier' && flags.runtime !== 'containerd') {
+      throw new UsageError(`--runtime is timonier or containerd, not "${flags.runtime}"`);
+    }
+    const wanted: Wanted = {
+      name: flags.name,
+      ...(given.has('masters') ? { masters: flags.masters } : {}),
+      ...(given.has('workers') ? { workers: flags.workers } : {}),
+      ...(given.has('runtime') ? { runtime: flags.runtime satisfies RuntimeName } : {}),
+      ...(given.has('store-endpoints') ? { storeEndpoints: flags['store-endpoints'] } : {}),
+    };
+    const dataDir = resolve(flags['data-dir'] || defaultDataDir(flags.name));
+    if (flags.detach) return detach();
+    return run(wanted, dataDir, flags.timeout);
+  },
+});
+
+async function run(wanted: Wanted, dataDir: string, timeoutMs: number): Promise<number> {
+  const began = Date.now();
+  const cluster = await claim(wanted, dataDir);
+  const { name } = cluster.record.spec;
+  const view =
+    process.send === undefined ? progressFor(process.stderr) : plain((line) => tellParent({ line }));
+  const stopping = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      if (!stopping.signal.aborted) process.stderr.write(`\ntimonier: taking cluster "${name}" down\n`);
+      stopping.abort(new Error(signal));
+    });
+  }
+  let forwards;
+  try {
+    await startCluster(cluster, view.progress, began + timeoutMs, stopping.signal);
+    await view.finish();
+    forwards = await startForwards(cluster);
+    cluster.writeKubeconfig(forwards.addresses.api);
+    const record: ClusterRecord = { ...cluster.record, phase: 'running', forwards: forwards.addresses };
+    writeRecord(record);
+    const text = await summary(new LocalCluster(record), Date.now() - began, process.send !== undefined);
+    if (process.send === undefined) process.stdout.write(text);
+    else tellParent({ done: text });
+    await new Promise<void>((resolve) => {
+      if (stopping.signal.aborted) resolve();
+      stopping.signal.addEventListener('abort', () => resolve());
+    });
+  } catch (error) {
+    await view.finish();
+    if (!stopping.signal.aborted) {
+      await forwards?.close();
+      await cluster.remove(stopHostMs);
+      throw error;
+    }
+  }
+  await forwards?.close();
+  await cluster.remove(stopHostMs);
+  process.stderr.write(`timonier: cluster "${name}" is down; its data is in ${dataDir}\n`);
+  return 0;
+}
+
+/** Checks the wish, clears what an earlier `up` left behind, and records what is about to be made. */
+async function claim(wanted: Wanted, dataDir: string): Promise<LocalCluster> {
+  const missing = missingPrograms(wanted.runtime ?? 'timonier');
+  if (missing !== undefined) throw new Error(missing);
+  if (dataDir.startsWith('/run/'))
+    throw new UsageError('--data-dir cannot be below /run, which is lost at reboot');
+  const leftover = readRecord(wanted.name);
+  if (leftover !== undefined) {
+    if (isAlive(leftover.up)) {
+      throw new Error(
+        `cluster "${wanted.name}" is running already (process ${leftover.up.pid}); 'timonier status --name ${wanted.name}' shows it`,
+      );
+    }
+    process.stderr.write(`timonier: removing what an earlier 'up' of cluster "${wanted.name}" left behind\n`);
+    await new LocalCluster(leftover).remove(0);
+  }
+  const spec = resolveSpec(wanted, readSettings(dataDir), dataDir);
+  const problem = specProblem(spec);
+  if (problem !== undefined) throw new UsageError(problem);
+  const self = processIdentity(process.pid);
+  if (self === undefined) throw new Error('cannot read /proc/self/stat; is /proc mounted?');
+  const subnet = claimSubnet(spec.name, spec.subnet);
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const settled = { ...spec, subnet };
+  writeSettings(dataDir, settled);
+  const record: ClusterRecord = {
+    spec: settled,
+    dataDir,
+    up: self,
+    phase: 'starting',
+    kubeconfig: join(dataDir, 'kubeconfig'),
+    forwards: { api: null, metrics: null },
+  };
+  writeRecord(record);
+  return new LocalCluster(record);
+}

@@ -1,0 +1,115 @@
+/**
+ * `timonier master`: the supervisor of a master host. Starts the store, the API server, the control loops, the VIP
+ * and the proxy (with `--worker` also what makes the host a node), follows leadership, takes and gives up the office,
+ * and tells the components of this host.
+ */
+import { readFileSync } from 'node:fs';
+import { request } from 'node:https';
+import { booleanFlag, defineComponent, stringFlag } from '@timonier/component';
+import { bootTimeMs } from '@timonier/linux/clock';
+import {
+  containerdConfigPath,
+  hostConfigPath,
+  type HostConfig,
+  hostContainerd,
+  nodeProcesses,
+  proxyProcess,
+  readHostConfig,
+  Supervisor,
+  writeContainerdConfig,
+} from '@timonier/worker';
+import { ApiHealth } from './api-health.ts';
+import { masterProcesses, officeSocket, storeSocket } from './master-processes.ts';
+import { etcdLeadership, etcdTargets } from './office/etcd-election.ts';
+import { OfficeKeeper } from './office/keeper.ts';
+import { OfficePublisher } from './office/publisher.ts';
+import { storeLeadership, storeOfficeRecord } from './office/store-office.ts';
+
+const handOverMs = 2_000;
+
+export const command = defineComponent({
+  name: 'master',
+  summary: 'supervises a master host: store, API server, control loops, VIP; holds the office',
+  examples: ['timonier master', 'timonier master --worker'],
+  flags: {
+    'host-config': stringFlag(hostConfigPath, 'file that describes this host and its cluster'),
+    worker: booleanFlag(false, 'run pods on this host too'),
+  },
+  opsAddress: '0.0.0.0:10241',
+  run: async ({ flags, log, metrics, health, shutdown }) => {
+    const config = readHostConfig(flags['host-config']);
+    const schedulable = flags.worker || config.schedulable;
+    const supervisor = new Supervisor({ log, metrics, health });
+    shutdown.add('processes', () => supervisor.stopAll(), 10_000);
+
+    const publisher = new OfficePublisher(officeSocket, bootTimeMs);
+    await publisher.listen();
+    shutdown.add('office socket', () => publisher.close());
+
+    for (const spec of masterProcesses(config)) supervisor.start(spec);
+    if (schedulable && config.runtime === 'containerd')
+      writeContainerdConfig(containerdConfigPath, hostContainerd);
+    const node = schedulable ? nodeProcesses(config, containerdConfigPath) : [proxyProcess(config)];
+    for (const spec of node) supervisor.start(spec);
+
+    const foreign = config.storeEndpoints.length > 0;
+    const targets = foreign ? etcdTargets(config.storeEndpoints) : [{ target: `unix:${storeSocket}` }];
+    const source = foreign
+      ? etcdLeadership(config.name, targets, bootTimeMs)
+      : storeLeadership({ target: `unix:${storeSocket}` });
+    shutdown.add('leadership', () => source.close());
+    const record = storeOfficeRecord(targets);
+    shutdown.add('office record', () => record.close());
+    const keeper = new OfficeKeeper({
+      self: { name: config.name, address: config.address },
+      masters: config.masters,
+      source,
+      record,
+      publish: (state) => publisher.publish(state),
+      now: bootTimeMs,
+      log,
+      metrics,
+    });
+    shutdown.add('office keeper', () => keeper.close());
+    // Registered last, so it runs first: others should take over before anything here stops.
+    shutdown.add('hand over', () => keeper.handOver('shutdown', handOverMs), handOverMs + 500);
+
+    const apiHealth = new ApiHealth({
+      check: (signal) => checkApiServer(config, signal),
+      isActive: () => keeper.active && config.masters.length > 1,
+      handOver: async (why) => {
+        log.error({ why }, 'handing the office over');
+        await keeper.handOver(why, handOverMs);
+      },
+      now: bootTimeMs,
+    });
+    shutdown.add('API server health', () => apiHealth.close());
+    log.info({ host: config.name, cluster: config.cluster, schedulable }, 'master host is starting');
+  },
+});
+
+/** Asks this host's own API server for /readyz. */
+function checkApiServer(config: HostConfig, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const pki = '/etc/timonier/pki';
+    const call = request(
+      {
+        host: config.address,
+        port: 6443,
+        path: '/readyz',
+        agent: false,
+        signal,
+        ca: readFileSync(`${pki}/ca.crt`),
+        cert: readFileSync(`${pki}/apiserver-kubelet-client.crt`),
+        key: readFileSync(`${pki}/apiserver-kubelet-client.key`),
+      },
+      (response) => {
+        response.resume();
+        if (response.statusCode === 200) resolve();
+        else reject(new Error(`/readyz answers ${response.statusCode}`));
+      },
+    );
+    call.on('error', reject);
+    call.end();
+  });
+}

@@ -1,0 +1,116 @@
+/**
+ * The processes of a master, with the flags that follow from host.json. Pure.
+ */
+import { apiServers, flagArguments, type HostConfig, type ProcessSpec, subcommand } from '@timonier/worker';
+
+const etc = '/etc/timonier';
+const run = '/run/timonier';
+export const storeSocket = `${run}/store.sock`;
+export const officeSocket = `${run}/office.sock`;
+
+function pki(name: string): { readonly certificate: string; readonly key: string } {
+  return { certificate: `${etc}/pki/${name}.crt`, key: `${etc}/pki/${name}.key` };
+}
+
+export function masterProcesses(config: HostConfig): readonly ProcessSpec[] {
+  const ownStore = config.storeEndpoints.length === 0;
+  return [
+    ...(ownStore ? [storeProcess(config)] : []),
+    apiserverProcess(config, ownStore),
+    loopsProcess(config),
+    vipProcess(config),
+  ];
+}
+
+function storeProcess(config: HostConfig): ProcessSpec {
+  const server = pki('store-server');
+  const peer = pki('store-peer');
+  return {
+    component: 'store',
+    // Handing over and closing the log take a moment on a busy disk.
+    stopTimeoutMs: 8_000,
+    command: subcommand(
+      'store',
+      flagArguments({
+        name: config.name,
+        'data-dir': '/var/lib/timonier/store',
+        'listen-client-urls': [
+          'https://127.0.0.1:2379',
+          `https://${config.address}:2379`,
+          `unix://${storeSocket}`,
+        ],
+        'advertise-client-urls': `https://${config.address}:2379`,
+        'listen-peer-urls': `https://${config.address}:2380`,
+        'initial-advertise-peer-urls': `https://${config.address}:2380`,
+        'initial-cluster': config.masters.map(({ name, address }) => `${name}=https://${address}:2380`),
+        'initial-cluster-token': config.cluster,
+        'initial-cluster-state': 'new',
+        'cert-file': server.certificate,
+        'key-file': server.key,
+        'trusted-ca-file': `${etc}/pki/ca.crt`,
+        'client-cert-auth': 'true',
+        'peer-cert-file': peer.certificate,
+        'peer-key-file': peer.key,
+        'peer-trusted-ca-file': `${etc}/pki/ca.crt`,
+        'peer-client-cert-auth': 'true',
+      }),
+    ),
+  };
+}
+
+function apiserverProcess(config: HostConfig, ownStore: boolean): ProcessSpec {
+  const serving = pki('apiserver');
+  const kubelet = pki('apiserver-kubelet-client');
+  return {
+    component: 'apiserver',
+    command: subcommand(
+      'apiserver',
+      flagArguments({
+        'etcd-servers': ownStore ? `unix://${storeSocket}` : config.storeEndpoints,
+        'tls-cert-file': serving.certificate,
+        'tls-private-key-file': serving.key,
+        'client-ca-file': `${etc}/pki/ca.crt`,
+        'kubelet-client-certificate': kubelet.certificate,
+        'kubelet-client-key': kubelet.key,
+        'kubelet-certificate-authority': `${etc}/pki/ca.crt`,
+        'advertise-address': config.address,
+        'service-cluster-ip-range': config.serviceRange,
+        'office-socket': officeSocket,
+        'private-socket': `${run}/apiserver.sock`,
+      }),
+    ),
+  };
+}
+
+function loopsProcess(config: HostConfig): ProcessSpec {
+  return {
+    component: 'control-loops',
+    command: subcommand(
+      'control-loops',
+      flagArguments({
+        'apiserver-socket': `${run}/apiserver.sock`,
+        'office-socket': officeSocket,
+        'config-dir': etc,
+        'cluster-cidr': config.podRange,
+      }),
+    ),
+  };
+}
+
+function vipProcess(config: HostConfig): ProcessSpec {
+  return {
+    component: 'vip',
+    command: subcommand(
+      'vip',
+      flagArguments({ address: config.vip, interface: config.interface, 'office-socket': officeSocket }),
+    ),
+  };
+}
+
+/** For checks of the local API server: where, and the identity to use. */
+export function localApiServer(config: HostConfig): {
+  readonly servers: readonly string[];
+  readonly kubeconfig: string;
+} {
+  return { servers: apiServers(config).slice(0, 1), kubeconfig: `${etc}/admin.kubeconfig` };
+}
