@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import type { Mutation } from '@timonier/raft';
 import { run } from './cluster.ts';
 
-const TURNS = 6000;
+const TURNS = 12_000;
 const one = process.env['SIMULATION_SEED'];
 const first = one === undefined ? 1 : Number(one);
 const count = one === undefined ? Number(process.env['SIMULATION_SEEDS'] ?? '60') : 1;

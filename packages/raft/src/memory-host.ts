@@ -159,11 +159,13 @@ export class MemoryHost {
   /** Snapshots the applied state and drops the log behind it. Only what is durable may go. */
   compact(): SnapshotDescriptor | null {
     const { index } = this.state;
-    const waitingInstall = this.writes.some((write) => write.state !== null);
+    // The disk may still hold what an unfinished write replaces, although the group has committed the new entry.
+    const unwritten = this.writes.some(
+      ({ state, effects }) => state !== null || (effects.append[0]?.index ?? Infinity) <= index,
+    );
     const current = this.log.snapshot().index;
-    if (waitingInstall || index <= current || index > this.#diskLog.lastIndex()) return null;
+    if (unwritten || index <= current || index > this.#diskLog.lastIndex()) return null;
     const term = this.log.term(index);
-    // Overwrites still on their way to the disk start beyond the commit index, so the disk agrees up to here.
     let configuration = this.log.snapshot().configuration;
     for (const entry of this.log.entries(current + 1, index + 1, Infinity)) {
       if (entry.type === 'config') configuration = decodeConfiguration(entry.data).configuration;
