@@ -41,6 +41,7 @@ function chooseWeights(random: Random) {
     duplicate: often(10),
     crash: often(6 * unrest),
     partition: often(2 * unrest),
+    depose: often(2 * unrest),
     heal: 3 * unrest,
     closed: often(10 * unrest),
     storm: often(3 * unrest),
@@ -51,6 +52,27 @@ function chooseWeights(random: Random) {
     configure: often(3),
   };
 }
+
+/** Short reigns: a leader is cut off again and again before it has copied everything, and nothing else goes wrong. */
+const SHORT_REIGNS: Partial<Record<Action, number>> = {
+  tick: 400,
+  write: 400,
+  propose: 10,
+  read: 5,
+  lose: 0,
+  duplicate: 0,
+  crash: 1,
+  partition: 2,
+  depose: 25,
+  heal: 0,
+  closed: 0,
+  storm: 0,
+  stall: 0,
+  transfer: 0,
+  campaign: 0,
+  compact: 0,
+  configure: 0,
+};
 
 export interface RunOptions {
   readonly seed: number;
@@ -79,7 +101,9 @@ export class Simulation {
     const random = new Random(options.seed);
     this.#random = random;
     this.#weights = [];
-    for (const [action, weight] of Object.entries(chooseWeights(random))) {
+    const shortReigns = random.chance(0.2);
+    const weights = { ...chooseWeights(random), ...(shortReigns ? SHORT_REIGNS : {}) };
+    for (const [action, weight] of Object.entries(weights)) {
       // Object.entries forgets that the keys are exactly the actions.
       this.#weights.push([action as Action, weight]);
     }
@@ -87,11 +111,11 @@ export class Simulation {
     this.#longestOutage = random.pick([20, 200, 1000]);
     this.#burst = random.pick([1, 1, 1, 5]);
     this.#inOrder = random.pick([1, 0.95, 0.6]);
-    const voters = ['a', 'b', 'c', 'd', 'e'].slice(0, random.pick([3, 3, 5, 5, 2]));
+    const voters = ['a', 'b', 'c', 'd', 'e'].slice(0, shortReigns ? 5 : random.pick([3, 3, 5, 5, 2]));
     const configuration: Configuration = { voters, learners: random.chance(0.3) ? ['f'] : [] };
-    const electionTicks = random.pick([4, 10]);
-    const maxInflight = random.pick([1, 2, 6]);
-    const maxAppendBytes = random.pick([1, 8, 1000]);
+    const electionTicks = shortReigns ? 4 : random.pick([4, 10]);
+    const maxInflight = shortReigns ? 1 : random.pick([1, 2, 6]);
+    const maxAppendBytes = shortReigns ? 1 : random.pick([1, 8, 1000]);
     const changing = this.#weights.some(([action, weight]) => action === 'configure' && weight > 0);
     const outsiders = ['a', 'b', 'c', 'd', 'e', 'f'].filter((id) => changing && !voters.includes(id));
     for (const id of new Set([...voters, ...configuration.learners, ...outsiders])) {
@@ -131,6 +155,7 @@ export class Simulation {
     const { host } = member;
     if (action === 'heal') this.#blocked.clear();
     else if (action === 'partition') this.#partition();
+    else if (action === 'depose') this.#depose();
     else if (action === 'deliver' || action === 'lose' || action === 'duplicate') this.#carry(action);
     else if (action === 'storm') this.#storm();
     else if (member.down > 0) return;
@@ -220,12 +245,22 @@ export class Simulation {
   }
 
   #partition(): void {
-    let side = new Set(this.#ids.filter(() => this.#random.chance(0.5)));
-    // Half of the time a leader is left with at most one other member.
     const leader = this.#random.chance(0.5) ? this.#anyLeader() : undefined;
-    if (leader !== undefined) side = new Set([leader.host.id, this.#random.pick(this.#ids)]);
     if (this.#random.chance(0.5)) this.#blocked.clear();
-    const oneWay = this.#random.chance(0.3);
+    // Half of the time a leader is left with at most one other member.
+    if (leader !== undefined) this.#separate(new Set([leader.host.id, this.#random.pick(this.#ids)]), false);
+    else this.#separate(new Set(this.#ids.filter(() => this.#random.chance(0.5))), this.#random.chance(0.3));
+  }
+
+  /** Cuts off a leader that has not committed anything of its own yet, which is when most can go wrong. */
+  #depose(): void {
+    const leader = this.#anyLeader();
+    if (leader === undefined || leader.host.node.status.termCommitted) return;
+    this.#blocked.clear();
+    this.#separate(new Set([leader.host.id, this.#random.pick(this.#ids)]), false);
+  }
+
+  #separate(side: ReadonlySet<string>, oneWay: boolean): void {
     for (const from of this.#ids) {
       for (const to of this.#ids) {
         if (side.has(from) && !side.has(to)) this.#blocked.add(`${from}${to}`);
