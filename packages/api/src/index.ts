@@ -66,3 +66,15 @@ export {
 export type { GroupDiscovery, GroupDiscoveryList, GroupVersion, Served } from './discovery.ts';
 export { partialMetadata, toTable } from './table.ts';
 export type { IncludeObject, Table, TableOptions, TableRow } from './table.ts';
+export { applyDefaults } from './defaults.ts';
+export {
+  errorBody,
+  fieldErrors,
+  formatFieldError,
+  invalidStatus,
+  validate,
+  validateBody,
+} from './validation.ts';
+export type { FieldError, FieldErrorType } from './validation.ts';
+export { nameCheck } from './validation/metadata.ts';
+export * as names from './names.ts';

@@ -1,0 +1,128 @@
+/**
+ * Fills in what an object leaves open. In: a decoded object of a resource. Out: the same object, filled in place:
+ * first the defaults that the schema names, then those of the kind, which are pure functions under `defaults/`.
+ * Invariant: applying twice changes nothing more, and nothing that is set is changed.
+ */
+import type { ApiObject } from './decode.ts';
+import { defaultEndpointSlice, defaultNetworkPolicy, defaultService } from './defaults/network.ts';
+import { defaultPod, defaultPodTemplate } from './defaults/pod.ts';
+import {
+  defaultNamespace,
+  defaultNode,
+  defaultPersistentVolume,
+  defaultPersistentVolumeClaim,
+  defaultPriorityClass,
+  defaultRoleBinding,
+  defaultSecret,
+  defaultStorageClass,
+  defaultTokenRequest,
+} from './defaults/records.ts';
+import {
+  defaultCronJob,
+  defaultDaemonSet,
+  defaultDeployment,
+  defaultJob,
+  defaultReplicaSet,
+  defaultStatefulSet,
+} from './defaults/workloads.ts';
+import type { PodTemplate, ReplicationController } from './generated/types.ts';
+import { setOwn } from './json.ts';
+import { apiVersionOf } from './registry.ts';
+import type { Schema } from './schema.ts';
+
+/** A function is only ever given objects of its own kind; the table cannot say so in types. */
+function of(fill: (object: never) => void): (object: ApiObject) => void {
+  return (object) => fill(object as never);
+}
+
+const BY_KIND: Readonly<Record<string, (object: ApiObject) => void>> = {
+  'v1/Pod': of(defaultPod),
+  'v1/PodTemplate': of((object: PodTemplate) => defaultPodTemplate(object.template)),
+  'v1/ReplicationController': of((object: ReplicationController) => {
+    if (object.spec === undefined) return;
+    object.spec.replicas ??= 1;
+    defaultPodTemplate(object.spec.template);
+  }),
+  'v1/Service': of(defaultService),
+  'v1/Namespace': of(defaultNamespace),
+  'v1/Node': of(defaultNode),
+  'v1/Secret': of(defaultSecret),
+  'v1/PersistentVolume': of(defaultPersistentVolume),
+  'v1/PersistentVolumeClaim': of(defaultPersistentVolumeClaim),
+  'apps/v1/Deployment': of(defaultDeployment),
+  'apps/v1/ReplicaSet': of(defaultReplicaSet),
+  'apps/v1/StatefulSet': of(defaultStatefulSet),
+  'apps/v1/DaemonSet': of(defaultDaemonSet),
+  'batch/v1/Job': of(defaultJob),
+  'batch/v1/CronJob': of(defaultCronJob),
+  'discovery.k8s.io/v1/EndpointSlice': of(defaultEndpointSlice),
+  'networking.k8s.io/v1/NetworkPolicy': of(defaultNetworkPolicy),
+  'storage.k8s.io/v1/StorageClass': of(defaultStorageClass),
+  'scheduling.k8s.io/v1/PriorityClass': of(defaultPriorityClass),
+  'rbac.authorization.k8s.io/v1/RoleBinding': of(defaultRoleBinding),
+  'rbac.authorization.k8s.io/v1/ClusterRoleBinding': of(defaultRoleBinding),
+  'authentication.k8s.io/v1/TokenRequest': of(defaultTokenRequest),
+};
+
+/** Fills the object in place and returns it. `type` is a `ResourceInfo`, or the kind and schema of a subresource. */
+export function applyDefaults(
+  type: {
+    readonly group: string;
+    readonly version: string;
+    readonly kind: string;
+    readonly schema: Schema;
+  },
+  object: ApiObject,
+): ApiObject {
+  fillFromSchema(type.schema, object);
+  BY_KIND[`${apiVersionOf(type)}/${type.kind}`]?.(object);
+  return object;
+}
+
+const carries = new Map<Schema, boolean>();
+
+/** Whether a place, or one below it, names a default: most do not, and need no walk. */
+function carriesDefault(schema: Schema): boolean {
+  const known = carries.get(schema);
+  if (known !== undefined) return known;
+  carries.set(schema, false); // ends the recursion of schemas that contain themselves
+  let found = schema.default !== undefined;
+  if (schema.items !== undefined) found ||= carriesDefault(schema.items);
+  if (schema.values !== undefined) found ||= carriesDefault(schema.values);
+  for (const field of schema.fields.values()) {
+    if (carriesDefault(field)) {
+      found = true;
+      break;
+    }
+  }
+  carries.set(schema, found);
+  return found;
+}
+
+function fillFromSchema(schema: Schema, value: unknown): void {
+  if (typeof value !== 'object' || value === null) return;
+  if (Array.isArray(value)) {
+    if (schema.items !== undefined && carriesDefault(schema.items)) {
+      for (const item of value as unknown[]) fillFromSchema(schema.items, item);
+    }
+    return;
+  }
+  const target = value as Record<string, unknown>;
+  if (schema.values !== undefined) {
+    if (carriesDefault(schema.values)) {
+      for (const item of Object.values(target)) fillFromSchema(schema.values, item);
+    }
+    return;
+  }
+  for (const [name, field] of schema.fields) {
+    if (!carriesDefault(field)) continue;
+    const given = target[name];
+    if (given === undefined || (!field.pointer && (given === '' || given === 0))) {
+      const { default: fallback } = field;
+      // A zero default of a plain field is its absence.
+      const isZero = !field.pointer && (fallback === '' || fallback === 0 || fallback === false);
+      if (fallback !== undefined && !isZero) setOwn(target, name, structuredClone(fallback));
+    }
+    fillFromSchema(field, target[name]);
+  }
+}

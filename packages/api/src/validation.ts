@@ -1,0 +1,106 @@
+/**
+ * Says what is wrong with an object. In: a decoded and defaulted object, and on update the one it replaces. Out:
+ * field errors, none when it may be stored. The rules of a kind are pure functions under `validation/`.
+ */
+import type { ApiObject } from './decode.ts';
+import { apiVersionOf, type ResourceInfo } from './registry.ts';
+import { validateEnums } from './validation/enums.ts';
+import { formatFieldError, type FieldError } from './validation/field-error.ts';
+import { validateMetadata, validateMetadataUpdate } from './validation/metadata.ts';
+import {
+  validateEndpointSlice,
+  validateEndpointSliceUpdate,
+  validateService,
+  validateServiceUpdate,
+} from './validation/network.ts';
+import { validatePod, validatePodUpdate } from './validation/pod.ts';
+import {
+  validateBinding,
+  validateConfigMap,
+  validateConfigMapUpdate,
+  validateEvent,
+  validateLease,
+  validateNamespace,
+  validateNode,
+  validateNodeUpdate,
+  validateScale,
+  validateSecret,
+  validateSecretUpdate,
+} from './validation/records.ts';
+import {
+  validateDaemonSet,
+  validateDeployment,
+  validateReplicaSet,
+  validateSelectorUpdate,
+  validateStatefulSet,
+} from './validation/workloads.ts';
+
+export { errorBody, formatFieldError, invalidStatus } from './validation/field-error.ts';
+export type { FieldError, FieldErrorType } from './validation/field-error.ts';
+export * as fieldErrors from './validation/field-error.ts';
+
+interface Rules {
+  readonly object?: (object: ApiObject) => FieldError[];
+  readonly update?: (object: ApiObject, old: ApiObject) => FieldError[];
+}
+
+/** Functions are only ever given objects of their own kind; the table cannot say so in types. */
+function rules(
+  object: (object: never) => FieldError[],
+  update?: (object: never, old: never) => FieldError[],
+): Rules {
+  return {
+    object: (given) => object(given as never),
+    ...(update === undefined ? {} : { update: (given, old) => update(given as never, old as never) }),
+  };
+}
+
+const BY_KIND: Readonly<Record<string, Rules>> = {
+  'v1/Pod': rules(validatePod, validatePodUpdate),
+  'v1/Service': rules(validateService, validateServiceUpdate),
+  'v1/ConfigMap': rules(validateConfigMap, validateConfigMapUpdate),
+  'v1/Secret': rules(validateSecret, validateSecretUpdate),
+  'v1/Namespace': rules(validateNamespace),
+  'v1/Node': rules(validateNode, validateNodeUpdate),
+  'v1/Event': rules(validateEvent),
+  'v1/Binding': rules(validateBinding),
+  'autoscaling/v1/Scale': rules(validateScale),
+  'apps/v1/Deployment': rules(validateDeployment, validateSelectorUpdate),
+  'apps/v1/ReplicaSet': rules(validateReplicaSet, validateSelectorUpdate),
+  'apps/v1/StatefulSet': rules(validateStatefulSet, validateSelectorUpdate),
+  'apps/v1/DaemonSet': rules(validateDaemonSet, validateSelectorUpdate),
+  'discovery.k8s.io/v1/EndpointSlice': rules(validateEndpointSlice, validateEndpointSliceUpdate),
+  'coordination.k8s.io/v1/Lease': rules(validateLease),
+};
+
+/**
+ * Every rule for creating (`old` left out) or replacing an object. An update of a subresource such as `status`
+ * should come with the parts it cannot change already put back: then only metadata rules can find anything.
+ */
+export function validate(info: ResourceInfo, object: ApiObject, old?: ApiObject): FieldError[] {
+  const own = BY_KIND[`${apiVersionOf(info)}/${info.kind}`];
+  const errors = validateMetadata(info, object);
+  if (old !== undefined) errors.push(...validateMetadataUpdate(object, old));
+  errors.push(...validateEnums(info.schema, object));
+  errors.push(...(own?.object?.(object) ?? []));
+  if (old !== undefined) errors.push(...(own?.update?.(object, old) ?? []));
+  return distinct(errors);
+}
+
+/** The rules of a kind alone, for bodies of subresources such as Binding and Scale. */
+export function validateBody(
+  type: { readonly group: string; readonly version: string; readonly kind: string },
+  object: ApiObject,
+): FieldError[] {
+  return BY_KIND[`${apiVersionOf(type)}/${type.kind}`]?.object?.(object) ?? [];
+}
+
+function distinct(errors: readonly FieldError[]): FieldError[] {
+  const seen = new Set<string>();
+  return errors.filter((error) => {
+    const text = formatFieldError(error);
+    if (seen.has(text)) return false;
+    seen.add(text);
+    return true;
+  });
+}

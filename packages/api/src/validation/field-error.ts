@@ -1,0 +1,106 @@
+/**
+ * What is wrong with one field, in the words clients know, and the Status that carries a list of them. Fields are
+ * paths such as `spec.containers[0].name`.
+ */
+import type { Status } from '../generated/types.ts';
+import { invalid as invalidStatusOf } from '../statuses.ts';
+
+export type FieldErrorType =
+  | 'Required'
+  | 'Invalid'
+  | 'NotSupported'
+  | 'Duplicate'
+  | 'Forbidden'
+  | 'NotFound'
+  | 'TooLong'
+  | 'TooMany'
+  | 'InternalError';
+
+export interface FieldError {
+  readonly type: FieldErrorType;
+  readonly field: string;
+  readonly badValue?: unknown;
+  readonly detail: string;
+}
+
+const PHRASES: Readonly<Record<FieldErrorType, string>> = {
+  Required: 'Required value',
+  Invalid: 'Invalid value',
+  NotSupported: 'Unsupported value',
+  Duplicate: 'Duplicate value',
+  Forbidden: 'Forbidden',
+  NotFound: 'Not found',
+  TooLong: 'Too long',
+  TooMany: 'Too many',
+  InternalError: 'Internal error',
+};
+const REASONS: Readonly<Record<FieldErrorType, string>> = {
+  Required: 'FieldValueRequired',
+  Invalid: 'FieldValueInvalid',
+  NotSupported: 'FieldValueNotSupported',
+  Duplicate: 'FieldValueDuplicate',
+  Forbidden: 'FieldValueForbidden',
+  NotFound: 'FieldValueNotFound',
+  TooLong: 'FieldValueTooLong',
+  TooMany: 'FieldValueTooMany',
+  InternalError: 'InternalError',
+};
+
+export function required(field: string, detail = ''): FieldError {
+  return { type: 'Required', field, detail };
+}
+export function invalid(field: string, badValue: unknown, detail: string): FieldError {
+  return { type: 'Invalid', field, badValue, detail };
+}
+export function notSupported(field: string, badValue: unknown, supported: readonly string[]): FieldError {
+  const values = [...supported].sort().map((value) => JSON.stringify(value));
+  return { type: 'NotSupported', field, badValue, detail: `supported values: ${values.join(', ')}` };
+}
+export function duplicate(field: string, badValue: unknown): FieldError {
+  return { type: 'Duplicate', field, badValue, detail: '' };
+}
+export function forbidden(field: string, detail: string): FieldError {
+  return { type: 'Forbidden', field, detail };
+}
+export function notFound(field: string, badValue: unknown): FieldError {
+  return { type: 'NotFound', field, badValue, detail: '' };
+}
+export function tooLong(field: string, max: number): FieldError {
+  return { type: 'TooLong', field, detail: `may not be more than ${max} bytes` };
+}
+export function tooMany(field: string, actual: number, max: number): FieldError {
+  return { type: 'TooMany', field, badValue: actual, detail: `must have at most ${max} items` };
+}
+
+/** The text without the field: what stands in a cause. */
+export function errorBody(error: FieldError): string {
+  const phrase = PHRASES[error.type];
+  const bare = error.type === 'Required' || error.type === 'Forbidden' || error.type === 'TooLong';
+  const value = bare ? '' : `: ${showValue(error.badValue)}`;
+  return `${phrase}${value}${error.detail === '' ? '' : `: ${error.detail}`}`;
+}
+
+function showValue(value: unknown): string {
+  return value === undefined ? 'null' : JSON.stringify(value);
+}
+
+/** The whole text: `spec.replicas: Invalid value: -1: must be greater than or equal to 0`. */
+export function formatFieldError(error: FieldError): string {
+  return `${error.field === '' ? '<nil>' : error.field}: ${errorBody(error)}`;
+}
+
+/** The 422 for a list of errors; `info` names the kind. */
+export function invalidStatus(
+  info: { readonly group: string; readonly kind: string },
+  name: string,
+  errors: readonly FieldError[],
+): Status {
+  const texts = [...new Set(errors.map(formatFieldError))];
+  const message = texts.length === 1 ? (texts[0] ?? '') : `[${texts.join(', ')}]`;
+  return invalidStatusOf(
+    info,
+    name,
+    message,
+    errors.map((e) => ({ reason: REASONS[e.type], message: errorBody(e), field: e.field })),
+  );
+}

@@ -1,0 +1,154 @@
+/** The rules of kinds that hold data, and of nodes and namespaces. */
+import type { Binding, ConfigMap, Event, Lease, Namespace, Node, Scale, Secret } from '../generated/types.ts';
+import { checkConfigMapKey, checkLabelValue, checkQualifiedName } from '../names.ts';
+import { immutable, nonNegative, same } from './checks.ts';
+import { duplicate, forbidden, invalid, required, tooLong, type FieldError } from './field-error.ts';
+
+const MAX_DATA = 1024 * 1024;
+
+export function validateConfigMap(map: ConfigMap): FieldError[] {
+  const errors: FieldError[] = [];
+  let size = 0;
+  for (const [key, value] of Object.entries(map.data ?? {})) {
+    errors.push(...checkConfigMapKey(key).map((text) => invalid(`data[${key}]`, key, text)));
+    size += Buffer.byteLength(value);
+    if (Object.hasOwn(map.binaryData ?? {}, key)) {
+      errors.push(invalid(`data[${key}]`, key, 'duplicate of key present in binaryData'));
+    }
+  }
+  for (const [key, value] of Object.entries(map.binaryData ?? {})) {
+    errors.push(...checkConfigMapKey(key).map((text) => invalid(`binaryData[${key}]`, key, text)));
+    size += decodedSize(value);
+  }
+  if (size > MAX_DATA) errors.push(tooLong('', MAX_DATA));
+  return errors;
+}
+
+function decodedSize(base64: string): number {
+  return Math.floor((base64.length * 3) / 4);
+}
+
+export function validateConfigMapUpdate(map: ConfigMap, old: ConfigMap): FieldError[] {
+  return frozen(map, old, ['data', 'binaryData']);
+}
+
+/** An object marked immutable keeps its data and its mark. */
+function frozen<T extends { immutable?: boolean }>(
+  now: T,
+  old: T,
+  fields: readonly (keyof T & string)[],
+): FieldError[] {
+  if (old.immutable !== true) return [];
+  const errors: FieldError[] = [];
+  if (now.immutable !== true)
+    errors.push(forbidden('immutable', 'field is immutable when `immutable` is set'));
+  for (const field of fields) {
+    if (!same(now[field], old[field])) {
+      errors.push(forbidden(field, 'field is immutable when `immutable` is set'));
+    }
+  }
+  return errors;
+}
+
+/** Keys that secrets of known types must have. */
+const SECRET_KEYS: Readonly<Record<string, readonly string[]>> = {
+  'kubernetes.io/tls': ['tls.crt', 'tls.key'],
+  'kubernetes.io/dockercfg': ['.dockercfg'],
+  'kubernetes.io/dockerconfigjson': ['.dockerconfigjson'],
+  'kubernetes.io/ssh-auth': ['ssh-privatekey'],
+};
+
+export function validateSecret(secret: Secret): FieldError[] {
+  const errors: FieldError[] = [];
+  let size = 0;
+  for (const [key, value] of Object.entries(secret.data ?? {})) {
+    errors.push(...checkConfigMapKey(key).map((text) => invalid(`data[${key}]`, key, text)));
+    size += decodedSize(value);
+  }
+  if (size > MAX_DATA) errors.push(tooLong('data', MAX_DATA));
+  for (const key of SECRET_KEYS[secret.type ?? ''] ?? []) {
+    if (!Object.hasOwn(secret.data ?? {}, key)) errors.push(required(`data[${key}]`));
+  }
+  if (
+    secret.type === 'kubernetes.io/service-account-token' &&
+    !secret.metadata?.annotations?.['kubernetes.io/service-account.name']
+  ) {
+    errors.push(required('metadata.annotations[kubernetes.io/service-account.name]'));
+  }
+  return errors;
+}
+
+export function validateSecretUpdate(secret: Secret, old: Secret): FieldError[] {
+  return [...immutable('type', secret.type, old.type), ...frozen(secret, old, ['data'])];
+}
+
+export function validateNamespace(namespace: Namespace): FieldError[] {
+  return (namespace.spec?.finalizers ?? []).flatMap((finalizer) =>
+    checkQualifiedName(finalizer).map((text) => invalid('spec.finalizers', finalizer, text)),
+  );
+}
+
+export function validateNode(node: Node): FieldError[] {
+  const errors: FieldError[] = [];
+  const seen = new Set<string>();
+  for (const [i, taint] of (node.spec?.taints ?? []).entries()) {
+    const at = `metadata.taints[${i}]`;
+    errors.push(...checkQualifiedName(taint.key ?? '').map((text) => invalid(`${at}.key`, taint.key, text)));
+    errors.push(
+      ...checkLabelValue(taint.value ?? '').map((text) => invalid(`${at}.value`, taint.value, text)),
+    );
+    if (!taint.effect) errors.push(required(`${at}.effect`));
+    const key = `${taint.key}:${taint.effect}`;
+    if (seen.has(key)) errors.push(duplicate(at, { key: taint.key, effect: taint.effect }));
+    seen.add(key);
+  }
+  return errors;
+}
+
+export function validateNodeUpdate(node: Node, old: Node): FieldError[] {
+  const errors: FieldError[] = [];
+  if ((old.spec?.podCIDRs ?? []).length > 0 && !same(node.spec?.podCIDRs, old.spec?.podCIDRs)) {
+    errors.push(forbidden('spec.podCIDRs', 'node updates may not change podCIDR except from "" to valid'));
+  }
+  if (old.spec?.providerID && node.spec?.providerID !== old.spec.providerID) {
+    errors.push(
+      forbidden('spec.providerID', 'node updates may not change providerID except from "" to valid'),
+    );
+  }
+  return errors;
+}
+
+export function validateLease({ spec }: Lease): FieldError[] {
+  const errors: FieldError[] = [];
+  if (spec?.leaseDurationSeconds !== undefined && spec.leaseDurationSeconds <= 0) {
+    errors.push(invalid('spec.leaseDurationSeconds', spec.leaseDurationSeconds, 'must be greater than 0'));
+  }
+  errors.push(...nonNegative('spec.leaseTransitions', spec?.leaseTransitions));
+  return errors;
+}
+
+export function validateEvent(event: Event): FieldError[] {
+  const about = event.involvedObject?.namespace ?? '';
+  const own = event.metadata?.namespace ?? '';
+  // Events about cluster-wide objects live in `default`, or in `kube-system` for the control plane's own.
+  const matches = about === own || (about === '' && (own === 'default' || own === 'kube-system'));
+  return matches ? [] : [invalid('involvedObject.namespace', about, 'does not match event.namespace')];
+}
+
+export function validateBinding(binding: Binding): FieldError[] {
+  const errors: FieldError[] = [];
+  if (binding.target.kind && binding.target.kind !== 'Node') {
+    errors.push({
+      type: 'NotSupported',
+      field: 'target.kind',
+      badValue: binding.target.kind,
+      detail: 'supported values: "Node", "<empty>"',
+    });
+  }
+  if (!binding.target.name) errors.push(required('target.name'));
+  return errors;
+}
+
+export function validateScale(scale: Scale): FieldError[] {
+  return nonNegative('spec.replicas', scale.spec?.replicas);
+}
