@@ -3,6 +3,7 @@
  * so that a cache has each index once.
  */
 import {
+  type ConfigMap,
   type Deployment,
   type EndpointSlice,
   type Lease,
@@ -29,6 +30,8 @@ export interface Informers {
   readonly services: CatchingInformer<Service>;
   readonly endpointslices: CatchingInformer<EndpointSlice>;
   readonly serviceaccounts: CatchingInformer<ServiceAccount>;
+  /** Only those named `kube-root-ca.crt`. */
+  readonly rootCas: CatchingInformer<ConfigMap>;
 }
 
 /** Indexes: pods by `owner` (controller's uid), `orphans` (namespace), `node` and `namespace`, and so on. */
@@ -69,6 +72,10 @@ export function createInformers(client: ApiClient, onError: (error: unknown) => 
       },
     }),
     serviceaccounts: createInformer(client, resources.serviceaccounts, { onError }),
+    rootCas: createInformer(client, resources.configmaps, {
+      onError,
+      fieldSelector: 'metadata.name=kube-root-ca.crt',
+    }),
   };
 }
 

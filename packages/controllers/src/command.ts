@@ -1,0 +1,90 @@
+/** `timonier controller-manager`: all controllers as a process of their own. */
+import { readFileSync } from 'node:fs';
+import { clientFromKubeconfig, loadKubeconfig, OfficeClient } from '@timonier/client';
+import {
+  defineComponent,
+  durationFlag,
+  listFlag,
+  numberFlag,
+  stringFlag,
+  UsageError,
+} from '@timonier/component';
+import { controllerNames, defaultSettings, startControllers } from './start.ts';
+
+/** Flags that set how controllers behave; shared with the process that runs all loops together. */
+export const controllerFlags = {
+  'cluster-cidr': stringFlag(defaultSettings.clusterCidr, 'range of pod addresses'),
+  'node-cidr-mask-size': numberFlag(defaultSettings.nodeCidrMaskSize, "bits of each node's range"),
+  'node-monitor-grace-period': durationFlag(
+    defaultSettings.nodeMonitorGraceMs,
+    'how long a node may be silent before it is given up',
+    { placeholder: '8s' },
+  ),
+  'default-eviction-period': durationFlag(
+    defaultSettings.defaultEvictionMs,
+    'how long pods without a toleration stay on a lost node',
+    { placeholder: '2s' },
+  ),
+  'cluster-dns': stringFlag(defaultSettings.dnsServiceAddress, 'service address of the DNS'),
+  'terminated-pod-gc-threshold': numberFlag(
+    defaultSettings.terminatedPodThreshold,
+    'finished pods that are kept',
+  ),
+  'root-ca-file': stringFlag(
+    '',
+    "the cluster's CA, published in every namespace; the kubeconfig's by default",
+  ),
+};
+
+/** Settings from the values of `controllerFlags`. */
+export function settingsFromFlags(
+  flags: {
+    readonly [K in keyof typeof controllerFlags]: (typeof controllerFlags)[K]['default'];
+  },
+  kubeconfig: string,
+): typeof defaultSettings {
+  const file = flags['root-ca-file'];
+  const rootCa = file === '' ? loadKubeconfig(kubeconfig).ca : readFileSync(file);
+  return {
+    clusterCidr: flags['cluster-cidr'],
+    nodeCidrMaskSize: flags['node-cidr-mask-size'],
+    nodeMonitorGraceMs: flags['node-monitor-grace-period'],
+    defaultEvictionMs: flags['default-eviction-period'],
+    dnsServiceAddress: flags['cluster-dns'],
+    terminatedPodThreshold: flags['terminated-pod-gc-threshold'],
+    rootCa: rootCa?.toString() ?? '',
+  };
+}
+
+export const command = defineComponent({
+  name: 'controller-manager',
+  summary: 'Drives the cluster to what its objects ask for.',
+  examples: [
+    'timonier controller-manager --kubeconfig /etc/timonier/controller-manager.kubeconfig',
+    'timonier controller-manager --kubeconfig cm.kubeconfig --controllers deployment,replicaset',
+  ],
+  flags: {
+    kubeconfig: stringFlag('', 'how to reach the API server'),
+    socket: stringFlag('', "this host's private API server socket, used instead of the kubeconfig's server"),
+    servers: listFlag([], "API servers, used instead of the kubeconfig's, first one first"),
+    'office-socket': stringFlag('', 'where the office is published; without it the controllers always act'),
+    controllers: listFlag(controllerNames, 'which controllers run'),
+    ...controllerFlags,
+  },
+  opsAddress: '127.0.0.1:10257',
+  run: async ({ flags, log, metrics, health, shutdown }) => {
+    if (flags.kubeconfig === '') throw new UsageError('--kubeconfig is needed');
+    const client = clientFromKubeconfig(flags.kubeconfig, {
+      servers: flags.servers,
+      ...(flags.socket === '' ? {} : { socketPath: flags.socket }),
+      userAgent: 'timonier-controller-manager',
+    });
+    shutdown.add('client', () => client.close());
+    const office = flags['office-socket'] === '' ? undefined : new OfficeClient(flags['office-socket']);
+    if (office !== undefined) shutdown.add('office', () => office.close());
+    const settings = settingsFromFlags(flags, flags.kubeconfig);
+    const running = startControllers({ client, office, log, metrics, health }, settings, flags.controllers);
+    shutdown.add('controllers', () => running.stop());
+    await Promise.resolve();
+  },
+});

@@ -1,0 +1,144 @@
+/**
+ * Follows the metadata of every kind that can be listed, watched and deleted. Runs also while passive, so that the
+ * collector finds warm caches; kinds that appear later (custom resources) are found by a periodic discovery.
+ */
+import { type ApiClient, type CatchingInformer, createInformer, pause } from '@timonier/client';
+import { discover, type OwnedMetadata, type ServedResource } from '../discovery.ts';
+
+/** The served resources, discovered when first needed and then every half minute. */
+export interface ServedResources {
+  get(): Promise<readonly ServedResource[]>;
+}
+
+const refreshMs = 30_000;
+/** Short-lived records that nothing owns in a way that matters, and kinds that only mirror others. */
+const ignored = new Set([
+  'events.',
+  'events.events.k8s.io',
+  'leases.coordination.k8s.io',
+  'componentstatuses.',
+]);
+
+export interface Monitored {
+  readonly type: ServedResource;
+  readonly informer: CatchingInformer<OwnedMetadata>;
+}
+
+export class ResourceMonitor implements ServedResources {
+  readonly synced: Promise<void>;
+  readonly #client: ApiClient;
+  readonly #shared: ReadonlyMap<string, CatchingInformer<OwnedMetadata>>;
+  readonly #onError: (error: unknown) => void;
+  readonly #monitored = new Map<string, Monitored>();
+  readonly #own = new Set<CatchingInformer<OwnedMetadata>>();
+  readonly #listeners = new Set<(added: Monitored) => void>();
+  readonly #stopping = new AbortController();
+  readonly #first = Promise.withResolvers<void>();
+  readonly #running: Promise<void>;
+  #served: readonly ServedResource[] = [];
+
+  /** `shared` are caches that exist anyway, by `resource.group`; their kinds are not followed twice. */
+  constructor(
+    client: ApiClient,
+    shared: ReadonlyMap<string, CatchingInformer<OwnedMetadata>>,
+    onError: (error: unknown) => void,
+  ) {
+    this.#client = client;
+    this.#shared = shared;
+    this.#onError = onError;
+    this.synced = this.#first.promise;
+    this.synced.catch(() => undefined);
+    this.#running = this.#run();
+  }
+
+  get monitored(): readonly Monitored[] {
+    return [...this.#monitored.values()];
+  }
+
+  async get(): Promise<readonly ServedResource[]> {
+    await this.synced;
+    return this.#served;
+  }
+
+  onAdded(listener: (added: Monitored) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Resolves when every kind known now has reached the revision. */
+  async catchUp(revision: number, signal: AbortSignal, patienceMs?: number): Promise<void> {
+    await this.synced;
+    await Promise.all(this.monitored.map(({ informer }) => informer.catchUp(revision, signal, patienceMs)));
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#first.reject(new Error('the monitor was stopped'));
+    await this.#running;
+    await Promise.all([...this.#own].map((informer) => informer.stop()));
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      let wait = refreshMs;
+      try {
+        this.#served = await discover(this.#client);
+        await this.#follow();
+        this.#first.resolve();
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#onError(error);
+        wait = 500;
+      }
+      await pause(wait, signal);
+    }
+  }
+
+  async #follow(): Promise<void> {
+    const fresh: Monitored[] = [];
+    const current = new Set<string>();
+    for (const type of this.#served) {
+      const key = `${type.resource}.${type.group}`;
+      const followable = ['list', 'watch', 'delete'].every((verb) => type.verbs.includes(verb));
+      if (!followable || ignored.has(key)) continue;
+      current.add(key);
+      if (this.#monitored.has(key)) continue;
+      const informer = this.#shared.get(key) ?? this.#start(type);
+      const entry = { type, informer };
+      this.#monitored.set(key, entry);
+      fresh.push(entry);
+    }
+    for (const [key, { informer }] of this.#monitored) {
+      if (current.has(key)) continue;
+      this.#monitored.delete(key);
+      if (this.#own.delete(informer)) await informer.stop();
+    }
+    await Promise.all(fresh.map(({ informer }) => informer.synced));
+    for (const entry of fresh) for (const listener of this.#listeners) listener(entry);
+  }
+
+  #start(type: ServedResource): CatchingInformer<OwnedMetadata> {
+    const informer = createInformer(this.#client, type, { onError: this.#onError, transform: metadataOnly });
+    this.#own.add(informer);
+    return informer;
+  }
+}
+
+function metadataOnly({ apiVersion, kind, metadata }: OwnedMetadata): OwnedMetadata {
+  const { name, namespace, uid, resourceVersion, deletionTimestamp, finalizers, ownerReferences } =
+    metadata ?? {};
+  return {
+    ...(apiVersion === undefined ? {} : { apiVersion }),
+    ...(kind === undefined ? {} : { kind }),
+    metadata: {
+      ...(name === undefined ? {} : { name }),
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(uid === undefined ? {} : { uid }),
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+      ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
+      ...(finalizers === undefined ? {} : { finalizers }),
+      ...(ownerReferences === undefined ? {} : { ownerReferences }),
+    },
+  };
+}

@@ -1,0 +1,135 @@
+/** Puts the controllers together: shared caches, which stay warm while passive, and all loops in each term of office. */
+import {
+  type ApiClient,
+  type CatchingInformer,
+  createEventRecorder,
+  lead,
+  type Office,
+  officeGauge,
+  type Stoppable,
+  workQueueMetrics,
+} from '@timonier/client';
+import type { Health } from '@timonier/component';
+import type { Registry } from 'prom-client';
+import { startClusterDnsController } from './clusterdns/controller.ts';
+import { startDeploymentController } from './deployment/controller.ts';
+import type { OwnedMetadata } from './discovery.ts';
+import { startEndpointSliceController } from './endpointslice/controller.ts';
+import { startGarbageCollector } from './garbagecollector/controller.ts';
+import { ResourceMonitor } from './garbagecollector/monitor.ts';
+import { createInformers, type Informers } from './informers.ts';
+import type { ControllerSettings, LoopContext, LoopLog } from './loop.ts';
+import { startNamespaceController } from './namespace/controller.ts';
+import { startNodeIpamController } from './nodeipam/controller.ts';
+import { startNodeLifecycleController } from './nodelifecycle/controller.ts';
+import { startPodGc } from './podgc/controller.ts';
+import { startReplicaSetController } from './replicaset/controller.ts';
+import { startServiceAccountController } from './serviceaccount/controller.ts';
+
+export interface StartContext {
+  readonly client: ApiClient;
+  readonly office?: Office | undefined;
+  readonly log: LoopLog;
+  readonly metrics: Registry;
+  readonly health: Health;
+}
+
+export const defaultSettings: ControllerSettings = {
+  clusterCidr: '10.244.0.0/16',
+  nodeCidrMaskSize: 24,
+  nodeMonitorGraceMs: 8_000,
+  defaultEvictionMs: 2_000,
+  dnsServiceAddress: '10.96.0.10',
+  terminatedPodThreshold: 12_500,
+  rootCa: '',
+};
+
+/** Every controller by the name that `--controllers` knows it by. */
+const controllers: Readonly<Record<string, (context: LoopContext, monitor: ResourceMonitor) => Stoppable>> = {
+  deployment: startDeploymentController,
+  replicaset: startReplicaSetController,
+  endpointslice: startEndpointSliceController,
+  nodelifecycle: startNodeLifecycleController,
+  nodeipam: startNodeIpamController,
+  namespace: startNamespaceController,
+  garbagecollector: startGarbageCollector,
+  serviceaccount: startServiceAccountController,
+  podgc: startPodGc,
+  clusterdns: startClusterDnsController,
+};
+
+export const controllerNames: readonly string[] = Object.keys(controllers);
+
+/** Starts the controllers; ready once their caches are filled, also while passive. */
+export function startControllers(
+  context: StartContext,
+  settings: Partial<ControllerSettings> = {},
+  enabled: readonly string[] = controllerNames,
+): Stoppable {
+  const { client, log, metrics, health, office } = context;
+  const starters = enabled.map((name) => {
+    const start = controllers[name];
+    if (start === undefined) {
+      throw new Error(`controller "${name}" is unknown; there are ${controllerNames.join(', ')}`);
+    }
+    return start;
+  });
+  const onError = (error: unknown): void => log.debug({ err: error }, 'cache is catching up');
+  const informers = createInformers(client, onError);
+  const caches: CatchingInformer<OwnedMetadata>[] = Object.values(informers);
+  const monitor = new ResourceMonitor(client, sharedCaches(informers), onError);
+  const sources = [...caches, monitor];
+  let filled = false;
+  void Promise.all(sources.map(({ synced }) => synced)).then(
+    () => (filled = true),
+    () => undefined,
+  );
+  health.addReady('controller-caches', () => {
+    if (!filled) throw new Error('some resources have not been listed yet');
+  });
+  const queueMetrics = workQueueMetrics(metrics);
+  const leader = lead({
+    office,
+    informers: sources,
+    onError: (error) => log.warn({ err: error }, 'controllers cannot take up their term'),
+    onActive: officeGauge(metrics),
+    start: (term) => {
+      log.info({ office: term.write.office }, 'controlling');
+      const recorder = createEventRecorder(
+        client,
+        { component: 'controller-manager' },
+        () => term.write.office,
+      );
+      const loop: LoopContext = {
+        client,
+        informers,
+        term,
+        recorder,
+        log,
+        queueMetrics,
+        settings: { ...defaultSettings, ...settings },
+      };
+      const running = starters.map((start) => start(loop, monitor));
+      return {
+        stop: async () => {
+          await Promise.all(running.map((controller) => controller.stop()));
+          await recorder.close();
+          log.info({}, 'no longer controlling');
+        },
+      };
+    },
+  });
+  return {
+    stop: async () => {
+      await leader.stop();
+      await Promise.all([...caches.map((informer) => informer.stop()), monitor.stop()]);
+    },
+  };
+}
+
+/** The caches that hold a whole kind, by `resource.group`; partial ones would hide owners from the collector. */
+function sharedCaches(informers: Informers): Map<string, CatchingInformer<OwnedMetadata>> {
+  const { leases: _leases, rootCas: _rootCas, ...whole } = informers;
+  const entries: CatchingInformer<OwnedMetadata>[] = Object.values(whole);
+  return new Map(entries.map((informer) => [`${informer.type.resource}.${informer.type.group}`, informer]));
+}
