@@ -78,3 +78,5 @@ export {
 export type { FieldError, FieldErrorType } from './validation.ts';
 export { nameCheck } from './validation/metadata.ts';
 export * as names from './names.ts';
+export { openapiHash, openapiV2, openapiV3, openapiV3Index, openapiV3Path } from './openapi.ts';
+export type { OpenApiOptions, OpenApiTexts } from './openapi.ts';

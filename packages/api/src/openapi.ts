@@ -1,0 +1,118 @@
+/**
+ * OpenAPI documents of what is served, generated from the table. In: the registry and a filter. Out: plain objects,
+ * the same for the same input, so that callers may cache them and their hash.
+ */
+import { createHash } from 'node:crypto';
+import type { Served, GroupVersion } from './discovery.ts';
+import { servedGroupVersions } from './discovery.ts';
+import { Definitions, type KindName, type OpenApiTexts, type OpenApiVersion } from './openapi/definitions.ts';
+import { Paths } from './openapi/paths.ts';
+import { schemaOfKind } from './protobuf.ts';
+import { apiVersionOf, type Registry } from './registry.ts';
+
+export type { OpenApiTexts } from './openapi/definitions.ts';
+
+export interface OpenApiOptions {
+  readonly registry: Registry;
+  readonly served: Served;
+  /** Descriptions for `kubectl explain`; without them the documents have none. */
+  readonly texts?: OpenApiTexts;
+  /** Shown as the documents' version, such as `v1.36.0`. */
+  readonly version?: string;
+}
+
+const META = 'io.k8s.apimachinery.pkg.apis.meta.v1.';
+/** Bodies that every group accepts under its own name. */
+const SHARED_KINDS: ReadonlySet<string> = new Set([`${META}DeleteOptions`, `${META}WatchEvent`]);
+
+interface Built {
+  definitions: Definitions;
+  paths: Paths;
+}
+
+function build(options: OpenApiOptions, version: OpenApiVersion, groups: readonly GroupVersion[]): Built {
+  const { registry, served } = options;
+  const kinds = new Map<string, KindName[]>();
+  for (const info of registry.all()) {
+    const group = { group: info.group, version: info.version };
+    if (info.schema.message !== undefined) kinds.set(info.schema.message, [{ ...group, kind: info.kind }]);
+    const list = schemaOfKind(apiVersionOf(info), info.listKind)?.message;
+    if (list !== undefined) kinds.set(list, [{ ...group, kind: info.listKind }]);
+    for (const sub of info.subresources) {
+      const message = schemaOfKind(apiVersionOf(sub), sub.kind)?.message;
+      if (message !== undefined && !kinds.has(message)) {
+        kinds.set(message, [{ group: sub.group, version: sub.version, kind: sub.kind }]);
+      }
+    }
+  }
+  for (const shared of SHARED_KINDS) {
+    const kind = shared.slice(META.length);
+    kinds.set(
+      shared,
+      servedGroupVersions(registry, served).map((g) => ({ ...g, kind })),
+    );
+  }
+  kinds.set(`${META}Status`, [{ group: '', version: 'v1', kind: 'Status' }]);
+  const definitions = new Definitions(version, (message) => kinds.get(message) ?? [], options.texts);
+  const messageOf = (type: { group: string; version: string; kind: string }): string | undefined =>
+    schemaOfKind(apiVersionOf(type), type.kind)?.message;
+  const paths = new Paths(version, definitions, messageOf);
+  for (const info of registry.all()) {
+    const wanted = groups.some((g) => g.group === info.group && g.version === info.version);
+    if (!wanted || !served(info)) continue;
+    if (info.schema.message !== undefined) definitions.reference(info.schema.message);
+    paths.add(info);
+  }
+  definitions.reference(`${META}DeleteOptions`);
+  definitions.reference(`${META}Status`);
+  return { definitions, paths };
+}
+
+function head(options: OpenApiOptions): Record<string, unknown> {
+  return { title: 'Kubernetes', version: options.version ?? 'v1.36.0' };
+}
+
+/** The path of a group and version below `/openapi/v3/`: `api/v1`, `apis/apps/v1`. */
+export function openapiV3Path(type: GroupVersion): string {
+  return type.group === '' ? `api/${type.version}` : `apis/${apiVersionOf(type)}`;
+}
+
+/** One group and version; undefined when nothing of it is served. */
+export function openapiV3(options: OpenApiOptions, type: GroupVersion): Record<string, unknown> | undefined {
+  const known = servedGroupVersions(options.registry, options.served).some(
+    (g) => g.group === type.group && g.version === type.version,
+  );
+  if (!known) return undefined;
+  const { definitions, paths } = build(options, 'v3', [type]);
+  return {
+    openapi: '3.0.0',
+    info: head(options),
+    paths: paths.all(),
+    components: { schemas: definitions.all() },
+  };
+}
+
+/** A short name of a document's content; a new content has a new name. */
+export function openapiHash(document: unknown): string {
+  return createHash('sha256').update(JSON.stringify(document)).digest('hex').toUpperCase();
+}
+
+/** `/openapi/v3`: where each group's document is, by the hash of its content. */
+export function openapiV3Index(
+  options: OpenApiOptions,
+  hashOf: (type: GroupVersion) => string = (type) => openapiHash(openapiV3(options, type)),
+): { paths: Record<string, { serverRelativeURL: string }> } {
+  const paths: Record<string, { serverRelativeURL: string }> = {};
+  for (const type of servedGroupVersions(options.registry, options.served)) {
+    const path = openapiV3Path(type);
+    paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${hashOf(type)}` };
+  }
+  return { paths };
+}
+
+/** `/openapi/v2`: everything in one document. */
+export function openapiV2(options: OpenApiOptions): Record<string, unknown> {
+  const groups = servedGroupVersions(options.registry, options.served);
+  const { definitions, paths } = build(options, 'v2', groups);
+  return { swagger: '2.0', info: head(options), paths: paths.all(), definitions: definitions.all() };
+}

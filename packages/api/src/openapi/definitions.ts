@@ -1,0 +1,148 @@
+/**
+ * Messages of the table as OpenAPI schemas. The two versions differ in how a reference is written and in whether
+ * defaults are named. Texts for people come from an `OpenApiTexts`, where one is given.
+ */
+import { messageSchema, type Schema } from '../schema.ts';
+
+export type OpenApiVersion = 'v2' | 'v3';
+
+/** Descriptions of messages and fields, by public message name. */
+export interface OpenApiTexts {
+  describe(message: string, field?: string): string | undefined;
+}
+
+export type SchemaDocument = Record<string, unknown>;
+
+export interface KindName {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+}
+
+const REF_PREFIX: Readonly<Record<OpenApiVersion, string>> = {
+  v2: '#/definitions/',
+  v3: '#/components/schemas/',
+};
+
+/** Forms that JSON shows as a plain value, by the name their message is published under. */
+const PLAIN: Readonly<Record<string, SchemaDocument>> = {
+  time: { type: 'string', format: 'date-time' },
+  microTime: { type: 'string', format: 'date-time' },
+  duration: { type: 'string' },
+  groupVersion: { type: 'string' },
+};
+const SCALARS: Readonly<Record<string, SchemaDocument>> = {
+  string: { type: 'string' },
+  bool: { type: 'boolean' },
+  int32: { type: 'integer', format: 'int32' },
+  int64: { type: 'integer', format: 'int64' },
+  double: { type: 'number', format: 'double' },
+  bytes: { type: 'string', format: 'byte' },
+};
+
+/** Collects the definitions that a set of messages needs. */
+export class Definitions {
+  readonly #version: OpenApiVersion;
+  readonly #kindsOf: (message: string) => readonly KindName[];
+  readonly #texts: OpenApiTexts | undefined;
+  readonly #out = new Map<string, SchemaDocument>();
+
+  constructor(
+    version: OpenApiVersion,
+    kindsOf: (message: string) => readonly KindName[],
+    texts?: OpenApiTexts,
+  ) {
+    this.#version = version;
+    this.#kindsOf = kindsOf;
+    this.#texts = texts;
+  }
+
+  /** A reference to a message, whose definition is collected with all it refers to. */
+  reference(message: string): SchemaDocument {
+    if (!this.#out.has(message)) {
+      this.#out.set(message, {}); // ends the recursion of schemas that contain themselves
+      this.#out.set(message, this.#define(messageSchema(message), message));
+    }
+    return { $ref: `${REF_PREFIX[this.#version]}${message}` };
+  }
+
+  /** Everything collected, sorted by name. */
+  all(): Record<string, SchemaDocument> {
+    return Object.fromEntries([...this.#out].sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  #define(schema: Schema, message: string): SchemaDocument {
+    const described = this.#texts?.describe(message);
+    const text: SchemaDocument = described === undefined ? {} : { description: described };
+    if (schema.kind === 'scalar') return { ...text, ...this.#plain(schema) };
+    if (schema.kind === 'raw') {
+      return schema.form === undefined && !message.endsWith('.JSON') ? { ...text, type: 'object' } : text;
+    }
+    if (schema.kind === 'list') return { ...text, type: 'array', items: { type: 'string' } };
+    const properties: Record<string, SchemaDocument> = {};
+    const needed: string[] = [];
+    for (const [name, field] of schema.fields) {
+      const fieldText = this.#texts?.describe(message, name);
+      properties[name] = {
+        ...(fieldText === undefined ? {} : { description: fieldText }),
+        ...this.#field(field),
+      };
+      if (field.required) needed.push(name);
+    }
+    const kinds = this.#kindsOf(message);
+    return {
+      ...text,
+      type: 'object',
+      ...(Object.keys(properties).length === 0 ? {} : { properties }),
+      ...(needed.length === 0 ? {} : { required: needed.sort() }),
+      ...(schema.structType === undefined ? {} : { 'x-kubernetes-map-type': schema.structType }),
+      ...(kinds.length === 0 ? {} : { 'x-kubernetes-group-version-kind': kinds }),
+    };
+  }
+
+  #plain(schema: Schema): SchemaDocument {
+    if (schema.scalar === 'quantity') {
+      return this.#version === 'v3'
+        ? { oneOf: [{ type: 'string' }, { type: 'number' }] }
+        : { type: 'string' };
+    }
+    if (schema.scalar === 'intOrString') {
+      return this.#version === 'v3'
+        ? { format: 'int-or-string', oneOf: [{ type: 'integer' }, { type: 'string' }] }
+        : { type: 'string', format: 'int-or-string' };
+    }
+    return PLAIN[schema.scalar ?? ''] ?? SCALARS[schema.scalar ?? ''] ?? {};
+  }
+
+  #field(field: Schema): SchemaDocument {
+    const out: SchemaDocument = { ...this.#shape(field) };
+    const isReference = '$ref' in out;
+    if (field.default !== undefined && this.#version === 'v3') out['default'] = field.default;
+    if (field.enum !== undefined && !isReference) out['enum'] = [...field.enum].sort();
+    if (field.listType !== undefined) out['x-kubernetes-list-type'] = field.listType;
+    if (field.listMapKeys.length > 0) out['x-kubernetes-list-map-keys'] = field.listMapKeys;
+    if (field.mapType !== undefined) out['x-kubernetes-map-type'] = field.mapType;
+    if (field.patchMergeKey !== undefined) out['x-kubernetes-patch-merge-key'] = field.patchMergeKey;
+    if (field.patchStrategy.length > 0) out['x-kubernetes-patch-strategy'] = field.patchStrategy.join(',');
+    if (!isReference || this.#version === 'v2') return out;
+    // In version 3 nothing may stand beside a reference.
+    const { $ref, ...rest } = out;
+    return { ...rest, allOf: [{ $ref }] };
+  }
+
+  #shape(schema: Schema): SchemaDocument {
+    if (schema.kind === 'list' && schema.form === undefined) {
+      return { type: 'array', items: this.#element(schema.items as Schema) };
+    }
+    if (schema.kind === 'map') {
+      return { type: 'object', additionalProperties: this.#element(schema.values as Schema) };
+    }
+    return this.#element(schema);
+  }
+
+  #element(schema: Schema): SchemaDocument {
+    if (schema.message !== undefined) return this.reference(schema.message);
+    const base = SCALARS[schema.scalar ?? ''] ?? {};
+    return schema.enum === undefined ? base : { ...base, enum: [...schema.enum].sort() };
+  }
+}
