@@ -1,5 +1,6 @@
 export {
   ApiError,
+  apiErrorFrom,
   ConnectionError,
   isAlreadyExists,
   isConflict,

@@ -15,6 +15,8 @@ export interface ApiHealthOptions {
 const everyMs = 500;
 const checkTimeoutMs = 2_000;
 const patienceMs = 4_000;
+/** One that has not been ready since this supervisor started may still be starting. */
+const startPatienceMs = 20_000;
 const firstPauseMs = 30_000;
 const maxPauseMs = 600_000;
 
@@ -22,6 +24,7 @@ export class ApiHealth {
   readonly #options: ApiHealthOptions;
   readonly #closing = new AbortController();
   #failingSince: number | undefined;
+  #wasReady = false;
   #notBefore = 0;
   #pauseMs = firstPauseMs;
   #lastHandOver = -Infinity;
@@ -60,13 +63,19 @@ export class ApiHealth {
     try {
       await check(AbortSignal.any([this.#closing.signal, AbortSignal.timeout(checkTimeoutMs)]));
       this.#failingSince = undefined;
+      this.#wasReady = true;
       return;
     } catch (error) {
       failure = error;
     }
     const time = now();
     this.#failingSince ??= time;
-    if (!isActive() || time - this.#failingSince < patienceMs || time < this.#notBefore) return;
+    if (
+      !isActive() ||
+      time - this.#failingSince < (this.#wasReady ? patienceMs : startPatienceMs) ||
+      time < this.#notBefore
+    )
+      return;
     // A master that was fine for a long time starts again with the short pause.
     this.#pauseMs =
       time - this.#lastHandOver > maxPauseMs ? firstPauseMs : Math.min(this.#pauseMs * 2, maxPauseMs);

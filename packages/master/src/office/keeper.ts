@@ -64,14 +64,14 @@ export class OfficeKeeper {
       registers,
     });
     const active = (): number => (this.#machine.state.name === 'active' ? 1 : 0);
-    const activeGauge = new Gauge({
+    const activeGauge: Gauge = new Gauge({
       name: 'timonier_office_active',
       help: '1 while this master holds the office.',
       registers,
       collect: () => activeGauge.set(active()),
     });
     const epoch = (): number => (this.#machine.state.name === 'active' ? this.#machine.state.epoch : 0);
-    const epochGauge = new Gauge({
+    const epochGauge: Gauge = new Gauge({
       name: 'timonier_office_epoch',
       help: 'Epoch under which this master holds the office; 0 while it does not.',
       registers,

@@ -37,7 +37,7 @@ export const command = defineComponent({
       log.error({ err: error }, 'the kernel refused');
     };
     const holder = new VipHolder({ address: flags.address, interface: flags.interface, onError: fail });
-    const held = new Gauge({
+    const held: Gauge = new Gauge({
       name: 'timonier_vip_held',
       help: '1 while this host holds the address.',
       registers: [metrics],
