@@ -9,6 +9,7 @@ import assert from 'node:assert/strict';
 import { encodeConfiguration, type Configuration, type Effects, type Mutation } from '@timonier/raft';
 import { MemoryHost, type Packet } from '@timonier/raft/memory-host';
 import { Checker, type PendingRead } from './checker.ts';
+import { chooseMix, type Action, type Mix } from './mix.ts';
 import { Random } from './random.ts';
 
 const MAX_PACKETS_PER_LINK = 64;
@@ -25,55 +26,6 @@ interface Member {
   readonly proposals: Map<number, number>;
 }
 
-type Action = keyof ReturnType<typeof chooseWeights>;
-
-function chooseWeights(random: Random) {
-  const often = (weight: number): number => (random.chance(0.35) ? 0 : weight * (0.2 + random.next() * 2));
-  // Some seeds live through nearly constant elections, where half-replicated entries of many terms pile up.
-  const unrest = random.pick([1, 6, 6]);
-  return {
-    deliver: 600,
-    tick: random.pick([60, 150, 400]),
-    write: 100 + random.below(300),
-    propose: 20 + random.below(60),
-    read: 30,
-    lose: often(20 * unrest),
-    duplicate: often(10),
-    crash: often(6 * unrest),
-    partition: often(2 * unrest),
-    depose: often(2 * unrest),
-    heal: 3 * unrest,
-    closed: often(10 * unrest),
-    storm: often(3 * unrest),
-    stall: often(2),
-    transfer: often(3),
-    campaign: often(8 * unrest),
-    compact: often(4),
-    configure: often(3),
-  };
-}
-
-/** Short reigns: a leader is cut off again and again before it has copied everything, and nothing else goes wrong. */
-const SHORT_REIGNS: Partial<Record<Action, number>> = {
-  tick: 400,
-  write: 400,
-  propose: 10,
-  read: 5,
-  lose: 0,
-  duplicate: 0,
-  crash: 1,
-  partition: 2,
-  depose: 25,
-  heal: 0,
-  closed: 0,
-  storm: 0,
-  stall: 0,
-  transfer: 0,
-  campaign: 0,
-  compact: 0,
-  configure: 0,
-};
-
 export interface RunOptions {
   readonly seed: number;
   readonly turns: number;
@@ -87,7 +39,7 @@ export class Simulation {
   readonly #ids: string[] = [];
   readonly #links = new Map<string, Packet[]>();
   readonly #blocked = new Set<string>();
-  readonly #weights: [Action, number][];
+  readonly #weights: Mix['weights'];
   readonly #totalWeight: number;
   readonly #inOrder: number;
   /** Packets of a link that may arrive, and writes that may finish, together. */
@@ -100,13 +52,8 @@ export class Simulation {
   constructor(options: RunOptions) {
     const random = new Random(options.seed);
     this.#random = random;
-    this.#weights = [];
-    const shortReigns = random.chance(0.2);
-    const weights = { ...chooseWeights(random), ...(shortReigns ? SHORT_REIGNS : {}) };
-    for (const [action, weight] of Object.entries(weights)) {
-      // Object.entries forgets that the keys are exactly the actions.
-      this.#weights.push([action as Action, weight]);
-    }
+    const { weights, shortReigns } = chooseMix(random);
+    this.#weights = weights;
     this.#totalWeight = this.#weights.reduce((sum, [, weight]) => sum + weight, 0);
     this.#longestOutage = random.pick([20, 200, 1000]);
     this.#burst = random.pick([1, 1, 1, 5]);
@@ -146,6 +93,54 @@ export class Simulation {
     for (const member of this.#members.values()) {
       if (member.down > 0 && --member.down > 0) continue;
       this.#collect(member);
+    }
+  }
+
+  /**
+   * Every fault ends. Within a bounded time there must be a leader that commits something new, and every member of its
+   * configuration must have it: nothing that happened may leave the group stuck.
+   */
+  calmDown(): void {
+    this.#blocked.clear();
+    for (const member of this.#members.values()) {
+      member.down = 0;
+      member.host.step({ type: 'disk-stalled', stalled: false });
+    }
+    let target = Infinity;
+    for (let round = 0; round < 300; round += 1) {
+      for (const { host } of this.#members.values()) host.step({ type: 'tick', now: (this.#now += 1) });
+      this.#carryAll();
+      const leader = this.#anyLeader();
+      if (leader === undefined || !leader.host.node.status.termCommitted) continue;
+      if (target === Infinity) {
+        this.#propose(leader);
+        target = leader.host.log.lastIndex();
+        continue;
+      }
+      const { voters, learners } = leader.host.node.status.configuration;
+      if ([...voters, ...learners].every((id) => this.#member(id).host.state.index >= target)) return;
+    }
+    const states = [...this.#members.values()].map(({ host }) => {
+      const { role, term, commit, lastIndex } = host.node.status;
+      return `${host.id} ${role} ${term} ${commit}/${lastIndex}`;
+    });
+    assert.fail(`liveness: stuck after all faults ended, target ${target}: ${states.join(', ')}`);
+  }
+
+  #carryAll(): void {
+    for (let round = 0; round < 50; round += 1) {
+      let moved = false;
+      for (const member of this.#members.values()) {
+        member.host.flush();
+        this.#collect(member);
+      }
+      for (const link of this.#links.values()) {
+        while (link.length > 0) {
+          moved = true;
+          this.#carryOne('deliver', link, true);
+        }
+      }
+      if (!moved) return;
     }
   }
 
@@ -227,8 +222,8 @@ export class Simulation {
     }
   }
 
-  #carryOne(action: 'deliver' | 'lose' | 'duplicate', link: Packet[]): void {
-    const at = this.#random.chance(this.#inOrder) ? 0 : this.#random.below(link.length);
+  #carryOne(action: 'deliver' | 'lose' | 'duplicate', link: Packet[], inOrder = false): void {
+    const at = inOrder || this.#random.chance(this.#inOrder) ? 0 : this.#random.below(link.length);
     const [packet] = action === 'duplicate' ? link.slice(at, at + 1) : link.splice(at, 1);
     if (packet === undefined) return;
     const { message } = packet;
@@ -359,6 +354,13 @@ export function run(options: RunOptions): Checker {
         },
       );
     }
+  }
+  try {
+    simulation.calmDown();
+  } catch (error) {
+    throw new Error(`seed ${options.seed}: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
   }
   return simulation.checker;
 }

@@ -124,6 +124,15 @@ export class Core {
     return this.configuration.voters.includes(this.id);
   }
 
+  /**
+   * Whether this member may campaign. Also when it is a voter only by the committed configuration: the entry that takes
+   * it out may exist on nobody else, and those who need its vote then cannot win against its longer log. It leads
+   * until that entry is committed (dissertation §4.2.2).
+   */
+  get mayLead(): boolean {
+    return this.isVoter || this.history.committed(this.commit).voters.includes(this.id);
+  }
+
   /** Leaders: whether an entry of the own term is committed. */
   get termCommitted(): boolean {
     return this.role === 'leader' && this.commit >= this.termStart;

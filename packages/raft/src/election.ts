@@ -89,7 +89,7 @@ export function loseLeader(core: Core): void {
 }
 
 export function campaign(core: Core, kind: 'pre-vote' | 'vote' | 'transfer'): void {
-  if (!core.isVoter || core.diskStalled || core.role === 'leader') {
+  if (!core.mayLead || core.diskStalled || core.role === 'leader') {
     core.timerStart = core.ticks;
     return;
   }

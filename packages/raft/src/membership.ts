@@ -78,6 +78,12 @@ export class ConfigurationHistory {
     return last;
   }
 
+  /** The newest configuration that is certain to stay. */
+  committed(commit: number): Configuration {
+    const at = this.#milestones.findLast((milestone) => milestone.index <= commit);
+    return (at ?? this.#last).configuration;
+  }
+
   append(index: number, configuration: Configuration, commit: number): void {
     // Committed milestones cannot be cut off any more; the newest of them is what a cut returns to.
     const keep = this.#milestones.findLastIndex((milestone) => milestone.index <= commit);
