@@ -31,7 +31,7 @@ export const command = defineComponent({
     'office-socket': stringFlag('', 'where the office is published; without it the controllers always act'),
     'cloud-provider': stringFlag(plainVmProvider.name, 'who runs the machines'),
   },
-  opsAddress: '127.0.0.1:10258',
+  opsAddress: '0.0.0.0:10258',
   run: async ({ flags, log, metrics, health, shutdown }) => {
     if (flags.kubeconfig === '') throw new UsageError('--kubeconfig is needed');
     const provider = providerNamed(flags['cloud-provider']);

@@ -71,7 +71,7 @@ export const command = defineComponent({
     controllers: listFlag(controllerNames, 'which controllers run'),
     ...controllerFlags,
   },
-  opsAddress: '127.0.0.1:10257',
+  opsAddress: '0.0.0.0:10257',
   run: async ({ flags, log, metrics, health, shutdown }) => {
     if (flags.kubeconfig === '') throw new UsageError('--kubeconfig is needed');
     const client = clientFromKubeconfig(flags.kubeconfig, {

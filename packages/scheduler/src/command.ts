@@ -16,7 +16,7 @@ export const command = defineComponent({
     servers: listFlag([], "API servers, used instead of the kubeconfig's, first one first"),
     'office-socket': stringFlag('', 'where the office is published; without it the scheduler always acts'),
   },
-  opsAddress: '127.0.0.1:10259',
+  opsAddress: '0.0.0.0:10259',
   run: async ({ flags, log, metrics, health, shutdown }) => {
     if (flags.kubeconfig === '') throw new UsageError('--kubeconfig is needed');
     const client = clientFromKubeconfig(flags.kubeconfig, {
