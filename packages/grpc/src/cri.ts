@@ -14,6 +14,8 @@ export type { CallOptions } from './client.ts';
 export { GrpcError as CriError, Status as criStatus } from './error.ts';
 export {
   addService,
+  defineService,
+  openService as connectService,
   type Draft,
   type HandlerContext,
   type ServiceClient,

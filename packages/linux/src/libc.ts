@@ -28,6 +28,7 @@ const calls = {
   getsockopt: libc.func(
     'int getsockopt(int fd, int level, int name, _Inout_ int *value, _Inout_ uint *length)',
   ),
+  getpeername: libc.func('int getpeername(int fd, void *address, _Inout_ uint *length)'),
   recvmsg: libc.func('int64_t recvmsg(int fd, void *message, int flags)'),
   ioctlPointer: libc.func('ioctl', 'int', ['int', 'ulong', 'void *']),
 } as const;
@@ -195,6 +196,11 @@ export function socketError(fd: number): string | undefined {
   check(calls.getsockopt(fd, solSocket, soError, value, [4]), 'getsockopt', String(fd));
   const errno = value[0] ?? 0;
   return errno === 0 ? undefined : (errorNames.get(errno) ?? `errno ${errno}`);
+}
+
+/** Whether a connection that was begun has been made. */
+export function isConnected(fd: number): boolean {
+  return Number(calls.getpeername(fd, Buffer.alloc(128), [128])) === 0;
 }
 
 /**

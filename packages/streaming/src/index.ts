@@ -10,4 +10,4 @@ export {
   type TerminalSize,
 } from './protocol.ts';
 export { relayUpgrade } from './relay.ts';
-export { acceptStreams, offeredProtocols, refuseUpgrade, type ServerStreams } from './server.ts';
+export { acceptLink, acceptStreams, offeredProtocols, refuseUpgrade, type ServerStreams } from './server.ts';
