@@ -6,19 +6,20 @@
  * key's mod revision. In memory the resourceVersion is spliced in as the first field of `metadata`, so that an answer
  * in JSON needs no parsing.
  */
-import type { KubeObject } from '@timonier/client/types';
+import { isBigInteger, parseJson } from '@timonier/api/json';
+import type { ApiObject } from '@timonier/api/decode';
 
 const plainPrefix = Buffer.from('j1:-:');
 const metadataMark = Buffer.from('"metadata":{');
 
 export interface Attributes {
   readonly labels: Readonly<Record<string, string>>;
-  /** The object as far as a field selector may ask; see `AttributeReader`. */
-  readonly fields: Readonly<Record<string, string>>;
+  /** The value of a selectable field. */
+  readonly fields: (name: string) => string;
 }
 
 /** Picks what selectors ask for out of an object. */
-export type AttributeReader = (object: KubeObject) => Attributes;
+export type AttributeReader = (object: ApiObject) => Attributes;
 
 export class StoredObject {
   /** The whole key. */
@@ -37,8 +38,10 @@ export class StoredObject {
   }
 
   /** A fresh tree that the caller may change. */
-  object(): KubeObject {
-    return JSON.parse(this.json.toString('utf8')) as KubeObject;
+  object(): ApiObject {
+    const text = this.json.toString('utf8');
+    // Only long digit sequences can be integers that a number would round; the careful parser is slower.
+    return (/\d{16}/.test(text) ? parseJson(text).value : JSON.parse(text)) as ApiObject;
   }
 
   /** Labels and selectable fields; read once. */
@@ -83,12 +86,12 @@ export function fromStored(
 }
 
 /** The stored form of an object; its resourceVersion is left out. Its metadata must have at least a name. */
-export function toStored(object: KubeObject): Buffer {
+export function toStored(object: ApiObject): Buffer {
   return Buffer.concat([plainPrefix, Buffer.from(canonicalJson(object))]);
 }
 
 /** True when the stored bytes of `object` would be those that `stored` came from. */
-export function sameContent(object: KubeObject, stored: StoredObject): boolean {
+export function sameContent(object: ApiObject, stored: StoredObject): boolean {
   const start = stored.json.indexOf(metadataMark) + metadataMark.length;
   const text = stored.json.toString('utf8');
   // Everything before metadata is ASCII, so bytes and characters agree up to there.
@@ -97,8 +100,8 @@ export function sameContent(object: KubeObject, stored: StoredObject): boolean {
 }
 
 /** JSON with `apiVersion`, `kind` and `metadata` first and every other name in sorted order. */
-export function canonicalJson(object: KubeObject): string {
-  const { apiVersion, kind, metadata = {}, ...rest } = object as KubeObject & Record<string, unknown>;
+export function canonicalJson(object: ApiObject): string {
+  const { apiVersion, kind, metadata = {}, ...rest } = object as ApiObject & Record<string, unknown>;
   const { resourceVersion: _dropped, ...stored } = metadata;
   return JSON.stringify({ apiVersion, kind, metadata: sorted(stored), ...(sorted(rest) as object) });
 }

@@ -1,0 +1,169 @@
+/**
+ * An API server as one object: built from what the command line says, started, and stopped in order. Everything is
+ * created here and handed down; nothing below reads flags, files or the environment.
+ */
+import type { Health } from '@timonier/component';
+import type { Office } from '@timonier/client/office';
+import type { Logger } from 'pino';
+import type { Registry as MetricsRegistry } from 'prom-client';
+import { type AllocationOptions, Allocations } from './allocation/allocations.ts';
+import { bootstrap } from './bootstrap.ts';
+import { FreshReads } from './cache/fresh-reads.ts';
+import { WatchCache } from './cache/watch-cache.ts';
+import type { Failpoints } from './failpoints.ts';
+import { Documents } from './http/documents.ts';
+import { Front } from './http/front.ts';
+import { Router } from './http/router.ts';
+import { type ServerTls, TlsServer } from './http/tls-server.ts';
+import { ApiServerMetrics } from './metrics.ts';
+import { NodeProxy, type NodeProxyTls } from './node-proxy/node-proxy.ts';
+import { selfWriter } from './self-writer.ts';
+import { servedRegistry } from './served.ts';
+import type { ServerState } from './server-state.ts';
+import { StoreClient, type StoreClientOptions } from './storage/store-client.ts';
+
+export interface ApiServerOptions {
+  readonly store: StoreClientOptions;
+  /** `/registry/` */
+  readonly root: string;
+  readonly tls: ServerTls;
+  readonly kubeletTls: NodeProxyTls;
+  readonly office: Office | undefined;
+  readonly allocation: AllocationOptions;
+  readonly masters: readonly { readonly name: string; readonly address: string }[];
+  readonly advertiseAddress: string;
+  readonly bindAddress: string;
+  readonly securePort: number;
+  /** Undefined: no other masters. */
+  readonly internalPort: number | undefined;
+  readonly privateSocket: string;
+  readonly failpoints: Failpoints;
+  readonly log: Logger;
+  readonly metrics: MetricsRegistry;
+  readonly health: Health;
+}
+
+const bootstrapRetryMs = 500;
+const drainMs = 1_000;
+
+export class ApiServer {
+  readonly #options: ApiServerOptions;
+  readonly #server: ServerState;
+  readonly #front: Front;
+  readonly #tls: TlsServer;
+  readonly #stop = new AbortController();
+  readonly #tasks: Promise<void>[] = [];
+  #stopFollowing: (() => void) | undefined;
+  #bootstrapped: string | undefined;
+  #bootstrapping = false;
+
+  constructor(options: ApiServerOptions) {
+    this.#options = options;
+    const { office, log, root, metrics: metricsRegistry, health, failpoints } = options;
+    const registry = servedRegistry();
+    const store = new StoreClient(options.store);
+    const allocations = new Allocations(options.allocation);
+    const prefixes = registry.all().flatMap(({ storagePrefix }) => storagePrefix ?? []);
+    const cache = new WatchCache({
+      store,
+      root,
+      prefixes,
+      log,
+      onForeignKey: (key, value) => allocations.observe(key, value !== undefined),
+    });
+    this.#server = {
+      registry,
+      store,
+      cache,
+      reads: new FreshReads(store, cache),
+      office,
+      metrics: new ApiServerMetrics(metricsRegistry),
+      failpoints,
+      allocations,
+      nodes: new NodeProxy(options.kubeletTls),
+      log,
+      root,
+      now: () => Date.now(),
+    };
+    const documents = new Documents(registry, `${options.advertiseAddress}:${options.securePort}`);
+    const router = new Router({ server: this.#server, documents, health, metricsRegistry });
+    this.#tls = new TlsServer(options.tls, router);
+    this.#front = new Front({
+      office,
+      internalPort: options.internalPort ?? 0,
+      accept: (socket) => this.#tls.accept(socket),
+    });
+    health.addReady('watch-cache', () => {
+      if (cache.revision === 0) throw new Error('the store has not been loaded yet');
+      if (!cache.following) throw new Error('the watch over the store is broken');
+    });
+    health.addReady('bootstrap', () => {
+      if (this.#isActive() && this.#bootstrapped !== this.#term()) throw new Error('not done yet');
+    });
+  }
+
+  /** Listens and begins to follow store and office. Returns the secure port. */
+  async start(): Promise<number> {
+    const { bindAddress, securePort, internalPort, privateSocket, office } = this.#options;
+    const port = await this.#front.listenPublic(bindAddress, securePort);
+    if (internalPort !== undefined) await this.#front.listenInternal(bindAddress, internalPort);
+    if (privateSocket !== '') await this.#front.listenPrivate(privateSocket);
+    this.#tasks.push(this.#server.cache.run(this.#stop.signal));
+    this.#stopFollowing = office?.onChange(() => this.#prepareCluster());
+    this.#prepareCluster();
+    return port;
+  }
+
+  /** Stops accepting, lets requests under way finish for a moment, then ends every connection. */
+  async stop(): Promise<void> {
+    this.#stopFollowing?.();
+    this.#front.stopAccepting();
+    this.#tls.close();
+    this.#stop.abort();
+    const deadline = Date.now() + drainMs;
+    while (this.#front.connections > 0 && Date.now() < deadline)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    this.#front.reset();
+    await Promise.all(this.#tasks);
+    this.#server.store.close();
+  }
+
+  #isActive(): boolean {
+    return this.#options.office?.holds() ?? true;
+  }
+
+  /** Names the term of office; constant without an office. */
+  #term(): string {
+    return this.#options.office?.state.token ?? 'alone';
+  }
+
+  /** Makes what every cluster has, once per term of office. */
+  #prepareCluster(): void {
+    if (this.#bootstrapping || !this.#isActive() || this.#bootstrapped === this.#term()) return;
+    this.#bootstrapping = true;
+    this.#tasks.push(this.#bootstrap());
+  }
+
+  async #bootstrap(): Promise<void> {
+    const { masters, securePort, log } = this.#options;
+    const writer = selfWriter(this.#server);
+    while (!this.#stop.signal.aborted && this.#isActive() && this.#bootstrapped !== this.#term()) {
+      const term = this.#term();
+      try {
+        if (!(await this.#server.cache.waitFor(1, bootstrapRetryMs))) continue;
+        await bootstrap(writer, {
+          serviceIp: this.#server.allocations.firstAddress,
+          port: securePort,
+          masters,
+        });
+        this.#bootstrapped = term;
+        log.info({ term }, 'the cluster has its namespaces and services');
+      } catch (error) {
+        if (this.#stop.signal.aborted) break;
+        log.warn({ err: error }, 'could not prepare the cluster yet');
+        await new Promise((resolve) => setTimeout(resolve, bootstrapRetryMs));
+      }
+    }
+    this.#bootstrapping = false;
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * What every cluster has from its beginning: four namespaces and the Service by which pods reach the API server, with
+ * all masters as its endpoints. Made, or mended, whenever this server becomes the active one; existing objects of
+ * others are left alone.
+ */
+import type { ApiObject } from '@timonier/api/decode';
+import { StatusError } from '@timonier/api/statuses';
+import type { Writer } from './self-writer.ts';
+
+export interface BootstrapOptions {
+  readonly serviceIp: string;
+  readonly port: number;
+  readonly masters: readonly { readonly name: string; readonly address: string }[];
+}
+
+const namespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
+
+/** Throws when the store cannot be written; the caller tries again. */
+export async function bootstrap(writer: Writer, options: BootstrapOptions): Promise<void> {
+  for (const name of namespaces)
+    await ensure(writer, 'namespaces', '', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+  await ensure(writer, 'services', 'default', kubernetesService(options));
+  await replace(writer, 'endpointslices', 'default', kubernetesEndpoints(options));
+}
+
+export function kubernetesService({ serviceIp, port }: BootstrapOptions): ApiObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: {
+      name: 'kubernetes',
+      namespace: 'default',
+      labels: { component: 'apiserver', provider: 'kubernetes' },
+    },
+    spec: {
+      clusterIP: serviceIp,
+      sessionAffinity: 'None',
+      type: 'ClusterIP',
+      ports: [{ name: 'https', protocol: 'TCP', port: 443, targetPort: port }],
+    },
+  };
+}
+
+export function kubernetesEndpoints({ masters, port }: BootstrapOptions): ApiObject {
+  return {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: {
+      name: 'kubernetes',
+      namespace: 'default',
+      labels: { 'kubernetes.io/service-name': 'kubernetes' },
+    },
+    addressType: 'IPv4',
+    endpoints: masters.map(({ address }) => ({ addresses: [address], conditions: { ready: true } })),
+    ports: [{ name: 'https', protocol: 'TCP', port }],
+  };
+}
+
+async function ensure(writer: Writer, resource: string, namespace: string, object: ApiObject): Promise<void> {
+  await writer.create(resource, namespace, object).catch((error: unknown) => {
+    if (!hasReason(error, 'AlreadyExists')) throw error;
+  });
+}
+
+async function replace(
+  writer: Writer,
+  resource: string,
+  namespace: string,
+  object: ApiObject,
+): Promise<void> {
+  try {
+    await writer.create(resource, namespace, object);
+  } catch (error) {
+    if (!hasReason(error, 'AlreadyExists')) throw error;
+    await writer.update(resource, namespace, object.metadata?.name ?? '', (current) => ({
+      ...current,
+      endpoints: object['endpoints'],
+      ports: object['ports'],
+    }));
+  }
+}
+
+function hasReason(error: unknown, reason: string): boolean {
+  return error instanceof StatusError && error.status.reason === reason;
+}

@@ -1,0 +1,51 @@
+/**
+ * Changes that happened before the cache's log begins, from the store's own history. A watch over *all* keys is
+ * replayed from the revision after the one asked for: since every revision has a change, the replay knows when it has
+ * met the log. Ends with `Compacted` when the store no longer has those revisions.
+ */
+import type { StoreClient } from '../storage/store-client.ts';
+import { Compacted } from '../storage/store-client.ts';
+import type { KeyValue } from '../storage/etcd-messages.ts';
+import { fromStored, type StoredObject } from '../storage/stored-object.ts';
+import { type CacheEvent } from './event-log.ts';
+import { changeOf } from './watch-cache.ts';
+
+const wholeSpace = Buffer.from([0]);
+
+/** Yields the changes under `prefix` after `from` and up to `to`, in order. */
+export async function* replayHistory(
+  store: StoreClient,
+  prefix: string,
+  from: number,
+  to: number,
+  signal: AbortSignal,
+): AsyncGenerator<CacheEvent> {
+  if (from >= to) return;
+  const stop = new AbortController();
+  const request = {
+    createRequest: { key: wholeSpace, rangeEnd: wholeSpace, startRevision: from + 1, prevKv: true },
+  };
+  try {
+    for await (const response of store.watch(request, AbortSignal.any([signal, stop.signal]))) {
+      if (response.canceled) throw new Compacted(response.compactRevision);
+      for (const event of response.events) {
+        const { kv } = event;
+        if (kv === undefined) continue;
+        if (kv.modRevision > to) return;
+        if (!kv.key.toString().startsWith(prefix)) continue;
+        const previous = read(event.prevKv);
+        const current = event.type === 1 ? undefined : read(kv);
+        if (previous !== undefined || current !== undefined)
+          yield changeOf(kv.modRevision, previous, current);
+      }
+      if ((response.events.at(-1)?.kv?.modRevision ?? 0) >= to) return;
+    }
+  } finally {
+    stop.abort();
+  }
+}
+
+function read(kv: KeyValue | undefined): StoredObject | undefined {
+  if (kv === undefined || kv.value.length === 0) return undefined;
+  return fromStored(kv.key.toString(), kv.value, kv.modRevision, kv.createRevision);
+}

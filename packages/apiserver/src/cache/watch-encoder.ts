@@ -1,0 +1,102 @@
+/**
+ * A change as one watcher sees it, in bytes. What a selector makes of a change: an object that begins to match is
+ * added, one that ceases to match is deleted. Each form of an event is encoded once and shared by all watchers.
+ */
+import type { ResourceInfo } from '@timonier/api';
+import type { ApiObject } from '@timonier/api/decode';
+import { encodeProtobufWatchEvent } from '@timonier/api/protobuf';
+import { encodeObject, objectInForm, type TableContent } from '../pipeline/encode.ts';
+import type { Representation } from '../http/media.ts';
+import { StoredObject } from '../storage/stored-object.ts';
+import type { CacheEvent } from './event-log.ts';
+import type { Selection } from './selection.ts';
+
+export type WatchType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
+
+export class WatchEncoder {
+  readonly #info: ResourceInfo;
+  readonly #selection: Selection;
+  readonly #representation: Representation;
+  readonly #includeObject: TableContent;
+  readonly #form: string;
+  #tableHeader = true;
+
+  constructor(
+    info: ResourceInfo,
+    selection: Selection,
+    representation: Representation,
+    includeObject: TableContent,
+  ) {
+    this.#info = info;
+    this.#selection = selection;
+    this.#representation = representation;
+    this.#includeObject = includeObject;
+    const { media, form, metaVersion } = representation;
+    this.#form = `${info.version} ${media} ${form} ${metaVersion} ${includeObject}`;
+  }
+
+  /** The frame of a change, or undefined when this watcher does not see it. */
+  change(event: CacheEvent): Buffer | undefined {
+    const { current, previous } = event;
+    const after = current !== undefined && this.#selection.matches(current);
+    const before = previous !== undefined && this.#selection.matches(previous);
+    if (after) return this.#shared(event, before ? 'MODIFIED' : 'ADDED', current);
+    if (!before || previous === undefined) return undefined;
+    // The last state the watcher is told of carries the revision of the change that took it away.
+    return this.#shared(event, 'DELETED', () => (current ?? previous).atRevision(event.revision));
+  }
+
+  initial(object: StoredObject): Buffer {
+    return this.#frame('ADDED', object);
+  }
+
+  bookmark(revision: number, endsInitialEvents: boolean): Buffer {
+    const object: ApiObject = {
+      kind: this.#info.kind,
+      apiVersion: this.#info.group === '' ? this.#info.version : `${this.#info.group}/${this.#info.version}`,
+      metadata: {
+        resourceVersion: String(revision),
+        ...(endsInitialEvents ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}),
+      },
+    };
+    return this.#frame('BOOKMARK', object);
+  }
+
+  error(status: object): Buffer {
+    return this.#frame('ERROR', status as ApiObject);
+  }
+
+  #shared(event: CacheEvent, type: WatchType, object: StoredObject | (() => StoredObject)): Buffer {
+    // The first table of a watch differs from those that others may share.
+    if (this.#representation.form === 'table' && this.#tableHeader) return this.#frame(type, resolve(object));
+    const key = `${type} ${this.#form}`;
+    let bytes = event.encoded.get(key);
+    if (bytes === undefined) {
+      bytes = this.#frame(type, resolve(object));
+      event.encoded.set(key, bytes);
+    }
+    return bytes;
+  }
+
+  #frame(type: WatchType, object: StoredObject | ApiObject): Buffer {
+    const isTable = this.#representation.form === 'table' && type !== 'ERROR';
+    const options = {
+      info: this.#info,
+      representation: { ...this.#representation, pretty: false },
+      includeObject: this.#includeObject,
+      tableHeader: this.#tableHeader,
+    };
+    if (isTable) this.#tableHeader = false;
+    if (this.#representation.media === 'protobuf')
+      return encodeProtobufWatchEvent(type, objectInForm(object, options));
+    return Buffer.concat([
+      Buffer.from(`{"type":"${type}","object":`),
+      encodeObject(object, options),
+      Buffer.from('}\n'),
+    ]);
+  }
+}
+
+function resolve(object: StoredObject | (() => StoredObject)): StoredObject {
+  return typeof object === 'function' ? object() : object;
+}

@@ -1,0 +1,135 @@
+/** `timonier apiserver`: flags, files and the environment in, a running API server out. */
+import { readFile } from 'node:fs/promises';
+import {
+  defineComponent,
+  type FlagValues,
+  listFlag,
+  numberFlag,
+  stringFlag,
+  UsageError,
+} from '@timonier/component';
+import { OfficeClient } from '@timonier/client/office';
+import { ApiServer } from './api-server.ts';
+import { Failpoints } from './failpoints.ts';
+
+const flags = {
+  'etcd-servers': listFlag(
+    ['http://127.0.0.1:2379'],
+    'where the store is, in order of preference: http(s)://host:port or unix:///path',
+  ),
+  'etcd-cafile': stringFlag('', 'authority of the store’s certificates'),
+  'etcd-certfile': stringFlag('', 'client certificate for the store'),
+  'etcd-keyfile': stringFlag('', 'key of the client certificate for the store'),
+  'etcd-prefix': stringFlag('/registry', 'prefix of all keys'),
+  'bind-address': stringFlag('0.0.0.0', 'address to listen on'),
+  'secure-port': numberFlag(6443, 'port for everyone'),
+  'internal-port': numberFlag(6444, 'port for other masters, behind PROXY protocol v2 headers; 0 for none'),
+  'private-socket': stringFlag('', 'unix socket for the loops of this host, with TLS like the port'),
+  'tls-cert-file': stringFlag('', 'the server’s certificate'),
+  'tls-private-key-file': stringFlag('', 'key of the server’s certificate'),
+  'client-ca-file': stringFlag('', 'authority that signs client certificates'),
+  'kubelet-client-certificate': stringFlag('', 'client certificate for kubelets'),
+  'kubelet-client-key': stringFlag('', 'key of the client certificate for kubelets'),
+  'kubelet-certificate-authority': stringFlag('', 'authority of the kubelets’ certificates'),
+  'service-cluster-ip-range': stringFlag('10.96.0.0/16', 'addresses of Services'),
+  'service-node-port-range': stringFlag('30000-32767', 'node ports of Services'),
+  'office-socket': stringFlag('', 'socket of the master supervisor; without it this server is always active'),
+  'advertise-address': stringFlag('127.0.0.1', 'address under which this server is reached'),
+  masters: listFlag([], 'all masters, NAME=ADDRESS each; the endpoints of the Service kubernetes'),
+};
+
+export const command = defineComponent({
+  name: 'apiserver',
+  summary: 'serves the Kubernetes API over an etcd v3 store',
+  examples: [
+    'timonier apiserver --etcd-servers http://127.0.0.1:2379 --tls-cert-file apiserver.crt --tls-private-key-file apiserver.key --client-ca-file ca.crt',
+    'timonier apiserver --etcd-servers unix:///run/timonier/store.sock --office-socket /run/timonier/office.sock …',
+  ],
+  flags,
+  opsAddress: '',
+  run: async ({ flags: values, log, metrics, health, shutdown }) => {
+    for (const name of ['tls-cert-file', 'tls-private-key-file', 'client-ca-file'] as const)
+      if (values[name] === '') throw new UsageError(`flag --${name} is needed`);
+    const officeSocket = values['office-socket'];
+    const office = officeSocket === '' ? undefined : new OfficeClient(officeSocket);
+    if (office !== undefined) shutdown.add('office', () => office.close());
+    const internalPort = values['internal-port'];
+    const server = new ApiServer({
+      store: { endpoints: values['etcd-servers'], tls: await storeTls(values) },
+      root: `${values['etcd-prefix'].replace(/\/+$/, '')}/`,
+      tls: {
+        cert: await readNamed('tls-cert-file', values['tls-cert-file']),
+        key: await readNamed('tls-private-key-file', values['tls-private-key-file']),
+        clientCa: await readNamed('client-ca-file', values['client-ca-file']),
+      },
+      kubeletTls: {
+        ca: await readOptional('kubelet-certificate-authority', values['kubelet-certificate-authority']),
+        cert: await readOptional('kubelet-client-certificate', values['kubelet-client-certificate']),
+        key: await readOptional('kubelet-client-key', values['kubelet-client-key']),
+      },
+      office,
+      allocation: {
+        serviceRange: values['service-cluster-ip-range'],
+        nodePorts: parsePortRange(values['service-node-port-range']),
+      },
+      masters: parseMasters(values.masters, values['advertise-address']),
+      advertiseAddress: values['advertise-address'],
+      bindAddress: values['bind-address'],
+      securePort: values['secure-port'],
+      internalPort: internalPort === 0 ? undefined : internalPort,
+      privateSocket: values['private-socket'],
+      failpoints: new Failpoints(process.env),
+      log,
+      metrics,
+      health,
+    });
+    shutdown.add('api server', () => server.stop());
+    const port = await server.start();
+    log.info({ port }, 'serving');
+  },
+});
+
+async function storeTls(
+  values: FlagValues<typeof flags>,
+): Promise<{ ca?: Buffer | undefined; cert?: Buffer | undefined; key?: Buffer | undefined }> {
+  return {
+    ca: await readOptional('etcd-cafile', values['etcd-cafile']),
+    cert: await readOptional('etcd-certfile', values['etcd-certfile']),
+    key: await readOptional('etcd-keyfile', values['etcd-keyfile']),
+  };
+}
+
+async function readNamed(flag: string, path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`--${flag}: ${reason}`, { cause: error });
+  }
+}
+
+async function readOptional(flag: string, path: string): Promise<Buffer | undefined> {
+  return path === '' ? undefined : readNamed(flag, path);
+}
+
+function parsePortRange(text: string): { first: number; last: number } {
+  const match = /^(\d{1,5})-(\d{1,5})$/.exec(text);
+  const first = Number(match?.[1]);
+  const last = Number(match?.[2]);
+  if (match === null || first < 1 || last > 65_535 || first > last)
+    throw new UsageError(`--service-node-port-range: "${text}" is not a range such as 30000-32767`);
+  return { first, last };
+}
+
+function parseMasters(
+  list: readonly string[],
+  advertiseAddress: string,
+): readonly { name: string; address: string }[] {
+  if (list.length === 0) return [{ name: 'master', address: advertiseAddress }];
+  return list.map((item) => {
+    const [name = '', address = '', ...rest] = item.split('=');
+    if (name === '' || address === '' || rest.length > 0)
+      throw new UsageError(`--masters: "${item}" is not of the form NAME=ADDRESS`);
+    return { name, address };
+  });
+}

@@ -1,0 +1,177 @@
+/**
+ * What is not a resource: discovery, OpenAPI, version. Documents are made when first asked for and kept, with an ETag,
+ * because every command of a client begins with them.
+ */
+import type { Registry } from '@timonier/api';
+import {
+  aggregatedDiscovery,
+  apiGroup,
+  apiGroupList,
+  apiResourceList,
+  apiVersions,
+} from '@timonier/api/discovery';
+import {
+  openapiHash,
+  openapiV2,
+  openapiV3,
+  openapiV3Index,
+  openapiV3Path,
+  type OpenApiOptions,
+} from '@timonier/api/openapi';
+import { notAcceptable, pathNotFound, StatusError } from '@timonier/api/statuses';
+import { contentTypes, parseAccept } from './media.ts';
+import type { Exchange } from './exchange.ts';
+
+const kubernetesMinor = 36;
+const aggregatedType = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
+const yearMs = 365 * 86_400_000;
+const all = (): boolean => true;
+
+interface Document {
+  readonly body: Buffer;
+  readonly etag: string;
+  readonly hash: string;
+  readonly contentType: string;
+}
+
+export class Documents {
+  readonly #registry: Registry;
+  readonly #address: string;
+  readonly #openapi: OpenApiOptions;
+  readonly #kept = new Map<string, Document>();
+
+  /** `address` is the `host:port` that clients are told. */
+  constructor(registry: Registry, address: string) {
+    this.#registry = registry;
+    this.#address = address;
+    this.#openapi = { registry, served: all, version: version().gitVersion ?? '' };
+  }
+
+  /** Answers a request for a document. Throws 404 when there is none at this path. */
+  async answer(exchange: Exchange): Promise<void> {
+    const path = exchange.url.pathname.replace(/\/$/, '');
+    if (path.startsWith('/openapi/v3/')) {
+      await this.#answerOpenApi(exchange, path);
+      return;
+    }
+    const aggregated = (path === '/api' || path === '/apis') && wantsAggregated(exchange);
+    const document = this.#document(aggregated ? `${path} aggregated` : path, () =>
+      aggregated ? aggregatedDiscovery(this.#registry, all, path === '/api') : this.#discovery(path),
+    );
+    const headers = { etag: document.etag, vary: 'Accept' };
+    if (exchange.header('if-none-match') === document.etag) {
+      exchange.statusCode = 304;
+      exchange.response.writeHead(304, headers);
+      exchange.response.end();
+      return;
+    }
+    await exchange.send(200, aggregated ? aggregatedType : document.contentType, document.body, headers);
+  }
+
+  /** A group's document. Its address names its content, so that clients may keep it. */
+  async #answerOpenApi(exchange: Exchange, path: string): Promise<void> {
+    const [root = '', ...rest] = path.slice('/openapi/v3/'.length).split('/');
+    const [group = '', version = ''] = root === 'api' ? ['', rest[0]] : rest;
+    const isKnown = root === 'api' ? rest.length === 1 : root === 'apis' && rest.length === 2;
+    const { body, hash } = this.#document(path, () =>
+      isKnown ? openapiV3(this.#openapi, { group, version }) : undefined,
+    );
+    const asked = exchange.query.get('hash');
+    if (asked !== null && asked !== hash) {
+      exchange.statusCode = 301;
+      exchange.response.writeHead(301, { location: `${path}?hash=${hash}` });
+      exchange.response.end();
+      return;
+    }
+    const forever = {
+      'cache-control': 'public, immutable',
+      expires: new Date(Date.now() + yearMs).toUTCString(),
+    };
+    const headers = { etag: `"${hash}"`, vary: 'Accept', ...(asked === null ? {} : forever) };
+    await exchange.send(200, contentTypes.json, body, headers);
+  }
+
+  #document(key: string, make: () => object | undefined): Document {
+    let document = this.#kept.get(key);
+    if (document === undefined) {
+      const value = make();
+      // Only what exists is kept: paths come from outside.
+      if (value === undefined) throw new StatusError(pathNotFound());
+      const body = Buffer.from(JSON.stringify(value));
+      const hash = openapiHash(value);
+      const etag = `"${hash.slice(0, 32)}"`;
+      document = { body, etag, hash, contentType: contentTypes.json };
+      this.#kept.set(key, document);
+    }
+    return document;
+  }
+
+  #discovery(path: string): object | undefined {
+    if (path === '/version') return version();
+    if (path === '/openapi/v2') return openapiV2(this.#openapi);
+    if (path === '/openapi/v3')
+      return openapiV3Index(this.#openapi, (type) => {
+        const place = `/openapi/v3/${openapiV3Path(type)}`;
+        return this.#document(place, () => openapiV3(this.#openapi, type)).hash;
+      });
+    if (path === '')
+      return {
+        paths: [
+          '/api',
+          '/api/v1',
+          '/apis',
+          '/healthz',
+          '/livez',
+          '/metrics',
+          '/openapi/v2',
+          '/openapi/v3',
+          '/readyz',
+          '/version',
+        ],
+      };
+    const [, root, first = '', second = '', ...more] = path.split('/');
+    if (more.length > 0) return undefined;
+    if (root === 'api' && second === '')
+      return first === ''
+        ? apiVersions(this.#address)
+        : apiResourceList(this.#registry, all, { group: '', version: first });
+    if (root !== 'apis') return undefined;
+    if (first === '') return apiGroupList(this.#registry, all);
+    if (second === '') return apiGroup(this.#registry, all, first);
+    return apiResourceList(this.#registry, all, { group: first, version: second });
+  }
+}
+
+/** What `/version` says: the Kubernetes version whose API is served. */
+export function version(): Record<string, string> {
+  return {
+    major: '1',
+    minor: String(kubernetesMinor),
+    gitVersion: `v1.${kubernetesMinor}.2+timonier`,
+    gitCommit: '',
+    gitTreeState: 'clean',
+    buildDate: '1970-01-01T00:00:00Z',
+    goVersion: 'none',
+    compiler: process.version,
+    platform: `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`,
+  };
+}
+
+/** The legacy documents are JSON only; the aggregated one is asked for by its kind. Throws 406. */
+function wantsAggregated(exchange: Exchange): boolean {
+  const ranges = parseAccept(exchange.header('accept') ?? '*/*');
+  for (const { type, parameters } of ranges) {
+    const isJson = type === contentTypes.json || type === '*/*' || type === 'application/*';
+    if (!isJson) continue;
+    const as = parameters.get('as');
+    if (as === undefined) return false;
+    if (
+      as === 'APIGroupDiscoveryList' &&
+      parameters.get('g') === 'apidiscovery.k8s.io' &&
+      parameters.get('v') === 'v2'
+    )
+      return true;
+  }
+  if (ranges.some(({ type }) => type === contentTypes.protobuf)) return false;
+  throw new StatusError(notAcceptable([contentTypes.json]));
+}

@@ -1,0 +1,162 @@
+/**
+ * One request and its answer, the same for HTTP/1.1 and HTTP/2, and the ways to answer: a body at once, a stream with
+ * back pressure, a Status. Invariant: an exchange is answered once; what comes after is dropped.
+ */
+import type { IncomingHttpHeaders } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { requestEntityTooLarge, StatusError } from '@timonier/api/statuses';
+
+const compress = promisify(gzip);
+/** Like upstream: smaller answers cost more to compress than to send. */
+const compressFromBytes = 128 * 1024;
+export const maxBodyBytes = 3 * 1024 * 1024;
+const maxWarnings = 16;
+const bodyTimeoutMs = 60_000;
+
+/** What `node:http` and `node:http2` have in common, as far as it is used. */
+export interface HttpRequest extends AsyncIterable<Buffer> {
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+  readonly httpVersionMajor: number;
+  readonly socket: TLSSocket;
+  destroy(): unknown;
+}
+
+export interface HttpResponse {
+  readonly headersSent: boolean;
+  readonly writableEnded: boolean;
+  setHeader(name: string, value: string): unknown;
+  writeHead(status: number, headers?: Record<string, string>): unknown;
+  write(chunk: Buffer | string): boolean;
+  end(chunk?: Buffer | string): unknown;
+  flushHeaders(): unknown;
+  destroy(): unknown;
+  on(event: 'close' | 'drain' | 'finish', listener: () => void): unknown;
+  once(event: 'close' | 'drain' | 'finish', listener: () => void): unknown;
+  off(event: 'close' | 'drain' | 'finish', listener: () => void): unknown;
+}
+
+export class Exchange {
+  readonly request: HttpRequest;
+  readonly response: HttpResponse;
+  readonly url: URL;
+  readonly method: string;
+  /** Aborted when the client has gone or the answer is complete. */
+  readonly signal: AbortSignal;
+  /** Status code of the answer, once there is one. */
+  statusCode = 0;
+  readonly #warnings: string[] = [];
+
+  constructor(request: HttpRequest, response: HttpResponse) {
+    this.request = request;
+    this.response = response;
+    this.method = request.method ?? 'GET';
+    this.url = new URL(request.url ?? '/', 'https://apiserver');
+    const controller = new AbortController();
+    this.signal = controller.signal;
+    response.once('close', () => controller.abort());
+  }
+
+  get query(): URLSearchParams {
+    return this.url.searchParams;
+  }
+
+  header(name: string): string | undefined {
+    const value = this.request.headers[name];
+    return Array.isArray(value) ? value.join(', ') : value;
+  }
+
+  /** Adds a warning to the answer. Only the first few are kept. */
+  warn(text: string): void {
+    if (this.#warnings.length >= maxWarnings) return;
+    const quoted = text.replaceAll(/[\\"]/g, '\\$&').replaceAll(/[^\x20-\x7e]/g, '?');
+    this.#warnings.push(`299 - "${quoted.slice(0, 1_000)}"`);
+  }
+
+  #warningHeader(): Record<string, string> {
+    return this.#warnings.length === 0 ? {} : { warning: this.#warnings.join(', ') };
+  }
+
+  /** The whole body. Throws 413 beyond the limit. */
+  async body(): Promise<Buffer> {
+    if (Number(this.header('content-length') ?? 0) > maxBodyBytes) throw tooLarge();
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const timer = setTimeout(() => this.request.destroy(), bodyTimeoutMs);
+    try {
+      for await (const chunk of this.request) {
+        size += chunk.length;
+        if (size > maxBodyBytes) throw tooLarge();
+        chunks.push(chunk);
+      }
+    } finally {
+      clearTimeout(timer);
+    }
+    return chunks.length === 1 ? (chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks, size);
+  }
+
+  /** Answers with a whole body, compressed when it is large and the client can. */
+  async send(
+    status: number,
+    contentType: string,
+    body: Buffer | string,
+    headers: Record<string, string> = {},
+  ): Promise<void> {
+    if (this.response.headersSent || this.response.writableEnded) return;
+    let bytes = typeof body === 'string' ? Buffer.from(body) : body;
+    const extra: Record<string, string> = {};
+    if (bytes.length >= compressFromBytes && this.acceptsGzip()) {
+      bytes = await compress(bytes, { level: 1 });
+      extra['content-encoding'] = 'gzip';
+      extra['vary'] = 'Accept-Encoding';
+    }
+    this.statusCode = status;
+    this.response.writeHead(status, {
+      'content-type': contentType,
+      'cache-control': 'no-cache, private',
+      ...extra,
+      ...this.#warningHeader(),
+      ...headers,
+      'content-length': String(bytes.length),
+    });
+    if (this.method === 'HEAD') this.response.end();
+    else this.response.end(bytes);
+  }
+
+  /** Begins an answer of unknown length. */
+  startStream(status: number, contentType: string, headers: Record<string, string> = {}): void {
+    this.statusCode = status;
+    this.response.writeHead(status, {
+      'content-type': contentType,
+      'cache-control': 'no-cache, private',
+      ...this.#warningHeader(),
+      ...headers,
+    });
+    this.response.flushHeaders();
+  }
+
+  /** Resolves when the connection takes bytes again or is gone. */
+  drained(): Promise<void> {
+    if (this.signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.response.off('drain', done);
+        this.response.off('close', done);
+        resolve();
+      };
+      this.response.once('drain', done);
+      this.response.once('close', done);
+    });
+  }
+
+  acceptsGzip(): boolean {
+    return /(^|,)\s*gzip\s*(;\s*q=(?!0(\.0*)?\s*(,|$)))?/i.test(this.header('accept-encoding') ?? '');
+  }
+}
+
+function tooLarge(): StatusError {
+  return new StatusError(requestEntityTooLarge(`limit is ${maxBodyBytes}`));
+}

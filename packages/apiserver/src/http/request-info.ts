@@ -1,0 +1,116 @@
+/**
+ * What a request is about, read from its method and path alone: a resource with verb, namespace, name and
+ * subresource, or a path that is none.
+ */
+import type { Registry, ResourceInfo } from '@timonier/api';
+
+export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection';
+
+export interface ResourceRequest {
+  readonly verb: Verb;
+  readonly info: ResourceInfo;
+  /** Empty for cluster-scoped resources and for lists over all namespaces. */
+  readonly namespace: string;
+  /** Empty for collections. */
+  readonly name: string;
+  readonly subresource: string;
+}
+
+export interface PathRequest {
+  readonly verb: string;
+  readonly path: string;
+}
+
+/** What a path looks like a request for, whether or not such a resource is served. */
+export interface RequestInfo {
+  readonly path: string;
+  readonly verb: string;
+  /** Present when the path has the form of a resource. */
+  readonly group?: string;
+  readonly version?: string;
+  readonly resource?: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly subresource: string;
+  /** Present when the resource is served. */
+  readonly served?: ResourceRequest;
+}
+
+const subresourcesOfNamespaces: ReadonlySet<string> = new Set(['status', 'finalize']);
+
+export function readRequestInfo(method: string, url: URL, registry: Registry): RequestInfo {
+  const path = url.pathname;
+  const parts = path
+    .split('/')
+    .filter((part) => part !== '')
+    .map(decode);
+  const nonResource = { path, verb: method.toLowerCase(), namespace: '', name: '', subresource: '' };
+  const core = parts[0] === 'api';
+  const depth = core ? 2 : 3;
+  if ((!core && parts[0] !== 'apis') || parts.length <= depth) return nonResource;
+  const group = core ? '' : (parts[1] ?? '');
+  const version = parts[depth - 1] ?? '';
+  let rest = parts.slice(depth);
+  // The old spelling of a watch; still used by a few clients.
+  const watchPath = rest[0] === 'watch' && rest.length > 1;
+  if (watchPath) rest = rest.slice(1);
+  let namespace = '';
+  if (rest[0] === 'namespaces' && rest.length > 2 && !subresourcesOfNamespaces.has(rest[2] ?? '')) {
+    namespace = rest[1] ?? '';
+    rest = rest.slice(2);
+  }
+  const [resource = '', name = '', ...sub] = rest;
+  const subresource = sub.join('/');
+  const watch = watchPath || isTrue(url.searchParams.get('watch'));
+  const verb = verbOf(method, name, watch);
+  const info = registry.lookup(group, version, resource);
+  const isNamespaces = group === '' && resource === 'namespaces';
+  const base = {
+    path,
+    verb,
+    group,
+    version,
+    resource,
+    namespace: isNamespaces && name !== '' ? name : namespace,
+    name,
+    subresource,
+  };
+  // A cluster-scoped resource under a namespace is not served, nor is one object of all namespaces.
+  if (info === undefined || (namespace !== '' && !info.namespaced)) return base;
+  if (
+    info.namespaced &&
+    namespace === '' &&
+    (name !== '' || (verb !== 'list' && verb !== 'watch' && verb !== 'create'))
+  )
+    return base;
+  if (subresource !== '' && !info.subresources.some((known) => known.name === sub[0])) return base;
+  return { ...base, served: { verb, info, namespace, name, subresource } };
+}
+
+function verbOf(method: string, name: string, watch: boolean): Verb {
+  switch (method) {
+    case 'POST':
+      return 'create';
+    case 'PUT':
+      return 'update';
+    case 'PATCH':
+      return 'patch';
+    case 'DELETE':
+      return name === '' ? 'deletecollection' : 'delete';
+    default:
+      if (watch && name === '') return 'watch';
+      return name === '' ? 'list' : 'get';
+  }
+}
+
+export function isTrue(value: string | null): boolean {
+  return value !== null && value !== '0' && value.toLowerCase() !== 'false';
+}
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}

@@ -1,0 +1,221 @@
+/**
+ * From a request to its handler, and from whatever a handler throws to an answer: the order of the pipeline's stages
+ * is here. authenticate → authorize → fence gate → the verb, which decodes, mutates, commits and encodes.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { handleOps, type Health } from '@timonier/component';
+import {
+  methodNotAllowed,
+  pathNotFound,
+  StatusError,
+  unauthorized,
+  verbNotAllowed,
+} from '@timonier/api/statuses';
+import type { Registry as MetricsRegistry } from 'prom-client';
+import { authenticate, type User } from '../pipeline/authenticate.ts';
+import { authorize } from '../pipeline/authorize.ts';
+import { fenceOf } from '../pipeline/fence-gate.ts';
+import { checkParameters, dryRunParameter, managerOf } from '../pipeline/query.ts';
+import { respondError, statusOf } from '../pipeline/respond.ts';
+import type { RequestContext, ServerState } from '../server-state.ts';
+import { handlerOf } from '../verbs/index.ts';
+import { connect } from '../subresources/streams.ts';
+import type { Documents } from './documents.ts';
+import { Exchange, type HttpRequest, type HttpResponse } from './exchange.ts';
+import { readRequestInfo, type RequestInfo, type ResourceRequest } from './request-info.ts';
+
+export interface RouterOptions {
+  readonly server: ServerState;
+  readonly documents: Documents;
+  readonly health: Health;
+  readonly metricsRegistry: MetricsRegistry;
+}
+
+const operational = /^\/(metrics|healthz|livez|readyz)(\/|$)/;
+const upgrading: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward']);
+const mutating: ReadonlySet<string> = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
+
+export class Router {
+  readonly #options: RouterOptions;
+
+  constructor(options: RouterOptions) {
+    this.#options = options;
+  }
+
+  /** Serves one request to its end; never rejects. */
+  async serve(request: HttpRequest, response: HttpResponse): Promise<void> {
+    const { server } = this.#options;
+    const started = performance.now();
+    let exchange: Exchange;
+    try {
+      exchange = new Exchange(request, response);
+    } catch {
+      response.writeHead(400, { 'content-type': 'text/plain' });
+      response.end('the request target is not a URL\n');
+      return;
+    }
+    const info = readRequestInfo(exchange.method, exchange.url, server.registry);
+    const kind = mutating.has(info.verb) ? 'mutating' : 'readOnly';
+    const isLong = info.verb === 'watch' || info.subresource === 'log';
+    if (!isLong) server.metrics.inflight.inc({ request_kind: kind });
+    try {
+      await this.#answer(exchange, info);
+    } catch (error) {
+      await this.#fail(exchange, error);
+    } finally {
+      if (!isLong) server.metrics.inflight.dec({ request_kind: kind });
+      this.#observe(exchange, info, performance.now() - started, isLong);
+    }
+  }
+
+  /** Serves a request to switch protocols: exec, attach and port-forward. */
+  async serveUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    socket.on('error', () => undefined);
+    const response = new SocketResponse(socket);
+    const exchange = new Exchange(request as unknown as HttpRequest, response);
+    const info = readRequestInfo(exchange.method, exchange.url, this.#options.server.registry);
+    try {
+      const user = this.#identify(exchange);
+      authorize(user, info);
+      const target = info.served;
+      if (target === undefined || !upgrading.has(target.subresource)) throw new StatusError(pathNotFound());
+      await connect(this.#context(exchange, user, target, false), request, socket, head);
+    } catch (error) {
+      await respondError(exchange, error).catch(() => undefined);
+      socket.end();
+    }
+  }
+
+  async #answer(exchange: Exchange, info: RequestInfo): Promise<void> {
+    const { server, documents, health, metricsRegistry } = this.#options;
+    const user = this.#identify(exchange);
+    authorize(user, info);
+    if (info.resource === undefined || info.resource === '') {
+      if (exchange.method !== 'GET' && exchange.method !== 'HEAD') throw new StatusError(verbNotAllowed());
+      if (operational.test(info.path)) {
+        const { request, response } = exchange;
+        await handleOps(request, response, health, metricsRegistry);
+        exchange.statusCode = 200;
+        return;
+      }
+      await documents.answer(exchange);
+      return;
+    }
+    const target = info.served;
+    if (target === undefined) throw new StatusError(pathNotFound());
+    const handler = handlerOf(target);
+    if (handler === undefined) throw new StatusError(methodNotAllowed(target.info, target.verb));
+    checkParameters(target, exchange.query);
+    const isMutating = mutating.has(target.verb);
+    // The body must still be read, or the connection could not be used again; the gate comes first all the same.
+    await handler(this.#context(exchange, user, target, isMutating));
+    if (isMutating) server.log.trace({ user: user.name, verb: target.verb, path: info.path }, 'mutated');
+  }
+
+  #context(exchange: Exchange, user: User, target: ResourceRequest, isMutating: boolean): RequestContext {
+    const { server } = this.#options;
+    return {
+      server,
+      exchange,
+      user,
+      target,
+      fence: isMutating ? fenceOf(server, user, exchange, target) : undefined,
+      dryRun: isMutating && dryRunParameter(exchange.query.getAll('dryRun')),
+      manager: managerOf(exchange.query, exchange.header('user-agent')),
+    };
+  }
+
+  #identify(exchange: Exchange): User {
+    const user = authenticate(exchange.request.socket);
+    if (user === undefined) throw new StatusError(unauthorized());
+    return user;
+  }
+
+  async #fail(exchange: Exchange, error: unknown): Promise<void> {
+    const { log } = this.#options.server;
+    if (exchange.signal.aborted) return;
+    const status = statusOf(error);
+    if ((status.code ?? 500) >= 500 && !(error instanceof StatusError))
+      log.error({ err: error, method: exchange.method, path: exchange.url.pathname }, 'request failed');
+    try {
+      if (exchange.response.headersSent) exchange.response.destroy();
+      else await respondError(exchange, error);
+    } catch (failure) {
+      log.debug({ err: failure }, 'could not answer');
+    }
+  }
+
+  #observe(exchange: Exchange, info: RequestInfo, milliseconds: number, isLong: boolean): void {
+    const { metrics } = this.#options.server;
+    // Labels come from the registry only: paths and methods are the client's to choose.
+    const served = info.served;
+    const labels = {
+      verb: served === undefined ? (exchange.method === 'GET' ? 'GET' : 'other') : served.verb.toUpperCase(),
+      group: served?.info.group ?? '',
+      version: served?.info.version ?? '',
+      resource: served?.info.resource ?? '',
+      subresource: served?.subresource ?? '',
+      scope:
+        served === undefined
+          ? ''
+          : served.name !== ''
+            ? 'resource'
+            : served.namespace !== ''
+              ? 'namespace'
+              : 'cluster',
+    };
+    metrics.requests.inc({ ...labels, code: String(exchange.statusCode) });
+    if (!isLong) metrics.duration.observe(labels, milliseconds / 1_000);
+  }
+}
+
+/** Writes an ordinary answer to a connection whose upgrade was refused. */
+class SocketResponse implements HttpResponse {
+  readonly #socket: Duplex;
+  headersSent = false;
+
+  constructor(socket: Duplex) {
+    this.#socket = socket;
+  }
+
+  get writableEnded(): boolean {
+    return this.#socket.writableEnded;
+  }
+
+  setHeader(): void {}
+
+  writeHead(status: number, headers: Record<string, string> = {}): void {
+    this.headersSent = true;
+    const lines = Object.entries({ ...headers, connection: 'close' }).map(
+      ([name, value]) => `${name}: ${value}`,
+    );
+    this.#socket.write(`HTTP/1.1 ${status} \r\n${lines.join('\r\n')}\r\n\r\n`);
+  }
+
+  write(chunk: Buffer | string): boolean {
+    return this.#socket.write(chunk);
+  }
+
+  end(chunk?: Buffer | string): void {
+    this.#socket.end(chunk);
+  }
+
+  flushHeaders(): void {}
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  on(event: 'close' | 'drain' | 'finish', listener: () => void): void {
+    this.#socket.on(event, listener);
+  }
+
+  once(event: 'close' | 'drain' | 'finish', listener: () => void): void {
+    this.#socket.once(event, listener);
+  }
+
+  off(event: 'close' | 'drain' | 'finish', listener: () => void): void {
+    this.#socket.off(event, listener);
+  }
+}

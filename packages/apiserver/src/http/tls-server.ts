@@ -1,0 +1,66 @@
+/**
+ * The HTTPS server behind a front: HTTP/1.1 and HTTP/2 on the same connections, client certificates asked for but not
+ * demanded, so that health and version stay open to everyone.
+ */
+import { createSecureServer, type Http2SecureServer } from 'node:http2';
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
+import type { HttpRequest, HttpResponse } from './exchange.ts';
+import type { Router } from './router.ts';
+
+export interface ServerTls {
+  readonly cert: Buffer | string;
+  readonly key: Buffer | string;
+  /** Authorities that may sign client certificates. */
+  readonly clientCa: Buffer | string;
+}
+
+const handshakeTimeoutMs = 10_000;
+const maxStreams = 1_000;
+
+export class TlsServer {
+  readonly #server: Http2SecureServer;
+  readonly #sessions = new Set<{ close(): void }>();
+
+  constructor(tls: ServerTls, router: Router) {
+    this.#server = createSecureServer({
+      allowHTTP1: true,
+      cert: tls.cert,
+      key: tls.key,
+      ca: tls.clientCa,
+      requestCert: true,
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1.2',
+      handshakeTimeout: handshakeTimeoutMs,
+      settings: { maxConcurrentStreams: maxStreams, initialWindowSize: 256 * 1024 },
+      maxSessionMemory: 64,
+    });
+    this.#server.on('request', (request, response) => {
+      // Both have what an exchange needs; their own types disagree in the details.
+      void router.serve(request as unknown as HttpRequest, response as unknown as HttpResponse);
+    });
+    this.#server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      void router.serveUpgrade(request, socket, head);
+    });
+    this.#server.on('session', (session) => {
+      this.#sessions.add(session);
+      session.once('close', () => this.#sessions.delete(session));
+      session.on('error', () => undefined);
+    });
+    // Failed handshakes and broken connections are the client's affair.
+    this.#server.on('tlsClientError', () => undefined);
+    this.#server.on('sessionError', () => undefined);
+    this.#server.on('clientError', (_error: Error, socket: Duplex) => socket.destroy());
+  }
+
+  accept(socket: Socket): void {
+    this.#server.emit('connection', socket);
+  }
+
+  /** Takes no new requests; those under way go on. */
+  close(): void {
+    for (const session of this.#sessions) session.close();
+    this.#server.close();
+  }
+}

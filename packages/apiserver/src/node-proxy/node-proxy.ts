@@ -1,0 +1,170 @@
+/**
+ * Requests that a node's kubelet answers: logs as a stream of bytes, exec, attach and port-forward as an upgraded
+ * connection whose bytes (WebSocket or SPDY, whatever the client chose) are passed through unread. The API server is a
+ * client with a certificate of its own there, and checks the kubelet's.
+ */
+import type { IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import type { Duplex } from 'node:stream';
+import type { Node } from '@timonier/api';
+import { internalError, serviceUnavailable, StatusError } from '@timonier/api/statuses';
+
+export interface NodeProxyTls {
+  readonly ca?: Buffer | undefined;
+  readonly cert?: Buffer | undefined;
+  readonly key?: Buffer | undefined;
+}
+
+export interface NodeAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+const connectTimeoutMs = 10_000;
+/** A refusal longer than this is cut. */
+const maxErrorBytes = 64 * 1024;
+/** Headers that speak about one connection only, or about who the client is. */
+const notPassedOn: ReadonlySet<string> = new Set([
+  'host',
+  'authorization',
+  'content-length',
+  'te',
+  'trailer',
+]);
+
+export class NodeProxy {
+  readonly #tls: NodeProxyTls;
+
+  constructor(tls: NodeProxyTls) {
+    this.#tls = tls;
+  }
+
+  /** The kubelet's answer to a GET. Throws when it refuses or cannot be reached. */
+  async get(node: NodeAddress, path: string, signal: AbortSignal): Promise<IncomingMessage> {
+    const response = await this.#open(node, path, 'GET', {}, signal);
+    if ((response.statusCode ?? 500) < 300) return response;
+    const text = await readText(response);
+    const code = response.statusCode ?? 500;
+    throw new StatusError({
+      kind: 'Status',
+      apiVersion: 'v1',
+      metadata: {},
+      status: 'Failure',
+      message: text.trim() || `the kubelet answered ${code}`,
+      reason: code === 404 ? 'NotFound' : code === 400 ? 'BadRequest' : 'InternalError',
+      code,
+    });
+  }
+
+  #open(
+    node: NodeAddress,
+    path: string,
+    method: string,
+    headers: Record<string, string>,
+    signal: AbortSignal,
+  ): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const request = httpsRequest({ ...this.#target(node), path, method, headers, signal });
+      const timer = setTimeout(() => request.destroy(new Error('no answer in time')), connectTimeoutMs);
+      request.once('response', (response) => {
+        clearTimeout(timer);
+        resolve(response);
+      });
+      request.once('error', (error) => {
+        clearTimeout(timer);
+        reject(unreachable(node, error));
+      });
+      request.end();
+    });
+  }
+
+  /**
+   * Passes an upgrade on and joins both connections. Resolves when they have ended; when the kubelet does not switch
+   * protocols the client gets its answer.
+   */
+  upgrade(
+    node: NodeAddress,
+    path: string,
+    client: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+  ): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const headers: Record<string, string | string[]> = {};
+      for (const [name, value] of Object.entries(client.headers))
+        if (value !== undefined && !notPassedOn.has(name)) headers[name] = value;
+      const request = httpsRequest({ ...this.#target(node), path, method: client.method ?? 'GET', headers });
+      const timer = setTimeout(() => request.destroy(new Error('no answer in time')), connectTimeoutMs);
+      socket.on('error', () => request.destroy());
+      request.once('error', (error) => {
+        clearTimeout(timer);
+        reject(unreachable(node, error));
+      });
+      request.once('response', (response) => {
+        clearTimeout(timer);
+        response.on('error', () => socket.destroy());
+        socket.write(headText(response, { connection: 'close' }));
+        response.pipe(socket);
+        response.once('close', resolve);
+      });
+      request.once('upgrade', (response, upstream, upstreamHead) => {
+        clearTimeout(timer);
+        socket.write(headText(response, {}));
+        if (upstreamHead.length > 0) socket.write(upstreamHead);
+        if (head.length > 0) upstream.write(head);
+        upstream.on('error', () => socket.destroy());
+        socket.on('error', () => upstream.destroy());
+        upstream.once('close', () => {
+          socket.destroy();
+          resolve();
+        });
+        socket.once('close', () => upstream.destroy());
+        upstream.pipe(socket);
+        socket.pipe(upstream);
+      });
+      request.end();
+    });
+  }
+
+  #target(node: NodeAddress): object {
+    const { ca, cert, key } = this.#tls;
+    return { host: node.host, port: node.port, ca, cert, key, agent: false };
+  }
+}
+
+/** Where a node's kubelet listens. Throws 503 when the node has not said. */
+export function kubeletAddress(node: Node): NodeAddress {
+  const addresses = node.status?.addresses ?? [];
+  const chosen =
+    addresses.find(({ type }) => type === 'InternalIP') ?? addresses.find(({ type }) => type === 'Hostname');
+  if (chosen === undefined)
+    throw new StatusError(serviceUnavailable(`node ${node.metadata?.name} has no address yet`));
+  return { host: chosen.address, port: node.status?.daemonEndpoints?.kubeletEndpoint?.Port || 10_250 };
+}
+
+function unreachable(node: NodeAddress, error: Error): StatusError {
+  return new StatusError(
+    internalError(`error dialing kubelet at ${node.host}:${node.port}: ${error.message}`),
+  );
+}
+
+function headText(response: IncomingMessage, override: Readonly<Record<string, string>>): string {
+  const lines = [`HTTP/1.1 ${response.statusCode ?? 500} ${response.statusMessage ?? ''}`];
+  for (let i = 0; i + 1 < response.rawHeaders.length; i += 2) {
+    const name = response.rawHeaders[i] ?? '';
+    // The body is passed on as it was decoded, and ends with the connection.
+    if (Object.hasOwn(override, name.toLowerCase()) || name.toLowerCase() === 'transfer-encoding') continue;
+    lines.push(`${name}: ${response.rawHeaders[i + 1]}`);
+  }
+  for (const [name, value] of Object.entries(override)) lines.push(`${name}: ${value}`);
+  return `${lines.join('\r\n')}\r\n\r\n`;
+}
+
+async function readText(response: IncomingMessage): Promise<string> {
+  let text = '';
+  for await (const chunk of response) {
+    text += String(chunk);
+    if (text.length > maxErrorBytes) break;
+  }
+  return text.slice(0, maxErrorBytes);
+}

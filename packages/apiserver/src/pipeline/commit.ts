@@ -1,0 +1,85 @@
+/**
+ * The commit of a write: one transaction that compares the object's revision, the office, and whatever else the write
+ * depends on. When it fails, its other branch reads the office and the object, so that a stale epoch and a stale
+ * revision stay distinct on any store.
+ */
+import { serverTimeout, StatusError } from '@timonier/api/statuses';
+import type { ApiObject } from '@timonier/api/decode';
+import type { Compare, RequestOp } from '../storage/etcd-messages.ts';
+import { UnknownOutcome } from '../storage/store-client.ts';
+import { fromStored, StoredObject, toStored } from '../storage/stored-object.ts';
+import type { WriteContext } from '../server-state.ts';
+import { notActive, officeKey, staleEpoch } from './fence-gate.ts';
+
+/** Further conditions and effects of the same transaction, such as the reservation of an address. */
+export interface CommitExtras {
+  readonly compare: readonly Compare[];
+  readonly success: readonly RequestOp[];
+}
+
+export interface Change {
+  readonly key: string;
+  /** Revision of the state that the change was computed from; 0 when there was none. */
+  readonly expected: number;
+  readonly createRevision: number;
+  /** The new state, or undefined for a deletion. */
+  readonly object: ApiObject | undefined;
+  readonly extras?: CommitExtras | undefined;
+}
+
+export type CommitResult =
+  | { readonly outcome: 'committed'; readonly stored: StoredObject | undefined; readonly revision: number }
+  /** The object is not what the change was computed from; `current` is what it is now. */
+  | { readonly outcome: 'conflict'; readonly current: StoredObject | undefined }
+  /** The object is, but one of the extra conditions did not hold. */
+  | { readonly outcome: 'extras' };
+
+export async function commit(context: WriteContext, change: Change): Promise<CommitResult> {
+  const { server, fence, user, target } = context;
+  const { failpoints } = server;
+  if (fence?.holder === 'client') await failpoints.beforeCommit(user.name);
+  const value = change.object === undefined ? undefined : toStored(change.object);
+  const fenced = fence !== undefined && !failpoints.fenceDisabled;
+  const compare: Compare[] = [
+    { key: change.key, target: 'MOD', result: 'EQUAL', modRevision: change.expected },
+    ...(change.extras?.compare ?? []),
+  ];
+  if (fenced) compare.push({ key: officeKey, target: 'VALUE', result: 'EQUAL', value: fence.token });
+  const operation: RequestOp =
+    value === undefined
+      ? { requestDeleteRange: { key: change.key } }
+      : { requestPut: { key: change.key, value } };
+  const end = server.metrics.storeDuration.startTimer({ operation: 'txn' });
+  const response = await server.store
+    .txn(
+      compare,
+      [operation, ...(change.extras?.success ?? [])],
+      [{ requestRange: { key: officeKey } }, { requestRange: { key: change.key } }],
+    )
+    .catch((error: unknown) => {
+      if (!(error instanceof UnknownOutcome)) throw error;
+      throw new StatusError(serverTimeout(target.info, target.verb, 1));
+    })
+    .finally(end);
+  if (response.succeeded) {
+    const revision = response.header?.revision ?? 0;
+    const stored =
+      value === undefined
+        ? undefined
+        : fromStored(change.key, value, revision, change.createRevision || revision);
+    return { outcome: 'committed', stored, revision };
+  }
+  const office = response.responses[0]?.responseRange?.kvs[0]?.value.toString();
+  if (fenced && office !== fence.token) {
+    server.metrics.fenceRejections.inc({ stage: 'commit' });
+    // Our own token not being the office's any more means that we are not the active one, whatever we believe.
+    throw fence.holder === 'client' ? staleEpoch(target, fence.token, office) : notActive();
+  }
+  const found = response.responses[1]?.responseRange?.kvs[0];
+  if ((found?.modRevision ?? 0) === change.expected) return { outcome: 'extras' };
+  const current =
+    found === undefined
+      ? undefined
+      : fromStored(change.key, found.value, found.modRevision, found.createRevision);
+  return { outcome: 'conflict', current };
+}

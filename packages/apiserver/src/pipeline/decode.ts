@@ -1,0 +1,67 @@
+/**
+ * Bodies to objects: JSON, YAML or protobuf in, an object in normal form with its kind's defaults out. Unknown and
+ * duplicate fields are an error, a warning or nothing, as `fieldValidation` says.
+ */
+import { apiVersionOf, type ResourceInfo } from '@timonier/api';
+import { type ApiObject, decodeAs, decodeStrict, strictDecodingError } from '@timonier/api/decode';
+import { JsonError, type Parsed, parseJson } from '@timonier/api/json';
+import { decodeProtobuf, ProtobufError, schemaOfKind } from '@timonier/api/protobuf';
+import { parseYaml } from '@timonier/api/yaml';
+import { applyDefaults } from '@timonier/api/defaults';
+import type { Exchange } from '../http/exchange.ts';
+import { bodyMedia, type Media } from '../http/media.ts';
+import { bad, fieldValidationParameter } from './query.ts';
+
+/** The object of a create or update, decoded and defaulted. */
+export async function decodeObject(exchange: Exchange, info: ResourceInfo): Promise<ApiObject> {
+  const parsed = parseBody(await exchange.body(), bodyMedia(exchange.header('content-type')));
+  return decodeParsed(exchange, info, parsed);
+}
+
+/** The same for a value that is already parsed, such as the outcome of a patch. */
+export function decodeParsed(exchange: Exchange, info: ResourceInfo, parsed: Parsed): ApiObject {
+  const { object, problems } = decodeStrict(info, parsed.value, parsed.duplicates);
+  report(exchange, info, problems);
+  return applyDefaults(info, object);
+}
+
+/** The body of a subresource or the options of a delete; `kinds` are the kinds it may be, with their versions. */
+export function decodeBodyAs(
+  body: Buffer,
+  media: Media,
+  kinds: readonly { readonly apiVersion: string; readonly kind: string }[],
+): ApiObject {
+  const parsed = parseBody(body, media);
+  const given = parsed.value as Partial<ApiObject> | null;
+  const expected =
+    kinds.find((known) => known.apiVersion === given?.apiVersion && known.kind === given?.kind) ?? kinds[0];
+  const schema = expected === undefined ? undefined : schemaOfKind(expected.apiVersion, expected.kind);
+  if (expected === undefined || schema === undefined)
+    throw bad('the body is of a kind that is not known here');
+  return decodeAs(schema, expected, parsed.value, parsed.duplicates).object;
+}
+
+/** Parses a body whose kind does not matter yet. Throws 400. */
+export function parseBody(body: Buffer, media: Media): Parsed {
+  try {
+    if (media === 'json') return parseJson(body);
+    if (media === 'yaml') return parseYaml(body);
+    return { value: decodeProtobuf(body).object, duplicates: [] };
+  } catch (error) {
+    if (error instanceof JsonError || error instanceof ProtobufError || error instanceof SyntaxError)
+      throw bad(`unable to parse the body: ${error.message}`);
+    throw error;
+  }
+}
+
+function report(exchange: Exchange, info: ResourceInfo, problems: readonly string[]): void {
+  if (problems.length === 0) return;
+  const mode = fieldValidationParameter(exchange.query);
+  if (mode === 'Strict') throw strictDecodingError(info, problems);
+  if (mode === 'Warn') for (const problem of problems.slice(0, 16)) exchange.warn(problem);
+}
+
+/** `apiVersion` and `kind` of a resource. */
+export function typeOf(info: ResourceInfo): { apiVersion: string; kind: string } {
+  return { apiVersion: apiVersionOf(info), kind: info.kind };
+}

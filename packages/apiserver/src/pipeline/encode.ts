@@ -1,0 +1,146 @@
+/**
+ * Objects to bytes, in the representation that was negotiated: the object itself as JSON, YAML or protobuf, a table
+ * of it, or its metadata only. JSON of a stored object is its stored bytes.
+ */
+import { apiVersionOf, type ResourceInfo } from '@timonier/api';
+import type { ApiObject } from '@timonier/api/decode';
+import { encodeProtobuf } from '@timonier/api/protobuf';
+import { toTable } from '@timonier/api/table';
+import { stringify as yamlText } from 'yaml';
+import type { Representation } from '../http/media.ts';
+import { StoredObject } from '../storage/stored-object.ts';
+
+export type TableContent = 'None' | 'Metadata' | 'Object';
+
+export interface EncodeOptions {
+  readonly info: ResourceInfo;
+  readonly representation: Representation;
+  readonly includeObject: TableContent;
+  /** False for the second and later tables of a watch. */
+  readonly tableHeader?: boolean;
+}
+
+const metadataStart = Buffer.from('"metadata":{');
+const itemStart = Buffer.from('{');
+
+export function encodeObject(object: StoredObject | ApiObject, options: EncodeOptions): Buffer {
+  const { info, representation } = options;
+  const { form, media, pretty } = representation;
+  if (
+    form === 'object' &&
+    media === 'json' &&
+    !pretty &&
+    object instanceof StoredObject &&
+    isStoredVersion(info)
+  )
+    return object.json;
+  return encodeTree(objectInForm(object, options), representation);
+}
+
+/** The object as the representation shows it, before it becomes bytes. */
+export function objectInForm(object: StoredObject | ApiObject, options: EncodeOptions): ApiObject {
+  const { info, representation } = options;
+  const tree = treeOf(object, info);
+  if (representation.form === 'object' || tree.kind === 'Status') return tree;
+  if (representation.form === 'metadata') return metadataOnly(tree, representation);
+  return tableOf(info, [tree], { resourceVersion: tree.metadata?.resourceVersion ?? '' }, options);
+}
+
+/** Any tree in the representation's media type. */
+export function encodeTree(
+  tree: object,
+  { media, pretty }: Pick<Representation, 'media' | 'pretty'>,
+): Buffer {
+  if (media === 'protobuf') return encodeProtobuf(tree as ApiObject);
+  if (media === 'yaml') return Buffer.from(yamlText(tree, { lineWidth: 0 }));
+  return Buffer.from(pretty ? `${JSON.stringify(tree, null, 2)}\n` : JSON.stringify(tree));
+}
+
+export interface ListMeta {
+  readonly resourceVersion: string;
+  readonly continue?: string;
+  readonly remainingItemCount?: number;
+}
+
+/** A list whole, for the representations that cannot be streamed. */
+export function encodeList(items: readonly StoredObject[], meta: ListMeta, options: EncodeOptions): Buffer {
+  const { info, representation } = options;
+  const trees = items.map((item) => treeOf(item, info));
+  let list: object;
+  if (representation.form === 'table') list = tableOf(info, trees, meta, options);
+  else if (representation.form === 'metadata')
+    list = {
+      kind: 'PartialObjectMetadataList',
+      apiVersion: `meta.k8s.io/${representation.metaVersion}`,
+      metadata: meta,
+      items: trees.map((tree) => metadataOnly(tree, representation)),
+    };
+  else
+    list = {
+      kind: info.listKind,
+      apiVersion: apiVersionOf(info),
+      metadata: meta,
+      items: trees.map(({ apiVersion: _apiVersion, kind: _kind, ...item }) => item),
+    };
+  return encodeTree(list, representation);
+}
+
+/** A JSON list in chunks of bounded size, made of stored bytes. Only for resources in their stored version. */
+export function* streamList(
+  items: readonly StoredObject[],
+  meta: ListMeta,
+  info: ResourceInfo,
+  chunkBytes = 256 * 1024,
+): Generator<Buffer> {
+  const head = { kind: info.listKind, apiVersion: apiVersionOf(info), metadata: meta };
+  let parts: Buffer[] = [Buffer.from(`${JSON.stringify(head).slice(0, -1)},"items":[`)];
+  let size = 0;
+  for (const [index, { json }] of items.entries()) {
+    // Items of a list do not repeat the kind that the list's says; in stored form it is all before metadata.
+    const rest = json.subarray(json.indexOf(metadataStart));
+    if (index > 0) parts.push(Buffer.from(','));
+    parts.push(itemStart, rest);
+    size += rest.length + 2;
+    if (size < chunkBytes) continue;
+    yield Buffer.concat(parts);
+    parts = [];
+    size = 0;
+  }
+  parts.push(Buffer.from(']}'));
+  yield Buffer.concat(parts);
+}
+
+export function isStoredVersion(info: ResourceInfo): boolean {
+  return info.storageVersion === undefined || info.storageVersion === apiVersionOf(info);
+}
+
+/** A tree under the version that was asked for. */
+export function treeOf(object: StoredObject | ApiObject, info: ResourceInfo): ApiObject {
+  const tree = object instanceof StoredObject ? object.object() : object;
+  return isStoredVersion(info) || tree.kind !== info.kind
+    ? tree
+    : { ...tree, apiVersion: apiVersionOf(info) };
+}
+
+function metadataOnly(tree: ApiObject, { metaVersion }: Representation): ApiObject {
+  return {
+    kind: 'PartialObjectMetadata',
+    apiVersion: `meta.k8s.io/${metaVersion}`,
+    metadata: tree.metadata ?? {},
+  };
+}
+
+function tableOf(
+  info: ResourceInfo,
+  trees: readonly ApiObject[],
+  meta: ListMeta,
+  { representation, includeObject, tableHeader = true }: EncodeOptions,
+): ApiObject {
+  return toTable(info, trees, {
+    includeObject,
+    now: Date.now(),
+    metadata: meta,
+    columns: tableHeader,
+    apiVersion: `meta.k8s.io/${representation.metaVersion}`,
+  }) as unknown as ApiObject;
+}

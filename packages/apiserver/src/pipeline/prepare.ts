@@ -1,0 +1,165 @@
+/**
+ * What the server itself writes into an object: identity and times at its creation, what must not change over updates,
+ * the generation, and the ownership of fields. Pure but for the clock and random names, which come from outside.
+ */
+import { randomInt, randomUUID } from 'node:crypto';
+import { apiVersionOf, fieldSetOf, type FieldSet, type JsonObject, trackUpdate } from '@timonier/api';
+import type { ManagementContext } from '@timonier/api';
+import type { ApiObject } from '@timonier/api/decode';
+import { conflict, StatusError } from '@timonier/api/statuses';
+import type { WriteContext } from '../server-state.ts';
+import { canonicalJson } from '../storage/stored-object.ts';
+import { strategyOf } from '../strategies/index.ts';
+import { bad } from './query.ts';
+
+/** Without vowels and digits that look like letters, so that no word comes out. */
+const suffixAlphabet = 'bcdfghjklmnpqrstvwxz2456789';
+const suffixLength = 5;
+const maxGeneratedBase = 63 - suffixLength;
+
+/** Metadata's name and namespace as the path says; throws 400 when the body says otherwise. */
+export function placeObject(object: ApiObject, context: WriteContext, name: string): void {
+  const { info, namespace } = context.target;
+  const metadata = (object.metadata ??= {});
+  if (info.namespaced) {
+    if ((metadata.namespace ?? '') === '') metadata.namespace = namespace;
+    else if (metadata.namespace !== namespace)
+      throw bad('the namespace of the provided object does not match the namespace sent on the request');
+  } else delete metadata.namespace;
+  if (name === '') return;
+  if ((metadata.name ?? '') === '') metadata.name = name;
+  else if (metadata.name !== name)
+    throw bad(`the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
+}
+
+/** Makes a new object out of what the client sent. `object` is changed. */
+export function prepareCreate(object: ApiObject, context: WriteContext): void {
+  const { server, target } = context;
+  const { info } = target;
+  const metadata = (object.metadata ??= {});
+  if ((metadata.resourceVersion ?? '') !== '')
+    throw bad('resourceVersion should not be set on objects to be created');
+  if ((metadata.name ?? '') === '' && (metadata.generateName ?? '') !== '')
+    metadata.name = generateName(metadata.generateName ?? '');
+  metadata.uid = randomUUID();
+  metadata.creationTimestamp = timestamp(server.now());
+  delete metadata.deletionTimestamp;
+  delete metadata.deletionGracePeriodSeconds;
+  delete metadata.selfLink;
+  if (info.hasGeneration) metadata.generation = 1;
+  else delete metadata.generation;
+  const strategy = strategyOf(info);
+  if (info.hasStatus && strategy.keepsStatusOnCreate !== true) resetStatus(object);
+  strategy.prepareCreate?.(object, context);
+}
+
+/** Brings forward what an update must not change. `object` is changed; `old` is not. */
+export function prepareUpdate(object: ApiObject, old: ApiObject, context: WriteContext): void {
+  const { info, subresource } = context.target;
+  const metadata = (object.metadata ??= {});
+  const before = old.metadata ?? {};
+  checkPreconditions(object, old, context);
+  for (const field of [
+    'uid',
+    'creationTimestamp',
+    'deletionTimestamp',
+    'deletionGracePeriodSeconds',
+    'generation',
+    'generateName',
+    'selfLink',
+  ] as const) {
+    if (before[field] === undefined) delete metadata[field];
+    else Object.assign(metadata, { [field]: before[field] });
+  }
+  // A deleted object takes no new finalizers, only loses them.
+  if (before.deletionTimestamp !== undefined && metadata.finalizers !== undefined)
+    metadata.finalizers = metadata.finalizers.filter((name) => before.finalizers?.includes(name) ?? false);
+  if (subresource === 'status') {
+    for (const field of Object.keys({ ...object, ...old })) {
+      if (field === 'metadata' || field === 'status') continue;
+      if (Object.hasOwn(old, field)) object[field] = old[field];
+      else delete object[field];
+    }
+    if (before.ownerReferences === undefined) delete metadata.ownerReferences;
+    else metadata.ownerReferences = before.ownerReferences;
+    return;
+  }
+  if (info.hasStatus) {
+    if (old['status'] === undefined) delete object['status'];
+    else object['status'] = old['status'];
+  }
+  strategyOf(info).prepareUpdate?.(object, old, context);
+  if (info.hasGeneration && desired(object) !== desired(old))
+    metadata.generation = (before.generation ?? 0) + 1;
+}
+
+/** `object` with the ownership of what changed since `old`. */
+export function withOwnership(
+  old: ApiObject | undefined,
+  object: ApiObject,
+  context: WriteContext,
+): ApiObject {
+  return trackUpdate(
+    old as JsonObject | undefined,
+    object as JsonObject,
+    managementContext(context),
+  ) as ApiObject;
+}
+
+export function managementContext({ server, target, manager }: WriteContext): ManagementContext {
+  return {
+    structure: target.info.schema,
+    manager,
+    apiVersion: apiVersionOf(target.info),
+    subresource: target.subresource,
+    time: timestamp(server.now()),
+    reset: resetFields(target.info.schema.fields.keys(), target.subresource),
+  };
+}
+
+/** Throws 409 when the update was made from another state than `old`, or of another object. */
+function checkPreconditions(object: ApiObject, old: ApiObject, { target }: WriteContext): void {
+  const metadata = object.metadata ?? {};
+  const before = old.metadata ?? {};
+  const name = before.name ?? target.name;
+  if ((metadata.uid ?? '') !== '' && metadata.uid !== before.uid)
+    throw new StatusError(
+      conflict(
+        target.info,
+        name,
+        `Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${before.uid}`,
+      ),
+    );
+  const version = metadata.resourceVersion ?? '';
+  if (version !== '' && version !== '0' && version !== before.resourceVersion)
+    throw new StatusError(conflict(target.info, name));
+}
+
+function resetFields(fields: Iterable<string>, subresource: string): FieldSet {
+  if (subresource === '') return fieldSetOf(['f:status']);
+  if (subresource !== 'status') return fieldSetOf();
+  const others = [...fields].filter((name) => name !== 'metadata' && name !== 'status');
+  return fieldSetOf(...others.map((name) => [`f:${name}`]));
+}
+
+/** What counts for the generation: everything but metadata and status. */
+function desired(object: ApiObject): string {
+  const { metadata: _metadata, status: _status, ...rest } = object;
+  return canonicalJson(rest);
+}
+
+function resetStatus(object: ApiObject): void {
+  if (object['status'] !== undefined) object['status'] = {};
+}
+
+/** `base` and a random suffix; the base is cut so that the name stays a DNS label. */
+export function generateName(base: string): string {
+  let suffix = '';
+  for (let i = 0; i < suffixLength; i++) suffix += suffixAlphabet[randomInt(suffixAlphabet.length)];
+  return base.slice(0, maxGeneratedBase) + suffix;
+}
+
+/** RFC 3339 in whole seconds. */
+export function timestamp(milliseconds: number): string {
+  return `${new Date(milliseconds).toISOString().slice(0, 19)}Z`;
+}

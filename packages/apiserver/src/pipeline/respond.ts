@@ -1,0 +1,87 @@
+/** Answers: an object in the negotiated representation, or the Status of a failure. */
+import type { ApiObject } from '@timonier/api/decode';
+import { internalError, StatusError } from '@timonier/api/statuses';
+import type { Status } from '@timonier/api';
+import { PatchError } from '@timonier/api';
+import { contentTypes, negotiate, type Offer, type Representation } from '../http/media.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { isTrue } from '../http/request-info.ts';
+import type { RequestContext } from '../server-state.ts';
+import type { StoredObject } from '../storage/stored-object.ts';
+import { encodeObject, encodeTree, type TableContent } from './encode.ts';
+import { bad } from './query.ts';
+
+const everything: Offer = { transforms: true, yaml: true, protobuf: true };
+
+/** The representation that the client of a request wants. Throws 406. */
+export function representationOf(exchange: Exchange, offer: Partial<Offer> = {}): Representation {
+  const pretty = isTrue(exchange.query.get('pretty'));
+  return negotiate(exchange.header('accept'), { ...everything, ...offer }, pretty);
+}
+
+export function includeObjectOf(exchange: Exchange): TableContent {
+  const value = exchange.query.get('includeObject') ?? '';
+  if (value === '' || value === 'Metadata') return 'Metadata';
+  if (value === 'None' || value === 'Object') return value;
+  throw bad(`Invalid value: "${value}": includeObject must be one of None, Metadata, Object`);
+}
+
+export async function respondObject(
+  context: RequestContext,
+  statusCode: number,
+  object: StoredObject | ApiObject,
+): Promise<void> {
+  const { exchange, target } = context;
+  const representation = representationOf(exchange);
+  const body = encodeObject(object, {
+    info: target.info,
+    representation,
+    includeObject: includeObjectOf(exchange),
+  });
+  await exchange.send(statusCode, contentTypes[representation.media], body);
+}
+
+/** Answers with a tree of another kind than the resource's, such as a Scale or a Status. */
+export async function respondTree(exchange: Exchange, statusCode: number, tree: object): Promise<void> {
+  const representation = mediaOnly(exchange);
+  await exchange.send(statusCode, contentTypes[representation.media], encodeTree(tree, representation));
+}
+
+/** Answers with the Status of whatever was thrown, in the client's media type if that can be. */
+export async function respondError(exchange: Exchange, error: unknown): Promise<void> {
+  const status = statusOf(error);
+  const code = status.code ?? 500;
+  const retry = status.details?.retryAfterSeconds;
+  const headers: Record<string, string> = retry === undefined ? {} : { 'retry-after': String(retry) };
+  if (code === 401) headers['www-authenticate'] = 'Bearer realm="kubernetes"';
+  // The rest of a body that was not read would be taken for the next request.
+  if (code === 413 && exchange.request.httpVersionMajor === 1) headers['connection'] = 'close';
+  const representation = mediaOnly(exchange);
+  await exchange.send(code, contentTypes[representation.media], encodeTree(status, representation), headers);
+}
+
+export function statusOf(error: unknown): Status {
+  if (error instanceof StatusError) return error.status;
+  if (error instanceof PatchError) {
+    const reason =
+      error.code === 422 ? 'Invalid' : error.code === 413 ? 'RequestEntityTooLarge' : 'BadRequest';
+    return {
+      kind: 'Status',
+      apiVersion: 'v1',
+      metadata: {},
+      status: 'Failure',
+      message: error.message,
+      reason,
+      code: error.code,
+    };
+  }
+  return internalError(error instanceof Error ? error.message : String(error));
+}
+
+function mediaOnly(exchange: Exchange): Representation {
+  try {
+    return { ...representationOf(exchange), form: 'object' };
+  } catch {
+    return { media: 'json', form: 'object', metaVersion: 'v1', pretty: false };
+  }
+}

@@ -1,0 +1,11 @@
+/** Validation of what is about to be committed. Throws 422 with every field that is wrong. */
+import type { ResourceInfo } from '@timonier/api';
+import type { ApiObject } from '@timonier/api/decode';
+import { StatusError } from '@timonier/api/statuses';
+import { invalidStatus, validate } from '@timonier/api/validation';
+
+/** `old` is what the object replaces; undefined for a new one. */
+export function checkObject(info: ResourceInfo, object: ApiObject, old: ApiObject | undefined): void {
+  const errors = validate(info, object, old);
+  if (errors.length > 0) throw new StatusError(invalidStatus(info, object.metadata?.name ?? '', errors));
+}

@@ -1,0 +1,62 @@
+/**
+ * The API server's own writes: the same pipeline as a client's, without HTTP. They are committed under this server's
+ * own office, so that a deposed server cannot write them.
+ */
+import { type ApiObject, decodeStrict } from '@timonier/api/decode';
+import { applyDefaults } from '@timonier/api/defaults';
+import type { ResourceInfo } from '@timonier/api';
+import { notActive } from './pipeline/fence-gate.ts';
+import type { WriteContext, ServerState } from './server-state.ts';
+import { createObject } from './verbs/create.ts';
+import { updateObject } from './verbs/update.ts';
+
+export interface Writer {
+  create(resource: string, namespace: string, object: ApiObject): Promise<void>;
+  update(
+    resource: string,
+    namespace: string,
+    name: string,
+    change: (current: ApiObject) => ApiObject,
+  ): Promise<void>;
+}
+
+export function selfWriter(server: ServerState): Writer {
+  return {
+    create: async (resource, namespace, object) => {
+      const info = resourceOf(server, resource);
+      const normal = applyDefaults(info, decodeStrict(info, object).object);
+      await createObject(contextFor(server, info, namespace, '', 'create'), normal);
+    },
+    update: async (resource, namespace, name, change) => {
+      const info = resourceOf(server, resource);
+      await updateObject(contextFor(server, info, namespace, name, 'update'), (current) =>
+        applyDefaults(info, decodeStrict(info, change(current)).object),
+      );
+    },
+  };
+}
+
+function resourceOf(server: ServerState, resource: string): ResourceInfo {
+  const info = server.registry.all().find((known) => known.resource === resource);
+  if (info === undefined) throw new Error(`${resource} are not served`);
+  return info;
+}
+
+function contextFor(
+  server: ServerState,
+  info: ResourceInfo,
+  namespace: string,
+  name: string,
+  verb: 'create' | 'update',
+): WriteContext {
+  const token = server.office?.state.token;
+  if (server.office !== undefined && (token === null || token === undefined)) throw notActive();
+  return {
+    server,
+    user: { name: 'system:apiserver', groups: ['system:masters'] },
+    target: { verb, info, namespace, name, subresource: '' },
+    fence: token === null || token === undefined ? undefined : { token, holder: 'server' },
+    dryRun: false,
+    manager: 'timonier-apiserver',
+  };
+}

@@ -1,0 +1,57 @@
+/**
+ * What all stages of a request share: the server's parts, and what is known about the request so far.
+ */
+import type { Registry } from '@timonier/api';
+import type { Office } from '@timonier/client/office';
+import type { Logger } from 'pino';
+import type { Allocations } from './allocation/allocations.ts';
+import type { FreshReads } from './cache/fresh-reads.ts';
+import type { WatchCache } from './cache/watch-cache.ts';
+import type { Failpoints } from './failpoints.ts';
+import type { Exchange } from './http/exchange.ts';
+import type { ResourceRequest } from './http/request-info.ts';
+import type { ApiServerMetrics } from './metrics.ts';
+import type { NodeProxy } from './node-proxy/node-proxy.ts';
+import type { User } from './pipeline/authenticate.ts';
+import type { StoreClient } from './storage/store-client.ts';
+
+export interface ServerState {
+  readonly registry: Registry;
+  readonly store: StoreClient;
+  readonly cache: WatchCache;
+  readonly reads: FreshReads;
+  /** Absent: an API server run by hand, which nothing fences. */
+  readonly office: Office | undefined;
+  readonly metrics: ApiServerMetrics;
+  readonly failpoints: Failpoints;
+  readonly allocations: Allocations;
+  readonly nodes: NodeProxy;
+  readonly log: Logger;
+  /** `/registry/` */
+  readonly root: string;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** What a write needs to know, whoever asked for it. */
+export interface WriteContext {
+  readonly server: ServerState;
+  readonly user: User;
+  readonly target: ResourceRequest;
+  /** Value that `/timonier/office` must have at commit; undefined when nothing is fenced. */
+  readonly fence: Fence | undefined;
+  /** True when everything is done but the commit. */
+  readonly dryRun: boolean;
+  /** Who owns the fields that this request sets. */
+  readonly manager: string;
+}
+
+export interface RequestContext extends WriteContext {
+  readonly exchange: Exchange;
+}
+
+export interface Fence {
+  readonly token: string;
+  /** `client`: the token is the sender's; a mismatch is a conflict. `server`: it is ours; a mismatch means we are deposed. */
+  readonly holder: 'client' | 'server';
+}

@@ -1,0 +1,27 @@
+/** The strategies by resource; a resource that is not listed has nothing special. */
+import type { ResourceInfo } from '@timonier/api';
+import { namespaceStrategy } from './namespaces.ts';
+import { podStrategy } from './pods.ts';
+import { secretStrategy } from './secrets.ts';
+import { serviceStrategy } from './services.ts';
+import type { Strategy } from './strategy.ts';
+
+export type { Strategy } from './strategy.ts';
+
+const plain: Strategy = {};
+const strategies: Readonly<Record<string, Strategy>> = {
+  '/namespaces': namespaceStrategy,
+  '/nodes': { keepsStatusOnCreate: true },
+  '/pods': podStrategy,
+  '/secrets': secretStrategy,
+  '/services': serviceStrategy,
+  '/endpoints': { createsOnUpdate: true },
+  '/events': { createsOnUpdate: true },
+  'events.k8s.io/events': { createsOnUpdate: true },
+  'coordination.k8s.io/leases': { createsOnUpdate: true },
+  'apiregistration.k8s.io/apiservices': { keepsStatusOnCreate: true },
+};
+
+export function strategyOf(info: Pick<ResourceInfo, 'group' | 'resource'>): Strategy {
+  return strategies[`${info.group}/${info.resource}`] ?? plain;
+}

@@ -1,0 +1,40 @@
+/** Namespaces: the finalizer that keeps one until its content is gone, its phase, and the ones that must stay. */
+import { forbidden, StatusError } from '@timonier/api/statuses';
+import type { Namespace } from '@timonier/api';
+import type { Strategy } from './strategy.ts';
+
+const permanent: ReadonlySet<string> = new Set(['default', 'kube-system', 'kube-public']);
+const finalizer = 'kubernetes';
+
+export const namespaceStrategy: Strategy = {
+  prepareCreate(object) {
+    const namespace = object as Namespace;
+    const finalizers = namespace.spec?.finalizers ?? [];
+    namespace.spec = {
+      ...namespace.spec,
+      finalizers: finalizers.includes(finalizer) ? finalizers : [...finalizers, finalizer],
+    };
+    namespace.status = { phase: 'Active' };
+    label(namespace);
+  },
+  prepareUpdate(object, old) {
+    const namespace = object as Namespace;
+    const before = old as Namespace;
+    // Only `finalize` changes the finalizers of the spec.
+    if (before.spec !== undefined) namespace.spec = before.spec;
+    label(namespace);
+  },
+  checkDelete(object, { target }) {
+    const name = object.metadata?.name ?? '';
+    if (permanent.has(name))
+      throw new StatusError(forbidden(target.info, name, 'this namespace may not be deleted'));
+  },
+};
+
+/** The label that selectors of namespaces rely on. */
+function label(namespace: Namespace): void {
+  namespace.metadata = {
+    ...namespace.metadata,
+    labels: { ...namespace.metadata?.labels, 'kubernetes.io/metadata.name': namespace.metadata?.name ?? '' },
+  };
+}

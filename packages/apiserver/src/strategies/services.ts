@@ -1,0 +1,181 @@
+/**
+ * Services: their cluster address and node ports. Both are reserved in the transaction that writes the Service, kept
+ * over updates that leave them out, and released when the Service goes or no longer wants them.
+ */
+import type { Service, ServicePort, ServiceSpec } from '@timonier/api';
+import type { ApiObject } from '@timonier/api/decode';
+import { internalError, invalid, StatusError } from '@timonier/api/statuses';
+import {
+  addressKey,
+  allocationExtras,
+  type Allocations,
+  type Holdings,
+  nothingHeld,
+  portKey,
+} from '../allocation/allocations.ts';
+
+import type { WriteContext } from '../server-state.ts';
+import type { Strategy } from './strategy.ts';
+
+export const serviceStrategy: Strategy = {
+  prepareCreate(object) {
+    const { spec } = object as unknown as Service;
+    if (spec !== undefined) setFamilies(spec);
+  },
+  prepareUpdate(object, old) {
+    const { spec } = object as unknown as Service;
+    const { spec: before } = old as unknown as Service;
+    if (spec === undefined) return;
+    if (before !== undefined) carryOver(spec, before);
+    setFamilies(spec);
+  },
+  async reserve(object, old, context) {
+    const held = holdingsOf(old);
+    const service = object as unknown as Service | undefined;
+    if (service?.spec !== undefined) await allocate(service, held, context);
+    const metadata = (object ?? old)?.metadata;
+    return allocationExtras(`${metadata?.namespace}/${metadata?.name}`, held, holdingsOf(object));
+  },
+};
+
+function wantsAddress(spec: ServiceSpec): boolean {
+  return spec.type !== 'ExternalName' && spec.clusterIP !== 'None';
+}
+
+function wantsNodePorts(spec: ServiceSpec): boolean {
+  return (
+    spec.type === 'NodePort' || (spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== false)
+  );
+}
+
+/** `clusterIP` and the first of `clusterIPs` say the same; whichever was given wins. */
+function setFamilies(spec: ServiceSpec): void {
+  if (spec.type === 'ExternalName') {
+    delete spec.clusterIP;
+    delete spec.clusterIPs;
+    return;
+  }
+  const address = spec.clusterIP ?? spec.clusterIPs?.[0];
+  if (address !== undefined && address !== '') {
+    spec.clusterIP = address;
+    spec.clusterIPs = [address];
+  }
+  spec.ipFamilies ??= ['IPv4'];
+  spec.ipFamilyPolicy ??= 'SingleStack';
+}
+
+/** What an update leaves out stays as it is. */
+function carryOver(spec: ServiceSpec, before: ServiceSpec): void {
+  if (
+    wantsAddress(spec) &&
+    (spec.clusterIP ?? '') === '' &&
+    before.clusterIP !== undefined &&
+    before.type !== 'ExternalName'
+  ) {
+    spec.clusterIP = before.clusterIP;
+    spec.clusterIPs = before.clusterIPs ?? [before.clusterIP];
+  }
+  for (const port of spec.ports ?? []) {
+    const same = before.ports?.find((old) => isSamePort(old, port));
+    if (wantsNodePorts(spec)) {
+      if ((port.nodePort ?? 0) === 0 && same?.nodePort !== undefined) port.nodePort = same.nodePort;
+    } else if (wantsNodePorts(before) && port.nodePort === same?.nodePort) {
+      // A type that has no node ports gives back those that the old type was given.
+      delete port.nodePort;
+    }
+  }
+}
+
+function isSamePort(a: ServicePort, b: ServicePort): boolean {
+  return a.port === b.port && (a.protocol ?? 'TCP') === (b.protocol ?? 'TCP');
+}
+
+async function allocate(service: Service, held: Holdings, context: WriteContext): Promise<void> {
+  const { allocations } = context.server;
+  const spec = service.spec ?? {};
+  if (wantsAddress(spec)) {
+    const chosen = spec.clusterIP ?? '';
+    if (chosen === '') {
+      const address = allocations.freeAddress();
+      if (address === undefined) throw new StatusError(internalError('no service address is free'));
+      spec.clusterIP = address;
+      spec.clusterIPs = [address];
+    } else if (!held.addresses.includes(chosen)) await checkAddress(service, chosen, context);
+  }
+  if (!wantsNodePorts(spec)) return;
+  const taken = new Set((spec.ports ?? []).map((port) => port.nodePort ?? 0));
+  for (const [index, port] of (spec.ports ?? []).entries()) {
+    if ((port.nodePort ?? 0) === 0) {
+      const free = allocations.freeNodePort(taken);
+      if (free === undefined) throw new StatusError(internalError('no node port is free'));
+      port.nodePort = free;
+      taken.add(free);
+    } else if (!held.ports.includes(port.nodePort ?? 0)) await checkPort(service, index, port, context);
+  }
+}
+
+async function checkAddress(service: Service, address: string, context: WriteContext): Promise<void> {
+  const { allocations } = context.server;
+  const field = 'spec.clusterIPs';
+  if (!allocations.contains(address))
+    throw refused(
+      service,
+      field,
+      `failed to allocate IP ${address}: the provided IP (${address}) is not in the valid range. The range of valid IPs is ${allocations.range}`,
+      address,
+    );
+  if (await isTaken(context, addressKey(address)))
+    throw refused(
+      service,
+      field,
+      `failed to allocate IP ${address}: provided IP is already allocated`,
+      address,
+    );
+}
+
+async function checkPort(
+  service: Service,
+  index: number,
+  port: ServicePort,
+  context: WriteContext,
+): Promise<void> {
+  const { allocations }: { allocations: Allocations } = context.server;
+  const number = port.nodePort ?? 0;
+  const field = `spec.ports[${index}].nodePort`;
+  if (!allocations.isNodePort(number))
+    throw refused(
+      service,
+      field,
+      `provided port is not in the valid range. The range of valid ports is ${allocations.nodePortRange}`,
+      number,
+    );
+  if (await isTaken(context, portKey(number)))
+    throw refused(service, field, 'provided port is already allocated', number);
+}
+
+/** What was chosen by hand must be free in the store, not only as far as this server has heard. */
+async function isTaken({ server }: WriteContext, key: string): Promise<boolean> {
+  const { count } = await server.store.range({ key, countOnly: true });
+  return count > 0;
+}
+
+function refused(service: Service, field: string, detail: string, value: string | number): StatusError {
+  const message = `${field}: Invalid value: ${JSON.stringify(value)}: ${detail}`;
+  return new StatusError(
+    invalid({ group: '', kind: 'Service' }, service.metadata?.name ?? '', message, [
+      { reason: 'FieldValueInvalid', message: message.slice(field.length + 2), field },
+    ]),
+  );
+}
+
+function holdingsOf(object: ApiObject | undefined): Holdings {
+  const spec = (object as unknown as Service | undefined)?.spec;
+  if (spec === undefined) return nothingHeld;
+  return {
+    addresses:
+      wantsAddress(spec) && spec.clusterIP !== undefined && spec.clusterIP !== '' ? [spec.clusterIP] : [],
+    ports: wantsNodePorts(spec)
+      ? [...new Set((spec.ports ?? []).map((port) => port.nodePort ?? 0).filter((port) => port > 0))]
+      : [],
+  };
+}

@@ -1,0 +1,26 @@
+/**
+ * What is special about a kind when it is written: what the server sets, keeps or reserves. Everything else about
+ * kinds is data.
+ */
+import type { ApiObject } from '@timonier/api/decode';
+import type { CommitExtras } from '../pipeline/commit.ts';
+import type { WriteContext } from '../server-state.ts';
+
+export interface Strategy {
+  /** True when a created object keeps the status it came with. */
+  readonly keepsStatusOnCreate?: boolean;
+  /** True when an update creates what does not exist. */
+  readonly createsOnUpdate?: boolean;
+  /** Changes a new object in place, before validation. */
+  readonly prepareCreate?: (object: ApiObject, context: WriteContext) => void;
+  /** Changes an updated object in place, before validation. */
+  readonly prepareUpdate?: (object: ApiObject, old: ApiObject, context: WriteContext) => void;
+  /** Reserves what the object needs, in the transaction that writes it; `object` undefined for a deletion. */
+  readonly reserve?: (
+    object: ApiObject | undefined,
+    old: ApiObject | undefined,
+    context: WriteContext,
+  ) => Promise<CommitExtras | undefined> | CommitExtras | undefined;
+  /** Throws when the object must not be deleted. */
+  readonly checkDelete?: (object: ApiObject, context: WriteContext) => void;
+}

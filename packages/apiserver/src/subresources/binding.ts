@@ -1,0 +1,61 @@
+/** binding: the scheduler's word on which node runs a pod. Said once; a second binding is a conflict. */
+import { storageKey } from '@timonier/api';
+import type { Binding, Pod } from '@timonier/api';
+import { conflict, notFound, StatusError, success } from '@timonier/api/statuses';
+import { bodyMedia } from '../http/media.ts';
+import { decodeBodyAs } from '../pipeline/decode.ts';
+import { mutate } from '../pipeline/mutate.ts';
+import { timestamp, withOwnership } from '../pipeline/prepare.ts';
+import { bad } from '../pipeline/query.ts';
+import { respondTree } from '../pipeline/respond.ts';
+import type { RequestContext } from '../server-state.ts';
+
+/** POST of `pods/NAME/binding`, or of `bindings`, where the pod's name is the binding's. */
+export async function bind(context: RequestContext): Promise<void> {
+  const { exchange, server, target } = context;
+  const sent = decodeBodyAs(await exchange.body(), bodyMedia(exchange.header('content-type')), [
+    { apiVersion: 'v1', kind: 'Binding' },
+  ]) as unknown as Binding;
+  const pods = server.registry.lookup('', 'v1', 'pods');
+  if (pods === undefined) throw new Error('pods are not served');
+  const name = target.name || (sent.metadata?.name ?? '');
+  if (name === '') throw bad('name: Required value');
+  if (sent.metadata?.name !== undefined && sent.metadata.name !== '' && sent.metadata.name !== name)
+    throw bad(`the name of the object (${sent.metadata.name}) does not match the name on the URL (${name})`);
+  const node = sent.target?.name ?? '';
+  if (node === '' || (sent.target?.kind ?? 'Node') !== 'Node') throw bad('target: must name a Node');
+  const onPod = { ...context, target: { ...target, info: pods, name, subresource: 'binding' } };
+  const key = storageKey(pods, target.namespace, name, server.root);
+  await mutate(onPod, key, (stored) => {
+    if (stored === undefined) throw new StatusError(notFound(pods, name));
+    const current = stored.object();
+    const pod = current as unknown as Pod;
+    const bound = pod.spec?.nodeName ?? '';
+    if (
+      sent.metadata?.uid !== undefined &&
+      sent.metadata.uid !== '' &&
+      sent.metadata.uid !== pod.metadata?.uid
+    )
+      throw new StatusError(conflict(pods, name, 'the binding is for another pod of this name'));
+    if (pod.metadata?.deletionTimestamp !== undefined)
+      throw new StatusError(
+        conflict(pods, name, `pod ${name} is being deleted, cannot be assigned to a host`),
+      );
+    if (bound !== '')
+      throw new StatusError(conflict(pods, name, `pod ${name} is already assigned to node "${bound}"`));
+    const annotations = { ...pod.metadata?.annotations, ...sent.metadata?.annotations };
+    const others = (pod.status?.conditions ?? []).filter(({ type }) => type !== 'PodScheduled');
+    const scheduled = { type: 'PodScheduled', status: 'True', lastTransitionTime: timestamp(server.now()) };
+    const object = {
+      ...current,
+      metadata: { ...current.metadata, ...(Object.keys(annotations).length === 0 ? {} : { annotations }) },
+      spec: { ...pod.spec, nodeName: node },
+      status: {
+        ...pod.status,
+        conditions: [...others, scheduled],
+      },
+    };
+    return { action: 'put', object: withOwnership(current, object, onPod) };
+  });
+  await respondTree(exchange, 201, success());
+}

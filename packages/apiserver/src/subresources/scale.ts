@@ -1,0 +1,89 @@
+/** scale: a workload's replicas as an `autoscaling/v1` Scale, read, written or patched. */
+import { messageSchema } from '@timonier/api';
+import type { Deployment, LabelSelector, Scale } from '@timonier/api';
+import { type ApiObject, decodeAs } from '@timonier/api/decode';
+import { formatLabelSelector, requirementsOf } from '@timonier/api/label-selector';
+import { conflict, invalid, StatusError } from '@timonier/api/statuses';
+import { bodyMedia } from '../http/media.ts';
+import { decodeBodyAs, parseBody } from '../pipeline/decode.ts';
+import { bad } from '../pipeline/query.ts';
+import { respondTree } from '../pipeline/respond.ts';
+import type { RequestContext } from '../server-state.ts';
+import { readObject } from '../verbs/get.ts';
+import { patchFormOf, patchTree } from '../verbs/patch.ts';
+import { afterUpdate, updateObject } from '../verbs/update.ts';
+
+const scaleType = { apiVersion: 'autoscaling/v1', kind: 'Scale' };
+const scaleSchema = messageSchema('io.k8s.api.autoscaling.v1.Scale');
+
+export async function scale(context: RequestContext): Promise<void> {
+  const { exchange, target } = context;
+  if (target.verb === 'get') {
+    await respondTree(exchange, 200, scaleOf((await readObject(context)).object()));
+    return;
+  }
+  const body = await exchange.body();
+  const wanted = wantedScale(context, body);
+  const { stored, previous } = await updateObject(context, (current) => {
+    const before = scaleOf(current);
+    const after = wanted(before);
+    const version = after.metadata?.resourceVersion ?? '';
+    if (version !== '' && version !== before.metadata?.resourceVersion)
+      throw new StatusError(conflict(target.info, target.name));
+    const replicas = after.spec?.replicas ?? 0;
+    if (replicas < 0)
+      throw new StatusError(
+        invalid(
+          { group: 'autoscaling', kind: 'Scale' },
+          target.name,
+          `spec.replicas: Invalid value: ${replicas}: must be greater than or equal to 0`,
+          [
+            {
+              reason: 'FieldValueInvalid',
+              message: 'must be greater than or equal to 0',
+              field: 'spec.replicas',
+            },
+          ],
+        ),
+      );
+    return { ...current, spec: { ...(current['spec'] as object), replicas } };
+  });
+  await respondTree(exchange, 200, scaleOf(afterUpdate(stored, previous).object()));
+}
+
+function wantedScale({ exchange, target }: RequestContext, body: Buffer): (before: Scale) => Scale {
+  if (target.verb === 'update') {
+    const sent = decodeBodyAs(body, bodyMedia(exchange.header('content-type')), [scaleType]) as Scale;
+    return () => sent;
+  }
+  if (target.verb !== 'patch') throw bad(`${target.verb} is not supported on scale`);
+  const form = patchFormOf(exchange.header('content-type'));
+  if (form === 'apply') {
+    const { value } = parseBody(body, 'yaml');
+    return (before) => asScale(patchTree(before as ApiObject, 'merge', value, scaleSchema));
+  }
+  const { value } = parseBody(body, 'json');
+  return (before) => asScale(patchTree(before as ApiObject, form, value, scaleSchema));
+}
+
+function asScale(value: unknown): Scale {
+  return decodeAs(scaleSchema, scaleType, value).object as Scale;
+}
+
+/** The Scale of a Deployment or ReplicaSet. */
+export function scaleOf(object: ApiObject): Scale {
+  const { metadata, spec, status } = object as unknown as Deployment;
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = metadata ?? {};
+  const requirements = requirementsOf(spec?.selector as LabelSelector | undefined);
+  return {
+    ...scaleType,
+    metadata: JSON.parse(
+      JSON.stringify({ name, namespace, uid, resourceVersion, creationTimestamp }),
+    ) as NonNullable<Scale['metadata']>,
+    spec: { replicas: spec?.replicas ?? 0 },
+    status: {
+      replicas: status?.replicas ?? 0,
+      selector: requirements === undefined ? '' : formatLabelSelector(requirements),
+    },
+  };
+}

@@ -1,0 +1,128 @@
+/**
+ * log, exec, attach and portforward: finds the pod's node and container, and passes the request on to the kubelet
+ * under the kubelet's own paths and parameters.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { storageKey } from '@timonier/api';
+import type { Node, Pod } from '@timonier/api';
+import { notFound, StatusError } from '@timonier/api/statuses';
+import { kubeletAddress, type NodeAddress } from '../node-proxy/node-proxy.ts';
+import { bad } from '../pipeline/query.ts';
+import type { RequestContext } from '../server-state.ts';
+import { freshEnough, readObject } from '../verbs/get.ts';
+
+const defaultContainerAnnotation = 'kubectl.kubernetes.io/default-container';
+const logParameters = [
+  'follow',
+  'limitBytes',
+  'previous',
+  'sinceSeconds',
+  'sinceTime',
+  'stream',
+  'tailLines',
+  'timestamps',
+];
+/** The API's names of a stream, and the kubelet's. */
+const streamParameters = { stdin: 'input', stdout: 'output', stderr: 'error', tty: 'tty' } as const;
+
+export async function log(context: RequestContext): Promise<void> {
+  const { exchange, server } = context;
+  const { pod, node } = await podAndNode(context);
+  const container = containerOf(pod, exchange.query.get('container') ?? '');
+  const query = new URLSearchParams();
+  for (const name of logParameters) {
+    const value = exchange.query.get(name);
+    if (value !== null) query.set(name, value);
+  }
+  const path = `/containerLogs/${pathOf(pod, container)}?${query.toString()}`;
+  const response = await server.nodes.get(node, path, exchange.signal);
+  exchange.startStream(200, 'text/plain');
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      if (exchange.signal.aborted) break;
+      if (!exchange.response.write(chunk)) await exchange.drained();
+    }
+  } finally {
+    response.destroy();
+    exchange.response.end();
+  }
+}
+
+/** Joins an upgraded connection with the kubelet's. Throws before that when the request is no good. */
+export async function connect(
+  context: RequestContext,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): Promise<void> {
+  const { exchange, server, target } = context;
+  const { pod, node } = await podAndNode(context);
+  await server.nodes.upgrade(
+    node,
+    connectPath(pod, target.subresource, exchange.query),
+    request,
+    socket,
+    head,
+  );
+}
+
+/** The kubelet's path for a stream of a pod. Throws 400. */
+export function connectPath(pod: Pod, subresource: string, asked: URLSearchParams): string {
+  const query = new URLSearchParams();
+  if (subresource === 'portforward') {
+    for (const port of asked.getAll('ports')) query.append('port', port);
+    return `/portForward/${pathOf(pod)}?${query.toString()}`;
+  }
+  for (const [name, kubeletName] of Object.entries(streamParameters)) {
+    const value = asked.get(name);
+    if (value === 'true' || value === '1') query.set(kubeletName, '1');
+  }
+  if (subresource === 'exec') {
+    const command = asked.getAll('command');
+    if (command.length === 0) throw bad('you must specify at least 1 command for the container');
+    for (const word of command) query.append('command', word);
+  }
+  const container = containerOf(pod, asked.get('container') ?? '');
+  return `/${subresource}/${pathOf(pod, container)}?${query.toString()}`;
+}
+
+async function podAndNode(context: RequestContext): Promise<{ pod: Pod; node: NodeAddress }> {
+  const { server } = context;
+  await freshEnough(context, undefined);
+  const pod = (await readObject({ ...context })).object() as unknown as Pod;
+  const nodeName = pod.spec?.nodeName ?? '';
+  const nodes = server.registry.lookup('', 'v1', 'nodes');
+  if (nodeName === '' || nodes === undefined)
+    throw bad(`pod ${pod.metadata?.name} does not have a host assigned`);
+  const node = server.cache
+    .resource(nodes.storagePrefix ?? '')
+    .index.get(storageKey(nodes, undefined, nodeName, server.root));
+  if (node === undefined) throw new StatusError(notFound(nodes, nodeName));
+  return { pod, node: kubeletAddress(node.object() as unknown as Node) };
+}
+
+/** The container a request means: the one named, the annotated default, or the only one. Throws 400. */
+export function containerOf(pod: Pod, asked: string): string {
+  const name = pod.metadata?.name ?? '';
+  const regular = (pod.spec?.containers ?? []).map((container) => container.name);
+  const all = [
+    ...(pod.spec?.initContainers ?? []).map((container) => container.name),
+    ...regular,
+    ...(pod.spec?.ephemeralContainers ?? []).map((container) => container.name ?? ''),
+  ];
+  if (asked !== '') {
+    if (all.includes(asked)) return asked;
+    throw bad(`container ${asked} is not valid for pod ${name}`);
+  }
+  const annotated = pod.metadata?.annotations?.[defaultContainerAnnotation];
+  if (annotated !== undefined && regular.includes(annotated)) return annotated;
+  if (regular.length === 1 && regular[0] !== undefined) return regular[0];
+  throw bad(`a container name must be specified for pod ${name}, choose one of: [${regular.join(' ')}]`);
+}
+
+function pathOf(pod: Pod, container?: string): string {
+  const parts = [pod.metadata?.namespace ?? '', pod.metadata?.name ?? ''];
+  if (container !== undefined) parts.push(container);
+  return parts.map(encodeURIComponent).join('/');
+}

@@ -1,0 +1,58 @@
+/** create: a new object; with `generateName` the server finds a free name. */
+import { storageKey } from '@timonier/api';
+import type { ApiObject } from '@timonier/api/decode';
+import { alreadyExists, generateNameConflict, StatusError } from '@timonier/api/statuses';
+import { decodeObject } from '../pipeline/decode.ts';
+import { mutate } from '../pipeline/mutate.ts';
+import { checkNamespace } from '../pipeline/namespace-exists.ts';
+import { placeObject, prepareCreate, withOwnership } from '../pipeline/prepare.ts';
+import { respondObject } from '../pipeline/respond.ts';
+import { checkObject } from '../pipeline/validate.ts';
+import type { RequestContext, WriteContext } from '../server-state.ts';
+import { copyOf } from '../storage/copy.ts';
+import type { StoredObject } from '../storage/stored-object.ts';
+import { strategyOf } from '../strategies/index.ts';
+
+const maxNameAttempts = 8;
+
+export async function create(context: RequestContext): Promise<void> {
+  const object = await decodeObject(context.exchange, context.target.info);
+  await respondObject(context, 201, await createObject(context, object));
+}
+
+/** Creates a decoded object. Throws 409 when its name is taken. */
+export async function createObject(context: WriteContext, sent: ApiObject): Promise<StoredObject> {
+  const { info, name } = context.target;
+  placeObject(sent, context, name);
+  await checkNamespace(context);
+  const isGenerated = (sent.metadata?.name ?? '') === '' && (sent.metadata?.generateName ?? '') !== '';
+  for (let attempt = 1; ; attempt++) {
+    const object = copyOf(sent);
+    prepareCreate(object, context);
+    checkObject(info, object, undefined);
+    const taken = object.metadata?.name ?? '';
+    try {
+      return await commitNew(context, object);
+    } catch (error) {
+      const isTaken = error instanceof StatusError && error.status.reason === 'AlreadyExists';
+      if (!isTaken || !isGenerated) throw error;
+      if (attempt >= maxNameAttempts) throw new StatusError(generateNameConflict(info, taken));
+    }
+  }
+}
+
+async function commitNew(context: WriteContext, object: ApiObject): Promise<StoredObject> {
+  const { target, server } = context;
+  const { info } = target;
+  const name = object.metadata?.name ?? '';
+  const key = storageKey(info, object.metadata?.namespace, name, server.root);
+  const { stored } = await mutate(context, key, async (current) => {
+    if (current !== undefined) throw new StatusError(alreadyExists(info, name));
+    // What is reserved for one attempt may be taken at the next.
+    const copy = copyOf(object);
+    const extras = await strategyOf(info).reserve?.(copy, undefined, context);
+    return { action: 'put', object: withOwnership(undefined, copy, context), extras };
+  });
+  if (stored === undefined) throw new Error('a created object has no state');
+  return stored;
+}

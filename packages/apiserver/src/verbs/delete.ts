@@ -1,0 +1,153 @@
+/**
+ * delete: at once, or by marking. An object with finalizers, a namespace with content and a pod on a node are only
+ * marked with a deletion time; whoever is responsible finishes, and the last one's update or delete removes it.
+ */
+import { storageKey } from '@timonier/api';
+import type { DeleteOptions, Namespace, Pod } from '@timonier/api';
+import type { ApiObject } from '@timonier/api/decode';
+import { conflict, notFound, StatusError, success } from '@timonier/api/statuses';
+import { decodeBodyAs } from '../pipeline/decode.ts';
+import type { Decision } from '../pipeline/mutate.ts';
+import { mutate } from '../pipeline/mutate.ts';
+import { timestamp } from '../pipeline/prepare.ts';
+import { bad, booleanParameter, dryRunParameter, numberParameter } from '../pipeline/query.ts';
+import { respondObject, respondTree } from '../pipeline/respond.ts';
+import { bodyMedia } from '../http/media.ts';
+import type { Exchange } from '../http/exchange.ts';
+import type { RequestContext, WriteContext } from '../server-state.ts';
+import type { StoredObject } from '../storage/stored-object.ts';
+import { strategyOf } from '../strategies/index.ts';
+
+const foreground = 'foregroundDeletion';
+const orphan = 'orphan';
+const defaultGraceSeconds = 30;
+
+export async function remove(context: RequestContext): Promise<void> {
+  const { exchange, target } = context;
+  const options = await readDeleteOptions(exchange);
+  const dryRun = context.dryRun || dryRunParameter(options.dryRun ?? []);
+  const { marked, previous } = await removeObject({ ...context, dryRun }, options);
+  if (marked !== undefined) await respondObject(context, 200, marked);
+  else await respondTree(exchange, 200, success(target.info, target.name, previous?.metadata?.uid));
+}
+
+/** Options from the body, or from the query when there is no body. */
+export async function readDeleteOptions(exchange: Exchange): Promise<DeleteOptions> {
+  const body = await exchange.body();
+  const { query } = exchange;
+  const options: DeleteOptions =
+    body.length === 0
+      ? {}
+      : (decodeBodyAs(body, bodyMedia(exchange.header('content-type')), [
+          { apiVersion: 'v1', kind: 'DeleteOptions' },
+          { apiVersion: 'meta.k8s.io/v1', kind: 'DeleteOptions' },
+        ]) as DeleteOptions);
+  const grace = numberParameter(query, 'gracePeriodSeconds');
+  const orphans = booleanParameter(query, 'orphanDependents');
+  const policy = query.get('propagationPolicy');
+  if (grace !== undefined) options.gracePeriodSeconds ??= grace;
+  if (orphans !== undefined) options.orphanDependents ??= orphans;
+  if (policy !== null && policy !== '') options.propagationPolicy ??= policy;
+  if (!['Foreground', 'Background', 'Orphan', undefined].includes(options.propagationPolicy))
+    throw bad(
+      `invalid DeleteOptions: propagationPolicy: Unsupported value: "${options.propagationPolicy}": supported values: "Foreground", "Background", "Orphan"`,
+    );
+  if (options.propagationPolicy !== undefined && options.orphanDependents !== undefined)
+    throw bad('invalid DeleteOptions: orphanDependents and propagationPolicy cannot be both set');
+  return options;
+}
+
+export interface Removal {
+  /** The object when it was only marked; undefined when it is gone. */
+  readonly marked: StoredObject | undefined;
+  readonly previous: ApiObject | undefined;
+}
+
+export async function removeObject(context: WriteContext, options: DeleteOptions): Promise<Removal> {
+  const { server, target } = context;
+  const { info, namespace, name } = target;
+  const key = storageKey(info, namespace, name, server.root);
+  const { stored, previous } = await mutate(context, key, async (current) => {
+    if (current === undefined) throw new StatusError(notFound(info, name));
+    const object = current.object();
+    checkPreconditions(object, options, context);
+    strategyOf(info).checkDelete?.(object, context);
+    const decision = decideRemoval(object, options, server.now());
+    if (decision.action !== 'remove') return decision;
+    return { action: 'remove', extras: await strategyOf(info).reserve?.(undefined, object, context) };
+  });
+  return { marked: stored, previous: previous?.object() };
+}
+
+/** What a deletion does to an object: pure. */
+export function decideRemoval(object: ApiObject, options: DeleteOptions, now: number): Decision {
+  const metadata = (object.metadata ??= {});
+  const finalizers = withPropagation(metadata.finalizers ?? [], options);
+  const grace = gracePeriod(object, options);
+  const waits = finalizers.length > 0 || hasContent(object);
+  if (!waits && grace === 0) return { action: 'remove' };
+  const isMarked = metadata.deletionTimestamp !== undefined;
+  const isShorter = grace < (metadata.deletionGracePeriodSeconds ?? 0);
+  const sameFinalizers = finalizers.join() === (metadata.finalizers ?? []).join();
+  if (isMarked && !isShorter && sameFinalizers) return { action: 'keep' };
+  if (!isMarked || isShorter) {
+    metadata.deletionTimestamp = timestamp(now + grace * 1_000);
+    metadata.deletionGracePeriodSeconds = grace;
+    if (!isMarked && metadata.generation !== undefined) metadata.generation++;
+  }
+  if (finalizers.length === 0) delete metadata.finalizers;
+  else metadata.finalizers = finalizers;
+  if (object.kind === 'Namespace') {
+    const namespace = object as Namespace;
+    namespace.status = { ...namespace.status, phase: 'Terminating' };
+  }
+  return { action: 'put', object };
+}
+
+/** A namespace goes only when its own finalizers have been taken off by `finalize`. */
+function hasContent(object: ApiObject): boolean {
+  return object.kind === 'Namespace' && ((object as Namespace).spec?.finalizers ?? []).length > 0;
+}
+
+/** Seconds a node gets to end a pod; 0 for everything that no node runs. */
+function gracePeriod(object: ApiObject, options: DeleteOptions): number {
+  if (object.kind !== 'Pod') return 0;
+  const { spec, status, metadata } = object as unknown as Pod;
+  const asked = Math.max(
+    0,
+    options.gracePeriodSeconds ?? spec?.terminationGracePeriodSeconds ?? defaultGraceSeconds,
+  );
+  const runs = (spec?.nodeName ?? '') !== '' && status?.phase !== 'Succeeded' && status?.phase !== 'Failed';
+  if (!runs) return 0;
+  // A repeated deletion can shorten the time that is left, not lengthen it.
+  const before = metadata?.deletionTimestamp === undefined ? undefined : metadata.deletionGracePeriodSeconds;
+  return before === undefined
+    ? asked
+    : Math.min(asked, options.gracePeriodSeconds === undefined ? before : asked);
+}
+
+function withPropagation(finalizers: readonly string[], options: DeleteOptions): string[] {
+  const policy =
+    options.propagationPolicy ??
+    (options.orphanDependents === undefined ? undefined : options.orphanDependents ? 'Orphan' : 'Background');
+  if (policy === undefined) return [...finalizers];
+  const others = finalizers.filter((name) => name !== foreground && name !== orphan);
+  if (policy === 'Foreground') return [...others, foreground];
+  return policy === 'Orphan' ? [...others, orphan] : others;
+}
+
+function checkPreconditions(object: ApiObject, options: DeleteOptions, { target }: WriteContext): void {
+  const { uid, resourceVersion } = options.preconditions ?? {};
+  const metadata = object.metadata ?? {};
+  const refuse = (field: string, wanted: string, found: string | undefined): StatusError =>
+    new StatusError(
+      conflict(
+        target.info,
+        target.name,
+        `Precondition failed: ${field} in precondition: ${wanted}, ${field} in object meta: ${found ?? ''}`,
+      ),
+    );
+  if (uid !== undefined && uid !== metadata.uid) throw refuse('UID', uid, metadata.uid);
+  if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion)
+    throw refuse('ResourceVersion', resourceVersion, metadata.resourceVersion);
+}

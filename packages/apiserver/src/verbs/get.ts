@@ -1,0 +1,36 @@
+/** get: one object. Without a resourceVersion it is the newest there is; with one, not older than that. */
+import { storageKey } from '@timonier/api';
+import { notFound, StatusError } from '@timonier/api/statuses';
+import { revisionParameter } from '../pipeline/query.ts';
+import { respondObject } from '../pipeline/respond.ts';
+import type { RequestContext } from '../server-state.ts';
+import type { StoredObject } from '../storage/stored-object.ts';
+
+export async function get(context: RequestContext): Promise<void> {
+  await respondObject(context, 200, await readObject(context));
+}
+
+/** The object a request is about. Throws 404. */
+export async function readObject(context: RequestContext): Promise<StoredObject> {
+  const { server, target, exchange } = context;
+  const { info, namespace, name } = target;
+  await freshEnough(context, revisionParameter(exchange.query));
+  const object = server.cache
+    .resource(info.storagePrefix ?? '')
+    .index.get(storageKey(info, namespace, name, server.root));
+  if (object === undefined) throw new StatusError(notFound(info, name));
+  return object;
+}
+
+/**
+ * Waits until the cache may answer: for the newest state (`revision` undefined), or for one that is not older than
+ * `revision`. While this master is passive its own loops read what its replica has, without asking a quorum.
+ */
+export async function freshEnough(
+  { server }: Pick<RequestContext, 'server'>,
+  revision: number | undefined,
+): Promise<void> {
+  if (revision !== undefined) await server.reads.reached(revision);
+  else if (server.office === undefined || server.office.holds()) await server.reads.fresh();
+  else await server.reads.reached(1);
+}

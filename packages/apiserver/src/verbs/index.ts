@@ -1,0 +1,51 @@
+/** Which function answers which verb on which resource or subresource. */
+import type { ResourceRequest } from '../http/request-info.ts';
+import type { RequestContext } from '../server-state.ts';
+import { bind } from '../subresources/binding.ts';
+import { evict } from '../subresources/eviction.ts';
+import { finalize } from '../subresources/finalize.ts';
+import { scale } from '../subresources/scale.ts';
+import { log } from '../subresources/streams.ts';
+import { create } from './create.ts';
+import { removeCollection } from './delete-collection.ts';
+import { remove } from './delete.ts';
+import { get } from './get.ts';
+import { list } from './list.ts';
+import { patch } from './patch.ts';
+import { update } from './update.ts';
+import { watch } from './watch.ts';
+
+export type Handler = (context: RequestContext) => Promise<void>;
+
+const verbs: Readonly<Record<ResourceRequest['verb'], Handler>> = {
+  get,
+  list,
+  watch,
+  create,
+  update,
+  patch,
+  delete: remove,
+  deletecollection: removeCollection,
+};
+
+const statusVerbs: Readonly<Record<string, Handler>> = { get, update, patch };
+
+const subresources: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
+  status: statusVerbs,
+  scale: { get: scale, update: scale, patch: scale },
+  binding: { create: bind },
+  eviction: { create: evict },
+  finalize: { update: finalize },
+  log: { get: log },
+};
+
+/** The handler, or undefined when the verb is not supported there. */
+export function handlerOf({ info, verb, name, subresource }: ResourceRequest): Handler | undefined {
+  if (subresource !== '') return subresources[subresource]?.[verb];
+  // The collection `bindings` stores nothing: it is another way to the pods' subresource.
+  if (info.group === '' && info.resource === 'bindings') return verb === 'create' ? bind : undefined;
+  if (!info.verbs.includes(verb)) return undefined;
+  if ((verb === 'create') !== (name === '') && (verb === 'create' || verb === 'update' || verb === 'patch'))
+    return undefined;
+  return verbs[verb];
+}

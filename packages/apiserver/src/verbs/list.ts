@@ -1,0 +1,157 @@
+/**
+ * list: from the watch cache, proven fresh; pages after the first and exact versions come from the store at their own
+ * revision, so that all pages of a list show one state.
+ */
+import { expired, StatusError } from '@timonier/api/statuses';
+import type { ListMeta } from '../pipeline/encode.ts';
+import { encodeList, isStoredVersion, streamList } from '../pipeline/encode.ts';
+import { bad } from '../pipeline/query.ts';
+import { includeObjectOf, representationOf } from '../pipeline/respond.ts';
+import { contentTypes } from '../http/media.ts';
+import { rangeEnd } from '../storage/keys.ts';
+import { Compacted } from '../storage/store-client.ts';
+import { fromStored, StoredObject } from '../storage/stored-object.ts';
+import type { RequestContext } from '../server-state.ts';
+import { freshEnough } from './get.ts';
+import { type ReadOptions, readOptions } from './read-options.ts';
+
+interface Page {
+  readonly items: readonly StoredObject[];
+  readonly meta: ListMeta;
+}
+
+/** Above this a JSON list is sent in chunks instead of being built in memory. */
+const streamFromItems = 500;
+const storePageSize = 500;
+
+export async function list(context: RequestContext): Promise<void> {
+  const { exchange, target } = context;
+  const representation = representationOf(exchange);
+  const includeObject = includeObjectOf(exchange);
+  const { items, meta } = await readPage(context, readOptions(context));
+  const { info } = target;
+  const isPlain =
+    representation.media === 'json' && representation.form === 'object' && !representation.pretty;
+  if (isPlain && isStoredVersion(info)) {
+    if (items.length >= streamFromItems && !exchange.acceptsGzip()) {
+      await sendStream(context, items, meta);
+      return;
+    }
+    const body = Buffer.concat([...streamList(items, meta, info)]);
+    await exchange.send(200, contentTypes.json, body);
+    return;
+  }
+  const body = encodeList(items, meta, { info, representation, includeObject });
+  await exchange.send(200, contentTypes[representation.media], body);
+}
+
+/** The objects that a list or deletecollection is about. */
+export async function readPage(context: RequestContext, options: ReadOptions): Promise<Page> {
+  const { continueToken, match, revision } = options;
+  if (continueToken !== '') {
+    if ((revision ?? 0) !== 0) throw bad('resourceVersion may not be set when continue is provided');
+    const token = parseToken(continueToken);
+    return readFromStore(context, options, token.revision, token.after);
+  }
+  if (match !== '' && revision === undefined)
+    throw bad('resourceVersionMatch is forbidden unless resourceVersion is provided');
+  if (match === 'Exact') {
+    if (revision === 0) throw bad('resourceVersionMatch "Exact" is forbidden for resourceVersion "0"');
+    return readFromStore(context, options, revision ?? 0, '');
+  }
+  await freshEnough(context, revision);
+  return readFromCache(context, options);
+}
+
+function readFromCache({ server, target }: RequestContext, options: ReadOptions): Page {
+  const { selection, limit } = options;
+  const { index } = server.cache.resource(target.info.storagePrefix ?? '');
+  const revision = server.cache.revision;
+  const items: StoredObject[] = [];
+  let more = false;
+  index.forRange(selection.prefix, rangeEnd(selection.prefix), false, (_key, object) => {
+    if (!selection.matches(object)) return undefined;
+    if (limit > 0 && items.length >= limit) {
+      more = true;
+      return { break: true };
+    }
+    items.push(object);
+    return undefined;
+  });
+  return { items, meta: pageMeta(revision, more ? items.at(-1)?.key : undefined) };
+}
+
+async function readFromStore(
+  { server }: RequestContext,
+  { selection, limit }: ReadOptions,
+  revision: number,
+  after: string,
+): Promise<Page> {
+  if (after !== '' && !after.startsWith(selection.prefix)) throw bad('the continue token is of another list');
+  const items: StoredObject[] = [];
+  let key = after === '' ? selection.prefix : `${after}\0`;
+  try {
+    for (;;) {
+      const page = await server.store.range({
+        key,
+        rangeEnd: rangeEnd(selection.prefix),
+        revision,
+        limit: storePageSize,
+      });
+      for (const kv of page.kvs) {
+        const object = fromStored(kv.key.toString(), kv.value, kv.modRevision, kv.createRevision);
+        if (!selection.matches(object)) continue;
+        if (limit > 0 && items.length >= limit) return { items, meta: pageMeta(revision, items.at(-1)?.key) };
+        items.push(object);
+      }
+      const last = page.kvs.at(-1);
+      if (!page.more || last === undefined) return { items, meta: pageMeta(revision, undefined) };
+      key = `${last.key.toString()}\0`;
+    }
+  } catch (error) {
+    if (!(error instanceof Compacted)) throw error;
+    throw new StatusError(
+      expired(
+        'The provided continue parameter is too old to display a consistent list result. You must start a new list without the continue parameter.',
+      ),
+    );
+  }
+}
+
+function pageMeta(revision: number, last: string | undefined): ListMeta {
+  const resourceVersion = String(revision);
+  return last === undefined
+    ? { resourceVersion }
+    : { resourceVersion, continue: formatToken(revision, last) };
+}
+
+function formatToken(revision: number, after: string): string {
+  return Buffer.from(JSON.stringify({ v: 1, rv: revision, after })).toString('base64url');
+}
+
+function parseToken(token: string): { revision: number; after: string } {
+  try {
+    const { v, rv, after } = JSON.parse(Buffer.from(token, 'base64url').toString()) as Record<
+      string,
+      unknown
+    >;
+    if (v === 1 && typeof rv === 'number' && rv > 0 && typeof after === 'string' && after !== '')
+      return { revision: rv, after };
+  } catch {
+    // Said below, the same way as for a token of the wrong shape.
+  }
+  throw bad('continue key is not valid');
+}
+
+async function sendStream(
+  { exchange, target }: RequestContext,
+  items: readonly StoredObject[],
+  meta: ListMeta,
+): Promise<void> {
+  exchange.startStream(200, contentTypes.json);
+  for (const chunk of streamList(items, meta, target.info)) {
+    if (exchange.signal.aborted) return;
+    if (!exchange.response.write(chunk)) await exchange.drained();
+  }
+  exchange.response.end();
+}

@@ -1,0 +1,178 @@
+/**
+ * patch: a change to the current object, in one of four forms. JSON, merge and strategic patches are computed on the
+ * current state at each attempt; server-side apply merges a configuration by ownership, and creates what is not there.
+ */
+import { storageKey } from '@timonier/api';
+import {
+  applyConfiguration,
+  ApplyConflictError,
+  applyJsonPatch,
+  applyMergePatch,
+  applyStrategicMergePatch,
+  type JsonObject,
+} from '@timonier/api';
+import { applyDefaults } from '@timonier/api/defaults';
+import { type ApiObject, decodeStrict, strictDecodingError } from '@timonier/api/decode';
+import type { Parsed } from '@timonier/api/json';
+import { applyConflict, invalid, notFound, StatusError, unsupportedMediaType } from '@timonier/api/statuses';
+import type { CommitExtras } from '../pipeline/commit.ts';
+import { decodeParsed, parseBody } from '../pipeline/decode.ts';
+import { mutate } from '../pipeline/mutate.ts';
+import { checkNamespace } from '../pipeline/namespace-exists.ts';
+import { managementContext, placeObject, prepareCreate } from '../pipeline/prepare.ts';
+import { bad, booleanParameter, fieldValidationParameter } from '../pipeline/query.ts';
+import { respondObject } from '../pipeline/respond.ts';
+import { checkObject } from '../pipeline/validate.ts';
+import type { RequestContext } from '../server-state.ts';
+import { copyOf } from '../storage/copy.ts';
+import { strategyOf } from '../strategies/index.ts';
+import { afterUpdate, decideUpdate, updateObject } from './update.ts';
+
+export const patchTypes = {
+  json: 'application/json-patch+json',
+  merge: 'application/merge-patch+json',
+  strategic: 'application/strategic-merge-patch+json',
+  apply: 'application/apply-patch+yaml',
+} as const;
+
+export type PatchForm = keyof typeof patchTypes;
+
+export async function patch(context: RequestContext): Promise<void> {
+  const { exchange, target } = context;
+  const form = patchFormOf(exchange.header('content-type'));
+  const parsed = parseBody(await exchange.body(), form === 'apply' ? 'yaml' : 'json');
+  if (form === 'apply') {
+    await applyPatch(context, parsed);
+    return;
+  }
+  if (booleanParameter(exchange.query, 'force') !== undefined)
+    throw bad('force: Forbidden: may not be specified for non-apply patch');
+  const { stored, previous } = await updateObject(context, (current) => {
+    const patched = patchTree(current, form, parsed.value, target.info.schema);
+    checkIdentity(patched, current, context);
+    return decodeParsed(exchange, target.info, { value: patched, duplicates: parsed.duplicates });
+  });
+  await respondObject(context, 200, afterUpdate(stored, previous));
+}
+
+/** Throws 415. */
+export function patchFormOf(contentType: string | undefined): PatchForm {
+  const type = (contentType ?? '').split(';')[0]?.trim().toLowerCase();
+  for (const [form, known] of Object.entries(patchTypes)) if (type === known) return form as PatchForm;
+  throw new StatusError(unsupportedMediaType(Object.values(patchTypes)));
+}
+
+/** Applies one of the three computed patches to a tree. Throws a `PatchError`. */
+export function patchTree(
+  current: ApiObject,
+  form: Exclude<PatchForm, 'apply'>,
+  value: unknown,
+  schema: RequestContext['target']['info']['schema'],
+): ApiObject {
+  const original = current as JsonObject;
+  if (form === 'json') return applyJsonPatch(original, value) as ApiObject;
+  if (form === 'merge') return applyMergePatch(original, value) as ApiObject;
+  return applyStrategicMergePatch(original, value, schema) as ApiObject;
+}
+
+function checkIdentity(patched: ApiObject, current: ApiObject, { target }: RequestContext): void {
+  for (const field of ['name', 'namespace'] as const) {
+    const after = patched.metadata?.[field];
+    if (after !== undefined && after !== current.metadata?.[field])
+      throw bad(
+        `the ${field} of the object (${after}) does not match the ${field} on the URL (${field === 'name' ? target.name : target.namespace})`,
+      );
+  }
+}
+
+async function applyPatch(context: RequestContext, parsed: Parsed): Promise<void> {
+  const { exchange, target, server } = context;
+  const { info, name, subresource } = target;
+  if ((exchange.query.get('fieldManager') ?? '') === '')
+    throw new StatusError(
+      invalid(
+        { group: 'meta.k8s.io', kind: 'PatchOptions' },
+        '',
+        'fieldManager: Required value: is required for apply patch',
+        [
+          {
+            reason: 'FieldValueRequired',
+            message: 'Required value: is required for apply patch',
+            field: 'fieldManager',
+          },
+        ],
+      ),
+    );
+  const force = booleanParameter(exchange.query, 'force') ?? false;
+  const config = readConfiguration(context, parsed);
+  const key = storageKey(info, target.namespace, name, server.root);
+  let created = false;
+  const { stored, previous } = await mutate(context, key, async (current) => {
+    if (current === undefined) {
+      if (subresource !== '' || (config.metadata?.uid ?? '') !== '')
+        throw new StatusError(notFound(info, name));
+      created = true;
+      await checkNamespace(context);
+      return { action: 'put', ...(await newObject(context, config)) };
+    }
+    created = false;
+    const old = current.object();
+    const merged = merge(context, old, config, force);
+    return decideUpdate(context, current, old, merged, true);
+  });
+  await respondObject(context, created ? 201 : 200, afterUpdate(stored, previous));
+}
+
+/** The applied configuration: checked against the schema, but neither defaulted nor completed. */
+function readConfiguration(context: RequestContext, parsed: Parsed): ApiObject {
+  const { exchange, target } = context;
+  const { problems } = decodeStrict(target.info, parsed.value, parsed.duplicates);
+  const mode = fieldValidationParameter(exchange.query);
+  if (problems.length > 0 && mode === 'Strict') throw strictDecodingError(target.info, problems);
+  if (mode === 'Warn') for (const problem of problems) exchange.warn(problem);
+  const config = copyOf(parsed.value) as ApiObject;
+  if ((config.metadata?.managedFields ?? []).length > 0) throw bad('metadata.managedFields must be nil');
+  placeObject(config, context, target.name);
+  return config;
+}
+
+function merge(
+  context: RequestContext,
+  live: ApiObject | undefined,
+  config: ApiObject,
+  force: boolean,
+): ApiObject {
+  const { info } = context.target;
+  try {
+    const merged = applyConfiguration(
+      live as JsonObject | undefined,
+      config as JsonObject,
+      managementContext(context),
+      force,
+    );
+    return applyDefaults(info, decodeStrict(info, merged).object);
+  } catch (error) {
+    if (!(error instanceof ApplyConflictError)) throw error;
+    throw new StatusError(
+      applyConflict(
+        error.message,
+        error.conflicts.map(({ manager, field }) => ({
+          reason: 'FieldManagerConflict',
+          message: `conflict with ${manager}`,
+          field,
+        })),
+      ),
+    );
+  }
+}
+
+async function newObject(
+  context: RequestContext,
+  config: ApiObject,
+): Promise<{ object: ApiObject; extras: CommitExtras | undefined }> {
+  const { info } = context.target;
+  const object = merge(context, undefined, config, false);
+  prepareCreate(object, context);
+  checkObject(info, object, undefined);
+  return { object, extras: await strategyOf(info).reserve?.(object, undefined, context) };
+}

@@ -1,0 +1,40 @@
+/** What a list or watch asks for, read from its query. */
+import type { RequestContext } from '../server-state.ts';
+import { Selection } from '../cache/selection.ts';
+import { bad, booleanParameter, numberParameter, revisionParameter } from '../pipeline/query.ts';
+
+export interface ReadOptions {
+  readonly selection: Selection;
+  /** Undefined: the newest; 0: whatever is at hand. */
+  readonly revision: number | undefined;
+  readonly match: '' | 'Exact' | 'NotOlderThan';
+  readonly limit: number;
+  readonly continueToken: string;
+  readonly allowBookmarks: boolean;
+  readonly sendInitialEvents: boolean | undefined;
+  readonly timeoutSeconds: number | undefined;
+}
+
+export function readOptions({ exchange, server, target }: RequestContext): ReadOptions {
+  const { query } = exchange;
+  const match = query.get('resourceVersionMatch') ?? '';
+  if (match !== '' && match !== 'Exact' && match !== 'NotOlderThan')
+    throw bad(
+      `resourceVersionMatch: Unsupported value: "${match}": supported values: "Exact", "NotOlderThan", ""`,
+    );
+  return {
+    selection: new Selection(target.info, server.root, {
+      namespace: target.namespace,
+      name: target.name,
+      labelSelector: query.get('labelSelector') ?? '',
+      fieldSelector: query.get('fieldSelector') ?? '',
+    }),
+    revision: revisionParameter(query),
+    match,
+    limit: numberParameter(query, 'limit') ?? 0,
+    continueToken: query.get('continue') ?? '',
+    allowBookmarks: booleanParameter(query, 'allowWatchBookmarks') ?? false,
+    sendInitialEvents: booleanParameter(query, 'sendInitialEvents'),
+    timeoutSeconds: numberParameter(query, 'timeoutSeconds'),
+  };
+}

@@ -1,0 +1,89 @@
+/** update: the whole object, from the client. Also the way of every other change: see `updateObject`. */
+import { storageKey } from '@timonier/api';
+import type { ApiObject } from '@timonier/api/decode';
+import { notFound, StatusError } from '@timonier/api/statuses';
+import { decodeObject } from '../pipeline/decode.ts';
+import { type Decision, mutate, type MutationResult } from '../pipeline/mutate.ts';
+import { placeObject, prepareUpdate, withOwnership } from '../pipeline/prepare.ts';
+import { bad } from '../pipeline/query.ts';
+import { respondObject } from '../pipeline/respond.ts';
+import { checkObject } from '../pipeline/validate.ts';
+import type { RequestContext, WriteContext } from '../server-state.ts';
+import { copyOf } from '../storage/copy.ts';
+import { sameContent, type StoredObject } from '../storage/stored-object.ts';
+import { strategyOf } from '../strategies/index.ts';
+import { createObject } from './create.ts';
+
+export async function update(context: RequestContext): Promise<void> {
+  const { exchange, target } = context;
+  const sent = await decodeObject(exchange, target.info);
+  if ((sent.metadata?.name ?? '') === '') throw bad('name must be provided');
+  placeObject(sent, context, target.name);
+  try {
+    const { stored, previous } = await updateObject(context, () => copyOf(sent));
+    await respondObject(context, 200, afterUpdate(stored, previous));
+  } catch (error) {
+    const isMissing = error instanceof StatusError && error.status.reason === 'NotFound';
+    const mayCreate = strategyOf(target.info).createsOnUpdate === true && target.subresource === '';
+    if (!isMissing || !mayCreate || (sent.metadata?.resourceVersion ?? '') !== '') throw error;
+    await respondObject(context, 201, await createObject(context, sent));
+  }
+}
+
+/** An object's state after an update; what it last was when the update was its end. */
+export function afterUpdate(
+  stored: StoredObject | undefined,
+  previous: StoredObject | undefined,
+): StoredObject {
+  const object = stored ?? previous;
+  if (object === undefined) throw new Error('an update left neither a new nor an old state');
+  return object;
+}
+
+/**
+ * Changes an existing object. `change` computes the wanted object from a copy of the current one, which it may change
+ * in place; it may be called several times. Fields the server owns are brought forward, the result is validated, and
+ * an object that was only waiting for its finalizers goes when the last one does.
+ */
+export async function updateObject(
+  context: WriteContext,
+  change: (current: ApiObject) => ApiObject | Promise<ApiObject>,
+): Promise<MutationResult> {
+  const { info, namespace, name } = context.target;
+  const key = storageKey(info, namespace, name, context.server.root);
+  return mutate(context, key, async (current) => {
+    if (current === undefined) throw new StatusError(notFound(info, name));
+    const old = current.object();
+    return decideUpdate(context, current, old, await change(current.object()));
+  });
+}
+
+/** What to do about an object that shall become `wanted`, before ownership is tracked unless `isOwned`. */
+export async function decideUpdate(
+  context: WriteContext,
+  current: StoredObject,
+  old: ApiObject,
+  wanted: ApiObject,
+  isOwned = false,
+): Promise<Decision> {
+  const { info } = context.target;
+  prepareUpdate(wanted, old, context);
+  const owned = isOwned ? wanted : withOwnership(old, wanted, context);
+  if (isFinished(owned)) {
+    const extras = await strategyOf(info).reserve?.(undefined, old, context);
+    return { action: 'remove', extras };
+  }
+  checkObject(info, owned, old);
+  if (sameContent(owned, current)) return { action: 'keep' };
+  const extras = await strategyOf(info).reserve?.(owned, old, context);
+  return { action: 'put', object: owned, extras };
+}
+
+/** True when nothing keeps a deleted object any more. */
+export function isFinished(object: ApiObject): boolean {
+  const { deletionTimestamp, deletionGracePeriodSeconds = 0, finalizers = [] } = object.metadata ?? {};
+  if (deletionTimestamp === undefined || deletionGracePeriodSeconds > 0 || finalizers.length > 0)
+    return false;
+  const spec = object['spec'] as { finalizers?: readonly string[] } | undefined;
+  return object.kind !== 'Namespace' || (spec?.finalizers ?? []).length === 0;
+}

@@ -1,0 +1,205 @@
+/**
+ * watch: a stream of changes. The watcher is a cursor into the resource's log, advanced as fast as its connection
+ * takes bytes. A position older than the log is served from the store's history first, so that a client resumes on any
+ * master without listing again. Ends with 410 only when the store itself has forgotten.
+ */
+import { StatusError, tooOldResourceVersion } from '@timonier/api/statuses';
+import { WatchEncoder } from '../cache/watch-encoder.ts';
+import { replayHistory } from '../cache/history.ts';
+import type { ResourceCache } from '../cache/watch-cache.ts';
+import { contentTypes } from '../http/media.ts';
+import { bad } from '../pipeline/query.ts';
+import { includeObjectOf, representationOf, statusOf } from '../pipeline/respond.ts';
+import type { RequestContext } from '../server-state.ts';
+import { rangeEnd } from '../storage/keys.ts';
+import { Compacted } from '../storage/store-client.ts';
+import { freshEnough } from './get.ts';
+import { type ReadOptions, readOptions } from './read-options.ts';
+
+/** Watches end after a random time in this range when the client names none, so that they do not all end at once. */
+const minTimeoutSeconds = 1_800;
+const bookmarkMs = 10_000;
+/** Events handled before other work gets a turn. */
+const burst = 256;
+
+export async function watch(context: RequestContext): Promise<void> {
+  const { exchange, server, target } = context;
+  const options = readOptions(context);
+  checkInitialEvents(options);
+  const representation = representationOf(exchange, { yaml: false });
+  const encoder = new WatchEncoder(target.info, options.selection, representation, includeObjectOf(exchange));
+  const wantsState = options.sendInitialEvents ?? (options.revision ?? 0) === 0;
+  // Without a version "newest" is where the store is now; with one, where the client is.
+  if (wantsState || options.revision === undefined) await freshEnough(context, options.revision);
+  if (server.cache.revision === 0) await server.reads.reached(1);
+  const resource = server.cache.resource(target.info.storagePrefix ?? '');
+  const suffix = representation.media === 'protobuf' ? ';stream=watch' : '';
+  const labels = {
+    verb: 'WATCH',
+    group: target.info.group,
+    version: target.info.version,
+    resource: target.info.resource,
+  };
+  const stream = new WatchStream(context, options, encoder, resource);
+  exchange.startStream(200, `${contentTypes[representation.media]}${suffix}`);
+  server.metrics.watchers.inc({ ...labels, scope: '' });
+  try {
+    await stream.run(wantsState);
+  } catch (error) {
+    if (error instanceof StatusError && !exchange.signal.aborted)
+      exchange.response.write(encoder.error(statusOf(error)));
+    else if (!exchange.signal.aborted) throw error;
+  } finally {
+    server.metrics.watchers.dec({ ...labels, scope: '' });
+    exchange.response.end();
+  }
+}
+
+function checkInitialEvents({ sendInitialEvents, match, allowBookmarks }: ReadOptions): void {
+  if (sendInitialEvents === undefined) {
+    if (match !== '')
+      throw bad('resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided');
+    return;
+  }
+  if (match !== 'NotOlderThan')
+    throw bad(
+      `resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan`,
+    );
+  if (sendInitialEvents && !allowBookmarks)
+    throw bad('sendInitialEvents: Forbidden: sendInitialEvents requires allowWatchBookmarks');
+}
+
+class WatchStream {
+  readonly #context: RequestContext;
+  readonly #options: ReadOptions;
+  readonly #encoder: WatchEncoder;
+  readonly #resource: ResourceCache;
+  #wake: () => void = () => undefined;
+  /** True once the position is lost: the stream ends, and the client resumes from the last version it saw. */
+  #ended = false;
+  #sent = 0;
+
+  constructor(context: RequestContext, options: ReadOptions, encoder: WatchEncoder, resource: ResourceCache) {
+    this.#context = context;
+    this.#options = options;
+    this.#encoder = encoder;
+    this.#resource = resource;
+  }
+
+  async run(wantsState: boolean): Promise<void> {
+    const { exchange, server } = this.#context;
+    const { timeoutSeconds, allowBookmarks } = this.#options;
+    const stopListening = [
+      this.#resource.log.onAppend(() => this.#wake()),
+      server.cache.onReset(() => {
+        this.#ended = true;
+        this.#wake();
+      }),
+    ];
+    const seconds = timeoutSeconds || minTimeoutSeconds * (1 + Math.random());
+    const deadline = performance.now() + seconds * 1_000;
+    const onAbort = (): void => this.#wake();
+    exchange.signal.addEventListener('abort', onAbort, { once: true });
+    const timers = [
+      setTimeout(() => this.#wake(), Math.min(seconds * 1_000, 2 ** 31 - 1)),
+      setInterval(() => this.#wake(), bookmarkMs),
+    ];
+    try {
+      let sequence = wantsState ? await this.#sendState() : await this.#position();
+      let bookmarked = performance.now();
+      while (!this.#ended && !exchange.signal.aborted && performance.now() < deadline) {
+        sequence = await this.#sendChanges(sequence);
+        if (allowBookmarks && performance.now() - bookmarked >= bookmarkMs * 0.9) {
+          // Every change up to the cache's revision is behind this cursor, of whatever resource it was.
+          bookmarked = performance.now();
+          await this.#write(this.#encoder.bookmark(server.cache.revision, false));
+        }
+        if (this.#resource.log.nextSequence === sequence) await this.#sleep(deadline);
+      }
+    } finally {
+      for (const stop of stopListening) stop();
+      for (const timer of timers) clearTimeout(timer);
+      exchange.signal.removeEventListener('abort', onAbort);
+      const { group, version, resource } = this.#context.target.info;
+      server.metrics.watchEvents.inc({ group, version, resource }, this.#sent);
+    }
+  }
+
+  /** Sends everything there is as added, and returns where changes go on from. */
+  async #sendState(): Promise<number> {
+    const { server } = this.#context;
+    const { selection, sendInitialEvents } = this.#options;
+    const sequence = this.#resource.log.nextSequence;
+    const revision = server.cache.revision;
+    const objects = this.#resource.index
+      .getRange(selection.prefix, rangeEnd(selection.prefix))
+      .map(([, object]) => object)
+      .filter((object) => selection.matches(object));
+    for (const object of objects) await this.#write(this.#encoder.initial(object));
+    if (sendInitialEvents === true) await this.#write(this.#encoder.bookmark(revision, true));
+    return sequence;
+  }
+
+  /** Where changes after the client's resourceVersion begin, after replaying what the log no longer has. */
+  async #position(): Promise<number> {
+    const { server, exchange } = this.#context;
+    const { log } = this.#resource;
+    const revision = this.#options.revision ?? server.cache.revision;
+    // A watch ahead of the local replica waits: the changes in between are not for this client.
+    if (revision > server.cache.revision) await server.reads.reached(revision);
+    const known = log.after(revision);
+    if (known !== undefined) return known;
+    const to = log.floor;
+    const { prefix } = this.#options.selection;
+    try {
+      for await (const event of replayHistory(server.store, prefix, revision, to, exchange.signal)) {
+        const frame = this.#encoder.change(event);
+        if (frame !== undefined) await this.#write(frame);
+      }
+    } catch (error) {
+      if (!(error instanceof Compacted)) throw error;
+      server.metrics.expiredWatches.inc();
+      throw new StatusError(tooOldResourceVersion(String(revision), String(error.compactRevision || to)));
+    }
+    const next = log.after(to);
+    this.#ended ||= next === undefined;
+    return next ?? log.nextSequence;
+  }
+
+  async #sendChanges(from: number): Promise<number> {
+    const { exchange } = this.#context;
+    let sequence = from;
+    for (let handled = 0; handled < burst; handled++) {
+      const event = this.#resource.log.at(sequence);
+      if (event === undefined) return sequence;
+      if (event === 'lost') {
+        this.#ended = true;
+        return sequence;
+      }
+      const frame = this.#encoder.change(event);
+      sequence++;
+      if (frame !== undefined) await this.#write(frame);
+      if (exchange.signal.aborted) return sequence;
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+    return sequence;
+  }
+
+  async #write(frame: Buffer): Promise<void> {
+    const { exchange } = this.#context;
+    if (exchange.signal.aborted) return;
+    this.#sent++;
+    if (!exchange.response.write(frame)) await exchange.drained();
+  }
+
+  #sleep(deadline: number): Promise<void> {
+    if (this.#ended || this.#context.exchange.signal.aborted || performance.now() >= deadline)
+      return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#wake = () => {
+        this.#wake = () => undefined;
+        resolve();
+      };
+    });
+  }
+}
