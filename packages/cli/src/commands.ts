@@ -115,6 +115,11 @@ export const commands: readonly Command[] = [
   ),
   component('cri', 'container runtime', async () => (await import('@timonier/cri/command')).command),
   component(
+    'image-import',
+    'import an image archive into the runtime of this host',
+    async () => (await import('@timonier/cri/command')).imageImport,
+  ),
+  component(
     'proxy',
     'pod network and services on a host',
     async () => (await import('@timonier/proxy/command')).command,

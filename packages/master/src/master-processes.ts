@@ -74,6 +74,7 @@ function apiserverProcess(config: HostConfig, ownStore: boolean): ProcessSpec {
         'kubelet-client-key': kubelet.key,
         'kubelet-certificate-authority': `${etc}/pki/ca.crt`,
         'advertise-address': config.address,
+        masters: config.masters.map(({ name, address }) => `${name}=${address}`),
         'service-cluster-ip-range': config.serviceRange,
         'office-socket': officeSocket,
         'private-socket': `${run}/apiserver.sock`,

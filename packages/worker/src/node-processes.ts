@@ -34,7 +34,10 @@ export function nodeProcesses(config: HostConfig, containerdConfig: string): rea
   return [
     containerd
       ? { component: 'containerd', command: ['containerd', '--config', containerdConfig] }
-      : { component: 'cri', command: subcommand('cri', flagArguments({ listen: criSocket })) },
+      : {
+          component: 'cri',
+          command: subcommand('cri', flagArguments({ socket: criSocket, 'ops-address': '0.0.0.0:10240' })),
+        },
     {
       component: 'kubelet',
       command: subcommand(

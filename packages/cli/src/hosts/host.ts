@@ -4,7 +4,7 @@
  * process of the machine can act on a host by the plan alone.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, openSync, closeSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ClusterPlan, HostPlan } from '../cluster/plan.ts';
@@ -75,6 +75,7 @@ export class Host {
         command,
       }),
     );
+    if (existsSync(this.consoleLog)) renameSync(this.consoleLog, `${this.consoleLog}.1`);
     const console = openSync(this.consoleLog, 'w');
     try {
       const child = spawn('sh', ['-c', enterScript(joins), 'sh', this.plan.netns, script], {
@@ -149,6 +150,31 @@ export class Host {
     if (!cut && existsSync(`/sys/class/net/${this.plan.link}`)) await setLink(this.plan, 'up');
   }
 
+  /** Runs a program inside the host and collects what it prints; rejects when it takes longer than `timeoutMs`. */
+  async capture(command: readonly string[], timeoutMs = 60_000): Promise<Captured> {
+    const init = this.init();
+    if (init === undefined) throw new Error(`${this.plan.name} is not running`);
+    const child = spawn('sh', ['-c', execScript(this.cgroup.create()), 'sh', String(init), ...command], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: hostEnvironment(),
+      timeout: timeoutMs,
+      killSignal: 'SIGKILL',
+    });
+    let output = '';
+    const collect = (chunk: Buffer): void => {
+      if (output.length < maxCapturedBytes) output += chunk.toString('utf8');
+    };
+    child.stdout.on('data', collect);
+    child.stderr.on('data', collect);
+    return new Promise<Captured>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', (code) => {
+        if (code === null) reject(new Error(`${command[0] ?? ''} on ${this.plan.name} took too long`));
+        else resolve({ code, output });
+      });
+    });
+  }
+
   /** Runs a program inside the host with this process's terminal; resolves with its exit code. */
   async exec(command: readonly string[]): Promise<number> {
     const init = this.init();
@@ -174,6 +200,14 @@ export class Host {
     }
   }
 }
+
+/** What a program inside a host printed, on both streams, and how it ended. */
+export interface Captured {
+  readonly code: number;
+  readonly output: string;
+}
+
+const maxCapturedBytes = 1024 * 1024;
 
 /** Joins the cgroups first, so that the cgroup namespace starts at the host's subtree. */
 function enterScript(joins: readonly string[]): string {
