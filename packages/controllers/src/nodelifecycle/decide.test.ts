@@ -1,0 +1,95 @@
+import type { Node, Pod, Taint } from '@timonier/api';
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { decideNode, staysForMs } from './decide.ts';
+
+const graceMs = 8_000;
+const now = Date.parse('2026-01-01T00:00:00Z');
+
+function node(ready: 'True' | 'False' | 'Unknown', taints: Taint[] = []): Node {
+  return {
+    metadata: { name: 'n' },
+    spec: { taints },
+    status: {
+      conditions: [
+        { type: 'Ready', status: ready, reason: 'x' },
+        { type: 'DiskPressure', status: 'False' },
+        { type: 'Custom', status: 'True' },
+      ],
+    },
+  };
+}
+
+const keys = (taints: readonly Taint[] | undefined): string[] | undefined =>
+  taints?.map(({ key, effect }) => `${key}:${effect}`);
+
+test('a node within its grace period is left alone, and looked at again when that ends', () => {
+  const decision = decideNode({ node: node('True'), silentForMs: 3_000, graceMs, now });
+  assert.deepEqual(decision, {
+    conditions: undefined,
+    taints: undefined,
+    ready: 'True',
+    againAfterMs: 5_000,
+  });
+});
+
+test('a silent node becomes Unknown in what its kubelet reports, and unreachable', () => {
+  const decision = decideNode({ node: node('True'), silentForMs: graceMs, graceMs, now });
+  assert.deepEqual(
+    decision.conditions?.map(({ type, status }) => `${type}=${status}`),
+    ['Ready=Unknown', 'DiskPressure=Unknown', 'Custom=True'],
+  );
+  assert.deepEqual(keys(decision.taints), [
+    'node.kubernetes.io/unreachable:NoSchedule',
+    'node.kubernetes.io/unreachable:NoExecute',
+  ]);
+  const again = decideNode({
+    node: { ...node('Unknown', decision.taints), status: { conditions: decision.conditions ?? [] } },
+    silentForMs: graceMs * 2,
+    graceMs,
+    now,
+  });
+  assert.deepEqual([again.conditions, again.taints], [undefined, undefined]);
+});
+
+test('a node that is ready again loses the taints of its absence and keeps all others', () => {
+  const taints: Taint[] = [
+    { key: 'node.kubernetes.io/unreachable', effect: 'NoExecute' },
+    { key: 'mine', effect: 'NoSchedule' },
+  ];
+  const decision = decideNode({ node: node('True', taints), silentForMs: 0, graceMs, now });
+  assert.deepEqual(keys(decision.taints), ['mine:NoSchedule']);
+});
+
+test('a node that says it is not ready, or cordoned, is tainted for that', () => {
+  const notReady = decideNode({ node: node('False'), silentForMs: 0, graceMs, now });
+  assert.deepEqual(keys(notReady.taints), [
+    'node.kubernetes.io/not-ready:NoSchedule',
+    'node.kubernetes.io/not-ready:NoExecute',
+  ]);
+  const cordoned = { ...node('True'), spec: { unschedulable: true } };
+  const decision = decideNode({ node: cordoned, silentForMs: 0, graceMs, now });
+  assert.deepEqual(keys(decision.taints), ['node.kubernetes.io/unschedulable:NoSchedule']);
+});
+
+test('how long a pod stays follows its tolerations, and the default where it has none', () => {
+  const lost: Taint[] = [{ key: 'node.kubernetes.io/unreachable', effect: 'NoExecute' }];
+  const other: Taint[] = [{ key: 'x', effect: 'NoExecute' }];
+  const pod = (...tolerations: NonNullable<NonNullable<Pod['spec']>['tolerations']>): Pod => ({
+    spec: { containers: [], tolerations },
+  });
+  const key = 'node.kubernetes.io/unreachable';
+  const exists = { key, operator: 'Exists', effect: 'NoExecute' } as const;
+  for (const [subject, taints, expected] of [
+    [pod(), [], undefined],
+    [pod(), lost, 2_000],
+    [pod(), other, 0],
+    [pod(exists), lost, undefined],
+    [pod({ ...exists, tolerationSeconds: 300 }), lost, 300_000],
+    [pod({ ...exists, tolerationSeconds: 300 }, { ...exists, tolerationSeconds: 5 }), lost, 5_000],
+    [pod({ operator: 'Exists' }), [...lost, ...other], undefined],
+    [pod(), [{ key: 'x', effect: 'NoSchedule' }] as Taint[], undefined],
+  ] as const) {
+    assert.equal(staysForMs(subject, taints, 2_000), expected);
+  }
+});
