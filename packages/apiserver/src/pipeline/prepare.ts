@@ -99,11 +99,7 @@ export function withOwnership(
   object: ApiObject,
   context: WriteContext,
 ): ApiObject {
-  return trackUpdate(
-    old as JsonObject | undefined,
-    object as JsonObject,
-    managementContext(context),
-  ) as ApiObject;
+  return trackUpdate(old as JsonObject | undefined, object as JsonObject, managementContext(context));
 }
 
 export function managementContext({ server, target, manager }: WriteContext): ManagementContext {

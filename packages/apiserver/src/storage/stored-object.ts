@@ -108,10 +108,7 @@ export function canonicalJson(object: ApiObject): string {
 
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== 'object' || value === null) return value;
-  // Values with their own JSON form, such as integers beyond 2^53, are left alone.
-  if (Object.getPrototypeOf(value) !== Object.prototype && Object.getPrototypeOf(value) !== null)
-    return value;
+  if (typeof value !== 'object' || value === null || isBigInteger(value)) return value;
   const source = value as Record<string, unknown>;
   const result: Record<string, unknown> = {};
   for (const name of Object.keys(source).sort()) {

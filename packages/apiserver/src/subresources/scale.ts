@@ -67,14 +67,14 @@ function wantedScale({ exchange, target }: RequestContext, body: Buffer): (befor
 }
 
 function asScale(value: unknown): Scale {
-  return decodeAs(scaleSchema, scaleType, value).object as Scale;
+  return decodeAs(scaleSchema, scaleType, value).object;
 }
 
 /** The Scale of a Deployment or ReplicaSet. */
 export function scaleOf(object: ApiObject): Scale {
   const { metadata, spec, status } = object as unknown as Deployment;
   const { name, namespace, uid, resourceVersion, creationTimestamp } = metadata ?? {};
-  const requirements = requirementsOf(spec?.selector as LabelSelector | undefined);
+  const requirements = requirementsOf(spec?.selector);
   return {
     ...scaleType,
     metadata: JSON.parse(

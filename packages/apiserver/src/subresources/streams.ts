@@ -99,7 +99,7 @@ async function podAndNode(context: RequestContext): Promise<{ pod: Pod; node: No
     .resource(nodes.storagePrefix ?? '')
     .index.get(storageKey(nodes, undefined, nodeName, server.root));
   if (node === undefined) throw new StatusError(notFound(nodes, nodeName));
-  return { pod, node: kubeletAddress(node.object() as unknown as Node) };
+  return { pod, node: kubeletAddress(node.object()) };
 }
 
 /** The container a request means: the one named, the annotated default, or the only one. Throws 400. */

@@ -38,10 +38,10 @@ export async function readDeleteOptions(exchange: Exchange): Promise<DeleteOptio
   const options: DeleteOptions =
     body.length === 0
       ? {}
-      : (decodeBodyAs(body, bodyMedia(exchange.header('content-type')), [
+      : decodeBodyAs(body, bodyMedia(exchange.header('content-type')), [
           { apiVersion: 'v1', kind: 'DeleteOptions' },
           { apiVersion: 'meta.k8s.io/v1', kind: 'DeleteOptions' },
-        ]) as DeleteOptions);
+        ]);
   const grace = numberParameter(query, 'gracePeriodSeconds');
   const orphans = booleanParameter(query, 'orphanDependents');
   const policy = query.get('propagationPolicy');

@@ -70,9 +70,9 @@ export function patchTree(
   schema: RequestContext['target']['info']['schema'],
 ): ApiObject {
   const original = current as JsonObject;
-  if (form === 'json') return applyJsonPatch(original, value) as ApiObject;
-  if (form === 'merge') return applyMergePatch(original, value) as ApiObject;
-  return applyStrategicMergePatch(original, value, schema) as ApiObject;
+  if (form === 'json') return applyJsonPatch(original, value);
+  if (form === 'merge') return applyMergePatch(original, value);
+  return applyStrategicMergePatch(original, value, schema);
 }
 
 function checkIdentity(patched: ApiObject, current: ApiObject, { target }: RequestContext): void {
