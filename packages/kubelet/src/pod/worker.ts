@@ -1,0 +1,440 @@
+/**
+ * Keeps one pod as it should be. A pass reads what the runtime has, decides, starts what has to be done in the
+ * background, and publishes the status; anything that may have changed something asks for the next pass. Passes of
+ * one pod never overlap, and a pass never waits for slow work such as a pull.
+ *
+ * A worker ends when its pod is to go: everything is stopped and removed, the final status is written, and the API
+ * object is deleted for good.
+ */
+import type { Container, Pod } from '@timonier/api';
+import { Prober } from '../probes/prober.ts';
+import { containersNamed, type RuntimeContainer, type RuntimePod } from '../runtime/runtime-pod.ts';
+import { RestartBackoff } from './backoff.ts';
+import { startContainer, StartError } from './container-start.ts';
+import { decide, type PodAction, type PodOutcome } from './decide.ts';
+import type { FieldContext } from './fields.ts';
+import { graceSeconds, initContainers, isSidecar, mainContainers } from './pod-facts.ts';
+import { podLogDirectory, sandboxConfig } from './sandbox-config.ts';
+import { computeStatus, type WaitingReason } from './status.ts';
+import { removePod, stopContainer, stopPod, type StopContext } from './termination.ts';
+import { terminationMessage } from './termination-message.ts';
+import { removePodCgroup } from './pod-cgroup.ts';
+import type { WorkerServices } from './worker-services.ts';
+
+const everything = '*';
+const retryMs = 1_000;
+const maxRetryMs = 10_000;
+
+export class PodWorker {
+  readonly uid: string;
+  readonly #services: WorkerServices;
+  readonly #prober: Prober;
+  readonly #backoff = new RestartBackoff();
+  readonly #busy = new Set<string>();
+  readonly #waiting = new Map<string, WaitingReason>();
+  readonly #retryAt = new Map<string, number>();
+  readonly #failures = new Map<string, number>();
+  readonly #seenAt = performance.now();
+  readonly #startTime: string;
+  #pod: Pod | undefined;
+  #gone = false;
+  #volumes: ReadonlyMap<string, string> | undefined;
+  #outcome: PodOutcome | undefined;
+  #dirty = false;
+  #running: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
+  #startMeasured: boolean;
+  #told = new Map<string, number>();
+
+  /** `pod` is undefined for what an earlier life left in the runtime and nobody wants any more. */
+  constructor(uid: string, pod: Pod | undefined, services: WorkerServices) {
+    this.uid = uid;
+    this.#services = services;
+    this.#pod = pod;
+    this.#gone = pod === undefined;
+    this.#startTime = pod?.status?.startTime ?? new Date().toISOString().replace(/\.\d+Z$/, 'Z');
+    // Only a pod that is new here says something about how long starting takes.
+    this.#startMeasured = pod?.status?.startTime !== undefined;
+    this.#prober = new Prober({
+      runtime: services.runtime,
+      metrics: services.metrics,
+      onChange: () => this.trigger(),
+      onUnhealthy: (container, _kind, message) =>
+        this.#event('Warning', 'Unhealthy', message, container.name),
+    });
+  }
+
+  get pod(): Pod | undefined {
+    return this.#pod;
+  }
+
+  get terminating(): boolean {
+    return this.#gone || this.#pod?.metadata?.deletionTimestamp !== undefined;
+  }
+
+  /** The pod as it should be now; undefined when there should be none. */
+  update(pod: Pod | undefined): void {
+    const before = this.#pod;
+    if (pod === undefined) this.#gone = true;
+    else this.#pod = pod;
+    const hurry =
+      this.#busy.has(everything) &&
+      before !== undefined &&
+      (pod === undefined || graceSeconds(pod) < graceSeconds(before));
+    if (hurry) void this.#hasten(pod === undefined ? 0 : graceSeconds(pod));
+    this.trigger();
+  }
+
+  /** Asks for a pass. */
+  trigger(): void {
+    this.#dirty = true;
+    if (this.#running !== undefined || this.#stopped) return;
+    this.#running = this.#loop().finally(() => {
+      this.#running = undefined;
+      if (this.#dirty) this.trigger();
+    });
+  }
+
+  /** Leaves the pod as it is: the kubelet stops, and its pods go on. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    this.#prober.stop();
+    await this.#running;
+  }
+
+  async #loop(): Promise<void> {
+    while (this.#dirty && !this.#stopped) {
+      this.#dirty = false;
+      clearTimeout(this.#timer);
+      const done = this.#services.metrics.podWorker.startTimer();
+      try {
+        await this.#pass();
+        this.#failures.delete('pass');
+      } catch (error) {
+        this.#services.log.warn({ err: error, pod: this.uid }, 'cannot look after the pod');
+        this.#wakeIn(this.#nextRetry('pass'));
+      }
+      done();
+    }
+  }
+
+  async #pass(): Promise<void> {
+    if (this.#busy.has(everything)) return;
+    const state = await this.#services.runtime.inspectPod(this.uid);
+    if (this.#stopped) return;
+    const pod = this.#pod;
+    if (this.terminating || pod === undefined) {
+      this.#prober.stop();
+      this.#background(everything, () => this.#terminate(state));
+      return;
+    }
+    this.#followProbes(pod, state);
+    const notBefore = this.#noteExits(pod, state);
+    const decision = decide({
+      pod,
+      runtime: state,
+      now: Date.now(),
+      busy: this.#busy,
+      volumesReady: this.#volumes !== undefined,
+      notBefore,
+      unhealthy: this.#prober.unhealthy,
+      started: (id) => this.#prober.isStarted(id),
+    });
+    this.#outcome = decision.outcome;
+    for (const action of decision.actions) this.#perform(action, pod, state);
+    this.#publish(pod, state, false);
+    if (decision.wakeAt !== undefined) this.#wakeIn(Math.max(10, decision.wakeAt - Date.now()));
+    this.#collectGarbage(pod, state);
+  }
+
+  #perform(action: PodAction, pod: Pod, state: RuntimePod): void {
+    switch (action.kind) {
+      case 'create-sandbox':
+        return this.#background('sandbox', () => this.#createSandbox(pod, action.attempt));
+      case 'prepare-volumes':
+        return this.#background('volumes', () => this.#prepareVolumes(pod));
+      case 'stop-everything':
+        return this.#background('stop', () =>
+          stopPod(pod, state, graceSeconds(pod), this.#stopContext()).then(() => undefined),
+        );
+      case 'start-container':
+        return this.#background(action.container.name, () => this.#startContainer(pod, state, action));
+      case 'stop-container': {
+        const { target, message } = action;
+        const definition = definitionOf(pod, target.name);
+        const podIp = this.#podIps(pod, state)[0] ?? '';
+        return this.#background(target.name, () =>
+          stopContainer(target, definition, podIp, graceSeconds(pod), message, this.#stopContext()),
+        );
+      }
+      case 'remove-container':
+        return this.#background(action.target.name, async () => {
+          await this.#services.runtime.cri.runtime.RemoveContainer({ containerId: action.target.id });
+        });
+    }
+  }
+
+  async #createSandbox(pod: Pod, attempt: number): Promise<void> {
+    const config = sandboxConfig(pod, attempt, this.#services.settings);
+    await this.#services.makeLogDirectory(podLogDirectory(pod, this.#services.settings.logRoot));
+    try {
+      await this.#services.runtime.cri.runtime.RunPodSandbox({
+        config,
+        runtimeHandler: pod.spec?.runtimeClassName ?? '',
+      });
+    } catch (error) {
+      this.#event('Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${textOf(error)}`);
+      throw error;
+    }
+  }
+
+  async #prepareVolumes(pod: Pod): Promise<void> {
+    try {
+      this.#volumes = await this.#services.volumes.setUp(this.#fields(pod, []));
+    } catch (error) {
+      this.#event('Warning', 'FailedMount', `MountVolume.SetUp failed: ${textOf(error)}`);
+      throw error;
+    }
+  }
+
+  async #startContainer(
+    pod: Pod,
+    state: RuntimePod,
+    { container, attempt, sandboxId }: Extract<PodAction, { kind: 'start-container' }>,
+  ): Promise<void> {
+    const sandbox = state.sandboxes.find(({ id }) => id === sandboxId);
+    if (sandbox === undefined || this.#volumes === undefined) return;
+    const { settings, volumes } = this.#services;
+    try {
+      await startContainer(
+        {
+          pod,
+          container,
+          attempt,
+          sandbox,
+          sandboxConfig: sandboxConfig(pod, sandbox.attempt, settings),
+          volumes: this.#volumes,
+          fields: this.#fields(pod, this.#podIps(pod, state)),
+          podDirectory: volumes.podDirectory(this.uid),
+          logDirectory: podLogDirectory(pod, settings.logRoot),
+        },
+        {
+          ...this.#services,
+          onEvent: (type, reason, message, name) => this.#event(type, reason, message, name),
+        },
+      );
+      this.#waiting.delete(container.name);
+      this.#retryAt.delete(container.name);
+    } catch (error) {
+      if (!(error instanceof StartError)) throw error;
+      this.#waiting.set(container.name, { reason: error.reason, message: error.message });
+      this.#retryAt.set(container.name, error.retryAt);
+    }
+  }
+
+  /** Stops and removes everything, reports the end, and lets the API object go. */
+  async #terminate(state: RuntimePod): Promise<void> {
+    const pod = this.#pod;
+    const grace = pod === undefined ? undefined : graceSeconds(pod);
+    await stopPod(pod, state, grace, this.#stopContext());
+    const last = await this.#services.runtime.inspectPod(this.uid);
+    const status = pod === undefined || this.#gone ? undefined : this.#status(pod, last, true);
+    await removePod(last, this.#services.runtime);
+    await this.#services.volumes.tearDown(this.uid);
+    if (pod !== undefined) {
+      removePodCgroup(pod, this.#services.settings.cgroupParent);
+      if (status !== undefined && !this.#gone) await this.#services.finish(pod, status);
+    }
+    this.#stopped = true;
+    this.#services.onDone(this.uid);
+  }
+
+  /** The grace became shorter while containers are being stopped. */
+  async #hasten(seconds: number): Promise<void> {
+    try {
+      const state = await this.#services.runtime.inspectPod(this.uid);
+      const running = state.containers.filter((container) => container.state === 'running');
+      await Promise.all(
+        running.map(({ id }) =>
+          this.#services.runtime.cri.runtime.StopContainer({ containerId: id, timeout: seconds }),
+        ),
+      );
+    } catch (error) {
+      this.#services.log.debug({ err: error, pod: this.uid }, 'could not hasten the end of a pod');
+    }
+  }
+
+  #followProbes(pod: Pod, state: RuntimePod): void {
+    const sandbox = state.sandboxes[0];
+    const running = state.containers
+      .filter((container) => container.state === 'running' && container.sandboxId === sandbox?.id)
+      .flatMap((target) => {
+        const container = definitionOf(pod, target.name);
+        return container === undefined ? [] : [{ target, container }];
+      });
+    this.#prober.follow(running, this.#podIps(pod, state)[0] ?? '');
+  }
+
+  /** Containers that ended and will run again wait longer each time. Returns when each may be started. */
+  #noteExits(pod: Pod, state: RuntimePod): Map<string, number> {
+    const notBefore = new Map(this.#retryAt);
+    const policy = pod.spec?.restartPolicy ?? 'Always';
+    for (const container of [...initContainers(pod), ...mainContainers(pod)]) {
+      const latest = containersNamed(state, container.name)[0];
+      if (latest?.state !== 'exited' || this.#busy.has(container.name)) continue;
+      const isInit = initContainers(pod).includes(container) && !isSidecar(container);
+      const again = isInit
+        ? latest.exitCode !== 0 && policy !== 'Never'
+        : policy === 'Always' || isSidecar(container) || (policy === 'OnFailure' && latest.exitCode !== 0);
+      if (!again) continue;
+      const ranFor = latest.finishedAt - latest.startedAt;
+      const { at, delayMs } = this.#backoff.failed(container.name, latest.finishedAt, ranFor);
+      if (at <= Date.now()) {
+        if (this.#waiting.get(container.name)?.reason === 'CrashLoopBackOff')
+          this.#waiting.delete(container.name);
+        continue;
+      }
+      notBefore.set(container.name, Math.max(at, notBefore.get(container.name) ?? 0));
+      const where = `${container.name} pod=${pod.metadata?.name}_${pod.metadata?.namespace}(${this.uid})`;
+      this.#waiting.set(container.name, {
+        reason: 'CrashLoopBackOff',
+        message: `back-off ${delayMs / 1000}s restarting failed container=${where}`,
+      });
+      if (this.#told.get(container.name) === latest.finishedAt) continue;
+      this.#told.set(container.name, latest.finishedAt);
+      this.#event(
+        'Warning',
+        'BackOff',
+        `Back-off restarting failed container ${container.name} in pod ${pod.metadata?.name}`,
+        container.name,
+      );
+    }
+    return notBefore;
+  }
+
+  #publish(pod: Pod, state: RuntimePod, ended: boolean): void {
+    const status = this.#status(pod, state, ended);
+    this.#services.publish(pod, status);
+    if (this.#startMeasured || status.containerStatuses?.some(({ state: now }) => now?.running === undefined))
+      return;
+    this.#startMeasured = true;
+    this.#services.metrics.podStart.observe((performance.now() - this.#seenAt) / 1000);
+  }
+
+  #status(pod: Pod, state: RuntimePod, ended: boolean): ReturnType<typeof computeStatus> {
+    const { runtimeName, hostIp } = this.#services.settings;
+    return computeStatus({
+      pod,
+      runtime: state,
+      runtimeName,
+      hostIp,
+      startTime: this.#startTime,
+      now: new Date(),
+      outcome: this.#outcome,
+      ended,
+      waiting: this.#waiting,
+      started: (id) => this.#prober.isStarted(id),
+      ready: (id) => this.#prober.isReady(id),
+      messageOf: terminationMessage,
+    });
+  }
+
+  /** Keeps the newest two containers of a name, and of the sandboxes the current one once all run in it. */
+  #collectGarbage(pod: Pod, state: RuntimePod): void {
+    const current = state.sandboxes[0];
+    const dead: RuntimeContainer[] = [];
+    for (const name of new Set(state.containers.map((container) => container.name))) {
+      dead.push(
+        ...containersNamed(state, name)
+          .slice(2)
+          .filter((container) => container.state === 'exited'),
+      );
+    }
+    const moved = mainContainers(pod).every(({ name }) =>
+      containersNamed(state, name).some(({ sandboxId }) => sandboxId === current?.id),
+    );
+    const old = moved ? state.sandboxes.slice(1).filter(({ ready }) => !ready) : [];
+    if (dead.length === 0 && old.length === 0) return;
+    this.#background('garbage', () =>
+      removePod({ ...state, containers: dead, sandboxes: old }, this.#services.runtime),
+    );
+  }
+
+  /** Runs slow work once at a time per name; a failure is tried again, later each time. */
+  #background(name: string, work: () => Promise<void>): void {
+    if (this.#busy.has(name) || this.#stopped) return;
+    if ((this.#retryAt.get(`work ${name}`) ?? 0) > Date.now()) return;
+    this.#busy.add(name);
+    void work()
+      .then(
+        () => {
+          this.#failures.delete(name);
+          this.#retryAt.delete(`work ${name}`);
+          return undefined;
+        },
+        (error: unknown) => {
+          this.#services.log.warn({ err: error, pod: this.uid, work: name }, 'part of a pod failed');
+          const wait = this.#nextRetry(name);
+          this.#retryAt.set(`work ${name}`, Date.now() + wait);
+          setTimeout(() => this.trigger(), wait + 5).unref();
+        },
+      )
+      .finally(() => {
+        this.#busy.delete(name);
+        this.trigger();
+      });
+  }
+
+  #nextRetry(name: string): number {
+    const failures = (this.#failures.get(name) ?? 0) + 1;
+    this.#failures.set(name, failures);
+    return Math.min(maxRetryMs, retryMs * 2 ** (failures - 2));
+  }
+
+  #wakeIn(milliseconds: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.trigger(), Math.min(milliseconds, 2 ** 31 - 1));
+  }
+
+  #fields(pod: Pod, podIps: readonly string[]): FieldContext {
+    const { hostIp, nodeName } = this.#services.settings;
+    return { pod, podIps, hostIp, nodeName, allocatable: this.#services.allocatable };
+  }
+
+  /** Brings mounted ConfigMaps, Secrets and fields up to date. */
+  async refreshVolumes(): Promise<void> {
+    if (this.#pod === undefined || this.terminating || this.#volumes === undefined) return;
+    await this.#services.volumes.refresh(this.#fields(this.#pod, []));
+  }
+
+  #podIps(pod: Pod, state: RuntimePod): readonly string[] {
+    return pod.spec?.hostNetwork === true
+      ? [this.#services.settings.hostIp]
+      : (state.sandboxes[0]?.ips ?? []);
+  }
+
+  #stopContext(): StopContext {
+    return {
+      runtime: this.#services.runtime,
+      onEvent: (type, reason, message, name) => this.#event(type, reason, message, name),
+    };
+  }
+
+  #event(type: 'Normal' | 'Warning', reason: string, message: string, container?: string): void {
+    const pod = this.#pod;
+    if (pod === undefined || this.#gone) return;
+    const list = initContainers(pod).some(({ name }) => name === container) ? 'initContainers' : 'containers';
+    const path = container === undefined ? undefined : `spec.${list}{${container}}`;
+    this.#services.event(pod, type, reason, message, path);
+  }
+}
+
+function definitionOf(pod: Pod, name: string): Container | undefined {
+  return [...initContainers(pod), ...mainContainers(pod)].find((container) => container.name === name);
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

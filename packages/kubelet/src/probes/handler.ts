@@ -1,0 +1,112 @@
+/**
+ * Runs what a probe or a lifecycle hook asks for: a command in the container, an HTTP request or a TCP connection to
+ * the pod. Resolves when it succeeded and rejects with a `ProbeError` that says why not; always within the deadline.
+ */
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { connect } from 'node:net';
+import type { Container, ExecAction, HTTPGetAction, TCPSocketAction } from '@timonier/api';
+import type { Runtime } from '../runtime/runtime.ts';
+
+export class ProbeError extends Error {
+  override readonly name = 'ProbeError';
+}
+
+export interface Handler {
+  readonly exec?: ExecAction;
+  readonly httpGet?: HTTPGetAction;
+  readonly tcpSocket?: TCPSocketAction;
+  readonly sleep?: { readonly seconds: number };
+}
+
+export interface HandlerTarget {
+  readonly containerId: string;
+  readonly container: Container;
+  readonly podIp: string;
+}
+
+const maxOutput = 10 * 1024;
+
+export async function runHandler(
+  handler: Handler,
+  target: HandlerTarget,
+  runtime: Runtime,
+  timeoutMs: number,
+): Promise<void> {
+  if (handler.exec !== undefined) return runExec(handler.exec, target, runtime, timeoutMs);
+  if (handler.httpGet !== undefined) return runHttp(handler.httpGet, target, timeoutMs);
+  if (handler.tcpSocket !== undefined) return runTcp(handler.tcpSocket, target, timeoutMs);
+  if (handler.sleep !== undefined) {
+    const { seconds } = handler.sleep;
+    await new Promise((resolve) => setTimeout(resolve, Math.min(seconds * 1000, timeoutMs)));
+    return;
+  }
+  throw new ProbeError('the handler says nothing that this node can do');
+}
+
+async function runExec(
+  { command = [] }: ExecAction,
+  target: HandlerTarget,
+  runtime: Runtime,
+  timeoutMs: number,
+): Promise<void> {
+  const result = await runtime.cri.runtime.ExecSync(
+    { containerId: target.containerId, cmd: command, timeout: Math.max(1, Math.ceil(timeoutMs / 1000)) },
+    { timeoutMs: timeoutMs + 2_000 },
+  );
+  if (result.exitCode === 0) return;
+  const output = Buffer.concat([result.stdout, result.stderr]).subarray(0, maxOutput).toString('utf8').trim();
+  throw new ProbeError(output === '' ? `command exited with code ${result.exitCode}` : output);
+}
+
+function runHttp(action: HTTPGetAction, target: HandlerTarget, timeoutMs: number): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const send = action.scheme === 'HTTPS' ? httpsRequest : httpRequest;
+  const headers: Record<string, string> = { 'user-agent': 'kube-probe/1.36', accept: '*/*' };
+  for (const { name, value } of action.httpHeaders ?? []) headers[name.toLowerCase()] = value;
+  const path = action.path ?? '/';
+  const outgoing = send(
+    {
+      host: action.host ?? target.podIp,
+      port: portNumber(action.port, target.container),
+      path: path.startsWith('/') ? path : `/${path}`,
+      headers,
+      // A probe asks whether something answers, not who it is.
+      rejectUnauthorized: false,
+      agent: false,
+      signal: AbortSignal.timeout(timeoutMs),
+    },
+    (answer) => {
+      const status = answer.statusCode ?? 0;
+      answer.destroy();
+      if (status >= 200 && status < 400) resolve();
+      else reject(new ProbeError(`HTTP probe failed with statuscode: ${status}`));
+    },
+  );
+  outgoing.on('error', (error) => {
+    const late = error.name === 'AbortError' || error.name === 'TimeoutError';
+    reject(new ProbeError(late ? `no answer within ${timeoutMs} ms` : error.message, { cause: error }));
+  });
+  outgoing.end();
+  return promise;
+}
+
+function runTcp(action: TCPSocketAction, target: HandlerTarget, timeoutMs: number): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const socket = connect(portNumber(action.port, target.container), action.host ?? target.podIp);
+  const timer = setTimeout(() => reject(new ProbeError(`no connection within ${timeoutMs} ms`)), timeoutMs);
+  socket.on('connect', () => resolve());
+  socket.on('error', (error) => reject(new ProbeError(error.message, { cause: error })));
+  return promise.finally(() => {
+    clearTimeout(timer);
+    socket.destroy();
+  });
+}
+
+export function portNumber(port: number | string, container: Container): number {
+  if (typeof port === 'number') return port;
+  const named = container.ports?.find(({ name }) => name === port)?.containerPort ?? Number(port);
+  if (!Number.isInteger(named))
+    throw new ProbeError(`container ${container.name} has no port named "${port}"`);
+  return named;
+}

@@ -1,0 +1,151 @@
+/**
+ * The files of volumes that show API objects: ConfigMaps, Secrets, the downward API, and projections of them with
+ * service account tokens. In: a volume source. Out: path → content and mode. A missing object is a `ConfigError`
+ * unless it is optional.
+ */
+import type { DownwardAPIVolumeFile, KeyToPath, Pod, Volume } from '@timonier/api';
+import { ConfigError, type ObjectSource } from '../pod/environment.ts';
+import { fieldValue, resourceValue, type FieldContext } from '../pod/fields.ts';
+import { isAbsolute, normalize } from 'node:path';
+
+export interface PayloadFile {
+  readonly content: Buffer;
+  readonly mode: number;
+}
+export type Payload = Map<string, PayloadFile>;
+
+export interface PayloadSource extends ObjectSource {
+  /** A token for the pod's service account, or undefined when the server issues none. */
+  token(pod: Pod, audience: string | undefined, expirationSeconds: number): Promise<string | undefined>;
+}
+
+const defaultMode = 0o644;
+
+/** Undefined when the volume does not show API objects. */
+export async function volumePayload(
+  volume: Volume,
+  context: FieldContext,
+  source: PayloadSource,
+): Promise<Payload | undefined> {
+  const payload: Payload = new Map();
+  if (volume.configMap !== undefined) {
+    await addConfigMap(
+      payload,
+      volume.configMap,
+      volume.configMap.name,
+      context,
+      source,
+      volume.configMap.defaultMode,
+    );
+  } else if (volume.secret !== undefined) {
+    const { secretName, defaultMode: mode } = volume.secret;
+    await addSecret(payload, volume.secret, secretName, context, source, mode);
+  } else if (volume.downwardAPI !== undefined) {
+    addDownward(payload, volume.downwardAPI.items ?? [], context, volume.downwardAPI.defaultMode);
+  } else if (volume.projected !== undefined) {
+    const mode = volume.projected.defaultMode;
+    for (const one of volume.projected.sources ?? []) {
+      if (one.configMap !== undefined) {
+        await addConfigMap(payload, one.configMap, one.configMap.name, context, source, mode);
+      }
+      if (one.secret !== undefined)
+        await addSecret(payload, one.secret, one.secret.name, context, source, mode);
+      if (one.downwardAPI !== undefined) addDownward(payload, one.downwardAPI.items ?? [], context, mode);
+      if (one.serviceAccountToken !== undefined) {
+        const { audience, expirationSeconds = 3600, path } = one.serviceAccountToken;
+        const token = await source.token(context.pod, audience, expirationSeconds);
+        if (token !== undefined) put(payload, path, Buffer.from(token), mode);
+      }
+    }
+  } else {
+    return undefined;
+  }
+  return payload;
+}
+
+interface Selection {
+  readonly items?: readonly KeyToPath[];
+  readonly optional?: boolean;
+}
+
+async function addConfigMap(
+  payload: Payload,
+  selection: Selection,
+  name = '',
+  context: FieldContext,
+  source: ObjectSource,
+  mode: number | undefined,
+): Promise<void> {
+  const found = await source.configMap(namespaceOf(context), name);
+  if (found === undefined && selection.optional !== true)
+    throw new ConfigError(`configmap "${name}" not found`);
+  const data = new Map<string, Buffer>();
+  for (const [key, value] of Object.entries(found?.data ?? {})) data.set(key, Buffer.from(value));
+  for (const [key, value] of Object.entries(found?.binaryData ?? {}))
+    data.set(key, Buffer.from(value, 'base64'));
+  addSelected(payload, data, selection, `configmap "${name}"`, mode);
+}
+
+async function addSecret(
+  payload: Payload,
+  selection: Selection,
+  name = '',
+  context: FieldContext,
+  source: ObjectSource,
+  mode: number | undefined,
+): Promise<void> {
+  const found = await source.secret(namespaceOf(context), name);
+  if (found === undefined && selection.optional !== true) throw new ConfigError(`secret "${name}" not found`);
+  const data = new Map<string, Buffer>();
+  for (const [key, value] of Object.entries(found?.data ?? {})) data.set(key, Buffer.from(value, 'base64'));
+  addSelected(payload, data, selection, `secret "${name}"`, mode);
+}
+
+function addSelected(
+  payload: Payload,
+  data: ReadonlyMap<string, Buffer>,
+  selection: Selection,
+  what: string,
+  mode: number | undefined,
+): void {
+  if (selection.items === undefined || selection.items.length === 0) {
+    for (const [key, content] of data) put(payload, key, content, mode);
+    return;
+  }
+  for (const { key, path, mode: own } of selection.items) {
+    const content = data.get(key);
+    if (content !== undefined) put(payload, path, content, own ?? mode);
+    else if (selection.optional !== true) throw new ConfigError(`${what} has no key "${key}"`);
+  }
+}
+
+function addDownward(
+  payload: Payload,
+  items: readonly DownwardAPIVolumeFile[],
+  context: FieldContext,
+  mode: number | undefined,
+): void {
+  for (const { path, fieldRef, resourceFieldRef, mode: own } of items) {
+    if (fieldRef !== undefined)
+      put(payload, path, Buffer.from(fieldValue(fieldRef.fieldPath, context)), own ?? mode);
+    if (resourceFieldRef !== undefined) {
+      const all = [...(context.pod.spec?.containers ?? []), ...(context.pod.spec?.initContainers ?? [])];
+      const container = all.find(({ name }) => name === resourceFieldRef.containerName);
+      if (container === undefined)
+        throw new ConfigError(`container "${resourceFieldRef.containerName}" not found`);
+      put(payload, path, Buffer.from(resourceValue(resourceFieldRef, container, context)), own ?? mode);
+    }
+  }
+}
+
+function put(payload: Payload, path: string, content: Buffer, mode: number | undefined): void {
+  const clean = normalize(path);
+  if (isAbsolute(clean) || clean.split('/').includes('..') || clean.startsWith('..')) {
+    throw new ConfigError(`"${path}" is not a path below the volume`);
+  }
+  payload.set(clean, { content, mode: mode ?? defaultMode });
+}
+
+function namespaceOf(context: FieldContext): string {
+  return context.pod.metadata?.namespace ?? 'default';
+}
