@@ -80,3 +80,4 @@ export { nameCheck } from './validation/metadata.ts';
 export * as names from './names.ts';
 export { openapiHash, openapiV2, openapiV3, openapiV3Index, openapiV3Path } from './openapi.ts';
 export type { OpenApiOptions, OpenApiTexts } from './openapi.ts';
+export { fromStored, isStoredShape, toStored } from './conversion.ts';

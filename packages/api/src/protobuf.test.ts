@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { decodeStrict } from './decode.ts';
+// Bodies of `kubectl create`, as kubectl 1.35 sent them.
+import bodies from './protobuf/kubectl-bodies.json' with { type: 'json' };
 import { decodeProtobuf, encodeProtobuf, encodeProtobufWatchEvent, ProtobufError } from './protobuf.ts';
 import { apiVersionOf, registry } from './registry.ts';
 import type { Schema } from './schema.ts';
@@ -100,6 +102,15 @@ describe('protobuf', () => {
       ].join(''),
     );
   });
+
+  for (const [resource, hex] of Object.entries(bodies)) {
+    it(`reads what kubectl posts for ${resource} and writes the same bytes`, () => {
+      const bytes = Buffer.from(hex, 'hex');
+      const { object } = decodeProtobuf(bytes);
+      assert.notEqual(object.metadata?.name ?? '', '');
+      assert.equal(encodeProtobuf(object).toString('hex'), hex);
+    });
+  }
 
   it('frames watch events with a length and a whole envelope inside', () => {
     const frame = encodeProtobufWatchEvent('ADDED', {

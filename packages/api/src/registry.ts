@@ -150,6 +150,29 @@ export class Registry {
     return this.#groups;
   }
 
+  /** A new registry of only those resources and subresources that are wanted; order and groups stay. */
+  subset(
+    wanted: (info: ResourceInfo) => boolean,
+    wantedSubresource: (info: ResourceInfo, subresource: Subresource) => boolean = () => true,
+  ): Registry {
+    const kept = this.all()
+      .filter(wanted)
+      .map((info) => ({
+        ...info,
+        subresources: info.subresources.filter((sub) => wantedSubresource(info, sub)),
+        get schema(): Schema {
+          return info.schema;
+        },
+      }));
+    const groups = this.#groups
+      .map(({ group, preferred, versions }) => {
+        const left = versions.filter((v) => kept.some((r) => r.group === group && r.version === v));
+        return { group, preferred: left.includes(preferred) ? preferred : (left[0] ?? ''), versions: left };
+      })
+      .filter(({ versions }) => versions.length > 0);
+    return new Registry(kept, groups);
+  }
+
   /** Adds or replaces a resource, as a custom resource definition does. */
   add(info: ResourceInfo): void {
     this.#index(info);

@@ -25,7 +25,7 @@ export function parseYaml(bytes: Uint8Array | string): Parsed {
       uniqueKeys: false,
       merge: true,
       stringKeys: true,
-      logLevel: 'silent',
+      logLevel: 'error',
     });
     const [problem] = document.errors;
     if (problem !== undefined) throw new JsonError(`error converting YAML to JSON: ${problem.message}`);

@@ -1,0 +1,191 @@
+/**
+ * Kinds that are served in two shapes but stored in one: events (core and events.k8s.io) and horizontal pod
+ * autoscalers (v2 and v1). In: an object in the shape of one resource. Out: the same in the stored shape, or back.
+ * Pure; everything the shapes share is kept, and what only one can say travels in its own fields or annotations.
+ */
+import type { ApiObject } from './decode.ts';
+import { apiVersionOf, type ResourceInfo } from './registry.ts';
+
+/** Core name of a field, and its name in events.k8s.io. */
+const EVENT_FIELDS: readonly (readonly [string, string])[] = [
+  ['metadata', 'metadata'],
+  ['involvedObject', 'regarding'],
+  ['related', 'related'],
+  ['action', 'action'],
+  ['reason', 'reason'],
+  ['message', 'note'],
+  ['source', 'deprecatedSource'],
+  ['firstTimestamp', 'deprecatedFirstTimestamp'],
+  ['lastTimestamp', 'deprecatedLastTimestamp'],
+  ['count', 'deprecatedCount'],
+  ['type', 'type'],
+  ['eventTime', 'eventTime'],
+  ['series', 'series'],
+  ['reportingComponent', 'reportingController'],
+  ['reportingInstance', 'reportingInstance'],
+];
+
+function renamed(
+  object: ApiObject,
+  type: { readonly apiVersion: string; readonly kind: string },
+  pairs: readonly (readonly [from: string, to: string])[],
+): ApiObject {
+  const out: ApiObject = { kind: type.kind, apiVersion: type.apiVersion };
+  for (const [from, to] of pairs) if (object[from] !== undefined) out[to] = object[from];
+  return out;
+}
+
+const METRICS_ANNOTATION = 'autoscaling.alpha.kubernetes.io/metrics';
+const BEHAVIOR_ANNOTATION = 'autoscaling.alpha.kubernetes.io/behavior';
+
+interface CpuMetric {
+  type: string;
+  resource?: { name: string; target: { type: string; averageUtilization?: number } };
+}
+
+/** The one metric that v1 has a field for. */
+function isCpuUtilization(metric: CpuMetric): boolean {
+  return (
+    metric.type === 'Resource' &&
+    metric.resource?.name === 'cpu' &&
+    metric.resource.target.averageUtilization !== undefined
+  );
+}
+
+function isArray(value: unknown): value is unknown[] {
+  return Array.isArray(value);
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Takes what an annotation carries out of it; one that carries something else stays an annotation. */
+function takeJson<T>(
+  annotations: Record<string, string>,
+  key: string,
+  fits: (value: unknown) => value is T,
+): T | undefined {
+  const text = annotations[key];
+  if (text === undefined) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (!fits(value)) return undefined;
+  delete annotations[key];
+  return value;
+}
+
+function autoscalerToV2(object: ApiObject): ApiObject {
+  const { targetCPUUtilizationPercentage: percentage, ...spec } = (object['spec'] ?? {}) as Record<
+    string,
+    unknown
+  >;
+  const { currentCPUUtilizationPercentage: _, ...status } = (object['status'] ?? {}) as Record<
+    string,
+    unknown
+  >;
+  const annotations = { ...object.metadata?.annotations };
+  const metrics = takeJson(annotations, METRICS_ANNOTATION, isArray) ?? [];
+  const behavior = takeJson(annotations, BEHAVIOR_ANNOTATION, isObject);
+  if (percentage !== undefined) {
+    metrics.unshift({
+      type: 'Resource',
+      resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: percentage } },
+    });
+  }
+  return {
+    kind: object.kind ?? '',
+    apiVersion: 'autoscaling/v2',
+    metadata: withAnnotations(object, annotations),
+    spec: {
+      ...spec,
+      ...(metrics.length === 0 ? {} : { metrics }),
+      ...(behavior === undefined ? {} : { behavior }),
+    },
+    status,
+  };
+}
+
+function autoscalerToV1(object: ApiObject): ApiObject {
+  const {
+    metrics = [],
+    behavior,
+    ...spec
+  } = (object['spec'] ?? {}) as {
+    metrics?: CpuMetric[];
+    behavior?: unknown;
+    [field: string]: unknown;
+  };
+  const {
+    conditions: _,
+    currentMetrics: __,
+    ...status
+  } = (object['status'] ?? {}) as Record<string, unknown>;
+  const cpu = metrics.find(isCpuUtilization);
+  const others = metrics.filter((metric) => metric !== cpu);
+  const annotations = { ...object.metadata?.annotations };
+  if (others.length > 0) annotations[METRICS_ANNOTATION] = JSON.stringify(others);
+  if (behavior !== undefined) annotations[BEHAVIOR_ANNOTATION] = JSON.stringify(behavior);
+  return {
+    kind: object.kind ?? '',
+    apiVersion: 'autoscaling/v1',
+    metadata: withAnnotations(object, annotations),
+    spec: {
+      ...spec,
+      ...(cpu === undefined
+        ? {}
+        : { targetCPUUtilizationPercentage: cpu.resource?.target.averageUtilization }),
+    },
+    status,
+  };
+}
+
+function withAnnotations(
+  object: ApiObject,
+  annotations: Record<string, string>,
+): NonNullable<ApiObject['metadata']> {
+  const { annotations: _, ...rest } = object.metadata ?? {};
+  return Object.keys(annotations).length === 0 ? rest : { ...rest, annotations };
+}
+
+/** The object as it is stored. Its input stays as it is. */
+export function toStored(info: ResourceInfo, object: ApiObject): ApiObject {
+  switch (`${apiVersionOf(info)}/${info.kind}`) {
+    case 'events.k8s.io/v1/Event':
+      return renamed(
+        object,
+        { apiVersion: 'v1', kind: 'Event' },
+        EVENT_FIELDS.map(([core, other]) => [other, core] as const),
+      );
+    case 'autoscaling/v1/HorizontalPodAutoscaler':
+      return autoscalerToV2(object);
+    default:
+      return object;
+  }
+}
+
+/** A stored object in the shape of a resource. Its input stays as it is. */
+export function fromStored(info: ResourceInfo, object: ApiObject): ApiObject {
+  switch (`${apiVersionOf(info)}/${info.kind}`) {
+    case 'events.k8s.io/v1/Event':
+      return renamed(object, { apiVersion: 'events.k8s.io/v1', kind: 'Event' }, EVENT_FIELDS);
+    case 'autoscaling/v1/HorizontalPodAutoscaler':
+      return autoscalerToV1(object);
+    default:
+      return object;
+  }
+}
+
+/** Whether a resource's shape is the stored one. */
+export function isStoredShape(info: ResourceInfo): boolean {
+  return info.storageVersion === undefined || storedShape(info) === apiVersionOf(info);
+}
+
+/** The facts name the same storage version for both events; the stored shape is the core one. */
+function storedShape(info: ResourceInfo): string {
+  return info.kind === 'Event' ? 'v1' : (info.storageVersion ?? apiVersionOf(info));
+}

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { isBigInteger, JsonError, MAX_DEPTH, parseJson } from './json.ts';
+import { parseYaml } from './yaml.ts';
+
+describe('parsing JSON', () => {
+  it('gives the value of any JSON and finds no duplicates where there are none', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.constantFrom(0, 2), (value, indent) => {
+        const text = JSON.stringify(value, undefined, indent);
+        const parsed = parseJson(Buffer.from(text));
+        assert.equal(JSON.stringify(parsed.value), JSON.stringify(value));
+        assert.deepEqual(parsed.duplicates, []);
+      }),
+    );
+  });
+
+  it('finds keys given twice, wherever they stand, and keeps the last value', () => {
+    const { value, duplicates } = parseJson(
+      '{"a":1,"b":[{"c":{"x":1,"x":2}},{"y\\"":1,"y\\u0022":2}],"a":{"k":"{\\"a\\":1,\\"a\\":2}"}}',
+    );
+    assert.deepEqual(duplicates, ['b[0].c.x', 'b[1].y"', 'a']);
+    assert.deepEqual((value as { a: unknown }).a, { k: '{"a":1,"a":2}' });
+  });
+
+  it('keeps integers that a number cannot hold, digit for digit', () => {
+    const { value } = parseJson(
+      '{"a":9007199254740993,"b":1e20,"c":"9007199254740993","d":-9223372036854775808}',
+    );
+    assert.equal(isBigInteger((value as { a: unknown }).a), true);
+    assert.equal(
+      JSON.stringify(value),
+      '{"a":9007199254740993,"b":100000000000000000000,"c":"9007199254740993","d":-9223372036854775808}',
+    );
+  });
+
+  it('refuses deep nesting with an error', () => {
+    assert.throws(() => parseJson(`${'['.repeat(MAX_DEPTH + 1)}${']'.repeat(MAX_DEPTH + 1)}`), JsonError);
+    assert.throws(() => parseJson('{"a":'.repeat(200_000)), JsonError);
+    assert.throws(() => parseJson(`${'['.repeat(200_000)}${']'.repeat(200_000)}`), JsonError);
+  });
+
+  it('refuses invalid UTF-8 and anything that is not JSON', () => {
+    assert.throws(() => parseJson(Buffer.from([0x22, 0xff, 0x22])), { message: 'invalid UTF-8' });
+    for (const bad of ['', '{', '{"a":1,}', "{'a':1}", 'nul', '1 2', '\ufeff{}']) {
+      assert.throws(() => parseJson(bad), JsonError);
+    }
+  });
+
+  it('takes __proto__ for a key like any other', () => {
+    const { value } = parseJson('{"__proto__":{"polluted":true}}');
+    assert.equal(Object.hasOwn(value as object, '__proto__'), true);
+    assert.equal(({} as { polluted?: boolean }).polluted, undefined);
+  });
+});
+
+describe('parsing YAML', () => {
+  it('gives what JSON can say', () => {
+    const { value } = parseYaml('a: [1, "2", true, null, 1.5]\nb: &x {c: yes}\nd: *x\ne: |\n  text\n');
+    assert.deepEqual(value, { a: [1, '2', true, null, 1.5], b: { c: 'yes' }, d: { c: 'yes' }, e: 'text\n' });
+  });
+
+  it('finds keys given twice', () => {
+    assert.deepEqual(parseYaml('a: 1\nb:\n - c: 1\n   c: 2\na: 2\n').duplicates, ['b[0].c', 'a']);
+  });
+
+  it('reads JSON under its own media type as JSON', () => {
+    assert.deepEqual(parseYaml('{"a": 1, "a": 2}'), { value: { a: 2 }, duplicates: ['a'] });
+  });
+
+  it('refuses a text whose aliases multiply', () => {
+    const lines = ['a0: &a0 [x,x,x,x,x,x,x,x,x,x]'];
+    for (let i = 1; i < 9; i += 1)
+      lines.push(
+        `a${i}: &a${i} [${Array(10)
+          .fill(`*a${i - 1}`)
+          .join(',')}]`,
+      );
+    assert.throws(() => parseYaml(lines.join('\n')), JsonError);
+  });
+
+  it('refuses what is not YAML, and several documents', () => {
+    assert.throws(() => parseYaml('a: [1'), JsonError);
+    assert.throws(() => parseYaml('a: 1\n---\nb: 2\n'), JsonError);
+  });
+});
