@@ -2,11 +2,19 @@
  * `timonier`: finds the subcommand and loads only what it needs, so that each component's process carries no other
  * component's code.
  */
-import { enableCompileCache } from 'node:module';
+import { enableCompileCache, flushCompileCache } from 'node:module';
 import { commands, findCommand, generalHelp, unknownCommand } from './commands.ts';
 
 // Honours NODE_COMPILE_CACHE, and otherwise keeps compiled code in the temporary folder; saves a third of the start.
 enableCompileCache();
+// A component may be killed before it could keep what it compiled.
+setTimeout(flushCompileCache, 8_000).unref();
+
+// Whoever reads the output may have seen enough.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
 
 process.exitCode = await main(process.argv.slice(2));
 

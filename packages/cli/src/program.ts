@@ -3,11 +3,13 @@
  * the sources.
  */
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 /** The command line that runs `timonier`, without arguments of its own. */
 export function programCommand(): readonly string[] {
-  return [process.execPath, process.argv[1] ?? join(programRoot(), 'packages/cli/src/main.ts')];
+  const running = process.argv[1] ?? '';
+  const isEntry = ['main.ts', 'timonier.js'].includes(basename(running));
+  return [process.execPath, isEntry ? running : join(programRoot(), 'packages/cli/src/main.ts')];
 }
 
 let root: string | undefined;

@@ -24,16 +24,12 @@ export interface BootOptions {
   readonly plan: ClusterPlan;
   readonly host: HostPlan;
   readonly hostDir: string;
-  /** Compiled code, shared by the hosts of a cluster. */
-  readonly cacheDir: string;
   /** Root of the program's own files, which must stay visible whatever is mounted over /var and /etc. */
   readonly programRoot: string;
   readonly cgroups: CgroupLayout;
   /** The supervisor's command line. */
   readonly command: readonly string[];
 }
-
-export const compileCachePath = '/var/cache/timonier';
 
 export function bootScript(options: BootOptions): string {
   const { plan, host, hostDir, cgroups } = options;
@@ -42,10 +38,9 @@ export function bootScript(options: BootOptions): string {
     'set -e',
     'mount -t proc -o nosuid,nodev,noexec proc /proc',
     'mount -t tmpfs -o mode=0755,nosuid,nodev tmpfs /run',
-    'mkdir -p /run/netns /run/lock /run/timonier /run/.host/data /run/.host/cache /run/.host/program',
+    'mkdir -p /run/netns /run/lock /run/timonier /run/.host/data /run/.host/program',
     'chmod 0700 /run/timonier /run/.host',
     `mount --bind ${quote(hostDir)} /run/.host/data`,
-    `mount --bind ${quote(options.cacheDir)} /run/.host/cache`,
     `mount --bind ${quote(options.programRoot)} /run/.host/program`,
     'mkdir /run/.host/overlay',
     'mount -t tmpfs -o mode=0755 tmpfs /run/.host/overlay',
@@ -56,7 +51,6 @@ export function bootScript(options: BootOptions): string {
     ...dataMounts.map(
       ([folder, target]) => `mkdir -p ${target}; mount --bind /run/.host/data/${folder} ${target}`,
     ),
-    `mkdir -p ${compileCachePath}; mount --bind /run/.host/cache ${compileCachePath}`,
     `if [ ! -e ${quote(`${options.programRoot}/package.json`)} ]; then`,
     `  mkdir -p ${quote(options.programRoot)}; mount --bind /run/.host/program ${quote(options.programRoot)}`,
     'fi',

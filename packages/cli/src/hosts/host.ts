@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ClusterPlan, HostPlan } from '../cluster/plan.ts';
 import { programCommand, programRoot } from '../program.ts';
-import { bootScript, compileCachePath, dataMounts } from './boot-script.ts';
+import { bootScript, dataMounts } from './boot-script.ts';
 import { cgroupLayout, HostCgroup } from './cgroups.ts';
 import { cutOff, plugIn, setLink, unplug } from './network.ts';
 
@@ -46,7 +46,6 @@ export class Host {
 
   prepare(): void {
     for (const [folder] of dataMounts) mkdirSync(join(this.dir, folder), { recursive: true });
-    mkdirSync(join(this.#dataDir, 'cache'), { recursive: true });
   }
 
   /** Starts the host. The process returned is its parent outside: it exits when the host is dead. */
@@ -69,7 +68,6 @@ export class Host {
         plan: this.#cluster,
         host: this.plan,
         hostDir: this.dir,
-        cacheDir: join(this.#dataDir, 'cache'),
         programRoot: programRoot(),
         cgroups: cgroupLayout(),
         command,
@@ -227,7 +225,8 @@ function hostEnvironment(): Record<string, string> {
     PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
     HOME: '/root',
     LANG: 'C.UTF-8',
-    NODE_COMPILE_CACHE: compileCachePath,
+    NODE_COMPILE_CACHE:
+      process.env['NODE_COMPILE_CACHE'] ?? join(programRoot(), 'node_modules/.cache/timonier'),
     ...Object.fromEntries(
       Object.entries(process.env).filter(
         (entry): entry is [string, string] => keep.test(entry[0]) && entry[1] !== undefined,

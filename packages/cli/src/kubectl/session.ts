@@ -133,6 +133,9 @@ export function reportName(type: ServedResource, name: string): string {
   return `${type.group === '' ? kind : `${kind}.${type.group}`}/${name}`;
 }
 
+/** What `all` means: what people usually ask for. */
+const everyday = ['pods', 'services', 'deployments', 'replicasets'];
+
 /** Splits `TYPE NAME…`, `TYPE/NAME…` and `TYPE,TYPE` arguments. `names` is empty when all are meant. */
 export function targetsOf(
   positional: readonly string[],
@@ -146,6 +149,7 @@ export function targetsOf(
   const [types = '', ...names] = positional;
   return types
     .split(',')
+    .flatMap((type) => (type === 'all' ? everyday : [type]))
     .filter(Boolean)
     .flatMap((type) => (names.length === 0 ? [{ type }] : names.map((name) => ({ type, name }))));
 }
