@@ -55,16 +55,23 @@ async function sync(context: LoopContext, key: string): Promise<void | { againAf
   } catch (error) {
     failure = error;
   }
-  if (decision.status !== undefined) {
-    const status = decision.status;
-    await client
-      .update(resources.replicasets, { ...set, status }, { ...term.write, subresource: 'status' })
-      .catch((error: unknown) => {
-        if (!isNotFound(error)) throw error;
-      });
-  }
+  if (decision.status !== undefined) await writeStatus(context, { ...set, status: decision.status });
   if (failure !== undefined) throw failure;
   return decision.againAfterMs === undefined ? undefined : { againAfterMs: decision.againAfterMs };
+}
+
+async function writeStatus({ client, informers, term }: LoopContext, set: ReplicaSet): Promise<void> {
+  try {
+    const options = { ...term.write, subresource: 'status' };
+    const written = await client.update(resources.replicasets, set, options);
+    await informers.replicasets.catchUp(
+      Number(written.metadata?.resourceVersion ?? 0),
+      term.signal,
+      observeForMs,
+    );
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
 }
 
 /** Active pods per node over all sets that share this set's owner. */
