@@ -1,0 +1,69 @@
+/** The services and stored messages of the store, compiled once. Which 64-bit fields are ids is decided here. */
+import { loadMessage, loadService } from '@timonier/grpc';
+import type { KvShape } from './services/kv.ts';
+import type { LeadershipShape } from './services/leadership.ts';
+import type { LeaseShape } from './services/lease.ts';
+import type { ClusterShape, MaintenanceShape } from './services/maintenance.ts';
+import type { WatchShape } from './services/watch.ts';
+import type {
+  CompactionRequest,
+  DeleteRangeRequest,
+  KeyValue,
+  LeaseGrantRequest,
+  PutRequest,
+  TxnRequest,
+} from './types.ts';
+
+/** Random 64-bit ids; everything else of 64 bits is a revision, a count or a time and fits a number. */
+export const idFields = ['ID', 'lease', 'clusterId', 'memberId', 'memberID', 'leader', 'targetID'] as const;
+
+const options = { bigintFields: idFields };
+
+export interface StoredRequest {
+  readonly id: number;
+  readonly put?: PutRequest;
+  readonly deleteRange?: DeleteRangeRequest;
+  readonly txn?: TxnRequest;
+  readonly compaction?: CompactionRequest;
+  readonly leaseGrant?: LeaseGrantRequest;
+  readonly leaseRevoke?: { readonly ID: bigint };
+  readonly memberAttributes?: MemberAttributes;
+  readonly alarm?: { readonly activate: boolean; readonly member: string; readonly alarm: number };
+}
+
+export interface MemberAttributes {
+  readonly id: string;
+  readonly name: string;
+  readonly clientUrls: readonly string[];
+  readonly peerUrls: readonly string[];
+}
+
+export interface EntryBatch {
+  readonly proposer: number;
+  readonly requests: readonly StoredRequest[];
+}
+
+export const entryBatchCodec = loadMessage<EntryBatch>(
+  'raft/log.proto',
+  'timonier.raft.v1.EntryBatch',
+  options,
+);
+export const changeSetCodec = loadMessage<{ readonly changes: readonly KeyValue[] }>(
+  'raft/log.proto',
+  'timonier.raft.v1.ChangeSet',
+  options,
+);
+
+export const kvService = loadService<KvShape>('etcd/rpc.proto', 'etcdserverpb.KV', options);
+export const watchService = loadService<WatchShape>('etcd/rpc.proto', 'etcdserverpb.Watch', options);
+export const leaseService = loadService<LeaseShape>('etcd/rpc.proto', 'etcdserverpb.Lease', options);
+export const clusterService = loadService<ClusterShape>('etcd/rpc.proto', 'etcdserverpb.Cluster', options);
+export const maintenanceService = loadService<MaintenanceShape>(
+  'etcd/rpc.proto',
+  'etcdserverpb.Maintenance',
+  options,
+);
+export const leadershipService = loadService<LeadershipShape>(
+  'timonier/leadership.proto',
+  'timonier.store.v1.Leadership',
+);

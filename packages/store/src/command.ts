@@ -1,0 +1,174 @@
+/**
+ * `timonier store`: one member of the etcd v3 store, with etcd's flags and environment.
+ */
+import { readFileSync } from 'node:fs';
+import {
+  booleanFlag,
+  type ComponentContext,
+  defineComponent,
+  type Flag,
+  listFlag,
+  numberFlag,
+  stringFlag,
+  UsageError,
+} from '@timonier/component';
+import { parseInitialCluster, parseUrl } from './cluster.ts';
+import { startStore } from './server.ts';
+
+/** etcd's rule: ETCD_ and the flag's name in capitals, dashes as underscores. */
+function env(name: string): string {
+  return `ETCD_${name.toUpperCase().replaceAll('-', '_')}`;
+}
+
+function text(name: string, value: string, help: string): Flag<string> {
+  return stringFlag(value, help, { env: env(name) });
+}
+
+function urls(name: string, value: readonly string[], help: string): Flag<readonly string[]> {
+  return listFlag(value, help, { env: env(name) });
+}
+
+function count(name: string, value: number, help: string): Flag<number> {
+  return numberFlag(value, help, { env: env(name) });
+}
+
+function choice(name: string, help: string): Flag<boolean> {
+  return booleanFlag(false, help, { env: env(name) });
+}
+
+const flags = {
+  name: text('name', 'default', 'name of this member'),
+  'data-dir': text('data-dir', '', 'where this member keeps its data (default NAME.etcd)'),
+  'listen-client-urls': urls('listen-client-urls', ['http://localhost:2379'], 'where clients are served'),
+  'advertise-client-urls': urls('advertise-client-urls', [], 'where clients reach this member'),
+  'listen-peer-urls': urls('listen-peer-urls', ['http://localhost:2380'], 'where other members connect'),
+  'initial-advertise-peer-urls': urls(
+    'initial-advertise-peer-urls',
+    [],
+    'where other members reach this one',
+  ),
+  'initial-cluster': text('initial-cluster', '', 'all members as NAME=URL,NAME=URL'),
+  'initial-cluster-state': text('initial-cluster-state', 'new', 'new or existing'),
+  'initial-cluster-token': text(
+    'initial-cluster-token',
+    'etcd-cluster',
+    'sets clusters with equal URLs apart',
+  ),
+  'cert-file': text('cert-file', '', 'PEM certificate for clients'),
+  'key-file': text('key-file', '', 'PEM key of it'),
+  'trusted-ca-file': text('trusted-ca-file', '', 'PEM of the authorities that sign client certificates'),
+  'client-cert-auth': choice('client-cert-auth', 'refuse clients without a certificate'),
+  'peer-cert-file': text('peer-cert-file', '', 'PEM certificate for other members'),
+  'peer-key-file': text('peer-key-file', '', 'PEM key of it'),
+  'peer-trusted-ca-file': text('peer-trusted-ca-file', '', 'PEM of the authorities that sign members'),
+  'peer-client-cert-auth': choice('peer-client-cert-auth', 'refuse members without a certificate'),
+  'heartbeat-interval': count('heartbeat-interval', 100, 'milliseconds between heartbeats'),
+  'election-timeout': count('election-timeout', 1000, 'milliseconds of silence before an election'),
+  'snapshot-count': count('snapshot-count', 10_000, 'log entries kept for members that lag'),
+  'quota-backend-bytes': count(
+    'quota-backend-bytes',
+    0,
+    'accepted for compatibility; no quota is enforced yet',
+  ),
+  'max-request-bytes': count('max-request-bytes', 1_572_864, 'largest request of a client'),
+  'max-txn-ops': count('max-txn-ops', 128, 'most operations of a transaction'),
+  'auto-compaction-mode': text('auto-compaction-mode', 'periodic', 'periodic or revision'),
+  'auto-compaction-retention': text(
+    'auto-compaction-retention',
+    '0',
+    'hours, a duration, or revisions; 0 is never',
+  ),
+  'listen-metrics-urls': urls('listen-metrics-urls', [], 'more addresses for /metrics, /health and /version'),
+  'experimental-watch-progress-notify-interval': text(
+    'experimental-watch-progress-notify-interval',
+    '10m',
+    'how often watches that asked for it are told the revision',
+  ),
+  'private-socket': stringFlag('', 'unix socket without TLS for processes of this host, root only'),
+};
+
+function pem(flag: string, path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new UsageError(`--${flag}: cannot read ${path}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function keyPair(
+  values: ComponentContext<typeof flags>['flags'],
+  prefix: '' | 'peer-',
+): { cert: Buffer; key: Buffer; ca: Buffer | undefined } | undefined {
+  const cert = values[`${prefix}cert-file`];
+  const key = values[`${prefix}key-file`];
+  const ca = values[`${prefix}trusted-ca-file`];
+  if (cert === '' && key === '') return undefined;
+  if (cert === '' || key === '')
+    throw new UsageError(`--${prefix}cert-file and --${prefix}key-file go together`);
+  return {
+    cert: pem(`${prefix}cert-file`, cert),
+    key: pem(`${prefix}key-file`, key),
+    ca: ca === '' ? undefined : pem(`${prefix}trusted-ca-file`, ca),
+  };
+}
+
+async function run(context: ComponentContext<typeof flags>): Promise<void> {
+  const { flags: f, positional } = context;
+  if (positional.length > 0) throw new UsageError(`"${positional.join(' ')}" is not a flag`);
+  const heartbeatMs = f['heartbeat-interval'];
+  const electionMs = f['election-timeout'];
+  if (heartbeatMs < 10) throw new UsageError('--heartbeat-interval must be at least 10');
+  if (electionMs < 3 * heartbeatMs)
+    throw new UsageError(
+      `--election-timeout (${electionMs}) must be at least three times --heartbeat-interval (${heartbeatMs})`,
+    );
+  if (!['new', 'existing'].includes(f['initial-cluster-state']))
+    throw new UsageError(
+      `--initial-cluster-state: "${f['initial-cluster-state']}" is neither new nor existing`,
+    );
+  const tls = keyPair(f, '');
+  const peerTls = keyPair(f, 'peer-');
+  const advertisedPeers =
+    f['initial-advertise-peer-urls'].length > 0 ? f['initial-advertise-peer-urls'] : f['listen-peer-urls'];
+  const initial = f['initial-cluster'] || advertisedPeers.map((url) => `${f.name}=${url}`).join(',');
+  const listenClients = f['listen-client-urls'].map((url) => parseUrl('--listen-client-urls', url));
+  const listenPeers = f['listen-peer-urls'].map((url) => parseUrl('--listen-peer-urls', url));
+  if (tls === undefined && listenClients.some((endpoint) => endpoint.tls))
+    throw new UsageError('--listen-client-urls: https needs --cert-file and --key-file');
+  if (peerTls === undefined && listenPeers.some((endpoint) => endpoint.tls))
+    throw new UsageError('--listen-peer-urls: https needs --peer-cert-file and --peer-key-file');
+  if (f['client-cert-auth'] && tls?.ca === undefined)
+    throw new UsageError('--client-cert-auth needs --trusted-ca-file');
+  await startStore(context, {
+    cluster: parseInitialCluster(initial, f.name, f['initial-cluster-token']),
+    dataDir: f['data-dir'] || `${f.name}.etcd`,
+    listenClients,
+    listenPeers,
+    listenMetrics: f['listen-metrics-urls'].map((url) => parseUrl('--listen-metrics-urls', url)),
+    clientUrls: f['advertise-client-urls'].length > 0 ? f['advertise-client-urls'] : f['listen-client-urls'],
+    tls,
+    clientCertAuth: f['client-cert-auth'],
+    peerTls,
+    heartbeatMs,
+    electionMs,
+    trailingEntries: f['snapshot-count'],
+    maxRequestBytes: f['max-request-bytes'],
+    maxTxnOps: f['max-txn-ops'],
+    compactionMode: f['auto-compaction-mode'],
+    compactionRetention: f['auto-compaction-retention'],
+    progressInterval: f['experimental-watch-progress-notify-interval'],
+    privateSocket: f['private-socket'],
+  });
+}
+
+export const command = defineComponent({
+  name: 'store',
+  summary: 'a member of the built-in etcd v3 store',
+  examples: [
+    'timonier store --data-dir /var/lib/timonier/store',
+    'timonier store --name a --initial-cluster a=http://10.0.0.1:2380,b=http://10.0.0.2:2380 --listen-peer-urls http://10.0.0.1:2380',
+  ],
+  flags,
+  opsAddress: '127.0.0.1:2381',
+  run,
+});

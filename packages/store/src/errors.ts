@@ -1,0 +1,37 @@
+/** etcd's errors: the texts and codes that its clients compare against. */
+import { GrpcError, Status, type StatusCode } from '@timonier/grpc';
+
+function make(code: StatusCode, text: string): () => GrpcError {
+  return () => new GrpcError(code, `etcdserver: ${text}`);
+}
+
+export const etcdError = {
+  emptyKey: make(Status.INVALID_ARGUMENT, 'key is not provided'),
+  keyNotFound: make(Status.INVALID_ARGUMENT, 'key not found'),
+  valueProvided: make(Status.INVALID_ARGUMENT, 'value is provided'),
+  leaseProvided: make(Status.INVALID_ARGUMENT, 'lease is provided'),
+  tooManyOps: make(Status.INVALID_ARGUMENT, 'too many operations in txn request'),
+  duplicateKey: make(Status.INVALID_ARGUMENT, 'duplicate key given in txn request'),
+  invalidSortOption: make(Status.INVALID_ARGUMENT, 'invalid sort option'),
+  compacted: make(Status.OUT_OF_RANGE, 'mvcc: required revision has been compacted'),
+  futureRevision: make(Status.OUT_OF_RANGE, 'mvcc: required revision is a future revision'),
+  noSpace: make(Status.RESOURCE_EXHAUSTED, 'mvcc: database space exceeded'),
+  leaseNotFound: make(Status.NOT_FOUND, 'requested lease not found'),
+  leaseExists: make(Status.FAILED_PRECONDITION, 'lease already exists'),
+  leaseTtlTooLarge: make(Status.OUT_OF_RANGE, 'too large lease TTL'),
+  memberNotFound: make(Status.NOT_FOUND, 'member not found'),
+  requestTooLarge: make(Status.INVALID_ARGUMENT, 'request is too large'),
+  tooManyRequests: make(Status.RESOURCE_EXHAUSTED, 'too many requests'),
+  noLeader: make(Status.UNAVAILABLE, 'no leader'),
+  notLeader: make(Status.FAILED_PRECONDITION, 'not leader'),
+  leaderChanged: make(Status.UNAVAILABLE, 'leader changed'),
+  stopped: make(Status.UNAVAILABLE, 'server stopped'),
+  timeout: make(Status.UNAVAILABLE, 'request timed out'),
+  corrupt: make(Status.DATA_LOSS, 'corrupt cluster'),
+  badLeaderTransferee: make(Status.FAILED_PRECONDITION, 'bad leader transferee'),
+} as const;
+
+/** A method of etcd's API that this store does not offer. */
+export function unimplemented(what: string): GrpcError {
+  return new GrpcError(Status.UNIMPLEMENTED, `timonier store: ${what} is not supported`);
+}

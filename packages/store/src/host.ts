@@ -1,0 +1,331 @@
+/**
+ * Gives the consensus core a disk, a network and a clock: steps it with everything that happens and carries out the
+ * effects in the order it asks for (see `@timonier/raft` types.ts).
+ *
+ * Runs entirely on one thread; the log's `fdatasync` is in a thread of its own. Invariant: a message that speaks for
+ * something durable leaves only after the ticket of that write came back.
+ */
+import {
+  type Configuration,
+  type Effects,
+  type HardState,
+  type Input,
+  type Message,
+  type MemoryLog,
+  type NodeId,
+  RaftNode,
+  type RaftStatus,
+  type Role,
+  type SnapshotDescriptor,
+} from '@timonier/raft';
+import { LogBudget } from './bounded-log.ts';
+import { fromWire, toWire, type WireMessage } from './peer-wire.ts';
+import type { StateMachine } from './state-machine.ts';
+import type { Transport } from './transport.ts';
+import type { Wal } from './wal.ts';
+
+export interface HostLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface HostOptions {
+  readonly id: NodeId;
+  readonly log: MemoryLog;
+  readonly hardState: HardState;
+  readonly configuration: Configuration;
+  readonly machine: StateMachine;
+  readonly wal: Wal;
+  readonly transport: Transport;
+  readonly tickMs: number;
+  readonly heartbeatTicks: number;
+  readonly electionTicks: number;
+  /** Entries kept behind the state for followers that lag. */
+  readonly trailingEntries: number;
+  /** Milliseconds of CLOCK_BOOTTIME. */
+  readonly now: () => number;
+  readonly logger: HostLog;
+  readonly events: HostEvents;
+}
+
+export interface HostEvents {
+  /** Role, term or leader changed. */
+  readonly role: (role: Role, term: number, leader: NodeId | null) => void;
+  /** Leadership was proven at `sentAt`. */
+  readonly proven: (sentAt: number) => void;
+  readonly applied: (index: number) => void;
+  /** The first entry of a term was applied. */
+  readonly termBegan: (term: number) => void;
+  readonly readReady: (context: number, index: number) => void;
+  readonly readRejected: (context: number) => void;
+  readonly proposalDropped: (context: number) => void;
+  /** A snapshot is needed by a member. */
+  readonly snapshotWanted: (to: NodeId, message: Extract<Message, { type: 'snapshot' }>) => void;
+  /** A received snapshot is durable in the log: put it in the place of the state. */
+  readonly install: (snapshot: SnapshotDescriptor) => Promise<void>;
+  /** Going on could lose data. */
+  readonly failed: (error: Error) => void;
+}
+
+interface Held {
+  readonly ticket: number;
+  readonly persist: { readonly index: number; readonly term: number } | undefined;
+  /** Highest entry this write makes durable; lowered when a later one replaces it. */
+  lastIndex: number;
+  readonly messages: Message[];
+  readonly install: SnapshotDescriptor | undefined;
+}
+
+const applyBudgetMs = 8;
+const trailingBytes = 32 * 1024 * 1024;
+const stallMs = 1_500;
+
+export class RaftHost {
+  readonly #o: HostOptions;
+  readonly #node: RaftNode;
+  readonly #budget: LogBudget;
+  #held: Held[] = [];
+  #commit: number;
+  #durable: number;
+  #applying = false;
+  #installing = false;
+  #stopped = false;
+  #timer: NodeJS.Timeout | undefined;
+  #stalled = false;
+  #role: Role = 'follower';
+  #term: number;
+  #leader: NodeId | null = null;
+
+  constructor(options: HostOptions) {
+    this.#o = options;
+    this.#commit = options.hardState.commit;
+    this.#durable = options.log.lastIndex();
+    this.#term = options.hardState.term;
+    this.#budget = new LogBudget(options.log);
+    this.#node = new RaftNode({
+      id: options.id,
+      log: options.log,
+      hardState: options.hardState,
+      configuration: options.configuration,
+      applied: options.machine.appliedIndex,
+      electionTicks: options.electionTicks,
+      heartbeatTicks: options.heartbeatTicks,
+      random: Math.random,
+      maxInflight: 256,
+      maxAppendBytes: 1024 * 1024,
+    });
+  }
+
+  get role(): Role {
+    return this.#role;
+  }
+
+  get term(): number {
+    return this.#term;
+  }
+
+  get leader(): NodeId | null {
+    return this.#leader;
+  }
+
+  get status(): RaftStatus {
+    return this.#node.status;
+  }
+
+  get commitIndex(): number {
+    return this.#commit;
+  }
+
+  /** Every entry up to here is on this member's disk. */
+  get durableIndex(): number {
+    return this.#durable;
+  }
+
+  /** Begins ticking. A member that is alone does not wait for an election timeout. */
+  start(): void {
+    this.#apply();
+    if (this.#o.configuration.voters.length === 1) this.step({ type: 'campaign' });
+    this.#tick();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  /** Feeds the core and carries out what it asks for. */
+  step(input: Input): void {
+    if (this.#stopped) return;
+    let effects: Effects;
+    try {
+      effects = this.#node.step(input);
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    this.#carryOut(effects);
+  }
+
+  receive(from: NodeId, messages: readonly WireMessage[]): void {
+    for (const wire of messages) this.step({ type: 'message', message: fromWire(wire, from, this.#o.id) });
+  }
+
+  #fail(error: unknown): void {
+    this.stop();
+    this.#o.events.failed(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  #tick(): void {
+    // The timer fires late when the process was stalled. What the network delivered meanwhile comes first, so that
+    // a leader that did speak is heard; and however late, it is one tick.
+    this.#timer = setTimeout(() => {
+      setImmediate(() => {
+        if (this.#stopped) return;
+        this.step({ type: 'tick', now: this.#o.now() });
+        const stalled = this.#o.wal.stalledMs > stallMs;
+        if (stalled !== this.#stalled) {
+          this.#stalled = stalled;
+          this.#o.logger.warn({ stalled }, stalled ? 'disk write is late' : 'disk caught up');
+          this.step({ type: 'disk-stalled', stalled });
+        }
+        this.#tick();
+      });
+    }, this.#o.tickMs);
+  }
+
+  #carryOut(effects: Effects): void {
+    const { log, wal, events } = this.#o;
+    if (effects.installSnapshot !== undefined) {
+      this.#installing = true;
+      log.install(effects.installSnapshot);
+      this.#budget.reset();
+      this.#commit = Math.max(this.#commit, effects.installSnapshot.index);
+    }
+    const first = effects.append[0];
+    if (first !== undefined) {
+      log.append(effects.append);
+      this.#budget.appended(effects.append);
+      this.#durable = Math.min(this.#durable, first.index - 1);
+      for (const held of this.#held) held.lastIndex = Math.min(held.lastIndex, first.index - 1);
+    }
+    const later: Message[] = [];
+    for (const message of effects.messages) {
+      if (message.afterPersist) later.push(message);
+      else this.#send(message);
+    }
+    if (effects.persist !== undefined || effects.installSnapshot !== undefined) {
+      const ticket = wal.append({
+        hardState: effects.hardState,
+        snapshot: effects.installSnapshot,
+        entries: effects.append,
+      });
+      this.#held.push({
+        ticket,
+        persist: effects.persist,
+        lastIndex: effects.append.at(-1)?.index ?? effects.installSnapshot?.index ?? 0,
+        messages: later,
+        install: effects.installSnapshot,
+      });
+    } else if (later.length > 0) {
+      const last = this.#held.at(-1);
+      if (last === undefined) for (const message of later) this.#send(message);
+      else last.messages.push(...later);
+    }
+    if (effects.roleChange !== undefined) {
+      const { role, term, leader } = effects.roleChange;
+      this.#role = role;
+      this.#term = term;
+      this.#leader = leader;
+      events.role(role, term, leader);
+    }
+    if (effects.quorumRound !== undefined) events.proven(effects.quorumRound.sentAt);
+    if (effects.commit !== undefined && effects.commit > this.#commit) {
+      this.#commit = effects.commit;
+      this.#apply();
+    }
+    for (const { context, index } of effects.reads) events.readReady(context, index);
+    for (const { context } of effects.rejectedReads) events.readRejected(context);
+    for (const { context } of effects.droppedProposals)
+      if (context !== undefined) events.proposalDropped(context);
+  }
+
+  /** A write came back: everything up to `ticket` is durable. */
+  durable(ticket: number): void {
+    let newest: Held['persist'];
+    const released: Message[] = [];
+    while ((this.#held[0]?.ticket ?? Infinity) <= ticket) {
+      const held = this.#held.shift();
+      if (held === undefined) break;
+      newest = held.persist ?? newest;
+      this.#durable = Math.max(this.#durable, held.lastIndex);
+      for (const message of held.messages) released.push(message);
+      if (held.install !== undefined) this.#install(held.install);
+    }
+    for (const message of released) this.#send(message);
+    if (newest !== undefined) this.step({ type: 'persisted', ...newest });
+  }
+
+  #install(snapshot: SnapshotDescriptor): void {
+    this.#o.events.install(snapshot).then(
+      () => {
+        this.#installing = false;
+        this.step({ type: 'applied', index: this.#o.machine.appliedIndex });
+        this.#o.events.applied(this.#o.machine.appliedIndex);
+        this.#apply();
+      },
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  #send(message: Message): void {
+    if (message.type === 'snapshot') {
+      this.#o.events.snapshotWanted(message.to, message);
+      return;
+    }
+    if (
+      !this.#o.transport.send(message.to, { raft: { messages: [toWire(message)] } }) &&
+      message.type === 'append'
+    )
+      queueMicrotask(() => this.step({ type: 'unreachable', peer: message.to }));
+  }
+
+  /** Applies what is committed, in turns that leave room for other work. */
+  #apply(): void {
+    if (this.#applying || this.#installing || this.#stopped) return;
+    this.#applying = true;
+    const { machine, log, events } = this.#o;
+    const end = performance.now() + applyBudgetMs;
+    const before = machine.appliedIndex;
+    try {
+      while (machine.appliedIndex < this.#commit && performance.now() < end) {
+        const from = machine.appliedIndex + 1;
+        for (const entry of log.entries(from, this.#commit + 1, 256 * 1024)) {
+          machine.apply(entry);
+          if (entry.type === 'noop') events.termBegan(entry.term);
+        }
+      }
+    } catch (error) {
+      this.#fail(error);
+      return;
+    } finally {
+      this.#applying = false;
+    }
+    if (machine.appliedIndex > before) {
+      this.step({ type: 'applied', index: machine.appliedIndex });
+      events.applied(machine.appliedIndex);
+    }
+    if (machine.appliedIndex < this.#commit) setImmediate(() => this.#apply());
+  }
+
+  /** Drops log entries behind the state on disk that nobody should need any more. */
+  compact(): void {
+    const { log, machine, wal, trailingEntries } = this.#o;
+    const { index, term } = machine.flushed;
+    if (this.#installing || index <= log.snapshot().index || index < log.firstIndex()) return;
+    const keepFrom = this.#budget.keepFrom(index, trailingEntries, trailingBytes);
+    log.compact({ index, term, configuration: machine.configuration }, keepFrom);
+    this.#budget.cutTo(keepFrom);
+    wal.release(keepFrom - 1);
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * Lease clocks. Which leases exist is replicated state; when one runs out is decided by the leader alone, by its own
+ * monotonic clock, and becomes true for all by a revocation in the log. A new leader gives every lease its full time
+ * again: a lease may live longer than asked for, never shorter.
+ */
+
+export interface LeaseTimes {
+  readonly ttl: number;
+}
+
+export class Lessor {
+  readonly #now: () => number;
+  /** Deadlines in milliseconds of `now`; empty while this member does not lead. */
+  readonly #deadlines = new Map<bigint, number>();
+  #leading = false;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** Starts all clocks anew. `graceMs` covers the time in which no leader could renew anything. */
+  promote(leases: ReadonlyMap<bigint, LeaseTimes>, graceMs: number): void {
+    this.#leading = true;
+    this.#deadlines.clear();
+    for (const [id, { ttl }] of leases) this.#deadlines.set(id, this.#now() + ttl * 1000 + graceMs);
+  }
+
+  demote(): void {
+    this.#leading = false;
+    this.#deadlines.clear();
+  }
+
+  get leading(): boolean {
+    return this.#leading;
+  }
+
+  granted(id: bigint, ttl: number): void {
+    if (this.#leading) this.#deadlines.set(id, this.#now() + ttl * 1000);
+  }
+
+  revoked(id: bigint): void {
+    this.#deadlines.delete(id);
+  }
+
+  /** Restarts the clock of a lease. Returns its time to live in seconds; undefined when there is none to renew. */
+  renew(id: bigint, ttl: number): number | undefined {
+    const deadline = this.#deadlines.get(id);
+    if (deadline === undefined || deadline <= this.#now()) return undefined;
+    this.#deadlines.set(id, this.#now() + ttl * 1000);
+    return ttl;
+  }
+
+  /** Milliseconds left, at least 0; undefined when unknown. */
+  remaining(id: bigint): number | undefined {
+    const deadline = this.#deadlines.get(id);
+    return deadline === undefined ? undefined : Math.max(0, deadline - this.#now());
+  }
+
+  /** Up to `limit` leases whose time is over. */
+  expired(limit: number): bigint[] {
+    const now = this.#now();
+    const result: bigint[] = [];
+    for (const [id, deadline] of this.#deadlines) {
+      if (deadline > now) continue;
+      result.push(id);
+      if (result.length >= limit) break;
+    }
+    return result;
+  }
+}

@@ -1,0 +1,343 @@
+/**
+ * The multi-version state: every key at every revision since the last compaction, and the leases.
+ *
+ * Writes happen inside `write`, all changes of which share the next revision. Each applied log entry leaves its
+ * changes for the disk in a journal (`takeJournal`); contents that are not on disk yet stay in memory, others are
+ * read back through `Contents`. Everything here depends only on the state and on what is applied, so members agree.
+ */
+import { changeSetCodec } from './codecs.ts';
+import { KeyIndex, type KeyRange, type RevisionRecord } from './key-index.ts';
+import type { KeyValue } from './types.ts';
+
+/** All changes of one revision. */
+export type ChangeSet = readonly KeyValue[];
+
+/** Where contents that were written to disk are read back from. */
+export interface Contents {
+  read(key: Buffer): Buffer | undefined;
+}
+
+export type DiskOperation =
+  | { readonly type: 'put'; readonly key: Buffer; readonly value: Buffer }
+  | { readonly type: 'del'; readonly key: Buffer };
+
+/** What one log entry changed on disk, and the counters after it. */
+export interface JournalRecord {
+  readonly index: number;
+  readonly term: number;
+  readonly revision: number;
+  readonly compactRevision: number;
+  readonly operations: readonly DiskOperation[];
+  /** Revisions whose contents are in memory only until this record is on disk. */
+  readonly revisions: readonly number[];
+  readonly bytes: number;
+}
+
+export interface LeaseRecord {
+  readonly id: bigint;
+  readonly ttl: number;
+  readonly keys: Set<string>;
+}
+
+const cacheBytes = 64 * 1024 * 1024;
+
+export function revisionKey(main: number): Buffer {
+  const key = Buffer.allocUnsafe(9);
+  key[0] = 0x72; // r
+  key.writeUInt32BE(Math.floor(main / 0x1_0000_0000), 1);
+  key.writeUInt32BE(main >>> 0, 5);
+  return key;
+}
+
+export function leaseKey(id: bigint): Buffer {
+  const key = Buffer.allocUnsafe(9);
+  key[0] = 0x6c; // l
+  key.writeBigUInt64BE(BigInt.asUintN(64, id), 1);
+  return key;
+}
+
+function sizeOf(changes: ChangeSet): number {
+  let bytes = 0;
+  for (const change of changes) bytes += 120 + change.key.length + change.value.length;
+  return bytes;
+}
+
+const nothing = Buffer.alloc(0);
+
+export class Mvcc {
+  readonly index = new KeyIndex();
+  readonly leases = new Map<bigint, LeaseRecord>();
+  readonly #contents: Contents;
+  /** Not on disk yet: must stay. */
+  readonly #overlay = new Map<number, ChangeSet>();
+  /** On disk: kept while there is room, least recently used first. */
+  readonly #cache = new Map<number, ChangeSet>();
+  #cached = 0;
+  #revision = 1;
+  #compactRevision = 0;
+  #operations: DiskOperation[] = [];
+  #revisions: number[] = [];
+  #bytes = 0;
+  #open: KeyValue[] | undefined;
+
+  constructor(contents: Contents) {
+    this.#contents = contents;
+  }
+
+  get revision(): number {
+    return this.#revision;
+  }
+
+  get compactRevision(): number {
+    return this.#compactRevision;
+  }
+
+  /** Approximate bytes held for the overlay and the cache. */
+  get memoryBytes(): number {
+    return this.#cached + this.#bytes;
+  }
+
+  // Loading
+
+  /** Takes counters from disk. Call before `load`. */
+  restore(revision: number, compactRevision: number): void {
+    this.#revision = revision;
+    this.#compactRevision = compactRevision;
+  }
+
+  loadLease(id: bigint, ttl: number): void {
+    this.leases.set(id, { id, ttl, keys: new Set() });
+  }
+
+  /** Takes one revision from disk, in ascending order. Returns whether it changed anything on a lease. */
+  load(main: number, changes: ChangeSet): void {
+    for (const [sub, change] of changes.entries()) {
+      // A change that compaction overtook stays as a gap so that positions hold.
+      if (change.key.length === 0) continue;
+      const key = change.key.toString('latin1');
+      this.#attach(key, change);
+      this.index.put(key, {
+        main,
+        sub,
+        create: change.createRevision,
+        version: change.version,
+      });
+    }
+  }
+
+  // Reading
+
+  /** All changes of a revision; undefined when there are none or they were compacted. */
+  changes(main: number): ChangeSet | undefined {
+    const fresh = this.#overlay.get(main);
+    if (fresh !== undefined) return fresh;
+    const cached = this.#cache.get(main);
+    if (cached !== undefined) {
+      this.#cache.delete(main);
+      this.#cache.set(main, cached);
+      return cached;
+    }
+    const bytes = this.#contents.read(revisionKey(main));
+    if (bytes === undefined) return undefined;
+    const { changes } = changeSetCodec.decode(bytes);
+    this.#remember(main, changes);
+    return changes;
+  }
+
+  content(record: RevisionRecord): KeyValue {
+    const set =
+      record.main === this.#revision + 1 && this.#open !== undefined ? this.#open : this.changes(record.main);
+    const change = set?.[record.sub];
+    if (change === undefined)
+      throw new Error(`revision ${record.main}.${record.sub} is in the index but not stored`);
+    return change;
+  }
+
+  /** The revision a read without one sees: inside a write, what was written so far counts. */
+  get current(): number {
+    return this.#open === undefined ? this.#revision : this.#revision + 1;
+  }
+
+  get(key: string, revision = this.current): KeyValue | undefined {
+    const record = this.index.at(key, revision);
+    return record === undefined ? undefined : this.content(record);
+  }
+
+  // Writing
+
+  /** Runs `change`, whose puts and deletes share one new revision. Without any, the revision stays. */
+  write<T>(change: () => T): T {
+    this.#open = [];
+    const result = change();
+    const changes = this.#open;
+    this.#open = undefined;
+    if (changes.length > 0) {
+      this.#revision += 1;
+      this.#overlay.set(this.#revision, changes);
+      this.#revisions.push(this.#revision);
+      this.#put(revisionKey(this.#revision), changeSetCodec.encode({ changes }));
+    }
+    return result;
+  }
+
+  put(keyBytes: Buffer, value: Buffer, lease: bigint): void {
+    const key = keyBytes.toString('latin1');
+    const before = this.index.latest(key);
+    const exists = before !== undefined && before.version > 0;
+    const main = this.#revision + 1;
+    // Copied: the request's bytes are views of a network buffer that would be kept alive as a whole.
+    const kept = Buffer.allocUnsafeSlow(keyBytes.length + value.length);
+    keyBytes.copy(kept, 0);
+    value.copy(kept, keyBytes.length);
+    this.#change(key, {
+      key: kept.subarray(0, keyBytes.length),
+      createRevision: exists ? before.create : main,
+      modRevision: main,
+      version: exists ? before.version + 1 : 1,
+      value: kept.subarray(keyBytes.length),
+      lease,
+    });
+  }
+
+  /** Deletes existing keys of a range. Returns them as they were. */
+  deleteRange(range: KeyRange): KeyValue[] {
+    const records: [string, RevisionRecord][] = [];
+    this.index.scan(range, this.current, (key, record) => void records.push([key, record]));
+    return records.map(([key, record]) => {
+      const before = this.content(record);
+      this.#change(key, {
+        key: before.key,
+        createRevision: 0,
+        modRevision: this.#revision + 1,
+        version: 0,
+        value: nothing,
+        lease: 0n,
+      });
+      return before;
+    });
+  }
+
+  #change(key: string, change: KeyValue): void {
+    const open = this.#open;
+    if (open === undefined) throw new Error('a change outside of a write');
+    this.index.put(key, {
+      main: change.modRevision,
+      sub: open.length,
+      create: change.createRevision,
+      version: change.version,
+    });
+    this.#attach(key, change);
+    open.push(change);
+  }
+
+  readonly #leaseOf = new Map<string, bigint>();
+
+  #attach(key: string, change: KeyValue): void {
+    const before = this.#leaseOf.get(key) ?? 0n;
+    if (before === change.lease) return;
+    this.leases.get(before)?.keys.delete(key);
+    if (change.lease === 0n) this.#leaseOf.delete(key);
+    else {
+      this.#leaseOf.set(key, change.lease);
+      this.leases.get(change.lease)?.keys.add(key);
+    }
+  }
+
+  grantLease(id: bigint, ttl: number): void {
+    this.leases.set(id, { id, ttl, keys: new Set() });
+    const value = Buffer.allocUnsafe(8);
+    value.writeDoubleLE(ttl);
+    this.#put(leaseKey(id), value);
+  }
+
+  /** Removes a lease and deletes its keys in one revision. */
+  revokeLease(id: bigint): void {
+    const lease = this.leases.get(id);
+    if (lease === undefined) return;
+    this.write(() => {
+      for (const key of [...lease.keys].sort()) this.deleteRange({ from: key, to: undefined });
+    });
+    this.leases.delete(id);
+    this.#operations.push({ type: 'del', key: leaseKey(id) });
+  }
+
+  /** Forgets history below `revision`. */
+  compact(revision: number): void {
+    this.#compactRevision = revision;
+    const dropped = new Map<number, number[]>();
+    this.index.compact(revision, ({ main, sub }) => {
+      const subs = dropped.get(main);
+      if (subs === undefined) dropped.set(main, [sub]);
+      else subs.push(sub);
+    });
+    for (const [main, subs] of dropped) {
+      const changes = this.changes(main);
+      if (changes === undefined) continue;
+      const gap: KeyValue = {
+        key: nothing,
+        createRevision: 0,
+        modRevision: main,
+        version: 0,
+        value: nothing,
+        lease: 0n,
+      };
+      const left = changes.map((change, sub) => (subs.includes(sub) ? gap : change));
+      this.#forget(main);
+      if (left.every((change) => change.key.length === 0))
+        this.#operations.push({ type: 'del', key: revisionKey(main) });
+      else this.#put(revisionKey(main), changeSetCodec.encode({ changes: left }));
+      if (this.#overlay.has(main)) this.#overlay.set(main, left);
+    }
+  }
+
+  #put(key: Buffer, value: Buffer): void {
+    this.#operations.push({ type: 'put', key, value });
+    this.#bytes += key.length + value.length;
+  }
+
+  // Towards the disk
+
+  /** What was changed since the last call, as the record of log entry `index`. */
+  takeJournal(index: number, term: number, extra: readonly DiskOperation[] = []): JournalRecord {
+    const record: JournalRecord = {
+      index,
+      term,
+      revision: this.#revision,
+      compactRevision: this.#compactRevision,
+      operations: extra.length === 0 ? this.#operations : [...this.#operations, ...extra],
+      revisions: this.#revisions,
+      bytes: this.#bytes,
+    };
+    this.#operations = [];
+    this.#revisions = [];
+    this.#bytes = 0;
+    return record;
+  }
+
+  /** Says that a journal record is on disk: its contents may leave memory. */
+  flushed(record: JournalRecord): void {
+    for (const main of record.revisions) {
+      const changes = this.#overlay.get(main);
+      if (changes === undefined) continue;
+      this.#overlay.delete(main);
+      this.#remember(main, changes);
+    }
+  }
+
+  #remember(main: number, changes: ChangeSet): void {
+    this.#cache.set(main, changes);
+    this.#cached += sizeOf(changes);
+    for (const [oldest, set] of this.#cache) {
+      if (this.#cached <= cacheBytes) break;
+      this.#cache.delete(oldest);
+      this.#cached -= sizeOf(set);
+    }
+  }
+
+  #forget(main: number): void {
+    const set = this.#cache.get(main);
+    if (set === undefined) return;
+    this.#cache.delete(main);
+    this.#cached -= sizeOf(set);
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * Requests on their way through the log: gathered into one entry per turn, submitted to the leader, answered when
+ * applied.
+ *
+ * An entry submitted in one term is lost for certain once an entry that begins a later term is applied without it, and
+ * is then submitted again; so a request is applied at most once and a change of leaders costs it only time. A request
+ * not answered by its deadline fails with etcd's timeout: its outcome is then unknown.
+ */
+import type { GrpcError } from '@timonier/grpc';
+import { entryBatchCodec, type StoredRequest } from './codecs.ts';
+import { etcdError } from './errors.ts';
+
+interface Waiter {
+  readonly resolve: (result: object) => void;
+  readonly reject: (error: GrpcError) => void;
+  readonly deadline: number;
+}
+
+export interface Batch {
+  /** Also the id of its first request. */
+  readonly id: number;
+  readonly requests: readonly StoredRequest[];
+  readonly data: Buffer;
+}
+
+interface Submitted {
+  readonly batch: Batch;
+  readonly term: number;
+}
+
+export interface ProposalsOptions {
+  readonly timeoutMs: number;
+  /** Requests that may be waiting at a time. */
+  readonly limit: number;
+  readonly now: () => number;
+  /** Hands a batch to the leader, and says in which term; undefined when there is no leader to hand it to. */
+  readonly submit: (batch: Batch) => number | undefined;
+}
+
+const maxBatchBytes = 1024 * 1024;
+
+export class Proposals {
+  readonly proposer = 1 + Math.floor(Math.random() * (Number.MAX_SAFE_INTEGER - 1));
+  readonly #options: ProposalsOptions;
+  readonly #waiters = new Map<number, Waiter>();
+  readonly #submitted = new Map<number, Submitted>();
+  #queue: Batch[] = [];
+  #gathering: StoredRequest[] = [];
+  #gatheringBytes = 0;
+  #nextId = 1;
+  #stopped = false;
+
+  constructor(options: ProposalsOptions) {
+    this.#options = options;
+  }
+
+  get pending(): number {
+    return this.#waiters.size;
+  }
+
+  /** Resolves with the result of applying the request; rejects with etcd's error. */
+  propose(request: Omit<StoredRequest, 'id'>, bytes: number): Promise<object> {
+    if (this.#stopped) return Promise.reject(etcdError.stopped());
+    if (this.#waiters.size >= this.#options.limit) return Promise.reject(etcdError.tooManyRequests());
+    const id = this.#nextId++;
+    if (this.#gathering.length > 0 && this.#gatheringBytes + bytes > maxBatchBytes) this.#close();
+    if (this.#gathering.length === 0) setImmediate(() => this.#flush());
+    this.#gathering.push({ ...request, id });
+    this.#gatheringBytes += bytes;
+    return new Promise((resolve, reject) => {
+      this.#waiters.set(id, { resolve, reject, deadline: this.#options.now() + this.#options.timeoutMs });
+    });
+  }
+
+  /** Takes the result of a request of this process. */
+  applied(id: number, result: object | GrpcError): void {
+    this.#submitted.delete(id);
+    const waiter = this.#waiters.get(id);
+    if (waiter === undefined) return;
+    this.#waiters.delete(id);
+    if (result instanceof Error) waiter.reject(result);
+    else waiter.resolve(result);
+  }
+
+  /** The first entry of `term` was applied: what was submitted in an earlier one will never be. */
+  termBegan(term: number): void {
+    for (const [id, { batch, term: submittedIn }] of this.#submitted) {
+      if (submittedIn >= term) continue;
+      this.#submitted.delete(id);
+      this.#queue.push(batch);
+    }
+    this.retry();
+  }
+
+  /** The leader did not take a batch. */
+  refused(id: number): void {
+    const submitted = this.#submitted.get(id);
+    if (submitted === undefined) return;
+    this.#submitted.delete(id);
+    this.#queue.push(submitted.batch);
+  }
+
+  /** A snapshot replaced the state: what became of submitted requests cannot be known. */
+  outcomeLost(): void {
+    for (const { batch } of this.#submitted.values())
+      for (const { id } of batch.requests) this.applied(id, etcdError.timeout());
+    this.#submitted.clear();
+  }
+
+  /** Tries again to hand over what is queued, for example when a leader is known. */
+  retry(): void {
+    const queue = this.#queue;
+    this.#queue = [];
+    for (const batch of queue) this.#submit(batch);
+  }
+
+  /** Fails requests whose time is over. */
+  sweep(): void {
+    const now = this.#options.now();
+    for (const [id, waiter] of this.#waiters) {
+      if (waiter.deadline > now) break;
+      this.#waiters.delete(id);
+      waiter.reject(etcdError.timeout());
+    }
+    this.#queue = this.#queue.filter((batch) => batch.requests.some(({ id }) => this.#waiters.has(id)));
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const waiter of this.#waiters.values()) waiter.reject(etcdError.stopped());
+    this.#waiters.clear();
+    this.#submitted.clear();
+    this.#queue = [];
+  }
+
+  #flush(): void {
+    if (this.#gathering.length > 0) this.#close();
+    this.retry();
+  }
+
+  #close(): void {
+    const requests = this.#gathering;
+    this.#gathering = [];
+    this.#gatheringBytes = 0;
+    const data = entryBatchCodec.encode({ proposer: this.proposer, requests });
+    this.#queue.push({ id: requests[0]?.id ?? 0, requests, data });
+  }
+
+  #submit(batch: Batch): void {
+    const term = this.#options.submit(batch);
+    if (term === undefined) this.#queue.push(batch);
+    // A leader may have refused it at once: then `refused` must find it here.
+    else this.#submitted.set(batch.id, { batch, term });
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * Linearizable reads: everyone who asks in one turn shares one read-index round, and is let go once the state has
+ * caught up with it. A round that fails is asked again until the readers' deadline.
+ */
+import type { GrpcError } from '@timonier/grpc';
+import { etcdError } from './errors.ts';
+
+interface Round {
+  readonly waiters: { resolve: () => void; reject: (error: GrpcError) => void }[];
+  readonly deadline: number;
+  /** Known once the quorum has answered. */
+  index: number | undefined;
+}
+
+export interface ReadsOptions {
+  readonly timeoutMs: number;
+  readonly now: () => number;
+  /** Starts a read-index round in the consensus core. */
+  readonly start: (context: number) => void;
+}
+
+const retryMs = 20;
+
+export class Reads {
+  readonly #options: ReadsOptions;
+  readonly #rounds = new Map<number, Round>();
+  #gathering: Round | undefined;
+  #nextContext = 1;
+  #applied = 0;
+
+  constructor(options: ReadsOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when the state holds everything that was committed before the call. */
+  barrier(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#gathering === undefined) {
+        const round: Round = {
+          waiters: [],
+          deadline: this.#options.now() + this.#options.timeoutMs,
+          index: undefined,
+        };
+        this.#gathering = round;
+        setImmediate(() => {
+          this.#gathering = undefined;
+          this.#start(round);
+        });
+      }
+      this.#gathering.waiters.push({ resolve, reject });
+    });
+  }
+
+  ready(context: number, index: number): void {
+    const round = this.#rounds.get(context);
+    if (round === undefined) return;
+    round.index = index;
+    if (index <= this.#applied) this.#finish(context, round);
+  }
+
+  rejected(context: number): void {
+    const round = this.#rounds.get(context);
+    if (round === undefined) return;
+    this.#rounds.delete(context);
+    setTimeout(() => this.#start(round), retryMs).unref();
+  }
+
+  applied(index: number): void {
+    this.#applied = index;
+    for (const [context, round] of this.#rounds)
+      if (round.index !== undefined && round.index <= index) this.#finish(context, round);
+  }
+
+  sweep(): void {
+    const now = this.#options.now();
+    for (const [context, round] of this.#rounds)
+      if (round.deadline <= now) {
+        this.#rounds.delete(context);
+        for (const waiter of round.waiters) waiter.reject(etcdError.timeout());
+      }
+  }
+
+  stop(): void {
+    for (const round of this.#rounds.values())
+      for (const waiter of round.waiters) waiter.reject(etcdError.stopped());
+    this.#rounds.clear();
+  }
+
+  #start(round: Round): void {
+    if (round.deadline <= this.#options.now()) {
+      for (const waiter of round.waiters) waiter.reject(etcdError.timeout());
+      return;
+    }
+    const context = this.#nextContext++;
+    this.#rounds.set(context, round);
+    this.#options.start(context);
+  }
+
+  #finish(context: number, round: Round): void {
+    this.#rounds.delete(context);
+    for (const waiter of round.waiters) waiter.resolve();
+  }
+}

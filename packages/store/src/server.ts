@@ -1,0 +1,176 @@
+/**
+ * Starts a member with its client API: the etcd v3 services on TCP and, for processes of the same host, on a private
+ * unix socket together with the leadership service; operations endpoints; automatic compaction; orderly shutdown.
+ */
+import { createServer, type Server } from 'node:http';
+import { type ComponentContext, type FlagSet, handleOps, listen, parseDuration } from '@timonier/component';
+import { GrpcServer } from '@timonier/grpc';
+import { idText, type Endpoint, type InitialCluster } from './cluster.ts';
+import {
+  clusterService,
+  kvService,
+  leadershipService,
+  leaseService,
+  maintenanceService,
+  watchService,
+} from './codecs.ts';
+import { startCompactor } from './compactor.ts';
+import { Member } from './member.ts';
+import { StoreMetrics } from './metrics.ts';
+import type { ServiceContext } from './services/context.ts';
+import { kvHandlers } from './services/kv.ts';
+import { leadershipHandlers } from './services/leadership.ts';
+import { leaseHandlers } from './services/lease.ts';
+import { apiVersion, clusterHandlers, maintenanceHandlers } from './services/maintenance.ts';
+import { watchHandlers } from './services/watch.ts';
+import type { PeerTls } from './transport.ts';
+
+export interface StoreOptions {
+  readonly cluster: InitialCluster;
+  readonly dataDir: string;
+  readonly listenClients: readonly Endpoint[];
+  readonly listenPeers: readonly Endpoint[];
+  readonly listenMetrics: readonly Endpoint[];
+  readonly clientUrls: readonly string[];
+  readonly tls: PeerTls | undefined;
+  readonly clientCertAuth: boolean;
+  readonly peerTls: PeerTls | undefined;
+  readonly heartbeatMs: number;
+  readonly electionMs: number;
+  readonly trailingEntries: number;
+  readonly maxRequestBytes: number;
+  readonly maxTxnOps: number;
+  readonly compactionMode: string;
+  readonly compactionRetention: string;
+  readonly progressInterval: string;
+  readonly privateSocket: string;
+}
+
+/** Room for the frame around a request, as etcd allows. */
+const overheadBytes = 512 * 1024;
+
+/** Resolves when clients are served. */
+export async function startStore(
+  component: Pick<ComponentContext<FlagSet>, 'log' | 'metrics' | 'health' | 'shutdown'>,
+  options: StoreOptions,
+): Promise<void> {
+  const { log, health, shutdown } = component;
+  let failure: Error | undefined;
+  const member = await Member.start({
+    ...options,
+    log,
+    onFailure: (error) => {
+      // Whatever is in memory may differ from what is on disk: nothing more may be said or written.
+      failure = error;
+      log.fatal({ err: error }, 'the store cannot go on');
+      process.exit(1);
+    },
+  });
+  shutdown.add('member', () => member.stop(), 8_000);
+  const { state } = member.machine;
+  const metrics = new StoreMetrics(component.metrics, {
+    hasLeader: () => member.host.leader !== null,
+    isLeader: () => member.host.role === 'leader',
+    pending: () => member.pending,
+    appliedIndex: () => member.machine.appliedIndex,
+    commitIndex: () => member.host.commitIndex,
+    revision: () => member.machine.state.revision,
+    compactRevision: () => member.machine.state.compactRevision,
+    keys: () => member.machine.state.index.size,
+    watchers: () => member.hub.size,
+    slowWatchers: () => member.hub.lagging,
+    leases: () => member.machine.state.leases.size,
+  });
+  member.metrics = metrics;
+  health.addLive('store', () => {
+    if (failure !== undefined) throw failure;
+  });
+  health.addReady('leader', () => {
+    if (member.host.leader === null) throw new Error('no leader is known');
+  });
+  health.addReady('barrier', () => member.barrier());
+
+  const context: ServiceContext = {
+    member,
+    metrics,
+    maxRequestBytes: options.maxRequestBytes,
+    maxTxnOps: options.maxTxnOps,
+    progressIntervalMs: parseDuration(options.progressInterval),
+  };
+  const server = new GrpcServer({ maxReceiveBytes: options.maxRequestBytes + overheadBytes });
+  addServices(server, context);
+  for (const endpoint of options.listenClients)
+    await server.listen(
+      address(endpoint),
+      endpoint.tls && options.tls !== undefined
+        ? {
+            cert: options.tls.cert,
+            key: options.tls.key,
+            clientCa: options.tls.ca,
+            requireClientCertificate: options.clientCertAuth,
+          }
+        : undefined,
+    );
+  shutdown.add('client listeners', () => server.shutdown(500));
+  if (options.privateSocket !== '') {
+    const local = new GrpcServer({ maxReceiveBytes: options.maxRequestBytes + overheadBytes });
+    addServices(local, context);
+    local.addService(leadershipService, leadershipHandlers(context));
+    await local.listen(`unix:${options.privateSocket}`);
+    shutdown.add('private socket', () => local.shutdown(200));
+  }
+  for (const endpoint of options.listenMetrics) {
+    const ops = operations(component, member);
+    await listen(ops, endpoint.port, endpoint.host);
+    shutdown.add('metrics listener', () => {
+      ops.closeAllConnections();
+      ops.close();
+    });
+  }
+  const stop = startCompactor(member, options.compactionMode, options.compactionRetention, (error) =>
+    log.warn({ err: error }, 'automatic compaction failed'),
+  );
+  if (stop !== undefined) shutdown.add('compactor', stop);
+  log.info(
+    { clients: options.listenClients, member: idText(member.memberId), revision: state.revision },
+    'serving clients',
+  );
+}
+
+function addServices(server: GrpcServer, context: ServiceContext): void {
+  server.addService(kvService, kvHandlers(context));
+  server.addService(watchService, watchHandlers(context));
+  server.addService(leaseService, leaseHandlers(context));
+  server.addService(clusterService, clusterHandlers(context));
+  server.addService(maintenanceService, maintenanceHandlers(context));
+}
+
+function address({ host, port }: Endpoint): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+function operations(
+  { health, metrics }: Pick<ComponentContext<FlagSet>, 'health' | 'metrics'>,
+  member: Member,
+): Server {
+  return createServer({ maxHeaderSize: 8 * 1024, requestTimeout: 10_000 }, (request, response) => {
+    const json = (status: number, body: object): void => {
+      response.writeHead(status, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(body));
+    };
+    const path = request.url?.split('?')[0];
+    if (path === '/health') {
+      member.barrier().then(
+        () => json(200, { health: 'true', reason: '' }),
+        (error: unknown) => json(503, { health: 'false', reason: String(error) }),
+      );
+    } else if (path === '/version') json(200, { etcdserver: apiVersion, etcdcluster: '3.5.0' });
+    else
+      handleOps(request, response, health, metrics).then(
+        (answered) => {
+          if (!answered) json(404, { error: 'not found' });
+        },
+        (error: unknown) => json(500, { error: String(error) }),
+      );
+  });
+}

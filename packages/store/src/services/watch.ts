@@ -1,0 +1,196 @@
+/**
+ * etcdserverpb.Watch: many watches multiplexed on one stream.
+ *
+ * The stream's transport is the only buffer: when it is full, watchers are paused and continue from history once it
+ * has drained (see watch.ts). Progress is announced only when every revision up to it was delivered.
+ */
+import type { BidiCall, Handlers } from '@timonier/grpc';
+import { keyRange } from '../key-index.ts';
+import type { WatchCreateRequest, WatchEvent, WatchResponse } from '../types.ts';
+import type { Watcher } from '../watch.ts';
+import { header, type ServiceContext } from './context.ts';
+
+interface WatchRequest {
+  readonly createRequest?: WatchCreateRequest;
+  readonly cancelRequest?: { readonly watchId: number };
+  readonly progressRequest?: object;
+}
+
+export type WatchShape = {
+  watch: { request: WatchRequest; response: WatchResponse; kind: 'bidi' };
+};
+
+const filter = { noPut: 0, noDelete: 1 } as const;
+/** Responses of fragmented watches are cut near this size, below the usual limit of clients. */
+const fragmentBytes = 1_500_000;
+const maxWatchesPerStream = 10_000;
+
+export function watchHandlers(context: ServiceContext): Handlers<WatchShape> {
+  return {
+    watch: async (call) => {
+      const stream = new WatchStream(context, call);
+      try {
+        for await (const request of call.requests) stream.take(request);
+        // The client will ask nothing more, but its watches go on until it ends the call.
+        await new Promise<void>((resolve) => {
+          if (call.signal.aborted) resolve();
+          else call.signal.addEventListener('abort', () => resolve(), { once: true });
+        });
+      } finally {
+        stream.close();
+      }
+    },
+  };
+}
+
+interface Entry {
+  readonly watcher: Watcher;
+  readonly progressNotify: boolean;
+  announced: number;
+}
+
+class WatchStream {
+  readonly #context: ServiceContext;
+  readonly #call: BidiCall<WatchRequest, WatchResponse>;
+  readonly #watches = new Map<number, Entry>();
+  readonly #timer: NodeJS.Timeout;
+  #nextId = 0;
+  #draining = false;
+  #progressWanted = false;
+
+  constructor(context: ServiceContext, call: BidiCall<WatchRequest, WatchResponse>) {
+    this.#context = context;
+    this.#call = call;
+    this.#timer = setInterval(() => this.#notifyProgress(), context.progressIntervalMs);
+    this.#timer.unref();
+  }
+
+  take(request: WatchRequest): void {
+    if (request.createRequest !== undefined) this.#create(request.createRequest);
+    else if (request.cancelRequest !== undefined) this.#cancel(request.cancelRequest.watchId);
+    else if (request.progressRequest !== undefined) this.#requestProgress();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    for (const { watcher } of this.#watches.values()) this.#context.member.hub.remove(watcher);
+    this.#watches.clear();
+  }
+
+  #respond(response: Omit<WatchResponse, 'header'>, revision?: number): boolean {
+    const room = this.#call.write({ ...response, header: header(this.#context, revision) });
+    if (!room) this.#waitForDrain();
+    return room;
+  }
+
+  #create(request: WatchCreateRequest): void {
+    const { hub, machine } = this.#context.member;
+    const refuse = (reason: string): void => {
+      this.#respond({ watchId: -1, created: true, canceled: true, cancelReason: reason, events: [] });
+    };
+    if (request.key.length === 0 && request.rangeEnd.length === 0)
+      // As in etcd, an empty key stands for the smallest one.
+      request = { ...request, key: Buffer.from([0]) };
+    else if (request.key.length === 0) request = { ...request, key: Buffer.from([0]) };
+    let id = request.watchId;
+    if (id === 0) {
+      while (this.#watches.has(this.#nextId)) this.#nextId++;
+      id = this.#nextId++;
+    } else if (this.#watches.has(id)) {
+      refuse('etcdserver: duplicate watch ID provided on the WatchStream');
+      return;
+    }
+    if (this.#watches.size >= maxWatchesPerStream) {
+      refuse(`etcdserver: more than ${maxWatchesPerStream} watches on one stream`);
+      return;
+    }
+    const { revision } = machine.state;
+    this.#respond({ watchId: id, created: true, events: [] }, revision);
+    const watcher = hub.add({
+      range: keyRange(request.key, request.rangeEnd),
+      from: request.startRevision > 0 ? request.startRevision : revision + 1,
+      prevKv: request.prevKv,
+      noPut: request.filters.includes(filter.noPut),
+      noDelete: request.filters.includes(filter.noDelete),
+      deliver: (events, upTo) => this.#deliver(id, request.fragment, events, upTo),
+      compacted: (compactRevision) => {
+        this.#watches.delete(id);
+        this.#respond({
+          watchId: id,
+          canceled: true,
+          compactRevision,
+          cancelReason: 'etcdserver: mvcc: required revision has been compacted',
+          events: [],
+        });
+      },
+    });
+    this.#watches.set(id, { watcher, progressNotify: request.progressNotify, announced: revision });
+  }
+
+  #deliver(id: number, fragment: boolean, events: readonly WatchEvent[], revision: number): boolean {
+    this.#context.metrics.events.inc(events.length);
+    const entry = this.#watches.get(id);
+    if (entry !== undefined) entry.announced = revision;
+    if (!fragment) return this.#respond({ watchId: id, events }, revision);
+    let room = true;
+    let part: WatchEvent[] = [];
+    let bytes = 0;
+    for (const event of events) {
+      const size = event.kv.key.length + event.kv.value.length + (event.prevKv?.value.length ?? 0) + 64;
+      if (part.length > 0 && bytes + size > fragmentBytes) {
+        room = this.#respond({ watchId: id, events: part, fragment: true }, revision) && room;
+        part = [];
+        bytes = 0;
+      }
+      part.push(event);
+      bytes += size;
+    }
+    return this.#respond({ watchId: id, events: part }, revision) && room;
+  }
+
+  #cancel(id: number): void {
+    const entry = this.#watches.get(id);
+    if (entry === undefined) return;
+    this.#context.member.hub.remove(entry.watcher);
+    this.#watches.delete(id);
+    this.#respond({ watchId: id, canceled: true, events: [] });
+  }
+
+  /** Answered once every watch of the stream is up to date. */
+  #requestProgress(): void {
+    this.#progressWanted = true;
+    this.#tryProgress(200);
+  }
+
+  #tryProgress(attempts: number): void {
+    if (!this.#progressWanted || this.#call.signal.aborted) return;
+    const { hub } = this.#context.member;
+    for (const { watcher } of this.#watches.values())
+      if (!hub.isCurrent(watcher)) {
+        if (attempts > 0) setTimeout(() => this.#tryProgress(attempts - 1), 25).unref();
+        else this.#progressWanted = false;
+        return;
+      }
+    this.#progressWanted = false;
+    this.#respond({ watchId: -1, events: [] });
+  }
+
+  #notifyProgress(): void {
+    const { hub, machine } = this.#context.member;
+    const { revision } = machine.state;
+    for (const [id, entry] of this.#watches) {
+      if (!entry.progressNotify || !hub.isCurrent(entry.watcher) || this.#draining) continue;
+      entry.announced = revision;
+      this.#respond({ watchId: id, events: [] }, revision);
+    }
+  }
+
+  #waitForDrain(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    void this.#call.drained().then(() => {
+      this.#draining = false;
+      for (const { watcher } of this.#watches.values()) this.#context.member.hub.resume(watcher);
+    });
+  }
+}

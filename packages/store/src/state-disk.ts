@@ -1,0 +1,207 @@
+/**
+ * The multi-version state on disk, in LevelDB.
+ *
+ * LevelDB may lose unsynced writes out of order, so it is only ever written in synced batches that carry the log
+ * index they bring the state to; a crash leaves the state of an earlier batch, and the log brings it forward.
+ * A snapshot from the leader is built in a folder beside and takes the place of the state in one rename.
+ */
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { ClassicLevel } from 'classic-level';
+import type { Configuration } from '@timonier/raft';
+import { changeSetCodec } from './codecs.ts';
+import type { DiskOperation, JournalRecord, Mvcc } from './mvcc.ts';
+
+type Level = ClassicLevel<Buffer, Buffer>;
+
+/** What the state says about itself; written with every batch. */
+export interface StateMeta {
+  readonly cluster: string;
+  readonly index: number;
+  readonly term: number;
+  readonly revision: number;
+  readonly compactRevision: number;
+  readonly configuration: Configuration;
+  readonly members: readonly StoredMember[];
+}
+
+export interface StoredMember {
+  readonly id: string;
+  readonly name: string;
+  readonly peerUrls: readonly string[];
+  readonly clientUrls: readonly string[];
+}
+
+export const metaKey = Buffer.from('m');
+const revisions = { gte: Buffer.from('r'), lt: Buffer.from('s') };
+const leases = { gte: Buffer.from('l'), lt: Buffer.from('m') };
+
+export class StateDisk {
+  readonly #folder: string;
+  #db: Level | undefined;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  get #path(): string {
+    return join(this.#folder, 'state');
+  }
+
+  get #incomingPath(): string {
+    return join(this.#folder, 'state.incoming');
+  }
+
+  /**
+   * Opens the state. A snapshot that was received completely, and that the log already counts on (`snapshotIndex`),
+   * is put in place first; any other rest of one is removed.
+   */
+  async open(snapshotIndex: number): Promise<StateMeta | undefined> {
+    mkdirSync(this.#folder, { recursive: true });
+    if (existsSync(this.#incomingPath)) {
+      const incoming = await openLevel(this.#incomingPath);
+      const meta = readMeta(incoming);
+      await incoming.close();
+      if (meta !== undefined && meta.index === snapshotIndex) this.#swap();
+      else rmSync(this.#incomingPath, { recursive: true });
+    }
+    rmSync(join(this.#folder, 'state.old'), { recursive: true, force: true });
+    this.#db = await openLevel(this.#path);
+    return readMeta(this.#db);
+  }
+
+  read(key: Buffer): Buffer | undefined {
+    return this.#open.getSync(key);
+  }
+
+  /** Fills an empty in-memory state. */
+  async load(state: Mvcc, meta: StateMeta): Promise<void> {
+    state.restore(meta.revision, meta.compactRevision);
+    for await (const [key, value] of this.#open.iterator(leases))
+      state.loadLease(key.readBigInt64BE(1), value.readDoubleLE(0));
+    for await (const [key, value] of this.#open.iterator(revisions)) {
+      const main = key.readUInt32BE(1) * 0x1_0000_0000 + key.readUInt32BE(5);
+      state.load(main, changeSetCodec.decode(value).changes);
+    }
+  }
+
+  /** Writes journal records and what the state says about itself, as one synced batch. */
+  async flush(records: readonly JournalRecord[], meta: StateMeta): Promise<void> {
+    const operations: DiskOperation[] = [];
+    for (const record of records) for (const operation of record.operations) operations.push(operation);
+    operations.push({ type: 'put', key: metaKey, value: Buffer.from(JSON.stringify(meta)) });
+    await this.#open.batch(operations, { sync: true });
+  }
+
+  /** Everything as of the last flush, in chunks, with the meta record. */
+  async *chunks(): AsyncGenerator<{ keys: Buffer[]; values: Buffer[] }> {
+    const iterator = this.#open.iterator({});
+    try {
+      for (;;) {
+        const batch = await iterator.nextv(512, {});
+        if (batch.length === 0) return;
+        yield { keys: batch.map(([key]) => key), values: batch.map(([, value]) => value) };
+      }
+    } finally {
+      await iterator.close();
+    }
+  }
+
+  meta(): StateMeta | undefined {
+    return readMeta(this.#open);
+  }
+
+  /** Starts receiving a snapshot beside the state. */
+  async receive(): Promise<IncomingState> {
+    rmSync(this.#incomingPath, { recursive: true, force: true });
+    return new IncomingState(await openLevel(this.#incomingPath));
+  }
+
+  /** Puts the received snapshot in the place of the state. */
+  async install(): Promise<StateMeta> {
+    await this.#open.close();
+    this.#swap();
+    this.#db = await openLevel(this.#path);
+    const meta = readMeta(this.#db);
+    if (meta === undefined) throw new Error('installed a snapshot without a meta record');
+    return meta;
+  }
+
+  /** Bytes on disk, approximately. */
+  async size(): Promise<number> {
+    return await this.#open.approximateSize(Buffer.from([0]), Buffer.from([255]), {});
+  }
+
+  async close(): Promise<void> {
+    await this.#db?.close();
+  }
+
+  get #open(): Level {
+    if (this.#db === undefined) throw new Error('the state is not open');
+    return this.#db;
+  }
+
+  #swap(): void {
+    const old = join(this.#folder, 'state.old');
+    rmSync(old, { recursive: true, force: true });
+    if (existsSync(this.#path)) renameSync(this.#path, old);
+    renameSync(this.#incomingPath, this.#path);
+    rmSync(old, { recursive: true, force: true });
+  }
+}
+
+/** A snapshot on its way in. */
+export class IncomingState {
+  readonly #db: Level;
+  #records = 0;
+
+  constructor(db: Level) {
+    this.#db = db;
+  }
+
+  async add(keys: readonly Buffer[], values: readonly Buffer[]): Promise<void> {
+    const operations = keys.map((key, i) => ({
+      type: 'put' as const,
+      key,
+      value: values[i] ?? Buffer.alloc(0),
+    }));
+    this.#records += keys.length;
+    await this.#db.batch(operations, { sync: true });
+  }
+
+  /** Checks that everything arrived. Returns what the state says about itself. */
+  async finish(records: number): Promise<StateMeta> {
+    const meta = readMeta(this.#db);
+    await this.#db.close();
+    if (records !== this.#records || meta === undefined)
+      throw new Error(`snapshot is incomplete: ${this.#records} of ${records} records`);
+    return meta;
+  }
+
+  async abandon(): Promise<void> {
+    await this.#db.close();
+  }
+}
+
+async function openLevel(path: string): Promise<Level> {
+  const db = new ClassicLevel<Buffer, Buffer>(path, { keyEncoding: 'buffer', valueEncoding: 'buffer' });
+  try {
+    await db.open();
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    const text = cause instanceof Error ? cause.message : String(cause);
+    const locked = text.includes('lock');
+    throw new Error(
+      locked
+        ? `another process uses the data directory of ${path}`
+        : `cannot open the state at ${path}: ${text}`,
+      { cause: error },
+    );
+  }
+  return db;
+}
+
+function readMeta(db: Level): StateMeta | undefined {
+  const bytes = db.getSync(metaKey);
+  return bytes === undefined ? undefined : (JSON.parse(bytes.toString()) as StateMeta);
+}

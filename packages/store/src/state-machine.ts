@@ -1,0 +1,211 @@
+/**
+ * Applies committed log entries to the multi-version state and hands the changes to the disk in synced batches.
+ *
+ * What an entry does depends on the state and the entry only. Invariant: the disk never holds an entry that the local
+ * log could still lose, because only journal records up to the locally durable index are flushed.
+ */
+import { decodeConfiguration, type Configuration, type Entry } from '@timonier/raft';
+import { GrpcError } from '@timonier/grpc';
+import { entryBatchCodec, type StoredRequest } from './codecs.ts';
+import { etcdError } from './errors.ts';
+import { type JournalRecord, Mvcc } from './mvcc.ts';
+import type { StateDisk, StateMeta, StoredMember } from './state-disk.ts';
+import { deleteRange, put, txn } from './txn.ts';
+
+export type ApplyResult = object;
+
+export interface StateMachineOptions {
+  readonly disk: StateDisk;
+  readonly cluster: string;
+  readonly members: readonly StoredMember[];
+  readonly configuration: Configuration;
+  /** Answers the request of this process that waits for the result, if there is one. */
+  readonly onResult: (proposer: number, id: number, result: ApplyResult | GrpcError) => void;
+  /** New revisions exist, `from` to `to` inclusive. */
+  readonly onRevisions: (from: number, to: number) => void;
+  readonly onCompacted: (revision: number) => void;
+  readonly onLease: (id: bigint, change: 'granted' | 'revoked') => void;
+}
+
+const flushBytes = 4 * 1024 * 1024;
+
+export class StateMachine {
+  readonly #options: StateMachineOptions;
+  #state: Mvcc;
+  #index = 0;
+  #term = 0;
+  #configuration: Configuration;
+  #configurationIndex = 0;
+  readonly #members = new Map<string, StoredMember>();
+  #journal: JournalRecord[] = [];
+  #journalBytes = 0;
+  #flushedIndex = 0;
+  #flushedTerm = 0;
+  #flushing: Promise<void> | undefined;
+
+  constructor(options: StateMachineOptions) {
+    this.#options = options;
+    this.#configuration = options.configuration;
+    for (const member of options.members) this.#members.set(member.id, member);
+    this.#state = new Mvcc(options.disk);
+  }
+
+  get state(): Mvcc {
+    return this.#state;
+  }
+
+  get appliedIndex(): number {
+    return this.#index;
+  }
+
+  /** The index and term the disk holds. */
+  get flushed(): { readonly index: number; readonly term: number } {
+    return { index: this.#flushedIndex, term: this.#flushedTerm };
+  }
+
+  get configuration(): Configuration {
+    return this.#configuration;
+  }
+
+  get members(): ReadonlyMap<string, StoredMember> {
+    return this.#members;
+  }
+
+  /** Whether enough has gathered that a flush should not wait for its turn. */
+  get flushIsDue(): boolean {
+    return this.#journalBytes >= flushBytes && this.#flushing === undefined;
+  }
+
+  /** Starts from what the disk holds: at the start, and after a snapshot was installed. */
+  async load(meta: StateMeta | undefined): Promise<void> {
+    const before = this.#state.revision;
+    this.#state = new Mvcc(this.#options.disk);
+    this.#journal = [];
+    this.#journalBytes = 0;
+    if (meta === undefined) return;
+    await this.#options.disk.load(this.#state, meta);
+    this.#index = this.#flushedIndex = meta.index;
+    this.#term = this.#flushedTerm = meta.term;
+    this.#configuration = meta.configuration;
+    this.#members.clear();
+    for (const member of meta.members) this.#members.set(member.id, member);
+    if (this.#state.revision > before) this.#options.onRevisions(before + 1, this.#state.revision);
+  }
+
+  /** Applies the next entry. */
+  apply(entry: Entry): void {
+    if (entry.index !== this.#index + 1)
+      throw new Error(`entry ${entry.index} cannot follow applied entry ${this.#index}`);
+    const before = this.#state.revision;
+    if (entry.type === 'config') {
+      this.#configuration = decodeConfiguration(entry.data).configuration;
+      this.#configurationIndex = entry.index;
+    } else if (entry.type === 'normal') this.#applyBatch(entry.data);
+    this.#index = entry.index;
+    this.#term = entry.term;
+    const record = this.#state.takeJournal(entry.index, entry.term);
+    this.#journal.push(record);
+    this.#journalBytes += record.bytes;
+    if (this.#state.revision > before) this.#options.onRevisions(before + 1, this.#state.revision);
+  }
+
+  #applyBatch(data: Uint8Array): void {
+    const bytes = Buffer.isBuffer(data) ? data : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+    const { proposer, requests } = entryBatchCodec.decode(bytes);
+    for (const request of requests) {
+      let result: ApplyResult | GrpcError;
+      try {
+        result = this.#run(request);
+      } catch (error) {
+        // Anything but an answer to the client is a bug that would make members differ.
+        if (!(error instanceof GrpcError)) throw error;
+        result = error;
+      }
+      this.#options.onResult(proposer, request.id, result);
+    }
+  }
+
+  #run(request: StoredRequest): ApplyResult {
+    const state = this.#state;
+    const revision = (): { header: { revision: number } } => ({ header: { revision: state.revision } });
+    if (request.put !== undefined) {
+      const input = request.put;
+      return { ...state.write(() => put(state, input)), ...revision() };
+    }
+    if (request.txn !== undefined) {
+      const input = request.txn;
+      return { ...state.write(() => txn(state, input)), ...revision() };
+    }
+    if (request.deleteRange !== undefined) {
+      const input = request.deleteRange;
+      return { ...state.write(() => deleteRange(state, input)), ...revision() };
+    }
+    if (request.compaction !== undefined) {
+      const { revision: target } = request.compaction;
+      if (target <= state.compactRevision) throw etcdError.compacted();
+      if (target > state.revision) throw etcdError.futureRevision();
+      state.compact(target);
+      this.#options.onCompacted(target);
+      return revision();
+    }
+    if (request.leaseGrant !== undefined) {
+      const { ID, TTL } = request.leaseGrant;
+      if (state.leases.has(ID)) throw etcdError.leaseExists();
+      state.grantLease(ID, TTL);
+      this.#options.onLease(ID, 'granted');
+      return { ...revision(), ID, TTL };
+    }
+    if (request.leaseRevoke !== undefined) {
+      const { ID } = request.leaseRevoke;
+      if (!state.leases.has(ID)) throw etcdError.leaseNotFound();
+      state.revokeLease(ID);
+      this.#options.onLease(ID, 'revoked');
+      return revision();
+    }
+    if (request.memberAttributes !== undefined) {
+      const { id, name, clientUrls, peerUrls } = request.memberAttributes;
+      this.#members.set(id, { id, name, clientUrls, peerUrls });
+    }
+    return revision();
+  }
+
+  /** Brings the disk up to `durableIndex`, or up to what is applied. One flush runs at a time; calls join it. */
+  flush(durableIndex: number): Promise<void> {
+    this.#flushing ??= this.#flush(durableIndex).finally(() => {
+      this.#flushing = undefined;
+    });
+    return this.#flushing;
+  }
+
+  async #flush(durableIndex: number): Promise<void> {
+    let count = 0;
+    while (count < this.#journal.length && (this.#journal[count]?.index ?? Infinity) <= durableIndex) count++;
+    const records = this.#journal.slice(0, count);
+    const last = records.at(-1);
+    if (last === undefined) return;
+    // A configuration that is newer than the batch would be ahead of the index it stands beside; wait for it.
+    if (this.#configurationIndex > last.index) return;
+    const state = this.#state;
+    await this.#options.disk.flush(records, this.#metaAt(last));
+    if (state !== this.#state) return;
+    this.#journal = this.#journal.slice(count);
+    for (const record of records) {
+      this.#journalBytes -= record.bytes;
+      state.flushed(record);
+    }
+    this.#flushedIndex = last.index;
+    this.#flushedTerm = last.term;
+  }
+
+  #metaAt(record: JournalRecord): StateMeta {
+    return {
+      cluster: this.#options.cluster,
+      index: record.index,
+      term: record.term,
+      revision: record.revision,
+      compactRevision: record.compactRevision,
+      configuration: this.#configuration,
+      members: [...this.#members.values()],
+    };
+  }
+}

@@ -1,0 +1,337 @@
+/**
+ * Connections between members. Each member opens one connection to every other and sends over it; what it receives
+ * comes over the connections others opened. A closed connection is reported at once: it is the fastest sign that a
+ * process died.
+ *
+ * Invariant: frames from a member arrive only after its hello named the same cluster. A connection whose send queue
+ * is full drops frames (the consensus core tolerates loss) and says so.
+ */
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect as tlsConnect, createServer as createTlsServer } from 'node:tls';
+import type { NodeId } from '@timonier/raft';
+import { encodeFrame, FrameReader, type Hello, type PeerFrame, peerProtocol } from './peer-wire.ts';
+
+export interface PeerTls {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  readonly ca: Buffer | undefined;
+}
+
+export interface TransportLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** A connection opened for one snapshot. */
+export interface BulkReceiver {
+  frame(frame: PeerFrame): Promise<void>;
+  closed(): void;
+}
+
+export interface TransportOptions {
+  readonly cluster: string;
+  readonly member: NodeId;
+  readonly tls: PeerTls | undefined;
+  readonly log: TransportLog;
+  readonly onFrame: (from: NodeId, frame: PeerFrame) => void;
+  /** A connection that was established is gone. */
+  readonly onClosed: (peer: NodeId) => void;
+  readonly onConnected: (peer: NodeId) => void;
+  readonly onBulk: (from: NodeId) => BulkReceiver;
+  readonly onBytes?: (peer: NodeId, direction: 'sent' | 'received', bytes: number) => void;
+}
+
+export interface PeerAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+const queueBytes = 64 * 1024 * 1024;
+const firstBackoffMs = 20;
+const lastBackoffMs = 1_000;
+const helloTimeoutMs = 3_000;
+
+export class Transport {
+  readonly #options: TransportOptions;
+  readonly #outgoing = new Map<NodeId, Outgoing>();
+  readonly #incoming = new Set<Socket>();
+  #server: Server | undefined;
+  #closed = false;
+
+  constructor(options: TransportOptions) {
+    this.#options = options;
+  }
+
+  /** Listens on each address. Rejects with one sentence when one cannot be had. */
+  async listen(address: PeerAddress): Promise<number> {
+    const { tls } = this.#options;
+    const accept = (socket: Socket): void => this.#accept(socket);
+    const server =
+      tls === undefined
+        ? createServer({ noDelay: true }, accept)
+        : createTlsServer(
+            {
+              cert: tls.cert,
+              key: tls.key,
+              ...(tls.ca === undefined ? {} : { ca: tls.ca, requestCert: true, rejectUnauthorized: true }),
+            },
+            accept,
+          );
+    this.#server = server;
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (error: NodeJS.ErrnoException) => {
+        const why = error.code === 'EADDRINUSE' ? 'another process listens there already' : error.message;
+        reject(
+          new Error(`cannot listen for peers on ${address.host}:${address.port}: ${why}`, { cause: error }),
+        );
+      });
+      server.listen(address.port, address.host, resolve);
+    });
+    server.on('error', (error) => this.#options.log.error({ err: error }, 'peer listener failed'));
+    const bound = server.address();
+    return typeof bound === 'object' && bound !== null ? bound.port : address.port;
+  }
+
+  /** Keeps a connection to a member from now on. */
+  addPeer(id: NodeId, address: PeerAddress): void {
+    if (this.#closed || this.#outgoing.has(id)) return;
+    this.#outgoing.set(id, new Outgoing(id, address, this.#options, () => this.#open(address)));
+  }
+
+  removePeer(id: NodeId): void {
+    this.#outgoing.get(id)?.close();
+    this.#outgoing.delete(id);
+  }
+
+  /** Whether a connection to the member stands. */
+  connected(id: NodeId): boolean {
+    return this.#outgoing.get(id)?.ready === true;
+  }
+
+  /** Queues a frame; false when it was dropped because there is no connection or no room. */
+  send(to: NodeId, frame: PeerFrame): boolean {
+    return this.#outgoing.get(to)?.send(frame) ?? false;
+  }
+
+  /** Sends frames over a connection of their own and resolves when the member has confirmed the last one. */
+  async sendBulk(to: NodeId, frames: AsyncIterable<PeerFrame>, timeoutMs: number): Promise<void> {
+    const address = this.#outgoing.get(to)?.address;
+    if (address === undefined) throw new Error(`member ${to} has no address`);
+    const socket = this.#open(address);
+    const timer = setTimeout(() => socket.destroy(new Error(`no end within ${timeoutMs} ms`)), timeoutMs);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        socket.once(this.#options.tls === undefined ? 'connect' : 'secureConnect', resolve);
+        socket.once('error', reject);
+      });
+      const { cluster, member } = this.#options;
+      socket.write(encodeFrame({ hello: { cluster, member, protocol: peerProtocol, bulk: true } }));
+      const ended = new Promise<void>((resolve, reject) => {
+        let confirmed = false;
+        const reader = new FrameReader();
+        socket.on('data', (chunk) => {
+          for (const frame of reader.push(chunk)) {
+            if (frame.hello?.refusal) reject(new Error(frame.hello.refusal));
+            if (frame.snapshotEnd !== undefined) confirmed = true;
+          }
+          if (confirmed) resolve();
+        });
+        socket.once('close', () => reject(new Error('connection closed before the end was confirmed')));
+        socket.once('error', reject);
+      });
+      ended.catch(() => undefined);
+      for await (const frame of frames) {
+        if (socket.destroyed) break;
+        if (!socket.write(encodeFrame(frame)))
+          await Promise.race([new Promise<void>((resolve) => socket.once('drain', resolve)), ended]);
+      }
+      await ended;
+    } finally {
+      clearTimeout(timer);
+      socket.destroy();
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const peer of this.#outgoing.values()) peer.close();
+    for (const socket of this.#incoming) socket.destroy();
+    const server = this.#server;
+    if (server !== undefined) await new Promise<void>((resolve) => server.close(() => resolve()));
+  }
+
+  #open(address: PeerAddress): Socket {
+    const { tls } = this.#options;
+    if (tls === undefined) return connect({ host: address.host, port: address.port, noDelay: true });
+    const socket = tlsConnect({
+      host: address.host,
+      port: address.port,
+      cert: tls.cert,
+      key: tls.key,
+      ...(tls.ca === undefined ? { rejectUnauthorized: false } : { ca: tls.ca }),
+      // Members are known by the authority that signed them and by the cluster's id, not by their host's name:
+      // addresses change, and a certificate need not list them.
+      checkServerIdentity: () => undefined,
+    });
+    socket.setNoDelay(true);
+    return socket;
+  }
+
+  #accept(socket: Socket): void {
+    const { cluster, member, log, onFrame, onClosed, onBulk, onBytes } = this.#options;
+    this.#incoming.add(socket);
+    socket.setNoDelay(true);
+    const reader = new FrameReader();
+    let from: NodeId | undefined;
+    let bulk: BulkReceiver | undefined;
+    let tail = Promise.resolve();
+    const timer = setTimeout(() => socket.destroy(), helloTimeoutMs);
+    const welcome = (hello: Hello | undefined): void => {
+      clearTimeout(timer);
+      const refusal =
+        hello === undefined
+          ? 'the first frame must be a hello'
+          : hello.cluster !== cluster
+            ? `member ${hello.member} belongs to cluster ${hello.cluster}, this is cluster ${cluster}`
+            : hello.protocol !== peerProtocol
+              ? `peer protocol ${hello.protocol} is not spoken here`
+              : '';
+      socket.write(encodeFrame({ hello: { cluster, member, protocol: peerProtocol, refusal } }));
+      if (hello === undefined || refusal !== '') {
+        log.warn({ refusal }, 'refused a peer connection');
+        socket.end();
+        return;
+      }
+      from = hello.member;
+      if (hello.bulk === true) bulk = onBulk(from);
+    };
+    socket.on('data', (chunk) => {
+      try {
+        if (from !== undefined) onBytes?.(from, 'received', chunk.length);
+        for (const frame of reader.push(chunk)) {
+          if (from === undefined) {
+            welcome(frame.hello);
+            if (from === undefined) return;
+          } else if (bulk === undefined) onFrame(from, frame);
+          else {
+            const receiver = bulk;
+            socket.pause();
+            tail = tail
+              .then(() => receiver.frame(frame))
+              .then(() => {
+                if (frame.snapshotEnd !== undefined) socket.write(encodeFrame(frame));
+                socket.resume();
+              })
+              .catch((error: unknown) => {
+                log.warn({ err: error }, 'snapshot refused');
+                socket.destroy();
+              });
+          }
+        }
+      } catch (error) {
+        log.error({ err: error, peer: from }, 'peer connection ended by an error');
+        socket.destroy();
+      }
+    });
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      clearTimeout(timer);
+      this.#incoming.delete(socket);
+      if (bulk !== undefined) {
+        const receiver = bulk;
+        void tail.finally(() => receiver.closed());
+      } else if (from !== undefined && !this.#closed) onClosed(from);
+    });
+  }
+}
+
+class Outgoing {
+  readonly address: PeerAddress;
+  readonly #id: NodeId;
+  readonly #options: TransportOptions;
+  readonly #open: () => Socket;
+  #socket: Socket | undefined;
+  #ready = false;
+  #backoffMs = firstBackoffMs;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+  #lastProblem = '';
+
+  constructor(id: NodeId, address: PeerAddress, options: TransportOptions, open: () => Socket) {
+    this.#id = id;
+    this.address = address;
+    this.#options = options;
+    this.#open = open;
+    this.#connect();
+  }
+
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  send(frame: PeerFrame): boolean {
+    const socket = this.#socket;
+    if (!this.#ready || socket === undefined || socket.writableLength > queueBytes) return false;
+    const bytes = encodeFrame(frame);
+    // Frames of one turn leave in one packet.
+    if (socket.writableCorked === 0) {
+      socket.cork();
+      process.nextTick(() => socket.uncork());
+    }
+    socket.write(bytes);
+    this.#options.onBytes?.(this.#id, 'sent', bytes.length);
+    return true;
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#socket?.destroy();
+  }
+
+  #connect(): void {
+    const { cluster, member, tls, log, onConnected, onClosed } = this.#options;
+    const socket = this.#open();
+    this.#socket = socket;
+    const reader = new FrameReader();
+    const timer = setTimeout(() => socket.destroy(new Error('no hello in time')), helloTimeoutMs);
+    socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
+      socket.write(encodeFrame({ hello: { cluster, member, protocol: peerProtocol } }));
+    });
+    socket.on('data', (chunk) => {
+      try {
+        for (const { hello } of reader.push(chunk)) {
+          clearTimeout(timer);
+          const refusal = hello?.refusal ?? '';
+          const stranger = hello?.member === this.#id ? '' : `${hello?.member ?? 'nobody'} answered`;
+          if (refusal !== '' || stranger !== '') socket.destroy(new Error(refusal || stranger));
+          else if (!this.#ready) {
+            this.#ready = true;
+            this.#backoffMs = firstBackoffMs;
+            this.#lastProblem = '';
+            log.info({ peer: this.#id }, 'connected to peer');
+            onConnected(this.#id);
+          }
+        }
+      } catch (error) {
+        socket.destroy(error instanceof Error ? error : new Error(String(error)));
+      }
+    });
+    socket.on('error', (error) => {
+      if (error.message === this.#lastProblem || this.#closed) return;
+      this.#lastProblem = error.message;
+      log.warn({ peer: this.#id, address: this.address, reason: error.message }, 'no connection to peer');
+    });
+    socket.on('close', () => {
+      clearTimeout(timer);
+      const was = this.#ready;
+      this.#ready = false;
+      this.#socket = undefined;
+      if (this.#closed) return;
+      if (was) onClosed(this.#id);
+      this.#timer = setTimeout(() => this.#connect(), this.#backoffMs);
+      this.#backoffMs = Math.min(lastBackoffMs, this.#backoffMs * 1.5);
+    });
+  }
+}

@@ -1,0 +1,157 @@
+/**
+ * The main thread's end of the write-ahead log: recovery at the start, then batches out and tickets back.
+ *
+ * While a write is under way, what is appended is merged into one next batch, so that load makes batches larger and
+ * syncs no more frequent. Tickets are answered in order. Nothing is ever dropped: the consensus core bounds what may
+ * be unacknowledged.
+ */
+import { performance } from 'node:perf_hooks';
+import { Worker } from 'node:worker_threads';
+import type { Entry, HardState, SnapshotDescriptor } from '@timonier/raft';
+import { WalFiles } from './wal-files.ts';
+import { encodeBatch, type WalBatch } from './wal-format.ts';
+import type { WalAnswer, WalRequest } from './wal.worker.ts';
+
+export interface WalOptions {
+  readonly folder: string;
+  readonly segmentBytes?: number;
+  /** Everything up to and including this ticket is durable. */
+  readonly onDurable: (ticket: number, syncMs: number) => void;
+  /** The log cannot go on; the process must end. */
+  readonly onFailure: (error: Error) => void;
+}
+
+/** What the log holds after recovery: the last hard state, the newest snapshot mark, and the entries behind it. */
+export interface WalContent {
+  readonly hardState: HardState;
+  readonly snapshot: SnapshotDescriptor | undefined;
+  readonly entries: readonly Entry[];
+  readonly empty: boolean;
+}
+
+const defaultSegmentBytes = 8 * 1024 * 1024;
+
+/** Replays batches: later entries cut off earlier ones, a snapshot mark replaces all. */
+export function replay(batches: readonly WalBatch[]): WalContent {
+  let hardState: HardState = { term: 0, vote: null, commit: 0 };
+  let snapshot: SnapshotDescriptor | undefined;
+  let entries: Entry[] = [];
+  for (const batch of batches) {
+    if (batch.snapshot !== undefined) {
+      snapshot = batch.snapshot;
+      entries = [];
+    }
+    if (batch.hardState !== undefined) hardState = batch.hardState;
+    for (const entry of batch.entries) {
+      const first = entries[0]?.index;
+      if (first !== undefined && entry.index <= (entries.at(-1)?.index ?? 0))
+        entries.length = Math.max(0, entry.index - first);
+      entries.push(entry);
+    }
+  }
+  return { hardState, snapshot, entries, empty: batches.length === 0 };
+}
+
+export class Wal {
+  readonly #worker: Worker;
+  readonly #options: WalOptions;
+  #ticket = 0;
+  #inFlight = 0;
+  #since = 0;
+  #pending:
+    | { hardState?: HardState; snapshot?: SnapshotDescriptor; entries: Entry[]; ticket: number }
+    | undefined;
+  #closed: (() => void) | undefined;
+  #closing = false;
+
+  private constructor(options: WalOptions, worker: Worker) {
+    this.#options = options;
+    this.#worker = worker;
+    worker.on('message', (answer: WalAnswer) => this.#answered(answer));
+    worker.on('error', (error) => {
+      if (!this.#closing)
+        options.onFailure(new Error(`write-ahead log failed: ${String(error)}`, { cause: error }));
+      this.#closed?.();
+    });
+  }
+
+  /** Recovers the log, then hands it to its thread. Rejects with `WalCorruptError` when it is damaged. */
+  static open(options: WalOptions): { wal: Wal; content: WalContent } {
+    const files = { folder: options.folder, segmentBytes: options.segmentBytes ?? defaultSegmentBytes };
+    const recovery = new WalFiles(files);
+    const content = replay(recovery.open());
+    recovery.close();
+    const worker = new Worker(new URL('./wal.worker.ts', import.meta.url), { workerData: files });
+    return { wal: new Wal(options, worker), content };
+  }
+
+  /** Queues a write and returns its ticket. */
+  append(batch: WalBatch): number {
+    const ticket = ++this.#ticket;
+    this.#pending ??= { entries: [], ticket };
+    const pending = this.#pending;
+    pending.ticket = ticket;
+    if (batch.snapshot !== undefined) {
+      pending.snapshot = batch.snapshot;
+      pending.entries = [];
+    }
+    if (batch.hardState !== undefined) pending.hardState = batch.hardState;
+    for (const entry of batch.entries) pending.entries.push(entry);
+    if (this.#inFlight === 0) this.#send();
+    return ticket;
+  }
+
+  /** For how many milliseconds the oldest unfinished write has been waiting; 0 when there is none. */
+  get stalledMs(): number {
+    return this.#inFlight === 0 ? 0 : performance.now() - this.#since;
+  }
+
+  /** Lets segments go that hold no entry above `index`. */
+  release(index: number): void {
+    this.#post({ type: 'release', index });
+  }
+
+  /** Writes what is queued and ends the thread. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    await new Promise<void>((resolve) => {
+      this.#closed = resolve;
+      if (this.#pending !== undefined) this.#send();
+      this.#post({ type: 'close' });
+    });
+    await this.#worker.terminate();
+  }
+
+  #send(): void {
+    const pending = this.#pending;
+    if (pending === undefined) return;
+    this.#pending = undefined;
+    this.#inFlight = pending.ticket;
+    this.#since = performance.now();
+    const batch = encodeBatch(pending).buffer as ArrayBuffer;
+    this.#post(
+      {
+        type: 'append',
+        ticket: pending.ticket,
+        batch,
+        lastIndex: pending.entries.at(-1)?.index ?? 0,
+        hardState: pending.hardState,
+      },
+      [batch],
+    );
+  }
+
+  #post(request: WalRequest, transfer: ArrayBuffer[] = []): void {
+    this.#worker.postMessage(request, transfer);
+  }
+
+  #answered(answer: WalAnswer): void {
+    if (answer.type === 'closed') {
+      this.#closed?.();
+      return;
+    }
+    this.#inFlight = 0;
+    this.#send();
+    this.#options.onDurable(answer.ticket, answer.syncMs);
+  }
+}
