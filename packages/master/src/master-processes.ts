@@ -34,11 +34,8 @@ function storeProcess(config: HostConfig): ProcessSpec {
       flagArguments({
         name: config.name,
         'data-dir': '/var/lib/timonier/store',
-        'listen-client-urls': [
-          'https://127.0.0.1:2379',
-          `https://${config.address}:2379`,
-          `unix://${storeSocket}`,
-        ],
+        'listen-client-urls': ['https://127.0.0.1:2379', `https://${config.address}:2379`],
+        'private-socket': storeSocket,
         'advertise-client-urls': `https://${config.address}:2379`,
         'listen-peer-urls': `https://${config.address}:2380`,
         'initial-advertise-peer-urls': `https://${config.address}:2380`,
@@ -53,6 +50,12 @@ function storeProcess(config: HostConfig): ProcessSpec {
         'peer-key-file': peer.key,
         'peer-trusted-ca-file': `${etc}/pki/ca.crt`,
         'peer-client-cert-auth': 'true',
+        // A dead peer is noticed by its closed connection; the timeout is for silent losses.
+        'heartbeat-interval': '50',
+        'election-timeout': '500',
+        'auto-compaction-mode': 'periodic',
+        'auto-compaction-retention': '5m',
+        'ops-address': '0.0.0.0:2381',
       }),
     ),
   };
