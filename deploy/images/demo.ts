@@ -20,7 +20,7 @@ export const demoPort = 8080;
 export interface ImageFile {
   /** Path without a leading slash; a folder's ends with one. */
   readonly path: string;
-  readonly content?: string | Buffer;
+  readonly content?: string | Uint8Array;
   /** Target of a symbolic link. */
   readonly link?: string;
   readonly mode?: number;
@@ -135,7 +135,7 @@ async function layerTar(files: readonly ImageFile[]): Promise<Buffer> {
   const tar = pack();
   const chunks: Buffer[] = [];
   const reading = (async () => {
-    for await (const chunk of tar) chunks.push(chunk);
+    for await (const chunk of tar) chunks.push(chunk as Buffer);
   })();
   for (const file of files) await entry(tar, file);
   tar.finalize();

@@ -20,7 +20,8 @@ export function cgroupLayout(points: readonly MountPoint[] = mountPoints()): Cgr
   for (const point of points) {
     if (point.type !== 'cgroup') continue;
     for (const option of point.superOptions) {
-      if (option !== 'rw' && option !== 'ro' && !option.includes('=')) mounts.set(option, point.target);
+      if (option !== 'rw' && option !== 'ro' && (!option.includes('=') || option.startsWith('name=')))
+        mounts.set(option, point.target);
     }
   }
   if (mounts.size > 0) return { version: 1, mounts };

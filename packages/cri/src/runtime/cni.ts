@@ -37,7 +37,7 @@ export function readNetwork(folder: string): NetworkList | undefined {
     if (!/\.(?:conflist|conf|json)$/.test(name)) continue;
     const file = join(folder, name);
     const json = JSON.parse(readFileSync(file, 'utf8')) as Partial<NetworkList> & { type?: string };
-    const plugins = json.plugins ?? (json.type === undefined ? [] : [json as Record<string, unknown>]);
+    const plugins = json.plugins ?? (json.type === undefined ? [] : [json]);
     if (plugins.length === 0) continue;
     return { name: json.name ?? 'default', cniVersion: json.cniVersion ?? '0.3.1', plugins };
   }

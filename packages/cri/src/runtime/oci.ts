@@ -3,7 +3,7 @@
  * while this process may come and go.
  */
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { ProcessId } from './records.ts';
@@ -106,12 +106,16 @@ export class OciRuntime {
 
   /** Changes limits of a running container; `resources` is the OCI form. */
   async update(id: string, resources: object): Promise<void> {
-    const args = [...this.globalArguments, 'update', '--resources', '-', id];
-    const result = await runProgram(this.path, args, {
-      input: JSON.stringify(resources),
-      timeoutMs: commandTimeoutMs,
-    });
-    if (result.code !== 0) throw new Error(`${this.path} update ${id}: ${lastLine(result.stderr)}`);
+    // A file and not a pipe: Node's pipes are sockets, which cannot be opened by the name /dev/stdin.
+    const file = join(this.#stateRoot, `${id}.update.json`);
+    writeFileSync(file, JSON.stringify(resources));
+    try {
+      const args = [...this.globalArguments, 'update', '--resources', file, id];
+      const result = await runProgram(this.path, args, { timeoutMs: commandTimeoutMs });
+      if (result.code !== 0) throw new Error(`${this.path} update ${id}: ${lastLine(result.stderr)}`);
+    } finally {
+      rmSync(file, { force: true });
+    }
   }
 
   async version(): Promise<string> {

@@ -29,7 +29,7 @@ export interface RuntimeEvent {
 export interface OpenRuntime {
   readonly runtime: Runtime;
   readonly events: EventHub<RuntimeEvent>;
-  close(): void;
+  readonly close: () => void;
 }
 
 export async function openRuntime(settings: Settings, log: Log): Promise<OpenRuntime> {
