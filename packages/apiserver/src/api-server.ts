@@ -128,6 +128,11 @@ export class ApiServer {
     this.#server.store.close();
   }
 
+  /** Writes that a failpoint holds at this moment. */
+  get heldWrites(): number {
+    return this.#server.failpoints.held;
+  }
+
   #isActive(): boolean {
     return this.#options.office?.holds() ?? true;
   }

@@ -1,6 +1,6 @@
 /** scale: a workload's replicas as an `autoscaling/v1` Scale, read, written or patched. */
 import { messageSchema } from '@timonier/api';
-import type { Deployment, LabelSelector, Scale } from '@timonier/api';
+import type { Deployment, Scale } from '@timonier/api';
 import { type ApiObject, decodeAs } from '@timonier/api/decode';
 import { formatLabelSelector, requirementsOf } from '@timonier/api/label-selector';
 import { conflict, invalid, StatusError } from '@timonier/api/statuses';

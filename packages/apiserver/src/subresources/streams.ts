@@ -5,7 +5,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { storageKey } from '@timonier/api';
-import type { Node, Pod } from '@timonier/api';
+import type { Pod } from '@timonier/api';
 import { notFound, StatusError } from '@timonier/api/statuses';
 import { kubeletAddress, type NodeAddress } from '../node-proxy/node-proxy.ts';
 import { bad } from '../pipeline/query.ts';

@@ -1,0 +1,251 @@
+/** For tests: an API server with certificates and a client per identity, over a store that the test provides. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { Health } from '@timonier/component';
+import type { Office, OfficeState } from '@timonier/client/office';
+import { type ClusterPki, createClusterPki, writeKubeconfig } from '@timonier/pki';
+import { pino } from 'pino';
+import { Registry } from 'prom-client';
+import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
+import { ApiServer } from '../api-server.ts';
+import { Failpoints } from '../failpoints.ts';
+
+/** An office that a test sets by hand. */
+export class FakeOffice implements Office {
+  state: OfficeState;
+  readonly #listeners = new Set<(state: OfficeState) => void>();
+
+  constructor(state: OfficeState) {
+    this.state = state;
+  }
+
+  holds(): boolean {
+    return this.state.role === 'active';
+  }
+
+  onChange(listener: (state: OfficeState) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  set(state: OfficeState): void {
+    this.state = state;
+    for (const listener of this.#listeners) listener(state);
+  }
+
+  close(): void {
+    this.#listeners.clear();
+  }
+}
+
+export function activeAs(token: string): OfficeState {
+  const [epoch = '0', name = ''] = token.split('@');
+  return {
+    role: 'active',
+    token,
+    epoch: Number(epoch),
+    revision: 1,
+    leaseUntil: 0,
+    active: { name, address: '127.0.0.1' },
+  };
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly body: Buffer;
+  // What an answer holds is for the test to say.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly json: any;
+}
+
+export interface TestServer {
+  readonly port: number;
+  readonly pki: ClusterPki;
+  readonly directory: string;
+  readonly kubeconfig: string;
+  readonly metrics: Registry;
+  readonly api: ApiServer;
+  /** A request as one of the cluster's identities, `admin` by default. */
+  request(method: string, path: string, body?: unknown, options?: RequestOptions): Promise<Answer>;
+  /** A watch; yields events until the test has enough. */
+  watch(path: string, signal: AbortSignal): AsyncGenerator<WatchedEvent>;
+  stop(): Promise<void>;
+}
+
+export interface RequestOptions {
+  readonly as?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface WatchedEvent {
+  readonly type: string;
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly object: any;
+}
+
+export interface TestServerOptions {
+  readonly endpoint: string;
+  readonly office?: Office;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly pki?: ClusterPki;
+  readonly directory?: string;
+}
+
+export async function startApiServer(
+  t: Pick<TestContext, 'after'>,
+  options: TestServerOptions,
+): Promise<TestServer> {
+  const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'timonier-apiserver-')));
+  const host = { name: 'master-1', address: '127.0.0.1' };
+  const pki =
+    options.pki ??
+    (await createClusterPki(directory, { masters: [host], workers: [], serviceIp: '10.96.0.1' }));
+  const metrics = new Registry();
+  const files = pki.files('apiserver');
+  const kubeletFiles = pki.files('apiserver-kubelet-client');
+  const ca = await readFile(pki.caFile);
+  const api = new ApiServer({
+    store: { endpoints: [options.endpoint] },
+    root: '/registry/',
+    tls: { cert: await readFile(files.certificateFile), key: await readFile(files.keyFile), clientCa: ca },
+    kubeletTls: {
+      ca,
+      cert: await readFile(kubeletFiles.certificateFile),
+      key: await readFile(kubeletFiles.keyFile),
+    },
+    office: options.office,
+    allocation: { serviceRange: '10.96.0.0/16', nodePorts: { first: 30_000, last: 32_767 } },
+    masters: [host],
+    advertiseAddress: '127.0.0.1',
+    bindAddress: '127.0.0.1',
+    securePort: 0,
+    internalPort: undefined,
+    privateSocket: join(directory, 'apiserver.sock'),
+    failpoints: new Failpoints(options.env ?? {}),
+    log: pino({ level: process.env['TIMONIER_LOG_LEVEL'] ?? 'silent' }),
+    metrics,
+    health: new Health(),
+  });
+  const port = await api.start();
+  const sessions = new Map<string, ClientHttp2Session>();
+  let stopped = false;
+  const stop = async (): Promise<void> => {
+    if (stopped) return;
+    stopped = true;
+    for (const session of sessions.values()) session.destroy();
+    await api.stop();
+  };
+  t.after(async () => {
+    await stop();
+    if (options.directory === undefined) await rm(directory, { recursive: true, force: true });
+  });
+  const session = async (identity: string): Promise<ClientHttp2Session> => {
+    let open = sessions.get(identity);
+    if (open === undefined || open.destroyed || open.closed) {
+      const own = pki.files(identity);
+      open = connectHttp2(`https://127.0.0.1:${port}`, {
+        ca,
+        cert: await readFile(own.certificateFile),
+        key: await readFile(own.keyFile),
+      });
+      open.on('error', () => undefined);
+      sessions.set(identity, open);
+    }
+    return open;
+  };
+  const open = async (
+    method: string,
+    path: string,
+    body: unknown,
+    { as = 'admin', headers = {} }: RequestOptions,
+  ) => {
+    const payload = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
+    const stream = (await session(as)).request(
+      {
+        ':method': method,
+        ':path': path,
+        ...(payload === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      // Node would end a DELETE at once otherwise.
+      { endStream: payload === undefined },
+    );
+    if (payload !== undefined) stream.end(payload);
+    const answered = new Promise<Readonly<Record<string, unknown>>>((resolve, reject) => {
+      stream.once('response', resolve);
+      stream.once('error', reject);
+      stream.once('close', () => reject(new Error('the connection closed without an answer')));
+    });
+    return { stream, headers: await answered };
+  };
+  const server: TestServer = {
+    port,
+    pki,
+    directory,
+    metrics,
+    api,
+    kubeconfig: join(directory, 'admin.kubeconfig'),
+    stop,
+    request: async (method, path, body, requestOptions = {}) => {
+      const { stream, headers } = await open(method, path, body, requestOptions);
+      const chunks: Buffer[] = [];
+      for await (const chunk of stream) chunks.push(chunk as Buffer);
+      const bytes = Buffer.concat(chunks);
+      const status = Number(headers[':status']);
+      return {
+        status,
+        headers,
+        body: bytes,
+        get json() {
+          return JSON.parse(bytes.toString()) as unknown;
+        },
+      };
+    },
+    async *watch(path, signal) {
+      const { stream, headers } = await open('GET', path, undefined, {});
+      const stopWatch = (): void => stream.destroy();
+      signal.addEventListener('abort', stopWatch, { once: true });
+      if (headers[':status'] !== 200) throw new Error(`watch answered ${String(headers[':status'])}`);
+      let pending = '';
+      try {
+        for await (const chunk of stream) {
+          pending += String(chunk);
+          const lines = pending.split('\n');
+          pending = lines.pop() ?? '';
+          for (const line of lines) yield JSON.parse(line) as WatchedEvent;
+        }
+      } catch (error) {
+        if (!signal.aborted) throw error;
+      } finally {
+        signal.removeEventListener('abort', stopWatch);
+        stream.destroy();
+      }
+    },
+  };
+  const admin = pki.files('admin');
+  await writeKubeconfig(server.kubeconfig, {
+    name: 'test',
+    server: `https://127.0.0.1:${port}`,
+    ca: ca.toString(),
+    certificate: await readFile(admin.certificateFile, 'utf8'),
+    key: await readFile(admin.keyFile, 'utf8'),
+  });
+  await until(async () => (await server.request('GET', '/readyz')).status === 200, 'the server is ready');
+  return server;
+}
+
+/** Waits for a condition; throws with its name when it does not come true in time. */
+export async function until(
+  condition: () => Promise<boolean> | boolean,
+  what: string,
+  timeoutMs = 15_000,
+): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  while (!(await condition())) {
+    if (Date.now() >= deadline) throw new Error(`not in time: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { type TestContext, test } from 'node:test';
+import { startApiServer, type TestServer, type WatchedEvent } from './testing/harness.ts';
+import { startEtcd } from './testing/real-etcd.ts';
+
+const configMaps = '/api/v1/namespaces/default/configmaps';
+
+async function serverOn(t: TestContext): Promise<{ server: TestServer; endpoint: string }> {
+  const { endpoint } = await startEtcd(t);
+  return { server: await startApiServer(t, { endpoint }), endpoint };
+}
+
+async function createMap(
+  server: TestServer,
+  name: string,
+  labels: Record<string, string> = {},
+): Promise<string> {
+  const answer = await server.request('POST', configMaps, {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name, labels },
+  });
+  assert.equal(answer.status, 201);
+  return answer.json.metadata.resourceVersion as string;
+}
+
+/** Reads a watch until `count` events have come, or `last` says that one is the last. */
+async function take(
+  server: TestServer,
+  path: string,
+  enough: (events: readonly WatchedEvent[]) => boolean,
+): Promise<WatchedEvent[]> {
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(), 10_000);
+  const events: WatchedEvent[] = [];
+  for await (const event of server.watch(path, stop.signal)) {
+    events.push(event);
+    if (enough(events)) break;
+  }
+  clearTimeout(timer);
+  return events;
+}
+
+function summary(events: readonly WatchedEvent[]): string[] {
+  return events.map(({ type, object }) => `${type} ${object.metadata.name ?? ''}`.trim());
+}
+
+test('a watch resumes from a version that only the store still remembers, without missing or repeating', async (t) => {
+  const { server, endpoint } = await serverOn(t);
+  const first = await createMap(server, 'a');
+  await createMap(server, 'b');
+  await server.request('PATCH', `${configMaps}/a`, '{"data":{"x":"1"}}', {
+    headers: { 'content-type': 'application/merge-patch+json' },
+  });
+  await server.request('DELETE', `${configMaps}/b`);
+  await server.stop();
+  // A new server has loaded the present state and has seen none of these changes.
+  const next = await startApiServer(t, { endpoint, pki: server.pki });
+  const pending = take(
+    next,
+    `${configMaps}?watch=1&resourceVersion=${first}`,
+    (events) => events.length === 4,
+  );
+  await createMap(next, 'c');
+  const events = await pending;
+  assert.deepEqual(summary(events), ['ADDED b', 'MODIFIED a', 'DELETED b', 'ADDED c']);
+  const versions = events.map(({ object }) => Number(object.metadata.resourceVersion));
+  assert.deepEqual(
+    versions,
+    [...versions].sort((a, b) => a - b),
+  );
+});
+
+test('a version that the store has compacted away is answered with 410', async (t) => {
+  const { server, endpoint } = await serverOn(t);
+  const first = await createMap(server, 'a');
+  await createMap(server, 'b');
+  const last = await createMap(server, 'c');
+  await server.stop();
+  execFileSync('etcdctl', [`--endpoints=${endpoint}`, 'compact', last], {
+    env: { ...process.env, ETCDCTL_API: '3' },
+  });
+  const next = await startApiServer(t, { endpoint, pki: server.pki });
+  const [event] = await take(next, `${configMaps}?watch=1&resourceVersion=${first}`, () => true);
+  assert.equal(event?.type, 'ERROR');
+  assert.equal(event?.object.code, 410);
+});
+
+test('sendInitialEvents begins with the present state and marks its end', async (t) => {
+  const { server } = await serverOn(t);
+  await createMap(server, 'a');
+  await createMap(server, 'b');
+  const query = 'watch=1&sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan';
+  const events = await take(server, `${configMaps}?${query}`, (list) => list.at(-1)?.type === 'BOOKMARK');
+  assert.deepEqual(summary(events), ['ADDED a', 'ADDED b', 'BOOKMARK']);
+  assert.equal(events.at(-1)?.object.metadata.annotations['k8s.io/initial-events-end'], 'true');
+});
+
+test('an object that begins or ceases to match a selector is added to and deleted from the watch', async (t) => {
+  const { server } = await serverOn(t);
+  const start = await createMap(server, 'a', { app: 'x' });
+  const relabel = (value: string): Promise<unknown> =>
+    server.request('PATCH', `${configMaps}/a`, JSON.stringify({ metadata: { labels: { app: value } } }), {
+      headers: { 'content-type': 'application/merge-patch+json' },
+    });
+  const pending = take(
+    server,
+    `${configMaps}?watch=1&resourceVersion=${start}&labelSelector=app%3Dy`,
+    (list) => list.length === 2,
+  );
+  await relabel('y');
+  await relabel('z');
+  assert.deepEqual(summary(await pending), ['ADDED a', 'DELETED a']);
+});
+
+test('pages of a list show one state, whatever is written between them', async (t) => {
+  const { server } = await serverOn(t);
+  for (const name of ['a', 'b', 'c']) await createMap(server, name);
+  const first = (await server.request('GET', `${configMaps}?limit=2`)).json;
+  await server.request('DELETE', `${configMaps}/c`);
+  await createMap(server, 'd');
+  const second = (await server.request('GET', `${configMaps}?limit=2&continue=${first.metadata.continue}`))
+    .json;
+  assert.deepEqual(
+    [...first.items, ...second.items].map((item: { metadata: { name: string } }) => item.metadata.name),
+    ['a', 'b', 'c'],
+  );
+  assert.equal(second.metadata.resourceVersion, first.metadata.resourceVersion);
+});
