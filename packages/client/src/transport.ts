@@ -1,15 +1,18 @@
 /**
- * One request to one endpoint over TLS, by a keep-alive agent. An endpoint is an `https://host:port` or a unix
- * socket. It answers as soon as the response's headers are there; the body is a stream.
+ * One request to one endpoint over TLS. An endpoint is an `https://host:port` or a unix socket. The answer is there as
+ * soon as the response's headers are; the body is a stream.
+ *
+ * HTTP/2 carries everything of a client, watches included, on one connection, whose pings find a vanished server
+ * within seconds; a server that only speaks HTTP/1.1 is remembered and used over a keep-alive agent.
  *
  * Invariant: every send ends within its deadline, and an error says whether the request may have been seen by a
  * server (`ConnectionError.sent`), which decides whether it may be repeated.
  */
-import { Agent, request as httpsRequest } from 'node:https';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
-import type { Socket } from 'node:net';
 import { ConnectionError } from './errors.ts';
+import { Http1Transport } from './http1.ts';
+import { Http2Transport } from './http2.ts';
 
 export interface TlsIdentity {
   readonly ca?: string | Buffer;
@@ -42,105 +45,35 @@ export interface TransportResponse {
 }
 
 export class Transport {
-  readonly #identity: TlsIdentity;
-  readonly #connectTimeoutMs: number;
-  #agent: Agent;
+  readonly #http1: Http1Transport;
+  readonly #http2: Http2Transport;
+  readonly #onlyHttp1 = new Set<string>();
 
   constructor(identity: TlsIdentity, connectTimeoutMs: number) {
-    this.#identity = identity;
-    this.#connectTimeoutMs = connectTimeoutMs;
-    this.#agent = newAgent();
+    this.#http1 = new Http1Transport(identity, connectTimeoutMs);
+    this.#http2 = new Http2Transport(identity, connectTimeoutMs);
   }
 
-  send(endpoint: Endpoint, request: TransportRequest): Promise<TransportResponse> {
-    const { promise, resolve, reject } = Promise.withResolvers<TransportResponse>();
-    const { url, socketPath } = endpoint;
-    const { ca, cert, key, insecureSkipVerify, serverName } = this.#identity;
-    const hostName = serverName ?? (isAddress(url.hostname) ? undefined : url.hostname);
-    let connected = false;
-    let done = false;
-    const outgoing = httpsRequest({
-      agent: this.#agent,
-      ...(socketPath === undefined
-        ? { host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port === '' ? 443 : Number(url.port) }
-        : { socketPath }),
-      ...(hostName === undefined ? {} : { servername: hostName }),
-      ...(ca === undefined ? {} : { ca }),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
-      rejectUnauthorized: insecureSkipVerify !== true,
-      method: request.method,
-      path: request.path,
-      headers: {
-        ...request.headers,
-        host: url.host,
-        ...(request.body === undefined ? {} : { 'content-length': Buffer.byteLength(request.body) }),
-      },
-    });
-    const where = socketPath ?? url.host;
-    const fail = (reason: string, cause?: unknown): void => {
-      if (done) return;
-      done = true;
-      settle();
-      outgoing.destroy();
-      reject(new ConnectionError(`${request.method} ${where}: ${reason}`, connected, cause));
-    };
-    const deadline = setTimeout(
-      () => fail(`no answer within ${request.timeoutMs} ms`),
-      Math.min(request.timeoutMs, 2 ** 31 - 1),
-    );
-    const connectDeadline = setTimeout(() => {
-      if (!connected) fail(`no connection within ${this.#connectTimeoutMs} ms`);
-    }, this.#connectTimeoutMs);
-    const onAbort = (): void => fail('aborted', request.signal?.reason);
-    const settle = (): void => {
-      clearTimeout(deadline);
-      clearTimeout(connectDeadline);
-      request.signal?.removeEventListener('abort', onAbort);
-    };
-    outgoing.on('socket', (socket: Socket) => {
-      if (outgoing.reusedSocket) connected = true;
-      else socket.once('secureConnect', () => (connected = true));
-    });
-    outgoing.on('error', (error: Error) => fail(error.message, error));
-    outgoing.on('response', (incoming) => {
-      if (done) {
-        incoming.destroy();
-        return;
-      }
-      done = true;
-      settle();
-      resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body: incoming });
-    });
-    if (request.signal?.aborted === true) onAbort();
-    else request.signal?.addEventListener('abort', onAbort, { once: true });
-    outgoing.end(request.body);
-    return promise;
-  }
-
-  /** Ends every connection, busy or idle, so that the next request opens a fresh one. */
-  reset(): void {
-    this.#agent.destroy();
-    this.#agent = newAgent();
+  async send(endpoint: Endpoint, request: TransportRequest): Promise<TransportResponse> {
+    const name = endpoint.socketPath ?? endpoint.url.host;
+    if (!this.#onlyHttp1.has(name)) {
+      const response = await this.#http2.send(endpoint, request);
+      if (response !== 'http1') return response;
+      this.#onlyHttp1.add(name);
+    }
+    return this.#http1.send(endpoint, request);
   }
 
   close(): void {
-    this.#agent.destroy();
+    this.#http1.close();
+    this.#http2.close();
   }
 }
 
-function newAgent(): Agent {
-  return new Agent({
-    keepAlive: true,
-    keepAliveMsecs: 1_000,
-    maxFreeSockets: 4,
-    timeout: 0,
-    scheduling: 'lifo',
-  });
-}
-
-function isAddress(host: string): boolean {
-  return host.startsWith('[') || /^\d+\.\d+\.\d+\.\d+$/.test(host);
+/** The name to ask for in the TLS handshake: addresses have none. */
+export function serverNameOf(url: URL, identity: TlsIdentity): string | undefined {
+  const isAddress = url.hostname.startsWith('[') || /^\d+\.\d+\.\d+\.\d+$/.test(url.hostname);
+  return identity.serverName ?? (isAddress ? undefined : url.hostname);
 }
 
 /** Reads a whole body within a deadline and a size. Rejects with `ConnectionError` when it breaks. */

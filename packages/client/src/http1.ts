@@ -1,0 +1,102 @@
+/** HTTP/1.1 over a keep-alive agent, for servers that do not speak HTTP/2. */
+import { Agent, request as httpsRequest } from 'node:https';
+import type { Socket } from 'node:net';
+import { ConnectionError } from './errors.ts';
+import {
+  type Endpoint,
+  serverNameOf,
+  type TlsIdentity,
+  type TransportRequest,
+  type TransportResponse,
+} from './transport.ts';
+
+export class Http1Transport {
+  readonly #identity: TlsIdentity;
+  readonly #connectTimeoutMs: number;
+  readonly #agent = newAgent();
+
+  constructor(identity: TlsIdentity, connectTimeoutMs: number) {
+    this.#identity = identity;
+    this.#connectTimeoutMs = connectTimeoutMs;
+  }
+
+  send(endpoint: Endpoint, request: TransportRequest): Promise<TransportResponse> {
+    const { promise, resolve, reject } = Promise.withResolvers<TransportResponse>();
+    const { url, socketPath } = endpoint;
+    const { ca, cert, key, insecureSkipVerify } = this.#identity;
+    const hostName = serverNameOf(url, this.#identity);
+    let connected = false;
+    let done = false;
+    const outgoing = httpsRequest({
+      agent: this.#agent,
+      ...(socketPath === undefined
+        ? { host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port === '' ? 443 : Number(url.port) }
+        : { socketPath }),
+      ...(hostName === undefined ? {} : { servername: hostName }),
+      ...(ca === undefined ? {} : { ca }),
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
+      rejectUnauthorized: insecureSkipVerify !== true,
+      method: request.method,
+      path: request.path,
+      headers: {
+        ...request.headers,
+        host: url.host,
+        ...(request.body === undefined ? {} : { 'content-length': Buffer.byteLength(request.body) }),
+      },
+    });
+    const where = socketPath ?? url.host;
+    const fail = (reason: string, cause?: unknown): void => {
+      if (done) return;
+      done = true;
+      settle();
+      outgoing.destroy();
+      reject(new ConnectionError(`${request.method} ${where}: ${reason}`, connected, cause));
+    };
+    const deadline = setTimeout(
+      () => fail(`no answer within ${request.timeoutMs} ms`),
+      Math.min(request.timeoutMs, 2 ** 31 - 1),
+    );
+    const connectDeadline = setTimeout(() => {
+      if (!connected) fail(`no connection within ${this.#connectTimeoutMs} ms`);
+    }, this.#connectTimeoutMs);
+    const onAbort = (): void => fail('aborted', request.signal?.reason);
+    const settle = (): void => {
+      clearTimeout(deadline);
+      clearTimeout(connectDeadline);
+      request.signal?.removeEventListener('abort', onAbort);
+    };
+    outgoing.on('socket', (socket: Socket) => {
+      if (outgoing.reusedSocket) connected = true;
+      else socket.once('secureConnect', () => (connected = true));
+    });
+    outgoing.on('error', (error: Error) => fail(error.message, error));
+    outgoing.on('response', (incoming) => {
+      if (done) {
+        incoming.destroy();
+        return;
+      }
+      done = true;
+      settle();
+      resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body: incoming });
+    });
+    if (request.signal?.aborted === true) onAbort();
+    else request.signal?.addEventListener('abort', onAbort, { once: true });
+    outgoing.end(request.body);
+    return promise;
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+}
+
+function newAgent(): Agent {
+  return new Agent({
+    keepAlive: true,
+    keepAliveMsecs: 1_000,
+    maxFreeSockets: 4,
+    timeout: 0,
+    scheduling: 'lifo',
+  });
+}
