@@ -40,6 +40,14 @@ function groupOf(message: string): string | undefined {
   return `${dotted[name] ?? `${name}.k8s.io`}/${match[2]}`;
 }
 
+let metaKinds: Set<string> | undefined;
+
+/** Whether a message of `meta/v1` is a kind of its own, such as Status, and not a part of others. */
+function isMetaKind(name: string): boolean {
+  metaKinds ??= new Set(messageNames().filter((m) => m.startsWith(META) && messageSchema(m).typeMeta));
+  return metaKinds.has(name);
+}
+
 /** The schema of a kind by its `apiVersion`; kinds of `meta/v1` are known under every group. */
 export function schemaOfKind(apiVersion: string, kind: string): Schema | undefined {
   if (kinds === undefined) {
@@ -54,7 +62,7 @@ export function schemaOfKind(apiVersion: string, kind: string): Schema | undefin
   if (type === undefined) return undefined;
   const found = kinds.get(`${type.group}/${type.version}/${kind}`);
   const name = found ?? `${META}${kind}`;
-  if (found === undefined && !messageNames().includes(name)) return undefined;
+  if (found === undefined && !isMetaKind(name)) return undefined;
   return messageSchema(name);
 }
 

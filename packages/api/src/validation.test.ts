@@ -329,6 +329,14 @@ describe('validation', () => {
     );
   });
 
+  it('takes a field that is undefined for one that is absent', () => {
+    const info = registry.lookup('', 'v1', 'pods') as ResourceInfo;
+    const old = made(info, pod());
+    const now = structuredClone(old);
+    (now['spec'] as Record<string, unknown>)['nodeName'] = undefined;
+    assert.deepEqual(validate(info, now, old), []);
+  });
+
   it('takes time in proportion to the input when names are long', () => {
     const started = process.cpuUsage().user;
     problems('', 'configmaps', { metadata: { name: `${'a'.repeat(200_000)}!`, namespace: 'n' } });

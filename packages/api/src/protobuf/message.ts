@@ -143,10 +143,21 @@ function writeAlternative(writer: Writer, schema: Schema, value: unknown): void 
   }
 }
 
+const numbered = new WeakMap<Schema, ReadonlyMap<number, Schema>>();
+
+function fieldsByNumber(schema: Schema): ReadonlyMap<number, Schema> {
+  let found = numbered.get(schema);
+  if (found === undefined) {
+    found = new Map(schema.wire.map((field) => [field.number, field]));
+    numbered.set(schema, found);
+  }
+  return found;
+}
+
 /** Reads a message into normal form. Throws a `ProtobufError` on malformed bytes. */
 export function readMessage(reader: Reader, schema: Schema, depth = 0): Fields {
   if (depth > MAX_DEPTH) throw new ProtobufError('exceeded max depth');
-  const byNumber = new Map(schema.wire.map((field) => [field.number, field]));
+  const byNumber = fieldsByNumber(schema);
   const found: Fields = {};
   while (!reader.done) {
     const tag = reader.small();

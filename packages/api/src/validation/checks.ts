@@ -1,5 +1,4 @@
 /** Rules that many kinds share. Each takes the field's path and returns what is wrong. */
-import { isDeepStrictEqual } from 'node:util';
 import type { LabelSelector } from '../generated/types.ts';
 import { isPercent } from '../int-or-string.ts';
 import { requirementsOf, SelectorError } from '../label-selector.ts';
@@ -85,9 +84,22 @@ export function labelSelector(field: string, selector: LabelSelector): FieldErro
   }
 }
 
-/** Compares without regard to the order of keys. */
+/** Compares without regard to the order of keys; a field that is undefined is one that is absent. */
 export function same(a: unknown, b: unknown): boolean {
-  return isDeepStrictEqual(a, b);
+  if (Object.is(a, b)) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (Array.isArray(a) || Array.isArray(b)) {
+    return (
+      Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((item, i) => same(item, b[i]))
+    );
+  }
+  const [left, right] = [a, b] as [Record<string, unknown>, Record<string, unknown>];
+  const keys = new Set([...Object.keys(left), ...Object.keys(right)]);
+  return [...keys].every((key) => same(ownValue(left, key), ownValue(right, key)));
+}
+
+function ownValue(object: Readonly<Record<string, unknown>>, key: string): unknown {
+  return Object.hasOwn(object, key) ? object[key] : undefined;
 }
 
 export const IMMUTABLE = 'field is immutable';
