@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, readlinkSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readlinkSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -214,7 +214,7 @@ test(
     writeFileSync(join(folder, 'file'), 'from the host');
     const options = {
       mounts: [
-        { containerPath: '/data/inner', hostPath: folder, readonly: true },
+        { containerPath: '/data/inner', hostPath: folder, readonly: true, recursiveReadOnly: true },
         { containerPath: '/data', hostPath: folder },
       ],
       linux: {
@@ -470,6 +470,48 @@ test('containers do not notice that the runtime is killed and comes back', { ski
   assert.equal(status?.state, 'SANDBOX_READY');
   await host.cri.runtime.RemovePodSandbox({ podSandboxId: id });
   assert.deepEqual((await host.cri.runtime.ListContainers({ filter: { podSandboxId: id } })).containers, []);
+});
+
+test('after a reboot what ran has ended, and its addresses are free again', { skip }, async () => {
+  const id = await host.sandbox('rebooted');
+  const main = await container(id, { ...shell('sleep 1000'), logPath: '' });
+  const { status } = await host.cri.runtime.PodSandboxStatus({ podSandboxId: id });
+  const lease = join(host.folder, 'ipam/test', status?.network?.ip ?? '');
+  assert.ok(existsSync(lease));
+  await host.reboot();
+  assert.equal((await exited(main)).exitCode, 255);
+  const after = await host.cri.runtime.PodSandboxStatus({ podSandboxId: id });
+  assert.equal(after.status?.state, 'SANDBOX_NOTREADY');
+  await host.cri.runtime.RemovePodSandbox({ podSandboxId: id });
+  assert.ok(!existsSync(lease));
+  const again = await container(await host.sandbox('rebooted'), shell('sleep 1000'));
+  assert.equal(await run(again, 'echo runs'), 'runs');
+});
+
+test('what cannot be given is refused, and a sandbox that fails leaves nothing', { skip }, async () => {
+  const id = await host.sandbox('refusals');
+  await assert.rejects(
+    container(id, { mounts: [{ containerPath: '/x', image: { image: demoImageName } }] }),
+    (error) => error instanceof CriError && error.code === criStatus.UNIMPLEMENTED,
+  );
+  await assert.rejects(
+    container(id, { image: { image: 'no/such:image' } }),
+    (error) => error instanceof CriError && error.code === criStatus.NOT_FOUND,
+  );
+  assert.deepEqual((await host.cri.runtime.ListContainers({ filter: { podSandboxId: id } })).containers, []);
+  const config = join(host.folder, 'net.d/10-test.conflist');
+  renameSync(config, `${config}.away`);
+  try {
+    const { status } = await host.cri.runtime.Status({});
+    assert.equal(status?.conditions.find(({ type }) => type === 'NetworkReady')?.status, false);
+    await assert.rejects(host.sandbox('unconnected'), /no CNI network configuration/);
+    const { items } = await host.cri.runtime.ListPodSandbox({
+      filter: { labelSelector: { app: 'unconnected' } },
+    });
+    assert.deepEqual(items, []);
+  } finally {
+    renameSync(`${config}.away`, config);
+  }
 });
 
 async function freePort(): Promise<number> {

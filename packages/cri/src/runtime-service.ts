@@ -150,11 +150,11 @@ export function runtimeService(parts: RuntimeServiceParts): RuntimeServiceHandle
     },
     // The pod range reaches CNI through its own configuration.
     UpdateRuntimeConfig: async () => ({}),
-    UpdatePodSandboxResources: async () => ({}),
+    UpdatePodSandboxResources: unimplemented('UpdatePodSandboxResources'),
     Status: async ({ verbose }) => ({
       status: { conditions: conditions(runtime) },
       info: verbose ? { config: JSON.stringify({ root: runtime.settings.root, oci: runtime.oci.path }) } : {},
-      runtimeHandlers: [{ name: '', features: { recursiveReadOnlyMounts: false, userNamespaces: false } }],
+      runtimeHandlers: [{ name: '', features: { recursiveReadOnlyMounts: true, userNamespaces: false } }],
       features: { supplementalGroupsPolicy: true },
     }),
     CheckpointContainer: unimplemented('CheckpointContainer'),

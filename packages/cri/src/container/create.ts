@@ -155,6 +155,7 @@ function describe(
   const hostname = sandboxHostname(sandbox.config, hostUts);
   const cwd = config.workingDir || imageConfig.WorkingDir || '/';
   mkdirSync(scopedPath(rootfs, cwd, { followLast: true }), { recursive: true });
+  refuseUnsupported(config);
   for (const mount of config.mounts) prepareSource(mount.hostPath);
   const hostIpc = sandbox.namespaces.ipc === undefined;
   const spec = containerSpec({
@@ -180,6 +181,18 @@ function describe(
     },
   });
   return { spec, user: { uid: user.uid, gid: user.gid, groups: user.additionalGids } };
+}
+
+/** What is asked for and cannot be given is an error, never left out in silence. */
+function refuseUnsupported(config: ContainerConfig): void {
+  const refuse = (what: string): never => {
+    throw new CriError(criStatus.UNIMPLEMENTED, `${what} not supported by this runtime`);
+  };
+  if (config.mounts.some(({ image }) => image !== undefined && image.image !== ''))
+    refuse('image volumes are');
+  if (config.mounts.some(({ uidMappings }) => uidMappings.length > 0)) refuse('mounts with mapped IDs are');
+  if (config.CDIDevices.length > 0) refuse('CDI devices are');
+  if (config.linux?.securityContext?.apparmor?.profileType === 'Localhost') refuse('AppArmor profiles are');
 }
 
 /** As Docker did: a bind mount of a path that does not exist makes a folder there. */

@@ -25,7 +25,7 @@ const skip = process.getuid?.() === 0 ? false : 'needs root';
 
 async function tar(...entries: (Partial<Header> & { name: string; content?: string })[]): Promise<Buffer> {
   const archive = pack();
-  for (const { content = '', ...header } of entries) archive.entry(header as Header, content);
+  for (const { content = '', ...header } of entries) archive.entry(header, content);
   archive.finalize();
   const chunks: Buffer[] = [];
   for await (const chunk of archive) chunks.push(chunk as Buffer);

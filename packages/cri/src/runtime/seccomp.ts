@@ -3,6 +3,8 @@
  * mounts and namespaces, tracing the kernel, key rings, raw ports, io_uring. What needs a capability anyway comes
  * back with that capability.
  */
+import { readFileSync } from 'node:fs';
+import { CriError, criStatus } from '@timonier/grpc/cri';
 
 const always =
   'add_key request_key keyctl create_module get_kernel_syms query_module kexec_load kexec_file_load nfsservctl uselib ustat sysfs _sysctl vm86 vm86old userfaultfd io_uring_setup io_uring_enter io_uring_register kcmp lookup_dcookie quotactl quotactl_fd';
@@ -46,4 +48,20 @@ export function defaultSeccomp(capabilities: readonly string[]): object {
       ? ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86', 'SCMP_ARCH_X32']
       : ['SCMP_ARCH_AARCH64', 'SCMP_ARCH_ARM'];
   return { defaultAction: 'SCMP_ACT_ALLOW', architectures, syscalls };
+}
+
+/** A filter that an administrator has put on this host, as JSON in the form of the OCI runtime specification. */
+export function seccompFromFile(path: string): object {
+  try {
+    const { defaultAction, architectures, flags, syscalls } = JSON.parse(
+      readFileSync(path, 'utf8'),
+    ) as Record<string, unknown>;
+    if (typeof defaultAction !== 'string') throw new Error('it has no defaultAction');
+    return { defaultAction, architectures, flags, syscalls };
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new CriError(criStatus.INVALID_ARGUMENT, `seccomp profile ${path} cannot be used: ${why}`, {
+      cause: error,
+    });
+  }
 }

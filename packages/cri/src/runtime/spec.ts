@@ -4,10 +4,10 @@
  */
 import { lstatSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ContainerConfig, Mount } from '@timonier/grpc/cri';
+import type { ContainerConfig, Mount, SecurityProfile } from '@timonier/grpc/cri';
 import { chooseCapabilities } from './capabilities.ts';
 import { ociResources } from './resources.ts';
-import { defaultSeccomp } from './seccomp.ts';
+import { defaultSeccomp, seccompFromFile } from './seccomp.ts';
 
 export interface OciMount {
   readonly destination: string;
@@ -57,7 +57,7 @@ export function containerSpec(input: SpecInput): object {
   const effective =
     input.user.uid === 0 ? capabilities : ambient.filter((name) => capabilities.includes(name));
   const devices = privileged ? hostDevices() : config.devices.flatMap((device) => namedDevices(device));
-  const seccomp = security?.seccomp?.profileType === 'Unconfined' || privileged;
+  const seccomp = seccompFilter(privileged, security?.seccomp, capabilities);
   return {
     ociVersion: '1.0.2',
     process: {
@@ -100,7 +100,7 @@ export function containerSpec(input: SpecInput): object {
             ],
       },
       devices: devices.map(({ access: _access, ...device }) => device),
-      ...(seccomp ? {} : { seccomp: defaultSeccomp(capabilities) }),
+      ...(seccomp === undefined ? {} : { seccomp }),
       // A pod that names its paths gets exactly those; "unmasked" is the empty list of a privileged one.
       maskedPaths: privileged ? [] : chosen(security?.maskedPaths, defaultMasked),
       readonlyPaths: privileged ? [] : chosen(security?.readonlyPaths, defaultReadonly),
@@ -111,6 +111,17 @@ export function containerSpec(input: SpecInput): object {
           : {}),
     },
   };
+}
+
+function seccompFilter(
+  privileged: boolean,
+  profile: SecurityProfile | undefined,
+  capabilities: readonly string[],
+): object | undefined {
+  if (privileged || profile?.profileType === 'Unconfined') return undefined;
+  return profile?.profileType === 'Localhost'
+    ? seccompFromFile(profile.localhostRef)
+    : defaultSeccomp(capabilities);
 }
 
 function chosen(wish: readonly string[] | undefined, otherwise: readonly string[]): readonly string[] {
@@ -158,7 +169,8 @@ const propagationOption = {
 } as const;
 
 function bindOf(mount: Mount): OciMount {
-  const options = ['rbind', propagationOption[mount.propagation], mount.readonly ? 'ro' : 'rw'];
+  const access = mount.readonly ? (mount.recursiveReadOnly ? 'rro' : 'ro') : 'rw';
+  const options = ['rbind', propagationOption[mount.propagation], access];
   return {
     destination: mount.containerPath,
     type: 'bind',

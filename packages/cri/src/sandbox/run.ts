@@ -33,6 +33,9 @@ export async function runPodSandbox(
       `no runtime handler "${request.runtimeHandler}"; only the default exists`,
     );
   }
+  if (config.linux?.securityContext?.namespaceOptions?.usernsOptions?.mode === 'POD') {
+    throw new CriError(criStatus.UNIMPLEMENTED, 'user namespaces are not supported; leave hostUsers unset');
+  }
   const name = `${metadata.namespace}/${metadata.name}/${metadata.uid}/${metadata.attempt}`;
   return await runtime.locks.run(`sandbox-name ${name}`, async () => {
     const twin = runtime.sandboxes.list().find(({ config: { metadata: other } }) => {
@@ -78,13 +81,12 @@ async function create(runtime: Runtime, config: PodSandboxConfig): Promise<{ pod
     });
     record = runtime.sandboxes.update(id, { namespaces });
     if (!hostIpc) mountSharedMemory(sharedMemoryFolder(runtime, id));
-    const [pause, cniResult] = await settleBoth(
-      runPause(runtime, record, hostname),
-      namespaces.net === undefined
-        ? Promise.resolve(undefined)
-        : runtime.cni.add(podNetwork(record, namespaces.net)),
+    // Each records what it has made before the other can fail.
+    await settleBoth(
+      runPause(runtime, record, hostname).then((pause) => runtime.sandboxes.update(id, { pause })),
+      joinNetwork(runtime, record),
     );
-    runtime.sandboxes.update(id, { pause, cniResult, addresses: addressesOf(cniResult), ready: true });
+    runtime.sandboxes.update(id, { ready: true });
   } catch (error) {
     await tearDown(runtime, runtime.sandboxes.get(id)).catch((undo: unknown) => {
       runtime.log.error({ err: undo, sandbox: id }, 'cannot undo a failed sandbox');
@@ -97,10 +99,18 @@ async function create(runtime: Runtime, config: PodSandboxConfig): Promise<{ pod
   return { podSandboxId: id };
 }
 
+async function joinNetwork(runtime: Runtime, record: SandboxRecord): Promise<void> {
+  const { net } = record.namespaces;
+  if (net === undefined) return;
+  const cniResult = await runtime.cni.add(podNetwork(record, net));
+  runtime.sandboxes.update(record.id, { cniResult, addresses: addressesOf(cniResult) });
+}
+
 /** Waits for both even when one fails, so that undoing does not race with doing. */
-async function settleBoth<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
+async function settleBoth(first: Promise<unknown>, second: Promise<unknown>): Promise<void> {
   await Promise.allSettled([first, second]);
-  return [await first, await second];
+  await first;
+  await second;
 }
 
 export function namespaceFolder(runtime: Runtime, id: string): string {

@@ -45,9 +45,11 @@ export async function removePodSandbox(runtime: Runtime, id: string): Promise<vo
 /** Takes down network, pause process and namespaces; what is not there is skipped. */
 export async function tearDown(runtime: Runtime, sandbox: SandboxRecord): Promise<void> {
   const { net } = sandbox.namespaces;
-  // A network that cannot be released must stay visible as a failure: its address would leak.
-  if (net !== undefined && existsSync(net)) {
-    await runtime.cni.remove(podNetwork(sandbox, net), sandbox.cniResult);
+  // A network that cannot be released must stay visible as a failure: its address would leak. After a reboot the
+  // namespace is gone, but the address is still taken; plugins release it when they are given no namespace.
+  if (net !== undefined && sandbox.cniResult !== undefined) {
+    await runtime.cni.remove(podNetwork(sandbox, existsSync(net) ? net : ''), sandbox.cniResult);
+    runtime.sandboxes.update(sandbox.id, { cniResult: undefined });
   }
   if (sandbox.pause !== undefined) signalProcess(sandbox.pause, 'SIGKILL');
   await runtime.oci.delete(sandbox.id);

@@ -93,6 +93,27 @@ export class TestHost {
     if (signal === 'SIGKILL') rmSync(this.socket, { force: true });
   }
 
+  /** Ends every process and forgets everything that does not outlive a boot. */
+  async reboot(): Promise<void> {
+    await this.stop('SIGKILL');
+    const layout = cgroupLayout();
+    await until('every process is gone', async () => {
+      const left = cgroupProcesses(layout, this.#cgroup);
+      for (const pid of left) process.kill(pid, 'SIGKILL');
+      return left.length === 0;
+    });
+    this.#unmountAll();
+    rmSync(join(this.folder, 'state'), { recursive: true });
+    removeCgroup(layout, this.#cgroup);
+    await this.start();
+  }
+
+  #unmountAll(): void {
+    for (const { target } of mountPoints().reverse()) {
+      if (target.startsWith(this.folder)) unmount(target, { lazy: true });
+    }
+  }
+
   log(): string {
     return readFileSync(join(this.folder, 'cri.log'), 'utf8');
   }
@@ -116,9 +137,7 @@ export class TestHost {
     await until('the control groups are empty', async () => removeCgroup(layout, this.#cgroup)).catch(
       () => undefined,
     );
-    for (const { target } of mountPoints().reverse()) {
-      if (target.startsWith(this.folder)) unmount(target, { lazy: true });
-    }
+    this.#unmountAll();
     rmSync(this.folder, { recursive: true, force: true });
   }
 
