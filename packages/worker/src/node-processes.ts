@@ -29,6 +29,13 @@ export function proxyProcess(config: HostConfig): ProcessSpec {
   return { component: 'proxy', command: subcommand('proxy', [...args, ...withoutCni]) };
 }
 
+/** Every node runs the cluster's DNS, and says so to the controller that lists its endpoints. */
+function nodeLabels(config: HostConfig): string {
+  const labels = ['timonier.io/dns=true'];
+  if (config.kind === 'master') labels.push('node-role.kubernetes.io/control-plane=');
+  return labels.join(',');
+}
+
 export function nodeProcesses(config: HostConfig, containerdConfig: string): readonly ProcessSpec[] {
   const containerd = config.runtime === 'containerd';
   return [
@@ -51,7 +58,7 @@ export function nodeProcesses(config: HostConfig, containerdConfig: string): rea
           'tls-cert-file': `${etc}/pki/kubelet.crt`,
           'tls-private-key-file': `${etc}/pki/kubelet.key`,
           'client-ca-file': `${etc}/pki/ca.crt`,
-          'node-labels': config.kind === 'master' ? 'node-role.kubernetes.io/control-plane=' : undefined,
+          'node-labels': nodeLabels(config),
           'cluster-dns': config.dnsServiceAddress,
           'cluster-domain': config.clusterDomain,
         }),
