@@ -2,7 +2,7 @@
  * Which of the known resources this server serves: those that something in the cluster acts on, or that need nobody
  * to act. A kind that is only stored would look as if it worked.
  */
-import { createRegistry, type Registry } from '@timonier/api';
+import { createRegistry, type Registry, type ResourceInfo } from '@timonier/api';
 
 const served: ReadonlySet<string> = new Set([
   '/v1/bindings',
@@ -20,6 +20,10 @@ const served: ReadonlySet<string> = new Set([
   'discovery.k8s.io/v1/endpointslices',
 ]);
 
+/** Served for reading only: clients ask which custom resources there are before they call a kind unknown. */
+const readOnly: ReadonlySet<string> = new Set(['apiextensions.k8s.io/v1/customresourcedefinitions']);
+const readingVerbs: ReadonlySet<string> = new Set(['get', 'list', 'watch']);
+
 /** Subresources of served resources that nothing here answers. */
 const unservedSubresources: ReadonlySet<string> = new Set([
   'pods/ephemeralcontainers',
@@ -35,13 +39,23 @@ export function servedRegistry(): Registry {
   const registry = createRegistry();
   for (const info of registry.all()) {
     registry.remove(info);
-    if (!served.has(`${info.group}/${info.version}/${info.resource}`)) continue;
-    registry.add(
-      Object.defineProperty(Object.create(info, {}), 'subresources', {
-        value: info.subresources.filter(({ name }) => !unservedSubresources.has(`${info.resource}/${name}`)),
-        enumerable: true,
-      }) as typeof info,
-    );
+    const name = `${info.group}/${info.version}/${info.resource}`;
+    if (served.has(name)) registry.add(narrowed(info, info.verbs));
+    else if (readOnly.has(name))
+      registry.add({
+        ...narrowed(
+          info,
+          info.verbs.filter((verb) => readingVerbs.has(verb)),
+        ),
+        subresources: [],
+      });
   }
   return registry;
+}
+
+function narrowed(info: ResourceInfo, verbs: readonly string[]): ResourceInfo {
+  const subresources = info.subresources.filter(
+    ({ name }) => !unservedSubresources.has(`${info.resource}/${name}`),
+  );
+  return { ...info, verbs, subresources };
 }

@@ -21,6 +21,7 @@ import {
 import { notAcceptable, pathNotFound, StatusError } from '@timonier/api/statuses';
 import { contentTypes, parseAccept } from './media.ts';
 import type { Exchange } from './exchange.ts';
+import { encodeOpenApiV2, openapiV2ProtobufTypes } from './openapi-protobuf.ts';
 
 const kubernetesMinor = 36;
 const aggregatedType = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
@@ -52,6 +53,16 @@ export class Documents {
     const path = exchange.url.pathname.replace(/\/$/, '');
     if (path.startsWith('/openapi/v3/')) {
       await this.#answerOpenApi(exchange, path);
+      return;
+    }
+    if (path === '/openapi/v2' && wantsProtobuf(exchange)) {
+      const document = this.#document('/openapi/v2 protobuf', () =>
+        encodeOpenApiV2(openapiV2(this.#openapi)),
+      );
+      await exchange.send(200, openapiV2ProtobufTypes[1] ?? '', document.body, {
+        etag: document.etag,
+        vary: 'Accept',
+      });
       return;
     }
     const aggregated = (path === '/api' || path === '/apis') && wantsAggregated(exchange);
@@ -97,7 +108,7 @@ export class Documents {
       const value = make();
       // Only what exists is kept: paths come from outside.
       if (value === undefined) throw new StatusError(pathNotFound());
-      const body = Buffer.from(JSON.stringify(value));
+      const body = Buffer.isBuffer(value) ? value : Buffer.from(JSON.stringify(value));
       const hash = openapiHash(value);
       const etag = `"${hash.slice(0, 32)}"`;
       document = { body, etag, hash, contentType: contentTypes.json };
@@ -155,6 +166,11 @@ export function version(): Record<string, string> {
     compiler: process.version,
     platform: `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`,
   };
+}
+
+function wantsProtobuf(exchange: Exchange): boolean {
+  const [first] = parseAccept(exchange.header('accept') ?? '*/*');
+  return first !== undefined && openapiV2ProtobufTypes.includes(first.type);
 }
 
 /** The legacy documents are JSON only; the aggregated one is asked for by its kind. Throws 406. */

@@ -206,7 +206,9 @@ export async function startApiServer(
     },
     async *watch(path, signal) {
       const { stream, headers } = await open('GET', path, undefined, {});
-      const stopWatch = (): void => stream.destroy();
+      const stopWatch = (): void => {
+        stream.destroy();
+      };
       signal.addEventListener('abort', stopWatch, { once: true });
       if (headers[':status'] !== 200) throw new Error(`watch answered ${String(headers[':status'])}`);
       let pending = '';
