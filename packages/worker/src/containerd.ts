@@ -65,13 +65,16 @@ export function writeContainerdConfig(path: string, options: ContainerdOptions):
   writeFileSync(path, containerdConfig(options));
 }
 
+/** Made on the machine, so that no sandbox waits for a registry. */
+export const pauseImage = 'timonier.local/pause:latest';
+
 /** What a host of a Timonier cluster uses. */
 export const hostContainerd: ContainerdOptions = {
   socket: '/run/timonier/containerd.sock',
   root: '/var/lib/containerd',
   state: '/run/timonier/containerd',
   metricsAddress: '0.0.0.0:10240',
-  sandboxImage: 'timonier.local/demo:latest',
+  sandboxImage: pauseImage,
   runtime: '/usr/bin/crun',
   plainRegistries: ['127.0.0.1:5000', 'localhost:5000'],
 };

@@ -7,6 +7,6 @@ export {
 } from './host-config.ts';
 export { type ProcessEntry, processesPath } from './processes.ts';
 export { flagArguments, subcommand, Supervisor } from './supervisor.ts';
-export { containerdConfigPath, hostContainerd, writeContainerdConfig } from './containerd.ts';
+export { containerdConfigPath, hostContainerd, pauseImage, writeContainerdConfig } from './containerd.ts';
 export { apiServers, nodeProcesses, proxyProcess } from './node-processes.ts';
 export type { ManagedProcess, ProcessSpec } from './managed-process.ts';

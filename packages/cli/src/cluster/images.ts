@@ -6,7 +6,8 @@ import { copyFileSync, linkSync, mkdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Host } from '../hosts/host.ts';
-import { buildDemoImage } from '../../../../deploy/images/demo.ts';
+import { buildDemoImage, buildImage, busyboxFiles } from '../../../../deploy/images/demo.ts';
+import { pauseImage } from '@timonier/worker/containerd';
 import type { LocalCluster } from './local-cluster.ts';
 
 const criSocket = '/run/timonier/cri.sock';
@@ -21,11 +22,27 @@ export async function loadDemoImage(
   deadline: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const archive = join(cluster.record.dataDir, 'demo-image.tar');
-  await buildDemoImage(archive);
+  const archives = [join(cluster.record.dataDir, 'demo-image.tar')];
+  await buildDemoImage(join(cluster.record.dataDir, 'demo-image.tar'));
+  if (cluster.record.spec.runtime === 'containerd') {
+    const pause = join(cluster.record.dataDir, 'pause-image.tar');
+    await buildPauseImage(pause);
+    archives.push(pause);
+  }
   await Promise.all(
-    nodesOf(cluster).map((host) => importWhenReady(cluster, host, archive, deadline, signal)),
+    nodesOf(cluster).flatMap((host) =>
+      archives.map((archive) => importWhenReady(cluster, host, archive, deadline, signal)),
+    ),
   );
+}
+
+/** The first process of a containerd sandbox: holds its namespaces and does nothing. Our own runtime needs none. */
+async function buildPauseImage(path: string): Promise<void> {
+  await buildImage(path, {
+    name: pauseImage,
+    layers: [await busyboxFiles()],
+    config: { Entrypoint: ['/bin/sleep', '2147483647'] },
+  });
 }
 
 /** Imports an archive on every node that runs; returns what each printed, such as names of images. */

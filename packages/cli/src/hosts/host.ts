@@ -210,7 +210,7 @@ const maxCapturedBytes = 1024 * 1024;
 /** Joins the cgroups first, so that the cgroup namespace starts at the host's subtree. */
 function enterScript(joins: readonly string[]): string {
   const join = joins.map((file) => `echo 0 > '${file}'`).join(' && ');
-  return `${join} && exec nsenter --net=/run/netns/$1 unshare --mount --pid --uts --ipc --cgroup --fork --kill-child --propagation private sh "$2"`;
+  return `${join} && exec nsenter --net=/run/netns/$1 unshare --mount --pid --uts --ipc --cgroup --fork --kill-child --propagation slave sh "$2"`;
 }
 
 function execScript(joins: readonly string[]): string {
