@@ -514,6 +514,41 @@ test('what cannot be given is refused, and a sandbox that fails leaves nothing',
   }
 });
 
+test(
+  'runc does what crun does',
+  { skip: skip === false && !existsSync('/usr/sbin/runc') ? 'no runc' : skip },
+  async () => {
+    const { items } = await host.cri.runtime.ListPodSandbox({});
+    for (const { id } of items) await host.cri.runtime.RemovePodSandbox({ podSandboxId: id });
+    await host.stop();
+    await host.start('--runtime', 'runc');
+    const id = await host.sandbox('runc', { pid: 'POD' });
+    const main = await container(id, {
+      ...shell('sleep 1000'),
+      linux: {
+        securityContext: { namespaceOptions: { pid: 'POD' } },
+        resources: { memoryLimitInBytes: 32 * 1024 * 1024 },
+      },
+    });
+    assert.equal(await run(main, 'hostname'), 'runc');
+    await host.cri.runtime.UpdateContainerResources({ containerId: main, linux: { cpuShares: 200 } });
+    const { url } = await host.cri.runtime.Exec({
+      containerId: main,
+      cmd: ['sh'],
+      stdin: true,
+      stdout: true,
+      tty: true,
+    });
+    const session = await openStreams(url);
+    await session.resize({ columns: 91, rows: 17 });
+    session.stdin.write('tty && exit 4\n');
+    assert.match(await text(session.stdout), /dev\/pts/);
+    assert.deepEqual(await session.outcome, { exitCode: 4 });
+    await host.cri.runtime.StopContainer({ containerId: main, timeout: 0 });
+    assert.equal((await exited(main)).exitCode, 137);
+  },
+);
+
 async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

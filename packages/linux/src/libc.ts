@@ -3,7 +3,7 @@
  * kernel's error code. All of them act on the calling thread; callers that change a thread's namespaces must change
  * them back before they return to the event loop (`inNamespaces` does).
  */
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import { constants as osConstants } from 'node:os';
 import koffi from 'koffi';
 
@@ -30,6 +30,7 @@ const calls = {
   ),
   getpeername: libc.func('int getpeername(int fd, void *address, _Inout_ uint *length)'),
   recvmsg: libc.func('int64_t recvmsg(int fd, void *message, int flags)'),
+  ioctlValue: libc.func('ioctl', 'int', ['int', 'ulong', 'ulong']),
   ioctlPointer: libc.func('ioctl', 'int', ['int', 'ulong', 'void *']),
 } as const;
 
@@ -231,6 +232,20 @@ export function receiveDescriptor(socket: number): number | undefined {
     throw new SystemError('recvmsg', 'ENOMSG', 'without a file descriptor');
   }
   return control.readInt32LE(16);
+}
+
+/** A new pseudo-terminal. Both descriptors belong to the caller. */
+export function openPseudoTerminal(): { readonly controller: number; readonly terminal: number } {
+  const controller = openSync('/dev/ptmx', constants.O_RDWR | constants.O_NOCTTY);
+  try {
+    check(calls.ioctlPointer(controller, 0x4004_5431, Buffer.alloc(4)), 'ioctl', 'TIOCSPTLCK');
+    const flags = BigInt(constants.O_RDWR | constants.O_NOCTTY) | 0o2000000n;
+    const terminal = check(calls.ioctlValue(controller, 0x5441, flags), 'ioctl', 'TIOCGPTPEER');
+    return { controller, terminal };
+  } catch (error) {
+    closeSync(controller);
+    throw error;
+  }
 }
 
 /** Tells a terminal its size. */

@@ -3,13 +3,13 @@
  * container's own process. Its streams are pipes, or one terminal.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { ReadStream } from 'node:tty';
 import { CriError, criStatus } from '@timonier/grpc/cri';
-import { receiveDescriptor, setTerminalSize } from '@timonier/linux/libc';
+import { openPseudoTerminal, receiveDescriptor, setTerminalSize } from '@timonier/linux/libc';
 import { bundleFolder, newId, type Runtime } from '../runtime/context.ts';
 
 export interface ExecRequestOptions {
@@ -61,9 +61,12 @@ export async function startExec(runtime: Runtime, options: ExecRequestOptions): 
   };
   const cleanUp = (): void => rmSync(session, { recursive: true, force: true });
   try {
-    return options.terminal
-      ? await withTerminal(runtime, args, container.id, session, kill, cleanUp)
-      : withPipes(runtime, args, container.id, options.stdin, kill, cleanUp);
+    if (options.terminal) {
+      return runtime.oci.handsOverTerminals
+        ? await withTerminal(runtime, args, container.id, session, kill, cleanUp)
+        : withOwnTerminal(runtime, args, container.id, kill, cleanUp);
+    }
+    return withPipes(runtime, args, container.id, options.stdin, kill, cleanUp);
   } catch (error) {
     cleanUp();
     throw error;
@@ -139,6 +142,37 @@ async function withTerminal(
     stderr: undefined,
     resize: (columns, rows) => {
       if (!terminal.destroyed) setTerminalSize(fd, columns, rows);
+    },
+    kill: () => {
+      kill();
+      child.kill('SIGKILL');
+    },
+    exit: exitOf(child, [terminal]).finally(cleanUp),
+  };
+}
+
+/** For an OCI runtime that wants to copy between a terminal of its caller and the one inside the container. */
+function withOwnTerminal(
+  runtime: Runtime,
+  args: readonly string[],
+  id: string,
+  kill: () => void,
+  cleanUp: () => void,
+): RunningExec {
+  const { controller, terminal: inner } = openPseudoTerminal();
+  const child = spawn(runtime.oci.path, [...args, '--tty', id], { stdio: [inner, inner, inner] });
+  closeSync(inner);
+  const terminal = new ReadStream(controller);
+  terminal.on('error', () => terminal.destroy());
+  return {
+    stdin: terminal as unknown as Writable,
+    stdout: terminal,
+    stderr: undefined,
+    resize: (columns, rows) => {
+      if (terminal.destroyed) return;
+      setTerminalSize(controller, columns, rows);
+      // It is not the controlling terminal of anyone, so the kernel tells nobody.
+      child.kill('SIGWINCH');
     },
     kill: () => {
       kill();

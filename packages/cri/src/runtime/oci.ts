@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { ProcessId } from './records.ts';
 import { identify } from './process.ts';
@@ -23,7 +23,8 @@ export class OciRuntime {
   constructor(settings: Settings) {
     this.path = settings.ociRuntime;
     this.#conmon = settings.conmon;
-    this.#stateRoot = join(settings.state, 'oci');
+    // Each runtime has a form of its own for what it keeps here.
+    this.#stateRoot = join(settings.state, basename(this.path));
     this.exitsFolder = join(settings.state, 'exits');
     mkdirSync(this.#stateRoot, { recursive: true });
     mkdirSync(this.exitsFolder, { recursive: true });
@@ -32,6 +33,11 @@ export class OciRuntime {
   /** The arguments that come before every verb of the runtime. */
   get globalArguments(): string[] {
     return ['--root', this.#stateRoot];
+  }
+
+  /** Whether `exec` in the foreground can pass its terminal on; runc does so only when it detaches. */
+  get handsOverTerminals(): boolean {
+    return basename(this.path) === 'crun';
   }
 
   /** Creates a container under conmon. Its first process waits for `start`. */
