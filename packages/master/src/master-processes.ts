@@ -81,6 +81,7 @@ function apiserverProcess(config: HostConfig, ownStore: boolean): ProcessSpec {
         'service-cluster-ip-range': config.serviceRange,
         'office-socket': officeSocket,
         'private-socket': `${run}/apiserver.sock`,
+        'ops-address': '0.0.0.0:10244',
       }),
     ),
   };

@@ -26,7 +26,8 @@ const nodeEndpoints: Readonly<Record<string, Endpoint>> = {
 };
 const masterEndpoints: Readonly<Record<string, Endpoint>> = {
   master: plain(10241),
-  apiserver: secure(6443),
+  // Not the API's own port: on a passive master that one leads to the active.
+  apiserver: plain(10244),
   scheduler: plain(10259),
   'controller-manager': plain(10257),
   'cloud-controller-manager': plain(10258),
