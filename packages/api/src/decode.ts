@@ -86,15 +86,15 @@ export function decodeAs(
     problems: duplicates.map((path) => `duplicate field "${path}"`),
     owner: expected.kind,
   };
-  let object: ApiObject;
+  let fields: ApiObject;
   try {
-    object = decodeObject(schema, value, '', walk);
+    fields = decodeObject(schema, value, '', walk);
   } catch (error) {
     if (error instanceof DecodeError) throw refuse(expected.kind, error.message);
     throw error;
   }
-  object.kind = expected.kind;
-  object.apiVersion = expected.apiVersion;
+  const { kind: _, apiVersion: __, ...rest } = fields;
+  const object: ApiObject = { kind: expected.kind, apiVersion: expected.apiVersion, ...rest };
   return { object, problems: walk.problems.slice(0, MAX_PROBLEMS) };
 }
 

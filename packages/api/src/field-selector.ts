@@ -69,11 +69,11 @@ export function checkFieldSelector(
 }
 
 /** Fields of core events that stand elsewhere when the object is an events.k8s.io one. Same storage, two views. */
-const EVENT_FIELDS: Readonly<Record<string, readonly string[]>> = {
-  source: ['source', 'component'],
-  reportingController: ['reportingController'],
-  reportingComponent: ['reportingComponent'],
-};
+const EVENT_FIELDS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['source', ['source', 'component']],
+  ['reportingController', ['reportingController']],
+  ['reportingComponent', ['reportingComponent']],
+]);
 
 /** The text that a selectable field has in an object; missing values read as the empty text, flags as `false`. */
 export function fieldValue(info: ResourceInfo, object: unknown, field: string): string {
@@ -81,7 +81,7 @@ export function fieldValue(info: ResourceInfo, object: unknown, field: string): 
     info.group === '' && Object.hasOwn(info.selectableAliases, field)
       ? (info.selectableAliases[field] ?? field)
       : field;
-  const path = info.kind === 'Event' ? (EVENT_FIELDS[name] ?? name.split('.')) : name.split('.');
+  const path = info.kind === 'Event' ? (EVENT_FIELDS.get(name) ?? name.split('.')) : name.split('.');
   let value: unknown = object;
   for (const part of path) {
     value =

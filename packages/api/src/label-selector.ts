@@ -120,6 +120,13 @@ function requirement(key: string, operator: LabelOperator, values: string[]): La
   return { key, operator, values };
 }
 
+const OBJECT_OPERATORS: ReadonlyMap<string, LabelOperator> = new Map([
+  ['In', 'in'],
+  ['NotIn', 'notin'],
+  ['Exists', 'exists'],
+  ['DoesNotExist', '!'],
+]);
+
 /**
  * The requirements of a LabelSelector object. A missing selector selects nothing, which is `undefined` here; an
  * empty one selects everything. Throws a `SelectorError` on an unknown operator.
@@ -130,9 +137,7 @@ export function requirementsOf(selector: LabelSelector | undefined | null): Labe
     requirement(key, 'in', [value]),
   );
   for (const { key, operator, values } of selector.matchExpressions ?? []) {
-    const found = ({ In: 'in', NotIn: 'notin', Exists: 'exists', DoesNotExist: '!' } as const)[
-      operator as 'In'
-    ];
+    const found = OBJECT_OPERATORS.get(operator);
     if (found === undefined) throw new SelectorError(`"${operator}" is not a valid label selector operator`);
     out.push(requirement(key, found, values ?? []));
   }

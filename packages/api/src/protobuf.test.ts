@@ -6,62 +6,7 @@ import { decodeStrict } from './decode.ts';
 import bodies from './protobuf/kubectl-bodies.json' with { type: 'json' };
 import { decodeProtobuf, encodeProtobuf, encodeProtobufWatchEvent, ProtobufError } from './protobuf.ts';
 import { apiVersionOf, registry } from './registry.ts';
-import type { Schema } from './schema.ts';
-
-const text = fc.string({ maxLength: 8 });
-const scalars: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
-  string: text,
-  bool: fc.boolean(),
-  int32: fc.integer(),
-  int64: fc.maxSafeInteger(),
-  double: fc.double({ noNaN: true, noDefaultInfinity: true }).map((n) => (Object.is(n, -0) ? 0 : n)),
-  bytes: fc.uint8Array({ maxLength: 8 }).map((b) => Buffer.from(b).toString('base64')),
-  time: fc
-    .integer({ min: -62_000_000_000, max: 250_000_000_000 })
-    .map((s) => new Date(s * 1000).toISOString()),
-  microTime: fc
-    .integer({ min: 0, max: 4_000_000_000 })
-    .map((s) => `${new Date(s * 1000).toISOString().slice(0, -5)}.123456Z`),
-  duration: fc.integer({ min: 0, max: 1e9 }).map((n) => `${n}ms`),
-  quantity: fc.constantFrom('1', '500m', '1Gi', '0.5', '1e3', '1536Mi', '12345n'),
-  intOrString: fc.oneof(fc.integer(), text),
-  groupVersion: fc.constantFrom('v1', 'apps/v1'),
-};
-
-/** A random value for a place of the schema; nesting ends after a few levels. */
-function arbitrary(schema: Schema, depth: number): fc.Arbitrary<unknown> {
-  switch (schema.kind) {
-    case 'scalar':
-      return scalars[schema.scalar ?? ''] ?? fc.constant('');
-    case 'list':
-      return fc.array(arbitrary(schema.items as Schema, depth + 1), { maxLength: depth > 5 ? 0 : 2 });
-    case 'map':
-      return fc.dictionary(
-        fc.oneof(text, fc.constant('__proto__')),
-        arbitrary(schema.values as Schema, depth + 1),
-        { maxKeys: depth > 5 ? 0 : 2 },
-      );
-    case 'raw':
-      if (schema.form === 'schemaOrBool') return fc.boolean();
-      if (schema.form === 'schemaOrStrings') return fc.array(text, { minLength: 1, maxLength: 2 });
-      if (schema.form === 'schemaOrArray') return fc.constant([]);
-      return fc.dictionary(text, fc.oneof(text, fc.integer()), { maxKeys: 2 });
-    default: {
-      if (depth > 6) return fc.constant({});
-      const fields: Record<string, fc.Arbitrary<unknown>> = {};
-      for (const [name, field] of schema.fields) {
-        if (name === 'kind' || name === 'apiVersion') {
-          if (schema.typeMeta) continue;
-        }
-        fields[name] = fc.option(arbitrary(field, depth + 1), {
-          nil: undefined,
-          freq: Math.max(1, 6 - depth),
-        });
-      }
-      return fc.record(fields, { noNullPrototype: true });
-    }
-  }
-}
+import { arbitraryValue } from './testing/arbitrary.ts';
 
 /** generateName, namespace, selfLink, uid, resourceVersion empty, generation 0, creationTimestamp empty. */
 const MANY_EMPTY = '12001a0022002a00320038004200';
@@ -70,7 +15,7 @@ describe('protobuf', () => {
   for (const info of registry.all()) {
     it(`carries any ${apiVersionOf(info)} ${info.kind} there and back unchanged`, () => {
       fc.assert(
-        fc.property(arbitrary(info.schema, 0), (value) => {
+        fc.property(arbitraryValue(info.schema), (value) => {
           const { object } = decodeStrict(info, JSON.parse(JSON.stringify(value)));
           const back = decodeProtobuf(encodeProtobuf(object));
           assert.equal(JSON.stringify(back.object, sorted), JSON.stringify(object, sorted));

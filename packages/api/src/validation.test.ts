@@ -329,6 +329,21 @@ describe('validation', () => {
     );
   });
 
+  it('does not take inherited names for known ones', () => {
+    assert.deepEqual(problems('', 'secrets', { metadata: meta, type: 'valueOf' }), []);
+    const odd = JSON.parse('{"__proto__":"1"}') as object;
+    const found = problems('', 'pods', container({ resources: { requests: odd, limits: {} } }));
+    assert.ok(
+      found.every((text) => text.startsWith('spec.containers[0].resources.requests')),
+      found.join('\n'),
+    );
+    const selector = { matchExpressions: [{ key: 'a', operator: 'constructor' }] };
+    assert.match(
+      problems('apps', 'deployments', deployment({ selector }))[0] ?? '',
+      /not a valid selector operator/,
+    );
+  });
+
   it('takes a field that is undefined for one that is absent', () => {
     const info = registry.lookup('', 'v1', 'pods') as ResourceInfo;
     const old = made(info, pod());

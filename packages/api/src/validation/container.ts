@@ -163,7 +163,8 @@ export function validateResources(resources: ResourceRequirements | undefined, a
     }
   }
   for (const [name, request] of Object.entries(resources?.requests ?? {})) {
-    const limit = resources?.limits?.[name];
+    const limits = resources?.limits ?? {};
+    const limit = Object.hasOwn(limits, name) ? limits[name] : undefined;
     if (limit !== undefined && compareQuantities(request, limit) > 0) {
       errors.push(
         invalid(`${at}.requests`, request, `must be less than or equal to ${name} limit of ${limit}`),

@@ -51,12 +51,12 @@ function frozen<T extends { immutable?: boolean }>(
 }
 
 /** Keys that secrets of known types must have. */
-const SECRET_KEYS: Readonly<Record<string, readonly string[]>> = {
-  'kubernetes.io/tls': ['tls.crt', 'tls.key'],
-  'kubernetes.io/dockercfg': ['.dockercfg'],
-  'kubernetes.io/dockerconfigjson': ['.dockerconfigjson'],
-  'kubernetes.io/ssh-auth': ['ssh-privatekey'],
-};
+const SECRET_KEYS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['kubernetes.io/tls', ['tls.crt', 'tls.key']],
+  ['kubernetes.io/dockercfg', ['.dockercfg']],
+  ['kubernetes.io/dockerconfigjson', ['.dockerconfigjson']],
+  ['kubernetes.io/ssh-auth', ['ssh-privatekey']],
+]);
 
 export function validateSecret(secret: Secret): FieldError[] {
   const errors: FieldError[] = [];
@@ -66,7 +66,7 @@ export function validateSecret(secret: Secret): FieldError[] {
     size += decodedSize(value);
   }
   if (size > MAX_DATA) errors.push(tooLong('data', MAX_DATA));
-  for (const key of SECRET_KEYS[secret.type ?? ''] ?? []) {
+  for (const key of SECRET_KEYS.get(secret.type ?? '') ?? []) {
     if (!Object.hasOwn(secret.data ?? {}, key)) errors.push(required(`data[${key}]`));
   }
   if (
