@@ -5,7 +5,7 @@
  * out of a `for await` over a stream cancels it.
  */
 import grpc from '@grpc/grpc-js';
-import { GrpcError, Status, type StatusCode } from './error.ts';
+import { GrpcError, Status } from './error.ts';
 import type { MethodDefinition, ServiceDefinition, ServiceShape } from './proto.ts';
 
 export interface ClientTls {
@@ -91,8 +91,8 @@ export class GrpcClient<S extends ServiceShape = ServiceShape> {
     return new Promise((resolve, reject) => {
       const call = this.#client.makeUnaryRequest<object, object>(
         definition.path,
-        definition.request.encode,
-        definition.response.decode,
+        (message) => definition.request.encode(message),
+        (bytes) => definition.response.decode(bytes),
         request,
         metadataOf(options),
         { deadline: Date.now() + (options.timeoutMs ?? this.#timeoutMs) },
@@ -115,8 +115,8 @@ export class GrpcClient<S extends ServiceShape = ServiceShape> {
     const definition = this.#method(method);
     const call = this.#client.makeServerStreamRequest<object, object>(
       definition.path,
-      definition.request.encode,
-      definition.response.decode,
+      (message) => definition.request.encode(message),
+      (bytes) => definition.response.decode(bytes),
       request,
       metadataOf(options),
       deadlineOf(options),
@@ -132,8 +132,8 @@ export class GrpcClient<S extends ServiceShape = ServiceShape> {
     const definition = this.#method(method);
     const call = this.#client.makeBidiStreamRequest<object, object>(
       definition.path,
-      definition.request.encode,
-      definition.response.decode,
+      (message) => definition.request.encode(message),
+      (bytes) => definition.response.decode(bytes),
       metadataOf(options),
       deadlineOf(options),
     );
@@ -183,7 +183,7 @@ function deadlineOf(options: CallOptions): grpc.CallOptions {
 function fromService(error: unknown): GrpcError {
   if (error instanceof GrpcError) return error;
   const { code, details, message } = error as Partial<grpc.ServiceError>;
-  return new GrpcError((code ?? Status.UNKNOWN) as StatusCode, details ?? message ?? 'call failed', {
+  return new GrpcError(code ?? Status.UNKNOWN, details ?? message ?? 'call failed', {
     cause: error,
   });
 }

@@ -328,7 +328,7 @@ function fixed64Format(signed: boolean, as: 'number' | 'bigint' | 'string'): Sca
   return {
     wireType: 1,
     zero: zeroLong(as),
-    write: (value) => writer.fixed64(BigInt(value as bigint)),
+    write: (value) => writer.fixed64(BigInt(value as bigint | number | string)),
     read: () => {
       const at = reader.take(8);
       const value = signed ? reader.buffer.readBigInt64LE(at) : reader.buffer.readBigUInt64LE(at);
@@ -359,7 +359,7 @@ function scalarFormat(type: string, longs: 'number' | 'bigint' | 'string'): Scal
       return {
         ...longFormat(true, longs),
         write: (value) => {
-          const n = BigInt(value as bigint);
+          const n = BigInt(value as bigint | number | string);
           writer.bigint64((n << 1n) ^ (n >> 63n));
         },
         read: () => {

@@ -167,7 +167,7 @@ function wireDefinition(method: MethodDefinition): grpc.MethodDefinition<object,
   };
 }
 
-function statusOf(error: unknown): Partial<grpc.StatusObject> & { code: grpc.status; details: string } {
+function statusOf(error: unknown): { code: number; details: string } {
   if (error instanceof GrpcError) return { code: error.code, details: error.details };
   return { code: Status.INTERNAL, details: error instanceof Error ? error.message : String(error) };
 }

@@ -50,10 +50,10 @@ export class Lessor {
     return ttl;
   }
 
-  /** Milliseconds left, at least 0; undefined when unknown. */
+  /** Whole milliseconds left, at least 0; undefined when unknown. */
   remaining(id: bigint): number | undefined {
     const deadline = this.#deadlines.get(id);
-    return deadline === undefined ? undefined : Math.max(0, deadline - this.#now());
+    return deadline === undefined ? undefined : Math.max(0, Math.ceil(deadline - this.#now()));
   }
 
   /** Up to `limit` leases whose time is over. */

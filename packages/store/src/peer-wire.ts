@@ -112,7 +112,7 @@ export function toWire(message: Message): WireMessage {
       return { ...base, context: message.context, flag: message.index !== null, index: message.index ?? 0 };
     case 'timeout-now':
       return base;
-    case 'snapshot':
+    default:
       return {
         ...base,
         index: message.index,

@@ -33,7 +33,6 @@ export class StateMachine {
   readonly #options: StateMachineOptions;
   #state: Mvcc;
   #index = 0;
-  #term = 0;
   #configuration: Configuration;
   #configurationIndex = 0;
   readonly #members = new Map<string, StoredMember>();
@@ -85,7 +84,7 @@ export class StateMachine {
     if (meta === undefined) return;
     await this.#options.disk.load(this.#state, meta);
     this.#index = this.#flushedIndex = meta.index;
-    this.#term = this.#flushedTerm = meta.term;
+    this.#flushedTerm = meta.term;
     this.#configuration = meta.configuration;
     this.#members.clear();
     for (const member of meta.members) this.#members.set(member.id, member);
@@ -102,7 +101,6 @@ export class StateMachine {
       this.#configurationIndex = entry.index;
     } else if (entry.type === 'normal') this.#applyBatch(entry.data);
     this.#index = entry.index;
-    this.#term = entry.term;
     const record = this.#state.takeJournal(entry.index, entry.term);
     this.#journal.push(record);
     this.#journalBytes += record.bytes;

@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createClient, type GrpcClient } from '@timonier/grpc';
+import { kvService, leadershipService } from './codecs.ts';
+import type { KvShape } from './services/kv.ts';
+import { eventually, TestCluster } from './testing/processes.ts';
+
+async function cluster(
+  t: { after: (f: () => Promise<void>) => void },
+  size: number,
+  extra: readonly string[] = [],
+): Promise<TestCluster> {
+  const made = await TestCluster.create(size, { extra });
+  t.after(() => made.remove());
+  made.startAll();
+  await made.leader();
+  return made;
+}
+
+function put(client: GrpcClient<KvShape>, key: string, value: string): Promise<object> {
+  return client.unary(
+    'put',
+    {
+      key: Buffer.from(key),
+      value: Buffer.from(value),
+      lease: 0n,
+      prevKv: false,
+      ignoreValue: false,
+      ignoreLease: false,
+    },
+    { timeoutMs: 10_000 },
+  );
+}
+
+test('no acknowledged write is lost when the leader is killed again and again, and members agree in the end', async (t) => {
+  const c = await cluster(t, 3);
+  const clients = new Map(c.names.map((name) => [name, createClient(kvService, `unix:${c.socket(name)}`)]));
+  t.after(() => {
+    for (const client of clients.values()) client.close();
+  });
+  const acknowledged = new Map<string, string>();
+  const writing = new AbortController();
+  const writers = c.names.map(async (name, w) => {
+    const client = clients.get(name);
+    if (client === undefined) return;
+    for (let i = 0; !writing.signal.aborted; i++) {
+      try {
+        await put(client, `w${w}/${i}`, `${i}`);
+        acknowledged.set(`w${w}/${i}`, `${i}`);
+      } catch {
+        // Unknown or refused: nothing was promised. Wait a moment so that a dead member is not hammered.
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    }
+  });
+  for (let round = 0; round < 2; round++) {
+    const before = acknowledged.size;
+    await eventually('writes', async () => assert.ok(acknowledged.size > before + 50));
+    const dead = await c.leader();
+    await c.end(dead, 'SIGKILL');
+    const rest = c.names.filter((name) => name !== dead);
+    assert.notEqual(await c.leader(rest), dead);
+    const after = acknowledged.size;
+    await eventually('writes go on without the dead member', async () =>
+      assert.ok(acknowledged.size > after + 50),
+    );
+    c.start(dead);
+    await eventually('the dead member is back', () => c.ctl(['endpoint', 'health'], { at: dead }));
+  }
+  writing.abort();
+  await Promise.all(writers);
+  // Everything dies at once: what was acknowledged must come back from disk.
+  await Promise.all(c.names.map((name) => c.end(name, 'SIGKILL')));
+  c.startAll();
+  await c.leader();
+  const hashes = new Set<number>();
+  for (const name of c.names) {
+    const text = await eventually('a linearizable read', () =>
+      c.ctl(['get', 'w', '--prefix', '-w', 'json'], { at: name }),
+    );
+    const { kvs } = JSON.parse(text) as { kvs: { key: string; value: string }[] };
+    const found = new Map(
+      kvs.map(({ key, value }) => [
+        Buffer.from(key, 'base64').toString(),
+        Buffer.from(value, 'base64').toString(),
+      ]),
+    );
+    for (const [key, value] of acknowledged) assert.equal(found.get(key), value, `${key} at ${name}`);
+    const [{ HashKV }] = JSON.parse(await c.ctl(['endpoint', 'hashkv', '-w', 'json'], { at: name })) as [
+      { HashKV: { hash: number } },
+    ];
+    hashes.add(HashKV.hash);
+  }
+  assert.equal(hashes.size, 1, 'all members have the same history');
+});
+
+test('a member that missed more than the log holds is brought up by a snapshot, history and leases included', async (t) => {
+  const c = await cluster(t, 3, ['--snapshot-count=10']);
+  const leader = await c.leader();
+  const lagging = c.names.find((name) => name !== leader) ?? '';
+  await c.end(lagging, 'SIGKILL');
+  const client = createClient(kvService, `unix:${c.socket(leader)}`);
+  t.after(() => client.close());
+  const lease = (await c.ctl(['lease', 'grant', '600'], { at: leader })).split(' ')[1] ?? '';
+  await c.ctl(['put', `--lease=${lease}`, 'leased', 'x'], { at: leader });
+  for (let i = 0; i < 100; i++) await put(client, 'k', `${i}`);
+  // The log is cut behind a flush of the state, which happens every second.
+  await new Promise((resolve) => setTimeout(resolve, 2_500));
+  for (let i = 100; i < 120; i++) await put(client, 'k', `${i}`);
+  c.start(lagging);
+  await eventually('the lagging member has caught up', async () => {
+    assert.equal(
+      await c.ctl(['get', 'k', '--print-value-only', '--consistency=s'], { at: lagging }),
+      '119\n',
+    );
+  });
+  assert.match(c.output.get(lagging) ?? '', /installed a snapshot/);
+  const hashes = await Promise.all(
+    c.names.map(async (name) => {
+      const [{ HashKV }] = JSON.parse(await c.ctl(['endpoint', 'hashkv', '-w', 'json'], { at: name })) as [
+        { HashKV: { hash: number } },
+      ];
+      return HashKV.hash;
+    }),
+  );
+  assert.equal(new Set(hashes).size, 1);
+  assert.match(
+    await c.ctl(['lease', 'timetolive', lease, '--keys'], { at: lagging }),
+    /attached keys\(\[leased\]\)/,
+  );
+  // It works as installed after a restart, too.
+  await c.end(lagging, 'SIGKILL');
+  c.start(lagging);
+  await eventually('the member is back', async () => {
+    assert.equal(await c.ctl(['get', 'k', '--print-value-only'], { at: lagging }), '119\n');
+  });
+});
+
+test('a lease ends once nobody renews it, and its keys go with it, also when the leader changed meanwhile', async (t) => {
+  const c = await cluster(t, 3);
+  const lease = (await c.ctl(['lease', 'grant', '2'])).split(' ')[1] ?? '';
+  await c.ctl(['put', `--lease=${lease}`, 'mine', 'x']);
+  const leader = await c.leader();
+  await c.end(leader, 'SIGKILL');
+  const rest = c.names.filter((name) => name !== leader);
+  await c.leader(rest);
+  assert.equal(await c.ctl(['get', 'mine', '--print-value-only'], { at: rest[0] ?? '' }), 'x\n');
+  await eventually('the key is gone', async () => {
+    assert.equal(await c.ctl(['get', 'mine'], { at: rest[1] ?? '' }), '');
+  });
+});
+
+test('leadership is observed on the private socket and moves when asked to', async (t) => {
+  const c = await cluster(t, 3);
+  const leader = await c.leader();
+  const to = c.names.find((name) => name !== leader) ?? '';
+  const observer = createClient(leadershipService, `unix:${c.socket(to)}`);
+  const asker = createClient(leadershipService, `unix:${c.socket(leader)}`);
+  t.after(() => {
+    observer.close();
+    asker.close();
+  });
+  const stream = observer.serverStream('observe', {});
+  let asked = false;
+  for await (const state of stream) {
+    assert.equal(state.member, to);
+    if (!asked) {
+      asked = true;
+      assert.deepEqual(await asker.unary('transfer', { to }), { to });
+    }
+    if (state.leader === to && state.role === 2 && state.leaseUntil > 0) break;
+  }
+});
+
+test('a data directory of another cluster, a port in use and an unknown flag are refused with one clear line', async (t) => {
+  const c = await cluster(t, 1);
+  const only = c.names[0] ?? '';
+  async function refusal(more: readonly string[]): Promise<string> {
+    const other = await TestCluster.create(1);
+    try {
+      const child = other.start('m1', more);
+      await new Promise((resolve) => child.once('close', resolve));
+      assert.notEqual(child.exitCode, 0);
+      return /^timonier store: .*$/m.exec(other.output.get('m1') ?? '')?.[0] ?? '';
+    } finally {
+      await other.remove();
+    }
+  }
+  assert.match(await refusal([`--data-dir=${c.dataDir(only)}`]), /belongs to cluster/);
+  assert.match(
+    await refusal([`--listen-client-urls=${c.endpoint(only)}`]),
+    /cannot listen on .* another process/,
+  );
+  assert.match(await refusal(['--no-such-flag=1']), /unknown flag --no-such-flag/);
+});

@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { keyRange } from './key-index.ts';
+import { type JournalRecord, Mvcc } from './mvcc.ts';
+import { changeSetCodec } from './codecs.ts';
+import type { WatchEvent } from './types.ts';
+import { WatchHub } from './watch.ts';
+
+/** The naive model: the whole state after every revision. */
+class Model {
+  readonly states: Map<string, string>[] = [new Map(), new Map()];
+  compacted = 0;
+
+  get revision(): number {
+    return this.states.length - 1;
+  }
+
+  change(edit: (state: Map<string, string>) => void): void {
+    const next = new Map(this.states.at(-1));
+    edit(next);
+    this.states.push(next);
+  }
+}
+
+/** A disk that keeps what was flushed. */
+class Disk {
+  readonly records = new Map<string, Buffer>();
+
+  read(key: Buffer): Buffer | undefined {
+    return this.records.get(key.toString('hex'));
+  }
+
+  flush(state: Mvcc, record: JournalRecord): void {
+    for (const operation of record.operations) {
+      const key = operation.key.toString('hex');
+      if (operation.type === 'put') this.records.set(key, operation.value);
+      else this.records.delete(key);
+    }
+    state.flushed(record);
+  }
+
+  reload(revision: number, compactRevision: number): Mvcc {
+    const state = new Mvcc(this);
+    state.restore(revision, compactRevision);
+    for (const [key, value] of [...this.records].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const bytes = Buffer.from(key, 'hex');
+      if (bytes[0] === 0x72) state.load(bytes.readUInt32BE(5), changeSetCodec.decode(value).changes);
+    }
+    return state;
+  }
+}
+
+const key = fc.constantFrom('a', 'a\u00ff', 'ab', 'b', 'c');
+const step = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({ do: fc.constant('put' as const), key, value: fc.string({ maxLength: 3 }) }),
+  },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('delete' as const), key, to: key }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('both' as const), key, to: key }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('compact' as const), back: fc.nat(4) }) },
+  { weight: 1, arbitrary: fc.constant({ do: 'flush' as const }) },
+  { weight: 1, arbitrary: fc.constant({ do: 'restart' as const }) },
+);
+
+function contents(state: Mvcc, revision: number): Map<string, string> {
+  const found = new Map<string, string>();
+  state.index.scan(keyRange(Buffer.from([0]), Buffer.from([0])), revision, (k, record) => {
+    found.set(k, state.content(record).value.toString());
+  });
+  return found;
+}
+
+function sorted(map: Map<string, string>): [string, string][] {
+  return [...map].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+test('every readable revision shows what a naive model shows, across compaction, flushing and restart', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      const disk = new Disk();
+      let state = new Mvcc(disk);
+      const model = new Model();
+      let index = 0;
+      for (const s of steps) {
+        if (s.do === 'put') {
+          state.write(() => state.put(Buffer.from(s.key, 'latin1'), Buffer.from(s.value), 0n));
+          model.change((m) => m.set(s.key, s.value));
+        } else if (s.do === 'delete' || s.do === 'both') {
+          const before = model.states.at(-1) ?? new Map<string, string>();
+          const range = { from: s.key, to: s.to };
+          const gone = [...before.keys()].filter((k) => k >= s.key && k < s.to);
+          state.write(() => {
+            state.deleteRange(range);
+            if (s.do === 'both') state.put(Buffer.from('z'), Buffer.from('both'), 0n);
+          });
+          if (gone.length > 0 || s.do === 'both')
+            model.change((m) => {
+              for (const k of gone) m.delete(k);
+              if (s.do === 'both') m.set('z', 'both');
+            });
+        } else if (s.do === 'compact') {
+          const target = model.revision - s.back;
+          if (target <= model.compacted || target < 1) continue;
+          state.compact(target);
+          model.compacted = target;
+        } else {
+          disk.flush(state, state.takeJournal(++index, 1));
+          if (s.do === 'restart') state = disk.reload(state.revision, state.compactRevision);
+        }
+        assert.equal(state.revision, model.revision);
+        for (let revision = Math.max(1, model.compacted); revision <= model.revision; revision++)
+          assert.deepEqual([...contents(state, revision)], sorted(model.states[revision] ?? new Map()));
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('a watcher sees every change once and in order, whether it starts in the past, is slow, or both', async () => {
+  const state = new Mvcc({ read: () => undefined });
+  const hub = new WatchHub(state);
+  const put = (i: number): void => {
+    state.write(() => state.put(Buffer.from(`k${i % 3}`), Buffer.from(`${i}`), 0n));
+    hub.revisions(state.revision, state.revision);
+  };
+  for (let i = 0; i < 50; i++) put(i);
+  const seen: number[] = [];
+  const watcher = hub.add({
+    range: keyRange(Buffer.from('k'), Buffer.from('l')),
+    from: 10,
+    prevKv: false,
+    noPut: false,
+    noDelete: false,
+    deliver: (events: readonly WatchEvent[]) => {
+      for (const { kv } of events) seen.push(kv.modRevision);
+      return seen.length % 4 !== 0;
+    },
+    compacted: () => assert.fail('nothing was compacted'),
+  });
+  for (let i = 50; i < 200; i++) {
+    put(i);
+    if (i % 7 === 0) hub.resume(watcher);
+    if (i % 10 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  while (watcher.next <= state.revision) {
+    hub.resume(watcher);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.deepEqual(
+    seen,
+    Array.from({ length: state.revision - 9 }, (_, i) => i + 10),
+  );
+});
+
+test('a watch that begins before the compaction is told so', async () => {
+  const state = new Mvcc({ read: () => undefined });
+  const hub = new WatchHub(state);
+  for (let i = 0; i < 10; i++) state.write(() => state.put(Buffer.from('k'), Buffer.from(`${i}`), 0n));
+  state.compact(8);
+  const compacted = await new Promise<number>((resolve) => {
+    hub.add({
+      range: keyRange(Buffer.from('k'), Buffer.alloc(0)),
+      from: 3,
+      prevKv: false,
+      noPut: false,
+      noDelete: false,
+      deliver: () => true,
+      compacted: resolve,
+    });
+  });
+  assert.equal(compacted, 8);
+});

@@ -1,0 +1,195 @@
+/** Real members as processes for tests: own folders, ports from the kernel, ended by their own process ids. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const entry = fileURLToPath(new URL('./main.ts', import.meta.url));
+
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer());
+  const ports = await Promise.all(
+    servers.map(
+      (server) =>
+        new Promise<number>((resolve) => {
+          server.listen(0, '127.0.0.1', () => {
+            const address = server.address();
+            resolve(typeof address === 'object' && address !== null ? address.port : 0);
+          });
+        }),
+    ),
+  );
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
+
+/** Waits for a condition with a deadline; the last problem becomes the failure's text. */
+export async function eventually<T>(what: string, check: () => Promise<T>, timeoutMs = 40_000): Promise<T> {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    try {
+      return await check();
+    } catch (error) {
+      if (Date.now() > deadline) throw new Error(`${what}: ${String(error)}`, { cause: error });
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
+interface Run {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export class TestCluster {
+  readonly folder = mkdtempSync(join(tmpdir(), 'store-test-'));
+  readonly names: readonly string[];
+  readonly #ports: readonly number[];
+  readonly #extra: readonly string[];
+  readonly #scheme: 'http' | 'https';
+  readonly #children = new Map<string, ChildProcess>();
+  readonly output = new Map<string, string>();
+
+  private constructor(
+    names: readonly string[],
+    ports: readonly number[],
+    extra: readonly string[],
+    tls: boolean,
+  ) {
+    this.names = names;
+    this.#ports = ports;
+    this.#extra = extra;
+    this.#scheme = tls ? 'https' : 'http';
+  }
+
+  static async create(
+    size: number,
+    options: { readonly extra?: readonly string[]; readonly tls?: boolean } = {},
+  ): Promise<TestCluster> {
+    const names = Array.from({ length: size }, (_, i) => `m${i + 1}`);
+    return new TestCluster(names, await freePorts(size * 2), options.extra ?? [], options.tls === true);
+  }
+
+  #port(name: string, offset: 0 | 1): number {
+    return this.#ports[this.names.indexOf(name) * 2 + offset] ?? 0;
+  }
+
+  endpoint(name: string): string {
+    return `${this.#scheme}://127.0.0.1:${this.#port(name, 0)}`;
+  }
+
+  get endpoints(): string {
+    return this.names.map((name) => this.endpoint(name)).join(',');
+  }
+
+  socket(name: string): string {
+    return join(this.folder, `${name}.sock`);
+  }
+
+  dataDir(name: string): string {
+    return join(this.folder, name);
+  }
+
+  start(name: string, more: readonly string[] = []): ChildProcess {
+    const peer = (member: string): string => `${this.#scheme}://127.0.0.1:${this.#port(member, 1)}`;
+    const child = spawn(
+      process.execPath,
+      [
+        entry,
+        `--name=${name}`,
+        `--data-dir=${this.dataDir(name)}`,
+        `--listen-client-urls=${this.endpoint(name)}`,
+        `--advertise-client-urls=${this.endpoint(name)}`,
+        `--listen-peer-urls=${peer(name)}`,
+        `--initial-cluster=${this.names.map((member) => `${member}=${peer(member)}`).join(',')}`,
+        `--private-socket=${this.socket(name)}`,
+        '--heartbeat-interval=50',
+        '--election-timeout=300',
+        '--ops-address=',
+        ...this.#extra,
+        ...more,
+      ],
+      { stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    child.stderr?.on('data', (chunk: Buffer) => {
+      this.output.set(name, `${this.output.get(name) ?? ''}${chunk.toString()}`.slice(-20_000));
+    });
+    this.#children.set(name, child);
+    return child;
+  }
+
+  startAll(): void {
+    for (const name of this.names) this.start(name);
+  }
+
+  /** Ends a member and waits until it is gone. */
+  async end(name: string, signal: NodeJS.Signals): Promise<void> {
+    const child = this.#children.get(name);
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    child.kill(signal);
+    await gone;
+  }
+
+  async remove(): Promise<void> {
+    await Promise.all(this.names.map((name) => this.end(name, 'SIGKILL')));
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** Runs the real etcdctl against one member or all of them. */
+  etcdctl(
+    args: readonly string[],
+    options: { readonly at?: string; readonly input?: string } = {},
+  ): Promise<Run> {
+    // Without a scheme: with one, some of etcdctl's commands send the URL as the host name, which Node's HTTP/2
+    // refuses as malformed.
+    const endpoints = (options.at === undefined ? this.endpoints : this.endpoint(options.at)).replaceAll(
+      `${this.#scheme}://`,
+      '',
+    );
+    return new Promise((resolve) => {
+      const child = execFile(
+        'etcdctl',
+        [`--endpoints=${endpoints}`, '--command-timeout=5s', '--dial-timeout=2s', ...args],
+        { env: { ...process.env, ETCDCTL_API: '3' }, timeout: 20_000, maxBuffer: 64 * 1024 * 1024 },
+        (error, stdout, stderr) => {
+          resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr });
+        },
+      );
+      // A command that reads no input may have ended already.
+      child.stdin?.on('error', () => undefined);
+      child.stdin?.end(options.input ?? '');
+    });
+  }
+
+  /** The same, failing when etcdctl does. Returns what it printed. */
+  async ctl(
+    args: readonly string[],
+    options: { readonly at?: string; readonly input?: string } = {},
+  ): Promise<string> {
+    const { code, stdout, stderr } = await this.etcdctl(args, options);
+    if (code !== 0) throw new Error(`etcdctl ${args.join(' ')} exited with ${code}: ${stderr}`);
+    return stdout;
+  }
+
+  /** The member that leads, once one does. */
+  leader(among: readonly string[] = this.names): Promise<string> {
+    return eventually('a leader', async () => {
+      for (const name of among) {
+        const [status] = JSON.parse(await this.ctl(['endpoint', 'status', '-w', 'json'], { at: name })) as {
+          Status: { header: { member_id: number }; leader: number };
+        }[];
+        if (
+          status !== undefined &&
+          status.Status.leader === status.Status.header.member_id &&
+          status.Status.leader !== 0
+        )
+          return name;
+      }
+      throw new Error('nobody leads');
+    });
+  }
+}
