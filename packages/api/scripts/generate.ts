@@ -154,13 +154,7 @@ for (const [name, message] of Object.entries(facts.messages)) {
   if (message.typeMeta) entry['typeMeta'] = true;
   if (form) entry['form'] = form;
   if (message.structType) entry['structType'] = message.structType;
-  entry['fields'] = Object.fromEntries(
-    message.fields.map((field) => {
-      const out = tableField(field);
-      // The facts leave the element type of an aliased list without its brackets; a list of raw values it stays.
-      return [field.json, out];
-    }),
-  );
+  entry['fields'] = Object.fromEntries(message.fields.map((field) => [field.json, tableField(field)]));
   table[openApiName(name)] = entry;
 }
 writeTable('data/schema.json', table);

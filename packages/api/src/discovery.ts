@@ -13,7 +13,7 @@ export interface GroupVersion {
   readonly version: string;
 }
 
-/** A version that another server serves behind this one; `resources` are left to it in the legacy documents. */
+/** The versions of a group that have at least one served resource. */
 function servedVersions(registry: Registry, served: Served, group: GroupInfo): string[] {
   return group.versions.filter((version) =>
     registry.all().some((r) => r.group === group.group && r.version === version && served(r)),

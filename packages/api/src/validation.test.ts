@@ -119,6 +119,18 @@ const cases: readonly Case[] = [
     expected: ['spec.containers[0].livenessProbe: Required value: must specify a handler type'],
   },
   {
+    what: 'one port of the host twice',
+    resource: 'pods',
+    value: pod({
+      containers: ['c', 'd'].map((name) => ({
+        name,
+        image: 'x',
+        ports: [{ containerPort: 80, hostPort: 80 }],
+      })),
+    }),
+    expected: ['spec.containers[1].ports[0].hostPort: Duplicate value: "TCP//80"'],
+  },
+  {
     what: 'a new image',
     resource: 'pods',
     value: container({ image: 'y:1', imagePullPolicy: 'Always' }),

@@ -32,7 +32,7 @@ function writeField(writer: Writer, field: Schema, value: unknown): void {
       });
     }
   } else if (value === undefined || value === null) {
-    if (!field.pointer && field.scalar !== 'bytes' && !isRawWithoutValue(field)) {
+    if (!field.pointer && field.scalar !== 'bytes' && !isListType(field)) {
       writeValue(writer, number, field, undefined);
     }
   } else {
@@ -40,8 +40,8 @@ function writeField(writer: Writer, field: Schema, value: unknown): void {
   }
 }
 
-/** An absent list type (`Verbs`, `ExtraValue`) writes nothing; an absent raw value is an empty message. */
-function isRawWithoutValue(field: Schema): boolean {
+/** An absent list type (`Verbs`, `ExtraValue`) is not written; an absent raw value is an empty message. */
+function isListType(field: Schema): boolean {
   return field.form === 'stringList';
 }
 

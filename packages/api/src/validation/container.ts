@@ -5,6 +5,7 @@ import { compareQuantities } from '../quantity.ts';
 import { checkName, nonNegative, port } from './checks.ts';
 import { duplicate, forbidden, invalid, notFound, required, type FieldError } from './field-error.ts';
 
+/** `taken` collects names over all kinds of containers of a pod, which must differ. */
 export function validateContainers(
   containers: readonly Container[],
   path: string,

@@ -3,7 +3,7 @@ import type { Pod, PodSpec, PodTemplateSpec, Toleration, Volume } from '../gener
 import { checkDns1123Label, checkDns1123Subdomain, checkQualifiedName } from '../names.ts';
 import { checkName, inRange, labels, nonNegative, same } from './checks.ts';
 import { relativePath, validateContainers } from './container.ts';
-import { forbidden, invalid, notSupported, required, type FieldError } from './field-error.ts';
+import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from './field-error.ts';
 import { validateTemplateMetadata } from './metadata.ts';
 
 export function validatePod(pod: Pod): FieldError[] {
@@ -37,6 +37,7 @@ function validatePodSpec(spec: PodSpec, path: string): FieldError[] {
   if ((spec.containers ?? []).length === 0) errors.push(required(`${path}.containers`));
   errors.push(...validateContainers(spec.containers ?? [], `${path}.containers`, names, taken));
   errors.push(...validateContainers(spec.initContainers ?? [], `${path}.initContainers`, names, taken));
+  errors.push(...hostPorts(spec, path));
   errors.push(...nonNegative(`${path}.terminationGracePeriodSeconds`, spec.terminationGracePeriodSeconds));
   if (spec.activeDeadlineSeconds !== undefined) {
     errors.push(...inRange(`${path}.activeDeadlineSeconds`, spec.activeDeadlineSeconds, 1, 2_147_483_647));
@@ -55,6 +56,27 @@ function validatePodSpec(spec: PodSpec, path: string): FieldError[] {
   }
   for (const [i, secret] of (spec.imagePullSecrets ?? []).entries()) {
     if (!secret.name) errors.push(required(`${path}.imagePullSecrets[${i}].name`));
+  }
+  return errors;
+}
+
+/** On the host's network a port is the host's; one port of the host goes to one container. */
+function hostPorts(spec: PodSpec, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const taken = new Set<string>();
+  for (const [i, container] of (spec.containers ?? []).entries()) {
+    for (const [j, entry] of (container.ports ?? []).entries()) {
+      const at = `${path}.containers[${i}].ports[${j}]`;
+      if (!entry.hostPort) continue;
+      if (spec.hostNetwork === true && entry.hostPort !== entry.containerPort) {
+        errors.push(
+          invalid(`${at}.hostPort`, entry.hostPort, 'must match `containerPort` when `hostNetwork` is true'),
+        );
+      }
+      const key = `${entry.protocol}/${entry.hostIP ?? ''}/${entry.hostPort}`;
+      if (taken.has(key)) errors.push(duplicate(`${at}.hostPort`, key));
+      taken.add(key);
+    }
   }
   return errors;
 }
@@ -96,7 +118,7 @@ function volumes(list: readonly Volume[], path: string): { errors: FieldError[];
     const at = `${path}[${i}]`;
     errors.push(...checkName(`${at}.name`, volume.name, checkDns1123Label));
     if (names.has(volume.name)) {
-      errors.push({ type: 'Duplicate', field: `${at}.name`, badValue: volume.name, detail: '' });
+      errors.push(duplicate(`${at}.name`, volume.name));
     }
     names.add(volume.name);
     errors.push(...volumeSource(volume, at));
