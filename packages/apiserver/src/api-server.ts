@@ -20,6 +20,7 @@ import { NodeProxy, type NodeProxyTls } from './node-proxy/node-proxy.ts';
 import { selfWriter } from './self-writer.ts';
 import { servedRegistry } from './served.ts';
 import type { ServerState } from './server-state.ts';
+import { startCompactor } from './storage/compactor.ts';
 import { StoreClient, type StoreClientOptions } from './storage/store-client.ts';
 
 export interface ApiServerOptions {
@@ -38,6 +39,8 @@ export interface ApiServerOptions {
   readonly internalPort: number | undefined;
   readonly privateSocket: string;
   readonly failpoints: Failpoints;
+  /** How often old history is forgotten; 0 leaves that to the store. */
+  readonly compactionIntervalMs: number;
   readonly log: Logger;
   readonly metrics: MetricsRegistry;
   readonly health: Health;
@@ -54,6 +57,7 @@ export class ApiServer {
   readonly #stop = new AbortController();
   readonly #tasks: Promise<void>[] = [];
   #stopFollowing: (() => void) | undefined;
+  #stopCompacting: (() => void) | undefined;
   #bootstrapped: string | undefined;
   #bootstrapping = false;
 
@@ -111,12 +115,14 @@ export class ApiServer {
     this.#tasks.push(this.#server.cache.run(this.#stop.signal));
     this.#stopFollowing = office?.onChange(() => this.#prepareCluster());
     this.#prepareCluster();
+    this.#startCompacting();
     return port;
   }
 
   /** Stops accepting, lets requests under way finish for a moment, then ends every connection. */
   async stop(): Promise<void> {
     this.#stopFollowing?.();
+    this.#stopCompacting?.();
     this.#front.stopAccepting();
     this.#tls.close();
     this.#stop.abort();
@@ -135,6 +141,20 @@ export class ApiServer {
 
   #isActive(): boolean {
     return this.#options.office?.holds() ?? true;
+  }
+
+  #startCompacting(): void {
+    const { compactionIntervalMs: intervalMs, log } = this.#options;
+    const { store, cache } = this.#server;
+    if (intervalMs === 0) return;
+    const isActive = (): boolean => this.#isActive();
+    this.#stopCompacting = startCompactor({
+      store,
+      intervalMs,
+      isActive,
+      revision: () => cache.revision,
+      log,
+    });
   }
 
   /** Names the term of office; constant without an office. */
@@ -165,7 +185,7 @@ export class ApiServer {
         log.info({ term }, 'the cluster has its namespaces and services');
       } catch (error) {
         if (this.#stop.signal.aborted) break;
-        log.warn({ err: error }, 'could not prepare the cluster yet');
+        log.warn({ reason: String(error) }, 'could not prepare the cluster yet');
         await new Promise((resolve) => setTimeout(resolve, bootstrapRetryMs));
       }
     }

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import {
   defineComponent,
+  durationFlag,
   type FlagValues,
   listFlag,
   numberFlag,
@@ -21,6 +22,10 @@ const flags = {
   'etcd-certfile': stringFlag('', 'client certificate for the store'),
   'etcd-keyfile': stringFlag('', 'key of the client certificate for the store'),
   'etcd-prefix': stringFlag('/registry', 'prefix of all keys'),
+  'etcd-compaction-interval': durationFlag(
+    300_000,
+    'how often old history is forgotten; 0 leaves that to the store',
+  ),
   'bind-address': stringFlag('0.0.0.0', 'address to listen on'),
   'secure-port': numberFlag(6443, 'port for everyone'),
   'internal-port': numberFlag(6444, 'port for other masters, behind PROXY protocol v2 headers; 0 for none'),
@@ -78,6 +83,7 @@ export const command = defineComponent({
       securePort: values['secure-port'],
       internalPort: internalPort === 0 ? undefined : internalPort,
       privateSocket: values['private-socket'],
+      compactionIntervalMs: values['etcd-compaction-interval'],
       failpoints: new Failpoints(process.env),
       log,
       metrics,

@@ -113,7 +113,8 @@ export class WatchCache {
       } catch (error) {
         if (signal.aborted) return;
         if (error instanceof Compacted) loaded = false;
-        this.#options.log.warn({ err: error, revision: this.#revision }, 'the watch over the store broke');
+        const reason = error instanceof Error ? error.message : String(error);
+        this.#options.log.warn({ reason, revision: this.#revision }, 'the watch over the store broke');
         await new Promise((resolve) => setTimeout(resolve, retryPauseMs));
       }
     }

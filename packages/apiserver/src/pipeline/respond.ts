@@ -1,6 +1,7 @@
 /** Answers: an object in the negotiated representation, or the Status of a failure. */
 import type { ApiObject } from '@timonier/api/decode';
-import { internalError, StatusError } from '@timonier/api/statuses';
+import { GrpcError, Status as GrpcStatus } from '@timonier/grpc';
+import { internalError, serviceUnavailable, StatusError } from '@timonier/api/statuses';
 import type { Status } from '@timonier/api';
 import { PatchError } from '@timonier/api';
 import { contentTypes, negotiate, type Offer, type Representation } from '../http/media.ts';
@@ -11,6 +12,12 @@ import type { StoredObject } from '../storage/stored-object.ts';
 import { encodeObject, encodeTree, type TableContent } from './encode.ts';
 import { bad } from './query.ts';
 
+/** What a store says, or a connection to one, when it may be well again soon. */
+const unreachable: ReadonlySet<number> = new Set([
+  GrpcStatus.UNAVAILABLE,
+  GrpcStatus.DEADLINE_EXCEEDED,
+  GrpcStatus.RESOURCE_EXHAUSTED,
+]);
 const everything: Offer = { transforms: true, yaml: true, protobuf: true };
 
 /** The representation that the client of a request wants. Throws 406. */
@@ -75,6 +82,11 @@ export function statusOf(error: unknown): Status {
       code: error.code,
     };
   }
+  if (error instanceof GrpcError && unreachable.has(error.code))
+    return {
+      ...serviceUnavailable(`the store does not answer: ${error.details}`),
+      details: { retryAfterSeconds: 1 },
+    };
   return internalError(error instanceof Error ? error.message : String(error));
 }
 

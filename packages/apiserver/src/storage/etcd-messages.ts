@@ -89,6 +89,7 @@ type TxnRequest = {
 export type KvShape = {
   range: { request: RangeRequest; response: RangeResponse };
   txn: { request: TxnRequest; response: TxnResponse };
+  compact: { request: { readonly revision: number }; response: { readonly header?: ResponseHeader } };
 };
 
 export type WatchShape = {

@@ -94,6 +94,14 @@ export class StoreClient {
     return this.#attempt((endpoint, timeoutMs) => endpoint.kv.unary('txn', request, { timeoutMs }), false);
   }
 
+  /** Forgets what was before `revision`. Rejects with `Compacted` when that has happened already. */
+  async compact(revision: number): Promise<void> {
+    await this.#attempt(
+      (endpoint, timeoutMs) => endpoint.kv.unary('compact', { revision }, { timeoutMs }),
+      true,
+    );
+  }
+
   /** A stream of watch responses from the endpoint in use; a stream that fails makes the next one go elsewhere. */
   watch(request: WatchRequest, signal: AbortSignal): AsyncIterable<WatchResponse> {
     const index = this.#current;

@@ -124,6 +124,7 @@ export async function startApiServer(
     securePort: 0,
     internalPort: undefined,
     privateSocket: join(directory, 'apiserver.sock'),
+    compactionIntervalMs: 0,
     failpoints: new Failpoints(options.env ?? {}),
     log: pino({ level: process.env['TIMONIER_LOG_LEVEL'] ?? 'silent' }),
     metrics,

@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { type TestContext, test } from 'node:test';
+import { acceptStreams } from '@timonier/streaming';
+import { connectPath, containerOf } from './subresources/streams.ts';
+import { startApiServer, type TestServer } from './testing/harness.ts';
+import { kubectlFor } from './testing/kubectl.ts';
+import { startEtcd } from './testing/real-etcd.ts';
+import type { Pod } from '@timonier/api';
+
+/** A kubelet as far as the API server sees it: mutual TLS, logs, and an exec that echoes its input. */
+async function startKubelet(t: TestContext, server: TestServer): Promise<{ port: number; paths: string[] }> {
+  const files = server.pki.files('apiserver');
+  const paths: string[] = [];
+  const sockets = new Set<Duplex>();
+  const kubelet = createServer(
+    {
+      cert: await readFile(files.certificateFile),
+      key: await readFile(files.keyFile),
+      ca: await readFile(server.pki.caFile),
+      requestCert: true,
+      rejectUnauthorized: true,
+    },
+    (request, response) => {
+      paths.push(request.url ?? '');
+      if (!(request.url ?? '').startsWith('/containerLogs/')) {
+        response.writeHead(404).end('nothing here\n');
+        return;
+      }
+      response.write('line one\n');
+      response.end('line two\n');
+    },
+  );
+  kubelet.on('connection', (socket) => sockets.add(socket));
+  kubelet.on('upgrade', (request, socket, head) => {
+    paths.push(request.url ?? '');
+    if ((request.url ?? '').includes('command=refuse')) {
+      socket.end(
+        'HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\ncontent-length: 8\r\n\r\nrefused\n',
+      );
+      return;
+    }
+    void acceptStreams(request, socket, head).then(async (streams) => {
+      for await (const chunk of streams.stdin) streams.stdout.write(chunk);
+      streams.stdout.write('done\n');
+      await streams.finish({ exitCode: 3 });
+    });
+  });
+  await new Promise<void>((resolve) => kubelet.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    kubelet.close();
+  });
+  return { port: (kubelet.address() as AddressInfo).port, paths };
+}
+
+test('kubectl logs and exec reach the kubelet of the pod through the API server', async (t) => {
+  const { endpoint } = await startEtcd(t);
+  const server = await startApiServer(t, { endpoint });
+  const { port, paths } = await startKubelet(t, server);
+  const node = {
+    metadata: { name: 'n1' },
+    status: {
+      addresses: [{ type: 'InternalIP', address: '127.0.0.1' }],
+      daemonEndpoints: { kubeletEndpoint: { Port: port } },
+    },
+  };
+  assert.equal((await server.request('POST', '/api/v1/nodes', node)).status, 201);
+  const pod = {
+    metadata: { name: 'p' },
+    spec: { nodeName: 'n1', containers: [{ name: 'main', image: 'demo' }] },
+  };
+  assert.equal((await server.request('POST', '/api/v1/namespaces/default/pods', pod)).status, 201);
+  const running = JSON.stringify({ status: { phase: 'Running' } });
+  await server.request('PATCH', '/api/v1/namespaces/default/pods/p/status', running, {
+    headers: { 'content-type': 'application/merge-patch+json' },
+  });
+  const kubectl = await kubectlFor(t, 'v35', server.kubeconfig);
+  const logs = await kubectl(['logs', 'p', '--tail=5']);
+  assert.equal(logs.stdout, 'line one\nline two\n', logs.stderr);
+  assert.match(paths[0] ?? '', /^\/containerLogs\/default\/p\/main\?tailLines=5$/);
+  const echoed = await kubectl(['exec', '-i', 'p', '--', 'cat', 'a b'], 'hello\n');
+  assert.equal(echoed.stdout, 'hello\ndone\n', echoed.stderr);
+  assert.equal(echoed.code, 3);
+  assert.match(
+    paths[1] ?? '',
+    /^\/exec\/default\/p\/main\?input=1&output=1&error=1&command=cat&command=a\+b$/,
+  );
+  const refused = await kubectl(['exec', 'p', '--', 'refuse']);
+  assert.notEqual(refused.code, 0);
+});
+
+test('the container of a stream is the one named, the annotated one or the only one', () => {
+  const pod = {
+    metadata: { name: 'p', namespace: 'n' },
+    spec: { containers: [{ name: 'a' }, { name: 'b' }] },
+  } as Pod;
+  assert.throws(() => containerOf(pod, ''), /choose one of: \[a b\]/);
+  assert.throws(() => containerOf(pod, 'c'), /container c is not valid for pod p/);
+  assert.equal(containerOf(pod, 'b'), 'b');
+  pod.metadata = { ...pod.metadata, annotations: { 'kubectl.kubernetes.io/default-container': 'a' } };
+  assert.equal(containerOf(pod, ''), 'a');
+  assert.equal(connectPath(pod, 'portforward', new URLSearchParams('ports=80')), '/portForward/n/p?port=80');
+  assert.throws(() => connectPath(pod, 'exec', new URLSearchParams()), /at least 1 command/);
+});
