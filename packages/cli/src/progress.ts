@@ -2,65 +2,75 @@
  * How a person follows a long command: steps that update in place on a terminal (listr2), one plain line per
  * finished step everywhere else.
  */
-import { Listr, ListrDefaultRendererLogLevels } from 'listr2';
-import type { Progress } from './cluster/start.ts';
+import { Listr } from 'listr2';
 
-export interface ProgressView {
-  readonly progress: Progress;
-  /** To be called before anything else is printed. */
-  finish(): Promise<void>;
+export interface Step {
+  readonly title: string;
+  /** `detail` says how far the step is, or what came out. */
+  readonly work: (detail: (text: string) => void) => Promise<void>;
 }
 
-export function progressFor(stream: NodeJS.WriteStream): ProgressView {
-  return stream.isTTY && process.env['TERM'] !== 'dumb' ? live() : plain((line) => stream.write(`${line}\n`));
+/** Runs steps at the same time and shows them; rejects with the first failure once all have ended. */
+export type Progress = (...steps: readonly Step[]) => Promise<void>;
+
+export function progressFor(stream: NodeJS.WriteStream): Progress {
+  const canUpdate = stream.isTTY && stream.columns > 20 && process.env['TERM'] !== 'dumb';
+  return canUpdate ? live : plain((line) => stream.write(`${line}\n`));
 }
 
 /** One line per finished step: its title, what came out and how long it took. */
-export function plain(print: (line: string) => void): ProgressView {
-  return {
-    progress: async (title, work) => {
-      const began = Date.now();
-      let last = '';
-      await work((text) => (last = text));
-      print(`${title}${last === '' ? '' : `: ${last}`} (${((Date.now() - began) / 1000).toFixed(1)} s)`);
-    },
-    finish: async () => undefined,
+export function plain(print: (line: string) => void): Progress {
+  return async (...steps) => {
+    const ends = await Promise.allSettled(
+      steps.map(async ({ title, work }) => {
+        const began = Date.now();
+        let last = '';
+        await work((text) => (last = text));
+        print(`${titleWith(title, last)} (${seconds(began)})`);
+      }),
+    );
+    throwFirst(ends);
   };
 }
 
-function live(): ProgressView {
-  const running = new Set<Promise<unknown>>();
-  return {
-    progress: async (title, work) => {
-      // Each step is a list of its own: what comes next is known only when the step before has ended.
-      let failure: Error | undefined;
-      const began = Date.now();
-      const list = new Listr(
-        [
-          {
-            title,
-            task: async (_context: unknown, task) => {
-              await work((text) => (task.title = `${title}: ${text}`));
-              task.title = `${task.title} \u001B[2m${((Date.now() - began) / 1000).toFixed(1)} s\u001B[22m`;
-            },
-          },
-        ],
-        {
-          exitOnError: false,
-          registerSignalListeners: false,
-          rendererOptions: { icon: { [ListrDefaultRendererLogLevels.FAILED]: '✖' }, showErrorMessage: false },
-        },
-      );
-      const run = list.run().then(() => {
-        failure = list.errors?.[0];
-      });
-      running.add(run);
-      await run;
-      running.delete(run);
-      if (failure !== undefined) throw failure;
+async function live(...steps: readonly Step[]): Promise<void> {
+  const ends: PromiseSettledResult<void>[] = [];
+  const list = new Listr(
+    steps.map(({ title, work }) => ({
+      title,
+      task: async (_context: unknown, task: { title: string }) => {
+        const began = Date.now();
+        let last = '';
+        const running = work((text) => {
+          last = text;
+          task.title = titleWith(title, text);
+        });
+        const [end] = await Promise.allSettled([running]);
+        ends.push(end);
+        task.title = `${titleWith(title, last)} (${seconds(began)})`;
+        if (end.status === 'rejected') throw end.reason;
+      },
+    })),
+    // Errors are ours to report, once, at the end; so are signals.
+    {
+      concurrent: true,
+      exitOnError: false,
+      registerSignalListeners: false,
+      rendererOptions: { showErrorMessage: false },
     },
-    finish: async () => {
-      await Promise.allSettled(running);
-    },
-  };
+  );
+  await list.run();
+  throwFirst(ends);
+}
+
+function throwFirst(ends: readonly PromiseSettledResult<void>[]): void {
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+}
+
+function titleWith(title: string, detail: string): string {
+  return detail === '' ? title : `${title}: ${detail}`;
+}
+
+function seconds(began: number): string {
+  return `${((Date.now() - began) / 1000).toFixed(1)} s`;
 }

@@ -6,6 +6,7 @@
  * Also here: the claim on a subnet number, one file per number, made exclusively, so that two clusters started at
  * the same moment cannot pick the same one.
  */
+import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +14,7 @@ import type { ClusterSpec } from './plan.ts';
 
 const clustersDir = '/run/timonier/clusters';
 const subnetsDir = '/run/timonier/subnets';
+const subnetCount = 200;
 
 export interface ProcessIdentity {
   readonly pid: number;
@@ -78,7 +80,7 @@ export function clusterNames(): readonly string[] {
  */
 export function claimSubnet(cluster: string, wanted: number | undefined): number {
   mkdirSync(subnetsDir, { recursive: true, mode: 0o755 });
-  const candidates = wanted === undefined ? Array.from({ length: 200 }, (_, i) => i + 1) : [wanted];
+  const candidates = wanted === undefined ? subnetsFor(cluster) : [wanted];
   for (const number of candidates) {
     const path = join(subnetsDir, String(number));
     try {
@@ -93,9 +95,18 @@ export function claimSubnet(cluster: string, wanted: number | undefined): number
   }
   throw new Error(
     wanted === undefined
-      ? 'no subnet 10.88.1.0/24 to 10.88.200.0/24 is free on this machine'
-      : `the cluster's subnet 10.88.${wanted}.0/24 is in use on this machine; stop what uses it`,
+      ? `no subnet 10.88.1.0/24 to 10.88.${subnetCount}.0/24 is free on this machine`
+      : `the cluster's subnet 10.88.${wanted}.0/24 is in use by something else on this machine; stop that, or use another --data-dir`,
   );
+}
+
+/**
+ * All numbers, in an order of the cluster's own: a cluster that is down has no claim, and should still find its number
+ * free when it comes back after others were started.
+ */
+function subnetsFor(cluster: string): readonly number[] {
+  const first = createHash('sha256').update(cluster).digest().readUInt16BE();
+  return Array.from({ length: subnetCount }, (_, i) => ((first + i) % subnetCount) + 1);
 }
 
 function machineUses(prefix: string): boolean {

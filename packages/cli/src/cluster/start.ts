@@ -8,15 +8,10 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ApiClient, createClient } from '@timonier/client';
 import type { Host } from '../hosts/host.ts';
+import type { Progress } from '../progress.ts';
 import { loadDemoImage } from './images.ts';
 import type { LocalCluster } from './local-cluster.ts';
 import { observeHost, readProcesses } from './observe.ts';
-
-/** One step of the work, for people to see. */
-export type Progress = (
-  title: string,
-  work: (detail: (text: string) => void) => Promise<void>,
-) => Promise<void>;
 
 /** A component that keeps ending is not going to come up. */
 const maxRestarts = 5;
@@ -40,16 +35,18 @@ export async function startCluster(
   signal: AbortSignal,
 ): Promise<void> {
   const dead = new Set<Host>();
-  await progress('certificates and settings', () => cluster.writeFiles());
-  await progress('network', () => cluster.createNetwork());
-  await progress(`${cluster.hosts.length} hosts`, async () => {
-    await Promise.all(
-      cluster.hosts.map(async (host) => {
-        const child: ChildProcess = await host.start();
-        child.unref();
-        child.once('exit', () => dead.add(host));
-      }),
-    );
+  await progress({ title: 'certificates and settings', work: () => cluster.writeFiles() });
+  await progress({ title: 'network', work: () => cluster.createNetwork() });
+  const boot = async (host: Host): Promise<void> => {
+    const child: ChildProcess = await host.start();
+    child.unref();
+    child.once('exit', () => dead.add(host));
+  };
+  await progress({
+    title: `${cluster.hosts.length} hosts`,
+    work: async () => {
+      await Promise.all(cluster.hosts.map(boot));
+    },
   });
   const waitFor = async (what: string, condition: () => Promise<boolean>): Promise<void> => {
     for (;;) {
@@ -62,30 +59,36 @@ export async function startCluster(
       await delay(pollMs);
     }
   };
-  await progress('one master active', async (detail) => {
-    await waitFor('electing an active master', async () => {
-      const views = await Promise.all(cluster.masters.map(observeHost));
-      const active = views.find((view) => view.role === 'active');
-      if (active !== undefined) detail(`${active.name}, epoch ${active.epoch}`);
-      return active !== undefined;
-    });
+  await progress({
+    title: 'one master active',
+    work: (detail) =>
+      waitFor('electing an active master', async () => {
+        const views = await Promise.all(cluster.masters.map(observeHost));
+        const active = views.find((view) => view.role === 'active');
+        if (active !== undefined) detail(`${active.name}, epoch ${active.epoch}`);
+        return active !== undefined;
+      }),
   });
   const api = adminClient(cluster);
   try {
-    await progress('API server', () =>
-      waitFor('the API server', async () => (await tryGet(api, '/readyz')) !== undefined),
-    );
+    await progress({
+      title: 'API server',
+      work: () => waitFor('the API server', async () => (await tryGet(api, '/readyz')) !== undefined),
+    });
     const nodes = cluster.hosts.filter((host) => host.plan.schedulable);
-    await Promise.all([
-      progress(`${nodes.length} nodes ready`, async (detail) => {
-        await waitFor('making the nodes ready', async () => {
-          const ready = (await readyNodes(api)) ?? new Set();
-          detail(`${ready.size} of ${nodes.length}`);
-          return nodes.every((host) => ready.has(host.plan.name));
-        });
-      }),
-      progress('demo image', () => loadDemoImage(cluster, deadline, signal)),
-    ]);
+    await progress(
+      {
+        title: `${nodes.length} ${nodes.length === 1 ? 'node' : 'nodes'} ready`,
+        work: (detail) =>
+          waitFor('making the nodes ready', async () => {
+            const ready = (await readyNodes(api)) ?? new Set();
+            const mine = nodes.filter((host) => ready.has(host.plan.name));
+            detail(`${mine.length} of ${nodes.length}`);
+            return mine.length === nodes.length;
+          }),
+      },
+      { title: 'demo image', work: () => loadDemoImage(cluster, deadline, signal) },
+    );
   } finally {
     await api.close();
   }

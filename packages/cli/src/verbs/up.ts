@@ -79,7 +79,7 @@ async function run(wanted: Wanted, dataDir: string, timeoutMs: number): Promise<
   const began = Date.now();
   const cluster = await claim(wanted, dataDir);
   const { name } = cluster.record.spec;
-  const view =
+  const progress =
     process.send === undefined ? progressFor(process.stderr) : plain((line) => tellParent({ line }));
   const stopping = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -90,8 +90,7 @@ async function run(wanted: Wanted, dataDir: string, timeoutMs: number): Promise<
   }
   let forwards;
   try {
-    await startCluster(cluster, view.progress, began + timeoutMs, stopping.signal);
-    await view.finish();
+    await startCluster(cluster, progress, began + timeoutMs, stopping.signal);
     forwards = await startForwards(cluster);
     cluster.writeKubeconfig(forwards.addresses.api);
     const record: ClusterRecord = { ...cluster.record, phase: 'running', forwards: forwards.addresses };
@@ -104,7 +103,6 @@ async function run(wanted: Wanted, dataDir: string, timeoutMs: number): Promise<
       stopping.signal.addEventListener('abort', () => resolve());
     });
   } catch (error) {
-    await view.finish();
     if (!stopping.signal.aborted) {
       await forwards?.close();
       await cluster.remove(stopHostMs);
