@@ -12,7 +12,7 @@ import { execSync } from './container/exec-sync.ts';
 import { reopenContainerLog } from './container/log.ts';
 import { removeContainer } from './container/remove.ts';
 import { startContainer } from './container/start.ts';
-import { containerStats, type CpuRates, podSandboxStats } from './container/stats.ts';
+import { containerStats, type UsageSamples, podSandboxStats } from './container/stats.ts';
 import { containerStatus, listContainers } from './container/status.ts';
 import { stopContainer } from './container/stop.ts';
 import { updateContainerResources } from './container/update.ts';
@@ -29,7 +29,7 @@ export interface RuntimeServiceParts {
   readonly runtime: Runtime;
   readonly events: EventHub<RuntimeEvent>;
   readonly streams: StreamServer;
-  readonly rates: CpuRates;
+  readonly rates: UsageSamples;
   readonly version: string;
 }
 
@@ -48,6 +48,9 @@ export function runtimeService(parts: RuntimeServiceParts): RuntimeServiceHandle
         .filter(({ config }) => hasLabels(config.labels, filter?.labelSelector ?? {}))
         .map((sandbox) => podSandboxStats(runtime, rates, sandbox)),
     );
+  const forgetRemoved = (): void => {
+    rates.keepOnly(new Set([...runtime.containers.list(), ...runtime.sandboxes.list()].map(({ id }) => id)));
+  };
   const runningContainer = (id: string): string => {
     const { state, id: fullId } = runtime.containers.get(id);
     if (state !== 'CONTAINER_RUNNING') {
@@ -69,6 +72,7 @@ export function runtimeService(parts: RuntimeServiceParts): RuntimeServiceHandle
     },
     RemovePodSandbox: async ({ podSandboxId }) => {
       await removePodSandbox(runtime, podSandboxId);
+      forgetRemoved();
       return {};
     },
     PodSandboxStatus: async ({ podSandboxId, verbose }) => {
@@ -99,9 +103,8 @@ export function runtimeService(parts: RuntimeServiceParts): RuntimeServiceHandle
       return {};
     },
     RemoveContainer: async ({ containerId }) => {
-      const id = runtime.containers.find(containerId)?.id;
-      if (id !== undefined) rates.forget(id);
       await removeContainer(runtime, containerId);
+      forgetRemoved();
       return {};
     },
     ListContainers: async ({ filter }) => ({ containers: listContainers(runtime, filter) }),

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { addService, criImageService, criRuntimeService } from '@timonier/grpc/cri';
 import { GrpcServer } from '@timonier/grpc';
 import type { Registry } from 'prom-client';
-import { CpuRates } from './container/stats.ts';
+import { UsageSamples } from './container/stats.ts';
 import { imageService } from './image-service.ts';
 import { importImages } from './image/import.ts';
 import { imageImportService } from './import-service.ts';
@@ -34,7 +34,7 @@ export async function serveCri(
   try {
     await streams.start(settings.streamAddress);
     const version = await runtime.oci.version();
-    const parts = { runtime, events, streams, rates: new CpuRates(), version };
+    const parts = { runtime, events, streams, rates: new UsageSamples(), version };
     addService(server, criRuntimeService, instrument(runtimeService(parts), metrics, log));
     addService(server, criImageService, instrument(imageService(runtime), metrics, log));
     addService(server, imageImportService, {

@@ -20,6 +20,8 @@ export async function relayUpgrade(
   url: string | URL,
   options: Omit<DialOptions, 'protocols'> = {},
 ): Promise<void> {
+  // Until the handshake is done nobody else listens, and an unheard error would end the process.
+  socket.on('error', () => socket.destroy());
   let upstream: WebSocket;
   try {
     upstream = await dial(url, { ...options, protocols: offeredProtocols(request) });
@@ -36,6 +38,12 @@ export async function relayUpgrade(
     handleProtocols: () => (upstream.protocol === '' ? false : upstream.protocol),
   });
   const client = await new Promise<WebSocket | undefined>((resolve) => {
+    // The client may have left while the next hop was dialled.
+    if (socket.destroyed || !socket.readable || !socket.writable) {
+      socket.destroy();
+      resolve(undefined);
+      return;
+    }
     socket.once('close', () => resolve(undefined));
     upgrader.handleUpgrade(request, socket, head, resolve);
   });

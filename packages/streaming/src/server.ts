@@ -63,6 +63,11 @@ export function acceptLink(request: IncomingMessage, socket: Duplex, head: Buffe
   }
   return new Promise((resolve, reject) => {
     const fail = (): void => reject(new Error('the handshake failed'));
+    if (socket.destroyed || !socket.readable || !socket.writable) {
+      socket.destroy();
+      fail();
+      return;
+    }
     socket.once('close', fail);
     upgrader.handleUpgrade(request, socket, head, (ws) => {
       socket.off('close', fail);

@@ -153,3 +153,41 @@ test('a connection that breaks ends the input, and the outcome says so', async (
     await ended.promise;
   });
 });
+
+test('a client that leaves while the next hop is dialled takes nothing with it', async () => {
+  const dialled = Promise.withResolvers<void>();
+  const upstreamGone = Promise.withResolvers<void>();
+  const runtime = createServer();
+  const held: (() => void)[] = [];
+  runtime.on('upgrade', (request, socket, head) => {
+    socket.on('error', () => undefined);
+    dialled.resolve();
+    held.push(() => {
+      void acceptStreams(request, socket, head).then(({ closed }) => {
+        closed.addEventListener('abort', () => upstreamGone.resolve(), { once: true });
+        if (closed.aborted) upstreamGone.resolve();
+      });
+    });
+  });
+  await new Promise<void>((resolve) => runtime.listen(0, '127.0.0.1', resolve));
+  const { port } = runtime.address() as AddressInfo;
+  const relayed = Promise.withResolvers<void>();
+  const middle: Upgrade = async (request, socket, head) => {
+    void relayUpgrade(request, socket, head, `http://127.0.0.1:${port}/`).then(() => relayed.resolve());
+    socket.once('close', () => {
+      for (const accept of held) accept();
+    });
+    await dialled.promise;
+    socket.destroy(new Error('connection reset'));
+  };
+  try {
+    await listening(middle, async (url) => {
+      await assert.rejects(openStreams(url));
+      await relayed.promise;
+      await upstreamGone.promise;
+    });
+  } finally {
+    runtime.closeAllConnections();
+    runtime.close();
+  }
+});

@@ -137,7 +137,7 @@ async function withTerminal(
   // The other end closing is reported as an input/output error.
   terminal.on('error', () => terminal.destroy());
   return {
-    stdin: terminal as unknown as Writable,
+    stdin: terminal,
     stdout: terminal,
     stderr: undefined,
     resize: (columns, rows) => {
@@ -165,7 +165,7 @@ function withOwnTerminal(
   const terminal = new ReadStream(controller);
   terminal.on('error', () => terminal.destroy());
   return {
-    stdin: terminal as unknown as Writable,
+    stdin: terminal,
     stdout: terminal,
     stderr: undefined,
     resize: (columns, rows) => {

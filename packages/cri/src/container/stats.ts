@@ -15,10 +15,17 @@ import { nowNanoseconds, type Runtime } from '../runtime/context.ts';
 import type { ContainerRecord, SandboxRecord } from '../runtime/records.ts';
 
 const rateWindowNs = 1e9;
+const layerEveryMs = 15_000;
 
-/** Turns growing counters into rates: the last two samples of each container at least a second apart. */
-export class CpuRates {
+export interface FolderUsage {
+  readonly bytes: number;
+  readonly files: number;
+}
+
+/** Turns growing counters into rates, from two samples at least a second apart, and remembers what is dear to count. */
+export class UsageSamples {
   readonly #samples = new Map<string, { at: number; total: number; rate: number }>();
+  readonly #layers = new Map<string, { at: number; usage: Promise<FolderUsage> }>();
 
   rate(id: string, total: number, at: number): number {
     const last = this.#samples.get(id);
@@ -28,20 +35,32 @@ export class CpuRates {
     return Math.round(rate);
   }
 
-  forget(id: string): void {
-    this.#samples.delete(id);
+  /** Forgets everything about what is not there any more. */
+  keepOnly(present: ReadonlySet<string>): void {
+    for (const map of [this.#samples, this.#layers]) {
+      for (const id of map.keys()) if (!present.has(id)) map.delete(id);
+    }
+  }
+
+  /** What a writable layer holds, counted at most every 15 s: it means looking at every file. */
+  async layer(id: string, folder: string): Promise<FolderUsage> {
+    const last = this.#layers.get(id);
+    if (last !== undefined && Date.now() - last.at < layerEveryMs) return await last.usage;
+    const usage = folderUsage(folder);
+    this.#layers.set(id, { at: Date.now(), usage });
+    return await usage;
   }
 }
 
 export async function containerStats(
   runtime: Runtime,
-  rates: CpuRates,
+  rates: UsageSamples,
   container: ContainerRecord,
 ): Promise<Draft<ContainerStats>> {
   const usage = cgroupUsage(runtime.cgroups, container.cgroup);
   const timestamp = nowNanoseconds();
   const upper = join(runtime.containers.folder(container.id), 'upper');
-  const layer = await folderUsage(upper);
+  const layer = await rates.layer(container.id, upper);
   return {
     attributes: {
       id: container.id,
@@ -63,7 +82,7 @@ export async function containerStats(
 
 export async function podSandboxStats(
   runtime: Runtime,
-  rates: CpuRates,
+  rates: UsageSamples,
   sandbox: SandboxRecord,
 ): Promise<Draft<PodSandboxStats>> {
   const members = runtime.containers
@@ -111,7 +130,7 @@ function sum(a: CgroupUsage, b: CgroupUsage): CgroupUsage {
   };
 }
 
-function cpuUsage(rates: CpuRates, id: string, usage: CgroupUsage, timestamp: number): Draft<CpuUsage> {
+function cpuUsage(rates: UsageSamples, id: string, usage: CgroupUsage, timestamp: number): Draft<CpuUsage> {
   const total = usage.cpuNanoseconds;
   return {
     timestamp,
@@ -172,7 +191,7 @@ export function interfaceUsage(pid: number | undefined): Draft<NetworkInterfaceU
 const maxCountedFiles = 200_000;
 
 /** Size of everything in a folder on disk; what vanishes meanwhile does not count. */
-export async function folderUsage(folder: string): Promise<{ bytes: number; files: number }> {
+export async function folderUsage(folder: string): Promise<FolderUsage> {
   let bytes = 0;
   let files = 0;
   const pending = [folder];

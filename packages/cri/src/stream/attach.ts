@@ -42,7 +42,7 @@ export async function serveAttach(
     });
     conmon.once('end', resolve);
     conmon.once('close', resolve);
-    conmon.once('error', () => resolve());
+    conmon.on('error', () => resolve());
     client.closed.addEventListener('abort', () => resolve(), { once: true });
   });
   await ended;
