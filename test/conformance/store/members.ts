@@ -104,9 +104,15 @@ export class StoreMember {
     await gone;
   }
 
-  /** Runs etcdctl against this member alone. */
+  /** Host and port, which is how etcdctl names a member by default. */
+  get address(): string {
+    return new URL(this.endpoint).host;
+  }
+
+  /** Runs etcdctl against this member alone, unless the arguments name others. */
   async etcdctl(args: readonly string[], options: { input?: string } = {}): Promise<Output> {
-    return run('etcdctl', ['--endpoints', this.endpoint, ...args], {
+    const endpoints = args.includes('--endpoints') ? [] : ['--endpoints', this.address];
+    return run('etcdctl', [...endpoints, ...args], {
       env: { ETCDCTL_API: '3' },
       timeoutMs: 30_000,
       ...options,
@@ -179,10 +185,6 @@ export class StoreGroup {
       await group.close();
       throw new Error(`${program.name} did not start:\n${logs}`, { cause: error });
     }
-  }
-
-  get endpoints(): string {
-    return this.members.map(({ endpoint }) => endpoint).join(',');
   }
 
   /** The member that all living members take for the leader. */

@@ -295,6 +295,8 @@ const operating: Step[] = [
   'endpoint health --cluster',
   'endpoint status',
   'endpoint status -w json',
+  'endpoint status --endpoints $url',
+  'get none --endpoints $url -w json',
   'endpoint hashkv',
   'endpoint hashkv --rev $physical',
   'endpoint hashkv --rev 1',

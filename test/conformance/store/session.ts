@@ -40,10 +40,11 @@ export class Session {
     this.#member = member;
     this.#directory = directory;
     this.#saved.set('directory', directory);
+    this.#saved.set('url', member.endpoint);
     this.#normalizer = new Normalizer({
       directory,
-      endpoint: member.endpoint,
-      address: member.endpoint.replace('http://', ''),
+      url: member.endpoint,
+      endpoint: member.address,
     });
   }
 
@@ -84,7 +85,7 @@ export class Session {
 
   async #begin({ begin, as, input, ready }: Begin): Promise<void> {
     const args = words(begin).map((word) => this.#fill(word));
-    const child = spawn('etcdctl', ['--endpoints', this.#member.endpoint, ...args], {
+    const child = spawn('etcdctl', ['--endpoints', this.#member.address, ...args], {
       env: { ...process.env, ETCDCTL_API: '3' },
     });
     const running: Running = { line: begin, child, stdout: '', stderr: '' };

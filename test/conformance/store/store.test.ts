@@ -18,11 +18,15 @@ async function play(program: Program): Promise<Played[][]> {
     const session = await Session.open(member);
     try {
       const topics: Played[][] = [];
+      const times = new Map<string, number>();
       for (const { steps } of script) {
         const topic: Played[] = [];
         for (const step of steps) {
           const played = await session.play(step);
-          if (played !== undefined) topic.push(played);
+          if (played === undefined) continue;
+          const nth = (times.get(played.line) ?? 0) + 1;
+          times.set(played.line, nth);
+          topic.push(nth === 1 ? played : { ...played, line: `${played.line} #${nth}` });
         }
         topics.push(topic);
       }
