@@ -32,6 +32,9 @@ export interface LeadOptions {
   readonly onActive?: (active: 0 | 1) => void;
 }
 
+/** How long a cache may take to show a new office's revision by itself before it lists anew. */
+const patienceMs = 200;
+
 class Leader implements Stoppable {
   readonly #options: LeadOptions;
   readonly #stopping = new AbortController();
@@ -75,7 +78,9 @@ class Leader implements Stoppable {
   async #term(office: Office | undefined, signal: AbortSignal): Promise<void> {
     const token = office?.state.token ?? undefined;
     const revision = office?.state.revision ?? 0;
-    await Promise.all(this.#options.informers.map((informer) => informer.catchUp(revision, signal)));
+    await Promise.all(
+      this.#options.informers.map((informer) => informer.catchUp(revision, signal, patienceMs)),
+    );
     if (signal.aborted || (office !== undefined && !office.holds())) return;
     const term: Term = { signal, write: token === undefined ? { signal } : { office: token, signal } };
     this.#options.onActive?.(1);
