@@ -104,6 +104,7 @@ export class Member {
     this.#reads = new Reads({
       timeoutMs: requestTimeoutMs,
       now,
+      appliedIndex: () => this.machine.appliedIndex,
       start: (context) => this.#host.step({ type: 'read', context, now: bootTimeMs() }),
     });
     this.disk = new StateDisk(options.dataDir);

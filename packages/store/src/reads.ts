@@ -15,6 +15,8 @@ interface Round {
 export interface ReadsOptions {
   readonly timeoutMs: number;
   readonly now: () => number;
+  /** What the state has applied; also right after a restart, before anything new is. */
+  readonly appliedIndex: () => number;
   /** Starts a read-index round in the consensus core. */
   readonly start: (context: number) => void;
 }
@@ -26,7 +28,6 @@ export class Reads {
   readonly #rounds = new Map<number, Round>();
   #gathering: Round | undefined;
   #nextContext = 1;
-  #applied = 0;
 
   constructor(options: ReadsOptions) {
     this.#options = options;
@@ -55,7 +56,7 @@ export class Reads {
     const round = this.#rounds.get(context);
     if (round === undefined) return;
     round.index = index;
-    if (index <= this.#applied) this.#finish(context, round);
+    if (index <= this.#options.appliedIndex()) this.#finish(context, round);
   }
 
   rejected(context: number): void {
@@ -66,7 +67,6 @@ export class Reads {
   }
 
   applied(index: number): void {
-    this.#applied = index;
     for (const [context, round] of this.#rounds)
       if (round.index !== undefined && round.index <= index) this.#finish(context, round);
   }
