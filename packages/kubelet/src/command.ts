@@ -2,7 +2,7 @@
  * `timonier kubelet`: runs the pods of one node through any CRI v1 runtime. This file only wires the parts together:
  * sources of pods → manager → workers → runtime, and statuses, node and lease → API server.
  */
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { resources, type Pod } from '@timonier/api';
 import {
@@ -127,6 +127,7 @@ export const command = defineComponent({
         makeLogDirectory: async (path) => {
           await mkdir(path, { recursive: true, mode: 0o755 });
         },
+        removeLogDirectory: (path) => rm(path, { recursive: true, force: true }),
         publish: (pod, status) => {
           if (isStatic(pod)) pod.status = status;
           else writer?.publish(pod, status);

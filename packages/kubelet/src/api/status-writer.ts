@@ -114,7 +114,9 @@ export class StatusWriter {
   async #patch(pod: Pod, status: PodStatus): Promise<void> {
     const { namespace, name, uid } = podIdentity(pod);
     // Lists with merge keys would keep addresses of an earlier sandbox.
+    // and conditions that hold now would keep why they did not.
     const replaced = {
+      conditions: status.conditions?.map((one) => ({ reason: null, message: null, ...one })),
       ...(status.podIPs === undefined ? {} : { podIPs: [{ $patch: 'replace' }, ...status.podIPs] }),
       ...(status.hostIPs === undefined ? {} : { hostIPs: [{ $patch: 'replace' }, ...status.hostIPs] }),
     };
@@ -122,7 +124,7 @@ export class StatusWriter {
       resources.pods,
       { namespace, name },
       'strategic',
-      { metadata: { uid }, status: { ...status, ...replaced } },
+      { metadata: { uid }, status: { reason: null, message: null, ...status, ...replaced } },
       { subresource: 'status', fieldManager: 'kubelet' },
     );
   }

@@ -28,6 +28,7 @@ export interface WorkerServices {
   readonly allocatable: { readonly cpuMilli: number; readonly memoryBytes: number };
   readonly log: Logger;
   readonly makeLogDirectory: (path: string) => Promise<void>;
+  readonly removeLogDirectory: (path: string) => Promise<void>;
   /** Makes the status known; never blocks. */
   readonly publish: (pod: Pod, status: PodStatus) => void;
   /** Writes the last status and deletes the API object for good. */

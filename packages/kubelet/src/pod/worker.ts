@@ -244,6 +244,7 @@ export class PodWorker {
     await removePod(last, this.#services.runtime);
     await this.#services.volumes.tearDown(this.uid);
     if (pod !== undefined) {
+      await this.#services.removeLogDirectory(podLogDirectory(pod, this.#services.settings.logRoot));
       removePodCgroup(pod, this.#services.settings.cgroupParent);
       if (status !== undefined && !this.#gone) await this.#services.finish(pod, status);
     }

@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream';
 import { once } from 'node:events';
 import { listen } from '@timonier/component';
 import { refuseUpgrade, relayUpgrade } from '@timonier/streaming';
+import { bridgeStreams } from './stream-bridge.ts';
 import type { Registry } from 'prom-client';
 import type { PodManager } from '../pod/manager.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -170,7 +171,9 @@ export class KubeletServer {
       const refused = refusal('everything', callerOf(request));
       if (refused !== undefined) throw new HttpError(refused, refused === 401 ? 'Unauthorized' : 'Forbidden');
       const target = await this.#streamUrl(url);
-      await relayUpgrade(request, socket, head, target);
+      // Commands are translated between protocol versions; forwarded ports are bytes of the client and the runtime.
+      if (url.pathname.startsWith('/portForward/')) await relayUpgrade(request, socket, head, target);
+      else await bridgeStreams(request, socket, head, target);
     } catch (error) {
       const status = error instanceof HttpError ? error.status : 500;
       refuseUpgrade(socket, status, error instanceof Error ? error.message : String(error));
