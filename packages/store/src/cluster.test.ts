@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { createClient, type GrpcClient } from '@timonier/grpc';
 import { kvService, leadershipService } from './codecs.ts';
 import type { KvShape } from './services/kv.ts';
 import { eventually, TestCluster } from './testing/processes.ts';
 
-async function cluster(
-  t: { after: (f: () => Promise<void>) => void },
-  size: number,
-  extra: readonly string[] = [],
-): Promise<TestCluster> {
+async function cluster(t: TestContext, size: number, extra: readonly string[] = []): Promise<TestCluster> {
   const made = await TestCluster.create(size, { extra });
-  t.after(() => made.remove());
+  t.after(async () => {
+    // The types do not know it yet.
+    if ((t as { passed?: boolean }).passed === false) t.diagnostic(made.log);
+    await made.remove();
+  });
   made.startAll();
   await made.leader();
   return made;

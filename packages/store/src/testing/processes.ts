@@ -125,6 +125,11 @@ export class TestCluster {
     for (const name of this.names) this.start(name);
   }
 
+  /** What members last logged, for the message of a failure. */
+  get log(): string {
+    return [...this.output].map(([name, text]) => `== ${name}\n${text.slice(-3_000)}`).join('\n');
+  }
+
   /** Ends a member and waits until it is gone. */
   async end(name: string, signal: NodeJS.Signals): Promise<void> {
     const child = this.#children.get(name);
