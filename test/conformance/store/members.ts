@@ -29,7 +29,8 @@ export const etcd: Program = { name: 'etcd', file: 'etcd', args: ['--log-level',
 export const timonier: Program = {
   name: 'timonier',
   file: process.execPath,
-  args: [join(root, 'packages/cli/src/main.ts'), 'store'],
+  // Its metrics are where etcd's are: no second address for them.
+  args: [join(root, 'packages/cli/src/main.ts'), 'store', '--ops-address='],
 };
 
 export interface StoreStatus {
@@ -178,6 +179,13 @@ export class StoreGroup {
     const group = new StoreGroup(program, members, directory);
     try {
       for (const member of members) member.start();
+      await until('the members serve', 30_000, async () => {
+        if (!members.every(({ alive }) => alive)) return true;
+        const statuses = await Promise.all(members.map((member) => member.status()));
+        return statuses.every(({ leader }) => leader !== '0') ? true : undefined;
+      });
+      const dead = members.find(({ alive }) => !alive);
+      if (dead !== undefined) throw new Error(`${dead.name} ended`);
       await group.leader();
       return group;
     } catch (error) {
