@@ -66,6 +66,8 @@ export class NodeInfo {
   scoredMemory = 0;
   /** By uid. */
   readonly pods = new Map<string, Pod>();
+  /** How many of its pods each controlling owner has, by the owner's uid. */
+  readonly ownerCounts = new Map<string, number>();
   /** `address protocol port` of each host port in use. */
   readonly #ports = new Map<string, number>();
 
@@ -113,13 +115,23 @@ export class NodeInfo {
     add(this.requested, requests, sign);
     this.scoredCpu += sign * requests.scoredCpu;
     this.scoredMemory += sign * requests.scoredMemory;
+    const owner = ownerUid(pod);
+    if (owner !== undefined) count(this.ownerCounts, owner, sign);
     for (const { address, protocol, port } of hostPortsOf(pod)) {
-      const key = `${address} ${protocol} ${port}`;
-      const count = (this.#ports.get(key) ?? 0) + sign;
-      if (count === 0) this.#ports.delete(key);
-      else this.#ports.set(key, count);
+      count(this.#ports, `${address} ${protocol} ${port}`, sign);
     }
   }
+}
+
+function count(counts: Map<string, number>, key: string, change: 1 | -1): void {
+  const next = (counts.get(key) ?? 0) + change;
+  if (next === 0) counts.delete(key);
+  else counts.set(key, next);
+}
+
+/** The uid of the owner that controls the pod. */
+export function ownerUid(pod: Pod): string | undefined {
+  return pod.metadata?.ownerReferences?.find((owner) => owner.controller === true)?.uid;
 }
 
 const anyAddress = '0.0.0.0';

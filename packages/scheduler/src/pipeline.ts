@@ -18,10 +18,9 @@ export interface SearchState {
   readonly random: () => number;
 }
 
-/** Enough feasible nodes to choose from: all of a small cluster, a shrinking share of a large one. */
+/** Enough feasible nodes to choose from: all of a small cluster, a twentieth of a large one. */
 export function feasibleEnough(nodes: number): number {
-  if (nodes <= 100) return nodes;
-  return Math.max(100, Math.floor((nodes * Math.max(5, 50 - nodes / 125)) / 100));
+  return Math.min(nodes, Math.max(100, Math.floor(nodes / 20)));
 }
 
 export function place(pod: Pod, cluster: ClusterState, profile: Profile, search: SearchState): Placement {

@@ -4,7 +4,7 @@
  * default.
  */
 import { type LabelSelector, type Pod, selectorMatches, type TopologySpreadConstraint } from '@timonier/api';
-import type { NodeInfo } from '../node-info.ts';
+import { type NodeInfo, ownerUid } from '../node-info.ts';
 import { type Cycle, maxScore, type Plugin } from './plugin.ts';
 
 const hostnameLabel = 'kubernetes.io/hostname';
@@ -67,11 +67,7 @@ export const podTopologySpread: Plugin = {
     }
     const owner = ownerUid(cycle.pod);
     if (owner === undefined || notes.hard.length > 0) return;
-    const sameOwner = (pod: Pod): boolean => ownerUid(pod) === owner;
-    notes.soft = [hostnameLabel, zoneLabel].map((key) => ({
-      key,
-      counts: countBy(cycle, nodes, key, sameOwner),
-    }));
+    notes.soft = [hostnameLabel, zoneLabel].map((key) => ({ key, counts: countOwned(nodes, key, owner) }));
   },
   score: (cycle, node) => {
     const { soft } = cycle.notes.get(name) as Notes;
@@ -110,14 +106,21 @@ function countBy(
   return counts;
 }
 
+/** Like `countBy` for pods of one owner, from the numbers that nodes keep anyway. */
+function countOwned(nodes: readonly NodeInfo[], key: string, owner: string): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const node of nodes) {
+    const value = topologyValue(node, key);
+    if (value === undefined) continue;
+    counts.set(value, (counts.get(value) ?? 0) + (node.ownerCounts.get(owner) ?? 0));
+  }
+  return counts;
+}
+
 function topologyValue({ node, name }: NodeInfo, key: string): string | undefined {
   return node.metadata?.labels?.[key] ?? (key === hostnameLabel ? name : undefined);
 }
 
 function selects(selector: LabelSelector | undefined): (pod: Pod) => boolean {
   return (pod) => selectorMatches(selector, pod.metadata?.labels);
-}
-
-function ownerUid(pod: Pod): string | undefined {
-  return pod.metadata?.ownerReferences?.find((owner) => owner.controller === true)?.uid;
 }
