@@ -12,6 +12,8 @@ const compress = promisify(gzip);
 /** Like upstream: smaller answers cost more to compress than to send. */
 const compressFromBytes = 128 * 1024;
 export const maxBodyBytes = 3 * 1024 * 1024;
+// A reason of our own: making the default one for every request costs more than the rest of the abort.
+const answered = new Error('the exchange is over');
 const maxWarnings = 16;
 const bodyTimeoutMs = 60_000;
 
@@ -22,6 +24,8 @@ export interface HttpRequest extends AsyncIterable<Buffer> {
   readonly headers: IncomingHttpHeaders;
   readonly httpVersionMajor: number;
   readonly socket: TLSSocket;
+  /** Present over HTTP/2. */
+  readonly stream?: { readonly session?: object | undefined } | undefined;
   destroy(): unknown;
 }
 
@@ -57,7 +61,7 @@ export class Exchange {
     this.url = new URL(request.url ?? '/', 'https://apiserver');
     const controller = new AbortController();
     this.signal = controller.signal;
-    response.once('close', () => controller.abort());
+    response.once('close', () => controller.abort(answered));
   }
 
   get query(): URLSearchParams {

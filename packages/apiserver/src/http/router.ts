@@ -13,7 +13,7 @@ import {
   verbNotAllowed,
 } from '@timonier/api/statuses';
 import type { Registry as MetricsRegistry } from 'prom-client';
-import { authenticate, type User } from '../pipeline/authenticate.ts';
+import { authenticateRequest, type User } from '../pipeline/authenticate.ts';
 import { authorize } from '../pipeline/authorize.ts';
 import { fenceOf } from '../pipeline/fence-gate.ts';
 import { checkParameters, dryRunParameter, managerOf } from '../pipeline/query.ts';
@@ -127,7 +127,7 @@ export class Router {
   }
 
   #identify(exchange: Exchange): User {
-    const user = authenticate(exchange.request.socket);
+    const user = authenticateRequest(exchange.request);
     if (user === undefined) throw new StatusError(unauthorized());
     return user;
   }

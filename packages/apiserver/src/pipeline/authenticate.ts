@@ -4,6 +4,7 @@
  * request is refused.
  */
 import type { TLSSocket } from 'node:tls';
+import type { HttpRequest } from '../http/exchange.ts';
 
 export interface User {
   readonly name: string;
@@ -11,6 +12,18 @@ export interface User {
 }
 
 export const anonymous: User = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
+
+const known = new WeakMap<object, User | undefined>();
+
+/** The user of a request. A connection's certificate is read once: it cannot change while the connection lasts. */
+export function authenticateRequest(request: HttpRequest): User | undefined {
+  // Over HTTP/2 a request's socket is a stand-in of its own; the session is what its requests share.
+  const connection: object = request.stream?.session ?? request.socket;
+  if (known.has(connection)) return known.get(connection);
+  const user = authenticate(request.socket);
+  known.set(connection, user);
+  return user;
+}
 
 /** The user behind a connection, or undefined when its certificate is no good. */
 export function authenticate(socket: Pick<TLSSocket, 'authorized' | 'getPeerCertificate'>): User | undefined {

@@ -6,7 +6,7 @@
  * key's mod revision. In memory the resourceVersion is spliced in as the first field of `metadata`, so that an answer
  * in JSON needs no parsing.
  */
-import { isBigInteger, parseJson } from '@timonier/api/json';
+import { isBigInteger, parseJson, setOwn } from '@timonier/api/json';
 import type { ApiObject } from '@timonier/api/decode';
 
 const plainPrefix = Buffer.from('j1:-:');
@@ -40,8 +40,8 @@ export class StoredObject {
   /** A fresh tree that the caller may change. */
   object(): ApiObject {
     const text = this.json.toString('utf8');
-    // Only long digit sequences can be integers that a number would round; the careful parser is slower.
-    return (/\d{16}/.test(text) ? parseJson(text).value : JSON.parse(text)) as ApiObject;
+    // Only a long number can be an integer that would be rounded; the careful parser is slower.
+    return (/[:[,]-?\d{16}/.test(text) ? parseJson(text).value : JSON.parse(text)) as ApiObject;
   }
 
   /** Labels and selectable fields; read once. */
@@ -112,13 +112,7 @@ function sorted(value: unknown): unknown {
   const source = value as Record<string, unknown>;
   const result: Record<string, unknown> = {};
   for (const name of Object.keys(source).sort()) {
-    // `__proto__` as a plain assignment would change the prototype instead of adding a field.
-    Object.defineProperty(result, name, {
-      value: sorted(source[name]),
-      enumerable: true,
-      configurable: true,
-      writable: true,
-    });
+    setOwn(result, name, sorted(source[name]));
   }
   return result;
 }
