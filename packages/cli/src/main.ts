@@ -17,6 +17,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 process.exitCode = await main(process.argv.slice(2));
+// A component that has shut down is over, even when something of it (a thread, a socket) forgot to let go.
+setTimeout(() => process.exit(), 1_000).unref();
 
 async function main(argv: readonly string[]): Promise<number> {
   const [name = '', ...rest] = argv;

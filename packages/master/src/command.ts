@@ -52,11 +52,18 @@ export const command = defineComponent({
     const node = schedulable ? nodeProcesses(config, containerdConfigPath) : [proxyProcess(config)];
     for (const spec of node) supervisor.start(spec);
 
+    let lastComplaint = '';
+    const onStoreError = (error: unknown): void => {
+      const complaint = error instanceof Error ? error.message : String(error);
+      // A store that is away fails many times a second, in the same words.
+      if (complaint !== lastComplaint) log.warn({ err: error }, 'cannot follow leadership in the store');
+      lastComplaint = complaint;
+    };
     const foreign = config.storeEndpoints.length > 0;
     const targets = foreign ? etcdTargets(config.storeEndpoints) : [{ target: `unix:${storeSocket}` }];
     const source = foreign
-      ? etcdLeadership(config.name, targets, bootTimeMs)
-      : storeLeadership({ target: `unix:${storeSocket}` });
+      ? etcdLeadership(config.name, targets, bootTimeMs, onStoreError)
+      : storeLeadership({ target: `unix:${storeSocket}` }, onStoreError);
     shutdown.add('leadership', () => source.close());
     const record = storeOfficeRecord(targets);
     shutdown.add('office record', () => record.close());

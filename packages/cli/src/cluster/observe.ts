@@ -14,7 +14,6 @@ export interface ProcessView {
   readonly component: string;
   /** As this machine numbers it. */
   readonly pid: number;
-  readonly restarts: number;
 }
 
 export interface HostView {
@@ -48,20 +47,23 @@ export async function observeHost(host: Host): Promise<HostView> {
   };
 }
 
-/** The processes that the host's supervisor says it runs, itself first. */
-export function readProcesses(host: Host, init: number): readonly ProcessView[] {
-  let entries: readonly ProcessEntry[] = [];
-  try {
-    entries = JSON.parse(readFileSync(host.path(processesPath), 'utf8')) as ProcessEntry[];
-  } catch {
-    // The supervisor has not come that far.
-  }
+/** The processes that run on the host, its supervisor first. */
+function readProcesses(host: Host, init: number): readonly ProcessView[] {
   const inside = new Map(host.cgroup.processes().map((pid) => [namespacePids(pid)[1], pid]));
-  const views = entries.flatMap(({ component, pid, restarts }) => {
+  const views = supervised(host).flatMap(({ component, pid }) => {
     const outside = pid === null ? undefined : inside.get(pid);
-    return outside === undefined ? [] : [{ component, pid: outside, restarts }];
+    return outside === undefined ? [] : [{ component, pid: outside }];
   });
-  return [{ component: host.plan.kind, pid: init, restarts: 0 }, ...views];
+  return [{ component: host.plan.kind, pid: init }, ...views];
+}
+
+/** What the host's supervisor says of its processes; nothing when the host is down or only starting. */
+export function supervised(host: Host): readonly ProcessEntry[] {
+  try {
+    return JSON.parse(readFileSync(host.path(processesPath), 'utf8')) as ProcessEntry[];
+  } catch {
+    return [];
+  }
 }
 
 /** The first line of the host's office socket, or undefined when its supervisor does not answer. */

@@ -3,7 +3,7 @@
  * error says which process is to blame, with the end of its log.
  */
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ApiClient, createClient } from '@timonier/client';
@@ -11,13 +11,12 @@ import type { Host } from '../hosts/host.ts';
 import type { Progress } from '../progress.ts';
 import { loadDemoImage } from './images.ts';
 import type { LocalCluster } from './local-cluster.ts';
-import { observeHost, readProcesses } from './observe.ts';
+import { tail } from './log-tail.ts';
+import { observeHost, supervised } from './observe.ts';
 
 /** A component that keeps ending is not going to come up. */
-const maxRestarts = 5;
+const maxRestarts = 4;
 const pollMs = 60;
-const tailBytes = 4_096;
-const tailLines = 12;
 
 export class StartError extends Error {
   override readonly name = 'StartError';
@@ -136,47 +135,29 @@ async function tryGet(api: ApiClient, path: string): Promise<string | undefined>
 
 function failingProcess(cluster: LocalCluster): string | undefined {
   for (const host of cluster.hosts) {
-    const init = host.init();
-    if (init === undefined) continue;
-    const failing = readProcesses(host, init).find((process) => process.restarts > maxRestarts);
-    if (failing !== undefined) {
-      const log = join(host.logDir, `${failing.component}.log`);
-      return `${failing.component} on ${host.plan.name} keeps failing.${blame(log)}`;
-    }
+    const failing = supervised(host).find((process) => process.restarts >= maxRestarts);
+    if (failing === undefined) continue;
+    const log = join(host.logDir, `${failing.component}.log`);
+    return `${failing.component} on ${host.plan.name} keeps failing: ${failing.lastExit}.${blame(log)}`;
   }
   return undefined;
 }
 
-/** When time is up without a culprit: the process that was restarted most, or the active supervisor. */
+/** When time is up: the process that was restarted most, or where to look when none was. */
 function slowest(cluster: LocalCluster): string {
-  const all = cluster.hosts.flatMap((host) => {
-    const init = host.init();
-    return init === undefined ? [] : readProcesses(host, init).map((process) => ({ host, process }));
-  });
+  const all = cluster.hosts.flatMap((host) => supervised(host).map((process) => ({ host, process })));
   const [worst] = all.sort((a, b) => b.process.restarts - a.process.restarts);
-  if (worst === undefined) return '';
-  if (worst.process.restarts === 0)
-    return ` The logs of each host are in ${cluster.record.dataDir}/hosts/*/logs.`;
-  return blame(join(worst.host.logDir, `${worst.process.component}.log`));
+  if (worst !== undefined && worst.process.restarts > 0) {
+    const { component } = worst.process;
+    return ` ${component} on ${worst.host.plan.name} had to be restarted.${blame(join(worst.host.logDir, `${component}.log`))}`;
+  }
+  const [master] = cluster.masters;
+  return master === undefined
+    ? ''
+    : ` The supervisor of ${master.plan.name} may know more.${blame(master.consoleLog)}`;
 }
 
 function blame(log: string): string {
   const lines = tail(log);
   return ` Its log is ${log}${lines.length === 0 ? '' : ` and ends with:\n  ${lines.join('\n  ')}`}`;
-}
-
-/** The last lines of a file, without reading more than a few KiB of it. */
-export function tail(path: string): readonly string[] {
-  let descriptor;
-  try {
-    descriptor = openSync(path, 'r');
-    const { size } = fstatSync(descriptor);
-    const buffer = Buffer.alloc(Math.min(size, tailBytes));
-    readSync(descriptor, buffer, 0, buffer.length, size - buffer.length);
-    return buffer.toString('utf8').trimEnd().split('\n').slice(-tailLines).filter(Boolean);
-  } catch {
-    return [];
-  } finally {
-    if (descriptor !== undefined) closeSync(descriptor);
-  }
 }

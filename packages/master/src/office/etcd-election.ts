@@ -43,6 +43,7 @@ export function etcdLeadership(
   self: string,
   targets: readonly StoreTarget[],
   now: () => number,
+  onError: (error: unknown) => void,
 ): LeadershipSource {
   const options = { longs: 'number', bigintFields: ['ID', 'lease'] } as const;
   const kvService = loadService<KvShape>('etcd/rpc.proto', 'etcdserverpb.KV', options);
@@ -144,7 +145,8 @@ export function etcdLeadership(
       if (connection === undefined) throw new Error('the store has no address');
       try {
         await campaign(connection);
-      } catch {
+      } catch (error) {
+        if (!closing.signal.aborted) onError(error);
         listener(noLeadership);
         turn++;
       }

@@ -91,7 +91,10 @@ const reconnectMs = 50;
 const transferTimeoutMs = 2_000;
 
 /** Leadership as our own store on this host reports it. */
-export function storeLeadership({ target }: StoreTarget): LeadershipSource {
+export function storeLeadership(
+  { target }: StoreTarget,
+  onError: (error: unknown) => void,
+): LeadershipSource {
   const service = loadService<LeadershipShape>('timonier/leadership.proto', 'timonier.store.v1.Leadership');
   const client = createClient(service, target);
   const closing = new AbortController();
@@ -108,8 +111,9 @@ export function storeLeadership({ target }: StoreTarget): LeadershipSource {
           };
           listener(known);
         }
-      } catch {
+      } catch (error) {
         // The store is restarting, or has not started yet.
+        if (!closing.signal.aborted) onError(error);
       }
       if (closing.signal.aborted) return;
       // A store that is gone leads nobody; what was proven stays proven no longer than its lease.
