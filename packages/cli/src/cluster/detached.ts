@@ -1,9 +1,10 @@
 /**
  * `up --detach`: the same command again in a session of its own, which reports over a channel until it is up. What
- * the background process prints later goes to `up.log` in the data directory's parent record.
+ * the background process prints later goes to `up.log` in the data directory.
  */
 import { spawn } from 'node:child_process';
 import { mkdirSync, openSync } from 'node:fs';
+import { join } from 'node:path';
 import { programCommand } from '../program.ts';
 
 export interface Report {
@@ -13,12 +14,10 @@ export interface Report {
   readonly done?: string;
 }
 
-const logDir = '/run/timonier';
-
 /** Starts this very command line in the background and follows it until it is up or has failed. */
-export async function detach(): Promise<number> {
-  mkdirSync(logDir, { recursive: true });
-  const log = openSync(`${logDir}/up.log`, 'a', 0o600);
+export async function detach(dataDir: string): Promise<number> {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const log = openSync(join(dataDir, 'up.log'), 'w', 0o600);
   const [program = '', ...entry] = programCommand();
   const argv = process.argv.slice(2).filter((argument) => !/^--?detach(=|$)/.test(argument));
   const child = spawn(program, [...entry, ...argv], {

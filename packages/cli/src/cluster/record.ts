@@ -7,13 +7,14 @@
  * the same moment cannot pick the same one.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { ClusterSpec } from './plan.ts';
 
-const clustersDir = '/run/timonier/clusters';
-const subnetsDir = '/run/timonier/subnets';
+const runDir = '/run/timonier';
+const clustersDir = `${runDir}/clusters`;
+const subnetsDir = `${runDir}/subnets`;
 const subnetCount = 200;
 
 export interface ProcessIdentity {
@@ -62,6 +63,16 @@ export function writeRecord(record: ClusterRecord): void {
 export function removeRecord(record: ClusterRecord): void {
   rmSync(join(subnetsDir, String(record.spec.subnet)), { force: true });
   rmSync(recordPath(record.spec.name), { force: true });
+  for (const folder of [subnetsDir, clustersDir, runDir]) removeIfEmpty(folder);
+}
+
+/** Leaves no empty folders behind; another cluster may have put something in meanwhile. */
+function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // Not empty, or gone.
+  }
 }
 
 export function clusterNames(): readonly string[] {

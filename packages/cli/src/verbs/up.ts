@@ -70,7 +70,7 @@ export const up = defineVerb({
       ...(given.has('store-endpoints') ? { storeEndpoints: flags['store-endpoints'] } : {}),
     };
     const dataDir = resolve(flags['data-dir'] || defaultDataDir(flags.name));
-    if (flags.detach) return detach();
+    if (flags.detach) return detach(dataDir);
     return run(wanted, dataDir, flags.timeout);
   },
 });
