@@ -21,6 +21,7 @@ import {
 import { notAcceptable, pathNotFound, StatusError } from '@timonier/api/statuses';
 import { contentTypes, parseAccept } from './media.ts';
 import type { Exchange } from './exchange.ts';
+import { modelTexts } from '@timonier/api/openapi/model-texts';
 import { encodeOpenApiV2, openapiV2ProtobufTypes } from './openapi-protobuf.ts';
 
 const kubernetesMinor = 36;
@@ -45,7 +46,7 @@ export class Documents {
   constructor(registry: Registry, address: string) {
     this.#registry = registry;
     this.#address = address;
-    this.#openapi = { registry, served: all, version: version().gitVersion ?? '' };
+    this.#openapi = { registry, served: all, version: version().gitVersion ?? '', texts: modelTexts() };
   }
 
   /** Answers a request for a document. Throws 404 when there is none at this path. */
