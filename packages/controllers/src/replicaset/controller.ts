@@ -37,7 +37,7 @@ function keysOfPod({ informers }: LoopContext, pod: Pod): string[] {
 }
 
 async function sync(context: LoopContext, key: string): Promise<void | { againAfterMs: number }> {
-  const { client, informers, term } = context;
+  const { informers } = context;
   const set = informers.replicasets.get(parseKey(key));
   if (set === undefined) return undefined;
   const namespace = set.metadata?.namespace ?? '';
