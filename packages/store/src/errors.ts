@@ -26,6 +26,7 @@ export const etcdError = {
   notLeader: make(Status.FAILED_PRECONDITION, 'not leader'),
   leaderChanged: make(Status.UNAVAILABLE, 'leader changed'),
   stopped: make(Status.UNAVAILABLE, 'server stopped'),
+  replacing: make(Status.UNAVAILABLE, 'a snapshot is being installed'),
   timeout: make(Status.UNAVAILABLE, 'request timed out'),
   corrupt: make(Status.DATA_LOSS, 'corrupt cluster'),
   badLeaderTransferee: make(Status.FAILED_PRECONDITION, 'bad leader transferee'),

@@ -216,6 +216,8 @@ export class Member {
         proposalDropped: (context) => this.#dropped(context),
         snapshotWanted: (to, message) => void this.#sendSnapshot(to, message),
         install: async (snapshot) => {
+          this.hub.suspend();
+          await this.machine.suspend();
           const installed = await this.disk.install();
           if (installed.index !== snapshot.index)
             throw new Error(`snapshot ${installed.index} was received, ${snapshot.index} expected`);

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import type { Configuration } from '@timonier/raft';
 import { changeSetCodec } from './codecs.ts';
+import { etcdError } from './errors.ts';
 import type { DiskOperation, JournalRecord, Mvcc } from './mvcc.ts';
 
 type Level = ClassicLevel<Buffer, Buffer>;
@@ -39,6 +40,7 @@ const leases = { gte: Buffer.from('l'), lt: Buffer.from('m') };
 export class StateDisk {
   readonly #folder: string;
   #db: Level | undefined;
+  #replacing = false;
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -71,6 +73,8 @@ export class StateDisk {
   }
 
   read(key: Buffer): Buffer | undefined {
+    // Between two states, for as long as a snapshot takes its place: the client asks again.
+    if (this.#replacing) throw etcdError.replacing();
     return this.#open.getSync(key);
   }
 
@@ -119,9 +123,11 @@ export class StateDisk {
 
   /** Puts the received snapshot in the place of the state. */
   async install(): Promise<StateMeta> {
+    this.#replacing = true;
     await this.#open.close();
     this.#swap();
     this.#db = await openLevel(this.#path);
+    this.#replacing = false;
     const meta = readMeta(this.#db);
     if (meta === undefined) throw new Error('installed a snapshot without a meta record');
     return meta;
@@ -129,6 +135,7 @@ export class StateDisk {
 
   /** Bytes on disk, approximately. */
   async size(): Promise<number> {
+    if (this.#replacing) return 0;
     return await this.#open.approximateSize(Buffer.from([0]), Buffer.from([255]), {});
   }
 

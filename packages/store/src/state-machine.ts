@@ -41,6 +41,7 @@ export class StateMachine {
   #flushedIndex = 0;
   #flushedTerm = 0;
   #flushing: Promise<void> | undefined;
+  #replacing = false;
 
   constructor(options: StateMachineOptions) {
     this.#options = options;
@@ -75,12 +76,21 @@ export class StateMachine {
     return this.#journalBytes >= flushBytes && this.#flushing === undefined;
   }
 
-  /** Starts from what the disk holds: at the start, and after a snapshot was installed. */
+  /** Ends writing to the disk, whose state is about to be replaced, until `load`. */
+  async suspend(): Promise<void> {
+    this.#replacing = true;
+    await this.#flushing;
+  }
+
+  /**
+   * Starts from what the disk holds: at the start, and after a snapshot was installed. Watchers are then told by
+   * `WatchHub.replaced`, which brings each forward from where it was.
+   */
   async load(meta: StateMeta | undefined): Promise<void> {
-    const before = this.#state.revision;
     this.#state = new Mvcc(this.#options.disk);
     this.#journal = [];
     this.#journalBytes = 0;
+    this.#replacing = false;
     if (meta === undefined) return;
     await this.#options.disk.load(this.#state, meta);
     this.#index = this.#flushedIndex = meta.index;
@@ -88,7 +98,6 @@ export class StateMachine {
     this.#configuration = meta.configuration;
     this.#members.clear();
     for (const member of meta.members) this.#members.set(member.id, member);
-    if (this.#state.revision > before) this.#options.onRevisions(before + 1, this.#state.revision);
   }
 
   /** Applies the next entry. */
@@ -169,6 +178,7 @@ export class StateMachine {
 
   /** Brings the disk up to `durableIndex`, or up to what is applied. One flush runs at a time; calls join it. */
   flush(durableIndex: number): Promise<void> {
+    if (this.#replacing) return Promise.resolve();
     this.#flushing ??= this.#flush(durableIndex).finally(() => {
       this.#flushing = undefined;
     });

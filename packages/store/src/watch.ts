@@ -45,6 +45,7 @@ export class WatchHub {
   readonly #ranges = new Set<Watcher>();
   readonly #lagging = new Set<Watcher>();
   #catchingUp = false;
+  #suspended = false;
 
   constructor(state: Mvcc) {
     this.#state = state;
@@ -85,13 +86,20 @@ export class WatchHub {
     return !watcher.closed && !watcher.paused && !this.#lagging.has(watcher);
   }
 
+  /** The state is about to be replaced: nobody is brought forward until `replaced`. */
+  suspend(): void {
+    this.#suspended = true;
+  }
+
   /** The state was replaced by a snapshot: everyone continues from its history. */
   replaced(state: Mvcc): void {
     this.#state = state;
+    this.#suspended = false;
     for (const watcher of this.#ranges) this.#lag(watcher);
     for (const set of this.#single.values()) for (const watcher of set) this.#lag(watcher);
     this.#single.clear();
     this.#ranges.clear();
+    this.#schedule();
   }
 
   /** Delivers new revisions to those who are up to date. */
@@ -161,15 +169,20 @@ export class WatchHub {
 
   #lag(watcher: Watcher): void {
     this.#lagging.add(watcher);
-    if (this.#catchingUp) return;
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#catchingUp || this.#suspended || this.#lagging.size === 0) return;
     this.#catchingUp = true;
     setImmediate(() => this.#catchUp());
   }
 
   #catchUp(): void {
+    this.#catchingUp = false;
+    if (this.#suspended) return;
     for (const watcher of this.#lagging) this.#turn(watcher);
-    this.#catchingUp = this.#lagging.size > 0;
-    if (this.#catchingUp) setImmediate(() => this.#catchUp());
+    this.#schedule();
   }
 
   #turn(watcher: Watcher): void {
