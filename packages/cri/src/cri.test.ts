@@ -278,6 +278,17 @@ test('exec streams input, output and exit code, with and without a terminal', { 
   session.stdin.write('stty size; exit 4\n');
   assert.match(await text(session.stdout), /17 91/);
   assert.deepEqual(await session.outcome, { exitCode: 4 });
+  const big = await host.cri.runtime.Exec({
+    containerId: main,
+    cmd: ['sh', '-c', 'head -c 3000000 /dev/zero; (sleep 66 &)'],
+    stdout: true,
+  });
+  const lazy = await openStreams(big.url);
+  lazy.stdout.pause();
+  // Longer than a silent output is waited for: an output that waits for its reader is not silent.
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  assert.equal((await text(lazy.stdout)).length, 3_000_000);
+  assert.deepEqual(await lazy.outcome, { exitCode: 0 });
   const slow = { containerId: main, cmd: ['sleep', '77'], timeout: 1 };
   await assert.rejects(
     host.cri.runtime.ExecSync(slow),

@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { ReadStream } from 'node:tty';
@@ -31,7 +31,7 @@ export interface RunningExec {
   readonly exit: Promise<number>;
 }
 
-/** A command may leave children behind that keep its output open; it is not waited for longer than this. */
+/** A command may leave children behind that keep its output open; silence of this length ends the wait for it. */
 const drainMs = 2_000;
 const terminalWaitMs = 15_000;
 
@@ -84,8 +84,8 @@ function withPipes(
   const child = spawn(runtime.oci.path, [...args, id], {
     stdio: [wantsInput ? 'pipe' : 'ignore', 'pipe', 'pipe'],
   });
-  const { stdout, stderr } = child;
-  if (stdout === null || stderr === null) throw new Error('the command has no output pipes');
+  // Node makes the pipes of a child as sockets.
+  const { stdout, stderr } = child as unknown as { stdout: Socket; stderr: Socket };
   child.stdin?.on('error', () => undefined);
   return {
     stdin: child.stdin ?? undefined,
@@ -219,20 +219,34 @@ async function consoleSocket(path: string): Promise<{ descriptor: Promise<number
   };
 }
 
-function exitOf(child: ChildProcess, outputs: readonly Readable[]): Promise<number> {
+function exitOf(child: ChildProcess, outputs: readonly Socket[]): Promise<number> {
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code, signal) => {
       const result = code ?? (signal === null ? 255 : 137);
-      const timer = setTimeout(() => {
-        for (const output of outputs) output.destroy();
-      }, drainMs);
+      const stop = giveUpWhenSilent(outputs);
       void Promise.all(outputs.map(ended)).then(() => {
-        clearTimeout(timer);
+        stop();
         resolve(result);
       });
     });
   });
+}
+
+/** Ends outputs that say nothing more; one that waits for a slow reader is not silent. */
+function giveUpWhenSilent(outputs: readonly Socket[]): () => void {
+  const state = outputs.map((output) => ({ output, read: output.bytesRead, since: Date.now() }));
+  const timer = setInterval(() => {
+    for (const entry of state) {
+      const { output } = entry;
+      const held = output.readableFlowing === false || output.readableLength > 0;
+      if (held || output.bytesRead !== entry.read) {
+        entry.read = output.bytesRead;
+        entry.since = Date.now();
+      } else if (Date.now() - entry.since > drainMs) output.destroy();
+    }
+  }, drainMs / 8);
+  return () => clearInterval(timer);
 }
 
 function ended(stream: Readable): Promise<void> {
