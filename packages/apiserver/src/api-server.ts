@@ -20,6 +20,7 @@ import { NodeProxy, type NodeProxyTls } from './node-proxy/node-proxy.ts';
 import { selfWriter } from './self-writer.ts';
 import { servedRegistry } from './served.ts';
 import type { ServerState } from './server-state.ts';
+import { Leases } from './storage/leases.ts';
 import { startCompactor } from './storage/compactor.ts';
 import { StoreClient, type StoreClientOptions } from './storage/store-client.ts';
 
@@ -78,6 +79,7 @@ export class ApiServer {
     this.#server = {
       registry,
       store,
+      leases: new Leases(store, Date.now),
       cache,
       reads: new FreshReads(store, cache),
       office,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { StoreClient } from './storage/store-client.ts';
 import { startApiServer, type TestServer, until } from './testing/harness.ts';
 import { startEtcd } from './testing/real-etcd.ts';
 
@@ -254,4 +255,24 @@ test('server-side apply creates, owns, conflicts and gives up fields', async (t)
   assert.equal((await apply('two', { x: '2' }, true)).json.data.x, '2');
   const dropped = await apply('one', {});
   assert.deepEqual(dropped.json.data, { x: '2' });
+});
+
+test('the store forgets an Event by itself, and nothing else', async (t) => {
+  const { endpoint } = await startEtcd(t);
+  const server = await startApiServer(t, { endpoint });
+  const event = {
+    metadata: { name: 'e' },
+    involvedObject: { kind: 'Pod', name: 'p', namespace: 'default' },
+    reason: 'Started',
+    message: 'it runs',
+  };
+  const created = await server.request('POST', '/api/v1/namespaces/default/events', event);
+  assert.equal(created.status, 201, created.body.toString());
+  await server.request('POST', configMaps, { metadata: { name: 'a' } });
+  const store = new StoreClient({ endpoints: [endpoint] });
+  t.after(() => store.close());
+  const leaseOf = async (key: string): Promise<number | undefined> =>
+    (await store.range({ key })).kvs[0]?.lease;
+  assert.notEqual(await leaseOf('/registry/events/default/e'), 0);
+  assert.equal(await leaseOf('/registry/configmaps/default/a'), 0);
 });

@@ -13,11 +13,13 @@ import type { ResourceRequest } from './http/request-info.ts';
 import type { ApiServerMetrics } from './metrics.ts';
 import type { NodeProxy } from './node-proxy/node-proxy.ts';
 import type { User } from './pipeline/authenticate.ts';
+import type { Leases } from './storage/leases.ts';
 import type { StoreClient } from './storage/store-client.ts';
 
 export interface ServerState {
   readonly registry: Registry;
   readonly store: StoreClient;
+  readonly leases: Leases;
   readonly cache: WatchCache;
   readonly reads: FreshReads;
   /** Absent: an API server run by hand, which nothing fences. */

@@ -9,6 +9,7 @@ import {
   methodNotAllowed,
   pathNotFound,
   StatusError,
+  tooManyRequests,
   unauthorized,
   verbNotAllowed,
 } from '@timonier/api/statuses';
@@ -32,12 +33,17 @@ export interface RouterOptions {
   readonly metricsRegistry: MetricsRegistry;
 }
 
+/** As upstream's two limits together. */
+const maxInflight = 600;
+const maxLongRunning = 20_000;
 const operational = /^\/(metrics|healthz|livez|readyz)(\/|$)/;
 const upgrading: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward']);
 const mutating: ReadonlySet<string> = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
 
 export class Router {
   readonly #options: RouterOptions;
+  #inflight = 0;
+  #long = 0;
 
   constructor(options: RouterOptions) {
     this.#options = options;
@@ -58,13 +64,22 @@ export class Router {
     const info = readRequestInfo(exchange.method, exchange.url, server.registry);
     const kind = mutating.has(info.verb) ? 'mutating' : 'readOnly';
     const isLong = info.verb === 'watch' || info.subresource === 'log';
-    if (!isLong) server.metrics.inflight.inc({ request_kind: kind });
+    if (isLong) this.#long++;
+    else {
+      this.#inflight++;
+      server.metrics.inflight.inc({ request_kind: kind });
+    }
     try {
+      this.#limit(info, isLong);
       await this.#answer(exchange, info);
     } catch (error) {
       await this.#fail(exchange, error);
     } finally {
-      if (!isLong) server.metrics.inflight.dec({ request_kind: kind });
+      if (isLong) this.#long--;
+      else {
+        this.#inflight--;
+        server.metrics.inflight.dec({ request_kind: kind });
+      }
       this.#observe(exchange, info, performance.now() - started, isLong);
     }
   }
@@ -85,6 +100,13 @@ export class Router {
       await respondError(exchange, error).catch(() => undefined);
       socket.end();
     }
+  }
+
+  /** Throws 429 when more is under way than this server should hold at once. Health is always answered. */
+  #limit(info: RequestInfo, isLong: boolean): void {
+    if (info.resource === undefined) return;
+    if (isLong ? this.#long > maxLongRunning : this.#inflight > maxInflight)
+      throw new StatusError(tooManyRequests('Too many requests, please try again later.'));
   }
 
   async #answer(exchange: Exchange, info: RequestInfo): Promise<void> {

@@ -9,12 +9,22 @@ import type { Compare, RequestOp } from '../storage/etcd-messages.ts';
 import { UnknownOutcome } from '../storage/store-client.ts';
 import { fromStored, StoredObject, toStored } from '../storage/stored-object.ts';
 import type { WriteContext } from '../server-state.ts';
+import { strategyOf } from '../strategies/index.ts';
 import { notActive, officeKey, staleEpoch } from './fence-gate.ts';
 
 /** Further conditions and effects of the same transaction, such as the reservation of an address. */
 export interface CommitExtras {
   readonly compare: readonly Compare[];
   readonly success: readonly RequestOp[];
+}
+
+/** Both conditions and effects, with further conditions. */
+export function withConditions(
+  extras: CommitExtras | undefined,
+  compare: readonly Compare[],
+): CommitExtras | undefined {
+  if (compare.length === 0) return extras;
+  return { compare: [...(extras?.compare ?? []), ...compare], success: extras?.success ?? [] };
 }
 
 export interface Change {
@@ -48,7 +58,7 @@ export async function commit(context: WriteContext, change: Change): Promise<Com
   const operation: RequestOp =
     value === undefined
       ? { requestDeleteRange: { key: change.key } }
-      : { requestPut: { key: change.key, value } };
+      : { requestPut: { key: change.key, value, ...(await leaseOf(context)) } };
   const end = server.metrics.storeDuration.startTimer({ operation: 'txn' });
   const response = await server.store
     .txn(
@@ -82,4 +92,9 @@ export async function commit(context: WriteContext, change: Change): Promise<Com
       ? undefined
       : fromStored(change.key, found.value, found.modRevision, found.createRevision);
   return { outcome: 'conflict', current };
+}
+
+async function leaseOf({ server, target }: WriteContext): Promise<{ lease?: number }> {
+  const { ttlSeconds } = strategyOf(target.info);
+  return ttlSeconds === undefined ? {} : { lease: await server.leases.forSeconds(ttlSeconds) };
 }

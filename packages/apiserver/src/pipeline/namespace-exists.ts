@@ -3,22 +3,40 @@ import { storageKey } from '@timonier/api';
 import type { Namespace } from '@timonier/api';
 import { forbidden, notFound, StatusError } from '@timonier/api/statuses';
 import type { WriteContext } from '../server-state.ts';
+import type { Compare } from '../storage/etcd-messages.ts';
+import type { StoredObject } from '../storage/stored-object.ts';
 import { readCurrent } from './mutate.ts';
 
 const namespaces = { group: '', resource: 'namespaces' };
 
+/**
+ * What a creation compares so that it cannot slip into a namespace whose deletion this server has not heard of yet. The
+ * first call answers from the cache, later ones (when the comparison failed) from the store. Throws 404 or 403.
+ */
+export function namespaceCondition(context: WriteContext): () => Promise<readonly Compare[]> {
+  let isFresh = false;
+  return async () => {
+    const found = await checkNamespace(context, isFresh);
+    isFresh = true;
+    if (found === undefined) return [];
+    return [{ key: found.key, target: 'MOD', result: 'EQUAL', modRevision: found.revision }];
+  };
+}
+
 /** Throws 404 or 403. The cache may not know a new namespace yet, so its "no" is checked with the store. */
-export async function checkNamespace({ server, target }: WriteContext): Promise<void> {
+export async function checkNamespace(
+  { server, target }: WriteContext,
+  fresh = false,
+): Promise<StoredObject | undefined> {
   const { info, namespace } = target;
-  if (!info.namespaced) return;
   const type = server.registry.lookup('', 'v1', 'namespaces');
-  if (type === undefined) return;
+  if (!info.namespaced || type === undefined) return undefined;
   const key = storageKey(type, undefined, namespace, server.root);
-  const stored =
-    server.cache.resource(type.storagePrefix ?? '').index.get(key) ?? (await readCurrent(server, key));
+  const cached = fresh ? undefined : server.cache.resource(type.storagePrefix ?? '').index.get(key);
+  const stored = cached ?? (await readCurrent(server, key));
   if (stored === undefined) throw new StatusError(notFound(namespaces, namespace));
   const object = stored.object() as Namespace;
-  if (object.metadata?.deletionTimestamp === undefined) return;
+  if (object.metadata?.deletionTimestamp === undefined) return stored;
   const detail = `unable to create new content in namespace ${namespace} because it is being terminated`;
   const status = forbidden(info, target.name, detail);
   throw new StatusError({

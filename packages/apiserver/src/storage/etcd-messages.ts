@@ -44,7 +44,7 @@ export interface Compare {
 
 export interface RequestOp {
   readonly requestRange?: RangeRequest;
-  readonly requestPut?: { readonly key: string; readonly value: string | Buffer };
+  readonly requestPut?: { readonly key: string; readonly value: string | Buffer; readonly lease?: number };
   readonly requestDeleteRange?: { readonly key: string };
 }
 
@@ -90,6 +90,13 @@ export type KvShape = {
   range: { request: RangeRequest; response: RangeResponse };
   txn: { request: TxnRequest; response: TxnResponse };
   compact: { request: { readonly revision: number }; response: { readonly header?: ResponseHeader } };
+};
+
+export type LeaseShape = {
+  leaseGrant: {
+    request: { readonly ID: number; readonly TTL: number };
+    response: { readonly error: string };
+  };
 };
 
 export type WatchShape = {

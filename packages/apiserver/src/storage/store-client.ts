@@ -16,6 +16,7 @@ import {
 import type {
   Compare,
   KvShape,
+  LeaseShape,
   RangeRequest,
   RangeResponse,
   RequestOp,
@@ -56,10 +57,12 @@ export class Compacted extends Error {
 interface Endpoint {
   readonly kv: GrpcClient<KvShape>;
   readonly watch: GrpcClient<WatchShape>;
+  readonly lease: GrpcClient<LeaseShape>;
 }
 
 const kvService = loadService<KvShape>('etcd/rpc.proto', 'etcdserverpb.KV');
 const watchService = loadService<WatchShape>('etcd/rpc.proto', 'etcdserverpb.Watch');
+const leaseService = loadService<LeaseShape>('etcd/rpc.proto', 'etcdserverpb.Lease');
 const retryPauseMs = 50;
 
 export class StoreClient {
@@ -76,6 +79,7 @@ export class StoreClient {
       return {
         kv: createClient(kvService, target, options),
         watch: createClient(watchService, target, options),
+        lease: createClient(leaseService, target, options),
       };
     });
   }
@@ -92,6 +96,14 @@ export class StoreClient {
   ): Promise<TxnResponse> {
     const request = { compare, success, failure };
     return this.#attempt((endpoint, timeoutMs) => endpoint.kv.unary('txn', request, { timeoutMs }), false);
+  }
+
+  /** Grants a lease under an id of the caller's choice. */
+  async grantLease(id: number, seconds: number): Promise<void> {
+    await this.#attempt(
+      (endpoint, timeoutMs) => endpoint.lease.unary('leaseGrant', { ID: id, TTL: seconds }, { timeoutMs }),
+      false,
+    );
   }
 
   /** Forgets what was before `revision`. Rejects with `Compacted` when that has happened already. */
@@ -122,9 +134,10 @@ export class StoreClient {
   }
 
   close(): void {
-    for (const { kv, watch } of this.#endpoints) {
+    for (const { kv, watch, lease } of this.#endpoints) {
       kv.close();
       watch.close();
+      lease.close();
     }
   }
 

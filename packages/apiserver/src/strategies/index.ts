@@ -8,6 +8,8 @@ import type { Strategy } from './strategy.ts';
 
 export type { Strategy } from './strategy.ts';
 
+/** As upstream. */
+const eventTtlSeconds = 3_600;
 const plain: Strategy = {};
 const strategies: Readonly<Record<string, Strategy>> = {
   '/namespaces': namespaceStrategy,
@@ -16,8 +18,8 @@ const strategies: Readonly<Record<string, Strategy>> = {
   '/secrets': secretStrategy,
   '/services': serviceStrategy,
   '/endpoints': { createsOnUpdate: true },
-  '/events': { createsOnUpdate: true },
-  'events.k8s.io/events': { createsOnUpdate: true },
+  '/events': { createsOnUpdate: true, ttlSeconds: eventTtlSeconds },
+  'events.k8s.io/events': { createsOnUpdate: true, ttlSeconds: eventTtlSeconds },
   'coordination.k8s.io/leases': { createsOnUpdate: true },
   'apiregistration.k8s.io/apiservices': { keepsStatusOnCreate: true },
 };

@@ -9,6 +9,8 @@ import type { WriteContext } from '../server-state.ts';
 export interface Strategy {
   /** True when a created object keeps the status it came with. */
   readonly keepsStatusOnCreate?: boolean;
+  /** The store forgets the object this long after it was last written. */
+  readonly ttlSeconds?: number;
   /** True when an update creates what does not exist. */
   readonly createsOnUpdate?: boolean;
   /** Changes a new object in place, before validation. */

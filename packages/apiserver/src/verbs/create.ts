@@ -2,9 +2,10 @@
 import { storageKey } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { alreadyExists, generateNameConflict, StatusError } from '@timonier/api/statuses';
+import { withConditions } from '../pipeline/commit.ts';
 import { decodeObject } from '../pipeline/decode.ts';
 import { mutate } from '../pipeline/mutate.ts';
-import { checkNamespace } from '../pipeline/namespace-exists.ts';
+import { checkNamespace, namespaceCondition } from '../pipeline/namespace-exists.ts';
 import { placeObject, prepareCreate, withOwnership } from '../pipeline/prepare.ts';
 import { respondObject } from '../pipeline/respond.ts';
 import { checkObject } from '../pipeline/validate.ts';
@@ -46,11 +47,13 @@ async function commitNew(context: WriteContext, object: ApiObject): Promise<Stor
   const { info } = target;
   const name = object.metadata?.name ?? '';
   const key = storageKey(info, object.metadata?.namespace, name, server.root);
+  const inNamespace = namespaceCondition(context);
   const { stored } = await mutate(context, key, async (current) => {
     if (current !== undefined) throw new StatusError(alreadyExists(info, name));
     // What is reserved for one attempt may be taken at the next.
     const copy = copyOf(object);
-    const extras = await strategyOf(info).reserve?.(copy, undefined, context);
+    const reserved = await strategyOf(info).reserve?.(copy, undefined, context);
+    const extras = withConditions(reserved, await inNamespace());
     return { action: 'put', object: withOwnership(undefined, copy, context), extras };
   });
   if (stored === undefined) throw new Error('a created object has no state');

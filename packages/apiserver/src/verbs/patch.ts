@@ -15,10 +15,10 @@ import { applyDefaults } from '@timonier/api/defaults';
 import { type ApiObject, decodeStrict, strictDecodingError } from '@timonier/api/decode';
 import type { Parsed } from '@timonier/api/json';
 import { applyConflict, invalid, notFound, StatusError, unsupportedMediaType } from '@timonier/api/statuses';
-import type { CommitExtras } from '../pipeline/commit.ts';
+import { type CommitExtras, withConditions } from '../pipeline/commit.ts';
 import { decodeParsed, parseBody } from '../pipeline/decode.ts';
 import { mutate } from '../pipeline/mutate.ts';
-import { checkNamespace } from '../pipeline/namespace-exists.ts';
+import { namespaceCondition } from '../pipeline/namespace-exists.ts';
 import { managementContext, placeObject, prepareCreate } from '../pipeline/prepare.ts';
 import { bad, booleanParameter, fieldValidationParameter } from '../pipeline/query.ts';
 import { respondObject } from '../pipeline/respond.ts';
@@ -106,14 +106,16 @@ async function applyPatch(context: RequestContext, parsed: Parsed): Promise<void
   const force = booleanParameter(exchange.query, 'force') ?? false;
   const config = readConfiguration(context, parsed);
   const key = storageKey(info, target.namespace, name, server.root);
+  const inNamespace = namespaceCondition(context);
   let created = false;
   const { stored, previous } = await mutate(context, key, async (current) => {
     if (current === undefined) {
       if (subresource !== '' || (config.metadata?.uid ?? '') !== '')
         throw new StatusError(notFound(info, name));
       created = true;
-      await checkNamespace(context);
-      return { action: 'put', ...(await newObject(context, config)) };
+      const conditions = await inNamespace();
+      const { object, extras } = await newObject(context, config);
+      return { action: 'put', object, extras: withConditions(extras, conditions) };
     }
     created = false;
     const old = current.object();
