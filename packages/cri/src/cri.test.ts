@@ -499,6 +499,17 @@ test('after a reboot what ran has ended, and its addresses are free again', { sk
   assert.equal(await run(again, 'echo runs'), 'runs');
 });
 
+test('importing what is no image, or into no runtime, says what to do', { skip }, async () => {
+  const junk = join(host.folder, 'junk.tar');
+  writeFileSync(junk, 'not a tar');
+  await assert.rejects(importImage(host.socket, junk), /junk.tar/);
+  await assert.rejects(importImage(host.socket, '/no/such/file'), /^Error: no such file: \/no\/such\/file$/);
+  await assert.rejects(
+    importImage(join(host.folder, 'none.sock'), junk),
+    /no container runtime answers on .*--socket/,
+  );
+});
+
 test('what cannot be given is refused, and a sandbox that fails leaves nothing', { skip }, async () => {
   const id = await host.sandbox('refusals');
   await assert.rejects(

@@ -1,5 +1,5 @@
 /** The private service that imports image archives, as a definition both halves share, and its client. */
-import { connectService, defineService } from '@timonier/grpc/cri';
+import { connectService, CriError, criStatus, defineService } from '@timonier/grpc/cri';
 
 export interface ImportedImage {
   readonly id: string;
@@ -27,6 +27,13 @@ export async function importImage(socket: string, path: string): Promise<readonl
   const client = connectService(imageImportService, `unix:${socket}`);
   try {
     return (await client.call.Import({ path })).images;
+  } catch (error) {
+    if (!(error instanceof CriError)) throw error;
+    const message =
+      error.code === criStatus.UNAVAILABLE
+        ? `no container runtime answers on ${socket}; start "timonier cri" or name its socket with --socket`
+        : error.details;
+    throw new Error(message, { cause: error });
   } finally {
     client.close();
   }

@@ -27,7 +27,9 @@ export async function importImages(images: Images, path: string): Promise<ImageR
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
         throw new CriError(criStatus.NOT_FOUND, `no such file: ${path}`, { cause: error });
       }
-      throw error;
+      // The file system's errors, such as a full disk, are not the archive's fault.
+      if (error instanceof CriError || !(error instanceof Error) || 'code' in error) throw error;
+      throw notLayout(path, error.message);
     }
     const parsed = parseIndexOrManifest(index);
     if (!('index' in parsed) || parsed.index.length === 0) throw notLayout(path, 'its index names no image');
