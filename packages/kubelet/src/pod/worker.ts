@@ -24,6 +24,8 @@ import type { WorkerServices } from './worker-services.ts';
 const everything = '*';
 const retryMs = 1_000;
 const maxRetryMs = 10_000;
+const initCheckMs = 75;
+const initCheckForMs = 3_000;
 
 export class PodWorker {
   readonly uid: string;
@@ -145,7 +147,9 @@ export class PodWorker {
     this.#outcome = decision.outcome;
     for (const action of decision.actions) this.#perform(action, pod, state);
     this.#publish(pod, state, false);
-    if (decision.wakeAt !== undefined) this.#wakeIn(Math.max(10, decision.wakeAt - Date.now()));
+    const soon = shortInitRuns(pod, state) ? Date.now() + initCheckMs : Number.POSITIVE_INFINITY;
+    const wakeAt = Math.min(decision.wakeAt ?? Number.POSITIVE_INFINITY, soon);
+    if (Number.isFinite(wakeAt)) this.#wakeIn(Math.max(10, wakeAt - Date.now()));
     this.#collectGarbage(pod, state);
   }
 
@@ -430,6 +434,19 @@ export class PodWorker {
     const path = container === undefined ? undefined : `spec.${list}{${container}}`;
     this.#services.event(pod, type, reason, message, path);
   }
+}
+
+/** An init container that has just begun usually ends soon, and the whole pod waits for it. */
+function shortInitRuns(pod: Pod, state: RuntimePod): boolean {
+  const names = new Set(
+    initContainers(pod)
+      .filter((container) => !isSidecar(container))
+      .map(({ name }) => name),
+  );
+  return state.containers.some(
+    ({ name, state: now, startedAt }) =>
+      now === 'running' && names.has(name) && Date.now() - startedAt < initCheckForMs,
+  );
 }
 
 function definitionOf(pod: Pod, name: string): Container | undefined {
