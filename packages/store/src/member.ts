@@ -235,6 +235,7 @@ export class Member {
       if (peer.id !== this.id && url !== undefined)
         this.#transport.addPeer(peer.id, parseUrl('peer URL', url));
     }
+    this.#transport.begin();
     this.#host.start();
     this.#timers.push(
       setInterval(() => void this.#flush(), flushEveryMs),

@@ -51,12 +51,15 @@ const queueBytes = 64 * 1024 * 1024;
 const firstBackoffMs = 20;
 const lastBackoffMs = 1_000;
 const helloTimeoutMs = 3_000;
+const maxEarly = 64;
 
 export class Transport {
   readonly #options: TransportOptions;
   readonly #outgoing = new Map<NodeId, Outgoing>();
   readonly #incoming = new Set<Socket>();
   #server: Server | undefined;
+  /** Connections that came before `begin`; undefined once it was called. */
+  #early: Socket[] | undefined = [];
   #closed = false;
 
   constructor(options: TransportOptions) {
@@ -91,6 +94,13 @@ export class Transport {
     server.on('error', (error) => this.#options.log.error({ err: error }, 'peer listener failed'));
     const bound = server.address();
     return typeof bound === 'object' && bound !== null ? bound.port : address.port;
+  }
+
+  /** Takes frames from now on. The port is claimed earlier, so that a conflict shows before data is touched. */
+  begin(): void {
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    for (const socket of early) if (!socket.destroyed) this.#accept(socket);
   }
 
   /** Keeps a connection to a member from now on. */
@@ -156,7 +166,7 @@ export class Transport {
   async close(): Promise<void> {
     this.#closed = true;
     for (const peer of this.#outgoing.values()) peer.close();
-    for (const socket of this.#incoming) socket.destroy();
+    for (const socket of [...this.#incoming, ...(this.#early ?? [])]) socket.destroy();
     const server = this.#server;
     if (server !== undefined) await new Promise<void>((resolve) => server.close(() => resolve()));
   }
@@ -180,6 +190,13 @@ export class Transport {
 
   #accept(socket: Socket): void {
     const { cluster, member, log, onFrame, onClosed, onBulk, onBytes } = this.#options;
+    if (this.#early !== undefined) {
+      // Nothing is read before a listener for data is there; a peer that gives up connects again.
+      socket.on('error', () => undefined);
+      if (this.#early.length < maxEarly) this.#early.push(socket);
+      else socket.destroy();
+      return;
+    }
     this.#incoming.add(socket);
     socket.setNoDelay(true);
     const reader = new FrameReader();
