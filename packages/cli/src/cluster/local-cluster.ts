@@ -10,7 +10,9 @@ import { type HostConfig } from '@timonier/worker/host-config';
 import { stringify } from 'yaml';
 import { Host } from '../hosts/host.ts';
 import { createSwitch, removeSwitch } from '../hosts/network.ts';
+import { forwardStores, hostStoreEndpoints } from './store-endpoints.ts';
 import { type ClusterPlan, planCluster } from './plan.ts';
+import type { TcpForward } from './tcp-forward.ts';
 import { type ClusterRecord, clusterNames, readRecord, removeRecord } from './record.ts';
 
 const ranges = {
@@ -22,6 +24,7 @@ const ranges = {
 };
 
 export class LocalCluster {
+  #storeForwards: readonly TcpForward[] = [];
   readonly record: ClusterRecord;
   readonly plan: ClusterPlan;
   readonly hosts: readonly Host[];
@@ -94,7 +97,7 @@ export class LocalCluster {
         vip: plan.vip,
         schedulable: host.plan.schedulable,
         runtime: this.record.spec.runtime,
-        storeEndpoints: this.record.spec.storeEndpoints,
+        storeEndpoints: hostStoreEndpoints(plan),
         ...ranges,
       };
       writeFileSync(join(host.configDir, 'host.json'), `${JSON.stringify(config, null, 2)}\n`);
@@ -126,11 +129,14 @@ export class LocalCluster {
 
   async createNetwork(): Promise<void> {
     await createSwitch(this.plan);
+    this.#storeForwards = await forwardStores(this.plan);
   }
 
   /** Stops the hosts and takes away everything the kernel knows of the cluster; the data stays. */
   async remove(stopTimeoutMs: number): Promise<void> {
     const failures: unknown[] = [];
+    const forwards = this.#storeForwards;
+    this.#storeForwards = [];
     const attempt = async (work: Promise<void>): Promise<void> => {
       await work.catch((error: unknown) => void failures.push(error));
     };
@@ -140,6 +146,7 @@ export class LocalCluster {
         await attempt(host.destroy());
       }),
     );
+    for (const forward of forwards) await attempt(forward.close());
     await attempt(removeSwitch(this.plan));
     // The record goes only when there is nothing left to find.
     if (failures.length > 0) throw new AggregateError(failures, failures.map(String).join('; '));

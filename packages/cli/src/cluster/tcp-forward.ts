@@ -1,5 +1,5 @@
 /**
- * Forwards TCP connections from 127.0.0.1 to the first target that accepts one. Bounded: beyond `maxConnections` new
+ * Forwards TCP connections from an address of the machine, 127.0.0.1 by default, to the first target that accepts one. Bounded: beyond `maxConnections` new
  * ones are closed at once.
  */
 import { connect, createServer, type Server, type Socket } from 'node:net';
@@ -18,8 +18,12 @@ export interface TcpForward {
 const maxConnections = 1_000;
 const connectTimeoutMs = 1_500;
 
-/** Listens on 127.0.0.1:`port` (0 asks the kernel). Rejects when the port is taken. */
-export async function forwardTcp(port: number, targets: () => readonly Target[]): Promise<TcpForward> {
+/** Listens on `address`:`port` (0 asks the kernel). Rejects when the port is taken. */
+export async function forwardTcp(
+  port: number,
+  targets: () => readonly Target[],
+  listenAddress = '127.0.0.1',
+): Promise<TcpForward> {
   const sockets = new Set<Socket>();
   const track = (socket: Socket): void => {
     sockets.add(socket);
@@ -31,7 +35,7 @@ export async function forwardTcp(port: number, targets: () => readonly Target[])
     if (sockets.size > 2 * maxConnections) client.destroy();
     else void join(client, targets(), track);
   });
-  await listenOn(server, port);
+  await listenOn(server, port, listenAddress);
   const address = server.address();
   return {
     port: typeof address === 'object' && address !== null ? address.port : port,
@@ -54,10 +58,10 @@ export async function forwardTcpFrom(first: number, targets: () => readonly Targ
   return forwardTcp(0, targets);
 }
 
-function listenOn(server: Server, port: number): Promise<void> {
+function listenOn(server: Server, port: number, address: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, '127.0.0.1', () => {
+    server.listen(port, address, () => {
       server.off('error', reject);
       resolve();
     });

@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type ClusterSpec, planCluster } from './plan.ts';
+import { hostStoreEndpoints } from './store-endpoints.ts';
+
+const spec: ClusterSpec = {
+  name: 'x',
+  masters: 1,
+  workers: 0,
+  runtime: 'timonier',
+  storeEndpoints: [],
+  subnet: 9,
+};
+
+test('hosts reach an etcd on the machine’s loopback through the bridge, and any other as it is', () => {
+  const storeEndpoints = ['http://127.0.0.1:2379', 'http://localhost', 'http://10.1.2.3:4001'];
+  assert.deepEqual(hostStoreEndpoints(planCluster({ ...spec, storeEndpoints })), [
+    'http://10.88.9.1:2379',
+    'http://10.88.9.1:2379',
+    'http://10.1.2.3:4001',
+  ]);
+});
+
+test('what is not a URL is refused with an example', () => {
+  const plan = planCluster({ ...spec, storeEndpoints: ['nonsense'] });
+  assert.throws(() => hostStoreEndpoints(plan), /"nonsense" is not a URL such as/);
+});
