@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { bootTimeMs } from '@timonier/linux/clock';
+import { etcdLeadership, etcdTargets } from './etcd-election.ts';
+import type { LeadershipSource } from './keeper.ts';
+import { type Leadership, noLeadership } from './machine.ts';
+import { storeOfficeRecord } from './store-office.ts';
+
+const skip = spawnSync('etcd', ['--version']).status === 0 ? false : 'needs the Debian package etcd-server';
+
+let etcd: ChildProcess | undefined;
+let folder = '';
+let endpoint = '';
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
+async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 20_000;
+  while (!(await condition())) {
+    assert.ok(Date.now() < deadline, `${what} never came true`);
+    await delay(10);
+  }
+}
+
+before(async () => {
+  if (skip !== false) return;
+  folder = mkdtempSync(join(tmpdir(), 'timonier-etcd-'));
+  endpoint = `http://127.0.0.1:${await freePort()}`;
+  const peer = `http://127.0.0.1:${await freePort()}`;
+  const flags = {
+    'data-dir': folder,
+    'listen-client-urls': endpoint,
+    'advertise-client-urls': endpoint,
+    'listen-peer-urls': peer,
+    'initial-advertise-peer-urls': peer,
+    'initial-cluster': `default=${peer}`,
+  };
+  const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
+  etcd = spawn('etcd', args, { stdio: 'ignore' });
+  await until('etcd is healthy', () =>
+    fetch(`${endpoint}/health`).then(
+      (response) => response.ok,
+      () => false,
+    ),
+  );
+});
+
+after(async () => {
+  if (etcd !== undefined) {
+    const gone = new Promise((resolve) => etcd?.once('exit', resolve));
+    etcd.kill('SIGKILL');
+    await gone;
+  }
+  if (folder !== '') rmSync(folder, { recursive: true });
+});
+
+function candidate(name: string): { source: LeadershipSource; seen: () => Leadership } {
+  const source = etcdLeadership(name, etcdTargets([endpoint]), bootTimeMs, () => undefined);
+  let seen = noLeadership;
+  source.follow((leadership) => (seen = leadership));
+  return { source, seen: () => seen };
+}
+
+test(
+  'of two masters on a foreign etcd one leads, and the other when the first hands over',
+  { skip },
+  async (t) => {
+    const a = candidate('a');
+    t.after(() => a.source.close());
+    await until('a leads', () => a.seen().leads && a.seen().leaseUntil > bootTimeMs());
+    const b = candidate('b');
+    t.after(() => b.source.close());
+    await until('b knows', () => b.seen().leader === 'a');
+    assert.equal(b.seen().leads, false);
+    const { term, leaseUntil } = a.seen();
+    await until('the lease is renewed', () => a.seen().leaseUntil > leaseUntil);
+    assert.equal(a.seen().term, term);
+    await a.source.transfer();
+    assert.equal(a.seen().leads, false);
+    await until('b leads', () => b.seen().leads);
+    assert.ok(b.seen().term > term, 'every leadership has a term of its own');
+  },
+);
+
+test('the office is taken only from who was read to hold it', { skip }, async (t) => {
+  const record = storeOfficeRecord(etcdTargets([endpoint]));
+  t.after(() => record.close());
+  assert.equal(await record.read(), null);
+  const first = await record.take(null, '1@a');
+  assert.ok(first !== null && first.revision > 0);
+  assert.equal(await record.take(null, '1@b'), null);
+  assert.equal(await record.take('0@x', '1@b'), null);
+  assert.equal(await record.read(), '1@a');
+  const second = await record.take('1@a', '2@b');
+  assert.ok(second !== null && second.revision > first.revision);
+  assert.equal(await record.read(), '2@b');
+});
