@@ -93,7 +93,7 @@ state = "${at}/state"
     conf_dir = "${at}/cni"
 `;
     writeFileSync(join(at, 'config.toml'), config);
-    const [file, ...args] = this.enter(['containerd', '-c', join(at, 'config.toml'), '-l', 'error']);
+    const [file, ...args] = this.enter(['containerd', '-c', join(at, 'config.toml'), '-l', 'fatal']);
     this.#containerd = spawn(file, args, { stdio: ['ignore', 'ignore', 'inherit'] });
     const cri = connectCri(this.endpoint);
     try {
