@@ -15,7 +15,7 @@ import { Documents } from './http/documents.ts';
 import { Front } from './http/front.ts';
 import { Router } from './http/router.ts';
 import { type ServerTls, TlsServer } from './http/tls-server.ts';
-import { ApiServerMetrics } from './metrics.ts';
+import { ApiServerMetrics, exposeHeldWrites } from './metrics.ts';
 import { NodeProxy, type NodeProxyTls } from './node-proxy/node-proxy.ts';
 import { selfWriter } from './self-writer.ts';
 import { servedRegistry } from './served.ts';
@@ -91,6 +91,7 @@ export class ApiServer {
       root,
       now: () => Date.now(),
     };
+    if (failpoints.enabled) exposeHeldWrites(metricsRegistry, () => failpoints.held);
     const documents = new Documents(registry, `${options.advertiseAddress}:${options.securePort}`);
     const router = new Router({ server: this.#server, documents, health, metricsRegistry });
     this.#tls = new TlsServer(options.tls, router);

@@ -23,6 +23,10 @@ export class Failpoints {
     this.fenceDisabled = env['TIMONIER_MUTATION'] === 'no-fence';
   }
 
+  get enabled(): boolean {
+    return this.#file !== undefined;
+  }
+
   /** Writes that wait at this moment. */
   get held(): number {
     return this.#held;

@@ -65,3 +65,13 @@ export class ApiServerMetrics {
     });
   }
 }
+
+/** Shows how many writes a failpoint holds; registered only where failpoints are switched on. */
+export function exposeHeldWrites(registry: Registry, held: () => number): void {
+  const gauge: Gauge = new Gauge({
+    name: 'timonier_failpoint_held',
+    help: 'Writes that wait between reading and committing, for a test.',
+    registers: [registry],
+    collect: () => gauge.set(held()),
+  });
+}
