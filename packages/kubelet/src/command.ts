@@ -23,6 +23,7 @@ import { defaultNodeIp, readHostFacts } from './node/host-facts.ts';
 import { keepLease } from './node/lease.ts';
 import { NodeAgent, reportRuntime } from './node/node-agent.ts';
 import { ImagePuller } from './pod/image-puller.ts';
+import { rotateLogs } from './pod/log-rotation.ts';
 import { PodManager } from './pod/manager.ts';
 import { isStatic } from './pod/pod-facts.ts';
 import { Runtime } from './runtime/runtime.ts';
@@ -33,6 +34,7 @@ import { kubeletVersion } from './version.ts';
 import { PodVolumes } from './volumes/pod-volumes.ts';
 
 const leftoversMs = 60_000;
+const rotationMs = 10_000;
 
 export const command = defineComponent({
   name: 'kubelet',
@@ -188,6 +190,23 @@ export const command = defineComponent({
     watcher.start();
     const refresher = setInterval(() => void pods.refreshVolumes(), flags['sync-frequency']);
     shutdown.add('volume refresh', () => clearInterval(refresher));
+
+    let rotating = false;
+    const rotator = setInterval(() => {
+      if (rotating) return;
+      rotating = true;
+      void rotateLogs({
+        runtime,
+        logRoot: flags['pod-log-dir'],
+        maxBytes: flags['container-log-max-size'],
+        maxFiles: flags['container-log-max-files'],
+      })
+        .catch((error: unknown) => log.warn({ err: error }, 'cannot rotate a container log'))
+        .finally(() => {
+          rotating = false;
+        });
+    }, rotationMs);
+    shutdown.add('log rotation', () => clearInterval(rotator));
 
     const server = new KubeletServer({
       host: flags.address,

@@ -28,6 +28,8 @@ export const kubeletFlags = {
   'node-lease-duration': durationFlag(8_000, 'for how long a renewal is good'),
   'sync-frequency': durationFlag(60_000, 'how often to bring mounted ConfigMaps and Secrets up to date'),
   'file-check-frequency': durationFlag(5_000, 'how often to look for changed manifests'),
+  'container-log-max-size': numberFlag(10 * 1024 * 1024, 'bytes at which a container log is rotated'),
+  'container-log-max-files': numberFlag(5, 'log files to keep of a container start'),
   'max-pods': numberFlag(110, 'how many pods may run here'),
 };
 

@@ -4,7 +4,7 @@ import type { Pod } from '@timonier/api';
 import type * as cri from '@timonier/grpc/cri';
 import { podNameLabel, podNamespaceLabel, podUidLabel } from '../runtime/labels.ts';
 import { sandboxSecurity } from './linux-config.ts';
-import { podIdentity, qosClass } from './pod-facts.ts';
+import { podIdentity, qosClass, type QosClass } from './pod-facts.ts';
 
 export interface SandboxSettings {
   readonly logRoot: string;
@@ -23,9 +23,12 @@ export function podLogDirectory(pod: Pod, logRoot: string): string {
 }
 
 export function podCgroup(pod: Pod, parent: string): string {
-  const qos = qosClass(pod);
+  return cgroupOf(podIdentity(pod).uid, qosClass(pod), parent);
+}
+
+export function cgroupOf(uid: string, qos: QosClass, parent: string): string {
   const level = qos === 'Guaranteed' ? '' : `/${qos.toLowerCase()}`;
-  return `${parent.replace(/\/+$/, '')}/kubepods${level}/pod${podIdentity(pod).uid}`;
+  return `${parent.replace(/\/+$/, '')}/kubepods${level}/pod${uid}`;
 }
 
 export function sandboxConfig(pod: Pod, attempt: number, settings: SandboxSettings): SandboxConfig {

@@ -18,7 +18,7 @@ import { podLogDirectory, sandboxConfig } from './sandbox-config.ts';
 import { computeStatus, type WaitingReason } from './status.ts';
 import { removePod, stopContainer, stopPod, type StopContext } from './termination.ts';
 import { terminationMessage } from './termination-message.ts';
-import { removePodCgroup } from './pod-cgroup.ts';
+import { removePodCgroups } from './pod-cgroup.ts';
 import type { WorkerServices } from './worker-services.ts';
 
 const everything = '*';
@@ -247,9 +247,11 @@ export class PodWorker {
     const status = pod === undefined || this.#gone ? undefined : this.#status(pod, last, true);
     await removePod(last, this.#services.runtime);
     await this.#services.volumes.tearDown(this.uid);
+    const { namespace, name } = state;
+    const known = pod ?? { metadata: { namespace, name, uid: this.uid } };
+    await this.#services.removeLogDirectory(podLogDirectory(known, this.#services.settings.logRoot));
+    removePodCgroups(this.uid, this.#services.settings.cgroupParent);
     if (pod !== undefined) {
-      await this.#services.removeLogDirectory(podLogDirectory(pod, this.#services.settings.logRoot));
-      removePodCgroup(pod, this.#services.settings.cgroupParent);
       if (status !== undefined && !this.#gone) await this.#services.finish(pod, status);
     }
     this.#stopped = true;
@@ -277,7 +279,12 @@ export class PodWorker {
       .filter((container) => container.state === 'running' && container.sandboxId === sandbox?.id)
       .flatMap((target) => {
         const container = definitionOf(pod, target.name);
-        return container === undefined ? [] : [{ target, container }];
+        if (container === undefined) return [];
+        const known = [
+          ...(pod.status?.initContainerStatuses ?? []),
+          ...(pod.status?.containerStatuses ?? []),
+        ].find(({ containerID }) => containerID?.endsWith(`//${target.id}`) === true);
+        return [{ target, container, wasStarted: known?.started === true, wasReady: known?.ready === true }];
       });
     this.#prober.follow(running, this.#podIps(pod, state)[0] ?? '');
   }

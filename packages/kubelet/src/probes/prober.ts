@@ -18,6 +18,17 @@ export interface ProberOptions {
   readonly onUnhealthy: (container: Container, kind: Kind, message: string) => void;
 }
 
+export interface Probed {
+  readonly target: RuntimeContainer;
+  readonly container: Container;
+  /** What was reported of this very container before: a restart of the kubelet takes nobody out of service. */
+  readonly wasStarted: boolean;
+  readonly wasReady: boolean;
+}
+
+/** Until a container is ready for the first time it is asked more often than its period says. */
+const firstRetryMs = 100;
+
 interface Watched {
   readonly timers: Map<Kind, NodeJS.Timeout>;
   readonly stop: AbortController;
@@ -50,18 +61,15 @@ export class Prober {
   }
 
   /** Probes exactly these running containers from now on. */
-  follow(
-    running: readonly { readonly target: RuntimeContainer; readonly container: Container }[],
-    podIp: string,
-  ): void {
+  follow(running: readonly Probed[], podIp: string): void {
     const wanted = new Set(running.map(({ target }) => target.id));
     for (const [id, watched] of this.#watched) {
       if (wanted.has(id)) continue;
       this.#forget(watched);
       this.#watched.delete(id);
     }
-    for (const { target, container } of running) {
-      if (!this.#watched.has(target.id)) this.#begin(target, container, podIp);
+    for (const probed of running) {
+      if (!this.#watched.has(probed.target.id)) this.#begin(probed, podIp);
     }
   }
 
@@ -75,12 +83,12 @@ export class Prober {
     for (const timer of watched.timers.values()) clearTimeout(timer);
   }
 
-  #begin(target: RuntimeContainer, container: Container, podIp: string): void {
+  #begin({ target, container, wasStarted, wasReady }: Probed, podIp: string): void {
     const watched: Watched = {
       timers: new Map(),
       stop: new AbortController(),
-      started: container.startupProbe === undefined,
-      ready: container.readinessProbe === undefined,
+      started: container.startupProbe === undefined || wasStarted,
+      ready: container.readinessProbe === undefined || wasReady,
       failure: undefined,
     };
     this.#watched.set(target.id, watched);
@@ -106,16 +114,18 @@ export class Prober {
     let bad = 0;
     const periodMs = (probe.periodSeconds ?? 10) * 1000;
     const timeoutMs = (probe.timeoutSeconds ?? 1) * 1000;
-    const again = (): void => {
+    // Such early tries can pass but not fail: what fails counts from the first full period on.
+    let earlyMs = kind === 'Liveness' ? periodMs : firstRetryMs;
+    const again = (waitMs: number): void => {
       if (watched.stop.signal.aborted || (kind === 'Startup' && watched.started)) return;
       watched.timers.set(
         kind,
-        setTimeout(() => void once(), periodMs),
+        setTimeout(() => void once(), waitMs),
       );
     };
     const once = async (): Promise<void> => {
       // Liveness and readiness wait for the startup probe.
-      if (kind !== 'Startup' && !watched.started) return again();
+      if (kind !== 'Startup' && !watched.started) return again(Math.min(periodMs, 1_000));
       let failure: string | undefined;
       try {
         await runHandler(
@@ -130,6 +140,11 @@ export class Prober {
       if (watched.stop.signal.aborted) return;
       const result = failure === undefined ? 'successful' : 'failed';
       this.#options.metrics.probes.inc({ probe_type: kind, result });
+      if (failure !== undefined && earlyMs < periodMs) {
+        earlyMs *= 2;
+        return again(Math.min(earlyMs, periodMs));
+      }
+      earlyMs = periodMs;
       if (failure === undefined) {
         good += 1;
         bad = 0;
@@ -140,7 +155,7 @@ export class Prober {
       }
       if (good >= (probe.successThreshold ?? 1)) this.#passed(kind, watched);
       if (bad >= (probe.failureThreshold ?? 3)) this.#failed(kind, watched, container);
-      again();
+      again(periodMs);
     };
     const since = Date.now() - target.startedAt;
     const delay = Math.max(0, (probe.initialDelaySeconds ?? 0) * 1000 - since);
