@@ -51,7 +51,7 @@ export const command = defineComponent({
     'timonier apiserver --etcd-servers unix:///run/timonier/store.sock --office-socket /run/timonier/office.sock …',
   ],
   flags,
-  opsAddress: '',
+  opsAddress: '0.0.0.0:10244',
   run: async ({ flags: values, log, metrics, health, shutdown }) => {
     for (const name of ['tls-cert-file', 'tls-private-key-file', 'client-ca-file'] as const)
       if (values[name] === '') throw new UsageError(`flag --${name} is needed`);

@@ -62,7 +62,7 @@ export function readRequestInfo(method: string, url: URL, registry: Registry): R
   const [resource = '', name = '', ...sub] = rest;
   const subresource = sub.join('/');
   const watch = watchPath || isTrue(url.searchParams.get('watch'));
-  const verb = verbOf(method, name, watch);
+  const verb = verbOf(method, name, watch && subresource === '');
   const info = registry.lookup(group, version, resource);
   const isNamespaces = group === '' && resource === 'namespaces';
   const base = {
@@ -98,7 +98,7 @@ function verbOf(method: string, name: string, watch: boolean): Verb {
     case 'DELETE':
       return name === '' ? 'deletecollection' : 'delete';
     default:
-      if (watch && name === '') return 'watch';
+      if (watch) return 'watch';
       return name === '' ? 'list' : 'get';
   }
 }

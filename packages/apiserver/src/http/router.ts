@@ -88,7 +88,15 @@ export class Router {
   async serveUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     socket.on('error', () => undefined);
     const response = new SocketResponse(socket);
-    const exchange = new Exchange(request as unknown as HttpRequest, response);
+    let exchange: Exchange;
+    try {
+      exchange = new Exchange(request as unknown as HttpRequest, response);
+    } catch {
+      // The request target is no URL.
+      response.writeHead(400);
+      socket.end();
+      return;
+    }
     const info = readRequestInfo(exchange.method, exchange.url, this.#options.server.registry);
     try {
       const user = this.#identify(exchange);

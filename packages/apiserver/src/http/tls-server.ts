@@ -37,6 +37,9 @@ export class TlsServer {
       maxSessionMemory: 64,
     });
     this.#server.on('request', (request, response) => {
+      // A client that goes away is seen as the end of its exchange; as an error it would end the process.
+      request.on('error', () => undefined);
+      response.on('error', () => undefined);
       // Both have what an exchange needs; their own types disagree in the details.
       void router.serve(request as unknown as HttpRequest, response as unknown as HttpResponse);
     });

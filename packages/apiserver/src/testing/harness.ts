@@ -92,6 +92,11 @@ export interface TestServerOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly pki?: ClusterPki;
   readonly directory?: string;
+  /** Where this server takes piped connections, and where it pipes to while passive. */
+  readonly internalPort?: number;
+  readonly bindAddress?: string;
+  /** False when the server starts passive with no active one, so that nothing answers yet. */
+  readonly waitUntilReady?: boolean;
 }
 
 export async function startApiServer(
@@ -104,6 +109,7 @@ export async function startApiServer(
     options.pki ??
     (await createClusterPki(directory, { masters: [host], workers: [], serviceIp: '10.96.0.1' }));
   const metrics = new Registry();
+  const bindAddress = options.bindAddress ?? '127.0.0.1';
   const files = pki.files('apiserver');
   const kubeletFiles = pki.files('apiserver-kubelet-client');
   const ca = await readFile(pki.caFile);
@@ -120,9 +126,9 @@ export async function startApiServer(
     allocation: { serviceRange: '10.96.0.0/16', nodePorts: { first: 30_000, last: 32_767 } },
     masters: [host],
     advertiseAddress: '127.0.0.1',
-    bindAddress: '127.0.0.1',
+    bindAddress,
     securePort: 0,
-    internalPort: undefined,
+    internalPort: options.internalPort,
     privateSocket: join(directory, 'apiserver.sock'),
     compactionIntervalMs: 0,
     failpoints: new Failpoints(options.env ?? {}),
@@ -147,7 +153,8 @@ export async function startApiServer(
     let open = sessions.get(identity);
     if (open === undefined || open.destroyed || open.closed) {
       const own = pki.files(identity);
-      open = connectHttp2(`https://127.0.0.1:${port}`, {
+      open = connectHttp2(`https://${bindAddress}:${port}`, {
+        servername: 'localhost',
         ca,
         cert: await readFile(own.certificateFile),
         key: await readFile(own.keyFile),
@@ -231,12 +238,13 @@ export async function startApiServer(
   const admin = pki.files('admin');
   await writeKubeconfig(server.kubeconfig, {
     name: 'test',
-    server: `https://127.0.0.1:${port}`,
+    server: `https://${bindAddress}:${port}`,
     ca: ca.toString(),
     certificate: await readFile(admin.certificateFile, 'utf8'),
     key: await readFile(admin.keyFile, 'utf8'),
   });
-  await until(async () => (await server.request('GET', '/readyz')).status === 200, 'the server is ready');
+  if (options.waitUntilReady !== false)
+    await until(async () => (await server.request('GET', '/readyz')).status === 200, 'the server is ready');
   return server;
 }
 

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { passiveOffice } from '@timonier/client/office';
+import { StoreClient } from './storage/store-client.ts';
+import {
+  activeAs,
+  FakeOffice,
+  startApiServer,
+  type TestServer,
+  until,
+  type WatchedEvent,
+} from './testing/harness.ts';
+import { freePort, startEtcd } from './testing/real-etcd.ts';
+
+const configMaps = '/api/v1/namespaces/default/configmaps';
+
+async function take(endpoint: string, token: string): Promise<void> {
+  const store = new StoreClient({ endpoints: [endpoint] });
+  await store.txn([], [{ requestPut: { key: '/timonier/office', value: token } }], []);
+  store.close();
+}
+
+async function write(server: TestServer, name: string): Promise<void> {
+  const answer = await server.request('POST', configMaps, { metadata: { name } });
+  assert.equal(answer.status, 201, answer.body.toString());
+}
+
+test('a watcher sees every event once and in order while the office moves from one master to another', async (t) => {
+  const { endpoint } = await startEtcd(t);
+  // Two masters of one machine: the same internal port on two loopback addresses.
+  const internalPort = await freePort();
+  await take(endpoint, '1@a');
+  const officeA = new FakeOffice(activeAs('1@a'));
+  const a = await startApiServer(t, { endpoint, office: officeA, internalPort });
+  const officeB = new FakeOffice({ ...passiveOffice, active: { name: 'a', address: '127.0.0.1' } });
+  const b = await startApiServer(t, {
+    endpoint,
+    office: officeB,
+    pki: a.pki,
+    internalPort,
+    bindAddress: '127.0.0.2',
+  });
+  // Through the passive master everything works as on the active one.
+  await write(b, 'one');
+  const start = (await b.request('GET', configMaps)).json.metadata.resourceVersion as string;
+  const events: WatchedEvent[] = [];
+  const seen = new AbortController();
+  t.after(() => seen.abort());
+  const follow = async (): Promise<void> => {
+    let version = start;
+    while (!seen.signal.aborted) {
+      try {
+        for await (const event of b.watch(`${configMaps}?watch=1&resourceVersion=${version}`, seen.signal)) {
+          events.push(event);
+          version = event.object.metadata.resourceVersion as string;
+        }
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    }
+  };
+  const following = follow();
+  await write(a, 'two');
+  await until(() => events.length === 1, 'the first event came through the pipe');
+  officeA.set(passiveOffice);
+  await take(endpoint, '2@b');
+  officeA.set({ ...passiveOffice, active: { name: 'b', address: '127.0.0.2' } });
+  officeB.set({ ...activeAs('2@b'), active: { name: 'b', address: '127.0.0.2' } });
+  await write(b, 'three');
+  await write(a, 'four');
+  await until(() => events.length === 3, 'all events have come');
+  seen.abort();
+  await following;
+  assert.deepEqual(
+    events.map(({ type, object }) => `${type} ${object.metadata.name}`),
+    ['ADDED two', 'ADDED three', 'ADDED four'],
+  );
+});

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { servedRegistry } from '../served.ts';
+import { readRequestInfo, type RequestInfo } from './request-info.ts';
+
+const registry = servedRegistry();
+
+function read(method: string, path: string): RequestInfo {
+  return readRequestInfo(method, new URL(path, 'https://x'), registry);
+}
+
+test('method and path tell verb, resource, namespace, name and subresource', () => {
+  const cases: [string, string, string][] = [
+    ['GET', '/api/v1/pods', 'list /pods    true'],
+    ['GET', '/api/v1/namespaces/a/pods', 'list /pods a   true'],
+    ['GET', '/api/v1/namespaces/a/pods?watch=true', 'watch /pods a   true'],
+    ['GET', '/api/v1/watch/namespaces/a/pods', 'watch /pods a   true'],
+    ['GET', '/api/v1/namespaces/a/pods/b?watch=1', 'watch /pods a b  true'],
+    ['GET', '/api/v1/namespaces/a/pods/b/log', 'get /pods a b log true'],
+    ['POST', '/api/v1/namespaces/a/pods/b/binding', 'create /pods a b binding true'],
+    ['PATCH', '/apis/apps/v1/namespaces/a/deployments/b/scale', 'patch apps/deployments a b scale true'],
+    ['DELETE', '/api/v1/namespaces/a/configmaps', 'deletecollection /configmaps a   true'],
+    ['GET', '/api/v1/namespaces/a', 'get /namespaces a a  true'],
+    ['PUT', '/api/v1/namespaces/a/finalize', 'update /namespaces a a finalize true'],
+    ['GET', '/api/v1/nodes/n1', 'get /nodes  n1  true'],
+    // A cluster-scoped resource in a namespace, an object of all namespaces, a kind and a subresource not served.
+    ['GET', '/api/v1/namespaces/a/nodes/n1', 'get /nodes a n1  false'],
+    ['GET', '/api/v1/pods/b', 'get /pods  b  false'],
+    ['GET', '/api/v1/namespaces/a/gizmos', 'list /gizmos a   false'],
+    ['GET', '/api/v1/namespaces/a/pods/b/gizmo', 'get /pods a b gizmo false'],
+  ];
+  for (const [method, path, expected] of cases) {
+    const { verb, group, resource, namespace, name, subresource, served } = read(method, path);
+    const found = `${verb} ${group}/${resource} ${namespace} ${name} ${subresource} ${served !== undefined}`;
+    assert.equal(found, expected, `${method} ${path}`);
+  }
+});
+
+test('paths that are no resources, and names that are not well encoded, are told apart and not thrown over', () => {
+  assert.equal(read('GET', '/healthz').resource, undefined);
+  assert.equal(read('GET', '/apis/apps').resource, undefined);
+  assert.equal(read('GET', '/apis/apps/v1').resource, undefined);
+  assert.equal(read('GET', '/api/v1/namespaces/a/pods/%E0%A4%A').name, '%E0%A4%A');
+});
