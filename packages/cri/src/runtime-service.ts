@@ -1,5 +1,6 @@
 /** RuntimeService: maps each call of CRI to the verb that does it. */
 import { accessSync, constants } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { CriError, criStatus, type RuntimeServiceHandlers } from '@timonier/grpc/cri';
 import type {
   ContainerEventResponse,
@@ -18,6 +19,7 @@ import { stopContainer } from './container/stop.ts';
 import { updateContainerResources } from './container/update.ts';
 import { nowNanoseconds, type Runtime } from './runtime/context.ts';
 import type { EventHub } from './runtime/events.ts';
+import { Gate } from './runtime/gate.ts';
 import type { RuntimeEvent } from './runtime/open.ts';
 import type { ContainerRecord } from './runtime/records.ts';
 import { runPodSandbox } from './sandbox/run.ts';
@@ -35,6 +37,7 @@ export interface RuntimeServiceParts {
 
 export function runtimeService(parts: RuntimeServiceParts): RuntimeServiceHandlers {
   const { runtime, events, streams, rates } = parts;
+  const gate = new Gate(Math.max(4, 2 * availableParallelism()));
   const unimplemented = (what: string) => async (): Promise<never> => {
     throw new CriError(criStatus.UNIMPLEMENTED, `${what} is not implemented`);
   };
@@ -65,7 +68,8 @@ export function runtimeService(parts: RuntimeServiceParts): RuntimeServiceHandle
       runtimeVersion: parts.version,
       runtimeApiVersion: 'v1',
     }),
-    RunPodSandbox: (request) => runPodSandbox(runtime, request),
+    // What is nearest to being ready goes first.
+    RunPodSandbox: (request) => gate.run(2, () => runPodSandbox(runtime, request)),
     StopPodSandbox: async ({ podSandboxId }) => {
       await stopPodSandbox(runtime, podSandboxId);
       return {};
@@ -93,9 +97,9 @@ export function runtimeService(parts: RuntimeServiceParts): RuntimeServiceHandle
     StreamPodSandboxes: async function* ({ filter }) {
       yield* pages(listPodSandboxes(runtime, filter), (podSandboxes) => ({ podSandboxes }));
     },
-    CreateContainer: (request) => createContainer(runtime, request),
+    CreateContainer: (request) => gate.run(1, () => createContainer(runtime, request)),
     StartContainer: async ({ containerId }) => {
-      await startContainer(runtime, containerId);
+      await gate.run(0, () => startContainer(runtime, containerId));
       return {};
     },
     StopContainer: async ({ containerId, timeout }) => {

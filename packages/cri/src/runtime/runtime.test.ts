@@ -12,6 +12,7 @@ import { sysctlNamespace } from '../sandbox/namespaces.ts';
 import { boundingSet, chooseCapabilities } from './capabilities.ts';
 import { addressesOf, Cni, type PodNetwork } from './cni.ts';
 import { EventHub } from './events.ts';
+import { Gate } from './gate.ts';
 import { Locks } from './locks.ts';
 import { Records } from './records.ts';
 import { defaultSeccomp } from './seccomp.ts';
@@ -206,4 +207,24 @@ test('a listener that falls too far behind is ended', async () => {
     for (let i = 0; i < 2_000; i++) await stream.next();
   }, /more than 1000 events behind/);
   assert.equal(hub.listeners, 0);
+});
+
+test('a gate lets the most urgent work in first, never more than its limit, and survives failures', async () => {
+  const gate = new Gate(2);
+  const order: string[] = [];
+  let running = 0;
+  const work = (name: string, urgency: number) =>
+    gate.run(urgency, async () => {
+      running += 1;
+      assert.ok(running <= 2);
+      order.push(name);
+      await new Promise((resolve) => setImmediate(resolve));
+      running -= 1;
+      if (name === 'fails') throw new Error(name);
+    });
+  const all = [work('a', 2), work('fails', 2), work('late', 2), work('urgent', 0), work('middle', 1)];
+  const results = await Promise.allSettled(all);
+  assert.equal(results.filter(({ status }) => status === 'rejected').length, 1);
+  assert.deepEqual(order, ['a', 'fails', 'urgent', 'middle', 'late']);
+  await work('after', 2);
 });
