@@ -155,7 +155,7 @@ export class Mvcc {
 
   /** The revision a read without one sees: inside a write, what was written so far counts. */
   get current(): number {
-    return this.#open === undefined ? this.#revision : this.#revision + 1;
+    return this.#open === undefined || this.#open.length === 0 ? this.#revision : this.#revision + 1;
   }
 
   get(key: string, revision = this.current): KeyValue | undefined {
@@ -167,10 +167,14 @@ export class Mvcc {
 
   /** Runs `change`, whose puts and deletes share one new revision. Without any, the revision stays. */
   write<T>(change: () => T): T {
-    this.#open = [];
-    const result = change();
-    const changes = this.#open;
-    this.#open = undefined;
+    const changes: KeyValue[] = [];
+    this.#open = changes;
+    let result: T;
+    try {
+      result = change();
+    } finally {
+      this.#open = undefined;
+    }
     if (changes.length > 0) {
       this.#revision += 1;
       this.#overlay.set(this.#revision, changes);

@@ -42,8 +42,13 @@ export function range(state: Mvcc, request: RangeRequest): RangeResponse {
     : found;
   let kvs: KeyValue[] = matching.map((record) => state.content(record));
   if (sorted) {
-    if (request.sortTarget !== target.key) kvs.sort(comparison(request.sortTarget));
-    if (request.sortOrder === order.descend) kvs.reverse();
+    const descending = request.sortOrder === order.descend;
+    if (request.sortTarget === target.key) kvs.reverse();
+    else {
+      // Keys of equal rank stay in ascending order, whichever way the others go.
+      const compare = comparison(request.sortTarget);
+      kvs.sort(descending ? (a, b) => compare(b, a) : compare);
+    }
   }
   const total = filtered ? kvs.length : count;
   const more = request.limit > 0 && total > request.limit;

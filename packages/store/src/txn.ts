@@ -16,6 +16,7 @@ import type {
   PutRequest,
   PutResponse,
   RequestOp,
+  ResponseHeader,
   ResponseOp,
   TxnRequest,
   TxnResponse,
@@ -73,14 +74,23 @@ export function txn(state: Mvcc, request: TxnRequest): TxnResponse {
   return run(state, chosen);
 }
 
+/** An operation's answer tells the revision it saw or made, and nothing else of a header: clients rely on it. */
+function header(state: Mvcc): ResponseHeader {
+  return { clusterId: 0n, memberId: 0n, revision: state.current, raftTerm: 0 };
+}
+
 function run(state: Mvcc, { succeeded, operations, nested }: Plan): TxnResponse {
   const responses = operations.map((operation): ResponseOp => {
-    if (operation.requestRange !== undefined) return { responseRange: range(state, operation.requestRange) };
-    if (operation.requestPut !== undefined) return { responsePut: put(state, operation.requestPut) };
+    if (operation.requestRange !== undefined)
+      return { responseRange: { ...range(state, operation.requestRange), header: header(state) } };
+    if (operation.requestPut !== undefined)
+      return { responsePut: { ...put(state, operation.requestPut), header: header(state) } };
     if (operation.requestDeleteRange !== undefined)
-      return { responseDeleteRange: deleteRange(state, operation.requestDeleteRange) };
+      return {
+        responseDeleteRange: { ...deleteRange(state, operation.requestDeleteRange), header: header(state) },
+      };
     const inner = nested.get(operation);
-    return inner === undefined ? {} : { responseTxn: run(state, inner) };
+    return inner === undefined ? {} : { responseTxn: { ...run(state, inner), header: header(state) } };
   });
   return { succeeded, responses };
 }
