@@ -51,6 +51,8 @@ const reading: Step[] = [
   'put a 6 --ignore-lease',
   'put "" 1',
   'put x 1 --lease 7b',
+  // A write that failed leaves no trace: the next revision is still in the future.
+  'get a --rev 13',
   'get a',
   'get a -w json',
   'get a -w fields',
