@@ -14,6 +14,7 @@ export interface PodNetworkLoopOptions {
 
 const debounceMs = 20;
 const retryMs = 1_000;
+const routeRetryMs = 5_000;
 const periodMs = 30_000;
 
 export class PodNetworkLoop {
@@ -73,7 +74,7 @@ export class PodNetworkLoop {
       this.#applied = true;
       this.#failure = undefined;
       this.#options.onResult(result);
-      this.#schedule(periodMs);
+      this.#schedule(result.routeProblem === undefined ? periodMs : routeRetryMs);
     } catch (error) {
       this.#failure = error;
       this.#options.onError(error);

@@ -6,7 +6,7 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Node } from '@timonier/api';
-import { loadNftables, runIpBatch } from './commands.ts';
+import { CommandError, loadNftables, runIpBatch } from './commands.ts';
 import { ownAddresses, prepareForwarding, readRoutes, readUplinkMtu, routeProtocol } from './host-state.ts';
 import { cniConfiguration, egressRules, planNetwork, routeChanges } from './plan.ts';
 
@@ -23,6 +23,8 @@ export interface PodNetworkResult {
   readonly routesChanged: number;
   /** Settings that the kernel or the container around us refused; networking may work without them. */
   readonly refusedSettings: readonly string[];
+  /** What the kernel said to a route it refused, such as one over an address that is not on a shared network. */
+  readonly routeProblem: string | undefined;
 }
 
 const egressTable = 'timonier_network';
@@ -50,9 +52,15 @@ export class PodNetwork {
       await loadNftables(rules);
       this.#loadedRules = rules;
     }
-    // Last, because one unreachable node must not keep the rest from being applied.
-    await runIpBatch(changes, true);
-    return { podCidr: plan.podCidr, routesChanged: changes.length, refusedSettings };
+    // One node that cannot be reached keeps neither the others' routes nor this host from working.
+    const routeProblem = await runIpBatch(changes, true).then(
+      () => undefined,
+      (error: unknown) => {
+        if (error instanceof CommandError) return error.stderr.trim();
+        throw error;
+      },
+    );
+    return { podCidr: plan.podCidr, routesChanged: changes.length, refusedSettings, routeProblem };
   }
 }
 

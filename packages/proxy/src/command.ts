@@ -48,11 +48,17 @@ export const command = defineComponent({
 
     let podCidr: string | undefined;
     let warned = '';
+    let routeProblem: string | undefined;
     const network = new PodNetworkLoop({
       network: new PodNetwork({ nodeName, podRange, cniConfigPath: flags['cni-config'] }),
       nodes: () => nodes.list(),
       onResult: (result) => {
-        if (result.routesChanged > 0) log.info({ changes: result.routesChanged }, 'changed routes to pods');
+        if (result.routeProblem !== undefined && result.routeProblem !== routeProblem) {
+          log.warn({ problem: result.routeProblem }, 'a route to pods of another node was refused');
+        }
+        routeProblem = result.routeProblem;
+        if (result.routesChanged > 0 && routeProblem === undefined)
+          log.info({ changes: result.routesChanged }, 'changed routes to pods');
         const refused = result.refusedSettings.join('; ');
         if (refused !== warned) log.warn({ refused }, 'some network settings were refused');
         warned = refused;

@@ -21,6 +21,7 @@ export interface WatcherOptions {
 const pollMs = 1_000;
 const pollWithEventsMs = 10_000;
 const reconnectMs = 1_000;
+const settleMs = 2_000;
 
 export class RuntimeWatcher {
   readonly #options: WatcherOptions;
@@ -73,15 +74,20 @@ export class RuntimeWatcher {
   async #follow(): Promise<void> {
     const { runtime, onPod, signal } = this.#options;
     while (!signal.aborted) {
+      // A runtime without events refuses at once; a stream that stays open works, even if nothing happens.
+      const settled = setTimeout(() => {
+        this.#streaming = true;
+      }, settleMs);
       try {
         for await (const event of runtime.cri.runtime.GetContainerEvents({}, { signal })) {
-          this.#streaming = true;
           const uid =
             event.podSandboxStatus?.metadata?.uid ?? event.podSandboxStatus?.labels[podUidLabel] ?? '';
           if (uid !== '') onPod(uid);
         }
       } catch (error) {
         if (error instanceof CriError && error.code === criStatus.UNIMPLEMENTED) return;
+      } finally {
+        clearTimeout(settled);
       }
       this.#streaming = false;
       if (signal.aborted) return;
