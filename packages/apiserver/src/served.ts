@@ -16,6 +16,8 @@ const served: ReadonlySet<string> = new Set([
   '/v1/services',
   'apps/v1/deployments',
   'apps/v1/replicasets',
+  'authentication.k8s.io/v1/selfsubjectreviews',
+  'authorization.k8s.io/v1/selfsubjectaccessreviews',
   'coordination.k8s.io/v1/leases',
   'discovery.k8s.io/v1/endpointslices',
 ]);

@@ -38,6 +38,7 @@ const maxInflight = 600;
 const maxLongRunning = 20_000;
 const operational = /^\/(metrics|healthz|livez|readyz)(\/|$)/;
 const upgrading: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward']);
+const methods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']);
 const mutating: ReadonlySet<string> = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
 
 export class Router {
@@ -134,6 +135,7 @@ export class Router {
     }
     const target = info.served;
     if (target === undefined) throw new StatusError(pathNotFound());
+    if (!methods.has(exchange.method)) throw new StatusError(verbNotAllowed());
     const handler = handlerOf(target);
     if (handler === undefined) throw new StatusError(methodNotAllowed(target.info, target.verb));
     checkParameters(target, exchange.query);

@@ -12,6 +12,7 @@ import { remove } from './delete.ts';
 import { get } from './get.ts';
 import { list } from './list.ts';
 import { patch } from './patch.ts';
+import { reviewAccess, reviewSelf } from './reviews.ts';
 import { update } from './update.ts';
 import { watch } from './watch.ts';
 
@@ -39,11 +40,18 @@ const subresources: Readonly<Record<string, Readonly<Record<string, Handler>>>> 
   log: { get: log },
 };
 
+const reviews: Readonly<Record<string, Handler>> = {
+  'authentication.k8s.io/selfsubjectreviews': reviewSelf,
+  'authorization.k8s.io/selfsubjectaccessreviews': reviewAccess,
+};
+
 /** The handler, or undefined when the verb is not supported there. */
 export function handlerOf({ info, verb, name, subresource }: ResourceRequest): Handler | undefined {
   if (subresource !== '') return subresources[subresource]?.[verb];
   // The collection `bindings` stores nothing: it is another way to the pods' subresource.
   if (info.group === '' && info.resource === 'bindings') return verb === 'create' ? bind : undefined;
+  const review = reviews[`${info.group}/${info.resource}`];
+  if (review !== undefined) return verb === 'create' ? review : undefined;
   if (!info.verbs.includes(verb)) return undefined;
   if ((verb === 'create') !== (name === '') && (verb === 'create' || verb === 'update' || verb === 'patch'))
     return undefined;
