@@ -61,7 +61,7 @@ test('a client becomes active with its supervisor and passive when the lease run
   const client = new OfficeClient(path);
   t.after(() => client.close());
   assert.equal(client.holds(), false);
-  send({ ...active, leaseUntil: bootTimeMs() + 300 });
+  send({ ...active, leaseUntil: bootTimeMs() + 1_500 });
   const taken = await next(client, 'active');
   assert.equal(taken.token, '7@master-1');
   assert.equal(client.holds(), true);

@@ -11,6 +11,7 @@ import {
   containerdConfigPath,
   hostConfigPath,
   type HostConfig,
+  hurry,
   hostContainerd,
   nodeProcesses,
   proxyProcess,
@@ -39,6 +40,7 @@ export const command = defineComponent({
   run: async ({ flags, log, metrics, health, shutdown }) => {
     const config = readHostConfig(flags['host-config']);
     const schedulable = flags.worker || config.schedulable;
+    hurry(process.pid);
     const supervisor = new Supervisor({ log, metrics, health });
     shutdown.add('processes', () => supervisor.stopAll(), 10_000);
 

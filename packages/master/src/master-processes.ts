@@ -29,6 +29,7 @@ function storeProcess(config: HostConfig): ProcessSpec {
     component: 'store',
     // Handing over and closing the log take a moment on a busy disk.
     stopTimeoutMs: 8_000,
+    urgent: true,
     command: subcommand(
       'store',
       flagArguments({
@@ -51,8 +52,8 @@ function storeProcess(config: HostConfig): ProcessSpec {
         'peer-trusted-ca-file': `${etc}/pki/ca.crt`,
         'peer-client-cert-auth': 'true',
         // A dead peer is noticed by its closed connection; the timeout is for silent losses.
-        'heartbeat-interval': '50',
-        'election-timeout': '500',
+        'heartbeat-interval': '75',
+        'election-timeout': '750',
         'auto-compaction-mode': 'periodic',
         'auto-compaction-retention': '5m',
         'ops-address': '0.0.0.0:2381',
@@ -105,6 +106,7 @@ function loopsProcess(config: HostConfig): ProcessSpec {
 function vipProcess(config: HostConfig): ProcessSpec {
   return {
     component: 'vip',
+    urgent: true,
     command: subcommand(
       'vip',
       flagArguments({ address: config.vip, interface: config.interface, 'office-socket': officeSocket }),

@@ -9,4 +9,4 @@ export { type ProcessEntry, processesPath } from './processes.ts';
 export { flagArguments, subcommand, Supervisor } from './supervisor.ts';
 export { containerdConfigPath, hostContainerd, pauseImage, writeContainerdConfig } from './containerd.ts';
 export { apiServers, nodeProcesses, proxyProcess } from './node-processes.ts';
-export type { ManagedProcess, ProcessSpec } from './managed-process.ts';
+export { hurry, type ManagedProcess, type ProcessSpec } from './managed-process.ts';

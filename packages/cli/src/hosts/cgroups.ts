@@ -53,8 +53,11 @@ export class HostCgroup {
   create(): readonly string[] {
     for (const directory of this.#directories) {
       mkdirSync(directory, { recursive: true });
-      if (this.#layout.version === 1) inheritCpuset(directory);
-      else enableControllers(directory);
+      if (this.#layout.version === 1) {
+        inheritCpuset(directory);
+        raiseShares(directory);
+      }
+      if (this.#layout.version === 2) enableControllers(directory);
     }
     return this.#directories.map((directory) => join(directory, 'cgroup.procs'));
   }
@@ -150,6 +153,19 @@ function inheritCpuset(directory: string): void {
       if (!existsSync(path) || readFileSync(path, 'utf8').trim() !== '') continue;
       write(path, readFileSync(join(level, '..', file), 'utf8').trim());
     }
+  }
+}
+
+/**
+ * On v1 a group competes with single processes of the root group, so a cluster with the default share would get the
+ * time of one process. It gets that of the processes it has: several dozen.
+ */
+const clusterShares = 32 * 1024;
+
+function raiseShares(directory: string): void {
+  for (const level of [join(directory, '..', '..'), join(directory, '..')]) {
+    const path = join(level, 'cpu.shares');
+    if (existsSync(path)) write(path, String(clusterShares));
   }
 }
 

@@ -97,7 +97,7 @@ const leading = (term: number, forMs: number): Leadership => ({
 test('components of the host learn that the office was taken, and that the clock ended it', async (t) => {
   const store = memoryStore();
   const { client, metrics } = await office(t, store);
-  store.appoint(leading(3, 400));
+  store.appoint(leading(3, 1_500));
   const taken = await until(client, (state) => state.role === 'active');
   assert.equal(taken.token, '1@a');
   assert.deepEqual(taken.active, { name: 'a', address: '10.0.0.1' });
