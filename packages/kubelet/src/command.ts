@@ -9,6 +9,7 @@ import {
   clientFromKubeconfig,
   createEventRecorder,
   createInformer,
+  pause,
   type ApiClient,
   type CatchingInformer,
 } from '@timonier/client';
@@ -35,6 +36,7 @@ import { PodVolumes } from './volumes/pod-volumes.ts';
 
 const leftoversMs = 60_000;
 const rotationMs = 10_000;
+const runtimeRetryMs = 200;
 
 export const command = defineComponent({
   name: 'kubelet',
@@ -58,8 +60,13 @@ export const command = defineComponent({
     const cri = connectCri(flags['container-runtime-endpoint']);
     shutdown.add('runtime connection', () => cri.close());
     const runtime = new Runtime(cri, metrics);
-    const first = await reportRuntime(runtime);
-    if (first.error !== undefined) log.warn({ err: first.error }, 'the runtime does not answer yet');
+    // The runtime may start after us; until it answers nothing can run, so nobody sees the placeholder.
+    let runtimeName = 'cri';
+    void nameRuntime(runtime, signal, (problem) =>
+      log.warn({ problem }, 'the runtime does not answer yet'),
+    ).then((name) => {
+      runtimeName = name ?? runtimeName;
+    });
 
     const client = openClient(flags.kubeconfig, flags.servers);
     if (client !== undefined) shutdown.add('client', () => client.close());
@@ -117,7 +124,9 @@ export const command = defineComponent({
         settings: {
           nodeName,
           hostIp: nodeIp,
-          runtimeName: first.error === undefined ? first.name : 'containerd',
+          get runtimeName() {
+            return runtimeName;
+          },
           logRoot: flags['pod-log-dir'],
           cgroupParent: flags['cgroup-parent'],
           clusterDns: flags['cluster-dns'],
@@ -275,6 +284,21 @@ export const command = defineComponent({
     });
   },
 });
+
+/** The runtime's name for container ids, once it answers; undefined when the signal came first. */
+async function nameRuntime(
+  runtime: Runtime,
+  signal: AbortSignal,
+  onSilent: (problem: string) => void,
+): Promise<string | undefined> {
+  for (let first = true; !signal.aborted; first = false) {
+    const { name, error } = await reportRuntime(runtime);
+    if (error === undefined) return name;
+    if (first) onSilent(error);
+    await pause(runtimeRetryMs, signal).catch(() => undefined);
+  }
+  return undefined;
+}
 
 function openClient(kubeconfig: string, servers: readonly string[]): ApiClient | undefined {
   if (kubeconfig === '') return undefined;
