@@ -104,7 +104,11 @@ test('components of the host learn that the office was taken, and that the clock
   assert.equal(client.holds(), true);
   const lost = await until(client, (state) => state.role === 'passive');
   assert.equal(lost.token, null);
-  assert.match(await metrics.metrics(), /timonier_office_changes_total 2/);
+  // The client's own clock may be a moment ahead of the keeper's timer.
+  const deadline = Date.now() + 5_000;
+  while (!(await metrics.metrics()).includes('timonier_office_changes_total 2')) {
+    assert.ok(Date.now() < deadline, 'the keeper never gave the office up');
+  }
 });
 
 test('a passive host says who leads', async (t) => {
