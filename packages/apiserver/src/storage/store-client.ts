@@ -181,9 +181,7 @@ export class StoreClient {
 function classify(error: GrpcError): 'not-sent' | 'unknown' | 'refused' {
   const text = error.details;
   if (error.code === Status.UNAVAILABLE) {
-    return /no leader|not leader|leader changed|No connection established|ECONNREFUSED|ENOENT|not capable/i.test(
-      text,
-    )
+    return /no leader|not leader|No connection established|ECONNREFUSED|ENOENT/i.test(text)
       ? 'not-sent'
       : 'unknown';
   }
