@@ -4,7 +4,7 @@ import { keyRange, type RevisionRecord } from './key-index.ts';
 import type { Mvcc } from './mvcc.ts';
 import type { KeyValue, RangeRequest, RangeResponse } from './types.ts';
 
-const order = { none: 0, descend: 2 } as const;
+const order = { descend: 2 } as const;
 const target = { key: 0, version: 1, create: 2, mod: 3, value: 4 } as const;
 
 const nothing = Buffer.alloc(0);
@@ -18,8 +18,8 @@ export function checkRevision(state: Mvcc, revision: number): void {
 export function range(state: Mvcc, request: RangeRequest): RangeResponse {
   checkRevision(state, request.revision);
   const at = request.revision > 0 ? request.revision : state.current;
-  const sorted =
-    request.sortOrder !== order.none && !(request.sortTarget === target.key && request.sortOrder === 1);
+  // The index is in ascending order of keys; any other target is sorted by even when no order is asked for.
+  const sorted = request.sortTarget !== target.key || request.sortOrder === order.descend;
   const { minModRevision, maxModRevision, minCreateRevision, maxCreateRevision } = request;
   const filtered = minModRevision > 0 || maxModRevision > 0 || minCreateRevision > 0 || maxCreateRevision > 0;
   // Sorting and filtering come before the limit, so they need every candidate.

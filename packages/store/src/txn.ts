@@ -76,8 +76,10 @@ export function txn(state: Mvcc, request: TxnRequest): TxnResponse {
 
 /** An operation's answer tells the revision it saw or made, and nothing else of a header: clients rely on it. */
 function header(state: Mvcc): ResponseHeader {
-  return { clusterId: 0n, memberId: 0n, revision: state.current, raftTerm: 0 };
+  return { ...emptyHeader, revision: state.current };
 }
+
+const emptyHeader: ResponseHeader = { clusterId: 0n, memberId: 0n, revision: 0, raftTerm: 0 };
 
 function run(state: Mvcc, { succeeded, operations, nested }: Plan): TxnResponse {
   const responses = operations.map((operation): ResponseOp => {
@@ -90,7 +92,8 @@ function run(state: Mvcc, { succeeded, operations, nested }: Plan): TxnResponse 
         responseDeleteRange: { ...deleteRange(state, operation.requestDeleteRange), header: header(state) },
       };
     const inner = nested.get(operation);
-    return inner === undefined ? {} : { responseTxn: { ...run(state, inner), header: header(state) } };
+    // A nested transaction has a header that tells nothing.
+    return inner === undefined ? {} : { responseTxn: { ...run(state, inner), header: emptyHeader } };
   });
   return { succeeded, responses };
 }
@@ -178,7 +181,7 @@ function validateBranch(operations: readonly RequestOp[], maxOperations: number)
     else if (operation.requestPut !== undefined) validatePut(operation.requestPut);
     else if (operation.requestDeleteRange !== undefined) validateKey(operation.requestDeleteRange.key);
     else if (operation.requestTxn !== undefined) validateTxn(operation.requestTxn, maxOperations);
-    else throw etcdError.emptyKey();
+    else throw etcdError.keyNotFound();
   }
 }
 
