@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { connectCri } from '@timonier/grpc/cri';
 import { cgroupLayout, cgroupProcesses, removeCgroup } from '@timonier/linux/cgroup';
 import { mountPoints, unmount } from '@timonier/linux/mount';
+import { everyHierarchy } from './pod/pod-cgroup.ts';
 
 export const labImage = 'timonier.local/lab:1';
 const pauseImage = 'timonier.local/lab-pause:1';
@@ -197,7 +198,7 @@ state = "${at}/state"
       if (target.startsWith(`${this.directory}/`)) unmount(target, { lazy: true });
     }
     execFileSync('ip', ['netns', 'del', this.namespace]);
-    removeCgroup(cgroupLayout(), this.cgroup);
+    removeCgroup(everyHierarchy(), this.cgroup);
     rmSync(this.directory, { recursive: true, force: true });
   }
 }
