@@ -194,14 +194,14 @@ async function everydayVerbs(
     'explain does not know replicas',
   );
   expect((await k('get', 'nodes')).includes('Ready'), 'get nodes shows no Ready node');
-  await k('scale', 'deployment/hello', '--replicas=2');
-  await k('wait', '--for=jsonpath={.status.readyReplicas}=2', 'deployment/hello', '--timeout=30s');
-  await k('scale', 'deployment/hello', '--replicas=4');
-  await k('rollout', 'status', 'deployment/hello', '--timeout=60s');
   expect(
     (await mustFail(k, 'exec', name, '--', 'false')).includes('exit code 1'),
     'exec does not pass on the exit code',
   );
+  await k('scale', 'deployment/hello', '--replicas=2');
+  await k('wait', '--for=jsonpath={.status.readyReplicas}=2', 'deployment/hello', '--timeout=30s');
+  await k('scale', 'deployment/hello', '--replicas=4');
+  await k('rollout', 'status', 'deployment/hello', '--timeout=60s');
 }
 
 async function mustFail(
