@@ -7,6 +7,7 @@
  */
 import { changeSetCodec } from './codecs.ts';
 import { KeyIndex, type KeyRange, type RevisionRecord } from './key-index.ts';
+import { RevisionCache } from './revision-cache.ts';
 import type { KeyValue } from './types.ts';
 
 /** All changes of one revision. */
@@ -71,8 +72,7 @@ export class Mvcc {
   /** Not on disk yet: must stay. */
   readonly #overlay = new Map<number, ChangeSet>();
   /** On disk: kept while there is room, least recently used first. */
-  readonly #cache = new Map<number, ChangeSet>();
-  #cached = 0;
+  readonly #cache = new RevisionCache<ChangeSet>(cacheBytes, sizeOf);
   #revision = 1;
   #compactRevision = 0;
   #operations: DiskOperation[] = [];
@@ -94,7 +94,7 @@ export class Mvcc {
 
   /** Approximate bytes held for the overlay and the cache. */
   get memoryBytes(): number {
-    return this.#cached + this.#bytes;
+    return this.#cache.size + this.#bytes;
   }
 
   // Loading
@@ -132,15 +132,11 @@ export class Mvcc {
     const fresh = this.#overlay.get(main);
     if (fresh !== undefined) return fresh;
     const cached = this.#cache.get(main);
-    if (cached !== undefined) {
-      this.#cache.delete(main);
-      this.#cache.set(main, cached);
-      return cached;
-    }
+    if (cached !== undefined) return cached;
     const bytes = this.#contents.read(revisionKey(main));
     if (bytes === undefined) return undefined;
     const { changes } = changeSetCodec.decode(bytes);
-    this.#remember(main, changes);
+    this.#cache.set(main, changes);
     return changes;
   }
 
@@ -286,7 +282,7 @@ export class Mvcc {
         lease: 0n,
       };
       const left = changes.map((change, sub) => (subs.includes(sub) ? gap : change));
-      this.#forget(main);
+      this.#cache.delete(main);
       if (left.every((change) => change.key.length === 0))
         this.#operations.push({ type: 'del', key: revisionKey(main) });
       else this.#put(revisionKey(main), changeSetCodec.encode({ changes: left }));
@@ -324,24 +320,7 @@ export class Mvcc {
       const changes = this.#overlay.get(main);
       if (changes === undefined) continue;
       this.#overlay.delete(main);
-      this.#remember(main, changes);
+      this.#cache.set(main, changes);
     }
-  }
-
-  #remember(main: number, changes: ChangeSet): void {
-    this.#cache.set(main, changes);
-    this.#cached += sizeOf(changes);
-    for (const [oldest, set] of this.#cache) {
-      if (this.#cached <= cacheBytes) break;
-      this.#cache.delete(oldest);
-      this.#cached -= sizeOf(set);
-    }
-  }
-
-  #forget(main: number): void {
-    const set = this.#cache.get(main);
-    if (set === undefined) return;
-    this.#cache.delete(main);
-    this.#cached -= sizeOf(set);
   }
 }
