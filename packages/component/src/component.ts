@@ -16,7 +16,7 @@ import {
   UsageError,
 } from './flags.ts';
 import { Health } from './health.ts';
-import { startOpsServer } from './ops-server.ts';
+import { splitHostPort, startOpsServer } from './ops-server.ts';
 import { Shutdown } from './shutdown.ts';
 
 export interface ComponentContext<F extends FlagSet> {
@@ -36,6 +36,8 @@ export interface Component<F extends FlagSet = FlagSet> {
   readonly summary: string;
   readonly examples: readonly string[];
   readonly flags: F;
+  /** True when it takes arguments that are not flags; others are refused. */
+  readonly takesArguments?: boolean;
   /** `host:port` of /metrics, /livez and /readyz by default; `''` when the component serves them itself. */
   readonly opsAddress: string;
   /** Resolves when the component has started; it then runs until `shutdown.signal` fires. Rejects when it cannot start. */
@@ -53,6 +55,7 @@ export const commonFlags = {
 };
 
 const opsFlagName = 'ops-address';
+const logLevels: readonly string[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
 /** Runs a component to its end and returns the process's exit code. */
 export async function runComponent<F extends FlagSet>(
@@ -69,6 +72,7 @@ export async function runComponent<F extends FlagSet>(
   let parsed;
   try {
     parsed = parseArguments(set, argv, env);
+    checkCommon(component, parsed.flags, parsed.positional);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     process.stderr.write(
@@ -126,11 +130,36 @@ export async function runComponent<F extends FlagSet>(
     const message = error instanceof Error ? error.message : String(error);
     process.stderr.write(`timonier ${component.name}: ${message}\n`);
     log.debug({ err: error }, 'start failed');
+    // The one line above says it all; what follows is worth a line only when it goes wrong.
+    log.level = log.isLevelEnabled('debug') ? log.level : 'error';
     process.exitCode = error instanceof UsageError ? 2 : 1;
     await shutdown.begin('start failed');
   }
   await shutdown.finished;
   return Number(process.exitCode ?? 0);
+}
+
+function checkCommon(
+  component: Pick<Component, 'takesArguments'>,
+  values: FlagValues<FlagSet>,
+  positional: readonly string[],
+): void {
+  const [extra] = positional;
+  if (extra !== undefined && component.takesArguments !== true)
+    throw new UsageError(`unexpected argument "${extra}"; only flags are taken`);
+  const level = String(values['log-level']);
+  if (!logLevels.includes(level))
+    throw new UsageError(`--log-level: "${level}" is none of ${logLevels.join(', ')}`);
+  if (values['log-format'] !== 'json')
+    throw new UsageError(`--log-format: "${String(values['log-format'])}" is not json`);
+  const address = String(values[opsFlagName]);
+  try {
+    if (address !== '') splitHostPort(address);
+  } catch (error) {
+    throw new UsageError(`--${opsFlagName}: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
 }
 
 function helpText(component: Pick<Component, 'name' | 'summary' | 'examples'>, set: FlagSet): string {

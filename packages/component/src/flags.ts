@@ -30,6 +30,15 @@ interface FlagOptions {
   readonly env?: string;
 }
 
+interface NumberOptions extends FlagOptions {
+  /** With either bound the value must be a whole number within both. */
+  readonly min?: number;
+  readonly max?: number;
+}
+
+/** The bounds of a port; 0 leaves the choice to the kernel. */
+export const portRange = { min: 0, max: 65_535 };
+
 export function stringFlag(defaultValue: string, help: string, options: FlagOptions = {}): Flag<string> {
   return { kind: 'string', default: defaultValue, help, parse: (text) => text, ...options };
 }
@@ -38,8 +47,10 @@ export function booleanFlag(defaultValue: boolean, help: string, options: FlagOp
   return { kind: 'boolean', default: defaultValue, help, parse: parseBoolean, ...options };
 }
 
-export function numberFlag(defaultValue: number, help: string, options: FlagOptions = {}): Flag<number> {
-  return { kind: 'number', default: defaultValue, help, parse: parseNumber, ...options };
+export function numberFlag(defaultValue: number, help: string, options: NumberOptions = {}): Flag<number> {
+  const { min, max, ...rest } = options;
+  const parse = (text: string): number => parseBounded(text, min, max);
+  return { kind: 'number', default: defaultValue, help, parse, ...rest };
 }
 
 /** A duration in milliseconds; accepts Go's spelling (`1m30s`, `250ms`, `1.5h`). */
@@ -138,6 +149,15 @@ function parseNumber(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || !Number.isFinite(value)) throw new Error(`"${text}" is not a number`);
   return value;
+}
+
+function parseBounded(text: string, min: number | undefined, max: number | undefined): number {
+  const value = parseNumber(text);
+  if (min === undefined && max === undefined) return value;
+  if (Number.isInteger(value) && value >= (min ?? -Infinity) && value <= (max ?? Infinity)) return value;
+  const bounds =
+    max === undefined ? `at least ${min}` : min === undefined ? `at most ${max}` : `from ${min} to ${max}`;
+  throw new Error(`"${text}" is not a whole number ${bounds}`);
 }
 
 function parseList(text: string): readonly string[] {

@@ -18,9 +18,11 @@ export {
   parseArguments,
   type ParsedArguments,
   parseDuration,
+  portRange,
   stringFlag,
   UsageError,
 } from './flags.ts';
 export { Health, type HealthCheck, type HealthReport } from './health.ts';
 export { handleOps, listen, type OpsServer, splitHostPort, startOpsServer } from './ops-server.ts';
+export { portHolder } from './port-holder.ts';
 export { Shutdown } from './shutdown.ts';

@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo, Server } from 'node:net';
 import type { Registry } from 'prom-client';
 import type { Health } from './health.ts';
+import { portHolder } from './port-holder.ts';
 
 /** Answers an operator's request; returns false when the path is not one of the operational ones. */
 export async function handleOps(
@@ -109,7 +110,7 @@ export function listen(
   return new Promise((resolve, reject) => {
     const fail = (error: NodeJS.ErrnoException): void => {
       const where = `${host === '' ? '*' : host}:${port}`;
-      const why = error.code === 'EADDRINUSE' ? 'another process listens there already' : error.message;
+      const why = error.code === 'EADDRINUSE' ? portHolder(port) : error.message;
       reject(new Error(`cannot listen on ${where}: ${why}`, { cause: error }));
     };
     server.once('error', fail);

@@ -5,6 +5,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket as Stream } from 'node:net';
+import { portHolder } from '@timonier/component';
 import type { Responder } from './responder.ts';
 
 export interface DnsServer {
@@ -21,7 +22,7 @@ export async function startDnsServer(responder: Responder, host: string, port: n
   const streams = createServer({ allowHalfOpen: true }, (socket) => serveStream(responder, socket));
   streams.maxConnections = maxConnections;
   streams.listen(port, host);
-  await started(streams, 'listening', host, port);
+  await started(streams, 'tcp', host, port);
   const chosen = (streams.address() as AddressInfo).port;
 
   const datagrams = createSocket({ type: 'udp4', recvBufferSize: 1 << 20 });
@@ -41,7 +42,7 @@ export async function startDnsServer(responder: Responder, host: string, port: n
   });
   datagrams.bind(chosen, host);
   try {
-    await started(datagrams, 'listening', host, chosen);
+    await started(datagrams, 'udp', host, chosen);
   } catch (error) {
     streams.close();
     throw error;
@@ -57,12 +58,17 @@ export async function startDnsServer(responder: Responder, host: string, port: n
   };
 }
 
-async function started(server: Server | Socket, event: string, host: string, port: number): Promise<void> {
+async function started(
+  server: Server | Socket,
+  protocol: 'tcp' | 'udp',
+  host: string,
+  port: number,
+): Promise<void> {
   try {
-    await once(server, event);
+    await once(server, 'listening');
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    const why = code === 'EADDRINUSE' ? 'another process listens there already' : message;
+    const why = code === 'EADDRINUSE' ? portHolder(port, protocol) : message;
     throw new Error(`cannot listen on ${host}:${port}: ${why}`, { cause: error });
   }
 }

@@ -1,5 +1,5 @@
 /** The kubelet's flags, spelled as upstream's where upstream has one. */
-import { durationFlag, listFlag, numberFlag, stringFlag, UsageError } from '@timonier/component';
+import { durationFlag, listFlag, numberFlag, portRange, stringFlag, UsageError } from '@timonier/component';
 import type { Taint } from '@timonier/api';
 
 export const kubeletFlags = {
@@ -11,7 +11,7 @@ export const kubeletFlags = {
   'root-dir': stringFlag('/var/lib/kubelet', 'folder for volumes and other files of pods'),
   'pod-log-dir': stringFlag('/var/log/pods', 'folder for the logs of containers'),
   address: stringFlag('0.0.0.0', 'address to serve on'),
-  port: numberFlag(10250, 'port to serve on'),
+  port: numberFlag(10250, 'port to serve on', portRange),
   'tls-cert-file': stringFlag('', 'certificate to serve with; self-signed when not given'),
   'tls-private-key-file': stringFlag('', 'key of that certificate'),
   'client-ca-file': stringFlag('', 'authority of client certificates; without it only health is served'),
@@ -30,7 +30,7 @@ export const kubeletFlags = {
   'file-check-frequency': durationFlag(5_000, 'how often to look for changed manifests'),
   'container-log-max-size': numberFlag(10 * 1024 * 1024, 'bytes at which a container log is rotated'),
   'container-log-max-files': numberFlag(5, 'log files to keep of a container start'),
-  'max-pods': numberFlag(110, 'how many pods may run here'),
+  'max-pods': numberFlag(110, 'how many pods may run here', { min: 1 }),
 };
 
 export function parseLabels(entries: readonly string[]): Record<string, string> {

@@ -28,8 +28,8 @@ function urls(name: string, value: readonly string[], help: string): Flag<readon
   return listFlag(value, help, { env: env(name) });
 }
 
-function count(name: string, value: number, help: string): Flag<number> {
-  return numberFlag(value, help, { env: env(name) });
+function count(name: string, value: number, help: string, min = 1): Flag<number> {
+  return numberFlag(value, help, { env: env(name), min });
 }
 
 function choice(name: string, help: string): Flag<boolean> {
@@ -69,6 +69,7 @@ const flags = {
     'quota-backend-bytes',
     0,
     'accepted for compatibility; no quota is enforced yet',
+    0,
   ),
   'max-request-bytes': count('max-request-bytes', 1_572_864, 'largest request of a client'),
   'max-txn-ops': count('max-txn-ops', 128, 'most operations of a transaction'),

@@ -8,6 +8,7 @@
  */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { connect as tlsConnect, createServer as createTlsServer } from 'node:tls';
+import { portHolder } from '@timonier/component';
 import type { NodeId } from '@timonier/raft';
 import { encodeFrame, FrameReader, type Hello, type PeerFrame, peerProtocol } from './peer-wire.ts';
 
@@ -84,7 +85,7 @@ export class Transport {
     this.#server = server;
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => {
-        const why = error.code === 'EADDRINUSE' ? 'another process listens there already' : error.message;
+        const why = error.code === 'EADDRINUSE' ? portHolder(address.port) : error.message;
         reject(
           new Error(`cannot listen for peers on ${address.host}:${address.port}: ${why}`, { cause: error }),
         );

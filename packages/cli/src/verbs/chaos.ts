@@ -45,6 +45,7 @@ export const chaos = defineVerb({
     .join('\n')}`,
   examples: ['timonier chaos kill master-1', 'timonier chaos cut worker-2 && timonier chaos heal worker-2'],
   flags: clusterFlags,
+  maxArguments: 2,
   needsRoot: true,
   run: async ({ flags, positional }) => {
     const name = positionalAt(positional, 0, usage);

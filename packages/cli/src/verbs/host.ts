@@ -13,6 +13,7 @@ export const host = defineVerb({
   summary: 'runs a program inside a host of a cluster',
   examples: ['timonier host exec master-1 -- ip address', 'timonier host exec worker-2 -- crun list'],
   flags: clusterFlags,
+  maxArguments: Number.POSITIVE_INFINITY,
   needsRoot: true,
   run: async ({ flags, positional }) => {
     const action = positionalAt(positional, 0, usage);

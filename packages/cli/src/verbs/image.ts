@@ -14,6 +14,7 @@ export const image = defineVerb({
   summary: 'puts an OCI or docker image archive on every node of a cluster',
   examples: ['timonier image load my-image.tar'],
   flags: clusterFlags,
+  maxArguments: 2,
   needsRoot: true,
   run: async ({ flags, positional }) => {
     const action = positionalAt(positional, 0, usage);

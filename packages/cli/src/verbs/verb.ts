@@ -18,6 +18,8 @@ export interface VerbSpec<F extends FlagSet> {
   readonly summary: string;
   readonly examples: readonly string[];
   readonly flags: F;
+  /** How many arguments that are not flags it takes at most; none by default. */
+  readonly maxArguments?: number;
   /** True when the verb changes or enters hosts, which only root may. */
   readonly needsRoot: boolean;
   readonly run: (call: {
@@ -46,6 +48,9 @@ export function defineVerb<F extends FlagSet>(spec: VerbSpec<F>): Verb {
       return 0;
     }
     const parsed = parseArguments(spec.flags, argv, process.env);
+    const extra = parsed.positional[spec.maxArguments ?? 0];
+    if (extra !== undefined)
+      throw new UsageError(`unexpected argument "${extra}"; usage: timonier ${spec.usage}`);
     if (spec.needsRoot && process.getuid?.() !== 0) {
       throw new Error(`only root may do this; try: sudo timonier ${[spec.name, ...argv].join(' ')}`);
     }
