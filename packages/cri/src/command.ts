@@ -1,7 +1,7 @@
 /** `timonier cri` and `timonier image-import`. */
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { defineComponent, listFlag, stringFlag, UsageError } from '@timonier/component';
+import { defineComponent, listFlag, splitHostPort, stringFlag, UsageError } from '@timonier/component';
 import { cgroupLayout } from '@timonier/linux/cgroup';
 import { noRegistryConfig, readRegistryConfig } from './image/registry-config.ts';
 import { importImage } from './import-service.ts';
@@ -37,6 +37,11 @@ export const command = defineComponent({
     const state = resolve(flags.state);
     // conmon listens in a bundle, and a socket's path may have 107 bytes.
     if (state.length > 58) throw new UsageError(`--state: "${state}" is longer than 58 characters`);
+    try {
+      splitHostPort(flags['stream-address']);
+    } catch (error) {
+      throw new UsageError(`--stream-address: ${(error as Error).message}`, { cause: error });
+    }
     const settings = {
       root,
       state,
@@ -61,6 +66,7 @@ export const command = defineComponent({
 
 export const imageImport = defineComponent({
   name: 'image-import',
+  takesArguments: true,
   summary: 'imports an OCI image archive into the container runtime of this host',
   examples: ['timonier image-import demo.tar --socket /run/timonier/cri.sock'],
   opsAddress: '',
@@ -91,9 +97,10 @@ function findProgram(names: readonly string[]): string {
       }
     }
   }
-  throw new Error(
-    `${names.join(' or ')} is not installed (on Debian: apt-get install ${names[0]?.split('/').at(-1)})`,
-  );
+  const [first = ''] = names;
+  if (first.includes('/')) throw new Error(`there is no program ${first}; name one that is installed`);
+  const debianPackage = first === 'busybox' ? 'busybox-static' : first;
+  throw new Error(`${names.join(' or ')} is not installed; on Debian: apt-get install ${debianPackage}`);
 }
 
 /** Pods belong under the host that runs them, so that it can be stopped and killed as a whole. */

@@ -17,8 +17,16 @@ export const noRegistryConfig: RegistryConfig = { registries: {} };
 
 /** Reads the file. Rejects with one sentence when it is not of the form above. */
 export async function readRegistryConfig(path: string): Promise<RegistryConfig> {
-  const value = JSON.parse(await readFile(path, 'utf8')) as Partial<RegistryConfig>;
-  if (typeof value.registries !== 'object') throw new Error(`${path}: "registries" must be an object`);
+  let value: Partial<RegistryConfig> | null;
+  try {
+    value = JSON.parse(await readFile(path, 'utf8')) as Partial<RegistryConfig> | null;
+  } catch (error) {
+    // JSON.parse quotes the text, line breaks and all.
+    const why = (error as Error).message.replaceAll(/\s+/g, ' ');
+    throw new Error(`cannot read the registry configuration ${path}: ${why}`, { cause: error });
+  }
+  if (typeof value?.registries !== 'object' || value.registries === null)
+    throw new Error(`${path}: "registries" must be an object`);
   for (const [host, { mirrors }] of Object.entries(value.registries)) {
     for (const mirror of mirrors ?? []) {
       if (!URL.canParse(mirror)) throw new Error(`${path}: mirror "${mirror}" of ${host} is not a URL`);
