@@ -1,16 +1,19 @@
 /** `timonier apiserver`: flags, files and the environment in, a running API server out. */
 import { readFile } from 'node:fs/promises';
+import { isIPv4 } from 'node:net';
 import {
   defineComponent,
   durationFlag,
   type FlagValues,
   listFlag,
   numberFlag,
+  portRange,
   stringFlag,
   UsageError,
 } from '@timonier/component';
 import { OfficeClient } from '@timonier/client/office';
 import { ApiServer } from './api-server.ts';
+import { parseEndpoint } from './storage/store-client.ts';
 import { Failpoints } from './failpoints.ts';
 
 const flags = {
@@ -27,8 +30,12 @@ const flags = {
     'how often old history is forgotten; 0 leaves that to the store',
   ),
   'bind-address': stringFlag('0.0.0.0', 'address to listen on'),
-  'secure-port': numberFlag(6443, 'port for everyone'),
-  'internal-port': numberFlag(6444, 'port for other masters, behind PROXY protocol v2 headers; 0 for none'),
+  'secure-port': numberFlag(6443, 'port for everyone', portRange),
+  'internal-port': numberFlag(
+    6444,
+    'port for other masters, behind PROXY protocol v2 headers; 0 for none',
+    portRange,
+  ),
   'private-socket': stringFlag('', 'unix socket for the loops of this host, with TLS like the port'),
   'tls-cert-file': stringFlag('', 'the server’s certificate'),
   'tls-private-key-file': stringFlag('', 'key of the server’s certificate'),
@@ -55,6 +62,10 @@ export const command = defineComponent({
   run: async ({ flags: values, log, metrics, health, shutdown }) => {
     for (const name of ['tls-cert-file', 'tls-private-key-file', 'client-ca-file'] as const)
       if (values[name] === '') throw new UsageError(`flag --${name} is needed`);
+    checkRange(values['service-cluster-ip-range']);
+    checkEndpoints(values['etcd-servers']);
+    const nodePorts = parsePortRange(values['service-node-port-range']);
+    const masters = parseMasters(values.masters, values['advertise-address']);
     const officeSocket = values['office-socket'];
     const office = officeSocket === '' ? undefined : new OfficeClient(officeSocket);
     if (office !== undefined) shutdown.add('office', () => office.close());
@@ -63,9 +74,9 @@ export const command = defineComponent({
       store: { endpoints: values['etcd-servers'], tls: await storeTls(values) },
       root: `${values['etcd-prefix'].replace(/\/+$/, '')}/`,
       tls: {
-        cert: await readNamed('tls-cert-file', values['tls-cert-file']),
-        key: await readNamed('tls-private-key-file', values['tls-private-key-file']),
-        clientCa: await readNamed('client-ca-file', values['client-ca-file']),
+        cert: await readPem('tls-cert-file', values['tls-cert-file']),
+        key: await readPem('tls-private-key-file', values['tls-private-key-file']),
+        clientCa: await readPem('client-ca-file', values['client-ca-file']),
       },
       kubeletTls: {
         ca: await readOptional('kubelet-certificate-authority', values['kubelet-certificate-authority']),
@@ -75,9 +86,9 @@ export const command = defineComponent({
       office,
       allocation: {
         serviceRange: values['service-cluster-ip-range'],
-        nodePorts: parsePortRange(values['service-node-port-range']),
+        nodePorts,
       },
-      masters: parseMasters(values.masters, values['advertise-address']),
+      masters,
       advertiseAddress: values['advertise-address'],
       bindAddress: values['bind-address'],
       securePort: values['secure-port'],
@@ -114,8 +125,36 @@ async function readNamed(flag: string, path: string): Promise<Buffer> {
   }
 }
 
+/** Refuses what is no PEM here, where the flag's name is known. */
+async function readPem(flag: string, path: string): Promise<Buffer> {
+  const pem = await readNamed(flag, path);
+  if (!pem.includes('-----BEGIN ')) throw new Error(`--${flag}: ${path} holds no PEM`);
+  return pem;
+}
+
 async function readOptional(flag: string, path: string): Promise<Buffer | undefined> {
   return path === '' ? undefined : readNamed(flag, path);
+}
+
+function checkRange(text: string): void {
+  const [address = '', bits = '', ...rest] = text.split('/');
+  if (!isIPv4(address) || rest.length > 0 || !(Number(bits) >= 8 && Number(bits) <= 30))
+    throw new UsageError(
+      `--service-cluster-ip-range: "${text}" is not an IPv4 range such as 10.96.0.0/16, between /8 and /30`,
+    );
+}
+
+function checkEndpoints(endpoints: readonly string[]): void {
+  if (endpoints.length === 0) throw new UsageError('flag --etcd-servers is needed');
+  for (const endpoint of endpoints) {
+    try {
+      parseEndpoint(endpoint);
+    } catch (error) {
+      throw new UsageError(`--etcd-servers: ${error instanceof Error ? error.message : String(error)}`, {
+        cause: error,
+      });
+    }
+  }
 }
 
 function parsePortRange(text: string): { first: number; last: number } {
