@@ -25,6 +25,22 @@ export const controllerFlags = {
     'how long pods without a toleration stay on a lost node',
     { placeholder: '2s' },
   ),
+  'node-eviction-rate': numberFlag(
+    defaultSettings.nodeEvictionRate,
+    'lost nodes per second whose pods are moved, in a zone that is well',
+  ),
+  'secondary-node-eviction-rate': numberFlag(
+    defaultSettings.secondaryNodeEvictionRate,
+    'the same in a large zone that is partly lost; in a small one no pods are moved',
+  ),
+  'large-cluster-size-threshold': numberFlag(
+    defaultSettings.largeClusterSizeThreshold,
+    'a zone of more nodes than this is large',
+  ),
+  'unhealthy-zone-threshold': numberFlag(
+    defaultSettings.unhealthyZoneThreshold,
+    "the part of a zone's nodes, three at least, whose loss makes the zone partly lost",
+  ),
   'cluster-dns': stringFlag(defaultSettings.dnsServiceAddress, 'service address of the DNS'),
   'terminated-pod-gc-threshold': numberFlag(
     defaultSettings.terminatedPodThreshold,
@@ -50,6 +66,10 @@ export function settingsFromFlags(
     nodeCidrMaskSize: flags['node-cidr-mask-size'],
     nodeMonitorGraceMs: flags['node-monitor-grace-period'],
     defaultEvictionMs: flags['default-eviction-period'],
+    nodeEvictionRate: flags['node-eviction-rate'],
+    secondaryNodeEvictionRate: flags['secondary-node-eviction-rate'],
+    largeClusterSizeThreshold: flags['large-cluster-size-threshold'],
+    unhealthyZoneThreshold: flags['unhealthy-zone-threshold'],
     dnsServiceAddress: flags['cluster-dns'],
     terminatedPodThreshold: flags['terminated-pod-gc-threshold'],
     rootCa: rootCa?.toString() ?? '',

@@ -33,12 +33,17 @@ export interface LoopContext {
   readonly settings: ControllerSettings;
 }
 
-/** What an operator can set; defaults are in `settings.ts`. */
+/** What an operator can set; defaults are in `start.ts`. */
 export interface ControllerSettings {
   readonly clusterCidr: string;
   readonly nodeCidrMaskSize: number;
   readonly nodeMonitorGraceMs: number;
   readonly defaultEvictionMs: number;
+  /** Nodes per second that may be given up; see `nodelifecycle/disruption.ts`. */
+  readonly nodeEvictionRate: number;
+  readonly secondaryNodeEvictionRate: number;
+  readonly largeClusterSizeThreshold: number;
+  readonly unhealthyZoneThreshold: number;
   readonly dnsServiceAddress: string;
   readonly terminatedPodThreshold: number;
   /** PEM of the cluster's CA, published in every namespace; empty for none. */
@@ -71,6 +76,8 @@ export interface QueueLoopOptions {
   readonly name: string;
   readonly concurrency: number;
   readonly feeds: readonly Feed[];
+  /** The longest pause after failures in a row; a minute unless told. */
+  readonly maxDelayMs?: number;
   readonly sync: (key: string) => Promise<void | { readonly againAfterMs: number }>;
 }
 
@@ -81,6 +88,7 @@ export function startQueueLoop(context: LoopContext, options: QueueLoopOptions):
     concurrency: options.concurrency,
     process: (key) => (term.signal.aborted ? Promise.resolve() : options.sync(key)),
     metrics: queueMetrics,
+    ...(options.maxDelayMs === undefined ? {} : { maxDelayMs: options.maxDelayMs }),
     onError: (key, error, failures) => {
       // Losing a race is ordinary: the next run reads what won.
       const ordinary = isConflict(error) || isStaleEpoch(error) || term.signal.aborted;

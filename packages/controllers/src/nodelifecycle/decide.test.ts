@@ -24,7 +24,7 @@ const keys = (taints: readonly Taint[] | undefined): string[] | undefined =>
   taints?.map(({ key, effect }) => `${key}:${effect}`);
 
 test('a node within its grace period is left alone, and looked at again when that ends', () => {
-  const decision = decideNode({ node: node('True'), silentForMs: 3_000, graceMs, now });
+  const decision = decideNode({ node: node('True'), silentForMs: 3_000, graceMs, now, eviction: 'go' });
   assert.deepEqual(decision, {
     conditions: undefined,
     taints: undefined,
@@ -34,7 +34,7 @@ test('a node within its grace period is left alone, and looked at again when tha
 });
 
 test('a silent node becomes Unknown in what its kubelet reports, and unreachable', () => {
-  const decision = decideNode({ node: node('True'), silentForMs: graceMs, graceMs, now });
+  const decision = decideNode({ node: node('True'), silentForMs: graceMs, graceMs, now, eviction: 'go' });
   assert.deepEqual(
     decision.conditions?.map(({ type, status }) => `${type}=${status}`),
     ['Ready=Unknown', 'DiskPressure=Unknown', 'Custom=True'],
@@ -48,6 +48,7 @@ test('a silent node becomes Unknown in what its kubelet reports, and unreachable
     silentForMs: graceMs * 2,
     graceMs,
     now,
+    eviction: 'go',
   });
   assert.deepEqual([again.conditions, again.taints], [undefined, undefined]);
 });
@@ -57,19 +58,49 @@ test('a node that is ready again loses the taints of its absence and keeps all o
     { key: 'node.kubernetes.io/unreachable', effect: 'NoExecute' },
     { key: 'mine', effect: 'NoSchedule' },
   ];
-  const decision = decideNode({ node: node('True', taints), silentForMs: 0, graceMs, now });
+  const decision = decideNode({ node: node('True', taints), silentForMs: 0, graceMs, now, eviction: 'go' });
   assert.deepEqual(keys(decision.taints), ['mine:NoSchedule']);
 });
 
 test('a node that says it is not ready, or cordoned, is tainted for that', () => {
-  const notReady = decideNode({ node: node('False'), silentForMs: 0, graceMs, now });
+  const notReady = decideNode({ node: node('False'), silentForMs: 0, graceMs, now, eviction: 'go' });
   assert.deepEqual(keys(notReady.taints), [
     'node.kubernetes.io/not-ready:NoSchedule',
     'node.kubernetes.io/not-ready:NoExecute',
   ]);
   const cordoned = { ...node('True'), spec: { unschedulable: true } };
-  const decision = decideNode({ node: cordoned, silentForMs: 0, graceMs, now });
+  const decision = decideNode({ node: cordoned, silentForMs: 0, graceMs, now, eviction: 'go' });
   assert.deepEqual(keys(decision.taints), ['node.kubernetes.io/unschedulable:NoSchedule']);
+});
+
+test('driving pods away can be held back, which keeps what was decided before, or be stopped', () => {
+  const keepsOff = { key: 'node.kubernetes.io/unreachable', effect: 'NoSchedule' } as const;
+  const driven: Taint[] = [keepsOff, { key: 'node.kubernetes.io/not-ready', effect: 'NoExecute' }];
+  for (const [eviction, before, expected] of [
+    ['hold', [], 'NoSchedule'],
+    ['stop', [], 'NoSchedule'],
+    ['go', [], 'NoSchedule NoExecute'],
+    ['hold', driven, 'NoSchedule NoExecute'],
+    ['stop', driven, 'NoSchedule'],
+  ] as const) {
+    const lost = node('True', [...before]);
+    const decision = decideNode({ node: lost, silentForMs: graceMs, graceMs, now, eviction });
+    assert.equal(
+      decision.taints?.map(({ key, effect }) => (key === keepsOff.key ? effect : key)).join(' ') ?? 'none',
+      expected,
+    );
+  }
+});
+
+test('a pod that is being deleted does not outstay a silent node, whatever it tolerates', () => {
+  const deleting = (...tolerations: NonNullable<NonNullable<Pod['spec']>['tolerations']>): Pod => ({
+    metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' },
+    spec: { containers: [], tolerations },
+  });
+  const unreachable: Taint[] = [{ key: 'node.kubernetes.io/unreachable', effect: 'NoExecute' }];
+  const notReady: Taint[] = [{ key: 'node.kubernetes.io/not-ready', effect: 'NoExecute' }];
+  assert.equal(staysForMs(deleting({ operator: 'Exists' }), unreachable, 2_000), 2_000);
+  assert.equal(staysForMs(deleting({ operator: 'Exists' }), notReady, 2_000), undefined);
 });
 
 test('how long a pod stays follows its tolerations, and the default where it has none', () => {

@@ -19,6 +19,12 @@ const pressureTaints = [
 ] as const;
 const unschedulableTaint = 'node.kubernetes.io/unschedulable';
 
+/**
+ * What becomes of the taints that drive pods away (those that keep new ones off always come at once): `go` sets them,
+ * `hold` sets none but keeps one from before, `stop` takes them off.
+ */
+export type Eviction = 'go' | 'hold' | 'stop';
+
 export interface NodeState {
   readonly node: Node;
   /** Milliseconds since this process last saw the node's lease or status change. */
@@ -26,6 +32,7 @@ export interface NodeState {
   readonly graceMs: number;
   /** For the times written into conditions and taints. */
   readonly now: number;
+  readonly eviction: Eviction;
 }
 
 export interface NodeDecision {
@@ -39,18 +46,30 @@ export interface NodeDecision {
   readonly againAfterMs: number | undefined;
 }
 
-export function decideNode({ node, silentForMs, graceMs, now }: NodeState): NodeDecision {
+export function decideNode({ node, silentForMs, graceMs, now, eviction }: NodeState): NodeDecision {
   const lost = silentForMs >= graceMs;
   const conditions = node.status?.conditions ?? [];
   const next = lost ? unknownConditions(conditions, now) : conditions;
   const ready = readiness(next);
-  const taints = taintsOf(node, next, ready, now);
+  const taints = taintsOf(node, next, ready, now, eviction);
   return {
     conditions: sameValue(next, conditions) ? undefined : next,
     taints: sameValue(taints, node.spec?.taints ?? []) ? undefined : taints,
     ready,
     againAfterMs: lost ? undefined : graceMs - silentForMs,
   };
+}
+
+/** True when a node's pods are driven away because the node is not ready. */
+export function isDriven({ spec }: Node): boolean {
+  return (spec?.taints ?? []).some(
+    ({ key, effect }) => effect === 'NoExecute' && (key === unreachableTaint || key === notReadyTaint),
+  );
+}
+
+/** Ready as a node's status tells it. */
+export function readinessOf({ status }: Node): 'True' | 'False' | 'Unknown' {
+  return readiness(status?.conditions ?? []);
 }
 
 function readiness(conditions: readonly NodeCondition[]): 'True' | 'False' | 'Unknown' {
@@ -91,7 +110,9 @@ function taintsOf(
   conditions: readonly NodeCondition[],
   ready: 'True' | 'False' | 'Unknown',
   now: number,
+  eviction: Eviction,
 ): Taint[] {
+  const drives = eviction === 'go' || (eviction === 'hold' && isDriven(node));
   const wanted = new Map<string, Taint>();
   const want = (key: string, effect: Taint['effect']): void => {
     const timed = effect === 'NoExecute' ? { timeAdded: timestamp(now) } : {};
@@ -99,10 +120,10 @@ function taintsOf(
   };
   if (ready === 'Unknown') {
     want(unreachableTaint, 'NoSchedule');
-    want(unreachableTaint, 'NoExecute');
+    if (drives) want(unreachableTaint, 'NoExecute');
   } else if (ready === 'False') {
     want(notReadyTaint, 'NoSchedule');
-    want(notReadyTaint, 'NoExecute');
+    if (drives) want(notReadyTaint, 'NoExecute');
   }
   for (const [type, value, key] of pressureTaints) {
     if (conditions.find((condition) => condition.type === type)?.status === value) want(key, 'NoSchedule');
@@ -133,8 +154,11 @@ export function staysForMs(
   defaultEvictionMs: number,
 ): number | undefined {
   let stay: number | undefined;
+  // Somebody wants it gone already, and nobody on a silent node can tell us that it went.
+  const deleting = pod.metadata?.deletionTimestamp !== undefined;
   for (const taint of taints) {
     if (taint.effect !== 'NoExecute') continue;
+    if (deleting && taint.key === unreachableTaint) stay = Math.min(stay ?? Infinity, defaultEvictionMs);
     const matching = (pod.spec?.tolerations ?? []).filter((toleration) => tolerates(toleration, taint));
     const own = taint.key === unreachableTaint || taint.key === notReadyTaint ? defaultEvictionMs : 0;
     const limits = matching.map(({ tolerationSeconds }) =>

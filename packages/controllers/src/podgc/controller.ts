@@ -1,4 +1,4 @@
-/** Sweeps pods that nobody else cleans up, a few seconds after pods or nodes change and every 20 s. */
+/** Sweeps pods that nobody else cleans up: when a node goes, when a deleted pod has none, and every 20 s. */
 import { resources } from '@timonier/api';
 import { isNotFound, type Stoppable } from '@timonier/client';
 import { feed, type LoopContext, startQueueLoop } from '../loop.ts';
@@ -16,6 +16,7 @@ export function startPodGc(context: LoopContext): Stoppable {
     concurrency: 1,
     feeds: [
       { subscribe: (enqueue) => (enqueue('sweep'), () => undefined) },
+      { subscribe: (enqueue) => informers.nodes.on(({ type }) => type === 'deleted' && enqueue('sweep')) },
       feed(informers.pods, (pod) => {
         const stranded = pod.metadata?.deletionTimestamp !== undefined && (pod.spec?.nodeName ?? '') === '';
         return stranded ? ['sweep'] : [];
