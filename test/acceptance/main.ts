@@ -30,6 +30,10 @@ if ((store !== 'timonier' && store !== 'etcd') || (runtime !== 'timonier' && run
   );
   process.exit(2);
 }
+if (values.keep && store === 'etcd') {
+  console.error('--keep cannot keep the etcd that this process runs; use it with the built-in store');
+  process.exit(2);
+}
 const wanted = new Set(values.only.split(',').map(Number));
 const counts = { passed: 0, failed: 0 };
 const closers: (() => Promise<void>)[] = [];
@@ -50,7 +54,7 @@ async function sentence(number: number, text: string, body: () => Promise<string
 }
 
 const directory = await mkdtemp(join(tmpdir(), 'timonier-acceptance-'));
-closers.push(() => rm(directory, { recursive: true, force: true }));
+if (!values.keep) closers.push(() => rm(directory, { recursive: true, force: true }));
 const kubectls = await unpackKubectls(join(directory, 'kubectl'));
 const kubectlVersions = kubectls.map(({ version }) => version).join(' and ');
 
