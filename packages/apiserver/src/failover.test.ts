@@ -76,3 +76,35 @@ test('a watcher sees every event once and in order while the office moves from o
     ['ADDED two', 'ADDED three', 'ADDED four'],
   );
 });
+
+test('a quiet watch shows the revision of an office as soon as its master takes it', async (t) => {
+  const { endpoint } = await startEtcd(t);
+  await take(endpoint, '1@a');
+  const office = new FakeOffice(activeAs('1@a'));
+  const server = await startApiServer(t, { endpoint, office });
+  const seen = new AbortController();
+  t.after(() => seen.abort());
+  const list = await server.request('GET', configMaps);
+  const version = list.json.metadata.resourceVersion as string;
+  const path = `${configMaps}?watch=1&allowWatchBookmarks=true&resourceVersion=${version}`;
+  const events: WatchedEvent[] = [];
+  const follow = async (): Promise<void> => {
+    for await (const event of server.watch(path, seen.signal)) events.push(event);
+  };
+  const following = follow().catch(() => undefined);
+  await write(server, 'one');
+  await until(() => events.length > 0, 'the watch is open');
+  // Another resource moves on. The token stays, for the public port drops its watches with it; the private one does not.
+  await take(endpoint, '1@a');
+  const store = new StoreClient({ endpoints: [endpoint] });
+  const { header } = await store.range({ key: '/timonier/office' });
+  store.close();
+  const revision = header?.revision ?? Infinity;
+  office.set({ ...activeAs('1@a'), revision });
+  // Bookmarks come every ten seconds otherwise.
+  await until(() => events.some(({ type }) => type === 'BOOKMARK'), 'a bookmark has come', 5_000);
+  const bookmark = events.find(({ type }) => type === 'BOOKMARK');
+  assert.ok(Number(bookmark?.object.metadata.resourceVersion) >= revision);
+  seen.abort();
+  await following;
+});

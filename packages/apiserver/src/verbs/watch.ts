@@ -4,6 +4,7 @@
  * master without listing again. Ends with 410 only when the store itself has forgotten.
  */
 import { StatusError, tooOldResourceVersion } from '@timonier/api/statuses';
+import type { OfficeState } from '@timonier/client/office';
 import { WatchEncoder } from '../cache/watch-encoder.ts';
 import { replayHistory } from '../cache/history.ts';
 import type { ResourceCache } from '../cache/watch-cache.ts';
@@ -77,6 +78,8 @@ class WatchStream {
   #wake: () => void = () => undefined;
   /** True once the position is lost: the stream ends, and the client resumes from the last version it saw. */
   #ended = false;
+  /** True when a bookmark is wanted as soon as everything before it is sent. */
+  #bookmarkDue = false;
   #sent = 0;
 
   constructor(context: RequestContext, options: ReadOptions, encoder: WatchEncoder, resource: ResourceCache) {
@@ -95,6 +98,7 @@ class WatchStream {
         this.#ended = true;
         this.#wake();
       }),
+      this.#onTakingOffice(),
     ];
     const seconds = timeoutSeconds || minTimeoutSeconds * (1 + Math.random());
     const deadline = performance.now() + seconds * 1_000;
@@ -109,12 +113,15 @@ class WatchStream {
       let bookmarked = performance.now();
       while (!this.#ended && !exchange.signal.aborted && performance.now() < deadline) {
         sequence = await this.#sendChanges(sequence);
-        if (allowBookmarks && performance.now() - bookmarked >= bookmarkMs * 0.9) {
-          // Every change up to the cache's revision is behind this cursor, of whatever resource it was.
+        this.#bookmarkDue ||= allowBookmarks && performance.now() - bookmarked >= bookmarkMs * 0.9;
+        // With all of the log sent, every change up to the cache's revision is behind this cursor, of whatever
+        // resource it was.
+        if (this.#bookmarkDue && this.#resource.log.nextSequence === sequence) {
+          this.#bookmarkDue = false;
           bookmarked = performance.now();
           await this.#write(this.#encoder.bookmark(server.cache.revision, false));
         }
-        if (this.#resource.log.nextSequence === sequence) await this.#sleep(deadline);
+        if (this.#resource.log.nextSequence === sequence && !this.#bookmarkDue) await this.#sleep(deadline);
       }
     } finally {
       for (const stop of stopListening) stop();
@@ -123,6 +130,18 @@ class WatchStream {
       const { group, version, resource } = this.#context.target.info;
       server.metrics.watchEvents.inc({ group, version, resource }, this.#sent);
     }
+  }
+
+  /** The loops of a master that takes the office wait for its revision, which most resources show by a bookmark only. */
+  #onTakingOffice(): () => void {
+    const { office, cache } = this.#context.server;
+    const notice = async ({ role, revision }: OfficeState): Promise<void> => {
+      if (role !== 'active' || revision === null) return;
+      if (!(await cache.waitFor(revision, bookmarkMs))) return;
+      this.#bookmarkDue = this.#options.allowBookmarks;
+      this.#wake();
+    };
+    return office?.onChange((state) => void notice(state)) ?? (() => undefined);
   }
 
   /** Sends everything there is as added, and returns where changes go on from. */
