@@ -260,8 +260,10 @@ class HttpsApiClient implements ApiClient {
         const repeatable =
           (status === 429 || status === 503) && (retryAfter !== undefined || call.method === 'GET');
         if (!repeatable) return { status, body, retryAfter };
-        // Another server may be able to answer at once, so only a lone one is given the time it asked for.
-        const asked = this.#endpoints.length > 1 && status === 503 ? 0 : Number(retryAfter ?? 0) * 1000;
+        // Another server may be able to answer at once, and one on this host may have taken the office by now, so
+        // only a lone one elsewhere is given the time it asked for.
+        const soon = this.#endpoints.length > 1 || this.#endpoints[endpoint]?.socketPath !== undefined;
+        const asked = soon && status === 503 ? 0 : Number(retryAfter ?? 0) * 1000;
         delay = Math.max(backoff.next(), Number.isFinite(asked) ? Math.min(asked, 5_000) : 0);
         outcome = () => ({ status, body, retryAfter });
       } catch (error) {

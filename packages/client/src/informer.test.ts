@@ -122,6 +122,57 @@ test('catching up lists anew when no event or bookmark shows the revision in tim
   });
 });
 
+test('a bookmark of the revision ends the wait for it, without a new list', async () => {
+  let show: (text: string) => void = () => undefined;
+  const quiet = {
+    stream: (write: (text: string) => void) => {
+      show = write;
+      write('\n');
+    },
+  };
+  await withInformer([list('5', pod('a1', '3'))], [quiet], async ({ informer, events, urls }) => {
+    await informer.synced;
+    const caughtUp = informer.catchUp(20, AbortSignal.timeout(5_000), 5_000);
+    const watching = (): boolean => urls().some((url) => url.searchParams.has('watch'));
+    while (!watching()) await new Promise((resolve) => setImmediate(resolve));
+    show(line('BOOKMARK', { metadata: { resourceVersion: '20' } }));
+    await caughtUp;
+    assert.equal(urls().length, 2, 'one list and one watch');
+    assert.deepEqual(events, ['added a1']);
+  });
+});
+
+test('waiting for a revision cuts the pauses between failures short', async () => {
+  let failures = 0;
+  const manyFailures = Promise.withResolvers<void>();
+  let cured = false;
+  const failing: Answer = { status: 500, body: { kind: 'Status', code: 500 } };
+  const current = { chunks: [line('BOOKMARK', { metadata: { resourceVersion: '20' } })], open: true };
+  const server = await startTestServer(ca, ({ url }) => {
+    if (!url.includes('watch=true')) return list('5');
+    if (cured) return current;
+    failures += 1;
+    if (failures === 7) manyFailures.resolve();
+    return failing;
+  });
+  const client = createClient({ servers: [server.url], ca: ca.cert });
+  const informer = createInformer(client, pods);
+  try {
+    // The pause after this many failures is seconds long.
+    await manyFailures.promise;
+    cured = true;
+    const began = performance.now();
+    await informer.catchUp(20, AbortSignal.timeout(5_000), 5_000);
+    const tookMs = performance.now() - began;
+    assert.equal(server.requests.filter(({ url }) => !url.includes('watch=true')).length, 1);
+    assert.ok(tookMs < 5_000, `${tookMs} ms`);
+  } finally {
+    await informer.stop();
+    await client.close();
+    await server.close();
+  }
+});
+
 test('an object deleted and created again under its name is seen as two objects', async () => {
   const again = { ...pod('a1', '40'), metadata: { ...pod('a1', '40').metadata, uid: 'other' } };
   const gone = { status: 410, body: { kind: 'Status', code: 410, reason: 'Expired' } };

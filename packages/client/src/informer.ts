@@ -52,6 +52,8 @@ class ListWatchInformer<T extends KubeObject> implements CatchingInformer<T> {
   readonly #progress = new Set<() => void>();
   readonly #running: Promise<void>;
   #restartWatch = new AbortController();
+  /** Ends the pause after a failure, when somebody waits for this copy. */
+  #hurry = new AbortController();
   #resourceVersion = '';
   #listAtLeast: string | undefined = '0';
 
@@ -108,6 +110,7 @@ class ListWatchInformer<T extends KubeObject> implements CatchingInformer<T> {
         this.#listAtLeast = String(revision);
         this.#restartWatch.abort();
       }
+      this.#hurry.abort();
       await this.#nextProgress(left > 0 ? left : 1_000, signal);
     }
   }
@@ -147,6 +150,7 @@ class ListWatchInformer<T extends KubeObject> implements CatchingInformer<T> {
     const backoff = new Backoff(50, 5_000);
     const { signal } = this.#stopping;
     while (!signal.aborted) {
+      this.#hurry = new AbortController();
       const startedAt = performance.now();
       try {
         if (this.#listAtLeast !== undefined) await this.#relist(this.#listAtLeast);
@@ -161,7 +165,8 @@ class ListWatchInformer<T extends KubeObject> implements CatchingInformer<T> {
         this.#options.onError?.(error);
       }
       if (performance.now() - startedAt > 5_000) backoff.reset();
-      await pause(backoff.next(), signal);
+      if (this.#hurry.signal.aborted) backoff.reset();
+      await pause(backoff.next(), AbortSignal.any([signal, this.#hurry.signal]));
     }
   }
 

@@ -32,8 +32,11 @@ export interface LeadOptions {
   readonly onActive?: (active: 0 | 1) => void;
 }
 
-/** How long a cache may take to show a new office's revision by itself before it lists anew. */
-const patienceMs = 200;
+/**
+ * How long a cache may take to show a new office's revision by itself before it lists anew. The API server sends a
+ * bookmark to every watch when its master takes the office, so that lists are for watches that broke.
+ */
+const patienceMs = 1_000;
 
 class Leader implements Stoppable {
   readonly #options: LeadOptions;

@@ -186,14 +186,11 @@ export class MemoryApi {
     };
     const watchers = this.#watchers.get(id) ?? new Set();
     this.#watchers.set(id, watchers.add(watcher));
-    let open = signal?.aborted !== true;
-    const abort = (): void => {
-      open = false;
-      wake();
-    };
+    const abort = (): void => wake();
     signal?.addEventListener('abort', abort);
     try {
-      while (open) {
+      for (;;) {
+        if (signal?.aborted === true) return;
         const next = pending.shift();
         if (next !== undefined) yield next;
         else await new Promise<void>((resolve) => (wake = resolve));
