@@ -73,10 +73,13 @@ export class NodeAgent {
     };
     const problem = runtimeProblem(input.runtime);
     const ready = problem === undefined;
-    if (this.#node === undefined) this.#node = await register(client, input);
+    this.#node = await this.#current(input);
+    // While we could not be heard the control plane wrote that it knows nothing of us: that is not ours to leave.
+    const givenUp =
+      this.#node.status?.conditions?.some((condition) => condition.status === 'Unknown') === true;
     const status = nodeStatus(input, this.#node.status);
     const text = withoutHeartbeats(status);
-    const due = performance.now() - this.#writtenAt > this.#options.reportMs;
+    const due = givenUp || performance.now() - this.#writtenAt > this.#options.reportMs;
     if (text !== this.#written || due) {
       try {
         this.#node = await client.patch(
@@ -96,6 +99,18 @@ export class NodeAgent {
     }
     if (ready !== this.#ready) onReady(ready, problem);
     this.#ready = ready;
+  }
+
+  /** The node as stored now; registered when there is none. */
+  async #current(input: NodeInput): Promise<Node> {
+    const { client, describe } = this.#options;
+    if (this.#node === undefined) return register(client, input);
+    try {
+      return await client.get(resources.nodes, { name: describe.name });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      return register(client, input);
+    }
   }
 }
 
