@@ -3,7 +3,7 @@
  * Many readers share one question: those that come while one is under way wait for the next, because an answer only
  * speaks for the time after it was asked.
  */
-import { StatusError, timeout } from '@timonier/api/statuses';
+import { StatusError, timeout, tooLargeResourceVersion } from '@timonier/api/statuses';
 import type { StoreClient } from '../storage/store-client.ts';
 import type { WatchCache } from './watch-cache.ts';
 
@@ -28,7 +28,12 @@ export class FreshReads {
   /** Resolves once the cache has reached `revision`; rejects with 504 when it does not in time. */
   async reached(revision: number): Promise<void> {
     if (await this.#cache.waitFor(revision, waitMs)) return;
-    throw new StatusError(timeout(`the cache has not reached revision ${revision}`, 1));
+    const current = this.#cache.revision;
+    throw new StatusError(
+      current === 0
+        ? timeout('the cache is not loaded yet', 1)
+        : tooLargeResourceVersion(String(revision), String(current)),
+    );
   }
 
   #revision(): Promise<number> {

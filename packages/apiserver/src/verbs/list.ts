@@ -57,6 +57,8 @@ export async function readPage(context: RequestContext, options: ReadOptions): P
     throw bad('resourceVersionMatch is forbidden unless resourceVersion is provided');
   if (match === 'Exact') {
     if (revision === 0) throw bad('resourceVersionMatch "Exact" is forbidden for resourceVersion "0"');
+    // The store would call a revision that it has not reached an error of the request.
+    await context.server.reads.reached(revision ?? 0);
     return readFromStore(context, options, revision ?? 0, '');
   }
   await freshEnough(context, revision);
@@ -83,7 +85,7 @@ function readFromCache({ server, target }: RequestContext, options: ReadOptions)
 
 async function readFromStore(
   { server }: RequestContext,
-  { selection, limit }: ReadOptions,
+  { selection, limit, continueToken }: ReadOptions,
   revision: number,
   after: string,
 ): Promise<Page> {
@@ -112,7 +114,9 @@ async function readFromStore(
     if (!(error instanceof Compacted)) throw error;
     throw new StatusError(
       expired(
-        'The provided continue parameter is too old to display a consistent list result. You must start a new list without the continue parameter.',
+        continueToken === ''
+          ? `The resourceVersion ${revision} for the provided list is too old; list again without it.`
+          : 'The provided continue parameter is too old to display a consistent list result. You must start a new list without the continue parameter.',
       ),
     );
   }
