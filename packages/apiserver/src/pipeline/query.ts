@@ -2,7 +2,7 @@
  * The query parameters of a request: each verb knows which ones it takes and in which form; any other is an error, so
  * that a misspelt one is never ignored.
  */
-import { badRequest, StatusError } from '@timonier/api/statuses';
+import { badRequest, invalid, StatusError } from '@timonier/api/statuses';
 import type { ResourceRequest } from '../http/request-info.ts';
 
 const everywhere = ['pretty', 'timeout'];
@@ -42,13 +42,43 @@ const known: Readonly<Record<ResourceRequest['verb'], ReadonlySet<string>>> = {
 /** Parameters of these belong to the node they are passed on to. */
 const passedOn: ReadonlySet<string> = new Set(['log', 'exec', 'attach', 'portforward', 'proxy']);
 
-/** Throws 400 for a parameter that the request does not take. */
+/** What upstream calls the set of parameters of a verb; its name is in the answer to a wrong value. */
+const optionsKind: Partial<Readonly<Record<ResourceRequest['verb'], string>>> = {
+  create: 'CreateOptions',
+  update: 'UpdateOptions',
+  patch: 'PatchOptions',
+  delete: 'DeleteOptions',
+  deletecollection: 'DeleteOptions',
+};
+
+/** Throws 400 for a parameter that the request does not take, and 422 for a wrong value of one that every write takes. */
 export function checkParameters(target: ResourceRequest, query: URLSearchParams): void {
   if (passedOn.has(target.subresource.split('/')[0] ?? '')) return;
   const allowed = known[target.verb];
   for (const name of query.keys()) {
     if (!allowed.has(name)) throw bad(`unknown query parameter "${name}" for ${target.verb}`);
   }
+  checkWriteParameters(optionsKind[target.verb], query);
+}
+
+function checkWriteParameters(kind: string | undefined, query: URLSearchParams): void {
+  if (kind === undefined) return;
+  const refuse = (field: string, reason: string, message: string): never => {
+    const cause = { reason, message, field };
+    throw new StatusError(invalid({ group: 'meta.k8s.io', kind }, '', `${field}: ${message}`, [cause]));
+  };
+  const unsupported = (field: string, value: string, supported: readonly string[]): never =>
+    refuse(
+      field,
+      'FieldValueNotSupported',
+      `Unsupported value: ${JSON.stringify(value)}: supported values: ${supported.map((text) => JSON.stringify(text)).join(', ')}`,
+    );
+  for (const value of query.getAll('dryRun')) if (value !== 'All') unsupported('dryRun', value, ['All']);
+  const validation = query.get('fieldValidation') ?? '';
+  if (!['', ...fieldValidations].includes(validation))
+    unsupported('fieldValidation', validation, fieldValidations);
+  if ((query.get('fieldManager') ?? '').length > maxManagerLength)
+    refuse('fieldManager', 'FieldValueTooLong', `Too long: may not be more than ${maxManagerLength} bytes`);
 }
 
 export function booleanParameter(query: URLSearchParams, name: string): boolean | undefined {
@@ -85,6 +115,7 @@ export function dryRunParameter(values: readonly string[]): boolean {
 }
 
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
+const fieldValidations: readonly string[] = ['Ignore', 'Strict', 'Warn'];
 
 export function fieldValidationParameter(query: URLSearchParams): FieldValidation {
   const value = query.get('fieldValidation') ?? '';
