@@ -28,7 +28,8 @@ export function parseYaml(bytes: Uint8Array | string): Parsed {
       logLevel: 'error',
     });
     const [problem] = document.errors;
-    if (problem !== undefined) throw new JsonError(`error converting YAML to JSON: ${problem.message}`);
+    if (problem !== undefined)
+      throw new JsonError(`error converting YAML to JSON: ${sentence(problem.message)}`);
     const duplicates: string[] = [];
     inspect(document.contents, '', 0, duplicates);
     return { value: document.toJS({ maxAliasCount: MAX_ALIASES }) as unknown, duplicates };
@@ -39,6 +40,12 @@ export function parseYaml(bytes: Uint8Array | string): Parsed {
       `error converting YAML to JSON: ${error instanceof Error ? error.message : 'unknown'}`,
     );
   }
+}
+
+/** The parser shows the place in the text below its sentence; a message is one line. */
+function sentence(message: string): string {
+  if (message.startsWith('Maximum call stack')) return 'exceeded max depth';
+  return (message.split('\n')[0] ?? '').replace(/:$/, '');
 }
 
 function inspect(node: unknown, path: string, depth: number, duplicates: string[]): void {

@@ -59,6 +59,8 @@ export class Exchange {
     this.response = response;
     this.method = request.method ?? 'GET';
     this.url = new URL(request.url ?? '/', 'https://apiserver');
+    // Throws for a percent sign that encodes nothing, as URL does for what is no URL.
+    decodeURIComponent(this.url.pathname);
     const controller = new AbortController();
     this.signal = controller.signal;
     response.once('close', () => controller.abort(answered));
