@@ -8,6 +8,8 @@ import { discover, type OwnedMetadata, type ServedResource } from '../discovery.
 /** The served resources, discovered when first needed and then every half minute. */
 export interface ServedResources {
   get(): Promise<readonly ServedResource[]>;
+  /** Why the last discovery failed, so that newer kinds may be missing; undefined when it did not. */
+  readonly problem: string | undefined;
 }
 
 const refreshMs = 30_000;
@@ -36,6 +38,7 @@ export class ResourceMonitor implements ServedResources {
   readonly #first = Promise.withResolvers<void>();
   readonly #running: Promise<void>;
   #served: readonly ServedResource[] = [];
+  #problem: string | undefined;
 
   /** `shared` are caches that exist anyway, by `resource.group`; their kinds are not followed twice. */
   constructor(
@@ -53,6 +56,10 @@ export class ResourceMonitor implements ServedResources {
 
   get monitored(): readonly Monitored[] {
     return [...this.#monitored.values()];
+  }
+
+  get problem(): string | undefined {
+    return this.#problem;
   }
 
   async get(): Promise<readonly ServedResource[]> {
@@ -84,10 +91,12 @@ export class ResourceMonitor implements ServedResources {
       let wait = refreshMs;
       try {
         this.#served = await discover(this.#client);
+        this.#problem = undefined;
         await this.#follow();
         this.#first.resolve();
       } catch (error) {
         if (signal.aborted) return;
+        this.#problem = error instanceof Error ? error.message : String(error);
         this.#onError(error);
         wait = 500;
       }

@@ -1,0 +1,85 @@
+/** What a namespace that is being deleted tells about what still holds it, as upstream's five conditions. Pure. */
+import type { Namespace } from '@timonier/api';
+
+/** What one pass over a namespace's content found. */
+export interface ContentReport {
+  /** Why some kinds may be unknown. */
+  readonly discoveryProblem: string | undefined;
+  /** What could not be listed or deleted, in words. */
+  readonly failures: readonly string[];
+  /** How many objects were still there, by `resource.group`. */
+  readonly remaining: ReadonlyMap<string, number>;
+  /** How many objects each finalizer holds. */
+  readonly finalizers: ReadonlyMap<string, number>;
+}
+
+export type NamespaceCondition = NonNullable<NonNullable<Namespace['status']>['conditions']>[number];
+
+interface Finding {
+  readonly type: string;
+  readonly status: 'True' | 'False';
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** The conditions after this pass; those of others stay, and one that says the same keeps its time. */
+export function deletionConditions(
+  known: readonly NamespaceCondition[],
+  report: ContentReport,
+  now: number,
+): NamespaceCondition[] {
+  const findings = new Map(findingsOf(report).map((finding) => [finding.type, finding]));
+  const lastTransitionTime = new Date(now).toISOString().replace(/\.\d+Z$/, 'Z');
+  const next: NamespaceCondition[] = [];
+  for (const condition of known) {
+    const finding = findings.get(condition.type);
+    findings.delete(condition.type);
+    if (finding === undefined) next.push(condition);
+    else if (finding.status !== condition.status) next.push({ ...finding, lastTransitionTime });
+    else next.push({ ...condition, ...finding });
+  }
+  return [...next, ...[...findings.values()].map((finding) => ({ ...finding, lastTransitionTime }))];
+}
+
+function findingsOf({ discoveryProblem, failures, remaining, finalizers }: ContentReport): Finding[] {
+  const finding = (
+    type: string,
+    problem: string,
+    bad: string,
+    good: readonly [reason: string, message: string],
+  ): Finding =>
+    problem === ''
+      ? { type, status: 'False', reason: good[0], message: good[1] }
+      : { type, status: 'True', reason: bad, message: problem };
+  const counts = (found: ReadonlyMap<string, number>): string =>
+    [...found]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, count]) => `${count} of ${name}`)
+      .join(', ');
+  return [
+    finding('NamespaceDeletionDiscoveryFailure', discoveryProblem ?? '', 'DiscoveryFailed', [
+      'ResourcesDiscovered',
+      'Every kind of resource is known',
+    ]),
+    finding('NamespaceDeletionGroupVersionParsingFailure', '', 'GroupVersionParsingFailed', [
+      'ParsedGroupVersions',
+      'Every group and version was understood',
+    ]),
+    finding('NamespaceDeletionContentFailure', failures.join('; '), 'ContentDeletionFailed', [
+      'ContentDeleted',
+      'Deletion of all content was accepted; it may still have to end',
+    ]),
+    finding(
+      'NamespaceContentRemaining',
+      remaining.size === 0 ? '' : `Objects remain: ${counts(remaining)}`,
+      'SomeResourcesRemain',
+      ['ContentRemoved', 'No content remains'],
+    ),
+    finding(
+      'NamespaceFinalizersRemaining',
+      finalizers.size === 0 ? '' : `Finalizers hold objects: ${counts(finalizers)}`,
+      'SomeFinalizersRemain',
+      ['ContentHasNoFinalizers', 'No finalizer holds any content'],
+    ),
+  ];
+}
