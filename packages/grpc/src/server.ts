@@ -10,6 +10,9 @@ import grpc from '@grpc/grpc-js';
 import { GrpcError, Status } from './error.ts';
 import type { MethodDefinition, ServiceDefinition, ServiceShape } from './proto.ts';
 
+// What fails is thrown to the caller, who says it once; the library would print it a second time.
+if (process.env['GRPC_VERBOSITY'] === undefined) grpc.setLogVerbosity(grpc.logVerbosity.NONE);
+
 /** What a handler may know and do about its call. */
 export interface ServerCall {
   /** Aborted when the client cancelled, its connection broke or the deadline passed. */
