@@ -3,7 +3,14 @@
  * unix socket together with the leadership service; operations endpoints; automatic compaction; orderly shutdown.
  */
 import { createServer, type Server } from 'node:http';
-import { type ComponentContext, type FlagSet, handleOps, listen, parseDuration } from '@timonier/component';
+import {
+  type ComponentContext,
+  type FlagSet,
+  handleOps,
+  listen,
+  parseDuration,
+  portHolder,
+} from '@timonier/component';
 import { GrpcServer } from '@timonier/grpc';
 import { idText, type Endpoint, type InitialCluster } from './cluster.ts';
 import {
@@ -62,7 +69,13 @@ export async function startStore(
     onFailure: (error) => {
       // Whatever is in memory may differ from what is on disk: nothing more may be said or written.
       failure = error;
-      log.fatal({ err: error }, 'the store cannot go on');
+      const full = /no space left|ENOSPC|EDQUOT/i.test(error.message);
+      log.fatal(
+        { err: error },
+        full
+          ? `the disk of ${options.dataDir} is full: make room there and start the store again; no acknowledged write is lost`
+          : 'the store cannot go on',
+      );
       process.exit(1);
     },
   });
@@ -100,8 +113,9 @@ export async function startStore(
   const server = new GrpcServer({ maxReceiveBytes: options.maxRequestBytes + overheadBytes });
   addServices(server, context);
   for (const endpoint of options.listenClients)
-    await server.listen(
-      address(endpoint),
+    await listenForClients(
+      server,
+      endpoint,
       endpoint.tls && options.tls !== undefined
         ? {
             cert: options.tls.cert,
@@ -173,4 +187,21 @@ function operations(
         (error: unknown) => json(500, { error: String(error) }),
       );
   });
+}
+
+/** Names the process that has the port, which the gRPC library does not know. */
+async function listenForClients(
+  server: GrpcServer,
+  endpoint: Endpoint,
+  tls: Parameters<GrpcServer['listen']>[1],
+): Promise<void> {
+  try {
+    await server.listen(address(endpoint), tls);
+  } catch (error) {
+    if (!(error instanceof Error) || !error.message.includes('listens there already')) throw error;
+    throw new Error(
+      `cannot listen for clients on ${endpoint.host}:${endpoint.port}: ${portHolder(endpoint.port)}`,
+      { cause: error },
+    );
+  }
 }

@@ -102,8 +102,15 @@ function decodePayload(payload: Buffer): WalBatch {
 }
 
 /** The log on disk is damaged where it was durable; going on would forget acknowledged writes. */
+/** The log cannot be trusted. Nothing was changed; the message says how to go on. */
 export class WalCorruptError extends Error {
   override readonly name = 'WalCorruptError';
+
+  constructor(what: string) {
+    super(
+      `${what}; restore the data directory from a copy: while a majority of the members is well, they go on without this one`,
+    );
+  }
 }
 
 export interface Position {
