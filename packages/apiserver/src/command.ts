@@ -10,6 +10,7 @@ import {
   portRange,
   stringFlag,
   UsageError,
+  watchCertificate,
 } from '@timonier/component';
 import { OfficeClient } from '@timonier/client/office';
 import { ApiServer } from './api-server.ts';
@@ -70,14 +71,16 @@ export const command = defineComponent({
     const office = officeSocket === '' ? undefined : new OfficeClient(officeSocket);
     if (office !== undefined) shutdown.add('office', () => office.close());
     const internalPort = values['internal-port'];
+    const tls = {
+      cert: await readPem('tls-cert-file', values['tls-cert-file']),
+      key: await readPem('tls-private-key-file', values['tls-private-key-file']),
+      clientCa: await readPem('client-ca-file', values['client-ca-file']),
+    };
+    watchCertificate(values['tls-cert-file'], tls.cert, health, log);
     const server = new ApiServer({
       store: { endpoints: values['etcd-servers'], tls: await storeTls(values) },
       root: `${values['etcd-prefix'].replace(/\/+$/, '')}/`,
-      tls: {
-        cert: await readPem('tls-cert-file', values['tls-cert-file']),
-        key: await readPem('tls-private-key-file', values['tls-private-key-file']),
-        clientCa: await readPem('client-ca-file', values['client-ca-file']),
-      },
+      tls,
       kubeletTls: {
         ca: await readOptional('kubelet-certificate-authority', values['kubelet-certificate-authority']),
         cert: await readOptional('kubelet-client-certificate', values['kubelet-client-certificate']),

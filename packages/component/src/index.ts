@@ -1,3 +1,4 @@
+export { validityProblem, watchCertificate } from './certificate-validity.ts';
 export {
   type Component,
   type ComponentContext,

@@ -13,7 +13,7 @@ import {
   type ApiClient,
   type CatchingInformer,
 } from '@timonier/client';
-import { defineComponent } from '@timonier/component';
+import { defineComponent, watchCertificate } from '@timonier/component';
 import { connectCri } from '@timonier/grpc/cri';
 import { createAuthority, createCertificate } from '@timonier/pki';
 import { ApiObjectSource, noObjects } from './api/object-source.ts';
@@ -217,10 +217,17 @@ export const command = defineComponent({
     }, rotationMs);
     shutdown.add('log rotation', () => clearInterval(rotator));
 
+    const identity = await servingIdentity(
+      flags['tls-cert-file'],
+      flags['tls-private-key-file'],
+      nodeName,
+      nodeIp,
+    );
+    watchCertificate(flags['tls-cert-file'] || '(self-signed)', identity.cert, health, log);
     const server = new KubeletServer({
       host: flags.address,
       port: flags.port,
-      ...(await servingIdentity(flags['tls-cert-file'], flags['tls-private-key-file'], nodeName, nodeIp)),
+      ...identity,
       clientCa: flags['client-ca-file'] === '' ? undefined : await readFile(flags['client-ca-file']),
       pods,
       runtime,
