@@ -17,7 +17,7 @@ export interface Report {
 /** Starts this very command line in the background and follows it until it is up or has failed. */
 export async function detach(dataDir: string): Promise<number> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  const log = openSync(join(dataDir, 'up.log'), 'w', 0o600);
+  const log = openSync(join(dataDir, 'up.log'), 'a', 0o600);
   const [program = '', ...entry] = programCommand();
   const argv = process.argv.slice(2).filter((argument) => !/^--?detach(=|$)/.test(argument));
   const child = spawn(program, [...entry, ...argv], {

@@ -13,10 +13,14 @@ export function defaultDataDir(name: string): string {
 export function readSettings(dataDir: string): ClusterSpec | undefined {
   const path = join(dataDir, 'cluster.json');
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as ClusterSpec;
+    const settings = JSON.parse(readFileSync(path, 'utf8')) as ClusterSpec | null;
+    if (typeof settings?.name !== 'string') throw new Error('it names no cluster');
+    return settings;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new Error(`cannot read ${path}: ${String(error)}`, { cause: error });
+    // JSON.parse quotes the text, line breaks and all.
+    const why = (error as Error).message.replaceAll(/\s+/g, ' ');
+    throw new Error(`cannot read ${path}: ${why}; use another --data-dir`, { cause: error });
   }
 }
 
@@ -48,7 +52,7 @@ export function resolveSpec(
   }
   const refuse = (what: string): never => {
     throw new Error(
-      `${dataDir} holds the data of ${what}; use another --data-dir, or 'timonier down --purge' first`,
+      `${dataDir} holds the data of ${what}; use another --data-dir, or 'timonier down --name ${stored.name} --data-dir ${dataDir} --purge' first`,
     );
   };
   if (stored.name !== wanted.name) refuse(`the cluster "${stored.name}", not of "${wanted.name}"`);

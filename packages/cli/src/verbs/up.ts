@@ -70,7 +70,11 @@ export const up = defineVerb({
       ...(given.has('store-endpoints') ? { storeEndpoints: flags['store-endpoints'] } : {}),
     };
     const dataDir = resolve(flags['data-dir'] || defaultDataDir(flags.name));
-    if (flags.detach) return detach(dataDir);
+    if (flags.detach) {
+      // Before anything is written there: it may be the data of another cluster.
+      resolveSpec(wanted, readSettings(dataDir), dataDir);
+      return detach(dataDir);
+    }
     return run(wanted, dataDir, flags.timeout);
   },
 });
