@@ -254,6 +254,64 @@ test('a rollout that does not move is declared late after its deadline', () => {
   assert.equal(progressing?.status, 'False');
 });
 
+test('the deadline wakes the Deployment up when it is over, not before and not much later', () => {
+  const world = new World(deployment(1, 'v1', { progressDeadlineSeconds: 60 }));
+  world.step();
+  world.settlePods(() => false);
+  world.step();
+  const { deployment: current, sets } = world;
+  for (const [elapsedMs, expectedMs] of [
+    [0, 61_000],
+    [40_000, 21_000],
+    [59_999, 1_001],
+    [60_001, 1_000],
+  ] as const) {
+    const { againAfterMs, status } = decide({
+      deployment: current,
+      sets,
+      oldPodsRunning: false,
+      now: now + elapsedMs,
+    });
+    const late = status?.conditions?.some(({ reason }) => reason === 'ProgressDeadlineExceeded') === true;
+    assert.equal(late, elapsedMs > 60_000);
+    assert.equal(againAfterMs, late ? undefined : expectedMs);
+  }
+});
+
+test('a restart, which only annotates the template, is a rollout like any other', () => {
+  const world = new World(deployment(2, 'v1'));
+  world.run();
+  const { spec } = world.deployment;
+  assert.ok(spec);
+  const annotations = { 'kubectl.kubernetes.io/restartedAt': '2026-01-01T00:00:00Z' };
+  const metadata = { ...spec.template?.metadata, annotations };
+  world.deployment = { ...world.deployment, spec: { ...spec, template: { ...spec.template, metadata } } };
+  world.run();
+  assert.deepEqual(world.sizes(), [0, 2]);
+  assert.equal(world.deployment.metadata?.annotations?.[revisionAnnotation], '2');
+});
+
+test('a set that cannot have its pods is told of in the Deployment, the newest set first, until it can', () => {
+  const world = new World(deployment(2, 'v1'));
+  world.run();
+  const failing = (message: string) => ({
+    conditions: [{ type: 'ReplicaFailure', status: 'True' as const, reason: 'FailedCreate', message }],
+  });
+  const told = (): string | undefined =>
+    world.deployment.status?.conditions?.find(({ type }) => type === 'ReplicaFailure')?.message;
+  world.roll('v2');
+  world.step();
+  world.sets = world.sets.map((set, i) => ({
+    ...set,
+    status: { replicas: 0, ...set.status, ...failing(i === 0 ? 'old' : 'new') },
+  }));
+  world.step();
+  assert.equal(told(), 'new');
+  world.settlePods();
+  world.step();
+  assert.equal(told(), undefined);
+});
+
 test('a Deployment at rest decides nothing', () => {
   const world = new World(deployment(2, 'v1'));
   world.run();

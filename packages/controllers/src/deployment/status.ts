@@ -1,6 +1,6 @@
 /**
- * A Deployment's status from its sets: counts, and the conditions Available and Progressing that
- * `kubectl rollout status` and `kubectl wait` read. Pure.
+ * A Deployment's status from its sets: counts, and the conditions Available, Progressing and
+ * ReplicaFailure that `kubectl rollout status` and `kubectl wait` read. Pure.
  */
 import type { Deployment, DeploymentCondition, DeploymentStatus, ReplicaSet } from '@timonier/api';
 import { fencepostsOf, replicasOf } from './arithmetic.ts';
@@ -39,9 +39,11 @@ export function statusOf(
     ...(collisionCount === undefined ? {} : { collisionCount }),
   };
   const { condition: progressing, againAfterMs } = progress(deployment, counts, newest, created, now);
-  const conditions = [available(deployment, availableReplicas, now), progressing].filter(
-    (condition) => condition !== undefined,
-  );
+  const conditions = [
+    available(deployment, availableReplicas, now),
+    progressing,
+    replicaFailure(deployment, sets, newest, now),
+  ].filter((condition) => condition !== undefined);
   return { status: { ...counts, conditions }, againAfterMs };
 }
 
@@ -59,6 +61,22 @@ function available(deployment: Deployment, count: number, now: number): Deployme
       ? 'Deployment has minimum availability.'
       : 'Deployment does not have minimum availability.',
   });
+}
+
+/** What keeps the sets from having their pods; the newest set's word counts first. */
+function replicaFailure(
+  deployment: Deployment,
+  sets: readonly ReplicaSet[],
+  newest: ReplicaSet | undefined,
+  now: number,
+): DeploymentCondition | undefined {
+  const failures = [newest, ...sets].map((set) =>
+    set?.status?.conditions?.find(({ type }) => type === 'ReplicaFailure'),
+  );
+  const failure = failures.find((found) => found !== undefined);
+  if (failure === undefined) return undefined;
+  const { type, status, reason = '', message = '' } = failure;
+  return condition(deployment, now, { type, status, reason, message });
 }
 
 function progress(

@@ -9,15 +9,18 @@ import { type Pod, type ReplicaSet, resources, selectorMatches } from '@timonier
 import { isInvalid, isNotFound, keyOf, objectKey, parseKey, type Stoppable } from '@timonier/client';
 import { controllerOf, feed, type LoopContext, startQueueLoop } from '../loop.ts';
 import { isPodActive } from '../pods.ts';
-import { decide } from './decide.ts';
+import { decide, failedStatus } from './decide.ts';
 
 const observeForMs = 2_000;
+/** Pods that are missing are worth another try soon, also after a while of trouble. */
+const maxDelayMs = 5_000;
 
 export function startReplicaSetController(context: LoopContext): Stoppable {
   const { informers } = context;
   return startQueueLoop(context, {
     name: 'replicaset',
     concurrency: 5,
+    maxDelayMs,
     feeds: [
       feed(informers.replicasets, (set) => [objectKey(set)]),
       feed(informers.pods, (pod) => keysOfPod(context, pod)),
@@ -55,7 +58,14 @@ async function sync(context: LoopContext, key: string): Promise<void | { againAf
   } catch (error) {
     failure = error;
   }
-  if (decision.status !== undefined) await writeStatus(context, { ...set, status: decision.status });
+  const status =
+    failure === undefined
+      ? decision.status
+      : failedStatus(set, decision.active, Date.now(), {
+          reason: decision.create > 0 ? 'FailedCreate' : 'FailedDelete',
+          message: failure instanceof Error ? failure.message : 'unknown',
+        });
+  if (status !== undefined) await writeStatus(context, { ...set, status });
   if (failure !== undefined) throw failure;
   return decision.againAfterMs === undefined ? undefined : { againAfterMs: decision.againAfterMs };
 }

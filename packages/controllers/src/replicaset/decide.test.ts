@@ -1,7 +1,7 @@
 import type { Pod, ReplicaSet } from '@timonier/api';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decide } from './decide.ts';
+import { decide, failedStatus } from './decide.ts';
 
 const now = Date.parse('2026-01-01T01:00:00Z');
 const set: ReplicaSet = {
@@ -131,4 +131,20 @@ test('a set that is being deleted neither creates nor adopts', () => {
     now,
   });
   assert.deepEqual([decision.create, decision.adopt.length, decision.delete.length], [0, 0, 0]);
+});
+
+test('a failure is told in the status until an attempt succeeds, and repeating it changes nothing', () => {
+  const pods = [pod('a')];
+  const failure = { reason: 'FailedCreate', message: 'exceeded quota' } as const;
+  const status = failedStatus(set, pods, now, failure);
+  assert.deepEqual(status?.conditions, [
+    { type: 'ReplicaFailure', status: 'True', ...failure, lastTransitionTime: '2026-01-01T01:00:00Z' },
+  ]);
+  assert.equal(status?.replicas, 1);
+  const failed: ReplicaSet = { ...set, ...(status === undefined ? {} : { status }) };
+  const again = { reason: 'FailedCreate', message: 'exceeded quota, once more' } as const;
+  assert.equal(failedStatus(failed, pods, now + 60_000, again), undefined);
+  const cured = decide({ set: failed, pods, neighbours: new Map(), now });
+  assert.deepEqual(cured.status?.conditions, undefined);
+  assert.equal(cured.status?.replicas, 1);
 });

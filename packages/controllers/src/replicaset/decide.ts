@@ -23,7 +23,9 @@ export interface ReplicaSetDecision {
   readonly release: readonly Pod[];
   readonly create: number;
   readonly delete: readonly Pod[];
-  /** Only when it differs from the one stored. */
+  /** The pods that count, adopted ones among them. */
+  readonly active: readonly Pod[];
+  /** As it is when all of this succeeds, only when it differs from the one stored. */
   readonly status: ReplicaSetStatus | undefined;
   /** When time alone will change the status. */
   readonly againAfterMs: number | undefined;
@@ -58,15 +60,34 @@ export function decide({ set, pods, neighbours, now }: ReplicaSetState): Replica
     release,
     create: Math.min(Math.max(0, missing), burstLimit),
     delete: victims,
+    active,
     status: sameValue(status, set.status) ? undefined : status,
     againAfterMs,
   };
+}
+
+/** Why pods could not be created or deleted. */
+export interface ReplicaFailure {
+  readonly reason: 'FailedCreate' | 'FailedDelete';
+  readonly message: string;
+}
+
+/** The status after an attempt that failed; undefined when it is the one stored. */
+export function failedStatus(
+  set: ReplicaSet,
+  active: readonly Pod[],
+  now: number,
+  failure: ReplicaFailure,
+): ReplicaSetStatus | undefined {
+  const { status } = statusOf(set, active, now, failure);
+  return sameValue(status, set.status) ? undefined : status;
 }
 
 function statusOf(
   set: ReplicaSet,
   active: readonly Pod[],
   now: number,
+  failure?: ReplicaFailure,
 ): { status: ReplicaSetStatus; againAfterMs: number | undefined } {
   const labels = set.spec?.template?.metadata?.labels ?? {};
   let fullyLabeledReplicas = 0;
@@ -82,6 +103,12 @@ function statusOf(
     else againAfterMs = Math.min(againAfterMs ?? Infinity, wait);
   }
   const conditions = (set.status?.conditions ?? []).filter(({ type }) => type !== 'ReplicaFailure');
+  if (failure !== undefined) {
+    // The first failure stays until an attempt succeeds: later ones name other pods, but no other cause.
+    const known = set.status?.conditions?.find(({ type }) => type === 'ReplicaFailure');
+    const lastTransitionTime = new Date(now).toISOString().replace(/\.\d+Z$/, 'Z');
+    conditions.push(known ?? { type: 'ReplicaFailure', status: 'True', ...failure, lastTransitionTime });
+  }
   return {
     status: {
       replicas: active.length,
