@@ -131,9 +131,9 @@ export function startControllers(
   };
 }
 
-/** The caches that hold a whole kind, by `resource.group`; partial ones would hide owners from the collector. */
+/** The caches that the collector need not have once more, by `resource.group`; of leases only nodes' have owners. */
 function sharedCaches(informers: Informers): Map<string, CatchingInformer<OwnedMetadata>> {
-  const { leases: _leases, rootCas: _rootCas, ...whole } = informers;
+  const { rootCas: _rootCas, ...whole } = informers;
   const entries: CatchingInformer<OwnedMetadata>[] = Object.values(whole);
   return new Map(entries.map((informer) => [`${informer.type.resource}.${informer.type.group}`, informer]));
 }

@@ -4,8 +4,9 @@
  * Invariant: an owner counts as absent only when the API server itself said so just now; a cache that lags can delay
  * a deletion but never cause one.
  */
-import { type ApiClient, isConflict, isNotFound, type Stoppable } from '@timonier/client';
+import { isConflict, isNotFound, type Stoppable } from '@timonier/client';
 import { type OwnedMetadata, ownerTypeKey, type ServedResource } from '../discovery.ts';
+import { sameValue } from '../equality.ts';
 import { type Feed, type LoopContext, startQueueLoop } from '../loop.ts';
 import { type CollectorAction, decide, foregroundFinalizer, type OwnerState } from './decide.ts';
 import { type GraphNode, OwnershipGraph } from './graph.ts';
@@ -40,7 +41,7 @@ function graphFeed(monitor: ResourceMonitor, graph: OwnershipGraph): Feed {
       const follow = ({ type, informer }: Monitored): void => {
         for (const object of informer.list()) graph.set(type, object);
         ends.push(
-          informer.on(({ type: event, object }) => {
+          informer.on(({ type: event, object, previous }) => {
             const uid = object.metadata?.uid ?? '';
             if (event === 'deleted') {
               for (const { object: dependent } of graph.dependentsOf(uid))
@@ -49,7 +50,9 @@ function graphFeed(monitor: ResourceMonitor, graph: OwnershipGraph): Feed {
               graph.delete(uid);
             } else {
               graph.set(type, object);
-              if (needsAttention(object)) concern(object);
+              // Leases and statuses change all the time, owners rarely.
+              const same = previous !== undefined && sameOwnership(previous, object);
+              if (!same && needsAttention(object)) concern(object);
             }
           }),
         );
@@ -62,6 +65,16 @@ function graphFeed(monitor: ResourceMonitor, graph: OwnershipGraph): Feed {
       };
     },
   };
+}
+
+/** True when nothing changed that the collector decides by. */
+export function sameOwnership({ metadata: a }: OwnedMetadata, { metadata: b }: OwnedMetadata): boolean {
+  return (
+    a?.uid === b?.uid &&
+    a?.deletionTimestamp === b?.deletionTimestamp &&
+    sameValue(a?.ownerReferences, b?.ownerReferences) &&
+    sameValue(a?.finalizers, b?.finalizers)
+  );
 }
 
 function needsAttention(object: OwnedMetadata | undefined): boolean {
@@ -79,30 +92,44 @@ async function sync(
   if (node === undefined) return;
   const owners = new Map<string, OwnerState>();
   for (const owner of node.object.metadata?.ownerReferences ?? []) {
-    const state = await ownerState(context.client, await monitor.get(), graph, node, owner);
+    const state = await ownerState(context, await monitor.get(), graph, node, owner);
     if (state !== undefined) owners.set(owner.uid, state);
   }
-  const dependents = graph.dependentsOf(uid).map(({ object }) => object);
+  const dependents = dependentsIn(graph, node).map(({ object }) => object);
   for (const action of decide({ object: node.object, owners, dependents })) {
     await perform(context, graph, node, action);
   }
 }
 
+/** Those that may be owned: an object of another namespace that names this one as its owner is none of its own. */
+function dependentsIn(graph: OwnershipGraph, owner: GraphNode): GraphNode[] {
+  const { uid = '', namespace } = owner.object.metadata ?? {};
+  return graph
+    .dependentsOf(uid)
+    .filter(({ object }) => !owner.type.namespaced || object.metadata?.namespace === namespace);
+}
+
 /** Undefined when the owner's kind is not served: then nothing is known, and nothing is done. */
 async function ownerState(
-  client: ApiClient,
+  { client, recorder }: LoopContext,
   served: readonly ServedResource[],
   graph: OwnershipGraph,
   dependent: GraphNode,
   owner: OwnerReference,
 ): Promise<OwnerState | undefined> {
+  const { namespace: home } = dependent.object.metadata ?? {};
   const known = graph.get(owner.uid);
-  if (known !== undefined) return stateOf(known.object);
+  if (known !== undefined && isWhere(known, owner, home)) return stateOf(known.object);
   const type =
     served.find((candidate) => ownerTypeKey(candidate) === `${owner.apiVersion} ${owner.kind}`) ??
     served.find(({ group, kind }) => kind === owner.kind && group === groupOf(owner.apiVersion));
   if (type === undefined) return undefined;
-  const namespace = type.namespaced ? dependent.object.metadata?.namespace : undefined;
+  const namespace = type.namespaced ? home : undefined;
+  if (type.namespaced && (namespace === undefined || known !== undefined)) {
+    const where = namespace === undefined ? 'outside of namespaces' : `in namespace ${namespace}`;
+    const message = `owner ${owner.kind} ${owner.name} (uid ${owner.uid}) does not exist ${where}`;
+    recorder.event(dependent.object, 'Warning', 'OwnerRefInvalidNamespace', message);
+  }
   // A cluster-scoped object cannot be owned by a namespaced one: there is nowhere to look.
   if (type.namespaced && namespace === undefined) return undefined;
   try {
@@ -112,6 +139,13 @@ async function ownerState(
     if (isNotFound(error)) return 'absent';
     throw error;
   }
+}
+
+/** True when an object is what a reference from a namespace names: of that kind and name, and reachable from there. */
+function isWhere({ type, object }: GraphNode, owner: OwnerReference, namespace: string | undefined): boolean {
+  if (type.kind !== owner.kind || type.group !== groupOf(owner.apiVersion)) return false;
+  if (object.metadata?.name !== owner.name) return false;
+  return !type.namespaced || object.metadata.namespace === namespace;
 }
 
 function stateOf({ metadata }: OwnedMetadata): OwnerState {
@@ -141,7 +175,7 @@ async function perform(
       for (const { metadata } of action.dependents) {
         const dependent = graph.get(metadata?.uid ?? '');
         if (dependent === undefined) continue;
-        const deep = graph.dependentsOf(metadata?.uid ?? '').length > 0;
+        const deep = dependentsIn(graph, dependent).length > 0;
         await remove(context, dependent, deep ? 'Foreground' : 'Background');
       }
       return;

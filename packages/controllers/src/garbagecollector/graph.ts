@@ -35,7 +35,8 @@ export class OwnershipGraph {
 
   set(type: ServedResource, object: OwnedMetadata): void {
     const uid = object.metadata?.uid ?? '';
-    this.delete(uid);
+    const known = this.#nodes.get(uid);
+    if (known !== undefined && !sameOwners(known.object, object)) this.delete(uid);
     this.#nodes.set(uid, { type, object });
     for (const owner of object.metadata?.ownerReferences ?? []) {
       let dependents = this.#dependents.get(owner.uid);
@@ -54,4 +55,10 @@ export class OwnershipGraph {
       if (dependents?.size === 0) this.#dependents.delete(owner.uid);
     }
   }
+}
+
+/** Most changes leave the owners alone, so the edges need not be touched. */
+function sameOwners(a: OwnedMetadata, b: OwnedMetadata): boolean {
+  const [left = [], right = []] = [a.metadata?.ownerReferences, b.metadata?.ownerReferences];
+  return left.length === right.length && left.every(({ uid }, i) => uid === right[i]?.uid);
 }

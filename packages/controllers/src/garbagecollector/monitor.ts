@@ -14,12 +14,7 @@ export interface ServedResources {
 
 const refreshMs = 30_000;
 /** Short-lived records that nothing owns in a way that matters, and kinds that only mirror others. */
-const ignored = new Set([
-  'events.',
-  'events.events.k8s.io',
-  'leases.coordination.k8s.io',
-  'componentstatuses.',
-]);
+const ignored = new Set(['events.', 'events.events.k8s.io', 'componentstatuses.']);
 
 export interface Monitored {
   readonly type: ServedResource;
@@ -40,7 +35,10 @@ export class ResourceMonitor implements ServedResources {
   #served: readonly ServedResource[] = [];
   #problem: string | undefined;
 
-  /** `shared` are caches that exist anyway, by `resource.group`; their kinds are not followed twice. */
+  /**
+   * `shared` are caches that exist anyway, by `resource.group`; their kinds are not followed twice. A cache of a part
+   * of its kind is as good: what it does not have is asked for, and merely has its dependents not collected.
+   */
   constructor(
     client: ApiClient,
     shared: ReadonlyMap<string, CatchingInformer<OwnedMetadata>>,
