@@ -57,6 +57,11 @@ export function requestsOf(pod: Pod): PodRequests {
   return requests;
 }
 
+export function hasRequiredAntiAffinity({ spec }: Pod): boolean {
+  const terms = spec?.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+  return terms !== undefined && terms.length > 0;
+}
+
 export class NodeInfo {
   readonly name: string;
   node: Node;
@@ -66,6 +71,8 @@ export class NodeInfo {
   scoredMemory = 0;
   /** By uid. */
   readonly pods = new Map<string, Pod>();
+  /** Those of its pods that want others apart from them, which few do. */
+  readonly keepingApart = new Map<string, Pod>();
   /** How many of its pods each controlling owner has, by the owner's uid. */
   readonly ownerCounts = new Map<string, number>();
   /** `address protocol port` of each host port in use. */
@@ -85,6 +92,7 @@ export class NodeInfo {
   addPod(uid: string, pod: Pod): void {
     if (this.pods.has(uid)) this.removePod(uid);
     this.pods.set(uid, pod);
+    if (hasRequiredAntiAffinity(pod)) this.keepingApart.set(uid, pod);
     this.#account(pod, 1);
   }
 
@@ -92,6 +100,7 @@ export class NodeInfo {
     const pod = this.pods.get(uid);
     if (pod === undefined) return;
     this.pods.delete(uid);
+    this.keepingApart.delete(uid);
     this.#account(pod, -1);
   }
 

@@ -1,4 +1,5 @@
 /** Which plugins a scheduler runs and how much each score weighs; `default-scheduler` unless configured. */
+import { interPodAffinity } from './plugins/company.ts';
 import {
   nodeAffinity,
   nodeName,
@@ -35,6 +36,7 @@ const knownPlugins: readonly Plugin[] = [
   nodePorts,
   nodeResourcesFit,
   podTopologySpread,
+  interPodAffinity,
   nodeResourcesBalancedAllocation,
 ];
 
@@ -48,6 +50,7 @@ export const defaultProfile: ProfileData = {
     { name: 'NodePorts', weight: 0 },
     { name: 'NodeResourcesFit', weight: 1 },
     { name: 'PodTopologySpread', weight: 2 },
+    { name: 'InterPodAffinity', weight: 0 },
     { name: 'NodeResourcesBalancedAllocation', weight: 1 },
   ],
 };

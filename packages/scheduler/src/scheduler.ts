@@ -16,6 +16,7 @@ import {
 import type { Node } from '@timonier/api';
 import { ClusterState } from './cluster-state.ts';
 import type { SchedulerMetrics } from './metrics.ts';
+import { seeksCompany } from './plugins/company.ts';
 import { place, type Placement, type SearchState } from './pipeline.ts';
 import type { Profile } from './profile.ts';
 import { SchedulingQueue } from './queue.ts';
@@ -52,6 +53,8 @@ class SchedulerRun implements Stoppable {
   readonly #binding = new Set<Promise<void>>();
   /** Pods out of the queue: being placed or bound. */
   readonly #inFlight = new Set<string>();
+  /** True once a pod was seen that wants others near it: then each placement may be somebody's chance. */
+  #someSeekCompany = false;
   #turn: NodeJS.Immediate | undefined;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
@@ -97,6 +100,8 @@ class SchedulerRun implements Stoppable {
     const finished = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
     if (finished || (pod.spec?.nodeName ?? '') !== '') {
       this.#queue.delete(uid);
+      const placed = previous !== undefined && (previous.spec?.nodeName ?? '') === '';
+      if (placed && this.#someSeekCompany) this.#moveAll();
       if (finished && previous !== undefined && previous.status?.phase !== pod.status?.phase) this.#moveAll();
       return;
     }
@@ -108,6 +113,7 @@ class SchedulerRun implements Stoppable {
     if ((pod.spec?.schedulingGates?.length ?? 0) > 0 || this.#inFlight.has(uid)) return;
     // Our own note in the status is no reason to try again.
     const changed = previous !== undefined && previous.metadata?.generation !== pod.metadata?.generation;
+    this.#someSeekCompany ||= seeksCompany(pod);
     this.#queue.set(pod, changed);
     this.#wake();
   }

@@ -2,6 +2,7 @@
 import { resources } from '@timonier/api';
 import {
   type ApiClient,
+  CacheTrouble,
   createEventRecorder,
   createInformer,
   lead,
@@ -34,7 +35,8 @@ export function startScheduler(
 ): Stoppable {
   const { client, log, metrics, health, office } = context;
   const loaded = new Map(profiles.map((data) => [data.schedulerName, loadProfile(data)]));
-  const onError = (error: unknown): void => log.debug({ err: error }, 'cache is catching up');
+  const trouble = new CacheTrouble(log);
+  const onError = trouble.report;
   const pods = createInformer(client, resources.pods, { onError });
   const nodes = createInformer(client, resources.nodes, { onError });
   let filled = false;
@@ -43,7 +45,7 @@ export function startScheduler(
     () => undefined,
   );
   health.addReady('scheduler-caches', () => {
-    if (!filled) throw new Error('pods and nodes have not been listed yet');
+    if (!filled) throw new Error(`pods and nodes have not been listed yet${trouble.reason}`);
   });
   const measured = schedulerMetrics(metrics);
   const leader = lead({
