@@ -1,0 +1,61 @@
+/** What handlers of a gRPC server are given and what they give back, whichever implementation carries them. */
+import type { MethodDefinition, ServiceShape } from './proto.ts';
+
+/** What a handler may know and do about its call. */
+export interface ServerCall {
+  /** Aborted when the client cancelled, its connection broke or the deadline passed. */
+  readonly signal: AbortSignal;
+  readonly peer: string;
+  /** First value of a request header. */
+  metadata(name: string): string | undefined;
+}
+
+export interface ServerStreamCall<Response> extends ServerCall {
+  /** Queues a message; false asks to wait for `drained` before more. */
+  write(message: Response): boolean;
+  /** Resolves when the queue has room again or the call has ended. */
+  drained(): Promise<void>;
+}
+
+export interface BidiCall<Request, Response> extends ServerStreamCall<Response> {
+  /** The client's messages; ends when the client half-closes or the call ends. */
+  readonly requests: AsyncIterable<Request>;
+}
+
+export type UnaryHandler<Request, Response> = (
+  request: Request,
+  call: ServerCall,
+) => Response | Promise<Response>;
+export type ServerStreamHandler<Request, Response> = (
+  request: Request,
+  call: ServerStreamCall<Response>,
+) => Promise<void>;
+export type BidiHandler<Request, Response> = (call: BidiCall<Request, Response>) => Promise<void>;
+
+/** Handlers by method name; a method left out answers UNIMPLEMENTED. The shape's `kind` chooses the form. */
+export type Handlers<S extends ServiceShape> = {
+  readonly [M in keyof S]?: S[M] extends { readonly kind: 'bidi' }
+    ? BidiHandler<S[M]['request'], S[M]['response']>
+    : S[M] extends { readonly kind: 'server-stream' }
+      ? ServerStreamHandler<S[M]['request'], S[M]['response']>
+      : UnaryHandler<S[M]['request'], S[M]['response']>;
+};
+
+export interface ServerTls {
+  /** PEM. */
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  /** PEM of the authorities that may sign client certificates. */
+  readonly clientCa?: Buffer | undefined;
+  /** Refuse clients without a certificate. */
+  readonly requireClientCertificate?: boolean;
+}
+
+/** What moves calls between sockets and handlers. */
+export interface ServerImplementation {
+  /** Handlers are functions in the form their method's kind asks for. */
+  add(serviceMethods: readonly (readonly [MethodDefinition, unknown])[]): void;
+  /** Returns the port, 0 for a unix socket. Rejects with the system's error. */
+  bind(address: string, tls: ServerTls | undefined): Promise<number>;
+  shutdown(graceMs: number): Promise<void>;
+}

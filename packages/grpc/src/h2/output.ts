@@ -1,0 +1,112 @@
+/**
+ * Gathers the frames of one connection and hands them to its socket once per turn of the event loop.
+ *
+ * Small frames are written side by side into a slab; large payloads are passed on as they are. A slab belongs to a
+ * connection only while there is something in it, so silent connections hold none, and bytes that the socket still
+ * owns are never written over.
+ */
+
+/** What a connection needs of its socket; `net.Socket` and `tls.TLSSocket` are ones. */
+export interface Transport {
+  write(bytes: Buffer): boolean;
+  cork(): void;
+  uncork(): void;
+  pause(): unknown;
+  resume(): unknown;
+  end(): unknown;
+  destroy(): unknown;
+  /** Bytes accepted by `write` that the kernel has not taken. */
+  readonly writableLength: number;
+}
+
+const slabBytes = 32 * 1024;
+/** Payloads from this size on are not copied. */
+const passedOn = 8 * 1024;
+const pool: Buffer[] = [];
+const pooled = 32;
+
+export class Output {
+  /** Where `reserve` says to write. */
+  slab: Buffer = noSlab;
+  #start = 0;
+  #end = 0;
+  #sealed: Buffer[] = [];
+  #sealedBytes = 0;
+
+  /** Bytes that wait for the next flush. */
+  get pending(): number {
+    return this.#sealedBytes + this.#end - this.#start;
+  }
+
+  /** Makes room for `bytes` bytes, at most `slabBytes`, in `slab`, and returns where. The caller fills all of it. */
+  reserve(bytes: number): number {
+    if (this.#end + bytes > this.slab.length) {
+      this.#seal();
+      this.slab = pool.pop() ?? Buffer.allocUnsafeSlow(slabBytes);
+      this.#start = 0;
+      this.#end = 0;
+    }
+    const at = this.#end;
+    this.#end += bytes;
+    return at;
+  }
+
+  append(bytes: Buffer): void {
+    if (bytes.length < passedOn) {
+      const at = this.reserve(bytes.length);
+      bytes.copy(this.slab, at);
+      return;
+    }
+    this.#seal();
+    this.#sealed.push(bytes);
+    this.#sealedBytes += bytes.length;
+  }
+
+  #seal(): void {
+    if (this.#end === this.#start) return;
+    this.#sealed.push(this.slab.subarray(this.#start, this.#end));
+    this.#sealedBytes += this.#end - this.#start;
+    this.#start = this.#end;
+  }
+
+  flush(transport: Transport): void {
+    const sealed = this.#sealed;
+    if (sealed.length > 0) {
+      this.#seal();
+      this.#sealed = [];
+      this.#sealedBytes = 0;
+      transport.cork();
+      for (const bytes of sealed) transport.write(bytes);
+      transport.uncork();
+    } else if (this.#end > this.#start) {
+      transport.write(this.slab.subarray(this.#start, this.#end));
+      this.#start = this.#end;
+    } else return;
+    if (transport.writableLength === 0) {
+      // Everything has been copied away, the slab is ours again.
+      if (this.slab !== noSlab && pool.length < pooled) pool.push(this.slab);
+      this.slab = noSlab;
+      this.#start = 0;
+      this.#end = 0;
+    }
+  }
+}
+
+const noSlab = Buffer.alloc(0);
+
+interface Flushable {
+  flush(): void;
+}
+
+let waiting: Flushable[] = [];
+
+/** Has `flush` called after the events of this turn. The caller asks once until it is flushed. */
+export function flushSoon(connection: Flushable): void {
+  if (waiting.push(connection) === 1) setImmediate(flushAll);
+}
+
+function flushAll(): void {
+  const batch = waiting;
+  waiting = [];
+  for (const connection of batch) connection.flush();
+}

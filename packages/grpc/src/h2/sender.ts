@@ -1,0 +1,260 @@
+/**
+ * The sending half of a connection: frames in order, the peer's windows, and what has to wait for them.
+ *
+ * A message goes straight into the output when nothing of its stream waits, both windows have room and the socket is
+ * not backed up; otherwise it queues on its stream, and streams take turns frame by frame.
+ */
+import type { Limits } from './limits.ts';
+import { okTrailers, responseBlock } from './hpack-encoder.ts';
+import { flushSoon, Output, type Transport } from './output.ts';
+import {
+  ConnectionError,
+  defaultMaxFrame,
+  defaultWindow,
+  ErrorCode,
+  Flag,
+  frameHeaderBytes,
+  FrameType,
+  maxWindow,
+  putFrameHeader,
+  putUint32,
+} from './protocol.ts';
+import { prefixBytes } from './inbox.ts';
+import type { Stream } from './stream.ts';
+
+/** Response HEADERS, then a DATA frame's header and a message's prefix. */
+const opening = Buffer.alloc(frameHeaderBytes + responseBlock.length + frameHeaderBytes + prefixBytes);
+putFrameHeader(opening, 0, responseBlock.length, FrameType.HEADERS, Flag.END_HEADERS, 0);
+opening.set(responseBlock, frameHeaderBytes);
+const dataAt = frameHeaderBytes + responseBlock.length;
+putFrameHeader(opening, dataAt, 0, FrameType.DATA, 0, 0);
+
+const closing = Buffer.alloc(frameHeaderBytes + okTrailers.length);
+putFrameHeader(closing, 0, okTrailers.length, FrameType.HEADERS, Flag.END_HEADERS | Flag.END_STREAM, 0);
+closing.set(okTrailers, frameHeaderBytes);
+
+export class Sender {
+  window = defaultWindow;
+  initialWindow = defaultWindow;
+  maxFrame = defaultMaxFrame;
+  /** Response bytes that wait on streams. */
+  queuedBytes = 0;
+  /** All bytes ever handed to the socket. */
+  handed = 0;
+  readonly #output = new Output();
+  readonly #transport: Transport;
+  readonly #limits: Limits;
+  readonly #finished: (stream: Stream) => void;
+  readonly #sentData: () => void;
+  /** Streams with something to send and room in their own window, in the order of their turns. */
+  readonly #ready = new Set<Stream>();
+  #dirty = false;
+  #paused = false;
+  #closed = false;
+
+  /** `finished` is told when a stream's last frame is on its way, `sentData` of each queued DATA frame. */
+  constructor(
+    transport: Transport,
+    limits: Limits,
+    finished: (stream: Stream) => void,
+    sentData: () => void,
+  ) {
+    this.#transport = transport;
+    this.#limits = limits;
+    this.#finished = finished;
+    this.#sentData = sentData;
+  }
+
+  get #congested(): boolean {
+    return this.#output.pending + this.#transport.writableLength > this.#limits.socketBytes;
+  }
+
+  /** A frame of the connection's own or with an encoded payload. */
+  frame(type: number, flags: number, id: number, payload: Buffer): void {
+    const at = this.#output.reserve(frameHeaderBytes);
+    putFrameHeader(this.#output.slab, at, payload.length, type, flags, id);
+    if (payload.length > 0) this.#output.append(payload);
+    this.#touch();
+  }
+
+  /** A frame whose payload is one 32-bit number: RST_STREAM and WINDOW_UPDATE. */
+  number(type: number, id: number, value: number): void {
+    const at = this.#output.reserve(frameHeaderBytes + 4);
+    putFrameHeader(this.#output.slab, at, 4, type, 0, id);
+    putUint32(this.#output.slab, at + frameHeaderBytes, value);
+    this.#touch();
+  }
+
+  #touch(): void {
+    if (this.#dirty || this.#closed) return;
+    this.#dirty = true;
+    flushSoon(this);
+  }
+
+  /** Headers, the only message and OK. */
+  answer(stream: Stream, message: Buffer): void {
+    const size = message.length + prefixBytes;
+    if (!this.#fits(stream, size)) {
+      this.message(stream, message);
+      this.finish(stream, okTrailers);
+      return;
+    }
+    const output = this.#output;
+    const at = output.reserve(opening.length);
+    const { slab } = output;
+    slab.set(opening, at);
+    putUint32(slab, at + 5, stream.id);
+    putFrameHeader(slab, at + dataAt, size, FrameType.DATA, 0, stream.id);
+    putUint32(slab, at + dataAt + frameHeaderBytes + 1, message.length);
+    output.append(message);
+    this.window -= size;
+    stream.sendWindow -= size;
+    const end = output.reserve(closing.length);
+    output.slab.set(closing, end);
+    putUint32(output.slab, end + 5, stream.id);
+    this.#touch();
+    this.#finished(stream);
+  }
+
+  #fits(stream: Stream, size: number): boolean {
+    return (
+      size <= this.window &&
+      size <= stream.sendWindow &&
+      size <= this.maxFrame &&
+      stream.queue === undefined &&
+      !stream.headersSent &&
+      !this.#congested
+    );
+  }
+
+  /** One message of a stream. */
+  message(stream: Stream, message: Buffer): void {
+    if (!stream.headersSent) {
+      stream.headersSent = true;
+      this.frame(FrameType.HEADERS, Flag.END_HEADERS, stream.id, responseBlock);
+    }
+    const prefix = Buffer.allocUnsafe(prefixBytes);
+    prefix[0] = 0;
+    putUint32(prefix, 1, message.length);
+    const queue = (stream.queue ??= []);
+    queue.push(message.length < 1024 ? Buffer.concat([prefix, message]) : prefix);
+    if (message.length >= 1024) queue.push(message);
+    stream.queuedBytes += message.length + prefixBytes;
+    this.queuedBytes += message.length + prefixBytes;
+    this.#enlist(stream);
+    this.pump();
+  }
+
+  /** The call's last headers, behind whatever still waits. */
+  finish(stream: Stream, trailers: Buffer): void {
+    stream.trailers = trailers;
+    if (stream.queue === undefined) this.#close(stream, trailers);
+  }
+
+  #close(stream: Stream, trailers: Buffer): void {
+    stream.trailers = undefined;
+    this.frame(FrameType.HEADERS, Flag.END_HEADERS | Flag.END_STREAM, stream.id, trailers);
+    this.#finished(stream);
+  }
+
+  /** Drops what waits on a stream that is gone. */
+  forget(stream: Stream): void {
+    this.queuedBytes -= stream.queuedBytes;
+    stream.queuedBytes = 0;
+    stream.queue = undefined;
+    this.#ready.delete(stream);
+  }
+
+  #enlist(stream: Stream): void {
+    if (stream.queue !== undefined && stream.sendWindow > 0) this.#ready.add(stream);
+  }
+
+  /** Sends what may be sent now. */
+  pump(): void {
+    for (const stream of this.#ready) {
+      if (this.window <= 0 || this.#congested) return;
+      this.#ready.delete(stream);
+      this.#sendFrame(stream);
+      // Behind the others; the loop comes to it again.
+      this.#enlist(stream);
+      if (stream.queuedBytes <= this.#limits.streamQueueBytes) stream.drain();
+      if (stream.queue === undefined && stream.trailers !== undefined) this.#close(stream, stream.trailers);
+    }
+  }
+
+  #sendFrame(stream: Stream): void {
+    const queue = stream.queue ?? [];
+    let room = Math.min(this.window, stream.sendWindow, this.maxFrame, stream.queuedBytes);
+    const size = room;
+    const at = this.#output.reserve(frameHeaderBytes);
+    putFrameHeader(this.#output.slab, at, size, FrameType.DATA, 0, stream.id);
+    let used = 0;
+    while (room > 0) {
+      const bytes = queue[used];
+      if (bytes === undefined)
+        throw new Error(`stream ${stream.id} counts ${room} bytes that it does not hold`);
+      if (bytes.length <= room) {
+        this.#output.append(bytes);
+        room -= bytes.length;
+        used++;
+      } else {
+        this.#output.append(bytes.subarray(0, room));
+        queue[used] = bytes.subarray(room);
+        room = 0;
+      }
+    }
+    if (used > 0) queue.splice(0, used);
+    this.window -= size;
+    stream.sendWindow -= size;
+    stream.queuedBytes -= size;
+    this.queuedBytes -= size;
+    if (queue.length === 0) stream.queue = undefined;
+    this.#sentData();
+    this.#touch();
+  }
+
+  /** The peer's WINDOW_UPDATE for the connection. */
+  widen(bytes: number): void {
+    if (this.window + bytes > maxWindow)
+      throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, 'the connection window is wider than 2^31 - 1');
+    this.window += bytes;
+    this.pump();
+  }
+
+  /** The same for a stream. False when its window became too wide. */
+  widenStream(stream: Stream, bytes: number): boolean {
+    if (stream.sendWindow + bytes > maxWindow) return false;
+    stream.sendWindow += bytes;
+    this.#enlist(stream);
+    this.pump();
+    return true;
+  }
+
+  flush(): void {
+    this.#dirty = false;
+    if (this.#closed) return;
+    this.handed += this.#output.pending;
+    this.#output.flush(this.#transport);
+    if (this.#ready.size > 0) this.pump();
+    if (!this.#paused && this.#transport.writableLength > this.#limits.pauseBytes) {
+      // Whoever does not read gets no more questions answered.
+      this.#paused = true;
+      this.#transport.pause();
+    }
+  }
+
+  /** The socket has room again. */
+  drained(): void {
+    if (this.#paused) {
+      this.#paused = false;
+      this.#transport.resume();
+    }
+    this.pump();
+  }
+
+  /** Nothing is sent any more. */
+  close(): void {
+    this.#closed = true;
+    this.#ready.clear();
+  }
+}

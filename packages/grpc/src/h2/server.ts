@@ -1,0 +1,153 @@
+/**
+ * The lean gRPC server: sockets in, connections out, services looked up by path.
+ *
+ * Speaks HTTP/2 with prior knowledge on plain sockets and by ALPN on TLS. Stopping tells every client to go
+ * elsewhere, waits for running calls within the grace given, and then ends what is left.
+ */
+import { createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
+import type {
+  BidiHandler,
+  ServerImplementation,
+  ServerStreamHandler,
+  ServerTls,
+  UnaryHandler,
+} from '../calls.ts';
+import type { MethodDefinition } from '../proto.ts';
+import { Connection } from './connection.ts';
+import { defaultLimits, type Limits } from './limits.ts';
+import type { Route } from './stream.ts';
+
+const tickMs = 5_000;
+
+export class LeanServer implements ServerImplementation {
+  readonly #limits: Limits;
+  readonly #routes = new Map<string, Route>();
+  readonly #listeners: Server[] = [];
+  readonly #connections = new Map<Socket, Connection>();
+  readonly #ticker: NodeJS.Timeout;
+  /** Called when the last connection is gone, while stopping. */
+  #emptied: (() => void) | undefined;
+
+  constructor(limits: Partial<Limits> = {}) {
+    this.#limits = { ...defaultLimits, ...limits };
+    this.#ticker = setInterval(() => this.#tick(), tickMs);
+    this.#ticker.unref();
+  }
+
+  add(methods: readonly (readonly [MethodDefinition, unknown])[]): void {
+    for (const [method, handler] of methods) this.#routes.set(method.path, route(method, handler));
+  }
+
+  bind(address: string, tls: ServerTls | undefined): Promise<number> {
+    const server =
+      tls === undefined
+        ? createServer({ noDelay: true }, (socket) => this.#accept(socket, socket))
+        : this.#secure(tls);
+    server.maxConnections = this.#limits.maxConnections;
+    return new Promise((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(listenOptions(address), () => {
+        server.off('error', reject);
+        // Such as EMFILE on accept: the client is refused, the listener goes on.
+        server.on('error', () => undefined);
+        this.#listeners.push(server);
+        const bound = server.address();
+        resolve(typeof bound === 'object' && bound !== null ? bound.port : 0);
+      });
+    });
+  }
+
+  #secure(tls: ServerTls): Server {
+    const required = tls.requireClientCertificate === true;
+    const server = createTlsServer(
+      {
+        cert: tls.cert,
+        key: tls.key,
+        ...(tls.clientCa === undefined ? {} : { ca: tls.clientCa }),
+        requestCert: required,
+        rejectUnauthorized: required,
+        ALPNProtocols: ['h2'],
+        minVersion: 'TLSv1.2',
+        noDelay: true,
+        handshakeTimeout: this.#limits.handshakeMs,
+      },
+      (socket: TLSSocket) => {
+        if (socket.alpnProtocol === 'h2') this.#accept(socket, socket);
+        else socket.destroy();
+      },
+    );
+    // A failed handshake concerns that client only.
+    server.on('tlsClientError', (_error, socket) => socket.destroy());
+    return server;
+  }
+
+  #accept(socket: Socket, transport: Socket): void {
+    const connection = new Connection(transport, this.#routes, this.#limits, peerOf(socket));
+    this.#connections.set(socket, connection);
+    socket.on('data', (chunk: Buffer) => connection.feed(chunk));
+    socket.on('drain', () => connection.drained());
+    // 'close' follows.
+    socket.on('error', () => undefined);
+    socket.on('end', () => connection.closed());
+    socket.once('close', () => {
+      connection.closed();
+      this.#connections.delete(socket);
+      if (this.#connections.size === 0) this.#emptied?.();
+    });
+    if (this.#emptied !== undefined) connection.leave();
+  }
+
+  #tick(): void {
+    const now = Date.now();
+    for (const connection of this.#connections.values()) connection.tick(now);
+  }
+
+  async shutdown(graceMs: number): Promise<void> {
+    clearInterval(this.#ticker);
+    for (const listener of this.#listeners) listener.close();
+    if (this.#connections.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const abandon = setTimeout(() => {
+        for (const connection of this.#connections.values()) connection.abandon();
+      }, graceMs);
+      const destroy = setTimeout(() => {
+        for (const socket of this.#connections.keys()) socket.destroy();
+      }, graceMs + 200);
+      this.#emptied = () => {
+        clearTimeout(abandon);
+        clearTimeout(destroy);
+        resolve();
+      };
+      for (const connection of this.#connections.values()) connection.leave();
+    });
+  }
+}
+
+function route(method: MethodDefinition, handler: unknown): Route {
+  if (method.requestStream && !method.responseStream)
+    throw new TypeError(`${method.path}: client-streaming methods are not supported`);
+  // The shapes of the handlers were checked where the service was added.
+  return {
+    method,
+    unary: method.responseStream ? undefined : (handler as UnaryHandler<object, object>),
+    serverStream:
+      method.responseStream && !method.requestStream
+        ? (handler as ServerStreamHandler<object, object>)
+        : undefined,
+    bidi: method.requestStream ? (handler as BidiHandler<object, object>) : undefined,
+  };
+}
+
+function listenOptions(address: string): { path: string } | { host: string; port: number } {
+  if (address.startsWith('unix:')) return { path: address.slice('unix:'.length) };
+  const colon = address.lastIndexOf(':');
+  const host = address.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
+  return { host, port: Number(address.slice(colon + 1)) };
+}
+
+function peerOf(socket: Socket): string {
+  const { remoteAddress, remotePort } = socket;
+  if (remoteAddress === undefined || remotePort === undefined) return 'unix';
+  return remoteAddress.includes(':') ? `[${remoteAddress}]:${remotePort}` : `${remoteAddress}:${remotePort}`;
+}

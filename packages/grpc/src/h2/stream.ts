@@ -1,0 +1,341 @@
+/**
+ * One call: what its HTTP/2 stream knows, and what its handler sees of it.
+ *
+ * The connection moves bytes in and out and says when the stream is gone; the stream runs the handler, takes
+ * messages apart and keeps what could not be sent yet. `over` is set once and for all when the call has its status
+ * or was abandoned: nothing a handler does afterwards has an effect.
+ */
+import { GrpcError, Status } from '../error.ts';
+import type { MethodDefinition } from '../proto.ts';
+import type { BidiCall, BidiHandler, ServerStreamHandler, UnaryHandler } from '../calls.ts';
+import { fieldOf, type Head } from './head.ts';
+import { Inbox, messageLength, prefixBytes } from './inbox.ts';
+
+/** A method with its handler, in the form its kind asks for. */
+export interface Route {
+  readonly method: MethodDefinition;
+  readonly unary: UnaryHandler<object, object> | undefined;
+  readonly serverStream: ServerStreamHandler<object, object> | undefined;
+  readonly bidi: BidiHandler<object, object> | undefined;
+}
+
+/** What a stream asks of its connection. */
+export interface Carrier {
+  readonly peer: string;
+  readonly maxReceiveBytes: number;
+  readonly streamQueueBytes: number;
+  /** The whole answer of a unary call that went well. */
+  answer(stream: Stream, message: Buffer): void;
+  /** One message of several. */
+  send(stream: Stream, message: Buffer): void;
+  /** The end of a call, well or not. */
+  finish(stream: Stream, error: GrpcError | undefined): void;
+  /** So many received bytes were used: the client may send as many more. */
+  credit(stream: Stream, bytes: number): void;
+  /** The handler of a stream that is gone has returned. */
+  settled(): void;
+}
+
+export function asGrpcError(error: unknown): GrpcError {
+  if (error instanceof GrpcError) return error;
+  return new GrpcError(Status.INTERNAL, error instanceof Error ? error.message : String(error));
+}
+
+type Reader = (result: IteratorResult<object>) => void;
+const done: IteratorResult<object> = { done: true, value: undefined };
+
+export class Stream implements BidiCall<object, object> {
+  readonly id: number;
+  readonly head: Head<Route>;
+  readonly #carrier: Carrier;
+  readonly #route: Route;
+  /** Kept by the connection: */
+  sendWindow: number;
+  receiveWindow: number;
+  readonly since: number;
+  deadline = Number.POSITIVE_INFINITY;
+  received = 0;
+  remoteClosed = false;
+  gone = false;
+  headersSent = false;
+  queue: Buffer[] | undefined;
+  queuedBytes = 0;
+  trailers: Buffer | undefined;
+  /** The handler was started and has not returned. */
+  running = false;
+  over = false;
+
+  #inbox: Inbox | undefined;
+  #uncredited = 0;
+  #controller: AbortController | undefined;
+  #aborted = false;
+  #reader: Reader | undefined;
+  #drainWaiters: (() => void)[] | undefined;
+  #seenQueued = -1;
+  #seenAt = 0;
+
+  constructor(
+    id: number,
+    head: Head<Route>,
+    route: Route,
+    carrier: Carrier,
+    windows: { send: number; receive: number; now: number },
+  ) {
+    this.id = id;
+    this.head = head;
+    this.#route = route;
+    this.#carrier = carrier;
+    this.sendWindow = windows.send;
+    this.receiveWindow = windows.receive;
+    this.since = windows.now;
+  }
+
+  // What the handler sees.
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#aborted) this.#controller.abort();
+    }
+    return this.#controller.signal;
+  }
+
+  get peer(): string {
+    return this.#carrier.peer;
+  }
+
+  metadata(name: string): string | undefined {
+    return fieldOf(this.head.fields, name);
+  }
+
+  write(message: object): boolean {
+    if (this.over) return true;
+    this.#carrier.send(this, this.#route.method.response.encode(message));
+    return this.queuedBytes <= this.#carrier.streamQueueBytes;
+  }
+
+  drained(): Promise<void> {
+    if (this.over || this.queuedBytes <= this.#carrier.streamQueueBytes) return Promise.resolve();
+    return new Promise((resolve) => {
+      (this.#drainWaiters ??= []).push(resolve);
+    });
+  }
+
+  get requests(): AsyncIterable<object> {
+    // A handler that stops reading still answers with a status, so leaving the loop does nothing.
+    const iterator: AsyncIterator<object> = { next: () => this.#next(), return: () => Promise.resolve(done) };
+    return { [Symbol.asyncIterator]: () => iterator };
+  }
+
+  #next(): Promise<IteratorResult<object>> {
+    if (this.#reader !== undefined) return Promise.reject(new Error('requests are read one after the other'));
+    const result = this.#take();
+    if (result !== undefined) return Promise.resolve(result);
+    return new Promise((resolve) => {
+      this.#reader = resolve;
+      // Only a handler that waits may have more than the window: a message may be longer than it.
+      this.#giveCredit(0);
+    });
+  }
+
+  /** The next message, the end, or undefined when neither is known yet. */
+  #take(): IteratorResult<object> | undefined {
+    if (this.over) return done;
+    try {
+      const bytes = this.#inbox?.take(this.#carrier.maxReceiveBytes);
+      if (bytes !== undefined) {
+        this.#giveCredit(this.#inbox?.length ?? 0);
+        return { done: false, value: this.#route.method.request.decode(bytes) };
+      }
+      if (!this.remoteClosed) return undefined;
+      if (this.#inbox !== undefined && this.#inbox.length > 0)
+        throw new GrpcError(Status.INTERNAL, 'the call ended inside a message');
+    } catch (error) {
+      this.#carrier.finish(this, asGrpcError(error));
+    }
+    return done;
+  }
+
+  /** Gives the client room for all it sent but the last `held` bytes. */
+  #giveCredit(held: number): void {
+    const credit = this.#uncredited - held;
+    if (credit <= 0 || this.remoteClosed) return;
+    this.#uncredited = held;
+    this.#carrier.credit(this, credit);
+  }
+
+  // What the connection says.
+
+  /** Bytes of request messages that are held for this stream. */
+  get held(): number {
+    return this.#inbox?.length ?? 0;
+  }
+
+  get isBidi(): boolean {
+    return this.#route.bidi !== undefined;
+  }
+
+  /** Its handler cannot start before the client has said more. */
+  get waitsForRequest(): boolean {
+    return !this.remoteClosed && this.#route.bidi === undefined;
+  }
+
+  /** Nothing of what waits to be sent has gone out for `ms` milliseconds. Asked now and then. */
+  stuck(now: number, ms: number): boolean {
+    if (this.queuedBytes !== this.#seenQueued) {
+      this.#seenQueued = this.queuedBytes;
+      this.#seenAt = now;
+    }
+    return now - this.#seenAt > ms;
+  }
+
+  /** A stream in both directions begins with its headers; others with their request. */
+  begin(): void {
+    const { bidi } = this.#route;
+    if (bidi !== undefined) this.#run(() => bidi(this));
+  }
+
+  /** The payload of a DATA frame. `counted` bytes of the stream's window were used for it. */
+  receive(bytes: Buffer, start: number, end: number, counted: number): void {
+    if (this.over) return;
+    const { bidi } = this.#route;
+    try {
+      if (bidi === undefined) {
+        const maxBytes = this.#carrier.maxReceiveBytes;
+        if (this.remoteClosed && this.#inbox === undefined && end - start >= prefixBytes) {
+          // The usual request: one message in one frame.
+          if (messageLength(bytes, start, maxBytes) === end - start - prefixBytes) {
+            this.#request(own(bytes, start + prefixBytes, end));
+            return;
+          }
+        }
+        this.#inbox ??= new Inbox();
+        this.#inbox.push(bytes, start, end);
+        this.#inbox.check(maxBytes);
+        if (this.remoteClosed) this.#request(this.#inbox.only(maxBytes));
+        else if (this.#inbox.length > maxBytes + prefixBytes)
+          throw new GrpcError(Status.UNIMPLEMENTED, 'the call carries more than its one request');
+        else this.#carrier.credit(this, counted);
+        return;
+      }
+      this.#uncredited += counted;
+      this.#inbox ??= new Inbox();
+      this.#inbox.push(bytes, start, end);
+    } catch (error) {
+      this.#carrier.finish(this, asGrpcError(error));
+      return;
+    }
+    this.#serve();
+    if (!this.over) this.#giveCredit(this.#reader === undefined ? this.held : 0);
+  }
+
+  /** The client half-closed without more bytes. */
+  halfClosed(): void {
+    if (this.over) return;
+    if (this.#route.bidi !== undefined) {
+      this.#serve();
+      return;
+    }
+    try {
+      this.#request((this.#inbox ?? new Inbox()).only(this.#carrier.maxReceiveBytes));
+    } catch (error) {
+      this.#carrier.finish(this, asGrpcError(error));
+    }
+  }
+
+  #serve(): void {
+    const reader = this.#reader;
+    if (reader === undefined) return;
+    const result = this.#take();
+    if (result === undefined) return;
+    this.#reader = undefined;
+    reader(result);
+  }
+
+  /** The one request of a call that takes one. */
+  #request(bytes: Buffer): void {
+    const { method, unary, serverStream } = this.#route;
+    const message = method.request.decode(bytes);
+    if (serverStream !== undefined) {
+      this.#run(() => serverStream(message, this));
+      return;
+    }
+    if (unary === undefined) throw new GrpcError(Status.UNIMPLEMENTED, `${method.path} has no handler`);
+    const result = unary(message, this);
+    if (result instanceof Promise) {
+      this.running = true;
+      result.then(
+        (response) => this.#answered(response),
+        (error: unknown) => this.#returned(asGrpcError(error)),
+      );
+    } else this.#carrier.answer(this, method.response.encode(result));
+  }
+
+  #answered(response: object): void {
+    if (this.over) {
+      this.#returned(undefined);
+      return;
+    }
+    let bytes: Buffer;
+    try {
+      bytes = this.#route.method.response.encode(response);
+    } catch (error) {
+      this.#returned(asGrpcError(error));
+      return;
+    }
+    this.running = false;
+    this.#carrier.answer(this, bytes);
+  }
+
+  #run(handler: () => Promise<void>): void {
+    this.running = true;
+    let result: Promise<void>;
+    try {
+      result = handler();
+    } catch (error) {
+      this.#returned(asGrpcError(error));
+      return;
+    }
+    result.then(
+      () => this.#returned(undefined),
+      (error: unknown) => this.#returned(asGrpcError(error)),
+    );
+  }
+
+  #returned(error: GrpcError | undefined): void {
+    this.running = false;
+    if (this.gone) this.#carrier.settled();
+    else if (!this.over) this.#carrier.finish(this, error);
+  }
+
+  /** There is room for the handler's messages again. */
+  drain(): void {
+    const waiters = this.#drainWaiters;
+    if (waiters === undefined) return;
+    this.#drainWaiters = undefined;
+    for (const resolve of waiters) resolve();
+  }
+
+  /** The call has its status; with `cancelled` not by its handler's doing, which is told so. */
+  end(cancelled: boolean): void {
+    if (this.over) return;
+    this.over = true;
+    this.#inbox = undefined;
+    const reader = this.#reader;
+    this.#reader = undefined;
+    reader?.(done);
+    this.drain();
+    if (!cancelled) return;
+    this.#aborted = true;
+    this.#controller?.abort();
+  }
+}
+
+/**
+ * The bytes as a message may keep them: a view, unless that would keep a read buffer alive that is much larger than
+ * the message.
+ */
+function own(bytes: Buffer, start: number, end: number): Buffer {
+  const view = bytes.subarray(start, end);
+  return bytes.length <= 4096 || (end - start) * 4 >= bytes.length ? view : Buffer.from(view);
+}
