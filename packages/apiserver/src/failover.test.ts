@@ -108,3 +108,23 @@ test('a quiet watch shows the revision of an office as soon as its master takes 
   seen.abort();
   await following;
 });
+
+test('a watch that begins behind the revision of the office is shown it at once', async (t) => {
+  const { endpoint } = await startEtcd(t);
+  await take(endpoint, '1@a');
+  const office = new FakeOffice(activeAs('1@a'));
+  const server = await startApiServer(t, { endpoint, office });
+  const version = (await server.request('GET', configMaps)).json.metadata.resourceVersion as string;
+  await server.request('POST', '/api/v1/namespaces/default/secrets', { metadata: { name: 'one' } });
+  const later = await server.request('GET', '/api/v1/namespaces/default/secrets');
+  const revision = Number(later.json.metadata.resourceVersion);
+  office.state = { ...activeAs('1@a'), revision };
+  const seen = new AbortController();
+  t.after(() => seen.abort());
+  const timer = setTimeout(() => seen.abort(), 5_000);
+  const path = `${configMaps}?watch=1&allowWatchBookmarks=true&resourceVersion=${version}`;
+  const { value } = (await server.watch(path, seen.signal).next()) as { value?: WatchedEvent };
+  clearTimeout(timer);
+  assert.equal(value?.type, 'BOOKMARK');
+  assert.ok(Number(value?.object.metadata.resourceVersion) >= revision);
+});

@@ -128,3 +128,40 @@ test('pages of a list show one state, whatever is written between them', async (
   );
   assert.equal(second.metadata.resourceVersion, first.metadata.resourceVersion);
 });
+
+test('a watcher that did not read for a while gets every change at once when it reads on, with nothing to push them', async (t) => {
+  const { server } = await serverOn(t);
+  const start = await createMap(server, 'a');
+  const stop = new AbortController();
+  t.after(() => stop.abort());
+  const events = server.watch(
+    `${configMaps}?watch=1&allowWatchBookmarks=true&resourceVersion=${start}`,
+    stop.signal,
+  );
+  const change = (value: number): Promise<unknown> =>
+    server.request(
+      'PATCH',
+      `${configMaps}/a`,
+      // More altogether than the windows of the stream and the connection and all buffers in between hold.
+      JSON.stringify({ data: { text: `${value} ${'x'.repeat(64 * 1024)}` } }),
+      { headers: { 'content-type': 'application/merge-patch+json' } },
+    );
+  const next = async (): Promise<string> => {
+    const { value } = (await events.next()) as { value: WatchedEvent };
+    return value.type === 'BOOKMARK' ? next() : (String(value.object.data.text).split(' ')[0] ?? '');
+  };
+  const first = next();
+  await change(0);
+  assert.equal(await first, '0');
+  const changes = 120;
+  for (let i = 1; i <= changes; i++) await change(i);
+  // Less than the time between two bookmarks, which would wake a watch that had fallen asleep.
+  const timer = setTimeout(() => stop.abort(), 8_000);
+  const seen: string[] = [];
+  for (let i = 1; i <= changes; i++) seen.push(await next());
+  clearTimeout(timer);
+  assert.deepEqual(
+    seen,
+    Array.from({ length: changes }, (_unused, i) => String(i + 1)),
+  );
+});

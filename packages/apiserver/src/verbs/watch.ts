@@ -141,7 +141,11 @@ class WatchStream {
       this.#bookmarkDue = this.#options.allowBookmarks;
       this.#wake();
     };
-    return office?.onChange((state) => void notice(state)) ?? (() => undefined);
+    if (office === undefined) return () => undefined;
+    const stop = office.onChange((state) => void notice(state));
+    // The office may have been taken while this client was on its way here.
+    if ((this.#options.revision ?? 0) < (office.state.revision ?? 0)) void notice(office.state);
+    return stop;
   }
 
   /** Sends everything there is as added, and returns where changes go on from. */
