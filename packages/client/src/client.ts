@@ -6,7 +6,7 @@
  * Retry-After). Everything else is the caller's decision: a write whose fate is unknown is never repeated here.
  */
 import { Backoff, pause } from './backoff.ts';
-import { ApiError, apiErrorFrom, ConnectionError } from './errors.ts';
+import { ApiError, apiErrorFrom, ConnectionError, isUntrusted } from './errors.ts';
 import { apiVersionOf, collectionPath, listQuery, objectPath, withQuery } from './paths.ts';
 import { type Endpoint, readBody, type TlsIdentity, Transport, type TransportResponse } from './transport.ts';
 import type {
@@ -88,7 +88,7 @@ class HttpsApiClient implements ApiClient {
     options: ListOptions = {},
   ): Promise<{ items: T[]; resourceVersion: string; continue?: string }> {
     const path = withQuery(collectionPath(type, options.namespace), listQuery(options));
-    const list = (await this.#json({ method: 'GET', path })) as {
+    const list = (await this.#json({ method: 'GET', path, signal: options.signal })) as {
       items?: T[] | null;
       metadata?: { resourceVersion?: string; continue?: string };
     };
@@ -247,6 +247,7 @@ class HttpsApiClient implements ApiClient {
   async #send(call: Call): Promise<{ status: number; body: Buffer; retryAfter: string | undefined }> {
     const backoff = new Backoff(20, 1_000);
     const giveUpAt = performance.now() + this.#retryForMs;
+    const untrusted = new Set<number>();
     for (;;) {
       const endpoint = this.#current;
       let delay: number;
@@ -271,6 +272,9 @@ class HttpsApiClient implements ApiClient {
         this.#leave(endpoint);
         if (call.signal?.aborted === true || this.#closing.signal.aborted) throw error;
         if (error.sent && call.method !== 'GET') throw error;
+        // Trying again does not make a certificate good; another server may have a better one.
+        if (isUntrusted(error)) untrusted.add(endpoint);
+        if (untrusted.size === this.#endpoints.length) throw error;
         delay = backoff.next();
         outcome = () => {
           throw error;

@@ -65,6 +65,26 @@ export class ConnectionError extends Error {
   }
 }
 
+/** OpenSSL's names for certificates that do not hold, as Node reports them. */
+const untrustedCodes: ReadonlySet<string> = new Set([
+  'CERT_HAS_EXPIRED',
+  'CERT_NOT_YET_VALID',
+  'CERT_SIGNATURE_FAILURE',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
+
+/** True when the server's certificate was refused, so that the same server will be refused again. */
+export function isUntrusted(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause)
+    if ('code' in at && typeof at.code === 'string' && untrustedCodes.has(at.code)) return true;
+  return false;
+}
+
 export function isNotFound(error: unknown): boolean {
   return error instanceof ApiError && error.code === 404;
 }

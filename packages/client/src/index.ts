@@ -12,6 +12,7 @@ export {
   type Status,
   type StatusCause,
 } from './errors.ts';
+export { CacheTrouble } from './cache-trouble.ts';
 export { Backoff, pause } from './backoff.ts';
 export { type ClientOptions, createClient, officeHeader } from './client.ts';
 export {

@@ -174,6 +174,7 @@ class ListWatchInformer<T extends KubeObject> implements CatchingInformer<T> {
     const list = await this.#client.list(this.type, {
       ...this.#scope,
       ...(atLeast === '' ? {} : { resourceVersion: atLeast }),
+      signal: this.#stopping.signal,
     });
     const gone = new Set(this.#store.keys());
     for (const item of list.items) {

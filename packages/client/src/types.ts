@@ -43,6 +43,8 @@ export interface ListOptions {
   readonly resourceVersion?: string;
   readonly limit?: number;
   readonly continue?: string;
+  /** Ends the call, its repetitions included. */
+  readonly signal?: AbortSignal;
 }
 
 export interface WriteOptions {

@@ -1,6 +1,7 @@
 /** Puts the controllers together: shared caches, which stay warm while passive, and all loops in each term of office. */
 import {
   type ApiClient,
+  CacheTrouble,
   type CatchingInformer,
   createEventRecorder,
   lead,
@@ -78,7 +79,8 @@ export function startControllers(
     }
     return start;
   });
-  const onError = (error: unknown): void => log.debug({ err: error }, 'cache is catching up');
+  const trouble = new CacheTrouble(log);
+  const onError = trouble.report;
   const informers = createInformers(client, onError);
   const caches: CatchingInformer<OwnedMetadata>[] = Object.values(informers);
   const monitor = new ResourceMonitor(client, sharedCaches(informers), onError);
@@ -89,7 +91,7 @@ export function startControllers(
     () => undefined,
   );
   health.addReady('controller-caches', () => {
-    if (!filled) throw new Error('some resources have not been listed yet');
+    if (!filled) throw new Error(`some resources have not been listed yet${trouble.reason}`);
   });
   const queueMetrics = workQueueMetrics(metrics);
   const leader = lead({
