@@ -54,10 +54,13 @@ export const command = defineComponent({
     shutdown.add('service informer', () => services.stop());
     shutdown.add('slice informer', () => slices.stop());
     let synced = false;
-    void Promise.all([services.synced, slices.synced]).then(() => {
-      synced = true;
-      log.info({ services: services.size }, 'the zone is known');
-    });
+    void Promise.all([services.synced, slices.synced]).then(
+      () => {
+        synced = true;
+        log.info({ services: services.size }, 'the zone is known');
+      },
+      () => undefined,
+    );
     health.addReady('informers', () => {
       if (!synced) throw new Error('the services are not known yet');
     });
