@@ -189,7 +189,7 @@ test('a data directory of another cluster, a port in use and an unknown flag are
   assert.match(await refusal([`--data-dir=${c.dataDir(only)}`]), /belongs to cluster/);
   assert.match(
     await refusal([`--listen-client-urls=${c.endpoint(only)}`]),
-    /cannot listen on .* another process/,
+    /cannot listen for clients on .*: process \d+ \(.*\) listens there already/,
   );
   assert.match(await refusal(['--no-such-flag=1']), /unknown flag --no-such-flag/);
 });
