@@ -496,3 +496,28 @@ test('a write that rests on an old state is refused and changes nothing', async 
   );
   await assertNothingLost(server);
 });
+
+test('a read from before what is kept is answered with 410 Expired', async (t) => {
+  const store = await TestCluster.create(1);
+  t.after(() => store.remove());
+  store.startAll();
+  await store.leader();
+  for (let i = 0; i < 5; i++) await store.ctl(['put', 'before', String(i)]);
+  await store.ctl(['compact', '5']);
+  const server = await startApiServer(t, { endpoint: store.endpoint('m1') });
+  assert.equal((await server.request('POST', configMaps, configMap('kept'))).status, 201);
+  const exact = await server.request('GET', `${configMaps}?resourceVersion=2&resourceVersionMatch=Exact`);
+  assertStatus('list', exact, 410, 'Expired', /resourceVersion 2 for the provided list is too old/);
+  const watch = await server.request('GET', `${configMaps}?watch=1&resourceVersion=2&timeoutSeconds=5`);
+  const text = watch.body.toString();
+  const status = (
+    watch.status === 410 ? watch.json : (JSON.parse(text) as { object: object }).object
+  ) as object;
+  assert.deepEqual(
+    { code: 410, reason: 'Expired', ...status },
+    { ...status, code: 410, reason: 'Expired' },
+    text,
+  );
+  assert.match(text, /too old resource version: 2/);
+  await assertNothingLost(server);
+});
