@@ -84,7 +84,10 @@ export class BlobStore {
                 `${descriptor.digest} is longer than ${descriptor.size} bytes`,
               );
             }
-            await file.write(chunk);
+            // A write may end early when the disk is nearly full; this goes on until all is written, or says why not.
+            await file.appendFile(chunk).catch((error: unknown) => {
+              throw this.#notStored(descriptor.digest, error);
+            });
             hash.update(chunk);
             received += chunk.length;
           }
@@ -100,7 +103,9 @@ export class BlobStore {
           `content has digest ${found} instead of ${descriptor.digest}`,
         );
       }
-      await file.sync();
+      await file.sync().catch((error: unknown) => {
+        throw this.#notStored(descriptor.digest, error);
+      });
       await file.close();
       await rename(partial, target);
     } catch (error) {
@@ -108,6 +113,18 @@ export class BlobStore {
       await rm(partial, { force: true });
       throw error;
     }
+  }
+
+  /** A failure of the disk, which no second transfer would mend. */
+  #notStored(digest: string, cause: unknown): CriError {
+    const full =
+      cause instanceof Error && 'code' in cause && (cause.code === 'ENOSPC' || cause.code === 'EDQUOT');
+    return full
+      ? new CriError(
+          criStatus.RESOURCE_EXHAUSTED,
+          `no space left on device for ${digest}: make room in ${this.#folder}`,
+        )
+      : new CriError(criStatus.INTERNAL, `cannot store ${digest} in ${this.#folder}: ${String(cause)}`);
   }
 
   /** Stores bytes that are already in memory. */

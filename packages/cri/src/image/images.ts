@@ -84,13 +84,21 @@ export class Images {
     );
   }
 
-  /** Runs something that brings blobs before it records them; nothing is collected meanwhile. */
+  /**
+   * Runs something that brings blobs before it records them; nothing is collected meanwhile. What a failure leaves is
+   * kept for the next attempt, unless the disk is full: then the room is worth more.
+   */
   async bringing<T>(run: () => Promise<T>): Promise<T> {
+    let full = false;
     this.#busy += 1;
     try {
       return await run();
+    } catch (error) {
+      full = error instanceof Error && /no space left|ENOSPC|EDQUOT/.test(error.message);
+      throw error;
     } finally {
       this.#busy -= 1;
+      if (full) await this.collect();
     }
   }
 
