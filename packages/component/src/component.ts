@@ -16,7 +16,7 @@ import {
   UsageError,
 } from './flags.ts';
 import { Health } from './health.ts';
-import { splitHostPort, startOpsServer } from './ops-server.ts';
+import { type OpsPage, splitHostPort, startOpsServer } from './ops-server.ts';
 import { Shutdown } from './shutdown.ts';
 
 export interface ComponentContext<F extends FlagSet> {
@@ -27,6 +27,8 @@ export interface ComponentContext<F extends FlagSet> {
   readonly log: Logger;
   readonly metrics: Registry;
   readonly health: Health;
+  /** Pages by path that the operations endpoint serves besides its own. */
+  readonly opsPages: Map<string, OpsPage>;
   readonly shutdown: Shutdown;
 }
 
@@ -95,6 +97,7 @@ export async function runComponent<F extends FlagSet>(
   }).set({ component: component.name, node: process.version }, 1);
   const shutdown = new Shutdown(log);
   const health = new Health();
+  const opsPages = new Map<string, OpsPage>();
   health.addLive('ping', () => undefined);
 
   const fail = (error: unknown): void => {
@@ -114,7 +117,7 @@ export async function runComponent<F extends FlagSet>(
   try {
     const address = values['ops-address'];
     if (address !== '') {
-      const ops = await startOpsServer(address, health, metrics);
+      const ops = await startOpsServer(address, health, metrics, opsPages);
       shutdown.add('operations endpoint', () => ops.close());
     }
     await component.run({
@@ -124,6 +127,7 @@ export async function runComponent<F extends FlagSet>(
       log,
       metrics,
       health,
+      opsPages,
       shutdown,
     });
   } catch (error) {

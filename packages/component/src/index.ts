@@ -24,6 +24,13 @@ export {
   UsageError,
 } from './flags.ts';
 export { Health, type HealthCheck, type HealthReport } from './health.ts';
-export { handleOps, listen, type OpsServer, splitHostPort, startOpsServer } from './ops-server.ts';
+export {
+  handleOps,
+  listen,
+  type OpsPage,
+  type OpsServer,
+  splitHostPort,
+  startOpsServer,
+} from './ops-server.ts';
 export { portHolder } from './port-holder.ts';
 export { Shutdown } from './shutdown.ts';

@@ -47,6 +47,9 @@ export async function handleOps(
   }
 }
 
+/** A page that a component adds to its operations endpoint: what it answers, as JSON. */
+export type OpsPage = () => Promise<{ readonly status: number; readonly body: object }>;
+
 export interface OpsServer {
   readonly port: number;
   close(): Promise<void>;
@@ -57,10 +60,11 @@ export async function startOpsServer(
   address: string,
   health: Health,
   registry: Registry,
+  pages: ReadonlyMap<string, OpsPage> = new Map(),
 ): Promise<OpsServer> {
   const { host, port } = splitHostPort(address);
   const server = createServer({ maxHeaderSize: 8 * 1024, requestTimeout: 10_000 }, (request, response) => {
-    void answer(request, response, health, registry);
+    void answer(request, response, health, registry, pages);
   });
   await listen(server, port, host);
   return {
@@ -77,11 +81,17 @@ async function answer(
   response: ServerResponse,
   health: Health,
   registry: Registry,
+  pages: ReadonlyMap<string, OpsPage>,
 ): Promise<void> {
   try {
+    const page = pages.get(request.url?.split('?')[0] ?? '/');
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.writeHead(405, { allow: 'GET, HEAD' });
       response.end();
+    } else if (page !== undefined) {
+      const { status, body } = await page();
+      response.writeHead(status, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(body));
     } else if (!(await handleOps(request, response, health, registry))) {
       response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' });
       response.end('404 page not found\n');
