@@ -73,7 +73,7 @@ export class Member {
   readonly #tickMs: number;
   readonly #electionTicks: number;
   #host!: RaftHost;
-  #wal!: Wal;
+  #wal: Wal | undefined;
   #metrics: StoreMetrics | undefined;
   #provenAt = 0;
   #handingOver = false;
@@ -154,7 +154,13 @@ export class Member {
   /** Recovers from the data directory, listens for peers and joins the group. */
   static async start(options: MemberOptions): Promise<Member> {
     const member = new Member(options);
-    await member.#start();
+    try {
+      await member.#start();
+    } catch (error) {
+      // What was opened so far, a thread among it, would keep the process alive.
+      await member.#close();
+      throw error;
+    }
     return member;
   }
 
@@ -163,7 +169,8 @@ export class Member {
     claimDataDir(dataDir, cluster);
     // The port comes first: a second process on the same data must fail before it touches anything.
     for (const endpoint of listenPeers) await this.#transport.listen(endpoint);
-    // Opened before the log: LevelDB's lock keeps a second process out of the folder.
+    // Opened before the log, which a second process must not even read.
+    await this.disk.open();
     const walFolder = join(dataDir, 'wal');
     const { wal, content } = Wal.open({
       folder: walFolder,
@@ -174,7 +181,7 @@ export class Member {
       onFailure: (error) => this.#options.onFailure(error),
     });
     this.#wal = wal;
-    const meta = await this.disk.open(content.snapshot?.index ?? 0);
+    const meta = await this.disk.settle(content.snapshot?.index ?? 0);
     await this.machine.load(meta);
     this.hub.replaced(this.machine.state);
     const recovered = recover(content, meta, this.machine.configuration);
@@ -360,16 +367,23 @@ export class Member {
   /** Hands over if it leads, writes everything down and closes. */
   async stop(): Promise<void> {
     if (this.#host.role === 'leader' && this.machine.configuration.voters.length > 1)
-      await this.transfer().catch((error: unknown) =>
-        this.#options.log.warn({ err: error }, 'stopped without handing over'),
-      );
-    for (const timer of this.#timers) clearInterval(timer);
+      await this.transfer().catch((error: unknown) => {
+        // Usual when a whole cluster is stopped: the others were gone first.
+        const reason = error instanceof Error ? error.message : String(error);
+        this.#options.log.info({ reason }, 'stopped without handing over leadership');
+      });
     this.#proposals.stop();
     this.#reads.stop();
     this.#host.stop();
     await this.#transport.close();
     await this.#flush();
-    await this.#wal.close();
+    await this.#close();
+  }
+
+  async #close(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    await this.#transport.close();
+    await this.#wal?.close();
     await this.disk.close();
   }
 

@@ -2,14 +2,12 @@
  * Starts a member with its client API: the etcd v3 services on TCP and, for processes of the same host, on a private
  * unix socket together with the leadership service; operations endpoints; automatic compaction; orderly shutdown.
  */
-import { createServer, type Server } from 'node:http';
 import {
   type ComponentContext,
   type FlagSet,
-  handleOps,
-  listen,
   parseDuration,
   portHolder,
+  startOpsServer,
 } from '@timonier/component';
 import { GrpcServer } from '@timonier/grpc';
 import { idText, type Endpoint, type InitialCluster } from './cluster.ts';
@@ -58,7 +56,7 @@ const overheadBytes = 512 * 1024;
 
 /** Resolves when clients are served. */
 export async function startStore(
-  component: Pick<ComponentContext<FlagSet>, 'log' | 'metrics' | 'health' | 'shutdown'>,
+  component: Pick<ComponentContext<FlagSet>, 'log' | 'metrics' | 'health' | 'opsPages' | 'shutdown'>,
   options: StoreOptions,
 ): Promise<void> {
   const { log, health, shutdown } = component;
@@ -103,6 +101,16 @@ export async function startStore(
   });
   health.addReady('barrier', () => member.barrier());
 
+  component.opsPages.set('/health', () =>
+    member.barrier().then(
+      () => ({ status: 200, body: { health: 'true', reason: '' } }),
+      (error: unknown) => ({ status: 503, body: { health: 'false', reason: String(error) } }),
+    ),
+  );
+  component.opsPages.set('/version', () =>
+    Promise.resolve({ status: 200, body: { etcdserver: apiVersion, etcdcluster: '3.5.0' } }),
+  );
+
   const context: ServiceContext = {
     member,
     metrics,
@@ -134,12 +142,8 @@ export async function startStore(
     shutdown.add('private socket', () => local.shutdown(200));
   }
   for (const endpoint of options.listenMetrics) {
-    const ops = operations(component, member);
-    await listen(ops, endpoint.port, endpoint.host);
-    shutdown.add('metrics listener', () => {
-      ops.closeAllConnections();
-      ops.close();
-    });
+    const ops = await startOpsServer(address(endpoint), health, component.metrics, component.opsPages);
+    shutdown.add('metrics listener', () => ops.close());
   }
   const stop = startCompactor(member, options.compactionMode, options.compactionRetention, (error) =>
     log.warn({ err: error }, 'automatic compaction failed'),
@@ -161,32 +165,6 @@ function addServices(server: GrpcServer, context: ServiceContext): void {
 
 function address({ host, port }: Endpoint): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
-function operations(
-  { health, metrics }: Pick<ComponentContext<FlagSet>, 'health' | 'metrics'>,
-  member: Member,
-): Server {
-  return createServer({ maxHeaderSize: 8 * 1024, requestTimeout: 10_000 }, (request, response) => {
-    const json = (status: number, body: object): void => {
-      response.writeHead(status, { 'content-type': 'application/json' });
-      response.end(JSON.stringify(body));
-    };
-    const path = request.url?.split('?')[0];
-    if (path === '/health') {
-      member.barrier().then(
-        () => json(200, { health: 'true', reason: '' }),
-        (error: unknown) => json(503, { health: 'false', reason: String(error) }),
-      );
-    } else if (path === '/version') json(200, { etcdserver: apiVersion, etcdcluster: '3.5.0' });
-    else
-      handleOps(request, response, health, metrics).then(
-        (answered) => {
-          if (!answered) json(404, { error: 'not found' });
-        },
-        (error: unknown) => json(500, { error: String(error) }),
-      );
-  });
 }
 
 /** Names the process that has the port, which the gRPC library does not know. */

@@ -54,22 +54,26 @@ export class StateDisk {
     return join(this.#folder, 'state.incoming');
   }
 
-  /**
-   * Opens the state. A snapshot that was received completely, and that the log already counts on (`snapshotIndex`),
-   * is put in place first; any other rest of one is removed.
-   */
-  async open(snapshotIndex: number): Promise<StateMeta | undefined> {
+  /** Opens the state, whose lock keeps a second process away from everything in the folder. */
+  async open(): Promise<void> {
     mkdirSync(this.#folder, { recursive: true });
+    this.#db = await openLevel(this.#path);
+  }
+
+  /**
+   * Puts a snapshot in place that was received completely before the last end, if the log already counts on it
+   * (`snapshotIndex`); removes any other rest of one. Returns what the state says about itself.
+   */
+  async settle(snapshotIndex: number): Promise<StateMeta | undefined> {
     if (existsSync(this.#incomingPath)) {
       const incoming = await openLevel(this.#incomingPath);
       const meta = readMeta(incoming);
       await incoming.close();
-      if (meta !== undefined && meta.index === snapshotIndex) this.#swap();
+      if (meta !== undefined && meta.index === snapshotIndex) await this.install();
       else rmSync(this.#incomingPath, { recursive: true });
     }
     rmSync(join(this.#folder, 'state.old'), { recursive: true, force: true });
-    this.#db = await openLevel(this.#path);
-    return readMeta(this.#db);
+    return readMeta(this.#open);
   }
 
   read(key: Buffer): Buffer | undefined {

@@ -58,7 +58,7 @@ export class Transport {
   readonly #options: TransportOptions;
   readonly #outgoing = new Map<NodeId, Outgoing>();
   readonly #incoming = new Set<Socket>();
-  #server: Server | undefined;
+  readonly #servers: Server[] = [];
   /** Connections that came before `begin`; undefined once it was called. */
   #early: Socket[] | undefined = [];
   #closed = false;
@@ -82,7 +82,7 @@ export class Transport {
             },
             accept,
           );
-    this.#server = server;
+    this.#servers.push(server);
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => {
         const why = error.code === 'EADDRINUSE' ? portHolder(address.port) : error.message;
@@ -168,8 +168,8 @@ export class Transport {
     this.#closed = true;
     for (const peer of this.#outgoing.values()) peer.close();
     for (const socket of [...this.#incoming, ...(this.#early ?? [])]) socket.destroy();
-    const server = this.#server;
-    if (server !== undefined) await new Promise<void>((resolve) => server.close(() => resolve()));
+    for (const server of this.#servers.splice(0))
+      await new Promise<void>((resolve) => server.close(() => resolve()));
   }
 
   #open(address: PeerAddress): Socket {

@@ -1,5 +1,5 @@
-/** Runs the subcommand by itself, without the rest of `timonier`. */
+/** Runs the subcommand by itself, without the rest of `timonier`. Nothing ends the process but its own tidiness. */
 import { runComponent } from '@timonier/component';
 import { command } from '../command.ts';
 
-process.exit(await runComponent(command, process.argv.slice(2)));
+process.exitCode = await runComponent(command, process.argv.slice(2));

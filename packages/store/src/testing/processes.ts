@@ -51,6 +51,7 @@ export class TestCluster {
   readonly #extra: readonly string[];
   readonly #scheme: 'http' | 'https';
   readonly #children = new Map<string, ChildProcess>();
+  readonly #all: ChildProcess[] = [];
   readonly output = new Map<string, string>();
 
   private constructor(
@@ -95,29 +96,37 @@ export class TestCluster {
 
   start(name: string, more: readonly string[] = []): ChildProcess {
     const peer = (member: string): string => `${this.#scheme}://127.0.0.1:${this.#port(member, 1)}`;
-    const child = spawn(
-      process.execPath,
-      [
-        entry,
-        `--name=${name}`,
-        `--data-dir=${this.dataDir(name)}`,
-        `--listen-client-urls=${this.endpoint(name)}`,
-        `--advertise-client-urls=${this.endpoint(name)}`,
-        `--listen-peer-urls=${peer(name)}`,
-        `--initial-cluster=${this.names.map((member) => `${member}=${peer(member)}`).join(',')}`,
-        `--private-socket=${this.socket(name)}`,
-        '--heartbeat-interval=50',
-        '--election-timeout=300',
-        '--ops-address=',
-        ...this.#extra,
-        ...more,
-      ],
-      { stdio: ['ignore', 'ignore', 'pipe'] },
-    );
+    const named = (flag: string): string => flag.slice(0, flag.indexOf('='));
+    const given = new Set(more.map(named));
+    // What the caller says replaces what is usual here: flags of lists would add up.
+    const usual = [
+      `--name=${name}`,
+      `--data-dir=${this.dataDir(name)}`,
+      `--listen-client-urls=${this.endpoint(name)}`,
+      `--advertise-client-urls=${this.endpoint(name)}`,
+      `--listen-peer-urls=${peer(name)}`,
+      `--initial-cluster=${this.names.map((member) => `${member}=${peer(member)}`).join(',')}`,
+      `--private-socket=${this.socket(name)}`,
+      '--heartbeat-interval=50',
+      '--election-timeout=300',
+      '--ops-address=',
+      ...this.#extra,
+    ].filter((flag) => !given.has(named(flag)));
+    const child = spawn(process.execPath, [entry, ...usual, ...more], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     child.stderr?.on('data', (chunk: Buffer) => {
       this.output.set(name, `${this.output.get(name) ?? ''}${chunk.toString()}`.slice(-20_000));
     });
     this.#children.set(name, child);
+    this.#all.push(child);
+    return child;
+  }
+
+  /** The process of a member. */
+  process(name: string): ChildProcess {
+    const child = this.#children.get(name);
+    if (child === undefined) throw new Error(`${name} was not started`);
     return child;
   }
 
@@ -141,6 +150,8 @@ export class TestCluster {
 
   async remove(): Promise<void> {
     await Promise.all(this.names.map((name) => this.end(name, 'SIGKILL')));
+    // Also what was started beside a member under its name.
+    for (const child of this.#all) child.kill('SIGKILL');
     rmSync(this.folder, { recursive: true, force: true });
   }
 
