@@ -15,7 +15,7 @@ import {
   stringFlag,
 } from '@timonier/component';
 import { controllerFlags, settingsFromFlags, startControllers } from '@timonier/controllers';
-import { startScheduler } from '@timonier/scheduler';
+import { defaultProfile, readConfiguration, startScheduler } from '@timonier/scheduler';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 
 export const command = defineComponent({
@@ -39,6 +39,7 @@ export const command = defineComponent({
     'apiserver-socket': stringFlag('', "this host's private API server socket"),
     servers: listFlag([], "API servers, used instead of the kubeconfigs', first one first"),
     'office-socket': stringFlag('', 'where the office is published; without it the loops always act'),
+    'scheduler-config': stringFlag('', "a KubeSchedulerConfiguration with the scheduler's profiles"),
     'cloud-provider': stringFlag('plain-vm', 'who runs the machines'),
     'scheduler-ops-address': stringFlag('0.0.0.0:10259', "the scheduler's /metrics, /livez and /readyz"),
     'controller-manager-ops-address': stringFlag(
@@ -69,11 +70,11 @@ export const command = defineComponent({
       return { client, ...(await serveOperations(flags[`${name}-ops-address`], shutdown)) };
     };
 
-    const scheduler = startScheduler({
-      ...(await prepare('scheduler')),
-      office,
-      log: log.child({ component: 'scheduler' }),
-    });
+    const config = flags['scheduler-config'];
+    const scheduler = startScheduler(
+      { ...(await prepare('scheduler')), office, log: log.child({ component: 'scheduler' }) },
+      config === '' ? [defaultProfile] : readConfiguration(config),
+    );
     shutdown.add('scheduler', () => scheduler.stop());
     const controllers = startControllers(
       {
