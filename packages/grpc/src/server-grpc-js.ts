@@ -12,6 +12,9 @@ import type {
 import { GrpcError, Status } from './error.ts';
 import type { MethodDefinition } from './proto.ts';
 
+// What fails is thrown to the caller, who says it once; the library would print it a second time.
+if (process.env['GRPC_VERBOSITY'] === undefined) grpc.setLogVerbosity(grpc.logVerbosity.NONE);
+
 export class GrpcJsServer implements ServerImplementation {
   readonly #server: grpc.Server;
 
