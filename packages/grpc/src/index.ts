@@ -25,6 +25,7 @@ export {
   type GrpcServerOptions,
   type Handlers,
   type ServerCall,
+  type ServerKind,
   type ServerStreamCall,
   type ServerStreamHandler,
   type ServerTls,

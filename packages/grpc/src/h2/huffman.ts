@@ -67,6 +67,8 @@ function build(): Tables {
     }
   }
   const states = children.length / 2;
+  // A complete code of n symbols has n - 1 inner nodes: no bits are left without a meaning.
+  if (states !== endOfString) throw new Error(`the Huffman code has ${states} inner nodes instead of 256`);
   const next = new Uint16Array(states * 256);
   const symbols = new Uint32Array(states * 256);
   for (let state = 0; state < states; state++)
