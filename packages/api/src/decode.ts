@@ -10,7 +10,14 @@ import { integerValue, isBigInteger, setOwn } from './json.ts';
 import { canonicalQuantity, QuantityError } from './quantity.ts';
 import type { Schema } from './schema.ts';
 import { badRequest, StatusError } from './statuses.ts';
-import { formatDuration, formatMicroTime, formatTime, parseDuration, parseTime } from './time.ts';
+import {
+  formatDuration,
+  formatMicroTime,
+  formatTime,
+  isCanonicalTime,
+  parseDuration,
+  parseTime,
+} from './time.ts';
 import type { ObjectMeta } from './generated/types.ts';
 
 /** Any object of the API; `spec`, `status` and the rest are read through the kind's interface. */
@@ -116,7 +123,8 @@ export function normalize(schema: Schema, value: unknown): unknown {
 }
 
 function shortName(schema: Schema): string {
-  return schema.message?.split('.').at(-1) ?? '';
+  const { message = '' } = schema;
+  return message.slice(message.lastIndexOf('.') + 1);
 }
 
 function decodeValue(schema: Schema, value: unknown, path: string, walk: Walk): unknown {
@@ -339,6 +347,7 @@ function decodeScalar(schema: Schema, value: unknown, path: string, walk: Walk):
     case 'microTime':
       if (typeof value === 'string') {
         if (value === '') return undefined;
+        if (schema.scalar === 'time' && isCanonicalTime(value)) return value;
         const instant = parseTime(value);
         if (instant === undefined) {
           const layout =

@@ -40,6 +40,13 @@ export function parseTime(text: string): Instant | undefined {
   return { seconds: date.getTime() / 1000 - offset, nanos: Number((match[7] ?? '0').padEnd(9, '0')) };
 }
 
+/** True for a time that is written already as `formatTime` would write it. */
+export function isCanonicalTime(text: string): boolean {
+  if (text.length !== 20 || !text.endsWith('Z')) return false;
+  const milliseconds = Date.parse(text);
+  return !Number.isNaN(milliseconds) && new Date(milliseconds).toISOString().startsWith(text.slice(0, 19));
+}
+
 /** Whole seconds, UTC: the form of `creationTimestamp` and most times. */
 export function formatTime(instant: Instant | Date): string {
   const seconds =

@@ -8,7 +8,7 @@ import type { ManagementContext } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { conflict, StatusError } from '@timonier/api/statuses';
 import type { WriteContext } from '../server-state.ts';
-import { canonicalJson } from '../storage/stored-object.ts';
+import { sameTree } from '../storage/copy.ts';
 import { strategyOf } from '../strategies/index.ts';
 import { bad } from './query.ts';
 
@@ -89,7 +89,7 @@ export function prepareUpdate(object: ApiObject, old: ApiObject, context: WriteC
     else object['status'] = old['status'];
   }
   strategyOf(info).prepareUpdate?.(object, old, context);
-  if (info.hasGeneration && desired(object) !== desired(old))
+  if (info.hasGeneration && !sameTree(desired(object), desired(old)))
     metadata.generation = (before.generation ?? 0) + 1;
 }
 
@@ -139,9 +139,9 @@ function resetFields(fields: Iterable<string>, subresource: string): FieldSet {
 }
 
 /** What counts for the generation: everything but metadata and status. */
-function desired(object: ApiObject): string {
+function desired(object: ApiObject): object {
   const { metadata: _metadata, status: _status, ...rest } = object;
-  return canonicalJson(rest);
+  return rest;
 }
 
 function resetStatus(object: ApiObject): void {

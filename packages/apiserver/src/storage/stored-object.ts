@@ -8,6 +8,7 @@
  */
 import { isBigInteger, parseJson, setOwn } from '@timonier/api/json';
 import type { ApiObject } from '@timonier/api/decode';
+import { sameTree } from './copy.ts';
 
 const plainPrefix = Buffer.from('j1:-:');
 const metadataMark = Buffer.from('"metadata":{');
@@ -90,13 +91,13 @@ export function toStored(object: ApiObject): Buffer {
   return Buffer.concat([plainPrefix, Buffer.from(canonicalJson(object))]);
 }
 
-/** True when the stored bytes of `object` would be those that `stored` came from. */
+/** True when `object` says what `stored` says, but for the resourceVersion. */
 export function sameContent(object: ApiObject, stored: StoredObject): boolean {
-  const start = stored.json.indexOf(metadataMark) + metadataMark.length;
-  const text = stored.json.toString('utf8');
-  // Everything before metadata is ASCII, so bytes and characters agree up to there.
-  const without = text.slice(0, start) + text.slice(start + versionField(stored.revision).length);
-  return canonicalJson(object) === without;
+  return sameTree(withoutVersion(object), withoutVersion(stored.object()));
+}
+
+function withoutVersion(object: ApiObject): object {
+  return { ...object, metadata: { ...object.metadata, resourceVersion: undefined } };
 }
 
 /** JSON with `apiVersion`, `kind` and `metadata` first and every other name in sorted order. */

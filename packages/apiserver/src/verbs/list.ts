@@ -51,6 +51,8 @@ export async function readPage(context: RequestContext, options: ReadOptions): P
   if (continueToken !== '') {
     if ((revision ?? 0) !== 0) throw bad('resourceVersion may not be set when continue is provided');
     const token = parseToken(continueToken);
+    if (isUnchangedSince(context, token.revision))
+      return readFromCache(context, options, token.revision, token.after);
     return readFromStore(context, options, token.revision, token.after);
   }
   if (match !== '' && revision === undefined)
@@ -65,13 +67,24 @@ export async function readPage(context: RequestContext, options: ReadOptions): P
   return readFromCache(context, options);
 }
 
-function readFromCache({ server, target }: RequestContext, options: ReadOptions): Page {
-  const { selection, limit } = options;
+/** True when the cache shows what a list at `revision` showed, because nothing of the resource has changed since. */
+function isUnchangedSince({ server, target }: RequestContext, revision: number): boolean {
+  const { log } = server.cache.resource(target.info.storagePrefix ?? '');
+  return revision <= server.cache.revision && log.after(revision) === log.nextSequence;
+}
+
+function readFromCache(
+  { server, target }: RequestContext,
+  { selection, limit }: ReadOptions,
+  revision = server.cache.revision,
+  after = '',
+): Page {
+  if (after !== '' && !after.startsWith(selection.prefix)) throw bad('the continue token is of another list');
   const { index } = server.cache.resource(target.info.storagePrefix ?? '');
-  const revision = server.cache.revision;
+  const start = after === '' ? selection.prefix : `${after}\0`;
   const items: StoredObject[] = [];
   let more = false;
-  index.forRange(selection.prefix, rangeEnd(selection.prefix), false, (_key, object) => {
+  index.forRange(start, rangeEnd(selection.prefix), false, (_key, object) => {
     if (!selection.matches(object)) return undefined;
     if (limit > 0 && items.length >= limit) {
       more = true;
