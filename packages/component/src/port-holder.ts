@@ -3,6 +3,7 @@
  * that has it open is looked for in /proc. Only for the message of a failed listen; what cannot be read is left out.
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
 
 const listening = '0A';
 
@@ -14,7 +15,15 @@ export function portHolder(port: number, protocol: 'tcp' | 'udp' = 'tcp'): strin
   const pid = sockets.size === 0 ? undefined : list('/proc').find((name) => holds(name, sockets));
   return pid === undefined
     ? 'another process listens there already'
-    : `process ${pid} (${read(`/proc/${pid}/comm`).trim()}) listens there already`;
+    : `process ${pid} (${programOf(pid)}) listens there already`;
+}
+
+/** What a person would call the process: Node names every main thread alike, so the script and its verb count. */
+function programOf(pid: string): string {
+  const name = read(`/proc/${pid}/comm`).trim();
+  const [program = '', script = '', verb = ''] = read(`/proc/${pid}/cmdline`).split('\0');
+  if (basename(program) !== 'node' || script === '') return name;
+  return [basename(script), verb].filter((word) => word !== '' && !word.startsWith('-')).join(' ');
 }
 
 function inodes(table: string, port: number): string[] {
