@@ -21,9 +21,10 @@ export function portHolder(port: number, protocol: 'tcp' | 'udp' = 'tcp'): strin
 /** What a person would call the process: Node names every main thread alike, so the script and its verb count. */
 function programOf(pid: string): string {
   const name = read(`/proc/${pid}/comm`).trim();
-  const [program = '', script = '', verb = ''] = read(`/proc/${pid}/cmdline`).split('\0');
-  if (basename(program) !== 'node' || script === '') return name;
-  return [basename(script), verb].filter((word) => word !== '' && !word.startsWith('-')).join(' ');
+  const [program = '', ...rest] = read(`/proc/${pid}/cmdline`).split('\0');
+  if (basename(program) !== 'node') return name;
+  const [script, verb = ''] = rest.filter((word) => !word.startsWith('-'));
+  return script === undefined || script === '' ? name : `${basename(script)} ${verb}`.trim();
 }
 
 function inodes(table: string, port: number): string[] {
