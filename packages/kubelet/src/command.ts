@@ -99,9 +99,14 @@ export const command = defineComponent({
     if (client !== undefined) {
       const services = createInformer(client, resources.services, { onError: onApiError });
       shutdown.add('service informer', () => services.stop());
-      objects = new ApiObjectSource(client, services, (pod, message) =>
-        event(pod, 'Warning', 'FailedMount', message),
+      objects = new ApiObjectSource(
+        client,
+        services,
+        (pod, message) => event(pod, 'Warning', 'FailedMount', message),
+        (uid) => pods.refreshVolumes(uid),
       );
+      const source = objects;
+      shutdown.add('objects of volumes', () => source.stop());
       informer = createInformer(client, resources.pods, {
         fieldSelector: `spec.nodeName=${nodeName}`,
         onError: onApiError,
@@ -197,7 +202,7 @@ export const command = defineComponent({
       onError: (error) => log.error({ err: error }, 'the runtime cannot be listed'),
     });
     watcher.start();
-    const refresher = setInterval(() => void pods.refreshVolumes(), flags['sync-frequency']);
+    const refresher = setInterval(() => pods.refreshVolumes(), flags['sync-frequency']);
     shutdown.add('volume refresh', () => clearInterval(refresher));
 
     let rotating = false;

@@ -10,8 +10,9 @@ import {
   type KubeObject,
   type ResourceType,
 } from '@timonier/client';
-import type { PayloadSource } from '../volumes/payload.ts';
+import type { ObjectReference, PayloadSource } from '../volumes/payload.ts';
 import type { PullCredentials } from '../pod/image-puller.ts';
+import { ObjectWatches } from './object-watches.ts';
 
 const keepMs = 2_000;
 const maxKept = 500;
@@ -27,15 +28,37 @@ export class ApiObjectSource implements PayloadSource {
   readonly #services: Informer<Service>;
   readonly #kept = new Map<string, Kept>();
   readonly #onTokenRefused: (pod: Pod, message: string) => void;
+  readonly #watches: ObjectWatches;
 
   constructor(
     client: ApiClient,
     services: Informer<Service>,
     onTokenRefused: (pod: Pod, message: string) => void,
+    /** An object that the volumes of this pod show has changed. */
+    onChange: (podUid: string) => void,
   ) {
     this.#client = client;
     this.#services = services;
     this.#onTokenRefused = onTokenRefused;
+    this.#watches = new ObjectWatches(client, (key, resourceVersion, uids) => {
+      const kept = this.#kept.get(key);
+      void (kept?.value ?? Promise.resolve(undefined))
+        .catch(() => undefined)
+        .then((value) => {
+          // The first thing a watch shows is mostly what the volumes have just been made from.
+          if (value !== undefined && value.metadata?.resourceVersion === resourceVersion) return;
+          if (this.#kept.get(key) === kept) this.#kept.delete(key);
+          for (const uid of uids) onChange(uid);
+        });
+    });
+  }
+
+  follow(uid: string, objects: readonly ObjectReference[]): void {
+    this.#watches.follow(uid, objects);
+  }
+
+  stop(): void {
+    this.#watches.stop();
   }
 
   configMap(namespace: string, name: string): Promise<ConfigMap | undefined> {
@@ -131,6 +154,7 @@ export const noObjects: PayloadSource = {
   secret: () => Promise.resolve(undefined),
   services: () => Promise.resolve([]),
   token: () => Promise.resolve(undefined),
+  follow: () => undefined,
 };
 
 function registryOf(image: string): string {

@@ -77,7 +77,7 @@ async function start(request: StartRequest, services: StartServices): Promise<vo
     }),
     containerEnvironment(container, request.fields, services.objects),
   ]);
-  refuseRoot(pod, container);
+  await refuseRoot(pod, container, imageRef, runtime);
   const config = await containerConfig({
     pod,
     container,
@@ -128,12 +128,22 @@ async function afterStart(request: StartRequest, services: StartServices, id: st
   }
 }
 
-function refuseRoot(pod: Pod, container: Container): void {
+/** Without a user in the pod the image decides, and a name of a user proves nothing. */
+async function refuseRoot(pod: Pod, container: Container, imageRef: string, runtime: Runtime): Promise<void> {
   const own = container.securityContext ?? {};
   const shared = pod.spec?.securityContext ?? {};
   if ((own.runAsNonRoot ?? shared.runAsNonRoot) !== true) return;
   const user = own.runAsUser ?? shared.runAsUser;
   if (user === 0) throw new ConfigError("container's runAsUser breaks non-root policy");
+  if (user !== undefined) return;
+  const { image } = await runtime.cri.images.ImageStatus({ image: { image: imageRef } });
+  if ((image?.uid?.value ?? 0) !== 0) return;
+  const name = image?.username ?? '';
+  throw new ConfigError(
+    name === ''
+      ? 'container has runAsNonRoot and image will run as root'
+      : `container has runAsNonRoot and image has non-numeric user (${name}), cannot verify user is non-root`,
+  );
 }
 
 async function step<T>(reason: string, run: () => Promise<T>): Promise<T> {

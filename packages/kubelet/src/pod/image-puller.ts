@@ -5,6 +5,7 @@
 import type { Container } from '@timonier/api';
 import type { Runtime } from '../runtime/runtime.ts';
 import { RestartBackoff } from './backoff.ts';
+import { isImageName, normalizeImage } from './image-name.ts';
 import type { SandboxConfig } from './sandbox-config.ts';
 
 /** `reason` is what upstream shows as the waiting reason. */
@@ -60,8 +61,11 @@ export class ImagePuller {
     const image = normalizeImage(request.container.image ?? '');
     const policy =
       request.container.imagePullPolicy ?? (image.endsWith(':latest') ? 'Always' : 'IfNotPresent');
-    if (image === '')
-      throw new ImageError('InvalidImageName', 'the container names no image', Number.POSITIVE_INFINITY);
+    if (!isImageName(image)) {
+      const message = `couldn't parse image name "${image}": invalid reference format`;
+      request.onEvent('Warning', 'InspectFailed', `Failed to apply default image tag "${image}": ${message}`);
+      throw new ImageError('InvalidImageName', message, Date.now() + inspectRetryMs);
+    }
     if (policy !== 'Always') {
       const present = await this.#present(image);
       if (present !== undefined) {
@@ -122,7 +126,8 @@ export class ImagePuller {
       const retryAt = delayMs === 0 ? at + 10_000 : at;
       this.#remember(image, retryAt, message);
       request.onEvent('Warning', 'Failed', `Failed to pull image "${image}": ${message}`);
-      throw new ImageError('ErrImagePull', message, retryAt, { cause });
+      // Asked again soon, the answer is that the registry is left alone for now; that is what people then see.
+      throw new ImageError('ErrImagePull', message, Math.min(retryAt, Date.now() + 1_000), { cause });
     } finally {
       this.#active -= 1;
       this.#queue.shift()?.();
@@ -140,10 +145,4 @@ export class ImagePuller {
     if (this.#active >= maxPulls) await new Promise<void>((resolve) => this.#queue.push(resolve));
     this.#active += 1;
   }
-}
-
-/** `busybox` → `busybox:latest`; names with a tag or a digest stay as they are. */
-export function normalizeImage(image: string): string {
-  if (image === '' || image.includes('@')) return image;
-  return image.slice(image.lastIndexOf('/') + 1).includes(':') ? image : `${image}:latest`;
 }

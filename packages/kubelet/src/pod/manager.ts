@@ -99,12 +99,10 @@ export class PodManager {
     }
   }
 
-  async refreshVolumes(): Promise<void> {
-    for (const worker of this.#workers.values()) {
-      await worker.refreshVolumes().catch((error: unknown) => {
-        this.#services.log.warn({ err: error, pod: worker.uid }, 'cannot bring volumes up to date');
-      });
-    }
+  /** Brings the volumes of one pod up to date, or those of all. */
+  refreshVolumes(uid?: string): void {
+    if (uid !== undefined) this.#workers.get(uid)?.refreshVolumes();
+    else for (const worker of this.#workers.values()) worker.refreshVolumes();
   }
 
   async stop(): Promise<void> {

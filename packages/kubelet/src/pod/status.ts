@@ -43,7 +43,7 @@ export function computeStatus(input: StatusInput): PodStatus {
   const finished = phase === 'Succeeded' || phase === 'Failed';
   const hostIps = [{ ip: input.hostIp }];
   const ips = pod.spec?.hostNetwork === true ? [input.hostIp] : (sandbox?.ips ?? []);
-  const outcome = input.outcome ?? {
+  const outcome = settledOutcome(input) ?? {
     phase,
     ...(pod.status?.reason === undefined ? {} : { reason: pod.status.reason }),
     ...(pod.status?.message === undefined ? {} : { message: pod.status.message }),
@@ -160,6 +160,11 @@ function terminatedState(
   };
 }
 
+/** A pod is at its end only when nothing of it runs any more: sidecars end after the others. */
+function settledOutcome({ outcome, runtime }: StatusInput): PodOutcome | undefined {
+  return runtime.containers.some(({ state }) => state === 'running') ? undefined : outcome;
+}
+
 function phaseOf(
   input: StatusInput,
   inits: readonly ContainerStatus[],
@@ -167,7 +172,8 @@ function phaseOf(
 ): NonNullable<PodStatus['phase']> {
   const before = input.pod.status?.phase;
   if (before === 'Succeeded' || before === 'Failed') return before;
-  if (input.outcome !== undefined) return input.outcome.phase;
+  const outcome = settledOutcome(input);
+  if (outcome !== undefined) return outcome.phase;
   const begun = mains.some((status) => status.containerID !== undefined);
   if (input.ended) {
     // A deleted pod that never ran failed; one whose containers all ended well succeeded.

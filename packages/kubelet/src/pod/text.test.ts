@@ -4,7 +4,7 @@ import type { Container, Pod, Secret, Service } from '@timonier/api';
 import { RestartBackoff } from './backoff.ts';
 import { ConfigError, containerEnvironment, type ObjectSource } from './environment.ts';
 import { expand } from './expansion.ts';
-import { normalizeImage } from './image-puller.ts';
+import { isImageName, normalizeImage } from './image-name.ts';
 
 test('references are expanded when known, kept when not, and doubled dollars are one', () => {
   const variables = new Map([['A', '1']]);
@@ -20,6 +20,20 @@ test('the first restart is immediate, later ones wait longer, and ten good minut
   for (let i = 4; i < 12; i++) backoff.failed('x', i * 1_000);
   assert.equal(backoff.failed('x', 13_000).delayMs, 300_000);
   assert.equal(backoff.failed('x', 900_000, 600_000).delayMs, 0);
+});
+
+test('an image is named by registry, path, tag and digest, or by its id', () => {
+  const hex = 'a'.repeat(64);
+  for (const name of [
+    'busybox',
+    'host:5000/team/tool:v1',
+    `a/b@sha256:${hex}`,
+    `sha256:${hex}`,
+    'x.io/a-b.c__d:1_2',
+  ])
+    assert.ok(isImageName(name), name);
+  for (const name of ['', 'Not A Name', 'busybox:', 'a/B:v1', 'a//b', 'tool:v1:v2'])
+    assert.ok(!isImageName(name), name);
 });
 
 test('an image without a tag means the latest', () => {

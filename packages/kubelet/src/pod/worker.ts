@@ -46,6 +46,7 @@ export class PodWorker {
   #running: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
+  #stale = false;
   #startMeasured: boolean;
   #told = new Map<string, number>();
 
@@ -85,6 +86,10 @@ export class PodWorker {
       before !== undefined &&
       (pod === undefined || graceSeconds(pod) < graceSeconds(before));
     if (hurry) void this.#hasten(pod === undefined ? 0 : graceSeconds(pod));
+    const shown = (one: Pod | undefined): string =>
+      JSON.stringify([one?.metadata?.labels, one?.metadata?.annotations]);
+    // Volumes of the downward API show them.
+    if (pod !== undefined && shown(before) !== shown(pod)) this.refreshVolumes();
     this.trigger();
   }
 
@@ -415,10 +420,16 @@ export class PodWorker {
     return { pod, podIps, hostIp, nodeName, allocatable: this.#services.allocatable };
   }
 
-  /** Brings mounted ConfigMaps, Secrets and fields up to date. */
-  async refreshVolumes(): Promise<void> {
-    if (this.#pod === undefined || this.terminating || this.#volumes === undefined) return;
-    await this.#services.volumes.refresh(this.#fields(this.#pod, []));
+  /** Brings mounted ConfigMaps, Secrets and fields up to date, one time after the other. */
+  refreshVolumes(): void {
+    this.#stale = true;
+    if (this.#volumes === undefined) return;
+    this.#background('refresh', async () => {
+      while (this.#stale && this.#pod !== undefined && !this.terminating) {
+        this.#stale = false;
+        await this.#services.volumes.refresh(this.#fields(this.#pod, []));
+      }
+    });
   }
 
   #podIps(pod: Pod, state: RuntimePod): readonly string[] {

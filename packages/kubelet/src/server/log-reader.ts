@@ -87,7 +87,9 @@ class LineFormatter {
     if (partial) this.#partial.add(stream);
     else this.#partial.delete(stream);
     const parts: Buffer[] = [];
-    if (this.#options.timestamps === true && !continued) parts.push(Buffer.from(`${time} `));
+    // Runtimes write either form of UTC; clients get the one that upstream's kubelet sends.
+    if (this.#options.timestamps === true && !continued)
+      parts.push(Buffer.from(`${time.replace(/\+00:00$/, 'Z')} `));
     parts.push(content);
     if (!partial) parts.push(newline);
     return Buffer.concat(parts);

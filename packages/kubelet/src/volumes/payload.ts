@@ -17,6 +17,29 @@ export type Payload = Map<string, PayloadFile>;
 export interface PayloadSource extends ObjectSource {
   /** A token for the pod's service account, or undefined when the server issues none. */
   token(pod: Pod, audience: string | undefined, expirationSeconds: number): Promise<string | undefined>;
+  /** From now on changes of exactly these objects are told to whoever refreshes the volumes of this pod. */
+  follow(uid: string, objects: readonly ObjectReference[]): void;
+}
+
+export interface ObjectReference {
+  readonly kind: 'configmaps' | 'secrets';
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** The objects that the volumes of a pod show. */
+export function shownObjects(pod: Pod): ObjectReference[] {
+  const namespace = pod.metadata?.namespace ?? 'default';
+  const reference = (kind: ObjectReference['kind'], name: string | undefined): ObjectReference[] =>
+    name === undefined ? [] : [{ kind, namespace, name }];
+  return (pod.spec?.volumes ?? []).flatMap(({ configMap, secret, projected }) => [
+    ...reference('configmaps', configMap?.name),
+    ...reference('secrets', secret?.secretName),
+    ...(projected?.sources ?? []).flatMap((source) => [
+      ...reference('configmaps', source.configMap?.name),
+      ...reference('secrets', source.secret?.name),
+    ]),
+  ]);
 }
 
 const defaultMode = 0o644;

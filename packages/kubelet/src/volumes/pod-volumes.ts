@@ -10,7 +10,7 @@ import { ConfigError } from '../pod/environment.ts';
 import type { FieldContext } from '../pod/fields.ts';
 import { podIdentity } from '../pod/pod-facts.ts';
 import { writeAtomically } from './atomic-writer.ts';
-import { volumePayload, type PayloadSource } from './payload.ts';
+import { shownObjects, volumePayload, type PayloadSource } from './payload.ts';
 
 export class PodVolumes {
   readonly #root: string;
@@ -28,6 +28,7 @@ export class PodVolumes {
   /** Sets up all volumes at once; resolves to name → path on the host. */
   async setUp(context: FieldContext): Promise<Map<string, string>> {
     const volumes = context.pod.spec?.volumes ?? [];
+    this.#source.follow(podIdentity(context.pod).uid, shownObjects(context.pod));
     const paths = await Promise.all(
       volumes.map(async (volume) => [volume.name, await this.#setUpOne(volume, context)] as const),
     );
@@ -42,6 +43,7 @@ export class PodVolumes {
   /** Removes everything of a pod, data of its emptyDir volumes included. */
   async tearDown(uid: string): Promise<void> {
     const directory = this.podDirectory(uid);
+    this.#source.follow(uid, []);
     for (const { target } of mountPoints()) {
       if (target.startsWith(`${directory}/`)) unmount(target, { lazy: true });
     }
