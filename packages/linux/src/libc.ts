@@ -34,7 +34,12 @@ const calls = {
   ioctlPointer: libc.func('ioctl', 'int', ['int', 'ulong', 'void *']),
 } as const;
 
-const errorNames = new Map(Object.entries(osConstants.errno).map(([name, number]) => [number, name]));
+// Some numbers have two names; the first one counts, as in EAGAIN before EWOULDBLOCK.
+const errorNames = new Map(
+  Object.entries(osConstants.errno)
+    .reverse()
+    .map(([name, number]) => [number, name]),
+);
 
 /** A refused system call. `code` is the kernel's name for the reason, such as `EBUSY`. */
 export class SystemError extends Error {
