@@ -29,13 +29,13 @@ export type ServerKind = 'lean' | 'grpc-js';
 export interface GrpcServerOptions {
   readonly maxReceiveBytes?: number;
   readonly maxConcurrentStreams?: number;
-  /** What carries the calls; without it the variable TIMONIER_GRPC decides, and without that `grpc-js`. */
+  /** What carries the calls; without it the variable TIMONIER_GRPC decides, and without that `lean`. */
   readonly implementation?: ServerKind;
 }
 
 function chosenKind(): ServerKind {
   const value = process.env['TIMONIER_GRPC'] ?? '';
-  if (value === '') return 'grpc-js';
+  if (value === '') return 'lean';
   if (value === 'lean' || value === 'grpc-js') return value;
   throw new Error(`TIMONIER_GRPC is "${value}"; it may be lean or grpc-js`);
 }

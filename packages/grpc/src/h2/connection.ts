@@ -8,7 +8,9 @@
 import { GrpcError, Status } from '../error.ts';
 import { BlockCache } from './block-cache.ts';
 import { IdleBudget } from './budget.ts';
+import { Deadlines } from './deadlines.ts';
 import { FrameReader } from './frame-reader.ts';
+import { HeaderBlocks, unpadded } from './header-blocks.ts';
 import { areTrailers, type Head, readHead } from './head.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
 import { errorTrailers, okTrailers } from './hpack-encoder.ts';
@@ -16,16 +18,15 @@ import type { Limits } from './limits.ts';
 import type { Transport } from './output.ts';
 import {
   ConnectionError,
-  defaultMaxFrame,
   defaultWindow,
   ErrorCode,
   Flag,
   FrameType,
   maxStreamId,
   maxWindow,
-  Setting,
 } from './protocol.ts';
 import { ReceiveCredit } from './receive-credit.ts';
+import { ourSettings, readInitialWindow } from './settings.ts';
 import { Sender } from './sender.ts';
 import { type Carrier, type Route, Stream } from './stream.ts';
 
@@ -53,15 +54,16 @@ export class Connection implements Carrier {
   readonly #budget: IdleBudget;
   readonly #credit: ReceiveCredit;
   readonly #streams = new Map<number, Stream>();
+  readonly #deadlines = new Deadlines<Stream>(
+    () => this.#streams.values(),
+    (stream) => this.#expired(stream),
+  );
   readonly #lingering = new Set<number>();
   #lastStream = 0;
   #settled = false;
   /** Streams that are gone while their handlers still run. */
   #abandoned = 0;
-  /** A header block whose CONTINUATION frames are still to come. */
-  #block: { id: number; endStream: boolean; parts: Buffer[]; bytes: number } | undefined;
-  #deadlineTimer: NodeJS.Timeout | undefined;
-  #nextDeadline = Number.POSITIVE_INFINITY;
+  readonly #blocks: HeaderBlocks;
   #state: 'open' | 'leaving' | 'left' = 'open';
   #leftAt = maxStreamId;
   readonly #began = Date.now();
@@ -88,24 +90,22 @@ export class Connection implements Carrier {
     this.#credit = new ReceiveCredit(limits, (id, bytes) =>
       this.#sender.number(FrameType.WINDOW_UPDATE, id, bytes),
     );
+    this.#blocks = new HeaderBlocks(limits, (bytes, start, end, id, endStream) =>
+      this.#headerBlock(bytes, start, end, id, endStream),
+    );
     this.#reader = new FrameReader((bytes, at, length) => this.#frame(bytes, at, length));
     this.#greet();
   }
 
   #greet(): void {
-    const settings: [number, number][] = [
-      [Setting.MAX_CONCURRENT_STREAMS, this.#limits.maxConcurrentStreams],
-      [Setting.INITIAL_WINDOW_SIZE, this.#limits.streamWindow],
-      [Setting.MAX_HEADER_LIST_SIZE, this.#limits.maxHeaderListBytes],
-    ];
-    const payload = Buffer.alloc(settings.length * 6);
-    settings.forEach(([name, value], i) => {
-      payload.writeUInt16BE(name, i * 6);
-      payload.writeUInt32BE(value, i * 6 + 2);
-    });
-    this.#sender.frame(FrameType.SETTINGS, 0, 0, payload);
+    this.#sender.frame(FrameType.SETTINGS, 0, 0, ourSettings(this.#limits));
     if (this.#limits.connectionWindow > defaultWindow)
       this.#sender.number(FrameType.WINDOW_UPDATE, 0, this.#limits.connectionWindow - defaultWindow);
+  }
+
+  /** Streams that have not ended. */
+  get open(): number {
+    return this.#streams.size;
   }
 
   /** Takes what the socket read. */
@@ -134,7 +134,7 @@ export class Connection implements Carrier {
   closed(): void {
     if (this.dead) return;
     this.dead = true;
-    clearTimeout(this.#deadlineTimer);
+    this.#deadlines.stop();
     this.#sender.close();
     for (const stream of this.#streams.values()) this.#drop(stream);
   }
@@ -150,17 +150,17 @@ export class Connection implements Carrier {
         throw broken(ErrorCode.PROTOCOL_ERROR, 'the first frame is not SETTINGS');
       this.#settled = true;
     }
-    if (this.#block !== undefined && type !== FrameType.CONTINUATION)
+    if (this.#blocks.open && type !== FrameType.CONTINUATION)
       throw broken(ErrorCode.PROTOCOL_ERROR, 'a header block is interrupted');
     switch (type) {
       case FrameType.DATA:
         this.#data(bytes, start, end, flags, id);
         return;
       case FrameType.HEADERS:
-        this.#headers(bytes, start, end, flags, id);
+        this.#blocks.headers(bytes, start, end, flags, id);
         return;
       case FrameType.CONTINUATION:
-        this.#continuation(bytes, start, end, flags, id);
+        this.#blocks.continuation(bytes, start, end, flags, id);
         return;
       case FrameType.WINDOW_UPDATE:
         this.#windowUpdate(bytes, start, length, id);
@@ -188,21 +188,12 @@ export class Connection implements Carrier {
       throw broken(ErrorCode.ENHANCE_YOUR_CALM, 'too many frames that carry nothing');
   }
 
-  /** Where a padded payload ends. */
-  #unpadded(bytes: Buffer, start: number, end: number, flags: number): number {
-    if ((flags & Flag.PADDED) === 0) return end;
-    const padding = bytes[start] ?? 0;
-    if (start >= end || start + 1 + padding > end)
-      throw broken(ErrorCode.PROTOCOL_ERROR, 'padding is longer than its frame');
-    return end - padding;
-  }
-
   #data(bytes: Buffer, start: number, end: number, flags: number, id: number): void {
     if (id === 0) throw broken(ErrorCode.PROTOCOL_ERROR, 'DATA on stream 0');
     this.#idle(id, 'DATA');
     const counted = end - start;
     this.#credit.received(counted);
-    const stop = this.#unpadded(bytes, start, end, flags);
+    const stop = unpadded(bytes, start, end, flags);
     const from = (flags & Flag.PADDED) === 0 ? start : start + 1;
     const stream = this.#streams.get(id);
     const endStream = (flags & Flag.END_STREAM) !== 0;
@@ -246,35 +237,6 @@ export class Connection implements Carrier {
   #idle(id: number, frame: string): void {
     if (id > this.#lastStream || id % 2 === 0)
       throw broken(ErrorCode.PROTOCOL_ERROR, `${frame} on a stream that was not opened`);
-  }
-
-  #headers(bytes: Buffer, start: number, end: number, flags: number, id: number): void {
-    if (id === 0 || id % 2 === 0) throw broken(ErrorCode.PROTOCOL_ERROR, `HEADERS on stream ${id}`);
-    const stop = this.#unpadded(bytes, start, end, flags);
-    let from = (flags & Flag.PADDED) === 0 ? start : start + 1;
-    if ((flags & Flag.PRIORITY) !== 0) {
-      if (from + 5 > stop) throw broken(ErrorCode.FRAME_SIZE_ERROR, 'HEADERS is too short for its priority');
-      if ((bytes.readUInt32BE(from) & maxStreamId) === id)
-        throw broken(ErrorCode.PROTOCOL_ERROR, 'a stream depends on itself');
-      from += 5;
-    }
-    const endStream = (flags & Flag.END_STREAM) !== 0;
-    if ((flags & Flag.END_HEADERS) !== 0) this.#headerBlock(bytes, from, stop, id, endStream);
-    else
-      this.#block = { id, endStream, parts: [Buffer.from(bytes.subarray(from, stop))], bytes: stop - from };
-  }
-
-  #continuation(bytes: Buffer, start: number, end: number, flags: number, id: number): void {
-    const block = this.#block;
-    if (block === undefined || block.id !== id)
-      throw broken(ErrorCode.PROTOCOL_ERROR, 'CONTINUATION without a header block');
-    block.parts.push(Buffer.from(bytes.subarray(start, end)));
-    block.bytes += end - start;
-    if (block.bytes > this.#limits.maxHeaderBlockBytes || block.parts.length > this.#limits.maxContinuations)
-      throw broken(ErrorCode.ENHANCE_YOUR_CALM, 'a header block is too long');
-    if ((flags & Flag.END_HEADERS) === 0) return;
-    this.#block = undefined;
-    this.#headerBlock(Buffer.concat(block.parts), 0, block.bytes, id, block.endStream);
   }
 
   #headerBlock(bytes: Buffer, start: number, end: number, id: number, endStream: boolean): void {
@@ -343,7 +305,7 @@ export class Connection implements Carrier {
       now: this.#heardAt,
     });
     this.#streams.set(id, stream);
-    if (head.timeoutMs !== undefined) this.#expect(stream, this.#heardAt + head.timeoutMs);
+    if (head.timeoutMs !== undefined) this.#deadlines.expect(stream, this.#heardAt + head.timeoutMs);
     if (endStream) this.#endOfRequest(stream);
     if (stream.gone) return;
     stream.begin();
@@ -459,27 +421,8 @@ export class Connection implements Carrier {
       if (length !== 0) throw broken(ErrorCode.FRAME_SIZE_ERROR, 'SETTINGS acknowledgement with a payload');
       return;
     }
-    if (length % 6 !== 0) throw broken(ErrorCode.FRAME_SIZE_ERROR, `SETTINGS of ${length} bytes`);
     const sender = this.#sender;
-    let initialWindow = sender.initialWindow;
-    for (let at = start; at < start + length; at += 6) {
-      const value = bytes.readUInt32BE(at + 2);
-      switch (bytes.readUInt16BE(at)) {
-        case Setting.ENABLE_PUSH:
-          if (value > 1) throw broken(ErrorCode.PROTOCOL_ERROR, `ENABLE_PUSH is ${value}`);
-          break;
-        case Setting.INITIAL_WINDOW_SIZE:
-          if (value > maxWindow)
-            throw broken(ErrorCode.FLOW_CONTROL_ERROR, `INITIAL_WINDOW_SIZE is ${value}`);
-          initialWindow = value;
-          break;
-        case Setting.MAX_FRAME_SIZE:
-          if (value < defaultMaxFrame || value > 0xff_ffff)
-            throw broken(ErrorCode.PROTOCOL_ERROR, `MAX_FRAME_SIZE is ${value}`);
-          // Larger frames would only let one stream hold up the others.
-          break;
-      }
-    }
+    const initialWindow = readInitialWindow(bytes, start, length) ?? sender.initialWindow;
     const change = initialWindow - sender.initialWindow;
     sender.initialWindow = initialWindow;
     sender.frame(FrameType.SETTINGS, Flag.ACK, 0, none);
@@ -561,36 +504,11 @@ export class Connection implements Carrier {
 
   // Time.
 
-  #expect(stream: Stream, deadline: number): void {
-    stream.deadline = deadline;
-    if (deadline < this.#nextDeadline) this.#arm(deadline);
-  }
-
-  // One timer for all: most calls are over long before their deadline, and their timer then finds nothing to do.
-  #arm(deadline: number): void {
-    clearTimeout(this.#deadlineTimer);
-    this.#nextDeadline = deadline;
-    const wait = Math.max(1, Math.min(Math.ceil(deadline - Date.now()), maxWindow));
-    this.#deadlineTimer = setTimeout(() => this.#expire(), wait);
-    this.#deadlineTimer.unref();
-  }
-
-  #expire(): void {
-    this.#nextDeadline = Number.POSITIVE_INFINITY;
-    const now = Date.now();
-    // Later deadlines wait at least so long: a thousand different ones must not cost a million visits.
-    let next = Number.POSITIVE_INFINITY;
-    for (const stream of this.#streams.values()) {
-      if (stream.deadline > now) next = Math.min(next, stream.deadline);
-      else if (stream.over) {
-        this.#sender.number(FrameType.RST_STREAM, stream.id, ErrorCode.CANCEL);
-        this.#drop(stream);
-      } else {
-        stream.deadline = Number.POSITIVE_INFINITY;
-        this.finish(stream, new GrpcError(Status.DEADLINE_EXCEEDED, 'the deadline has passed'));
-      }
-    }
-    if (next < this.#nextDeadline) this.#arm(Math.max(next, now + 5));
+  #expired(stream: Stream): void {
+    if (stream.over) {
+      this.#sender.number(FrameType.RST_STREAM, stream.id, ErrorCode.CANCEL);
+      this.#drop(stream);
+    } else this.finish(stream, new GrpcError(Status.DEADLINE_EXCEEDED, 'the deadline has passed'));
   }
 
   /** Called every few seconds: notices peers that are silent, stuck or slow on purpose. */
@@ -607,7 +525,7 @@ export class Connection implements Carrier {
     if (
       now - this.#takenAt > limits.stallMs ||
       (!this.#settled && now - this.#began > limits.handshakeMs) ||
-      (this.#block !== undefined && silent > limits.handshakeMs) ||
+      (this.#blocks.open && silent > limits.handshakeMs) ||
       (this.#pingedAt !== 0 && now - this.#pingedAt > limits.keepaliveTimeoutMs)
     ) {
       this.closed();

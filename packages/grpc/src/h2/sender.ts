@@ -52,7 +52,7 @@ export class Sender {
   #paused = false;
   #closed = false;
 
-  /** `finished` is told when a stream's last frame is on its way, `sentData` of each queued DATA frame. */
+  /** `finished` is told when a stream's last frame is on its way, `sentData` of each DATA frame of a stream. */
   constructor(
     transport: Transport,
     limits: Limits,
@@ -94,7 +94,7 @@ export class Sender {
   /** Headers, the only message and OK. */
   answer(stream: Stream, message: Buffer): void {
     const size = message.length + prefixBytes;
-    if (!this.#fits(stream, size)) {
+    if (stream.headersSent || !this.#fits(stream, size)) {
       this.message(stream, message);
       this.finish(stream, okTrailers);
       return;
@@ -122,7 +122,6 @@ export class Sender {
       size <= stream.sendWindow &&
       size <= this.maxFrame &&
       stream.queue === undefined &&
-      !stream.headersSent &&
       !this.#congested
     );
   }
@@ -133,14 +132,28 @@ export class Sender {
       stream.headersSent = true;
       this.frame(FrameType.HEADERS, Flag.END_HEADERS, stream.id, responseBlock);
     }
+    const size = message.length + prefixBytes;
+    if (this.#fits(stream, size)) {
+      const at = this.#output.reserve(frameHeaderBytes + prefixBytes);
+      const { slab } = this.#output;
+      putFrameHeader(slab, at, size, FrameType.DATA, 0, stream.id);
+      slab[at + frameHeaderBytes] = 0;
+      putUint32(slab, at + frameHeaderBytes + 1, message.length);
+      this.#output.append(message);
+      this.window -= size;
+      stream.sendWindow -= size;
+      this.#sentData();
+      this.#touch();
+      return;
+    }
     const prefix = Buffer.allocUnsafe(prefixBytes);
     prefix[0] = 0;
     putUint32(prefix, 1, message.length);
     const queue = (stream.queue ??= []);
     queue.push(message.length < 1024 ? Buffer.concat([prefix, message]) : prefix);
     if (message.length >= 1024) queue.push(message);
-    stream.queuedBytes += message.length + prefixBytes;
-    this.queuedBytes += message.length + prefixBytes;
+    stream.queuedBytes += size;
+    this.queuedBytes += size;
     this.#enlist(stream);
     this.pump();
   }
