@@ -40,11 +40,6 @@ export const differences: readonly Difference[] = [
     ours: /"leader":<id2>,"raftIndex":<n>,"raftTerm":<n>,"raftAppliedIndex":<n>\}/,
   },
   {
-    line: 'endpoint status --endpoints $url',
-    reason: 'HTTP/2 of Node refuses an authority with a scheme, which etcdctl 3.4 sends here',
-    ours: /RST_STREAM with error code: PROTOCOL_ERROR/,
-  },
-  {
     line: 'endpoint hashkv --rev $physical',
     reason: 'the revision of the compaction can still be hashed',
     ours: /<endpoint>, <hash>/,
