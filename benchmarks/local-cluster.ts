@@ -7,17 +7,18 @@ import { Cluster } from '../test/acceptance/cluster.ts';
 export interface Shape {
   readonly masters: number;
   readonly workers: number;
+  readonly runtime?: 'timonier' | 'containerd';
 }
 
 /** Runs `body` with a fresh cluster that is up, and takes the cluster down whatever happens. */
 export async function withCluster<T>(
   name: string,
-  { masters, workers }: Shape,
+  { masters, workers, runtime = 'timonier' }: Shape,
   body: (cluster: Cluster, upMs: number) => Promise<T>,
 ): Promise<T> {
   const dataDir = await mkdtemp(join(tmpdir(), `timonier-bench-${name}-`));
   const cluster = new Cluster(
-    { name: `bench-${name}`, dataDir: join(dataDir, 'data'), masters, workers, runtime: 'timonier' },
+    { name: `bench-${name}`, dataDir: join(dataDir, 'data'), masters, workers, runtime },
     [],
   );
   try {
