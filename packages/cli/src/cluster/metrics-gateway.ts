@@ -12,6 +12,8 @@ import type { LocalCluster } from './local-cluster.ts';
 interface Endpoint {
   readonly port: number;
   readonly tls: boolean;
+  /** Where the process has its metrics, when not at `/metrics`. */
+  readonly metricsPath?: string;
 }
 
 const plain = (port: number): Endpoint => ({ port, tls: false });
@@ -54,7 +56,7 @@ export function metricsTargets(cluster: LocalCluster): readonly MetricsTarget[] 
       ...(plan.schedulable ? nodeEndpoints : {}),
     };
     if (cluster.record.spec.runtime === 'containerd' && endpoints['cri'] !== undefined) {
-      endpoints['containerd'] = endpoints['cri'];
+      endpoints['containerd'] = { ...endpoints['cri'], metricsPath: '/v1/metrics' };
       delete endpoints['cri'];
     }
     return Object.entries(endpoints).map(([component, endpoint]) => ({
@@ -121,7 +123,13 @@ function pass(
   identity: { readonly ca: Buffer; readonly cert: Buffer; readonly key: Buffer },
   response: ServerResponse,
 ): void {
-  const options = { host: address, port: endpoint.port, path, timeout: timeoutMs, agent: false as const };
+  const options = {
+    host: address,
+    port: endpoint.port,
+    path: path === '/metrics' ? (endpoint.metricsPath ?? path) : path,
+    timeout: timeoutMs,
+    agent: false as const,
+  };
   const answer = (upstream: IncomingMessage): void => {
     const type = upstream.headers['content-type'];
     response.writeHead(upstream.statusCode ?? 502, type === undefined ? {} : { 'content-type': type });
