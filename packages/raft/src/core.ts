@@ -46,6 +46,8 @@ export class Core {
   /** Ticks stepped so far, and the newest `now` the host mentioned. */
   ticks = 0;
   now = 0;
+  /** Silence for this many ticks ends loyalty. */
+  electionTicks: number;
   /** The election timer: expires when ticks - timerStart >= timeout. */
   timerStart = 0;
   timeout = 0;
@@ -92,6 +94,7 @@ export class Core {
     const snapshot = log.snapshot();
     this.id = options.id;
     this.options = options;
+    this.electionTicks = options.electionTicks;
     this.mutations = options.mutations ?? NO_MUTATIONS;
     this.log = new LogView(log);
     this.term = hardState.term;
@@ -136,6 +139,11 @@ export class Core {
   /** Leaders: whether an entry of the own term is committed. */
   get termCommitted(): boolean {
     return this.role === 'leader' && this.commit >= this.termStart;
+  }
+
+  /** Whether promises of an earlier life may still hold. */
+  get abstains(): boolean {
+    return this.ticks < (this.options.abstainTicks ?? 0);
   }
 
   has(mutation: Mutation): boolean {

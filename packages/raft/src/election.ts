@@ -18,7 +18,8 @@ const HURRIED_CAMPAIGNS = 4;
 
 /** Chooses a fresh timeout and starts it now. Ranks get their own slots; after a failure pure chance breaks ties. */
 export function restartElectionTimer(core: Core): void {
-  const { electionTicks, random } = core.options;
+  const { random } = core.options;
+  const { electionTicks } = core;
   core.timerStart = core.ticks;
   if (core.failedCampaigns > 0) {
     core.timeout = electionTicks + Math.floor(random() * electionTicks);
@@ -27,6 +28,14 @@ export function restartElectionTimer(core: Core): void {
   const slot = Math.max(1, Math.floor(electionTicks / Math.max(1, core.configuration.voters.length)));
   const within = rankOf(core, core.leader) * slot + Math.floor(random() * slot);
   core.timeout = electionTicks + Math.min(within, electionTicks - 1);
+}
+
+/** The host measured what silence means now. A timer that runs keeps its place among the candidates. */
+export function setElectionTicks(core: Core, ticks: number): void {
+  const change = ticks - core.electionTicks;
+  // Shorter than a whole timeout is a hurried try after a closed connection: it stays hurried.
+  if (core.timeout >= core.electionTicks) core.timeout += change;
+  core.electionTicks = ticks;
 }
 
 function rankOf(core: Core, without: NodeId | null): number {
@@ -46,8 +55,8 @@ export function hearLeader(core: Core, leader: NodeId): void {
 }
 
 export function isLoyal(core: Core): boolean {
-  if (core.role === 'leader') return true;
-  return core.leader !== null && core.ticks - core.timerStart < core.options.electionTicks;
+  if (core.role === 'leader' || core.abstains) return true;
+  return core.leader !== null && core.ticks - core.timerStart < core.electionTicks;
 }
 
 export function becomeFollower(core: Core, term: number, leader: NodeId | null): void {
@@ -76,8 +85,8 @@ export function becomeFollower(core: Core, term: number, leader: NodeId | null):
 
 /** One tick of everyone who does not lead. */
 export function tickElection(core: Core): void {
-  core.reads.expire(core.ticks - 2 * core.options.electionTicks, core.leader);
-  if (core.ticks - core.timerStart >= core.timeout) campaign(core, 'pre-vote');
+  core.reads.expire(core.ticks - 2 * core.electionTicks, core.leader);
+  if (core.ticks - core.timerStart >= core.timeout && !core.abstains) campaign(core, 'pre-vote');
 }
 
 /** The connection from the leader was closed: stop being loyal, and ask soon whether others see it like that. */

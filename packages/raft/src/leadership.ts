@@ -24,7 +24,7 @@ export function tickLeader(core: Core): void {
 function hasQuorumContact(core: Core): boolean {
   const contacts = new Map<NodeId, boolean>([[core.id, true]]);
   for (const peer of core.progress.values()) {
-    contacts.set(peer.id, core.ticks - peer.lastContact < core.options.electionTicks);
+    contacts.set(peer.id, core.ticks - peer.lastContact < core.electionTicks);
   }
   return ballotResult(core.configuration.voters, contacts) === 'won';
 }

@@ -16,6 +16,7 @@ import {
   isLoyal,
   loseLeader,
   restartElectionTimer,
+  setElectionTicks,
   tickElection,
 } from './election.ts';
 import { answerStale, handleAppend, handleCommit, handleHeartbeat, handleSnapshot } from './follower.ts';
@@ -98,6 +99,9 @@ export class RaftNode {
       }
       case 'unreachable':
         unreachable(core, input.peer);
+        break;
+      case 'election-timeout':
+        setElectionTicks(core, input.ticks);
         break;
       case 'disk-stalled':
         setDiskStalled(core, input.stalled);

@@ -104,7 +104,7 @@ function sendAppend(core: Core, peer: Progress, empty: boolean): void {
 
 function sendSnapshot(core: Core, peer: Progress): void {
   // A silent peer would not take it: wait until it answers a heartbeat.
-  if (core.ticks - peer.lastContact >= core.options.electionTicks) return;
+  if (core.ticks - peer.lastContact >= core.electionTicks) return;
   const { index, term, configuration } = core.log.snapshot();
   invariant(index > 0, () => `the log starts at ${core.log.firstIndex} without a snapshot`);
   peer.becomeSnapshot(index);

@@ -26,6 +26,6 @@ export function sendTimeoutNow(core: Core, to: NodeId): void {
 
 export function tickTransfer(core: Core): void {
   if (core.transferee === null) return;
-  if (core.ticks - core.transferStart >= core.options.electionTicks) core.transferee = null;
+  if (core.ticks - core.transferStart >= core.electionTicks) core.transferee = null;
   else sendTimeoutNowWhenReady(core); // Again, in case it was lost.
 }

@@ -100,6 +100,11 @@ export type Input =
   | { readonly type: 'snapshot-failed'; readonly peer: NodeId }
   /** A message to this peer was not delivered (queue full, no connection). */
   | { readonly type: 'unreachable'; readonly peer: NodeId }
+  /**
+   * From now on this many ticks take the place of `RaftOptions.electionTicks` on this member. A host that lowers it
+   * must have let everything pass that it promised under the old one.
+   */
+  | { readonly type: 'election-timeout'; readonly ticks: number }
   /** The oldest unfinished disk write became too old (true), or the disk caught up (false). */
   | { readonly type: 'disk-stalled'; readonly stalled: boolean };
 
@@ -194,6 +199,11 @@ export interface RaftOptions {
   readonly applied?: number;
   /** Silence for this many ticks ends loyalty to a leader; timeouts fall in [electionTicks, 2 × electionTicks). */
   readonly electionTicks: number;
+  /**
+   * For this many ticks after the start this member neither campaigns nor grants a vote, except to one whom the leader
+   * named: it may have promised its loyalty before a crash. Default 0.
+   */
+  readonly abstainTicks?: number;
   readonly heartbeatTicks: number;
   /** Uniform in [0, 1). */
   readonly random: () => number;

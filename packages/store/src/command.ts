@@ -64,6 +64,9 @@ const flags = {
   'peer-client-cert-auth': choice('peer-client-cert-auth', 'refuse members without a certificate'),
   'heartbeat-interval': count('heartbeat-interval', 100, 'milliseconds between heartbeats'),
   'election-timeout': count('election-timeout', 1000, 'milliseconds of silence before an election'),
+  'max-election-timeout': numberFlag(1500, 'to how many milliseconds measured delays may stretch it', {
+    min: 1,
+  }),
   'snapshot-count': count('snapshot-count', 10_000, 'log entries kept for members that lag'),
   'quota-backend-bytes': count(
     'quota-backend-bytes',
@@ -152,6 +155,7 @@ async function run(context: ComponentContext<typeof flags>): Promise<void> {
     peerTls,
     heartbeatMs,
     electionMs,
+    maxElectionMs: f['max-election-timeout'],
     trailingEntries: f['snapshot-count'],
     maxRequestBytes: f['max-request-bytes'],
     maxTxnOps: f['max-txn-ops'],

@@ -19,6 +19,8 @@ import {
   type SnapshotDescriptor,
 } from '@timonier/raft';
 import { LogBudget } from './bounded-log.ts';
+import { LeaderLease } from './leader-lease.ts';
+import type { Pace } from './pace.ts';
 import { fromWire, toWire, type WireMessage } from './peer-wire.ts';
 import type { StateMachine } from './state-machine.ts';
 import type { Transport } from './transport.ts';
@@ -38,9 +40,9 @@ export interface HostOptions {
   readonly machine: StateMachine;
   readonly wal: Wal;
   readonly transport: Transport;
-  readonly tickMs: number;
-  readonly heartbeatTicks: number;
-  readonly electionTicks: number;
+  readonly pace: Pace;
+  /** Whether this member may have made promises before it was started. */
+  readonly restarted: boolean;
   /** Entries kept behind the state for followers that lag. */
   readonly trailingEntries: number;
   /** Milliseconds of CLOCK_BOOTTIME. */
@@ -52,8 +54,8 @@ export interface HostOptions {
 export interface HostEvents {
   /** Role, term or leader changed. */
   readonly role: (role: Role, term: number, leader: NodeId | null) => void;
-  /** Leadership was proven at `sentAt`. */
-  readonly proven: (sentAt: number) => void;
+  /** Nobody else can lead before `until`, in milliseconds of `now`. */
+  readonly proven: (until: number) => void;
   readonly applied: (index: number) => void;
   /** The first entry of a term was applied. */
   readonly termBegan: (term: number) => void;
@@ -68,12 +70,18 @@ export interface HostEvents {
   readonly failed: (error: Error) => void;
 }
 
+/** Encoded when the core asks for it, not when it leaves: what it promises counts from then. */
+interface Outgoing {
+  readonly message: Message;
+  readonly wire: WireMessage;
+}
+
 interface Held {
   readonly ticket: number;
   readonly persist: { readonly index: number; readonly term: number } | undefined;
   /** Highest entry this write makes durable; lowered when a later one replaces it. */
   lastIndex: number;
-  readonly messages: Message[];
+  readonly messages: Outgoing[];
   readonly install: SnapshotDescriptor | undefined;
 }
 
@@ -96,6 +104,8 @@ export class RaftHost {
   #role: Role = 'follower';
   #term: number;
   #leader: NodeId | null = null;
+  #configuration: Configuration;
+  readonly #lease = new LeaderLease();
 
   constructor(options: HostOptions) {
     this.#o = options;
@@ -109,12 +119,15 @@ export class RaftHost {
       hardState: options.hardState,
       configuration: options.configuration,
       applied: options.machine.appliedIndex,
-      electionTicks: options.electionTicks,
-      heartbeatTicks: options.heartbeatTicks,
+      electionTicks: options.pace.electionTicks,
+      heartbeatTicks: options.pace.heartbeatTicks,
+      abstainTicks:
+        options.restarted && options.configuration.voters.length > 1 ? options.pace.abstainTicks : 0,
       random: Math.random,
       maxInflight: 256,
       maxAppendBytes: 1024 * 1024,
     });
+    this.#configuration = this.#node.status.configuration;
   }
 
   get role(): Role {
@@ -168,7 +181,24 @@ export class RaftHost {
   }
 
   receive(from: NodeId, messages: readonly WireMessage[]): void {
-    for (const wire of messages) this.step({ type: 'message', message: fromWire(wire, from, this.#o.id) });
+    const now = performance.now();
+    for (const wire of messages) {
+      const message = fromWire(wire, from, this.#o.id);
+      this.#observe(message, wire, now);
+      this.step({ type: 'message', message });
+    }
+  }
+
+  /** What a message says about time, which the core does not look at. */
+  #observe(message: Message, wire: WireMessage, now: number): void {
+    const { pace } = this.#o;
+    if (message.type === 'heartbeat-response') {
+      if (this.#role !== 'leader' || message.term !== this.#term) return;
+      this.#lease.answered(message.from, message.round, wire.loyalMs ?? 0);
+      pace.answered(message.round, now);
+    } else if (message.type === 'heartbeat' || message.type === 'append' || message.type === 'commit') {
+      if (message.term >= this.#term) pace.heard(message.from, message.term, now, wire.delayMs);
+    }
   }
 
   #fail(error: unknown): void {
@@ -182,6 +212,8 @@ export class RaftHost {
     this.#timer = setTimeout(() => {
       setImmediate(() => {
         if (this.#stopped) return;
+        const { pace } = this.#o;
+        if (pace.tick(performance.now())) this.step({ type: 'election-timeout', ticks: pace.electionTicks });
         this.step({ type: 'tick', now: this.#o.now() });
         const stalled = this.#o.wal.stalledMs > stallMs;
         if (stalled !== this.#stalled) {
@@ -191,7 +223,7 @@ export class RaftHost {
         }
         this.#tick();
       });
-    }, this.#o.tickMs);
+    }, this.#o.pace.tickMs);
   }
 
   #carryOut(effects: Effects): void {
@@ -209,10 +241,11 @@ export class RaftHost {
       this.#durable = Math.min(this.#durable, first.index - 1);
       for (const held of this.#held) held.lastIndex = Math.min(held.lastIndex, first.index - 1);
     }
-    const later: Message[] = [];
+    const later: Outgoing[] = [];
     for (const message of effects.messages) {
-      if (message.afterPersist) later.push(message);
-      else this.#send(message);
+      const outgoing = { message, wire: this.#dress(message) };
+      if (message.afterPersist) later.push(outgoing);
+      else this.#send(outgoing);
     }
     if (effects.persist !== undefined || effects.installSnapshot !== undefined) {
       const ticket = wal.append({
@@ -229,7 +262,7 @@ export class RaftHost {
       });
     } else if (later.length > 0) {
       const last = this.#held.at(-1);
-      if (last === undefined) for (const message of later) this.#send(message);
+      if (last === undefined) for (const outgoing of later) this.#send(outgoing);
       else last.messages.push(...later);
     }
     if (effects.roleChange !== undefined) {
@@ -237,9 +270,15 @@ export class RaftHost {
       this.#role = role;
       this.#term = term;
       this.#leader = leader;
+      this.#lease.reset();
       events.role(role, term, leader);
     }
-    if (effects.quorumRound !== undefined) events.proven(effects.quorumRound.sentAt);
+    if (effects.configuration !== undefined) this.#configuration = effects.configuration;
+    if (effects.quorumRound !== undefined) {
+      const { round, sentAt } = effects.quorumRound;
+      const { voters } = this.#configuration;
+      events.proven(sentAt + this.#lease.provenMs(round, voters, this.#o.id, this.#o.pace.promiseMs));
+    }
     if (effects.commit !== undefined && effects.commit > this.#commit) {
       this.#commit = effects.commit;
       this.#apply();
@@ -253,7 +292,7 @@ export class RaftHost {
   /** A write came back: everything up to `ticket` is durable. */
   durable(ticket: number): void {
     let newest: Held['persist'];
-    const released: Message[] = [];
+    const released: Outgoing[] = [];
     while ((this.#held[0]?.ticket ?? Infinity) <= ticket) {
       const held = this.#held.shift();
       if (held === undefined) break;
@@ -262,7 +301,7 @@ export class RaftHost {
       for (const message of held.messages) released.push(message);
       if (held.install !== undefined) this.#install(held.install);
     }
-    for (const message of released) this.#send(message);
+    for (const outgoing of released) this.#send(outgoing);
     if (newest !== undefined) this.step({ type: 'persisted', ...newest });
   }
 
@@ -278,15 +317,23 @@ export class RaftHost {
     );
   }
 
-  #send(message: Message): void {
+  #dress(message: Message): WireMessage {
+    const wire = toWire(message);
+    const { pace } = this.#o;
+    if (message.type === 'heartbeat-response') wire.loyalMs = pace.promiseMs;
+    else if (message.type === 'heartbeat') {
+      wire.delayMs = Math.ceil(pace.delayMs);
+      pace.asked(message.round, performance.now());
+    }
+    return wire;
+  }
+
+  #send({ message, wire }: Outgoing): void {
     if (message.type === 'snapshot') {
       this.#o.events.snapshotWanted(message.to, message);
       return;
     }
-    if (
-      !this.#o.transport.send(message.to, { raft: { messages: [toWire(message)] } }) &&
-      message.type === 'append'
-    )
+    if (!this.#o.transport.send(message.to, { raft: { messages: [wire] } }) && message.type === 'append')
       queueMicrotask(() => this.step({ type: 'unreachable', peer: message.to }));
   }
 

@@ -13,6 +13,7 @@ import { etcdError } from './errors.ts';
 import { type HostLog, RaftHost } from './host.ts';
 import { Lessor } from './lessor.ts';
 import type { StoreMetrics } from './metrics.ts';
+import { Pace } from './pace.ts';
 import type { PeerFrame } from './peer-wire.ts';
 import { Proposals } from './proposals.ts';
 import { Reads } from './reads.ts';
@@ -31,7 +32,9 @@ export interface MemberOptions {
   readonly peerTls: PeerTls | undefined;
   readonly clientUrls: readonly string[];
   readonly heartbeatMs: number;
+  /** Silence that ends loyalty to a leader on a quiet machine, and at most, when everything is slow. */
   readonly electionMs: number;
+  readonly maxElectionMs: number;
   readonly trailingEntries: number;
   readonly log: HostLog;
   readonly onFailure: (error: Error) => void;
@@ -70,12 +73,11 @@ export class Member {
   readonly #reads: Reads;
   readonly #transport: Transport;
   readonly #listeners = new Set<() => void>();
-  readonly #tickMs: number;
-  readonly #electionTicks: number;
+  readonly pace: Pace;
   #host!: RaftHost;
   #wal: Wal | undefined;
   #metrics: StoreMetrics | undefined;
-  #provenAt = 0;
+  #provenUntil = 0;
   #handingOver = false;
   #timers: NodeJS.Timeout[] = [];
   #leaseCalls = new Map<number, LeaseCall>();
@@ -91,9 +93,12 @@ export class Member {
     this.id = options.cluster.self.id;
     this.clusterId = idNumber(options.cluster.id);
     this.memberId = idNumber(this.id);
-    // Two ticks a heartbeat: fine enough to tell a late heartbeat from a lost one, and cheap when idle.
-    this.#tickMs = Math.max(5, options.heartbeatMs / 2);
-    this.#electionTicks = Math.max(4, Math.round(options.electionMs / this.#tickMs));
+    const { heartbeatMs, electionMs, maxElectionMs } = options;
+    this.pace = new Pace({
+      heartbeatMs,
+      floorMs: electionMs,
+      ceilingMs: Math.max(electionMs, maxElectionMs),
+    });
     const now = (): number => performance.now();
     this.#proposals = new Proposals({
       timeoutMs: requestTimeoutMs,
@@ -204,16 +209,15 @@ export class Member {
       machine: this.machine,
       wal,
       transport: this.#transport,
-      tickMs: this.#tickMs,
-      heartbeatTicks: 2,
-      electionTicks: this.#electionTicks,
+      pace: this.pace,
+      restarted: !content.empty,
       trailingEntries: this.#options.trailingEntries,
       now: bootTimeMs,
       logger: log,
       events: {
         role: (role, term, leader) => this.#roleChanged(role, term, leader),
-        proven: (sentAt) => {
-          this.#provenAt = sentAt;
+        proven: (until) => {
+          this.#provenUntil = Math.max(this.#provenUntil, until);
           this.#changed();
         },
         applied: (index) => this.#applied(index),
@@ -264,10 +268,8 @@ export class Member {
 
   get leadership(): Leadership {
     const { role, term, leader } = this.#host;
-    // One tick less than the voters' loyalty: their first tick may come right after they heard of us.
-    const leaseMs = (this.#electionTicks - 1) * this.#tickMs;
-    const leads = role === 'leader' && !this.#handingOver && this.#provenAt > 0;
-    return { role, term, leader, leaseUntil: leads ? this.#provenAt + leaseMs : 0 };
+    const leads = role === 'leader' && !this.#handingOver;
+    return { role, term, leader, leaseUntil: leads ? this.#provenUntil : 0 };
   }
 
   get members(): readonly StoredMember[] {
@@ -351,7 +353,7 @@ export class Member {
     this.#handingOver = true;
     this.#changed();
     this.#host.step({ type: 'transfer', target: to });
-    const deadline = performance.now() + this.#electionTicks * this.#tickMs * 2;
+    const deadline = performance.now() + this.pace.electionMs * 2;
     try {
       while (this.#host.role === 'leader' || this.#host.leader === null) {
         if (performance.now() > deadline) throw etcdError.timeout();
@@ -454,9 +456,9 @@ export class Member {
     const { log } = this.#options;
     log.info({ role, term, leader: this.memberName(leader) }, 'role changed');
     if (leader !== null) this.#metrics?.leaderChanges.inc();
-    this.#provenAt = 0;
+    this.#provenUntil = 0;
     if (role === 'leader') {
-      this.#lessor.promote(this.machine.state.leases, this.#electionTicks * this.#tickMs);
+      this.#lessor.promote(this.machine.state.leases, this.pace.electionMs);
       this.#revoking.clear();
     } else this.#lessor.demote();
     if (leader !== null) setImmediate(() => this.#proposals.retry());

@@ -17,6 +17,8 @@ export interface MetricSources {
   readonly watchers: () => number;
   readonly slowWatchers: () => number;
   readonly leases: () => number;
+  readonly electionTimeoutMs: () => number;
+  readonly delayMs: () => number;
 }
 
 export class StoreMetrics {
@@ -96,5 +98,15 @@ export class StoreMetrics {
       sources.slowWatchers,
     );
     gauge('timonier_store_leases', 'Leases.', sources.leases);
+    gauge(
+      'timonier_store_election_timeout_seconds',
+      'Silence of the leader after which this member stands for election; follows the measured delays.',
+      () => sources.electionTimeoutMs() / 1000,
+    );
+    gauge(
+      'timonier_store_longest_delay_seconds',
+      "Longest delay measured lately: of this member's own turns, of the leader's messages, of round trips.",
+      () => sources.delayMs() / 1000,
+    );
   }
 }

@@ -44,6 +44,8 @@ export interface WireMessage {
   hintTerm?: number;
   entries?: readonly WireEntry[];
   configuration?: Configuration | undefined;
+  loyalMs?: number;
+  delayMs?: number;
 }
 
 export const frameCodec = loadMessage<PeerFrame>('raft/peer.proto', 'timonier.raft.v1.PeerFrame', {

@@ -42,6 +42,7 @@ export interface StoreOptions {
   readonly peerTls: PeerTls | undefined;
   readonly heartbeatMs: number;
   readonly electionMs: number;
+  readonly maxElectionMs: number;
   readonly trailingEntries: number;
   readonly maxRequestBytes: number;
   readonly maxTxnOps: number;
@@ -91,6 +92,8 @@ export async function startStore(
     watchers: () => member.hub.size,
     slowWatchers: () => member.hub.lagging,
     leases: () => member.machine.state.leases.size,
+    electionTimeoutMs: () => member.pace.electionMs,
+    delayMs: () => member.pace.delayMs,
   });
   member.metrics = metrics;
   health.addLive('store', () => {

@@ -1,0 +1,224 @@
+/**
+ * The consensus core with the store's pace and lease, in one thread on a virtual clock: members whose turns come late,
+ * links that slow down and break, disks that take their time, clocks of slightly different speed, crashes.
+ *
+ * What is checked, whenever somebody is elected: no other member believes at that moment that nobody else can lead.
+ * Connections are not closed and leadership is not handed over here: both end loyalty on purpose.
+ */
+import { MemoryHost } from '@timonier/raft/memory-host';
+import type { Effects, Message } from '@timonier/raft';
+import { LeaderLease } from '../../packages/store/src/leader-lease.ts';
+import { Pace } from '../../packages/store/src/pace.ts';
+import { Random } from './random.ts';
+
+/** Known mistakes, to prove that the check finds them. */
+export type LeaseMistake =
+  | 'fixed-length' // counts on the ceiling instead of what the voters promised
+  | 'no-abstention' // votes at once after a crash
+  | 'lower-at-once'; // forgets what was promised under a longer timeout
+
+interface Packet {
+  readonly at: number;
+  readonly message: Message;
+  readonly stamp: number;
+}
+
+const ids = ['a', 'b', 'c'];
+const heartbeatMs = 50;
+
+class SimulatedMember {
+  readonly id: string;
+  readonly host: MemoryHost;
+  /** Speed of its clock. */
+  readonly speed: number;
+  pace = new Pace({ heartbeatMs, floorMs: 200, ceilingMs: 1500 });
+  lease = new LeaderLease();
+  inbox: Packet[] = [];
+  leaseUntil = 0;
+  nextTick = 0;
+  stalledUntil = 0;
+  downUntil = 0;
+  diskBusyUntil = 0;
+  lives = 0;
+  readonly stamps = new WeakMap<Message, number>();
+
+  constructor(id: string, random: Random, mistake: LeaseMistake | undefined, run: LeaseRun) {
+    this.id = id;
+    this.speed = 1 + (random.next() - 0.5) * 0.004;
+    const { pace } = this;
+    const lives = (): number => this.lives;
+    this.host = new MemoryHost(
+      {
+        id,
+        electionTicks: pace.electionTicks,
+        heartbeatTicks: pace.heartbeatTicks,
+        get abstainTicks() {
+          return lives() === 0 || mistake === 'no-abstention' ? 0 : pace.abstainTicks;
+        },
+        random: () => random.next(),
+        maxInflight: 4,
+        maxAppendBytes: 1000,
+      },
+      { voters: ids, learners: [] },
+      (_host, effects) => run.observe(this, effects),
+    );
+  }
+
+  get leads(): boolean {
+    return this.host.node.status.role === 'leader';
+  }
+
+  clock(now: number): number {
+    return now * this.speed;
+  }
+}
+
+export class LeaseRun {
+  elections = 0;
+  proofs = 0;
+  readonly #random: Random;
+  readonly #mistake: LeaseMistake | undefined;
+  readonly #members: SimulatedMember[];
+  readonly #blocked = new Set<string>();
+  readonly #lastOfLink = new Map<string, number>();
+  #now = 0;
+  #delayMs = 2;
+
+  constructor(seed: number, mistake?: LeaseMistake) {
+    this.#random = new Random(seed);
+    this.#mistake = mistake;
+    this.#members = ids.map((id) => new SimulatedMember(id, this.#random, mistake, this));
+  }
+
+  /** Lives through `ms` milliseconds. Throws when two members may lead at a time. */
+  run(ms: number): void {
+    for (; this.#now < ms; this.#now += 1) {
+      this.#faults();
+      for (const member of this.#members) this.#turn(member);
+    }
+  }
+
+  #faults(): void {
+    const random = this.#random;
+    if (random.chance(0.0005)) this.#delayMs = random.pick([1, 1, 20, 150, 400]);
+    if (random.chance(0.001)) this.#blocked.clear();
+    const member = random.pick(this.#members);
+    if (random.chance(0.0007)) {
+      for (const { id } of this.#members) {
+        if (random.chance(0.7)) this.#blocked.add(`${member.id}${id}`);
+        if (random.chance(0.7)) this.#blocked.add(`${id}${member.id}`);
+      }
+    }
+    if (random.chance(0.002)) member.stalledUntil = this.#now + random.pick([40, 200, 600, 2000]);
+    if (random.chance(0.001)) member.diskBusyUntil = this.#now + random.pick([50, 500, 1500]);
+    if (random.chance(0.0004)) this.#crash(member);
+  }
+
+  #crash(member: SimulatedMember): void {
+    member.lives += 1;
+    member.pace = new Pace({ heartbeatMs, floorMs: 200, ceilingMs: 1500 });
+    member.lease = new LeaderLease();
+    member.leaseUntil = 0;
+    member.inbox = [];
+    member.stalledUntil = 0;
+    member.host.restart(this.#random.below(member.host.writes.length + 1));
+    member.downUntil = this.#now + this.#random.pick([10, 300, 3000]);
+    member.nextTick = member.downUntil + member.pace.tickMs;
+  }
+
+  #turn(member: SimulatedMember): void {
+    const now = this.#now;
+    if (now < member.downUntil) {
+      member.inbox = [];
+      return;
+    }
+    if (now < member.stalledUntil) return;
+    const { host, pace } = member;
+    const clock = member.clock(now);
+    if (now >= member.diskBusyUntil) host.flush();
+    while ((member.inbox[0]?.at ?? Infinity) <= now) {
+      const packet = member.inbox.shift();
+      if (packet !== undefined) this.#receive(member, packet, clock);
+    }
+    if (clock >= member.nextTick) {
+      if (pace.tick(clock)) host.step({ type: 'election-timeout', ticks: pace.electionTicks });
+      if (this.#mistake === 'lower-at-once')
+        host.step({ type: 'election-timeout', ticks: 2 + Math.ceil(pace.promiseMs / pace.tickMs) });
+      host.step({ type: 'tick', now: clock });
+      // As early as a real timer may come.
+      member.nextTick = clock + pace.tickMs - 1;
+    }
+    for (const { message } of host.outbox) this.#send(member, message);
+    host.outbox = [];
+  }
+
+  #receive(member: SimulatedMember, { message, stamp }: Packet, clock: number): void {
+    const { term } = member.host.node.status;
+    if (message.type === 'heartbeat-response') {
+      if (member.leads && message.term === term) {
+        member.lease.answered(message.from, message.round, stamp);
+        member.pace.answered(message.round, clock);
+      }
+    } else if (message.type === 'heartbeat' || message.type === 'append' || message.type === 'commit') {
+      if (message.term >= term)
+        member.pace.heard(
+          message.from,
+          message.term,
+          clock,
+          message.type === 'heartbeat' ? stamp : undefined,
+        );
+    }
+    member.host.receive({ message });
+  }
+
+  #send(member: SimulatedMember, message: Message): void {
+    const link = `${message.from}${message.to}`;
+    if (this.#blocked.has(link)) return;
+    const to = this.#members.find(({ id }) => id === message.to);
+    if (to === undefined) return;
+    const after = this.#lastOfLink.get(link) ?? 0;
+    const at = Math.max(after, this.#now + Math.floor(this.#random.next() * this.#delayMs));
+    this.#lastOfLink.set(link, at);
+    const stamp = member.stamps.get(message) ?? 0;
+    const position = to.inbox.findLastIndex((packet) => packet.at <= at);
+    to.inbox.splice(position + 1, 0, { at, message, stamp });
+  }
+
+  /** Every step of every member passes here. */
+  observe(member: SimulatedMember, effects: Effects): void {
+    const { pace } = member;
+    for (const message of effects.messages) {
+      if (message.type === 'heartbeat-response') member.stamps.set(message, pace.promiseMs);
+      else if (message.type === 'heartbeat') {
+        member.stamps.set(message, Math.ceil(pace.delayMs));
+        pace.asked(message.round, member.clock(this.#now));
+      }
+    }
+    if (effects.roleChange !== undefined) {
+      member.lease.reset();
+      member.leaseUntil = 0;
+      if (effects.roleChange.role === 'leader') this.#elected(member);
+    }
+    if (effects.quorumRound !== undefined) {
+      const { round, sentAt } = effects.quorumRound;
+      const proven =
+        this.#mistake === 'fixed-length'
+          ? 1400
+          : member.lease.provenMs(round, ids, member.id, pace.promiseMs);
+      member.leaseUntil = Math.max(member.leaseUntil, sentAt + proven);
+      this.proofs += 1;
+    }
+  }
+
+  #elected(member: SimulatedMember): void {
+    this.elections += 1;
+    for (const other of this.#members) {
+      if (other === member || this.#now < other.downUntil) continue;
+      const left = other.leaseUntil - other.clock(this.#now);
+      if (left > 0)
+        throw new Error(
+          `${member.id} was elected at ${this.#now}, and ${other.id} has a lease for ${left.toFixed(1)} ms more`,
+        );
+    }
+  }
+}
