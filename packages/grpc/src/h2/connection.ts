@@ -27,8 +27,10 @@ import {
 } from './protocol.ts';
 import { ReceiveCredit } from './receive-credit.ts';
 import { ourSettings, readInitialWindow } from './settings.ts';
+import { RecentStreams } from './recent-streams.ts';
 import { Sender } from './sender.ts';
 import { type Carrier, type Route, Stream } from './stream.ts';
+import { Watchdog } from './watchdog.ts';
 
 const headerTableBytes = 4096;
 const none = Buffer.alloc(0);
@@ -53,12 +55,13 @@ export class Connection implements Carrier {
   readonly #heads = new BlockCache<Head<Route>>();
   readonly #budget: IdleBudget;
   readonly #credit: ReceiveCredit;
+  readonly #watchdog: Watchdog;
   readonly #streams = new Map<number, Stream>();
   readonly #deadlines = new Deadlines<Stream>(
     () => this.#streams.values(),
     (stream) => this.#expired(stream),
   );
-  readonly #lingering = new Set<number>();
+  readonly #lingering = new RecentStreams(lingeringStreams);
   #lastStream = 0;
   #settled = false;
   /** Streams that are gone while their handlers still run. */
@@ -66,11 +69,6 @@ export class Connection implements Carrier {
   readonly #blocks: HeaderBlocks;
   #state: 'open' | 'leaving' | 'left' = 'open';
   #leftAt = maxStreamId;
-  readonly #began = Date.now();
-  #heardAt = Date.now();
-  #pingedAt = 0;
-  #taken = 0;
-  #takenAt = Date.now();
 
   constructor(transport: Transport, routes: ReadonlyMap<string, Route>, limits: Limits, peer: string) {
     this.peer = peer;
@@ -79,8 +77,9 @@ export class Connection implements Carrier {
     this.#limits = limits;
     this.maxReceiveBytes = limits.maxReceiveBytes;
     this.streamQueueBytes = limits.streamQueueBytes;
+    this.#watchdog = new Watchdog(limits, performance.now());
     this.#decoder = new HpackDecoder(headerTableBytes, limits.maxHeaderListBytes);
-    this.#budget = new IdleBudget(limits.idleFrames, limits.idleFramesPerSecond, Date.now());
+    this.#budget = new IdleBudget(limits.idleFrames, limits.idleFramesPerSecond, performance.now());
     this.#sender = new Sender(
       transport,
       limits,
@@ -111,8 +110,7 @@ export class Connection implements Carrier {
   /** Takes what the socket read. */
   feed(chunk: Buffer): void {
     if (this.dead) return;
-    this.#heardAt = Date.now();
-    this.#pingedAt = 0;
+    this.#watchdog.heard(performance.now());
     try {
       this.#reader.feed(chunk, () => this.dead);
     } catch (error) {
@@ -184,7 +182,7 @@ export class Connection implements Carrier {
   }
 
   #spend(): void {
-    if (!this.#budget.spend(Date.now()))
+    if (!this.#budget.spend(performance.now()))
       throw broken(ErrorCode.ENHANCE_YOUR_CALM, 'too many frames that carry nothing');
   }
 
@@ -302,10 +300,10 @@ export class Connection implements Carrier {
     const stream = new Stream(id, head, route, this, {
       send: this.#sender.initialWindow,
       receive: limits.streamWindow,
-      now: this.#heardAt,
+      now: this.#watchdog.heardAt,
     });
     this.#streams.set(id, stream);
-    if (head.timeoutMs !== undefined) this.#deadlines.expect(stream, this.#heardAt + head.timeoutMs);
+    if (head.timeoutMs !== undefined) this.#deadlines.expect(stream, this.#watchdog.heardAt + head.timeoutMs);
     if (endStream) this.#endOfRequest(stream);
     if (stream.gone) return;
     stream.begin();
@@ -379,11 +377,6 @@ export class Connection implements Carrier {
   #stop(id: number, code: ErrorCode): void {
     this.#sender.number(FrameType.RST_STREAM, id, code);
     this.#lingering.add(id);
-    if (this.#lingering.size > lingeringStreams)
-      for (const oldest of this.#lingering) {
-        this.#lingering.delete(oldest);
-        break;
-      }
   }
 
   // Frames of the connection.
@@ -514,28 +507,18 @@ export class Connection implements Carrier {
   /** Called every few seconds: notices peers that are silent, stuck or slow on purpose. */
   tick(now: number): void {
     if (this.dead) return;
-    const limits = this.#limits;
-    const backlog = this.#transport.writableLength;
-    const taken = this.#sender.handed - backlog;
-    if (backlog === 0 || taken !== this.#taken) {
-      this.#taken = taken;
-      this.#takenAt = now;
-    }
-    const silent = now - this.#heardAt;
-    if (
-      now - this.#takenAt > limits.stallMs ||
-      (!this.#settled && now - this.#began > limits.handshakeMs) ||
-      (this.#blocks.open && silent > limits.handshakeMs) ||
-      (this.#pingedAt !== 0 && now - this.#pingedAt > limits.keepaliveTimeoutMs)
-    ) {
+    const verdict = this.#watchdog.check(now, {
+      handed: this.#sender.handed,
+      backlog: this.#transport.writableLength,
+      midway: !this.#settled || this.#blocks.open,
+    });
+    if (verdict === 'dead') {
       this.closed();
       this.#transport.destroy();
       return;
     }
-    if (silent > limits.keepaliveMs && this.#pingedAt === 0) {
-      this.#pingedAt = now;
-      this.#sender.frame(FrameType.PING, 0, 0, Buffer.from('anyone??'));
-    }
+    if (verdict === 'ask') this.#sender.frame(FrameType.PING, 0, 0, Buffer.from('anyone??'));
+    const limits = this.#limits;
     for (const stream of this.#streams.values())
       if (
         now - stream.since > limits.requestMs &&

@@ -5,7 +5,7 @@
 import { maxWindow as longestTimeout } from './protocol.ts';
 
 interface Expiring {
-  /** Milliseconds since the epoch. */
+  /** Milliseconds on the clock of `performance.now`, which no change of the date moves. */
   deadline: number;
 }
 
@@ -31,14 +31,14 @@ export class Deadlines<T extends Expiring> {
   #arm(deadline: number): void {
     clearTimeout(this.#timer);
     this.#next = deadline;
-    const wait = Math.max(1, Math.min(Math.ceil(deadline - Date.now()), longestTimeout));
+    const wait = Math.max(1, Math.min(Math.ceil(deadline - performance.now()), longestTimeout));
     this.#timer = setTimeout(() => this.#visit(), wait);
     this.#timer.unref();
   }
 
   #visit(): void {
     this.#next = Number.POSITIVE_INFINITY;
-    const now = Date.now();
+    const now = performance.now();
     let next = Number.POSITIVE_INFINITY;
     for (const one of this.#all()) {
       if (one.deadline > now) next = Math.min(next, one.deadline);

@@ -99,7 +99,7 @@ export class LeanServer implements ServerImplementation {
   }
 
   #tick(): void {
-    const now = Date.now();
+    const now = performance.now();
     for (const connection of this.#connections.values()) connection.tick(now);
   }
 
