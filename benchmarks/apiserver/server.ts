@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { type ClusterPki, createClusterPki } from '@timonier/pki';
 import { StoreGroup, timonier } from '../../test/conformance/store/members.ts';
 import { until } from '../../test/acceptance/wait.ts';
+import { send } from './client.ts';
 
 const main = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url));
 
@@ -88,7 +89,13 @@ export class MeasuredServer {
         if (found === null && child?.exitCode !== null) throw new Error(`it ended:\n${text}`);
         return Promise.resolve(found === null ? undefined : Number(found[1] ?? found[2]));
       });
-      return new MeasuredServer({ pid: child.pid ?? 0, storePid: member.pid, port, pki, close });
+      const server = new MeasuredServer({ pid: child.pid ?? 0, storePid: member.pid, port, pki, close });
+      const session = server.connect();
+      await until('the API server is ready', 30_000, async () =>
+        (await send(session, { method: 'GET', path: '/readyz' })).status === 200 ? true : undefined,
+      );
+      session.destroy();
+      return server;
     } catch (error) {
       await close();
       throw error;

@@ -7,6 +7,8 @@ import type { Office } from '@timonier/client/office';
 import type { Logger } from 'pino';
 import type { Registry as MetricsRegistry } from 'prom-client';
 import { type AllocationOptions, Allocations } from './allocation/allocations.ts';
+import { Authorizer } from './authorization/authorizer.ts';
+import { reconcilePolicy } from './authorization/reconcile.ts';
 import { bootstrap } from './bootstrap.ts';
 import { FreshReads } from './cache/fresh-reads.ts';
 import { WatchCache } from './cache/watch-cache.ts';
@@ -87,6 +89,7 @@ export class ApiServer {
       failpoints,
       allocations,
       nodes: new NodeProxy(options.kubeletTls),
+      authorizer: new Authorizer(cache, root),
       log,
       root,
       now: () => Date.now(),
@@ -184,8 +187,9 @@ export class ApiServer {
           port: securePort,
           masters,
         });
+        await reconcilePolicy(writer, this.#server);
         this.#bootstrapped = term;
-        log.info({ term }, 'the cluster has its namespaces and services');
+        log.info({ term }, 'the cluster has its namespaces, services and roles');
       } catch (error) {
         if (this.#stop.signal.aborted) break;
         log.warn({ reason: String(error) }, 'could not prepare the cluster yet');

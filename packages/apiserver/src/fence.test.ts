@@ -62,14 +62,20 @@ async function heldServer(
 test('a control-plane write without the current office in its header stops at the gate', async (t) => {
   const { server } = await heldServer(t, {});
   for (const headers of [{}, { 'timonier-office': '6@master-2' }] as Record<string, string>[]) {
-    const answer = await server.request('POST', configMaps, configMap('a'), { as: 'scheduler', headers });
+    const answer = await server.request('POST', configMaps, configMap('a'), {
+      as: 'controller-manager',
+      headers,
+    });
     assert.equal(answer.status, 409);
     assert.equal(answer.json.reason, 'Conflict');
     assert.equal(answer.json.details.causes[0].reason, 'StaleEpoch');
   }
   assert.equal(await rejections(server, 'gate'), 2);
   const headers = { 'timonier-office': '7@master-1' };
-  const answer = await server.request('POST', configMaps, configMap('a'), { as: 'scheduler', headers });
+  const answer = await server.request('POST', configMaps, configMap('a'), {
+    as: 'controller-manager',
+    headers,
+  });
   assert.equal(answer.status, 201);
   assert.equal((await server.request('POST', configMaps, configMap('b'))).status, 201);
 });
@@ -78,7 +84,10 @@ test('a write held between read and commit is refused when the office has moved 
   const { server, hold, release, endpoint, office } = await heldServer(t, {});
   await hold();
   const headers = { 'timonier-office': '7@master-1' };
-  const pending = server.request('POST', configMaps, configMap('late'), { as: 'scheduler', headers });
+  const pending = server.request('POST', configMaps, configMap('late'), {
+    as: 'controller-manager',
+    headers,
+  });
   await until(() => server.api.heldWrites === 1, 'the write is held');
   await takeOffice(endpoint, '8@master-2');
   await release();
@@ -98,7 +107,10 @@ test('without the comparison the same held write would be committed', async (t) 
   const { server, hold, release, endpoint } = await heldServer(t, { TIMONIER_MUTATION: 'no-fence' });
   await hold();
   const headers = { 'timonier-office': '7@master-1' };
-  const pending = server.request('POST', configMaps, configMap('late'), { as: 'scheduler', headers });
+  const pending = server.request('POST', configMaps, configMap('late'), {
+    as: 'controller-manager',
+    headers,
+  });
   await until(() => server.api.heldWrites === 1, 'the write is held');
   await takeOffice(endpoint, '8@master-2');
   await release();
@@ -111,7 +123,7 @@ test('a passive server answers reads on its private socket and refuses writes wi
   const office = new FakeOffice(activeAs('7@master-1'));
   const server = await startApiServer(t, { endpoint, office });
   office.set({ ...passiveOffice, active: null });
-  const files = server.pki.files('scheduler');
+  const files = server.pki.files('controller-manager');
   const ask = async (
     method: string,
     path: string,

@@ -17,9 +17,16 @@ const served: ReadonlySet<string> = new Set([
   'apps/v1/deployments',
   'apps/v1/replicasets',
   'authentication.k8s.io/v1/selfsubjectreviews',
+  'authorization.k8s.io/v1/localsubjectaccessreviews',
   'authorization.k8s.io/v1/selfsubjectaccessreviews',
+  'authorization.k8s.io/v1/selfsubjectrulesreviews',
+  'authorization.k8s.io/v1/subjectaccessreviews',
   'coordination.k8s.io/v1/leases',
   'discovery.k8s.io/v1/endpointslices',
+  'rbac.authorization.k8s.io/v1/clusterrolebindings',
+  'rbac.authorization.k8s.io/v1/clusterroles',
+  'rbac.authorization.k8s.io/v1/rolebindings',
+  'rbac.authorization.k8s.io/v1/roles',
 ]);
 
 /** Served for reading only: clients ask which custom resources there are before they call a kind unknown. */

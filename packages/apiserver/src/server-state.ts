@@ -5,6 +5,7 @@ import type { Registry } from '@timonier/api';
 import type { Office } from '@timonier/client/office';
 import type { Logger } from 'pino';
 import type { Allocations } from './allocation/allocations.ts';
+import type { Authorizer } from './authorization/authorizer.ts';
 import type { FreshReads } from './cache/fresh-reads.ts';
 import type { WatchCache } from './cache/watch-cache.ts';
 import type { Failpoints } from './failpoints.ts';
@@ -28,6 +29,7 @@ export interface ServerState {
   readonly failpoints: Failpoints;
   readonly allocations: Allocations;
   readonly nodes: NodeProxy;
+  readonly authorizer: Authorizer;
   readonly log: Logger;
   /** `/registry/` */
   readonly root: string;

@@ -72,7 +72,8 @@ export function readRequestInfo(method: string, url: URL, registry: Registry): R
     version,
     resource,
     namespace: isNamespaces && name !== '' ? name : namespace,
-    name,
+    // Who lists or watches one object by its name needs no right to the others.
+    name: name === '' ? selectedName(verb, url) : name,
     subresource,
   };
   // A cluster-scoped resource under a namespace is not served, nor is one object of all namespaces.
@@ -85,6 +86,13 @@ export function readRequestInfo(method: string, url: URL, registry: Registry): R
     return base;
   if (subresource !== '' && !info.subresources.some((known) => known.name === sub[0])) return base;
   return { ...base, served: { verb, info, namespace, name, subresource } };
+}
+
+/** The name that the field selector of a list or watch asks for, or nothing. */
+function selectedName(verb: Verb, url: URL): string {
+  if (verb !== 'list' && verb !== 'watch') return '';
+  const selector = url.searchParams.get('fieldSelector') ?? '';
+  return /(?:^|,)metadata\.name==?([^,=!\\]+)(?:,|$)/.exec(selector)?.[1] ?? '';
 }
 
 function verbOf(method: string, name: string, watch: boolean): Verb {

@@ -101,7 +101,7 @@ export class Router {
     const info = readRequestInfo(exchange.method, exchange.url, this.#options.server.registry);
     try {
       const user = this.#identify(exchange);
-      authorize(user, info);
+      authorize(this.#options.server.authorizer, user, info);
       const target = info.served;
       if (target === undefined || !upgrading.has(target.subresource)) throw new StatusError(pathNotFound());
       await connect(this.#context(exchange, user, target, false), request, socket, head);
@@ -121,7 +121,7 @@ export class Router {
   async #answer(exchange: Exchange, info: RequestInfo): Promise<void> {
     const { server, documents, health, metricsRegistry } = this.#options;
     const user = this.#identify(exchange);
-    authorize(user, info);
+    authorize(this.#options.server.authorizer, user, info);
     if (info.resource === undefined || info.resource === '') {
       if (exchange.method !== 'GET' && exchange.method !== 'HEAD') throw new StatusError(verbNotAllowed());
       if (operational.test(info.path)) {

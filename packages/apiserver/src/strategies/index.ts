@@ -1,5 +1,7 @@
 /** The strategies by resource; a resource that is not listed has nothing special. */
 import type { ResourceInfo } from '@timonier/api';
+import { checkOwnNode } from '../authorization/own-node.ts';
+import { bindingStrategy, roleStrategy } from '../authorization/escalation.ts';
 import { namespaceStrategy } from './namespaces.ts';
 import { podStrategy } from './pods.ts';
 import { secretStrategy } from './secrets.ts';
@@ -13,14 +15,18 @@ const eventTtlSeconds = 3_600;
 const plain: Strategy = {};
 const strategies: Readonly<Record<string, Strategy>> = {
   '/namespaces': namespaceStrategy,
-  '/nodes': { keepsStatusOnCreate: true },
+  '/nodes': { keepsStatusOnCreate: true, prepareCreate: checkOwnNode },
   '/pods': podStrategy,
   '/secrets': secretStrategy,
   '/services': serviceStrategy,
   '/endpoints': { createsOnUpdate: true },
   '/events': { createsOnUpdate: true, ttlSeconds: eventTtlSeconds },
   'events.k8s.io/events': { createsOnUpdate: true, ttlSeconds: eventTtlSeconds },
-  'coordination.k8s.io/leases': { createsOnUpdate: true },
+  'coordination.k8s.io/leases': { createsOnUpdate: true, prepareCreate: checkOwnNode },
+  'rbac.authorization.k8s.io/clusterroles': roleStrategy,
+  'rbac.authorization.k8s.io/roles': roleStrategy,
+  'rbac.authorization.k8s.io/clusterrolebindings': bindingStrategy,
+  'rbac.authorization.k8s.io/rolebindings': bindingStrategy,
   'apiregistration.k8s.io/apiservices': { keepsStatusOnCreate: true },
 };
 

@@ -12,7 +12,7 @@ import { remove } from './delete.ts';
 import { get } from './get.ts';
 import { list } from './list.ts';
 import { patch } from './patch.ts';
-import { reviewAccess, reviewSelf } from './reviews.ts';
+import { reviewAccess, reviewOwnAccess, reviewRules, reviewSelf } from './reviews.ts';
 import { update } from './update.ts';
 import { watch } from './watch.ts';
 
@@ -42,7 +42,10 @@ const subresources: Readonly<Record<string, Readonly<Record<string, Handler>>>> 
 
 const reviews: Readonly<Record<string, Handler>> = {
   'authentication.k8s.io/selfsubjectreviews': reviewSelf,
-  'authorization.k8s.io/selfsubjectaccessreviews': reviewAccess,
+  'authorization.k8s.io/localsubjectaccessreviews': reviewAccess,
+  'authorization.k8s.io/selfsubjectaccessreviews': reviewOwnAccess,
+  'authorization.k8s.io/selfsubjectrulesreviews': reviewRules,
+  'authorization.k8s.io/subjectaccessreviews': reviewAccess,
 };
 
 /** The handler, or undefined when the verb is not supported there. */

@@ -1,0 +1,106 @@
+/**
+ * What a node may do: what the role `system:node` says, held to its own Node, its own lease, the pods bound to it, and
+ * the Secrets, ConfigMaps and accounts that those pods use.
+ */
+import type { Pod, Volume } from '@timonier/api';
+import type { WatchCache } from '../cache/watch-cache.ts';
+import type { User } from '../pipeline/authenticate.ts';
+import { bootstrapPolicy } from './bootstrap-policy.ts';
+import { type Question, ruleAllows } from './rules.ts';
+
+const userPrefix = 'system:node:';
+const leaseNamespace = 'kube-node-lease';
+const rules =
+  bootstrapPolicy.clusterRoles.find(({ metadata }) => metadata?.name === 'system:node')?.rules ?? [];
+const reading: ReadonlySet<string> = new Set(['get', 'list', 'watch']);
+
+/** The node behind a user, or undefined when it is none. */
+export function nodeOf({ name, groups }: User): string | undefined {
+  return name.startsWith(userPrefix) && groups.includes('system:nodes')
+    ? name.slice(userPrefix.length)
+    : undefined;
+}
+
+export class NodeAuthorizer {
+  readonly #cache: WatchCache;
+  readonly #root: string;
+
+  constructor(cache: WatchCache, root: string) {
+    this.#cache = cache;
+    this.#root = root;
+  }
+
+  allows(node: string, namespace: string, question: Question): boolean {
+    const { resource, group, verb, name, subresource } = question;
+    if (!rules.some((rule) => ruleAllows(rule, question))) return false;
+    const type = group === '' ? resource : `${resource}.${group}`;
+    switch (type) {
+      case 'nodes':
+        // A name in the body of a creation is checked where the body is read.
+        return verb === 'create' || reading.has(verb) || name === node;
+      case 'leases.coordination.k8s.io':
+        return namespace === leaseNamespace && (verb === 'create' || name === node);
+      case 'csinodes.storage.k8s.io':
+        return verb === 'create' || name === node;
+      case 'pods':
+        if (reading.has(verb) || (verb === 'create' && subresource === '')) return true;
+        // What is not there is told as such, and what was created a moment ago may not be known here yet.
+        return (this.#pod(namespace, name)?.spec?.nodeName ?? node) === node;
+      case 'secrets':
+      case 'configmaps':
+      case 'serviceaccounts':
+      case 'persistentvolumeclaims':
+        return name !== '' && this.#isUsed(node, namespace, type, name);
+      default:
+        return true;
+    }
+  }
+
+  #pod(namespace: string, name: string): Pod | undefined {
+    const key = `${this.#root}pods/${namespace}/${name}`;
+    return this.#cache.resource('pods').index.get(key)?.object();
+  }
+
+  #isUsed(node: string, namespace: string, resource: string, name: string): boolean {
+    const prefix = `${this.#root}pods/${namespace}/`;
+    let found = false;
+    this.#cache.resource('pods').index.forRange(prefix, `${prefix}\uffff`, false, (_key, stored) => {
+      // Most pods do not name it at all; to see that needs no parsing.
+      if (!stored.json.includes(node) || (resource !== 'secrets' && !stored.json.includes(name)))
+        return undefined;
+      const pod = stored.object() as Pod;
+      found = pod.spec?.nodeName === node && usesOf(pod, resource).has(name);
+      return found ? { break: true } : undefined;
+    });
+    return found;
+  }
+}
+
+function usesOf(pod: Pod, resource: string): ReadonlySet<string> {
+  const { spec } = pod;
+  const names = new Set<string | undefined>();
+  const volumes = spec?.volumes ?? [];
+  if (resource === 'serviceaccounts') names.add(spec?.serviceAccountName);
+  else if (resource === 'persistentvolumeclaims')
+    for (const { persistentVolumeClaim } of volumes) names.add(persistentVolumeClaim?.claimName);
+  else {
+    const secrets = resource === 'secrets';
+    for (const volume of volumes) for (const name of volumeUses(volume, secrets)) names.add(name);
+    for (const { env, envFrom } of [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])]) {
+      for (const { valueFrom } of env ?? [])
+        names.add(secrets ? valueFrom?.secretKeyRef?.name : valueFrom?.configMapKeyRef?.name);
+      for (const source of envFrom ?? [])
+        names.add(secrets ? source.secretRef?.name : source.configMapRef?.name);
+    }
+    if (secrets) for (const { name } of spec?.imagePullSecrets ?? []) names.add(name);
+  }
+  names.delete(undefined);
+  return names as ReadonlySet<string>;
+}
+
+function volumeUses(volume: Volume, secrets: boolean): (string | undefined)[] {
+  const projected = volume.projected?.sources ?? [];
+  return secrets
+    ? [volume.secret?.secretName, ...projected.map(({ secret }) => secret?.name)]
+    : [volume.configMap?.name, ...projected.map(({ configMap }) => configMap?.name)];
+}
