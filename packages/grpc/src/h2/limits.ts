@@ -38,6 +38,8 @@ export interface Limits {
   readonly idleFrames: number;
   readonly idleFramesPerSecond: number;
   readonly maxConnections: number;
+  /** How often all these times are looked at. */
+  readonly tickMs: number;
 }
 
 export const defaultLimits: Limits = {
@@ -61,4 +63,5 @@ export const defaultLimits: Limits = {
   idleFrames: 2_000,
   idleFramesPerSecond: 200,
   maxConnections: 10_000,
+  tickMs: 5_000,
 };

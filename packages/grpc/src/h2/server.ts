@@ -18,8 +18,6 @@ import { Connection } from './connection.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import type { Route } from './stream.ts';
 
-const tickMs = 5_000;
-
 export class LeanServer implements ServerImplementation {
   readonly #limits: Limits;
   readonly #routes = new Map<string, Route>();
@@ -31,7 +29,7 @@ export class LeanServer implements ServerImplementation {
 
   constructor(limits: Partial<Limits> = {}) {
     this.#limits = { ...defaultLimits, ...limits };
-    this.#ticker = setInterval(() => this.#tick(), tickMs);
+    this.#ticker = setInterval(() => this.#tick(), this.#limits.tickMs);
     this.#ticker.unref();
   }
 
