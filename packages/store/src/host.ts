@@ -21,7 +21,7 @@ import {
 import { LogBudget } from './bounded-log.ts';
 import { LeaderLease } from './leader-lease.ts';
 import type { Pace } from './pace.ts';
-import { fromWire, toWire, type WireMessage } from './peer-wire.ts';
+import { encodeFrame, fromWire, toWire, type WireMessage } from './peer-wire.ts';
 import type { StateMachine } from './state-machine.ts';
 import type { Transport } from './transport.ts';
 import type { Wal } from './wal.ts';
@@ -89,6 +89,10 @@ const applyBudgetMs = 8;
 const trailingBytes = 32 * 1024 * 1024;
 const stallMs = 1_500;
 
+function encodeMessages(messages: readonly WireMessage[]): Buffer {
+  return encodeFrame({ raft: { messages } });
+}
+
 export class RaftHost {
   readonly #o: HostOptions;
   readonly #node: RaftNode;
@@ -106,6 +110,7 @@ export class RaftHost {
   #leader: NodeId | null = null;
   #configuration: Configuration;
   readonly #lease = new LeaderLease();
+  #lastAppend: { message: Extract<Message, { type: 'append' }>; bytes: Buffer } | undefined;
 
   constructor(options: HostOptions) {
     this.#o = options;
@@ -333,8 +338,27 @@ export class RaftHost {
       this.#o.events.snapshotWanted(message.to, message);
       return;
     }
-    if (!this.#o.transport.send(message.to, { raft: { messages: [wire] } }) && message.type === 'append')
+    const bytes = message.type === 'append' ? this.#encodeAppend(message, wire) : encodeMessages([wire]);
+    if (!this.#o.transport.sendEncoded(message.to, bytes) && message.type === 'append')
       queueMicrotask(() => this.step({ type: 'unreachable', peer: message.to }));
+  }
+
+  /** Followers that are equally far get the same bytes. */
+  #encodeAppend(message: Extract<Message, { type: 'append' }>, wire: WireMessage): Buffer {
+    const { term, prevIndex, prevTerm, commit, entries } = message;
+    const last = this.#lastAppend;
+    if (
+      last !== undefined &&
+      last.message.term === term &&
+      last.message.prevIndex === prevIndex &&
+      last.message.prevTerm === prevTerm &&
+      last.message.commit === commit &&
+      last.message.entries.length === entries.length
+    )
+      return last.bytes;
+    const bytes = encodeMessages([wire]);
+    this.#lastAppend = entries.length === 0 ? undefined : { message, bytes };
+    return bytes;
   }
 
   /** Applies what is committed, in turns that leave room for other work. */

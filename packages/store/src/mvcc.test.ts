@@ -3,7 +3,6 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { keyRange } from './key-index.ts';
 import { type JournalRecord, Mvcc } from './mvcc.ts';
-import { changeSetCodec } from './codecs.ts';
 import type { WatchEvent } from './types.ts';
 import { WatchHub } from './watch.ts';
 
@@ -45,7 +44,7 @@ class Disk {
     state.restore(revision, compactRevision);
     for (const [key, value] of [...this.records].sort(([a], [b]) => (a < b ? -1 : 1))) {
       const bytes = Buffer.from(key, 'hex');
-      if (bytes[0] === 0x72) state.load(bytes.readUInt32BE(5), changeSetCodec.decode(value).changes);
+      if (bytes[0] === 0x72) state.load(bytes.readUInt32BE(5), value);
     }
     return state;
   }

@@ -5,13 +5,10 @@
  * changes for the disk in a journal (`takeJournal`); contents that are not on disk yet stay in memory, others are
  * read back through `Contents`. Everything here depends only on the state and on what is applied, so members agree.
  */
-import { changeSetCodec } from './codecs.ts';
+import { BlockStarts, type ChangeSet, decodeBlock, encodeBlock } from './change-block.ts';
 import { KeyIndex, type KeyRange, type RevisionRecord } from './key-index.ts';
 import { RevisionCache } from './revision-cache.ts';
 import type { KeyValue } from './types.ts';
-
-/** All changes of one revision. */
-export type ChangeSet = readonly KeyValue[];
 
 /** Where contents that were written to disk are read back from. */
 export interface Contents {
@@ -31,6 +28,8 @@ export interface JournalRecord {
   readonly operations: readonly DiskOperation[];
   /** Revisions whose contents are in memory only until this record is on disk. */
   readonly revisions: readonly number[];
+  /** Blocks among the operations. */
+  readonly blocks: readonly (readonly [start: number, bytes: Buffer])[];
   readonly bytes: number;
 }
 
@@ -79,6 +78,10 @@ export class Mvcc {
   #revisions: number[] = [];
   #bytes = 0;
   #open: KeyValue[] | undefined;
+  readonly #blocks = new BlockStarts();
+  /** Blocks as they will be on disk once the journal is. */
+  readonly #unwritten = new Map<number, Buffer>();
+  #blocksChanged: [start: number, bytes: Buffer][] = [];
 
   constructor(contents: Contents) {
     this.#contents = contents;
@@ -109,8 +112,13 @@ export class Mvcc {
     this.leases.set(id, { id, ttl, keys: new Set() });
   }
 
-  /** Takes one revision from disk, in ascending order. Returns whether it changed anything on a lease. */
-  load(main: number, changes: ChangeSet): void {
+  /** Takes one block from disk, in ascending order. */
+  load(start: number, bytes: Buffer): void {
+    this.#blocks.add(start);
+    for (const [main, changes] of decodeBlock(bytes)) this.#load(main, changes);
+  }
+
+  #load(main: number, changes: ChangeSet): void {
     for (const [sub, change] of changes.entries()) {
       // A change that compaction overtook stays as a gap so that positions hold.
       if (change.key.length === 0) continue;
@@ -133,11 +141,16 @@ export class Mvcc {
     if (fresh !== undefined) return fresh;
     const cached = this.#cache.get(main);
     if (cached !== undefined) return cached;
-    const bytes = this.#contents.read(revisionKey(main));
+    const start = this.#blocks.of(main);
+    const bytes = start === undefined ? undefined : this.#readBlock(start);
     if (bytes === undefined) return undefined;
-    const { changes } = changeSetCodec.decode(bytes);
-    this.#cache.set(main, changes);
-    return changes;
+    let found: ChangeSet | undefined;
+    for (const [revision, changes] of decodeBlock(bytes)) {
+      if (revision === main) found = changes;
+      // What lies together was written together, and is often read together.
+      this.#cache.set(revision, changes);
+    }
+    return found;
   }
 
   content(record: RevisionRecord): KeyValue {
@@ -175,26 +188,22 @@ export class Mvcc {
       this.#revision += 1;
       this.#overlay.set(this.#revision, changes);
       this.#revisions.push(this.#revision);
-      this.#put(revisionKey(this.#revision), changeSetCodec.encode({ changes }));
     }
     return result;
   }
 
+  /** Keeps both buffers. */
   put(keyBytes: Buffer, value: Buffer, lease: bigint): void {
     const key = keyBytes.toString('latin1');
     const before = this.index.latest(key);
     const exists = before !== undefined && before.version > 0;
     const main = this.#revision + 1;
-    // Copied: the request's bytes are views of a network buffer that would be kept alive as a whole.
-    const kept = Buffer.allocUnsafeSlow(keyBytes.length + value.length);
-    keyBytes.copy(kept, 0);
-    value.copy(kept, keyBytes.length);
     this.#change(key, {
-      key: kept.subarray(0, keyBytes.length),
+      key: keyBytes,
       createRevision: exists ? before.create : main,
       modRevision: main,
       version: exists ? before.version + 1 : 1,
-      value: kept.subarray(keyBytes.length),
+      value,
       lease,
     });
   }
@@ -270,24 +279,51 @@ export class Mvcc {
       if (subs === undefined) dropped.set(main, [sub]);
       else subs.push(sub);
     });
+    const blocks = new Map<number, [main: number, subs: readonly number[]][]>();
     for (const [main, subs] of dropped) {
-      const changes = this.changes(main);
-      if (changes === undefined) continue;
-      const gap: KeyValue = {
-        key: nothing,
-        createRevision: 0,
-        modRevision: main,
-        version: 0,
-        value: nothing,
-        lease: 0n,
-      };
-      const left = changes.map((change, sub) => (subs.includes(sub) ? gap : change));
-      this.#cache.delete(main);
-      if (left.every((change) => change.key.length === 0))
-        this.#operations.push({ type: 'del', key: revisionKey(main) });
-      else this.#put(revisionKey(main), changeSetCodec.encode({ changes: left }));
-      if (this.#overlay.has(main)) this.#overlay.set(main, left);
+      // What this log entry wrote has no block yet.
+      const start = main >= (this.#revisions[0] ?? Infinity) ? undefined : this.#blocks.of(main);
+      if (start === undefined) {
+        const changes = this.#overlay.get(main);
+        if (changes !== undefined) this.#overlay.set(main, without(main, changes, subs));
+        continue;
+      }
+      const inBlock = blocks.get(start);
+      if (inBlock === undefined) blocks.set(start, [[main, subs]]);
+      else inBlock.push([main, subs]);
     }
+    const gone = new Set<number>();
+    for (const [start, drops] of blocks) if (!this.#compactBlock(start, new Map(drops))) gone.add(start);
+    this.#blocks.remove(gone);
+  }
+
+  /** Takes changes out of a block. Returns whether anything is left of it. */
+  #compactBlock(start: number, dropped: ReadonlyMap<number, readonly number[]>): boolean {
+    const left: ChangeSet[] = [];
+    const bytes = this.#readBlock(start);
+    for (const [main, changes] of bytes === undefined ? [] : decodeBlock(bytes)) {
+      const subs = dropped.get(main);
+      const kept = subs === undefined ? changes : without(main, changes, subs);
+      if (kept !== changes) {
+        this.#cache.delete(main);
+        if (this.#overlay.has(main)) this.#overlay.set(main, kept);
+      }
+      if (kept.some((change) => change.key.length > 0)) left.push(kept);
+    }
+    if (left.length === 0) this.#operations.push({ type: 'del', key: revisionKey(start) });
+    else this.#putBlock(start, left);
+    return left.length > 0;
+  }
+
+  #readBlock(start: number): Buffer | undefined {
+    return this.#unwritten.get(start) ?? this.#contents.read(revisionKey(start));
+  }
+
+  #putBlock(start: number, sets: readonly ChangeSet[]): void {
+    const bytes = encodeBlock(sets);
+    this.#unwritten.set(start, bytes);
+    this.#blocksChanged.push([start, bytes]);
+    this.#put(revisionKey(start), bytes);
   }
 
   #put(key: Buffer, value: Buffer): void {
@@ -299,6 +335,14 @@ export class Mvcc {
 
   /** What was changed since the last call, as the record of log entry `index`. */
   takeJournal(index: number, term: number, extra: readonly DiskOperation[] = []): JournalRecord {
+    const [first] = this.#revisions;
+    if (first !== undefined) {
+      this.#putBlock(
+        first,
+        this.#revisions.map((main) => this.#overlay.get(main) ?? []),
+      );
+      this.#blocks.add(first);
+    }
     const record: JournalRecord = {
       index,
       term,
@@ -306,16 +350,20 @@ export class Mvcc {
       compactRevision: this.#compactRevision,
       operations: extra.length === 0 ? this.#operations : [...this.#operations, ...extra],
       revisions: this.#revisions,
+      blocks: this.#blocksChanged,
       bytes: this.#bytes,
     };
     this.#operations = [];
     this.#revisions = [];
+    this.#blocksChanged = [];
     this.#bytes = 0;
     return record;
   }
 
   /** Says that a journal record is on disk: its contents may leave memory. */
   flushed(record: JournalRecord): void {
+    for (const [start, bytes] of record.blocks)
+      if (this.#unwritten.get(start) === bytes) this.#unwritten.delete(start);
     for (const main of record.revisions) {
       const changes = this.#overlay.get(main);
       if (changes === undefined) continue;
@@ -323,4 +371,17 @@ export class Mvcc {
       this.#cache.set(main, changes);
     }
   }
+}
+
+/** The changes of a revision with some taken out. A gap stays where each was, so that positions hold. */
+function without(main: number, changes: ChangeSet, subs: readonly number[]): ChangeSet {
+  const gap: KeyValue = {
+    key: nothing,
+    createRevision: 0,
+    modRevision: main,
+    version: 0,
+    value: nothing,
+    lease: 0n,
+  };
+  return changes.map((change, sub) => (subs.includes(sub) ? gap : change));
 }

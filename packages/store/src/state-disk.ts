@@ -9,7 +9,6 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import type { Configuration } from '@timonier/raft';
-import { changeSetCodec } from './codecs.ts';
 import { etcdError } from './errors.ts';
 import type { DiskOperation, JournalRecord, Mvcc } from './mvcc.ts';
 
@@ -89,7 +88,7 @@ export class StateDisk {
       state.loadLease(key.readBigInt64BE(1), value.readDoubleLE(0));
     for await (const [key, value] of this.#open.iterator(revisions)) {
       const main = key.readUInt32BE(1) * 0x1_0000_0000 + key.readUInt32BE(5);
-      state.load(main, changeSetCodec.decode(value).changes);
+      state.load(main, value);
     }
   }
 

@@ -117,7 +117,9 @@ export class StateMachine {
   }
 
   #applyBatch(data: Uint8Array): void {
-    const bytes = Buffer.isBuffer(data) ? data : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+    // Copied once: keys and values stay as views of it, and must not keep a larger network buffer alive.
+    const bytes = Buffer.allocUnsafeSlow(data.byteLength);
+    bytes.set(data);
     const { proposer, requests } = entryBatchCodec.decode(bytes);
     for (const request of requests) {
       let result: ApplyResult | GrpcError;

@@ -122,7 +122,12 @@ export class Transport {
 
   /** Queues a frame; false when it was dropped because there is no connection or no room. */
   send(to: NodeId, frame: PeerFrame): boolean {
-    return this.#outgoing.get(to)?.send(frame) ?? false;
+    return this.sendEncoded(to, encodeFrame(frame));
+  }
+
+  /** The same for a frame that `encodeFrame` made, which may go to several members. */
+  sendEncoded(to: NodeId, bytes: Buffer): boolean {
+    return this.#outgoing.get(to)?.send(bytes) ?? false;
   }
 
   /** Sends frames over a connection of their own and resolves when the member has confirmed the last one. */
@@ -288,10 +293,9 @@ class Outgoing {
     return this.#ready;
   }
 
-  send(frame: PeerFrame): boolean {
+  send(bytes: Buffer): boolean {
     const socket = this.#socket;
     if (!this.#ready || socket === undefined || socket.writableLength > queueBytes) return false;
-    const bytes = encodeFrame(frame);
     // Frames of one turn leave in one packet.
     if (socket.writableCorked === 0) {
       socket.cork();
