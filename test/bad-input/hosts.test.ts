@@ -12,7 +12,15 @@ import { forwardTcpFrom } from '../../packages/cli/src/cluster/tcp-forward.ts';
 import { type Ended, timonier } from './program.ts';
 
 const bootstrap = fileURLToPath(new URL('../../bin/bootstrap', import.meta.url));
-const asNobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+/** Somebody who may read the checkout wherever it lies, and nothing more. */
+const asNobody = [
+  'setpriv',
+  '--reuid=65534',
+  '--regid=65534',
+  '--clear-groups',
+  '--inh-caps=+dac_read_search',
+  '--ambient-caps=+dac_read_search',
+];
 
 function temporary(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'timonier-bad-hosts-'));
