@@ -9,5 +9,15 @@ export {
   type ExecOutcome,
   type TerminalSize,
 } from './protocol.ts';
+export { type ForwardedPort, openPort } from './port-client.ts';
 export { relayUpgrade } from './relay.ts';
-export { acceptLink, acceptStreams, offeredProtocols, refuseUpgrade, type ServerStreams } from './server.ts';
+export {
+  acceptLink,
+  acceptSpdy,
+  acceptStreams,
+  acceptTunnel,
+  offeredProtocols,
+  refuseUpgrade,
+  type ServerStreams,
+} from './server.ts';
+export { SpdySession, type SpdyStream } from './spdy-session.ts';

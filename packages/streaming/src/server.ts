@@ -6,7 +6,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex, Readable, Writable } from 'node:stream';
-import { WebSocketServer } from 'ws';
+import { createWebSocketStream, WebSocketServer } from 'ws';
 import { Link } from './link.ts';
 import {
   channel,
@@ -74,6 +74,43 @@ export function acceptLink(request: IncomingMessage, socket: Duplex, head: Buffe
       resolve(new Link(ws, protocol));
     });
   });
+}
+
+/** Accepts a WebSocket upgrade in `protocol` and hands over the bytes inside its messages, without their borders. */
+export function acceptTunnel(
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  protocol: string,
+): Promise<Duplex> {
+  const tunnel = new WebSocketServer({
+    noServer: true,
+    maxPayload: 4 * 1024 * 1024,
+    perMessageDeflate: false,
+  });
+  // Names such as SPDY/3.1+portforward.k8s.io are no tokens of HTTP, and a strict server would refuse them.
+  delete request.headers['sec-websocket-protocol'];
+  tunnel.on('headers', (headers) => headers.push(`Sec-WebSocket-Protocol: ${protocol}`));
+  return new Promise((resolve, reject) => {
+    const fail = (): void => reject(new Error('the handshake failed'));
+    socket.once('close', fail);
+    tunnel.handleUpgrade(request, socket, head, (ws) => {
+      socket.off('close', fail);
+      const bytes = createWebSocketStream(ws);
+      bytes.on('error', () => bytes.destroy());
+      resolve(bytes);
+    });
+  });
+}
+
+/** Switches a connection to SPDY/3.1 as clients ask for it that do not know WebSockets; its bytes follow. */
+export function acceptSpdy(socket: Duplex, head: Buffer, protocol: string): Duplex {
+  if (head.length > 0) socket.unshift(head);
+  socket.write(
+    `HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: SPDY/3.1\r\n` +
+      `x-stream-protocol-version: ${protocol}\r\n\r\n`,
+  );
+  return socket;
 }
 
 export function offeredProtocols(request: IncomingMessage): string[] {

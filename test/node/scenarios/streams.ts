@@ -1,6 +1,8 @@
 /** Logs, exec, attach and copying, as people use them. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +19,11 @@ export function streams(bench: () => PodBench): void {
           {
             script:
               'for i in $(seq 1 20); do echo line $i; done; trap "exit 0" TERM; while :; do sleep 0.1; done',
+          },
+          {
+            name: 'web',
+            command: ['/usr/bin/serve'],
+            readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 },
           },
           {
             name: 'reader',
@@ -75,6 +82,41 @@ export function streams(bench: () => PodBench): void {
       await at.kubectl(['attach', '-i', 'talker', '-c', 'reader'], { input: 'end\n' });
       assert.match(await attached, /got again\ngot end\n$/);
     });
+
+    for (const websockets of ['true', 'false']) {
+      test(`ports are forwarded, many connections at once, ${websockets === 'true' ? 'by WebSocket' : 'by SPDY alone'}`, async () => {
+        const at = bench();
+        const forward = spawn(at.kubectlPath, ['port-forward', 'pod/talker', ':8080', ':9'], {
+          env: { ...process.env, ...at.env, KUBECTL_PORT_FORWARD_WEBSOCKETS: websockets },
+        });
+        let printed = '';
+        for (const output of [forward.stdout, forward.stderr])
+          output.setEncoding('utf8').on('data', (text: string) => {
+            printed += text;
+          });
+        const ended = once(forward, 'exit');
+        const portTo = (target: number): Promise<string> =>
+          until(
+            `kubectl listens for ${target}`,
+            15_000,
+            () => new RegExp(`127\\.0\\.0\\.1:(\\d+) -> ${target}\\n`).exec(printed)?.[1],
+          );
+        try {
+          const url = `http://127.0.0.1:${await portTo(8080)}`;
+          const answers = await Promise.all(
+            Array.from({ length: 20 }, () => fetch(url).then((answer) => answer.text())),
+          );
+          assert.deepEqual(new Set(answers), new Set(['Hello from talker\n']));
+          await assert.rejects(fetch(`http://127.0.0.1:${await portTo(9)}`));
+          await ended;
+          assert.match(printed, /error forwarding port 9 to pod default\/talker.*refused/is);
+        } catch (error) {
+          throw new Error(`kubectl printed ${printed}`, { cause: error });
+        } finally {
+          forward.kill('SIGKILL');
+        }
+      });
+    }
 
     test('megabytes are copied into a container and out of it unharmed', async () => {
       const at = bench();

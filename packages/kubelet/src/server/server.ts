@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream';
 import { once } from 'node:events';
 import { listen } from '@timonier/component';
 import { refuseUpgrade, relayUpgrade } from '@timonier/streaming';
+import { tunnelPorts, wantsTunnel } from './port-tunnel.ts';
 import { bridgeStreams } from './stream-bridge.ts';
 import type { Registry } from 'prom-client';
 import type { PodManager } from '../pod/manager.ts';
@@ -170,6 +171,15 @@ export class KubeletServer {
       const url = new URL(request.url ?? '/', 'https://kubelet');
       const refused = refusal('everything', callerOf(request));
       if (refused !== undefined) throw new HttpError(refused, refused === 401 ? 'Unauthorized' : 'Forbidden');
+      if (url.pathname.startsWith('/portForward/') && wantsTunnel(request)) {
+        const [, , namespace = '', podName = ''] = url.pathname.split('/').map(decodeURIComponent);
+        // Asked once beforehand, so that a pod that does not run is refused and not tunnelled to.
+        await this.#sandbox(namespace, podName);
+        await tunnelPorts(request, socket, head, `${namespace}/${podName}`, (port) =>
+          this.#portUrl(namespace, podName, [port]),
+        );
+        return;
+      }
       const target = await this.#streamUrl(url);
       // Commands are translated between protocol versions; forwarded ports are bytes of the client and the runtime.
       if (url.pathname.startsWith('/portForward/')) await relayUpgrade(request, socket, head, target);
@@ -197,11 +207,7 @@ export class KubeletServer {
       tty,
     };
     if (verb === 'portForward') {
-      const uid = this.#podUid(namespace, podName);
-      const sandbox = (await this.#options.runtime.inspectPod(uid)).sandboxes.find(({ ready }) => ready);
-      if (sandbox === undefined) throw new HttpError(404, `pod ${namespace}/${podName} is not running`);
-      const port = query.getAll('port').map(Number);
-      return (await runtime.PortForward({ podSandboxId: sandbox.id, port })).url;
+      return this.#portUrl(namespace, podName, query.getAll('port').map(Number));
     }
     if (verb !== 'exec' && verb !== 'attach')
       throw new HttpError(404, `nothing is served at ${url.pathname}`);
@@ -212,6 +218,18 @@ export class KubeletServer {
     const request = { containerId: target.id, ...streams };
     if (verb === 'attach') return (await runtime.Attach(request)).url;
     return (await runtime.Exec({ ...request, cmd: query.getAll('command') })).url;
+  }
+
+  async #portUrl(namespace: string, podName: string, port: number[]): Promise<string> {
+    const podSandboxId = await this.#sandbox(namespace, podName);
+    return (await this.#options.runtime.cri.runtime.PortForward({ podSandboxId, port })).url;
+  }
+
+  async #sandbox(namespace: string, podName: string): Promise<string> {
+    const uid = this.#podUid(namespace, podName);
+    const sandbox = (await this.#options.runtime.inspectPod(uid)).sandboxes.find(({ ready }) => ready);
+    if (sandbox === undefined) throw new HttpError(404, `pod ${namespace}/${podName} is not running`);
+    return sandbox.id;
   }
 
   #podUid(namespace: string, name: string): string {

@@ -1,0 +1,144 @@
+/**
+ * The accepting end of a SPDY/3.1 session over any byte stream: hands over the streams that the other end opens.
+ *
+ * The clients that speak it here have no flow control of their own, and neither has this: a stream that nobody reads
+ * stops the whole session once its buffer is full. Streams are bounded in number, buffers in size.
+ */
+import { Duplex } from 'node:stream';
+import {
+  controlFrame,
+  dataFrame,
+  FrameCutter,
+  frameType,
+  HeaderCoder,
+  numbers,
+  resetStatus,
+  type SpdyFrame,
+} from './spdy-frames.ts';
+
+const maxStreams = 512;
+const maxDataBytes = 32 * 1024;
+const bufferBytes = 512 * 1024;
+
+export class SpdyStream extends Duplex {
+  readonly id: number;
+  /** Names in lower case. */
+  readonly headers: ReadonlyMap<string, string>;
+  readonly #session: SpdySession;
+
+  constructor(session: SpdySession, id: number, headers: ReadonlyMap<string, string>) {
+    super({ allowHalfOpen: true, highWaterMark: bufferBytes });
+    this.#session = session;
+    this.id = id;
+    this.headers = headers;
+    // Without a listener, a reset by the other end would end the process.
+    this.on('error', () => undefined);
+  }
+
+  override _read(): void {
+    this.#session.drained(this.id);
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    for (let at = 0; at + maxDataBytes < chunk.length; at += maxDataBytes)
+      this.#session.send(dataFrame(this.id, chunk.subarray(at, at + maxDataBytes), false));
+    const last = chunk.subarray(chunk.length - (chunk.length % maxDataBytes || maxDataBytes));
+    this.#session.send(dataFrame(this.id, last, false), done);
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    this.#session.send(dataFrame(this.id, Buffer.alloc(0), true), done);
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    const whole = this.readableEnded && this.writableFinished;
+    this.#session.forget(this.id, !whole);
+    done(error);
+  }
+}
+
+export class SpdySession {
+  readonly #transport: Duplex;
+  readonly #streams = new Map<number, SpdyStream>();
+  readonly #full = new Set<number>();
+  readonly #coder = new HeaderCoder();
+  #resume: (() => void) | undefined;
+
+  constructor(transport: Duplex) {
+    this.#transport = transport;
+  }
+
+  /** Serves until the other end leaves. Rejects when it breaks the protocol; every stream has ended then. */
+  async run(onStream: (stream: SpdyStream) => void): Promise<void> {
+    const cutter = new FrameCutter();
+    try {
+      for await (const bytes of this.#transport as AsyncIterable<Buffer>) {
+        for (const frame of cutter.push(bytes)) await this.#receive(frame, onStream);
+        while (this.#full.size > 0 && !this.#transport.destroyed) {
+          await new Promise<void>((resolve) => {
+            this.#resume = resolve;
+            this.#transport.once('close', resolve);
+          });
+        }
+      }
+    } finally {
+      for (const stream of this.#streams.values()) stream.destroy();
+      this.#coder.close();
+      this.#transport.destroy();
+    }
+  }
+
+  send(frame: Buffer, done: (error?: Error | null) => void = () => undefined): void {
+    if (this.#transport.writable) this.#transport.write(frame, done);
+    else done(new Error('the session has ended'));
+  }
+
+  drained(id: number): void {
+    if (this.#full.delete(id) && this.#full.size === 0) this.#resume?.();
+  }
+
+  forget(id: number, early: boolean): void {
+    this.drained(id);
+    if (this.#streams.delete(id) && early) this.#reset(id, resetStatus.cancel);
+  }
+
+  #reset(id: number, status: number): void {
+    this.send(controlFrame(frameType.reset, numbers(id, status)));
+  }
+
+  async #receive(frame: SpdyFrame, onStream: (stream: SpdyStream) => void): Promise<void> {
+    const { payload } = frame;
+    if (frame.kind === 'data') {
+      const stream = this.#streams.get(frame.stream);
+      if (stream === undefined) return;
+      if (payload.length > 0 && !stream.push(payload)) this.#full.add(frame.stream);
+      if (frame.fin) stream.push(null);
+      return;
+    }
+    if (frame.type === frameType.synStream) await this.#open(payload, frame.fin, onStream);
+    else if (frame.type === frameType.ping) this.send(controlFrame(frameType.ping, payload));
+    else if (frame.type === frameType.reset) {
+      const id = payload.readUInt32BE(0);
+      const stream = this.#streams.get(id);
+      this.#streams.delete(id);
+      stream?.destroy(new Error('the other end reset the stream'));
+    }
+    // Settings, windows and farewells ask for nothing here.
+  }
+
+  async #open(payload: Buffer, fin: boolean, onStream: (stream: SpdyStream) => void): Promise<void> {
+    const id = payload.readUInt32BE(0) & 0x7fff_ffff;
+    // Two numbers, then priority and slot, then the headers. They are decoded in any case: later ones build on them.
+    const headers = await this.#coder.decode(payload.subarray(10));
+    if (this.#streams.has(id) || this.#streams.size >= maxStreams) {
+      this.#reset(id, this.#streams.has(id) ? resetStatus.protocolError : resetStatus.refused);
+      return;
+    }
+    const stream = new SpdyStream(this, id, headers);
+    this.#streams.set(id, stream);
+    if (fin) stream.push(null);
+    const reply = await this.#coder.encode(new Map());
+    this.send(controlFrame(frameType.synReply, Buffer.concat([numbers(id), reply])));
+    onStream(stream);
+  }
+}

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { Duplex, PassThrough } from 'node:stream';
+import { test } from 'node:test';
+import { deflateSync } from 'node:zlib';
+import { spdyDictionary } from './spdy-dictionary.ts';
+import { controlFrame, dataFrame, FrameCutter, frameType, HeaderCoder, numbers } from './spdy-frames.ts';
+import { SpdySession, type SpdyStream } from './spdy-session.ts';
+
+test('the dictionary is the one that the checksum in every SPDY/3 session names', () => {
+  const start = deflateSync(Buffer.from('x'), { dictionary: spdyDictionary }).subarray(0, 6);
+  assert.equal(start.toString('hex'), '78bbe3c6a7c2');
+});
+
+test('frames are found in pieces of any size, and one that is too long is refused', () => {
+  const bytes = Buffer.concat([
+    dataFrame(7, Buffer.from('hello'), true),
+    controlFrame(frameType.ping, numbers(9)),
+  ]);
+  for (const size of [1, 3, 8, bytes.length]) {
+    const cutter = new FrameCutter();
+    const frames = [];
+    for (let at = 0; at < bytes.length; at += size)
+      frames.push(...cutter.push(bytes.subarray(at, at + size)));
+    assert.deepEqual(frames, [
+      { kind: 'data', stream: 7, fin: true, payload: Buffer.from('hello') },
+      { kind: 'control', type: frameType.ping, fin: false, payload: numbers(9) },
+    ]);
+  }
+  assert.throws(() => new FrameCutter().push(Buffer.from([0, 0, 0, 1, 0, 0xff, 0xff, 0xff])), /too long/);
+});
+
+test('header blocks of a session build on each other, and garbage is an error', async () => {
+  const [sender, receiver] = [new HeaderCoder(), new HeaderCoder()];
+  for (const port of ['80', '8080', '443']) {
+    const headers = new Map([
+      ['streamtype', 'data'],
+      ['port', port],
+      ['requestid', '0'],
+    ]);
+    assert.deepEqual(await receiver.decode(await sender.encode(headers)), headers);
+  }
+  await assert.rejects(new HeaderCoder().decode(Buffer.from('garbage')));
+  sender.close();
+  receiver.close();
+});
+
+/** The client's end of a session: what it sends, and the frames it has got. */
+function connected(): { client: PassThrough; frames: PassThrough; session: SpdySession } {
+  const [client, frames] = [new PassThrough(), new PassThrough()];
+  return { client, frames, session: new SpdySession(Duplex.from({ readable: client, writable: frames })) };
+}
+
+async function nextFrame(frames: PassThrough): Promise<ReturnType<FrameCutter['push']>> {
+  const [bytes] = (await once(frames, 'data')) as [Buffer];
+  return new FrameCutter().push(bytes);
+}
+
+test('a stream is answered, carries bytes both ways, and is reset when its reader gives up', async () => {
+  const { client, frames, session } = connected();
+  const coder = new HeaderCoder();
+  const opened = Promise.withResolvers<SpdyStream>();
+  const running = session.run((stream) => opened.resolve(stream));
+  const block = await coder.encode(new Map([['streamtype', 'data']]));
+  const reply = nextFrame(frames);
+  client.write(controlFrame(frameType.synStream, Buffer.concat([numbers(1, 0), Buffer.alloc(2), block])));
+  assert.equal((await reply)[0]?.kind, 'control');
+  const stream = await opened.promise;
+  assert.equal(stream.headers.get('streamtype'), 'data');
+  client.write(dataFrame(1, Buffer.from('to the pod'), false));
+  const [received] = (await once(stream, 'data')) as [Buffer];
+  assert.equal(received.toString(), 'to the pod');
+  const answer = nextFrame(frames);
+  stream.write('from the pod');
+  assert.deepEqual(await answer, [
+    { kind: 'data', stream: 1, fin: false, payload: Buffer.from('from the pod') },
+  ]);
+  const reset = nextFrame(frames);
+  stream.destroy();
+  const [last] = await reset;
+  assert.deepEqual(last, { kind: 'control', type: frameType.reset, fin: false, payload: numbers(1, 5) });
+  client.end();
+  await running;
+  coder.close();
+});
