@@ -25,6 +25,8 @@ import type { ServerState } from './server-state.ts';
 import { Leases } from './storage/leases.ts';
 import { startCompactor } from './storage/compactor.ts';
 import { StoreClient, type StoreClientOptions } from './storage/store-client.ts';
+import type { TokenSigner } from './tokens/service-account-tokens.ts';
+import { TokenAuthenticator } from './tokens/token-authenticator.ts';
 
 export interface ApiServerOptions {
   readonly store: StoreClientOptions;
@@ -33,6 +35,8 @@ export interface ApiServerOptions {
   readonly tls: ServerTls;
   readonly kubeletTls: NodeProxyTls;
   readonly office: Office | undefined;
+  /** Undefined: tokens of ServiceAccounts are neither issued nor accepted. */
+  readonly tokenSigner: TokenSigner | undefined;
   readonly allocation: AllocationOptions;
   readonly masters: readonly { readonly name: string; readonly address: string }[];
   readonly advertiseAddress: string;
@@ -66,7 +70,7 @@ export class ApiServer {
 
   constructor(options: ApiServerOptions) {
     this.#options = options;
-    const { office, log, root, metrics: metricsRegistry, health, failpoints } = options;
+    const { office, log, root, metrics: metricsRegistry, health, failpoints, tokenSigner } = options;
     const registry = servedRegistry();
     const store = new StoreClient(options.store);
     const allocations = new Allocations(options.allocation);
@@ -90,6 +94,7 @@ export class ApiServer {
       allocations,
       nodes: new NodeProxy(options.kubeletTls),
       authorizer: new Authorizer(cache, root),
+      tokens: tokenSigner && new TokenAuthenticator(tokenSigner, cache, root, Date.now),
       log,
       root,
       now: () => Date.now(),

@@ -16,6 +16,7 @@ import { OfficeClient } from '@timonier/client/office';
 import { ApiServer } from './api-server.ts';
 import { parseEndpoint } from './storage/store-client.ts';
 import { Failpoints } from './failpoints.ts';
+import { TokenSigner } from './tokens/service-account-tokens.ts';
 
 const flags = {
   'etcd-servers': listFlag(
@@ -46,6 +47,14 @@ const flags = {
   'kubelet-certificate-authority': stringFlag('', 'authority of the kubelets’ certificates'),
   'service-cluster-ip-range': stringFlag('10.96.0.0/16', 'addresses of Services'),
   'service-node-port-range': stringFlag('30000-32767', 'node ports of Services'),
+  'service-account-issuer': stringFlag(
+    'https://kubernetes.default.svc.cluster.local',
+    'issuer of service account tokens, and their audience when none is asked for',
+  ),
+  'service-account-signing-key-file': stringFlag(
+    '',
+    'EC key on P-256 that signs service account tokens, the same on all masters; without it there are none',
+  ),
   'office-socket': stringFlag('', 'socket of the master supervisor; without it this server is always active'),
   'advertise-address': stringFlag('127.0.0.1', 'address under which this server is reached'),
   masters: listFlag([], 'all masters, NAME=ADDRESS each; the endpoints of the Service kubernetes'),
@@ -87,6 +96,7 @@ export const command = defineComponent({
         key: await readOptional('kubelet-client-key', values['kubelet-client-key']),
       },
       office,
+      tokenSigner: await tokenSigner(values),
       allocation: {
         serviceRange: values['service-cluster-ip-range'],
         nodePorts,
@@ -117,6 +127,12 @@ async function storeTls(
     cert: await readOptional('etcd-certfile', values['etcd-certfile']),
     key: await readOptional('etcd-keyfile', values['etcd-keyfile']),
   };
+}
+
+async function tokenSigner(values: FlagValues<typeof flags>): Promise<TokenSigner | undefined> {
+  const flag = 'service-account-signing-key-file';
+  if (values[flag] === '') return undefined;
+  return new TokenSigner(await readPem(flag, values[flag]), values['service-account-issuer']);
 }
 
 async function readNamed(flag: string, path: string): Promise<Buffer> {

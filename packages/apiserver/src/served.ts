@@ -17,6 +17,7 @@ const served: ReadonlySet<string> = new Set([
   'apps/v1/deployments',
   'apps/v1/replicasets',
   'authentication.k8s.io/v1/selfsubjectreviews',
+  'authentication.k8s.io/v1/tokenreviews',
   'authorization.k8s.io/v1/localsubjectaccessreviews',
   'authorization.k8s.io/v1/selfsubjectaccessreviews',
   'authorization.k8s.io/v1/selfsubjectrulesreviews',
@@ -40,7 +41,6 @@ const unservedSubresources: ReadonlySet<string> = new Set([
   'pods/resize',
   'nodes/proxy',
   'services/proxy',
-  'serviceaccounts/token',
 ]);
 
 /** A registry of what is served, and nothing else. */

@@ -16,6 +16,7 @@ import type { NodeProxy } from './node-proxy/node-proxy.ts';
 import type { User } from './pipeline/authenticate.ts';
 import type { Leases } from './storage/leases.ts';
 import type { StoreClient } from './storage/store-client.ts';
+import type { TokenAuthenticator } from './tokens/token-authenticator.ts';
 
 export interface ServerState {
   readonly registry: Registry;
@@ -30,6 +31,8 @@ export interface ServerState {
   readonly allocations: Allocations;
   readonly nodes: NodeProxy;
   readonly authorizer: Authorizer;
+  /** Absent: no key to sign tokens of ServiceAccounts with. */
+  readonly tokens: TokenAuthenticator | undefined;
   readonly log: Logger;
   /** `/registry/` */
   readonly root: string;

@@ -1,6 +1,7 @@
 /**
- * The processes of a master, with the flags that follow from host.json. Pure.
+ * The processes of a master, with the flags that follow from host.json. Pure, but for a look at which keys the host has.
  */
+import { existsSync } from 'node:fs';
 import { apiServers, flagArguments, type HostConfig, type ProcessSpec, subcommand } from '@timonier/worker';
 
 const etc = '/etc/timonier';
@@ -62,6 +63,8 @@ function storeProcess(config: HostConfig): ProcessSpec {
   };
 }
 
+const serviceAccountKey = `${etc}/pki/sa.key`;
+
 function apiserverProcess(config: HostConfig, ownStore: boolean): ProcessSpec {
   const serving = pki('apiserver');
   const kubelet = pki('apiserver-kubelet-client');
@@ -77,6 +80,8 @@ function apiserverProcess(config: HostConfig, ownStore: boolean): ProcessSpec {
         'kubelet-client-certificate': kubelet.certificate,
         'kubelet-client-key': kubelet.key,
         'kubelet-certificate-authority': `${etc}/pki/ca.crt`,
+        // A host prepared by an older version has none, and goes on without tokens.
+        'service-account-signing-key-file': existsSync(serviceAccountKey) ? serviceAccountKey : '',
         'advertise-address': config.address,
         masters: config.masters.map(({ name, address }) => `${name}=${address}`),
         'service-cluster-ip-range': config.serviceRange,

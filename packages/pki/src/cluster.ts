@@ -2,8 +2,10 @@
  * The certificates of a cluster, as named in "Identities" of `docs/architecture.md`: one authority, and an identity
  * per component and host. Idempotent: what is on disk and still right is kept, everything else is made anew.
  */
-import { X509Certificate } from 'node:crypto';
+import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { isIP } from 'node:net';
+import { join } from 'node:path';
 import {
   type CertificateSpec,
   createAuthority,
@@ -11,7 +13,14 @@ import {
   type Identity,
   keyMatches,
 } from './certificate.ts';
-import { daysLeft, identityFiles, type IdentityFiles, readIdentity, writeIdentity } from './files.ts';
+import {
+  daysLeft,
+  identityFiles,
+  type IdentityFiles,
+  readIdentity,
+  replaceFile,
+  writeIdentity,
+} from './files.ts';
 
 export interface PkiHost {
   readonly name: string;
@@ -33,6 +42,8 @@ export interface ClusterPkiOptions {
 export interface ClusterPki {
   readonly directory: string;
   readonly caFile: string;
+  /** The private key that signs tokens of ServiceAccounts; every master has the same. */
+  readonly serviceAccountKeyFile: string;
   /** Files of the identity `name`; throws when the cluster has none of that name. */
   files(name: string): IdentityFiles;
   readonly names: readonly string[];
@@ -68,10 +79,17 @@ export async function createClusterPki(directory: string, options: ClusterPkiOpt
     await writeIdentity(directory, name, createCertificate(spec, authority, now));
     created.push(name);
   }
+  const serviceAccountKeyFile = join(directory, 'sa.key');
+  if (!existsSync(serviceAccountKeyFile)) {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    await replaceFile(serviceAccountKeyFile, pem, 0o600);
+  }
   const names = [...specs.keys()];
   return {
     directory,
     caFile: identityFiles(directory, authorityName).certificateFile,
+    serviceAccountKeyFile,
     names,
     created,
     files: (name) => {

@@ -14,7 +14,7 @@ import {
   verbNotAllowed,
 } from '@timonier/api/statuses';
 import type { Registry as MetricsRegistry } from 'prom-client';
-import { authenticateRequest, type User } from '../pipeline/authenticate.ts';
+import { anonymous, authenticateRequest, type User } from '../pipeline/authenticate.ts';
 import { authorize } from '../pipeline/authorize.ts';
 import { fenceOf } from '../pipeline/fence-gate.ts';
 import { checkParameters, dryRunParameter, managerOf } from '../pipeline/query.ts';
@@ -161,7 +161,11 @@ export class Router {
   #identify(exchange: Exchange): User {
     const user = authenticateRequest(exchange.request);
     if (user === undefined) throw new StatusError(unauthorized());
-    return user;
+    const token = /^Bearer +(\S+)$/i.exec(exchange.header('authorization') ?? '')?.[1];
+    if (user !== anonymous || token === undefined) return user;
+    const known = this.#options.server.tokens?.authenticate(token);
+    if (known === undefined) throw new StatusError(unauthorized());
+    return known.user;
   }
 
   async #fail(exchange: Exchange, error: unknown): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * Who sent a request: the client certificate's common name is the user, its organizations are the groups. Without a
- * certificate the user is anonymous; with one that this cluster's authority did not sign, or that has expired, the
+ * Who sent a request: the client certificate's common name is the user, its organizations are the groups; without a
+ * certificate a bearer token may tell. With neither the user is anonymous; with one that this cluster's authority did not sign, or that has expired, the
  * request is refused.
  */
 import type { TLSSocket } from 'node:tls';
@@ -9,6 +9,8 @@ import type { HttpRequest } from '../http/exchange.ts';
 export interface User {
   readonly name: string;
   readonly groups: readonly string[];
+  readonly uid?: string;
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
 }
 
 export const anonymous: User = { name: 'system:anonymous', groups: ['system:unauthenticated'] };

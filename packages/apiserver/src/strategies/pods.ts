@@ -5,13 +5,14 @@
  */
 import type { Container, Pod, PodSpec, Toleration } from '@timonier/api';
 import { compareQuantities } from '@timonier/api/quantity';
+import { mountToken } from './service-account-mount.ts';
 import type { Strategy } from './strategy.ts';
 
 const tolerationSeconds = 2;
 const nodeFailureTaints = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'];
 
 export const podStrategy: Strategy = {
-  prepareCreate(object) {
+  prepareCreate(object, { server, target }) {
     const pod = object as unknown as Pod;
     const spec = pod.spec;
     if (spec === undefined) return;
@@ -20,6 +21,7 @@ export const podStrategy: Strategy = {
     if (pod.metadata?.annotations?.['kubernetes.io/config.mirror'] !== undefined) return;
     spec.serviceAccountName ??= 'default';
     spec.serviceAccount = spec.serviceAccountName;
+    mountToken(pod, target.namespace, server);
     spec.priority ??= 0;
     spec.preemptionPolicy ??= 'PreemptLowerPriority';
     const tolerations = spec.tolerations ?? [];

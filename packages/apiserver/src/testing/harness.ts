@@ -11,6 +11,7 @@ import { Registry } from 'prom-client';
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { ApiServer } from '../api-server.ts';
 import { Failpoints } from '../failpoints.ts';
+import { TokenSigner } from '../tokens/service-account-tokens.ts';
 
 /** An office that a test sets by hand. */
 export class FakeOffice implements Office {
@@ -123,6 +124,10 @@ export async function startApiServer(
       key: await readFile(kubeletFiles.keyFile),
     },
     office: options.office,
+    tokenSigner: new TokenSigner(
+      await readFile(pki.serviceAccountKeyFile),
+      'https://kubernetes.default.svc.cluster.local',
+    ),
     allocation: { serviceRange: '10.96.0.0/16', nodePorts: { first: 30_000, last: 32_767 } },
     masters: [host],
     advertiseAddress: '127.0.0.1',

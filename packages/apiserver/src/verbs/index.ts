@@ -6,13 +6,14 @@ import { evict } from '../subresources/eviction.ts';
 import { finalize } from '../subresources/finalize.ts';
 import { scale } from '../subresources/scale.ts';
 import { log } from '../subresources/streams.ts';
+import { issueToken } from '../subresources/token.ts';
 import { create } from './create.ts';
 import { removeCollection } from './delete-collection.ts';
 import { remove } from './delete.ts';
 import { get } from './get.ts';
 import { list } from './list.ts';
 import { patch } from './patch.ts';
-import { reviewAccess, reviewOwnAccess, reviewRules, reviewSelf } from './reviews.ts';
+import { reviewAccess, reviewOwnAccess, reviewRules, reviewSelf, reviewToken } from './reviews.ts';
 import { update } from './update.ts';
 import { watch } from './watch.ts';
 
@@ -38,10 +39,12 @@ const subresources: Readonly<Record<string, Readonly<Record<string, Handler>>>> 
   eviction: { create: evict },
   finalize: { update: finalize },
   log: { get: log },
+  token: { create: issueToken },
 };
 
 const reviews: Readonly<Record<string, Handler>> = {
   'authentication.k8s.io/selfsubjectreviews': reviewSelf,
+  'authentication.k8s.io/tokenreviews': reviewToken,
   'authorization.k8s.io/localsubjectaccessreviews': reviewAccess,
   'authorization.k8s.io/selfsubjectaccessreviews': reviewOwnAccess,
   'authorization.k8s.io/selfsubjectrulesreviews': reviewRules,

@@ -6,6 +6,8 @@ import type {
   SelfSubjectRulesReview,
   SubjectAccessReview,
   SubjectRulesReviewStatus,
+  TokenReviewSpec,
+  TokenReviewStatus,
 } from '@timonier/api';
 import { nodeOf } from '../authorization/node-authorizer.ts';
 import { bodyMedia } from '../http/media.ts';
@@ -19,8 +21,29 @@ import type { RequestContext } from '../server-state.ts';
 export async function reviewSelf(context: RequestContext): Promise<void> {
   const { exchange, user } = context;
   const review = await readReview(context);
-  const { name: username, groups } = user;
-  await respondTree(exchange, 201, { ...review, status: { userInfo: { username, groups } } });
+  await respondTree(exchange, 201, { ...review, status: { userInfo: userInfo(user) } });
+}
+
+/** `authentication.k8s.io` TokenReview: whose token is this? */
+export async function reviewToken(context: RequestContext): Promise<void> {
+  const { exchange, server } = context;
+  const review = (await readReview(context)) as { spec?: Partial<TokenReviewSpec> };
+  const { token = '', audiences } = review.spec ?? {};
+  const known = server.tokens?.authenticate(token, audiences);
+  const status: TokenReviewStatus =
+    known === undefined
+      ? { error: 'invalid bearer token' }
+      : { authenticated: true, user: userInfo(known.user), audiences: [...known.audiences] };
+  await respondTree(exchange, 201, { ...review, status });
+}
+
+function userInfo({ name: username, uid, groups, extra }: User): object {
+  return {
+    username,
+    ...(uid === undefined ? {} : { uid }),
+    groups,
+    ...(extra === undefined ? {} : { extra }),
+  };
 }
 
 /** `authorization.k8s.io` SelfSubjectAccessReview: may I? Answered by what decides every request. */

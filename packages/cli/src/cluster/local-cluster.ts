@@ -78,6 +78,7 @@ export class LocalCluster {
       const pkiDir = join(host.configDir, 'pki');
       mkdirSync(pkiDir, { recursive: true, mode: 0o700 });
       copyFileSync(pki.caFile, join(pkiDir, 'ca.crt'));
+      if (host.plan.kind === 'master') copyFileSync(pki.serviceAccountKeyFile, join(pkiDir, 'sa.key'));
       const kubelet = kubeletIdentity(host.plan.name);
       for (const [name, identity] of identitiesOf(host.plan.kind, kubelet)) {
         const { certificateFile, keyFile } = pki.files(identity);

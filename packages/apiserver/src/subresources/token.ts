@@ -1,0 +1,130 @@
+/** serviceaccounts/token: a TokenRequest is answered with a token, which may be bound to a Pod or a Secret. */
+import { storageKey, type Pod, type TokenRequest } from '@timonier/api';
+import type { ApiObject } from '@timonier/api/decode';
+import { conflict, forbidden, invalid, notFound, StatusError } from '@timonier/api/statuses';
+import { nodeOf } from '../authorization/node-authorizer.ts';
+import { bodyMedia } from '../http/media.ts';
+import { decodeBodyAs } from '../pipeline/decode.ts';
+import { timestamp } from '../pipeline/prepare.ts';
+import { bad } from '../pipeline/query.ts';
+import { respondTree } from '../pipeline/respond.ts';
+import type { RequestContext } from '../server-state.ts';
+import type { BoundObject } from '../tokens/service-account-tokens.ts';
+import { freshEnough } from '../verbs/get.ts';
+
+const defaultSeconds = 3_600;
+const minSeconds = 600;
+const maxSeconds = 2 ** 32;
+/** What a mounted token asks for. Old clients read theirs only once, so that it really holds for a year. */
+const mountedSeconds = 3_607;
+const extendedSeconds = 365 * 24 * 3_600;
+const type = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest' };
+
+export async function issueToken(context: RequestContext): Promise<void> {
+  const { exchange, server, target } = context;
+  const media = bodyMedia(exchange.header('content-type'));
+  const request = decodeBodyAs(await exchange.body(), media, [type]) as unknown as TokenRequest;
+  const tokens = server.tokens;
+  if (tokens === undefined) throw bad('this server has no key to sign tokens with');
+  await freshEnough(context, undefined);
+  const { namespace, name } = target;
+  const account = find(context, 'serviceaccounts', name);
+  if (account === undefined) throw new StatusError(notFound(target.info, name));
+  const { audiences = [], expirationSeconds = defaultSeconds } = request.spec ?? {};
+  checkSeconds(expirationSeconds);
+  const aud = audiences.length === 0 ? [tokens.signer.issuer] : audiences;
+  const bound = boundObjects(context, request);
+  const iat = Math.floor(server.now() / 1_000);
+  const isExtended =
+    expirationSeconds === mountedSeconds && bound.pod !== undefined && aud.includes(tokens.signer.issuer);
+  const token = tokens.signer.sign({
+    sub: `system:serviceaccount:${namespace}:${name}`,
+    aud,
+    iat,
+    nbf: iat,
+    exp: iat + (isExtended ? extendedSeconds : expirationSeconds),
+    'kubernetes.io': {
+      namespace,
+      serviceaccount: identity(account),
+      ...bound,
+      ...(isExtended ? { warnafter: iat + expirationSeconds } : {}),
+    },
+  });
+  const expirationTimestamp = timestamp((iat + expirationSeconds) * 1_000);
+  await respondTree(exchange, 201, {
+    ...request,
+    metadata: { ...request.metadata, name, namespace, creationTimestamp: timestamp(server.now()) },
+    spec: { ...request.spec, audiences: aud, expirationSeconds },
+    status: { token, expirationTimestamp },
+  });
+}
+
+function checkSeconds(seconds: number): void {
+  const message =
+    seconds < minSeconds
+      ? `Invalid value: ${seconds}: may not specify a duration less than 10 minutes`
+      : seconds > maxSeconds
+        ? `Invalid value: ${seconds}: may not specify a duration larger than 2^32 seconds`
+        : undefined;
+  if (message === undefined) return;
+  const field = 'spec.expirationSeconds';
+  const cause = { reason: 'FieldValueInvalid', message, field };
+  const kind = { group: 'authentication.k8s.io', kind: 'TokenRequest' };
+  throw new StatusError(invalid(kind, '', `${field}: ${message}`, [cause]));
+}
+
+function boundObjects(
+  context: RequestContext,
+  { spec }: TokenRequest,
+): { pod?: BoundObject; node?: BoundObject; secret?: BoundObject } {
+  const { user, target } = context;
+  const asNode = nodeOf(user);
+  const { kind = '', name = '', uid = '' } = spec?.boundObjectRef ?? {};
+  if (asNode !== undefined && (kind !== 'Pod' || uid === ''))
+    throw new StatusError(forbidden(target.info, target.name, 'node requested token not bound to a pod'));
+  if (kind === '') return {};
+  const resource = kind === 'Pod' ? 'pods' : kind === 'Secret' ? 'secrets' : undefined;
+  if (resource === undefined) throw bad(`cannot bind token to object of type ${kind}`);
+  const object = find(context, resource, name);
+  if (object === undefined) throw new StatusError(notFound({ group: '', resource }, name));
+  const own = identity(object);
+  if (uid !== '' && uid !== own.uid)
+    throw new StatusError(
+      conflict(
+        { group: '', resource },
+        name,
+        `the UID in the bound object reference (${uid}) does not match the UID in record. The object might have been deleted and then recreated`,
+      ),
+    );
+  if (resource === 'secrets') return { secret: own };
+  const pod = object as Pod;
+  if (pod.spec?.serviceAccountName !== target.name)
+    throw bad(
+      `cannot bind token for serviceaccount "${target.name}" to pod running with different serviceaccount name.`,
+    );
+  const nodeName = pod.spec.nodeName ?? '';
+  if (asNode !== undefined && nodeName !== asNode)
+    throw new StatusError(
+      forbidden(
+        target.info,
+        target.name,
+        'node requested token bound to a pod scheduled on a different node',
+      ),
+    );
+  const node = nodeName === '' ? undefined : find(context, 'nodes', nodeName);
+  return { pod: own, ...(node === undefined ? {} : { node: identity(node) }) };
+}
+
+function find({ server, target }: RequestContext, resource: string, name: string): ApiObject | undefined {
+  const info = server.registry.lookup('', 'v1', resource);
+  if (info === undefined) return undefined;
+  const key = storageKey(info, target.namespace, name, server.root);
+  return server.cache
+    .resource(info.storagePrefix ?? '')
+    .index.get(key)
+    ?.object();
+}
+
+function identity({ metadata }: ApiObject): BoundObject {
+  return { name: metadata?.name ?? '', uid: metadata?.uid ?? '' };
+}

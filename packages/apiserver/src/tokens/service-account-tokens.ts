@@ -1,0 +1,94 @@
+/**
+ * Tokens of ServiceAccounts: JSON Web Tokens (RFC 7519) with upstream's claims, signed with ES256 by a key that all
+ * masters share. A token holds as long as it has not expired and the account, and the Pod or Secret it is bound to,
+ * still are the ones it was issued for.
+ */
+import {
+  createPrivateKey,
+  createPublicKey,
+  type KeyObject,
+  randomUUID,
+  sign as signBytes,
+  verify as verifyBytes,
+} from 'node:crypto';
+
+export interface BoundObject {
+  readonly name: string;
+  readonly uid: string;
+}
+
+export interface TokenClaims {
+  readonly iss: string;
+  readonly sub: string;
+  readonly aud: readonly string[];
+  readonly iat: number;
+  readonly nbf: number;
+  readonly exp: number;
+  readonly jti: string;
+  readonly 'kubernetes.io': {
+    readonly namespace: string;
+    readonly serviceaccount: BoundObject;
+    readonly pod?: BoundObject;
+    readonly node?: BoundObject;
+    readonly secret?: BoundObject;
+    readonly warnafter?: number;
+  };
+}
+
+const maxTokenBytes = 16 * 1024;
+const curve = 'prime256v1';
+
+export class TokenSigner {
+  readonly issuer: string;
+  readonly #privateKey: KeyObject;
+  readonly #publicKey: KeyObject;
+
+  /** `key` is a private key on P-256 in PEM. Throws for any other. */
+  constructor(key: Buffer | string, issuer: string) {
+    this.#privateKey = createPrivateKey(key);
+    if (this.#privateKey.asymmetricKeyDetails?.namedCurve !== curve)
+      throw new Error('the key for service account tokens must be an EC key on P-256');
+    this.#publicKey = createPublicKey(this.#privateKey);
+    this.issuer = issuer;
+  }
+
+  sign(claims: Omit<TokenClaims, 'iss' | 'jti'>): string {
+    const header = encode({ alg: 'ES256', typ: 'JWT' });
+    const payload = encode({ ...claims, iss: this.issuer, jti: randomUUID() });
+    const signature = signBytes('sha256', Buffer.from(`${header}.${payload}`), {
+      key: this.#privateKey,
+      dsaEncoding: 'ieee-p1363',
+    });
+    return `${header}.${payload}.${signature.toString('base64url')}`;
+  }
+
+  /** The claims of a token that this cluster signed and that is valid at `now` (seconds); undefined otherwise. */
+  verify(token: string, now: number): TokenClaims | undefined {
+    if (token.length > maxTokenBytes) return undefined;
+    const [header = '', payload = '', signature = '', ...rest] = token.split('.');
+    if (rest.length > 0 || (decode(header) as { alg?: unknown } | undefined)?.alg !== 'ES256')
+      return undefined;
+    const isSigned = verifyBytes(
+      'sha256',
+      Buffer.from(`${header}.${payload}`),
+      { key: this.#publicKey, dsaEncoding: 'ieee-p1363' },
+      Buffer.from(signature, 'base64url'),
+    );
+    if (!isSigned) return undefined;
+    // Signed by our own key, so it has the shape that `sign` gave it.
+    const claims = decode(payload) as TokenClaims;
+    return claims.iss === this.issuer && claims.nbf <= now && now < claims.exp ? claims : undefined;
+  }
+}
+
+function encode(value: object): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64url');
+}
+
+function decode(text: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(text, 'base64url').toString());
+  } catch {
+    return undefined;
+  }
+}
