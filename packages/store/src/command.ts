@@ -68,12 +68,15 @@ const flags = {
     min: 1,
   }),
   'snapshot-count': count('snapshot-count', 10_000, 'log entries kept for members that lag'),
-  'quota-backend-bytes': count(
-    'quota-backend-bytes',
+  'quota-backend-bytes': numberFlag(
     0,
-    'accepted for compatibility; no quota is enforced yet',
-    0,
+    'bytes on disk at which puts are refused; 0 is 2 GiB, -1 is no bound',
+    {
+      env: env('quota-backend-bytes'),
+      min: -1,
+    },
   ),
+  'auto-disarm': booleanFlag(false, 'take puts again without `alarm disarm` once there is room'),
   'max-request-bytes': count('max-request-bytes', 1_572_864, 'largest request of a client'),
   'max-txn-ops': count('max-txn-ops', 128, 'most operations of a transaction'),
   'auto-compaction-mode': text('auto-compaction-mode', 'periodic', 'periodic or revision'),
@@ -114,6 +117,11 @@ function keyPair(
     key: pem(`${prefix}key-file`, key),
     ca: ca === '' ? undefined : pem(`${prefix}trusted-ca-file`, ca),
   };
+}
+
+function quotaOf(bytes: number): number {
+  if (bytes < 0) return Infinity;
+  return bytes === 0 ? 2 * 1024 ** 3 : bytes;
 }
 
 async function run(context: ComponentContext<typeof flags>): Promise<void> {
@@ -157,6 +165,8 @@ async function run(context: ComponentContext<typeof flags>): Promise<void> {
     electionMs,
     maxElectionMs: f['max-election-timeout'],
     trailingEntries: f['snapshot-count'],
+    quotaBytes: quotaOf(f['quota-backend-bytes']),
+    autoDisarm: f['auto-disarm'],
     maxRequestBytes: f['max-request-bytes'],
     maxTxnOps: f['max-txn-ops'],
     compactionMode: f['auto-compaction-mode'],

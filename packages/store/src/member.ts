@@ -22,6 +22,7 @@ import { receiveSnapshot, sendSnapshot } from './snapshot.ts';
 import { StateDisk, type StoredMember } from './state-disk.ts';
 import { StateMachine } from './state-machine.ts';
 import { type PeerTls, Transport } from './transport.ts';
+import { alarmType } from './types.ts';
 import { Wal } from './wal.ts';
 import { WatchHub } from './watch.ts';
 
@@ -36,6 +37,10 @@ export interface MemberOptions {
   readonly electionMs: number;
   readonly maxElectionMs: number;
   readonly trailingEntries: number;
+  /** Bytes on disk beyond which the store takes nothing more in; Infinity for no bound. */
+  readonly quotaBytes: number;
+  /** Whether a member takes its alarm back by itself once there is room again. */
+  readonly autoDisarm: boolean;
   readonly log: HostLog;
   readonly onFailure: (error: Error) => void;
 }
@@ -85,6 +90,8 @@ export class Member {
   #nextContext = 1;
   #contexts = new Map<number, { from: NodeId | undefined; id: number }>();
   #announced = false;
+  #diskBytes = 0;
+  #alarming = false;
   #revoking = new Set<bigint>();
   #sending = new Set<NodeId>();
 
@@ -188,6 +195,7 @@ export class Member {
     this.#wal = wal;
     const meta = await this.disk.settle(content.snapshot?.index ?? 0);
     await this.machine.load(meta);
+    this.#diskBytes = this.disk.size();
     this.hub.replaced(this.machine.state);
     const recovered = recover(content, meta, this.machine.configuration);
     log.info(
@@ -270,6 +278,54 @@ export class Member {
     const { role, term, leader } = this.#host;
     const leads = role === 'leader' && !this.#handingOver;
     return { role, term, leader, leaseUntil: leads ? this.#provenUntil : 0 };
+  }
+
+  /** Bytes of the state on disk, as of the last flush, and on their way there. */
+  get sizeBytes(): number {
+    return this.#diskBytes + this.machine.unwrittenBytes;
+  }
+
+  get quotaBytes(): number {
+    return this.#options.quotaBytes;
+  }
+
+  /** In etcd's order: what runs out first comes first, as far as this member knows. */
+  get leaseIds(): bigint[] {
+    const left = (id: bigint): number => this.#lessor.remaining(id) ?? Infinity;
+    return [...this.machine.state.leases.keys()].sort((a, b) =>
+      left(a) === left(b) ? (a < b ? -1 : 1) : left(a) - left(b),
+    );
+  }
+
+  /** Etcd's rule: no lease may run out while an election is still going on. In seconds. */
+  get minLeaseTtl(): number {
+    return Math.ceil((1.5 * this.#options.electionMs) / 1000);
+  }
+
+  /** Throws when a write of so many bytes has no room, after raising the alarm that stops all members. */
+  async checkQuota(bytes: number): Promise<void> {
+    if (this.sizeBytes + bytes <= this.#options.quotaBytes) return;
+    this.#options.log.warn({ size: this.sizeBytes, quota: this.#options.quotaBytes }, 'out of space');
+    await this.alarm(true, this.id, alarmType.noSpace);
+    throw etcdError.noSpace();
+  }
+
+  alarm(activate: boolean, member: string, alarm: number): Promise<object> {
+    return this.propose({ alarm: { activate, member, alarm } }, 40);
+  }
+
+  /** Takes the own alarm back when less than nine tenths of the quota are in use. */
+  #disarm(): void {
+    if (!this.#options.autoDisarm || this.#alarming || this.sizeBytes > 0.9 * this.#options.quotaBytes)
+      return;
+    if (!this.machine.alarms.some(({ member, alarm }) => member === this.id && alarm === alarmType.noSpace))
+      return;
+    this.#alarming = true;
+    this.alarm(false, this.id, alarmType.noSpace)
+      .catch(() => undefined)
+      .finally(() => {
+        this.#alarming = false;
+      });
   }
 
   get members(): readonly StoredMember[] {
@@ -514,6 +570,8 @@ export class Member {
       const before = this.machine.flushed.index;
       await this.machine.flush(this.#host.durableIndex);
       if (this.machine.flushed.index === before) return;
+      this.#diskBytes = this.disk.size();
+      this.#disarm();
       this.#metrics?.backendCommit.observe((performance.now() - begin) / 1000);
       this.#host.compact();
     } catch (error) {

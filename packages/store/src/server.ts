@@ -44,6 +44,8 @@ export interface StoreOptions {
   readonly electionMs: number;
   readonly maxElectionMs: number;
   readonly trailingEntries: number;
+  readonly quotaBytes: number;
+  readonly autoDisarm: boolean;
   readonly maxRequestBytes: number;
   readonly maxTxnOps: number;
   readonly compactionMode: string;

@@ -5,12 +5,13 @@
  * index they bring the state to; a crash leaves the state of an earlier batch, and the log brings it forward.
  * A snapshot from the leader is built in a folder beside and takes the place of the state in one rename.
  */
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import type { Configuration } from '@timonier/raft';
 import { etcdError } from './errors.ts';
 import type { DiskOperation, JournalRecord, Mvcc } from './mvcc.ts';
+import type { Alarm } from './types.ts';
 
 type Level = ClassicLevel<Buffer, Buffer>;
 
@@ -23,6 +24,8 @@ export interface StateMeta {
   readonly compactRevision: number;
   readonly configuration: Configuration;
   readonly members: readonly StoredMember[];
+  /** Absent in states of before there were alarms. */
+  readonly alarms?: readonly Alarm[];
 }
 
 export interface StoredMember {
@@ -136,10 +139,19 @@ export class StateDisk {
     return meta;
   }
 
-  /** Bytes on disk, approximately. */
-  async size(): Promise<number> {
-    if (this.#replacing) return 0;
-    return await this.#open.approximateSize(Buffer.from([0]), Buffer.from([255]), {});
+  /** Bytes of all files of the state. */
+  size(): number {
+    let bytes = 0;
+    // Files come and go while LevelDB works.
+    for (const name of existsSync(this.#path) ? readdirSync(this.#path) : [])
+      bytes += statSync(join(this.#path, name), { throwIfNoEntry: false })?.size ?? 0;
+    return bytes;
+  }
+
+  /** Gives back the room of what was overwritten or deleted. */
+  async defragment(): Promise<void> {
+    if (this.#replacing) throw etcdError.replacing();
+    await this.#open.compactRange(Buffer.from([0]), Buffer.from([255]), {});
   }
 
   async close(): Promise<void> {

@@ -6,11 +6,13 @@
  */
 import { decodeConfiguration, type Configuration, type Entry } from '@timonier/raft';
 import { GrpcError } from '@timonier/grpc';
+import { idNumber } from './cluster.ts';
 import { entryBatchCodec, type StoredRequest } from './codecs.ts';
 import { etcdError } from './errors.ts';
+import { type Alarm, alarmType } from './types.ts';
 import { type JournalRecord, Mvcc } from './mvcc.ts';
 import type { StateDisk, StateMeta, StoredMember } from './state-disk.ts';
-import { deleteRange, put, txn } from './txn.ts';
+import { deleteRange, hasPut, put, txn } from './txn.ts';
 
 export type ApplyResult = object;
 
@@ -36,6 +38,7 @@ export class StateMachine {
   #configuration: Configuration;
   #configurationIndex = 0;
   readonly #members = new Map<string, StoredMember>();
+  #alarms: readonly Alarm[] = [];
   #journal: JournalRecord[] = [];
   #journalBytes = 0;
   #flushedIndex = 0;
@@ -71,6 +74,16 @@ export class StateMachine {
     return this.#members;
   }
 
+  /** What members complain about. While one is out of space nobody may add anything. */
+  get alarms(): readonly Alarm[] {
+    return this.#alarms;
+  }
+
+  /** Bytes applied that are not on disk yet. */
+  get unwrittenBytes(): number {
+    return this.#journalBytes;
+  }
+
   /** Whether enough has gathered that a flush should not wait for its turn. */
   get flushIsDue(): boolean {
     return this.#journalBytes >= flushBytes && this.#flushing === undefined;
@@ -96,6 +109,7 @@ export class StateMachine {
     this.#index = this.#flushedIndex = meta.index;
     this.#flushedTerm = meta.term;
     this.#configuration = meta.configuration;
+    this.#alarms = meta.alarms ?? [];
     this.#members.clear();
     for (const member of meta.members) this.#members.set(member.id, member);
   }
@@ -137,6 +151,7 @@ export class StateMachine {
   #run(request: StoredRequest): ApplyResult {
     const state = this.#state;
     const revision = (): { header: { revision: number } } => ({ header: { revision: state.revision } });
+    if (this.#alarms.length > 0) this.#refuseGrowth(request);
     if (request.put !== undefined) {
       const input = request.put;
       return { ...state.write(() => put(state, input)), ...revision() };
@@ -175,7 +190,20 @@ export class StateMachine {
       const { id, name, clientUrls, peerUrls } = request.memberAttributes;
       this.#members.set(id, { id, name, clientUrls, peerUrls });
     }
+    if (request.alarm !== undefined) {
+      const { activate, member, alarm } = request.alarm;
+      const others = this.#alarms.filter((raised) => raised.member !== member || raised.alarm !== alarm);
+      const known = others.length < this.#alarms.length;
+      this.#alarms = activate ? [...others, { member, alarm }] : others;
+      return { ...revision(), alarms: activate || known ? [{ memberID: idNumber(member), alarm }] : [] };
+    }
     return revision();
+  }
+
+  #refuseGrowth({ put: single, txn: many, leaseGrant }: StoredRequest): void {
+    if (!this.#alarms.some(({ alarm }) => alarm === alarmType.noSpace)) return;
+    if (single !== undefined || leaseGrant !== undefined || (many !== undefined && hasPut(many)))
+      throw etcdError.noSpace();
   }
 
   /** Brings the disk up to `durableIndex`, or up to what is applied. One flush runs at a time; calls join it. */
@@ -216,6 +244,7 @@ export class StateMachine {
       compactRevision: record.compactRevision,
       configuration: this.#configuration,
       members: [...this.#members.values()],
+      alarms: this.#alarms,
     };
   }
 }

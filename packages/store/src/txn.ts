@@ -223,3 +223,11 @@ export function validatePut(request: PutRequest): void {
   if (request.ignoreValue && request.value.length > 0) throw etcdError.valueProvided();
   if (request.ignoreLease && request.lease !== 0n) throw etcdError.leaseProvided();
 }
+
+/** Whether any branch, of nested transactions too, puts something. */
+export function hasPut(request: TxnRequest): boolean {
+  return [...request.success, ...request.failure].some(
+    ({ requestPut, requestTxn }) =>
+      requestPut !== undefined || (requestTxn !== undefined && hasPut(requestTxn)),
+  );
+}

@@ -117,6 +117,14 @@ export interface LeaseGrantRequest {
   readonly ID: bigint;
 }
 
+export const alarmType = { none: 0, noSpace: 1, corrupt: 2 } as const;
+
+/** `member` in the form of the store's own ids. */
+export interface Alarm {
+  readonly member: string;
+  readonly alarm: number;
+}
+
 export interface WatchCreateRequest {
   readonly key: Buffer;
   readonly rangeEnd: Buffer;

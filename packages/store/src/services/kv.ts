@@ -3,7 +3,7 @@ import type { Handlers } from '@timonier/grpc';
 import type { StoredRequest } from '../codecs.ts';
 import { etcdError, unimplemented } from '../errors.ts';
 import { range } from '../range.ts';
-import { isReadOnly, txn, validateKey, validatePut, validateTxn } from '../txn.ts';
+import { hasPut, isReadOnly, txn, validateKey, validatePut, validateTxn } from '../txn.ts';
 import type {
   CompactionRequest,
   DeleteRangeRequest,
@@ -26,8 +26,9 @@ export type KvShape = {
 export function kvHandlers(context: ServiceContext): Handlers<KvShape> {
   const { member, metrics, maxRequestBytes, maxTxnOps } = context;
 
-  async function propose(request: Omit<StoredRequest, 'id'>, bytes: number): Promise<object> {
+  async function propose(request: Omit<StoredRequest, 'id'>, bytes: number, grows: boolean): Promise<object> {
     if (bytes > maxRequestBytes) throw etcdError.requestTooLarge();
+    if (grows && member.sizeBytes + bytes > member.quotaBytes) await member.checkQuota(bytes);
     return withHeader(context, await member.propose(request, bytes));
   }
 
@@ -43,21 +44,21 @@ export function kvHandlers(context: ServiceContext): Handlers<KvShape> {
     put: (put) => {
       validatePut(put);
       metrics.puts.inc();
-      return propose({ put }, put.key.length + put.value.length + 32);
+      return propose({ put }, put.key.length + put.value.length + 32, true);
     },
     deleteRange: (deleteRange) => {
       validateKey(deleteRange.key);
       metrics.deletes.inc();
-      return propose({ deleteRange }, deleteRange.key.length + deleteRange.rangeEnd.length + 32);
+      return propose({ deleteRange }, deleteRange.key.length + deleteRange.rangeEnd.length + 32, false);
     },
     txn: async (request) => {
       validateTxn(request, maxTxnOps);
       metrics.txns.inc();
-      if (!isReadOnly(request)) return await propose({ txn: request }, txnBytes(request));
+      if (!isReadOnly(request)) return await propose({ txn: request }, txnBytes(request), hasPut(request));
       if (!isSerializable(request)) await member.barrier();
       return { ...txn(member.machine.state, request), header: header(context) };
     },
-    compact: (compaction) => propose({ compaction }, 32),
+    compact: (compaction) => propose({ compaction }, 32, false),
   };
 }
 

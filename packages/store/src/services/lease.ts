@@ -19,7 +19,6 @@ export type LeaseShape = {
 
 /** As in etcd, in seconds. */
 const maxTtl = 9_000_000_000;
-const minTtl = 1;
 
 export function leaseHandlers(context: ServiceContext): Handlers<LeaseShape> {
   const { member } = context;
@@ -27,7 +26,8 @@ export function leaseHandlers(context: ServiceContext): Handlers<LeaseShape> {
     leaseGrant: async ({ TTL, ID }) => {
       if (TTL > maxTtl) throw etcdError.leaseTtlTooLarge();
       const id = ID === 0n ? randomBytes(8).readBigUInt64BE() >> 1n : ID;
-      const leaseGrant = { ID: id, TTL: Math.max(minTtl, TTL) };
+      const leaseGrant = { ID: id, TTL: Math.max(member.minLeaseTtl, TTL) };
+      await member.checkQuota(40);
       return withHeader(context, await member.propose({ leaseGrant }, 40));
     },
     leaseRevoke: async ({ ID }) => withHeader(context, await member.propose({ leaseRevoke: { ID } }, 40)),
@@ -55,7 +55,7 @@ export function leaseHandlers(context: ServiceContext): Handlers<LeaseShape> {
       await member.barrier();
       return {
         header: header(context),
-        leases: [...member.machine.state.leases.keys()].map((ID) => ({ ID })),
+        leases: member.leaseIds.map((ID) => ({ ID })),
       };
     },
   };

@@ -7,21 +7,23 @@ import { etcdError, unimplemented } from '../errors.ts';
 import type { Mvcc } from '../mvcc.ts';
 import { checkRevision } from '../range.ts';
 import type { Member } from '../types.ts';
-import { header, type ServiceContext } from './context.ts';
+import { header, type ServiceContext, withHeader } from './context.ts';
 
 /** The version of etcd's API this store speaks; clients ask it for what they may use. */
 export const apiVersion = '3.5.21';
 
+const alarmNames = ['NONE', 'NOSPACE', 'CORRUPT'] as const;
+
 export type ClusterShape = {
   memberList: { request: { linearizable: boolean }; response: object };
   memberAdd: { request: object; response: object };
-  memberRemove: { request: object; response: object };
-  memberUpdate: { request: object; response: object };
-  memberPromote: { request: object; response: object };
+  memberRemove: { request: { ID: bigint }; response: object };
+  memberUpdate: { request: { ID: bigint }; response: object };
+  memberPromote: { request: { ID: bigint }; response: object };
 };
 
 export type MaintenanceShape = {
-  alarm: { request: { action: number }; response: object };
+  alarm: { request: { action: number; memberID: bigint; alarm: number }; response: object };
   status: { request: object; response: object };
   defragment: { request: object; response: object };
   hash: { request: object; response: object };
@@ -32,7 +34,12 @@ export type MaintenanceShape = {
 };
 
 export function clusterHandlers(context: ServiceContext): Handlers<ClusterShape> {
-  const refuse = (what: string) => () => Promise.reject(unimplemented(what));
+  const refuse =
+    (what: string) =>
+    ({ ID }: { ID: bigint }): never => {
+      if (!context.member.machine.members.has(idText(ID))) throw etcdError.memberNotFound();
+      throw unimplemented(what);
+    };
   return {
     memberList: async ({ linearizable }) => {
       const { member } = context;
@@ -45,9 +52,10 @@ export function clusterHandlers(context: ServiceContext): Handlers<ClusterShape>
         clientURLs: clientUrls,
         isLearner: learners.includes(id),
       }));
-      return { header: header(context), members };
+      // As in etcd, without a revision: members are no keys.
+      return { header: header(context, 0), members };
     },
-    memberAdd: refuse('MemberAdd'),
+    memberAdd: () => Promise.reject(unimplemented('MemberAdd')),
     memberRemove: refuse('MemberRemove'),
     memberUpdate: refuse('MemberUpdate'),
     memberPromote: refuse('MemberPromote'),
@@ -57,29 +65,41 @@ export function clusterHandlers(context: ServiceContext): Handlers<ClusterShape>
 export function maintenanceHandlers(context: ServiceContext): Handlers<MaintenanceShape> {
   const { member } = context;
   return {
-    status: async () => {
+    status: () => {
       const { leader, term, commitIndex } = member.host;
-      const dbSize = await member.disk.size();
       return {
         header: header(context),
         version: apiVersion,
-        dbSize,
-        dbSizeInUse: dbSize,
+        dbSize: member.sizeBytes,
+        dbSizeInUse: member.sizeBytes,
+        dbSizeQuota: Number.isFinite(member.quotaBytes) ? member.quotaBytes : 0,
         leader: leader === null ? 0n : idNumber(leader),
         raftIndex: commitIndex,
         raftTerm: term,
         raftAppliedIndex: member.machine.appliedIndex,
-        errors: leader === null ? ['etcdserver: no leader'] : [],
+        errors: [
+          ...(leader === null ? ['etcdserver: no leader'] : []),
+          ...member.machine.alarms.map(
+            (raised) =>
+              `memberID:${idNumber(raised.member)} alarm:${alarmNames[raised.alarm] ?? raised.alarm} `,
+          ),
+        ],
         isLearner: member.machine.configuration.learners.includes(member.id),
         storageVersion: '3.5.0',
       };
     },
-    alarm: ({ action }) => {
-      if (action === 1) throw unimplemented('raising alarms by hand');
-      return { header: header(context), alarms: [] };
+    alarm: async ({ action, memberID, alarm }) => {
+      if (action !== 0) return withHeader(context, await member.alarm(action === 1, idText(memberID), alarm));
+      const alarms = member.machine.alarms.filter((raised) => alarm === 0 || raised.alarm === alarm);
+      return {
+        header: header(context),
+        alarms: alarms.map((raised) => ({ memberID: idNumber(raised.member), alarm: raised.alarm })),
+      };
     },
-    // LevelDB compacts by itself.
-    defragment: () => ({ header: header(context) }),
+    defragment: async () => {
+      await member.disk.defragment();
+      return { header: header(context) };
+    },
     hash: () => ({
       header: header(context),
       hash: hashOf(member.machine.state, member.machine.state.revision),
@@ -88,6 +108,8 @@ export function maintenanceHandlers(context: ServiceContext): Handlers<Maintenan
       await member.barrier();
       const { state } = member.machine;
       checkRevision(state, revision);
+      // What compaction leaves of its own revision differs from what was there before.
+      if (revision > 0 && revision <= state.compactRevision) throw etcdError.compacted();
       const at = revision > 0 ? revision : state.revision;
       return {
         header: header(context),
@@ -109,8 +131,9 @@ export function maintenanceHandlers(context: ServiceContext): Handlers<Maintenan
 function hashOf(state: Mvcc, revision: number): number {
   let hash = 0;
   for (let main = Math.max(1, state.compactRevision); main <= revision; main++) {
-    const changes = state.changes(main);
-    if (changes !== undefined) hash = crc32c(changeSetCodec.encode({ changes }), hash);
+    // Gaps that compaction left may be there or not.
+    const changes = state.changes(main)?.filter((change) => change.key.length > 0) ?? [];
+    if (changes.length > 0) hash = crc32c(changeSetCodec.encode({ changes }), hash);
   }
   if (revision > state.current) throw etcdError.futureRevision();
   return hash;
