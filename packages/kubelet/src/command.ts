@@ -113,7 +113,11 @@ export const command = defineComponent({
       });
     }
     const volumes = new PodVolumes(flags['root-dir'], objects ?? noObjects);
-    const allocatable = { cpuMilli: facts.cpus * 1000, memoryBytes: facts.memoryBytes };
+    const allocatable = {
+      pods: flags['max-pods'],
+      cpuMilli: facts.cpus * 1000,
+      memoryBytes: facts.memoryBytes,
+    };
     const staticFolder = flags['pod-manifest-path'];
     let statics: StaticPodSource | undefined;
 

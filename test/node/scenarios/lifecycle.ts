@@ -182,6 +182,18 @@ export function lifecycle(bench: () => PodBench): void {
     assert.equal(statusOf(pod)?.state?.terminated?.exitCode, 137);
   });
 
+  test('a pod that was put on the node past the scheduler and does not fit fails, and nothing of it runs', async () => {
+    const at = bench();
+    await at.run('too-big', {
+      containers: [{ resources: { requests: { cpu: '900' } } }],
+      spec: { nodeName: 'worker-1' },
+    });
+    const pod = await at.until('too-big', 'has Failed', ({ status }) => status?.phase === 'Failed');
+    assert.equal(pod.status?.reason, 'OutOfcpu');
+    assert.equal(statusOf(pod)?.containerID, undefined);
+    await at.event('too-big', 'OutOfcpu');
+  });
+
   test('a pod that outlives its deadline fails', async () => {
     const at = bench();
     await at.run('overdue', { containers: [{}], spec: { activeDeadlineSeconds: 1 } });

@@ -4,7 +4,9 @@
  */
 import type { Pod } from '@timonier/api';
 import type { RuntimeEntry } from '../runtime/runtime.ts';
-import { podIdentity } from './pod-facts.ts';
+import { refusalOf } from './admission.ts';
+import type { PodOutcome } from './decide.ts';
+import { isStatic, podIdentity } from './pod-facts.ts';
 import { PodWorker } from './worker.ts';
 import type { WorkerServices } from './worker-services.ts';
 
@@ -39,7 +41,7 @@ export class PodManager {
     if (this.#ended.has(uid)) return;
     const worker = this.#workers.get(uid);
     if (worker !== undefined) return worker.update(pod);
-    const created = new PodWorker(uid, pod, this.#services);
+    const created = new PodWorker(uid, pod, this.#services, this.#refusal(pod));
     this.#workers.set(uid, created);
     created.trigger();
     this.#count();
@@ -107,6 +109,16 @@ export class PodManager {
 
   async stop(): Promise<void> {
     await Promise.all([...this.#workers.values()].map((worker) => worker.stop()));
+  }
+
+  /** Why a pod that has never begun must not begin. What is being ended makes room already. */
+  #refusal(pod: Pod): PodOutcome | undefined {
+    if (isStatic(pod) || pod.status?.startTime !== undefined || pod.metadata?.deletionTimestamp !== undefined)
+      return undefined;
+    const others = [...this.#workers.values()].flatMap((worker) =>
+      worker.pod === undefined || worker.terminating || worker.refused ? [] : [worker.pod],
+    );
+    return refusalOf(pod, others, this.#services.allocatable);
   }
 
   #count(): void {

@@ -4,6 +4,7 @@ import type { ComponentContext, FlagSet } from '@timonier/component';
 import type { KubeletMetrics } from '../metrics.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { PodVolumes } from '../volumes/pod-volumes.ts';
+import type { NodeCapacity } from './admission.ts';
 import type { ObjectSource } from './environment.ts';
 import type { ImagePuller, PullCredentials } from './image-puller.ts';
 import type { SandboxSettings } from './sandbox-config.ts';
@@ -25,7 +26,7 @@ export interface WorkerServices {
   readonly objects: ObjectSource;
   readonly credentials: (pod: Pod, image: string) => Promise<PullCredentials | undefined>;
   readonly settings: WorkerSettings;
-  readonly allocatable: { readonly cpuMilli: number; readonly memoryBytes: number };
+  readonly allocatable: NodeCapacity;
   readonly log: Logger;
   readonly makeLogDirectory: (path: string) => Promise<void>;
   readonly removeLogDirectory: (path: string) => Promise<void>;

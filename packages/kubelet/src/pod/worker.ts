@@ -38,6 +38,7 @@ export class PodWorker {
   readonly #failures = new Map<string, number>();
   readonly #seenAt = performance.now();
   readonly #startTime: string;
+  readonly #refusal: PodOutcome | undefined;
   #pod: Pod | undefined;
   #gone = false;
   #volumes: ReadonlyMap<string, string> | undefined;
@@ -50,9 +51,13 @@ export class PodWorker {
   #startMeasured: boolean;
   #told = new Map<string, number>();
 
-  /** `pod` is undefined for what an earlier life left in the runtime and nobody wants any more. */
-  constructor(uid: string, pod: Pod | undefined, services: WorkerServices) {
+  /**
+   * `pod` is undefined for what an earlier life left in the runtime and nobody wants any more. A pod with a `refusal`
+   * is reported as that and never started.
+   */
+  constructor(uid: string, pod: Pod | undefined, services: WorkerServices, refusal?: PodOutcome) {
     this.uid = uid;
+    this.#refusal = refusal;
     this.#services = services;
     this.#pod = pod;
     this.#gone = pod === undefined;
@@ -70,6 +75,10 @@ export class PodWorker {
 
   get pod(): Pod | undefined {
     return this.#pod;
+  }
+
+  get refused(): boolean {
+    return this.#refusal !== undefined;
   }
 
   get terminating(): boolean {
@@ -135,6 +144,13 @@ export class PodWorker {
     if (this.terminating || pod === undefined) {
       this.#prober.stop();
       this.#background(everything, () => this.#terminate(state));
+      return;
+    }
+    if (this.#refusal !== undefined) {
+      if (this.#outcome === undefined)
+        this.#event('Warning', this.#refusal.reason ?? 'Rejected', this.#refusal.message ?? '');
+      this.#outcome = this.#refusal;
+      this.#publish(pod, state, false);
       return;
     }
     this.#followProbes(pod, state);
