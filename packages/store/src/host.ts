@@ -21,7 +21,8 @@ import {
 import { LogBudget } from './bounded-log.ts';
 import { LeaderLease } from './leader-lease.ts';
 import type { Pace } from './pace.ts';
-import { encodeFrame, fromWire, toWire, type WireMessage } from './peer-wire.ts';
+import { type Outgoing, Outbox } from './outbox.ts';
+import { fromWire, type WireMessage } from './peer-wire.ts';
 import type { StateMachine } from './state-machine.ts';
 import type { Transport } from './transport.ts';
 import type { Wal } from './wal.ts';
@@ -70,12 +71,6 @@ export interface HostEvents {
   readonly failed: (error: Error) => void;
 }
 
-/** Encoded when the core asks for it, not when it leaves: what it promises counts from then. */
-interface Outgoing {
-  readonly message: Message;
-  readonly wire: WireMessage;
-}
-
 interface Held {
   readonly ticket: number;
   readonly persist: { readonly index: number; readonly term: number } | undefined;
@@ -88,10 +83,6 @@ interface Held {
 const applyBudgetMs = 8;
 const trailingBytes = 32 * 1024 * 1024;
 const stallMs = 1_500;
-
-function encodeMessages(messages: readonly WireMessage[]): Buffer {
-  return encodeFrame({ raft: { messages } });
-}
 
 export class RaftHost {
   readonly #o: HostOptions;
@@ -110,10 +101,11 @@ export class RaftHost {
   #leader: NodeId | null = null;
   #configuration: Configuration;
   readonly #lease = new LeaderLease();
-  #lastAppend: { message: Extract<Message, { type: 'append' }>; bytes: Buffer } | undefined;
+  readonly #outbox: Outbox;
 
   constructor(options: HostOptions) {
     this.#o = options;
+    this.#outbox = new Outbox(options.pace, (to, bytes) => options.transport.sendEncoded(to, bytes));
     this.#commit = options.hardState.commit;
     this.#durable = options.log.lastIndex();
     this.#term = options.hardState.term;
@@ -248,7 +240,7 @@ export class RaftHost {
     }
     const later: Outgoing[] = [];
     for (const message of effects.messages) {
-      const outgoing = { message, wire: this.#dress(message) };
+      const outgoing = this.#outbox.dress(message);
       if (message.afterPersist) later.push(outgoing);
       else this.#send(outgoing);
     }
@@ -322,43 +314,11 @@ export class RaftHost {
     );
   }
 
-  #dress(message: Message): WireMessage {
-    const wire = toWire(message);
-    const { pace } = this.#o;
-    if (message.type === 'heartbeat-response') wire.loyalMs = pace.promiseMs;
-    else if (message.type === 'heartbeat') {
-      wire.delayMs = Math.ceil(pace.delayMs);
-      pace.asked(message.round, performance.now());
-    }
-    return wire;
-  }
-
-  #send({ message, wire }: Outgoing): void {
-    if (message.type === 'snapshot') {
-      this.#o.events.snapshotWanted(message.to, message);
-      return;
-    }
-    const bytes = message.type === 'append' ? this.#encodeAppend(message, wire) : encodeMessages([wire]);
-    if (!this.#o.transport.sendEncoded(message.to, bytes) && message.type === 'append')
+  #send(outgoing: Outgoing): void {
+    const { message } = outgoing;
+    if (message.type === 'snapshot') this.#o.events.snapshotWanted(message.to, message);
+    else if (!this.#outbox.send(outgoing) && message.type === 'append')
       queueMicrotask(() => this.step({ type: 'unreachable', peer: message.to }));
-  }
-
-  /** Followers that are equally far get the same bytes. */
-  #encodeAppend(message: Extract<Message, { type: 'append' }>, wire: WireMessage): Buffer {
-    const { term, prevIndex, prevTerm, commit, entries } = message;
-    const last = this.#lastAppend;
-    if (
-      last !== undefined &&
-      last.message.term === term &&
-      last.message.prevIndex === prevIndex &&
-      last.message.prevTerm === prevTerm &&
-      last.message.commit === commit &&
-      last.message.entries.length === entries.length
-    )
-      return last.bytes;
-    const bytes = encodeMessages([wire]);
-    this.#lastAppend = entries.length === 0 ? undefined : { message, bytes };
-    return bytes;
   }
 
   /** Applies what is committed, in turns that leave room for other work. */

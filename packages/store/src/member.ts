@@ -4,18 +4,18 @@
  * `propose`, `barrier` and the lease calls work on every member; what only the leader can do is forwarded.
  */
 import { join } from 'node:path';
-import { GrpcError } from '@timonier/grpc';
 import { bootTimeMs } from '@timonier/linux/clock';
 import type { NodeId, Role } from '@timonier/raft';
 import { claimDataDir, type Endpoint, idNumber, type InitialCluster, parseUrl } from './cluster.ts';
 import type { StoredRequest } from './codecs.ts';
 import { etcdError } from './errors.ts';
 import { type HostLog, RaftHost } from './host.ts';
-import { Lessor } from './lessor.ts';
+import { LeaseClocks } from './lease-clocks.ts';
 import type { StoreMetrics } from './metrics.ts';
 import { Pace } from './pace.ts';
 import type { PeerFrame } from './peer-wire.ts';
 import { Proposals } from './proposals.ts';
+import { Quota } from './quota.ts';
 import { Reads } from './reads.ts';
 import { recover } from './recover.ts';
 import { receiveSnapshot, sendSnapshot } from './snapshot.ts';
@@ -58,13 +58,6 @@ const sweepEveryMs = 100;
 const requestTimeoutMs = 7_000;
 const maxPending = 50_000;
 
-interface LeaseCall {
-  readonly resolve: (answer: { remainingMs: number; grantedTtl: number }) => void;
-  readonly reject: (error: GrpcError) => void;
-  readonly deadline: number;
-  readonly peer: NodeId;
-}
-
 export class Member {
   readonly id: NodeId;
   readonly clusterId: bigint;
@@ -72,8 +65,9 @@ export class Member {
   readonly machine: StateMachine;
   readonly hub: WatchHub;
   readonly disk: StateDisk;
+  readonly leases: LeaseClocks;
+  readonly quota: Quota;
   readonly #options: MemberOptions;
-  readonly #lessor = new Lessor(() => performance.now());
   readonly #proposals: Proposals;
   readonly #reads: Reads;
   readonly #transport: Transport;
@@ -85,14 +79,9 @@ export class Member {
   #provenUntil = 0;
   #handingOver = false;
   #timers: NodeJS.Timeout[] = [];
-  #leaseCalls = new Map<number, LeaseCall>();
-  #nextLeaseCall = 1;
   #nextContext = 1;
   #contexts = new Map<number, { from: NodeId | undefined; id: number }>();
   #announced = false;
-  #diskBytes = 0;
-  #alarming = false;
-  #revoking = new Set<bigint>();
   #sending = new Set<NodeId>();
 
   private constructor(options: MemberOptions) {
@@ -132,14 +121,30 @@ export class Member {
       onRevisions: (from, to) => this.hub.revisions(from, to),
       onCompacted: () => undefined,
       onLease: (id, change) => {
-        if (change === 'granted') this.#lessor.granted(id, this.machine.state.leases.get(id)?.ttl ?? 0);
-        else {
-          this.#lessor.revoked(id);
-          this.#revoking.delete(id);
-        }
+        if (change === 'granted') this.leases.granted(id);
+        else this.leases.revoked(id);
       },
     });
     this.hub = new WatchHub(this.machine.state);
+    this.leases = new LeaseClocks({
+      timeoutMs: requestTimeoutMs,
+      leader: () => this.#host.leader,
+      leads: () => this.#host.role === 'leader',
+      leases: () => this.machine.state.leases,
+      send: (to, frame) => this.#transport.send(to, frame),
+      revoke: (id) => this.propose({ leaseRevoke: { ID: id } }, 40),
+    });
+    this.quota = new Quota({
+      bytes: options.quotaBytes,
+      autoDisarm: options.autoDisarm,
+      unwritten: () => this.machine.unwrittenBytes,
+      raised: () =>
+        this.machine.alarms.some(({ member, alarm }) => member === this.id && alarm === alarmType.noSpace),
+      alarm: (activate) => {
+        options.log.warn({ quota: options.quotaBytes }, activate ? 'out of space' : 'there is room again');
+        return this.alarm(activate, this.id, alarmType.noSpace);
+      },
+    });
     this.#transport = new Transport({
       cluster: cluster.id,
       member: this.id,
@@ -195,7 +200,7 @@ export class Member {
     this.#wal = wal;
     const meta = await this.disk.settle(content.snapshot?.index ?? 0);
     await this.machine.load(meta);
-    this.#diskBytes = this.disk.size();
+    this.quota.measured(this.disk.size());
     this.hub.replaced(this.machine.state);
     const recovered = recover(content, meta, this.machine.configuration);
     log.info(
@@ -280,52 +285,14 @@ export class Member {
     return { role, term, leader, leaseUntil: leads ? this.#provenUntil : 0 };
   }
 
-  /** Bytes of the state on disk, as of the last flush, and on their way there. */
-  get sizeBytes(): number {
-    return this.#diskBytes + this.machine.unwrittenBytes;
-  }
-
-  get quotaBytes(): number {
-    return this.#options.quotaBytes;
-  }
-
-  /** In etcd's order: what runs out first comes first, as far as this member knows. */
-  get leaseIds(): bigint[] {
-    const left = (id: bigint): number => this.#lessor.remaining(id) ?? Infinity;
-    return [...this.machine.state.leases.keys()].sort((a, b) =>
-      left(a) === left(b) ? (a < b ? -1 : 1) : left(a) - left(b),
-    );
-  }
-
   /** Etcd's rule: no lease may run out while an election is still going on. In seconds. */
   get minLeaseTtl(): number {
     return Math.ceil((1.5 * this.#options.electionMs) / 1000);
   }
 
-  /** Throws when a write of so many bytes has no room, after raising the alarm that stops all members. */
-  async checkQuota(bytes: number): Promise<void> {
-    if (this.sizeBytes + bytes <= this.#options.quotaBytes) return;
-    this.#options.log.warn({ size: this.sizeBytes, quota: this.#options.quotaBytes }, 'out of space');
-    await this.alarm(true, this.id, alarmType.noSpace);
-    throw etcdError.noSpace();
-  }
-
-  alarm(activate: boolean, member: string, alarm: number): Promise<object> {
+  /** Raises an alarm of a member, or takes it back. */
+  alarm(activate: boolean, member: NodeId, alarm: number): Promise<object> {
     return this.propose({ alarm: { activate, member, alarm } }, 40);
-  }
-
-  /** Takes the own alarm back when less than nine tenths of the quota are in use. */
-  #disarm(): void {
-    if (!this.#options.autoDisarm || this.#alarming || this.sizeBytes > 0.9 * this.#options.quotaBytes)
-      return;
-    if (!this.machine.alarms.some(({ member, alarm }) => member === this.id && alarm === alarmType.noSpace))
-      return;
-    this.#alarming = true;
-    this.alarm(false, this.id, alarmType.noSpace)
-      .catch(() => undefined)
-      .finally(() => {
-        this.#alarming = false;
-      });
   }
 
   get members(): readonly StoredMember[] {
@@ -350,50 +317,6 @@ export class Member {
   /** Resolves when this member's state holds everything committed before the call. */
   barrier(): Promise<void> {
     return this.#reads.barrier();
-  }
-
-  /**
-   * Renews a lease, or asks for its remaining time. Resolves with -1 when there is no such lease. Rejects when no
-   * leader could be asked.
-   */
-  async lease(id: bigint, renew: boolean): Promise<{ remainingMs: number; grantedTtl: number }> {
-    const deadline = performance.now() + requestTimeoutMs;
-    for (;;) {
-      const answer = await this.#askLease(id, renew).catch((error: unknown) => {
-        if (performance.now() > deadline) throw error;
-        return undefined;
-      });
-      if (answer !== undefined && answer.remainingMs !== -2) return answer;
-      if (performance.now() > deadline) throw etcdError.timeout();
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
-
-  #askLease(id: bigint, renew: boolean): Promise<{ remainingMs: number; grantedTtl: number }> {
-    const { leader, role } = this.#host;
-    if (role === 'leader') return Promise.resolve(this.#answerLease(id, renew));
-    if (leader === null) return Promise.reject(etcdError.noLeader());
-    const call = this.#nextLeaseCall++;
-    return new Promise((resolve, reject) => {
-      if (!this.#transport.send(leader, { leaseCall: { id: call, lease: id, renew } })) {
-        reject(etcdError.noLeader());
-        return;
-      }
-      this.#leaseCalls.set(call, {
-        resolve,
-        reject,
-        deadline: performance.now() + requestTimeoutMs,
-        peer: leader,
-      });
-    });
-  }
-
-  #answerLease(id: bigint, renew: boolean): { remainingMs: number; grantedTtl: number } {
-    if (this.#host.role !== 'leader' || !this.#lessor.leading) return { remainingMs: -2, grantedTtl: 0 };
-    const lease = this.machine.state.leases.get(id);
-    if (lease === undefined) return { remainingMs: -1, grantedTtl: 0 };
-    if (renew && this.#lessor.renew(id, lease.ttl) === undefined) return { remainingMs: -1, grantedTtl: 0 };
-    return { remainingMs: this.#lessor.remaining(id) ?? -1, grantedTtl: lease.ttl };
   }
 
   /** Hands leadership to `target`, or to the most advanced other voter. Resolves with who was asked. */
@@ -490,21 +413,16 @@ export class Member {
     } else if (frame.forwardRefused !== undefined) this.#proposals.refused(frame.forwardRefused.id);
     else if (frame.leaseCall !== undefined) {
       const { id, lease, renew } = frame.leaseCall;
-      this.#transport.send(from, { leaseAnswer: { id, ...this.#answerLease(lease, renew) } });
+      this.#transport.send(from, { leaseAnswer: { id, ...this.leases.answer(lease, renew) } });
     } else if (frame.leaseAnswer !== undefined) {
       const { id, remainingMs, grantedTtl } = frame.leaseAnswer;
-      this.#leaseCalls.get(id)?.resolve({ remainingMs, grantedTtl });
-      this.#leaseCalls.delete(id);
+      this.leases.answered(id, { remainingMs, grantedTtl });
     }
   }
 
   #peerClosed(peer: NodeId): void {
     this.#options.log.info({ peer }, 'peer connection closed');
-    for (const [id, call] of this.#leaseCalls)
-      if (call.peer === peer) {
-        this.#leaseCalls.delete(id);
-        call.reject(etcdError.leaderChanged());
-      }
+    this.leases.peerClosed(peer);
     this.#host.step({ type: 'peer-closed', peer });
   }
 
@@ -514,9 +432,8 @@ export class Member {
     if (leader !== null) this.#metrics?.leaderChanges.inc();
     this.#provenUntil = 0;
     if (role === 'leader') {
-      this.#lessor.promote(this.machine.state.leases, this.pace.electionMs);
-      this.#revoking.clear();
-    } else this.#lessor.demote();
+      this.leases.promote(this.pace.electionMs);
+    } else this.leases.demote();
     if (leader !== null) setImmediate(() => this.#proposals.retry());
     this.#changed();
     if (leader !== null) this.#announce();
@@ -550,18 +467,8 @@ export class Member {
     this.#proposals.sweep();
     this.#proposals.retry();
     this.#reads.sweep();
-    const now = performance.now();
-    for (const [id, call] of this.#leaseCalls)
-      if (call.deadline <= now) {
-        this.#leaseCalls.delete(id);
-        call.reject(etcdError.timeout());
-      }
+    this.leases.sweep();
     if (!this.#announced && this.#host.leader !== null) this.#announce();
-    for (const id of this.#lessor.expired(500)) {
-      if (this.#revoking.has(id)) continue;
-      this.#revoking.add(id);
-      this.propose({ leaseRevoke: { ID: id } }, 40).catch(() => this.#revoking.delete(id));
-    }
   }
 
   async #flush(): Promise<void> {
@@ -570,8 +477,7 @@ export class Member {
       const before = this.machine.flushed.index;
       await this.machine.flush(this.#host.durableIndex);
       if (this.machine.flushed.index === before) return;
-      this.#diskBytes = this.disk.size();
-      this.#disarm();
+      this.quota.measured(this.disk.size());
       this.#metrics?.backendCommit.observe((performance.now() - begin) / 1000);
       this.#host.compact();
     } catch (error) {

@@ -10,6 +10,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { connect as tlsConnect, createServer as createTlsServer } from 'node:tls';
 import { portHolder } from '@timonier/component';
 import type { NodeId } from '@timonier/raft';
+import { Outgoing } from './outgoing.ts';
 import { encodeFrame, FrameReader, type Hello, type PeerFrame, peerProtocol } from './peer-wire.ts';
 
 export interface PeerTls {
@@ -48,9 +49,6 @@ export interface PeerAddress {
   readonly port: number;
 }
 
-const queueBytes = 64 * 1024 * 1024;
-const firstBackoffMs = 20;
-const lastBackoffMs = 1_000;
 const helloTimeoutMs = 3_000;
 const maxEarly = 64;
 
@@ -265,95 +263,6 @@ export class Transport {
         const receiver = bulk;
         void tail.finally(() => receiver.closed());
       } else if (from !== undefined && !this.#closed) onClosed(from);
-    });
-  }
-}
-
-class Outgoing {
-  readonly address: PeerAddress;
-  readonly #id: NodeId;
-  readonly #options: TransportOptions;
-  readonly #open: () => Socket;
-  #socket: Socket | undefined;
-  #ready = false;
-  #backoffMs = firstBackoffMs;
-  #timer: NodeJS.Timeout | undefined;
-  #closed = false;
-  #lastProblem = '';
-
-  constructor(id: NodeId, address: PeerAddress, options: TransportOptions, open: () => Socket) {
-    this.#id = id;
-    this.address = address;
-    this.#options = options;
-    this.#open = open;
-    this.#connect();
-  }
-
-  get ready(): boolean {
-    return this.#ready;
-  }
-
-  send(bytes: Buffer): boolean {
-    const socket = this.#socket;
-    if (!this.#ready || socket === undefined || socket.writableLength > queueBytes) return false;
-    // Frames of one turn leave in one packet.
-    if (socket.writableCorked === 0) {
-      socket.cork();
-      process.nextTick(() => socket.uncork());
-    }
-    socket.write(bytes);
-    this.#options.onBytes?.(this.#id, 'sent', bytes.length);
-    return true;
-  }
-
-  close(): void {
-    this.#closed = true;
-    clearTimeout(this.#timer);
-    this.#socket?.destroy();
-  }
-
-  #connect(): void {
-    const { cluster, member, tls, log, onConnected, onClosed } = this.#options;
-    const socket = this.#open();
-    this.#socket = socket;
-    const reader = new FrameReader();
-    const timer = setTimeout(() => socket.destroy(new Error('no hello in time')), helloTimeoutMs);
-    socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
-      socket.write(encodeFrame({ hello: { cluster, member, protocol: peerProtocol } }));
-    });
-    socket.on('data', (chunk) => {
-      try {
-        for (const { hello } of reader.push(chunk)) {
-          clearTimeout(timer);
-          const refusal = hello?.refusal ?? '';
-          const stranger = hello?.member === this.#id ? '' : `${hello?.member ?? 'nobody'} answered`;
-          if (refusal !== '' || stranger !== '') socket.destroy(new Error(refusal || stranger));
-          else if (!this.#ready) {
-            this.#ready = true;
-            this.#backoffMs = firstBackoffMs;
-            this.#lastProblem = '';
-            log.info({ peer: this.#id }, 'connected to peer');
-            onConnected(this.#id);
-          }
-        }
-      } catch (error) {
-        socket.destroy(error instanceof Error ? error : new Error(String(error)));
-      }
-    });
-    socket.on('error', (error) => {
-      if (error.message === this.#lastProblem || this.#closed) return;
-      this.#lastProblem = error.message;
-      log.warn({ peer: this.#id, address: this.address, reason: error.message }, 'no connection to peer');
-    });
-    socket.on('close', () => {
-      clearTimeout(timer);
-      const was = this.#ready;
-      this.#ready = false;
-      this.#socket = undefined;
-      if (this.#closed) return;
-      if (was) onClosed(this.#id);
-      this.#timer = setTimeout(() => this.#connect(), this.#backoffMs);
-      this.#backoffMs = Math.min(lastBackoffMs, this.#backoffMs * 1.5);
     });
   }
 }

@@ -28,7 +28,7 @@ export function kvHandlers(context: ServiceContext): Handlers<KvShape> {
 
   async function propose(request: Omit<StoredRequest, 'id'>, bytes: number, grows: boolean): Promise<object> {
     if (bytes > maxRequestBytes) throw etcdError.requestTooLarge();
-    if (grows && member.sizeBytes + bytes > member.quotaBytes) await member.checkQuota(bytes);
+    if (grows && !member.quota.hasRoomFor(bytes)) await member.quota.check(bytes);
     return withHeader(context, await member.propose(request, bytes));
   }
 

@@ -27,19 +27,19 @@ export function leaseHandlers(context: ServiceContext): Handlers<LeaseShape> {
       if (TTL > maxTtl) throw etcdError.leaseTtlTooLarge();
       const id = ID === 0n ? randomBytes(8).readBigUInt64BE() >> 1n : ID;
       const leaseGrant = { ID: id, TTL: Math.max(member.minLeaseTtl, TTL) };
-      await member.checkQuota(40);
+      await member.quota.check(40);
       return withHeader(context, await member.propose({ leaseGrant }, 40));
     },
     leaseRevoke: async ({ ID }) => withHeader(context, await member.propose({ leaseRevoke: { ID } }, 40)),
     leaseKeepAlive: async (call) => {
       for await (const { ID } of call.requests) {
-        const answer = await member.lease(ID, true);
+        const answer = await member.leases.ask(ID, true);
         const TTL = answer.remainingMs < 0 ? 0 : answer.grantedTtl;
         if (!call.write({ header: header(context), ID, TTL })) await call.drained();
       }
     },
     leaseTimeToLive: async ({ ID, keys }) => {
-      const { remainingMs, grantedTtl } = await member.lease(ID, false);
+      const { remainingMs, grantedTtl } = await member.leases.ask(ID, false);
       if (remainingMs < 0) return { header: header(context), ID, TTL: -1 };
       await member.barrier();
       const attached = member.machine.state.leases.get(ID)?.keys ?? new Set<string>();
@@ -55,7 +55,7 @@ export function leaseHandlers(context: ServiceContext): Handlers<LeaseShape> {
       await member.barrier();
       return {
         header: header(context),
-        leases: member.leaseIds.map((ID) => ({ ID })),
+        leases: member.leases.ids.map((ID) => ({ ID })),
       };
     },
   };

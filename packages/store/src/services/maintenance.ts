@@ -70,9 +70,9 @@ export function maintenanceHandlers(context: ServiceContext): Handlers<Maintenan
       return {
         header: header(context),
         version: apiVersion,
-        dbSize: member.sizeBytes,
-        dbSizeInUse: member.sizeBytes,
-        dbSizeQuota: Number.isFinite(member.quotaBytes) ? member.quotaBytes : 0,
+        dbSize: member.quota.used,
+        dbSizeInUse: member.quota.used,
+        dbSizeQuota: Number.isFinite(member.quota.limit) ? member.quota.limit : 0,
         leader: leader === null ? 0n : idNumber(leader),
         raftIndex: commitIndex,
         raftTerm: term,

@@ -1,0 +1,145 @@
+/**
+ * The clocks of leases, seen from any member: the leader's own, or asked of the leader over the peer connection. Leases
+ * whose time is over are revoked through the log, by the leader.
+ *
+ * Every question has a deadline, and ends early when the connection to who was asked is closed.
+ */
+import type { NodeId } from '@timonier/raft';
+import { etcdError } from './errors.ts';
+import { Lessor, type LeaseTimes } from './lessor.ts';
+import type { PeerFrame } from './peer-wire.ts';
+
+export interface LeaseAnswer {
+  /** -1: there is no such lease. -2: the member that was asked does not lead. */
+  readonly remainingMs: number;
+  readonly grantedTtl: number;
+}
+
+export interface LeaseClocksOptions {
+  readonly timeoutMs: number;
+  readonly leader: () => NodeId | null;
+  readonly leads: () => boolean;
+  /** Which leases exist. */
+  readonly leases: () => ReadonlyMap<bigint, LeaseTimes>;
+  readonly send: (to: NodeId, frame: PeerFrame) => boolean;
+  readonly revoke: (id: bigint) => Promise<object>;
+}
+
+interface Call {
+  readonly resolve: (answer: LeaseAnswer) => void;
+  readonly reject: (error: Error) => void;
+  readonly deadline: number;
+  readonly peer: NodeId;
+}
+
+const retryMs = 20;
+const revocationsAtOnce = 500;
+
+export class LeaseClocks {
+  readonly #options: LeaseClocksOptions;
+  readonly #lessor = new Lessor(() => performance.now());
+  readonly #calls = new Map<number, Call>();
+  readonly #revoking = new Set<bigint>();
+  #nextCall = 1;
+
+  constructor(options: LeaseClocksOptions) {
+    this.#options = options;
+  }
+
+  /** Starts all clocks anew; `graceMs` covers the time in which nobody could renew anything. */
+  promote(graceMs: number): void {
+    this.#lessor.promote(this.#options.leases(), graceMs);
+    this.#revoking.clear();
+  }
+
+  demote(): void {
+    this.#lessor.demote();
+  }
+
+  granted(id: bigint): void {
+    this.#lessor.granted(id, this.#options.leases().get(id)?.ttl ?? 0);
+  }
+
+  revoked(id: bigint): void {
+    this.#lessor.revoked(id);
+    this.#revoking.delete(id);
+  }
+
+  /** In etcd's order: what runs out first comes first, as far as this member knows. */
+  get ids(): bigint[] {
+    const left = (id: bigint): number => this.#lessor.remaining(id) ?? Infinity;
+    return [...this.#options.leases().keys()].sort((a, b) =>
+      left(a) === left(b) ? (a < b ? -1 : 1) : left(a) - left(b),
+    );
+  }
+
+  /**
+   * Renews a lease, or asks for its remaining time. Resolves with -1 when there is no such lease. Rejects when no
+   * leader could be asked in time.
+   */
+  async ask(id: bigint, renew: boolean): Promise<LeaseAnswer> {
+    const deadline = performance.now() + this.#options.timeoutMs;
+    for (;;) {
+      const answer = await this.#ask(id, renew).catch((error: unknown) => {
+        if (performance.now() > deadline) throw error;
+        return undefined;
+      });
+      if (answer !== undefined && answer.remainingMs !== -2) return answer;
+      if (performance.now() > deadline) throw etcdError.timeout();
+      await new Promise((resolve) => setTimeout(resolve, retryMs));
+    }
+  }
+
+  /** What this member knows itself; for its own clients and for other members. */
+  answer(id: bigint, renew: boolean): LeaseAnswer {
+    if (!this.#options.leads() || !this.#lessor.leading) return { remainingMs: -2, grantedTtl: 0 };
+    const lease = this.#options.leases().get(id);
+    if (lease === undefined) return { remainingMs: -1, grantedTtl: 0 };
+    if (renew && this.#lessor.renew(id, lease.ttl) === undefined) return { remainingMs: -1, grantedTtl: 0 };
+    return { remainingMs: this.#lessor.remaining(id) ?? -1, grantedTtl: lease.ttl };
+  }
+
+  /** The answer to a question of this member came back. */
+  answered(call: number, answer: LeaseAnswer): void {
+    this.#calls.get(call)?.resolve(answer);
+    this.#calls.delete(call);
+  }
+
+  peerClosed(peer: NodeId): void {
+    for (const [id, call] of this.#calls)
+      if (call.peer === peer) {
+        this.#calls.delete(id);
+        call.reject(etcdError.leaderChanged());
+      }
+  }
+
+  /** Ends questions that are too old, and leases whose time is over. */
+  sweep(): void {
+    const now = performance.now();
+    for (const [id, call] of this.#calls)
+      if (call.deadline <= now) {
+        this.#calls.delete(id);
+        call.reject(etcdError.timeout());
+      }
+    for (const id of this.#lessor.expired(revocationsAtOnce)) {
+      if (this.#revoking.has(id)) continue;
+      this.#revoking.add(id);
+      this.#options.revoke(id).catch(() => this.#revoking.delete(id));
+    }
+  }
+
+  #ask(lease: bigint, renew: boolean): Promise<LeaseAnswer> {
+    if (this.#options.leads()) return Promise.resolve(this.answer(lease, renew));
+    const leader = this.#options.leader();
+    if (leader === null) return Promise.reject(etcdError.noLeader());
+    const id = this.#nextCall++;
+    return new Promise((resolve, reject) => {
+      if (!this.#options.send(leader, { leaseCall: { id, lease, renew } })) {
+        reject(etcdError.noLeader());
+        return;
+      }
+      const deadline = performance.now() + this.#options.timeoutMs;
+      this.#calls.set(id, { resolve, reject, deadline, peer: leader });
+    });
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * The connection this member keeps open to another one: opened again whenever it ends, with growing pauses. A reason
+ * why it cannot be had is logged when it changes, not at every attempt.
+ */
+import type { Socket } from 'node:net';
+import type { NodeId } from '@timonier/raft';
+import { encodeFrame, FrameReader, peerProtocol } from './peer-wire.ts';
+import type { PeerAddress, TransportOptions } from './transport.ts';
+
+const queueBytes = 64 * 1024 * 1024;
+const firstBackoffMs = 20;
+const lastBackoffMs = 1_000;
+const helloTimeoutMs = 3_000;
+
+export class Outgoing {
+  readonly address: PeerAddress;
+  readonly #id: NodeId;
+  readonly #options: TransportOptions;
+  readonly #open: () => Socket;
+  #socket: Socket | undefined;
+  #ready = false;
+  #backoffMs = firstBackoffMs;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+  #lastProblem = '';
+
+  constructor(id: NodeId, address: PeerAddress, options: TransportOptions, open: () => Socket) {
+    this.#id = id;
+    this.address = address;
+    this.#options = options;
+    this.#open = open;
+    this.#connect();
+  }
+
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  send(bytes: Buffer): boolean {
+    const socket = this.#socket;
+    if (!this.#ready || socket === undefined || socket.writableLength > queueBytes) return false;
+    // Frames of one turn leave in one packet.
+    if (socket.writableCorked === 0) {
+      socket.cork();
+      process.nextTick(() => socket.uncork());
+    }
+    socket.write(bytes);
+    this.#options.onBytes?.(this.#id, 'sent', bytes.length);
+    return true;
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#socket?.destroy();
+  }
+
+  #connect(): void {
+    const { cluster, member, tls, log, onConnected, onClosed } = this.#options;
+    const socket = this.#open();
+    this.#socket = socket;
+    const reader = new FrameReader();
+    const timer = setTimeout(() => socket.destroy(new Error('no hello in time')), helloTimeoutMs);
+    socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
+      socket.write(encodeFrame({ hello: { cluster, member, protocol: peerProtocol } }));
+    });
+    socket.on('data', (chunk) => {
+      try {
+        for (const { hello } of reader.push(chunk)) {
+          clearTimeout(timer);
+          const refusal = hello?.refusal ?? '';
+          const stranger = hello?.member === this.#id ? '' : `${hello?.member ?? 'nobody'} answered`;
+          if (refusal !== '' || stranger !== '') socket.destroy(new Error(refusal || stranger));
+          else if (!this.#ready) {
+            this.#ready = true;
+            this.#backoffMs = firstBackoffMs;
+            this.#lastProblem = '';
+            log.info({ peer: this.#id }, 'connected to peer');
+            onConnected(this.#id);
+          }
+        }
+      } catch (error) {
+        socket.destroy(error instanceof Error ? error : new Error(String(error)));
+      }
+    });
+    socket.on('error', (error) => {
+      if (error.message === this.#lastProblem || this.#closed) return;
+      this.#lastProblem = error.message;
+      log.warn({ peer: this.#id, address: this.address, reason: error.message }, 'no connection to peer');
+    });
+    socket.on('close', () => {
+      clearTimeout(timer);
+      const was = this.#ready;
+      this.#ready = false;
+      this.#socket = undefined;
+      if (this.#closed) return;
+      if (was) onClosed(this.#id);
+      this.#timer = setTimeout(() => this.#connect(), this.#backoffMs);
+      this.#backoffMs = Math.min(lastBackoffMs, this.#backoffMs * 1.5);
+    });
+  }
+}
