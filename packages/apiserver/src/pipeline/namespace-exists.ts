@@ -35,6 +35,8 @@ export async function checkNamespace(
   const cached = fresh ? undefined : server.cache.resource(type.storagePrefix ?? '').index.get(key);
   const stored = cached ?? (await readCurrent(server, key));
   if (stored === undefined) throw new StatusError(notFound(namespaces, namespace));
+  // Nearly all namespaces stay: to see that in the bytes saves every creation from parsing one.
+  if (!stored.json.includes('"deletionTimestamp"')) return stored;
   const object = stored.object() as Namespace;
   if (object.metadata?.deletionTimestamp === undefined) return stored;
   const detail = `unable to create new content in namespace ${namespace} because it is being terminated`;

@@ -28,7 +28,7 @@ export async function createObject(context: WriteContext, sent: ApiObject): Prom
   await checkNamespace(context);
   const isGenerated = (sent.metadata?.name ?? '') === '' && (sent.metadata?.generateName ?? '') !== '';
   for (let attempt = 1; ; attempt++) {
-    const object = copyOf(sent);
+    const object = isGenerated ? copyOf(sent) : sent;
     prepareCreate(object, context);
     checkObject(info, object, undefined);
     const taken = object.metadata?.name ?? '';
@@ -50,9 +50,10 @@ async function commitNew(context: WriteContext, object: ApiObject): Promise<Stor
   const inNamespace = namespaceCondition(context);
   const { stored } = await mutate(context, key, async (current) => {
     if (current !== undefined) throw new StatusError(alreadyExists(info, name));
+    const { reserve } = strategyOf(info);
     // What is reserved for one attempt may be taken at the next.
-    const copy = copyOf(object);
-    const reserved = await strategyOf(info).reserve?.(copy, undefined, context);
+    const copy = reserve === undefined ? object : copyOf(object);
+    const reserved = await reserve?.(copy, undefined, context);
     const extras = withConditions(reserved, await inNamespace());
     return { action: 'put', object: withOwnership(undefined, copy, context), extras };
   });
