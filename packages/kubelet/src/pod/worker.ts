@@ -9,6 +9,7 @@
 import type { Container, Pod } from '@timonier/api';
 import { Prober } from '../probes/prober.ts';
 import { containersNamed, type RuntimeContainer, type RuntimePod } from '../runtime/runtime-pod.ts';
+import { BackgroundWork } from './background.ts';
 import { RestartBackoff } from './backoff.ts';
 import { startContainer, StartError } from './container-start.ts';
 import { decide, type PodAction, type PodOutcome } from './decide.ts';
@@ -22,8 +23,6 @@ import { removePodCgroups } from './pod-cgroup.ts';
 import type { WorkerServices } from './worker-services.ts';
 
 const everything = '*';
-const retryMs = 1_000;
-const maxRetryMs = 10_000;
 const initCheckMs = 75;
 const initCheckForMs = 3_000;
 
@@ -32,10 +31,9 @@ export class PodWorker {
   readonly #services: WorkerServices;
   readonly #prober: Prober;
   readonly #backoff = new RestartBackoff();
-  readonly #busy = new Set<string>();
+  readonly #work: BackgroundWork;
   readonly #waiting = new Map<string, WaitingReason>();
   readonly #retryAt = new Map<string, number>();
-  readonly #failures = new Map<string, number>();
   readonly #seenAt = performance.now();
   readonly #startTime: string;
   readonly #refusal: PodOutcome | undefined;
@@ -64,6 +62,10 @@ export class PodWorker {
     this.#startTime = pod?.status?.startTime ?? new Date().toISOString().replace(/\.\d+Z$/, 'Z');
     // Only a pod that is new here says something about how long starting takes.
     this.#startMeasured = pod?.status?.startTime !== undefined;
+    this.#work = new BackgroundWork(
+      () => this.trigger(),
+      (name, error) => services.log.warn({ err: error, pod: this.uid, work: name }, 'part of a pod failed'),
+    );
     this.#prober = new Prober({
       runtime: services.runtime,
       metrics: services.metrics,
@@ -91,7 +93,7 @@ export class PodWorker {
     if (pod === undefined) this.#gone = true;
     else this.#pod = pod;
     const hurry =
-      this.#busy.has(everything) &&
+      this.#work.busy.has(everything) &&
       before !== undefined &&
       (pod === undefined || graceSeconds(pod) < graceSeconds(before));
     if (hurry) void this.#hasten(pod === undefined ? 0 : graceSeconds(pod));
@@ -127,17 +129,17 @@ export class PodWorker {
       const done = this.#services.metrics.podWorker.startTimer();
       try {
         await this.#pass();
-        this.#failures.delete('pass');
+        this.#work.succeeded('pass');
       } catch (error) {
         this.#services.log.warn({ err: error, pod: this.uid }, 'cannot look after the pod');
-        this.#wakeIn(this.#nextRetry('pass'));
+        this.#wakeIn(this.#work.failed('pass'));
       }
       done();
     }
   }
 
   async #pass(): Promise<void> {
-    if (this.#busy.has(everything)) return;
+    if (this.#work.busy.has(everything)) return;
     const state = await this.#services.runtime.inspectPod(this.uid);
     if (this.#stopped) return;
     const pod = this.#pod;
@@ -159,7 +161,7 @@ export class PodWorker {
       pod,
       runtime: state,
       now: Date.now(),
-      busy: this.#busy,
+      busy: this.#work.busy,
       volumesReady: this.#volumes !== undefined,
       notBefore,
       unhealthy: this.#prober.unhealthy,
@@ -316,7 +318,7 @@ export class PodWorker {
     const policy = pod.spec?.restartPolicy ?? 'Always';
     for (const container of [...initContainers(pod), ...mainContainers(pod)]) {
       const latest = containersNamed(state, container.name)[0];
-      if (latest?.state !== 'exited' || this.#busy.has(container.name)) continue;
+      if (latest?.state !== 'exited' || this.#work.busy.has(container.name)) continue;
       const isInit = initContainers(pod).includes(container) && !isSidecar(container);
       const again = isInit
         ? latest.exitCode !== 0 && policy !== 'Never'
@@ -395,35 +397,8 @@ export class PodWorker {
     );
   }
 
-  /** Runs slow work once at a time per name; a failure is tried again, later each time. */
   #background(name: string, work: () => Promise<void>): void {
-    if (this.#busy.has(name) || this.#stopped) return;
-    if ((this.#retryAt.get(`work ${name}`) ?? 0) > Date.now()) return;
-    this.#busy.add(name);
-    void work()
-      .then(
-        () => {
-          this.#failures.delete(name);
-          this.#retryAt.delete(`work ${name}`);
-          return undefined;
-        },
-        (error: unknown) => {
-          this.#services.log.warn({ err: error, pod: this.uid, work: name }, 'part of a pod failed');
-          const wait = this.#nextRetry(name);
-          this.#retryAt.set(`work ${name}`, Date.now() + wait);
-          setTimeout(() => this.trigger(), wait + 5).unref();
-        },
-      )
-      .finally(() => {
-        this.#busy.delete(name);
-        this.trigger();
-      });
-  }
-
-  #nextRetry(name: string): number {
-    const failures = (this.#failures.get(name) ?? 0) + 1;
-    this.#failures.set(name, failures);
-    return Math.min(maxRetryMs, retryMs * 2 ** (failures - 2));
+    if (!this.#stopped) this.#work.run(name, work);
   }
 
   #wakeIn(milliseconds: number): void {
