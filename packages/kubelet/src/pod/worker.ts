@@ -10,13 +10,13 @@ import type { Container, Pod } from '@timonier/api';
 import { Prober } from '../probes/prober.ts';
 import { containersNamed, type RuntimeContainer, type RuntimePod } from '../runtime/runtime-pod.ts';
 import { BackgroundWork } from './background.ts';
-import { RestartBackoff } from './backoff.ts';
 import { startContainer, StartError } from './container-start.ts';
 import { decide, type PodAction, type PodOutcome } from './decide.ts';
 import type { FieldContext } from './fields.ts';
 import { graceSeconds, initContainers, isSidecar, mainContainers } from './pod-facts.ts';
 import { podLogDirectory, sandboxConfig } from './sandbox-config.ts';
-import { computeStatus, type WaitingReason } from './status.ts';
+import { Restarts } from './restarts.ts';
+import { computeStatus } from './status.ts';
 import { removePod, stopContainer, stopPod, type StopContext } from './termination.ts';
 import { terminationMessage } from './termination-message.ts';
 import { removePodCgroups } from './pod-cgroup.ts';
@@ -30,10 +30,8 @@ export class PodWorker {
   readonly uid: string;
   readonly #services: WorkerServices;
   readonly #prober: Prober;
-  readonly #backoff = new RestartBackoff();
   readonly #work: BackgroundWork;
-  readonly #waiting = new Map<string, WaitingReason>();
-  readonly #retryAt = new Map<string, number>();
+  readonly #restarts: Restarts;
   readonly #seenAt = performance.now();
   readonly #startTime: string;
   readonly #refusal: PodOutcome | undefined;
@@ -47,7 +45,6 @@ export class PodWorker {
   #stopped = false;
   #stale = false;
   #startMeasured: boolean;
-  #told = new Map<string, number>();
 
   /**
    * `pod` is undefined for what an earlier life left in the runtime and nobody wants any more. A pod with a `refusal`
@@ -62,6 +59,10 @@ export class PodWorker {
     this.#startTime = pod?.status?.startTime ?? new Date().toISOString().replace(/\.\d+Z$/, 'Z');
     // Only a pod that is new here says something about how long starting takes.
     this.#startMeasured = pod?.status?.startTime !== undefined;
+    this.#restarts = new Restarts((container) => {
+      const message = `Back-off restarting failed container ${container} in pod ${this.#pod?.metadata?.name}`;
+      this.#event('Warning', 'BackOff', message, container);
+    });
     this.#work = new BackgroundWork(
       () => this.trigger(),
       (name, error) => services.log.warn({ err: error, pod: this.uid, work: name }, 'part of a pod failed'),
@@ -156,7 +157,7 @@ export class PodWorker {
       return;
     }
     this.#followProbes(pod, state);
-    const notBefore = this.#noteExits(pod, state);
+    const notBefore = this.#restarts.noteExits(pod, state, this.#work.busy);
     const decision = decide({
       pod,
       runtime: state,
@@ -252,12 +253,10 @@ export class PodWorker {
           onEvent: (type, reason, message, name) => this.#event(type, reason, message, name),
         },
       );
-      this.#waiting.delete(container.name);
-      this.#retryAt.delete(container.name);
+      this.#restarts.started(container.name);
     } catch (error) {
       if (!(error instanceof StartError)) throw error;
-      this.#waiting.set(container.name, { reason: error.reason, message: error.message });
-      this.#retryAt.set(container.name, error.retryAt);
+      this.#restarts.startFailed(container.name, error);
     }
   }
 
@@ -312,43 +311,6 @@ export class PodWorker {
     this.#prober.follow(running, this.#podIps(pod, state)[0] ?? '');
   }
 
-  /** Containers that ended and will run again wait longer each time. Returns when each may be started. */
-  #noteExits(pod: Pod, state: RuntimePod): Map<string, number> {
-    const notBefore = new Map(this.#retryAt);
-    const policy = pod.spec?.restartPolicy ?? 'Always';
-    for (const container of [...initContainers(pod), ...mainContainers(pod)]) {
-      const latest = containersNamed(state, container.name)[0];
-      if (latest?.state !== 'exited' || this.#work.busy.has(container.name)) continue;
-      const isInit = initContainers(pod).includes(container) && !isSidecar(container);
-      const again = isInit
-        ? latest.exitCode !== 0 && policy !== 'Never'
-        : policy === 'Always' || isSidecar(container) || (policy === 'OnFailure' && latest.exitCode !== 0);
-      if (!again) continue;
-      const ranFor = latest.finishedAt - latest.startedAt;
-      const { at, delayMs } = this.#backoff.failed(container.name, latest.finishedAt, ranFor);
-      if (at <= Date.now()) {
-        if (this.#waiting.get(container.name)?.reason === 'CrashLoopBackOff')
-          this.#waiting.delete(container.name);
-        continue;
-      }
-      notBefore.set(container.name, Math.max(at, notBefore.get(container.name) ?? 0));
-      const where = `${container.name} pod=${pod.metadata?.name}_${pod.metadata?.namespace}(${this.uid})`;
-      this.#waiting.set(container.name, {
-        reason: 'CrashLoopBackOff',
-        message: `back-off ${delayMs / 1000}s restarting failed container=${where}`,
-      });
-      if (this.#told.get(container.name) === latest.finishedAt) continue;
-      this.#told.set(container.name, latest.finishedAt);
-      this.#event(
-        'Warning',
-        'BackOff',
-        `Back-off restarting failed container ${container.name} in pod ${pod.metadata?.name}`,
-        container.name,
-      );
-    }
-    return notBefore;
-  }
-
   #publish(pod: Pod, state: RuntimePod, ended: boolean): void {
     const status = this.#status(pod, state, ended);
     this.#services.publish(pod, status);
@@ -369,7 +331,7 @@ export class PodWorker {
       now: new Date(),
       outcome: this.#outcome,
       ended,
-      waiting: this.#waiting,
+      waiting: this.#restarts.waiting,
       started: (id) => this.#prober.isStarted(id),
       ready: (id) => this.#prober.isReady(id),
       messageOf: terminationMessage,
