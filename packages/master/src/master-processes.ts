@@ -54,7 +54,7 @@ function storeProcess(config: HostConfig): ProcessSpec {
         'peer-client-cert-auth': 'true',
         // A dead peer is noticed by its closed connection; the timeout is for silent losses.
         'heartbeat-interval': '75',
-        'election-timeout': '750',
+        'election-timeout': '400',
         'auto-compaction-mode': 'periodic',
         'auto-compaction-retention': '5m',
         'ops-address': '0.0.0.0:2381',
