@@ -468,6 +468,8 @@ export class Member {
     this.#proposals.retry();
     this.#reads.sweep();
     this.leases.sweep();
+    // Files also shrink by themselves, when nothing is written any more.
+    if (this.quota.waitsForRoom) this.quota.measured(this.disk.size());
     if (!this.#announced && this.#host.leader !== null) this.#announce();
   }
 

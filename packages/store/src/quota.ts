@@ -47,7 +47,12 @@ export class Quota {
     throw etcdError.noSpace();
   }
 
-  /** The disk was written to. */
+  /** Whether this member's own alarm is raised, so that room is waited for. */
+  get waitsForRoom(): boolean {
+    return this.#options.raised();
+  }
+
+  /** The state's files take so much now. */
   measured(diskBytes: number): void {
     this.#diskBytes = diskBytes;
     if (!this.#options.autoDisarm || this.#disarming || !this.#options.raised()) return;
