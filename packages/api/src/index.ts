@@ -6,8 +6,16 @@ export type { ResourceType } from './resource-type.ts';
 export * as resources from './resources.ts';
 export { messageNames, messageSchema } from './schema.ts';
 export type { ScalarType, Schema, SchemaKind, WireForm } from './schema.ts';
-export { apiVersionOf, createRegistry, Registry, registry, splitApiVersion, storageKey } from './registry.ts';
-export type { ColumnDefinition, GroupInfo, ResourceInfo, Subresource } from './registry.ts';
+export {
+  apiVersionOf,
+  compareVersions,
+  createRegistry,
+  Registry,
+  registry,
+  splitApiVersion,
+  storageKey,
+} from './registry.ts';
+export type { ColumnDefinition, GroupInfo, RegistryChange, ResourceInfo, Subresource } from './registry.ts';
 export * from './patch/index.ts';
 export * as statuses from './statuses.ts';
 export { StatusError } from './statuses.ts';

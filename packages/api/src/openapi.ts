@@ -5,7 +5,13 @@
 import { createHash } from 'node:crypto';
 import type { Served, GroupVersion } from './discovery.ts';
 import { servedGroupVersions } from './discovery.ts';
-import { Definitions, type KindName, type OpenApiTexts, type OpenApiVersion } from './openapi/definitions.ts';
+import {
+  customDefinition,
+  Definitions,
+  type KindName,
+  type OpenApiTexts,
+  type OpenApiVersion,
+} from './openapi/definitions.ts';
 import { Paths } from './openapi/paths.ts';
 import { schemaOfKind } from './protobuf.ts';
 import { apiVersionOf, type Registry } from './registry.ts';
@@ -54,13 +60,19 @@ function build(options: OpenApiOptions, version: OpenApiVersion, groups: readonl
   }
   kinds.set(`${META}Status`, [{ group: '', version: 'v1', kind: 'Status' }]);
   const definitions = new Definitions(version, (message) => kinds.get(message) ?? [], options.texts);
-  const messageOf = (type: { group: string; version: string; kind: string }): string | undefined =>
-    schemaOfKind(apiVersionOf(type), type.kind)?.message;
+  const messageOf = (type: KindName): string | undefined => {
+    const custom = registry
+      .all()
+      .find((r) => r.group === type.group && r.version === type.version && r.openApiSchema !== undefined);
+    const isCustom = custom !== undefined && (type.kind === custom.kind || type.kind === custom.listKind);
+    return isCustom ? customDefinition(type) : schemaOfKind(apiVersionOf(type), type.kind)?.message;
+  };
   const paths = new Paths(version, definitions, messageOf);
   for (const info of registry.all()) {
     const wanted = groups.some((g) => g.group === info.group && g.version === info.version);
     if (!wanted || !served(info)) continue;
     if (info.schema.message !== undefined) definitions.reference(info.schema.message);
+    if (info.openApiSchema !== undefined) definitions.addCustom(info, info.openApiSchema);
     paths.add(info);
   }
   definitions.reference(`${META}DeleteOptions`);

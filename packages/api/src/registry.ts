@@ -1,6 +1,7 @@
 /**
  * Which resources exist and how each is named, stored and shown. In: `data/resources.json`. Out: `ResourceInfo`,
- * one per group, version and plural. Custom resources join the same way through `Registry.add`.
+ * one per group, version and plural. Custom resources join and leave at run time through `Registry.change`; whoever
+ * keeps something made from the registry (discovery, OpenAPI) asks for its `generation` or listens.
  */
 import table from '../data/resources.json' with { type: 'json' };
 import { messageSchema, type Schema } from './schema.ts';
@@ -50,6 +51,11 @@ export interface ResourceInfo {
   /** Whether `metadata.generation` counts changes of the spec. */
   readonly hasGeneration: boolean;
   readonly schema: Schema;
+  /**
+   * What OpenAPI publishes of a kind that is in no table: its OpenAPI v3 schema, without apiVersion, kind and
+   * metadata, which every kind has. Absent for built-in kinds, whose `schema` says it.
+   */
+  readonly openApiSchema?: Readonly<Record<string, unknown>> | undefined;
 }
 
 export interface GroupInfo {
@@ -117,24 +123,36 @@ export function splitApiVersion(apiVersion: string): { group: string; version: s
     : { group: parts[0] ?? '', version: parts[1] ?? '' };
 }
 
+/** The kinds that a change of the registry adds or replaces, and those it takes out. */
+export interface RegistryChange {
+  readonly add?: readonly ResourceInfo[];
+  readonly remove?: readonly ResourceInfo[];
+}
+
 export class Registry {
   readonly #byResource = new Map<string, ResourceInfo>();
   readonly #byKind = new Map<string, ResourceInfo>();
-  readonly #groups: GroupInfo[];
+  readonly #listeners = new Set<(change: Required<RegistryChange>) => void>();
+  readonly #builtIn: readonly GroupInfo[];
+  #groups: readonly GroupInfo[];
+  #all: readonly ResourceInfo[] | undefined;
+  #generation = 0;
 
+  /** `groups` are the built-in ones: their order and preferred versions stay whatever joins or leaves. */
   constructor(resources: readonly ResourceInfo[], groups: readonly GroupInfo[]) {
-    this.#groups = [...groups];
+    this.#builtIn = [...groups];
     for (const info of resources) this.#index(info);
+    this.#groups = this.#regroup();
   }
 
-  #index(info: ResourceInfo): void {
-    this.#byResource.set(`${info.group}/${info.version}/${info.resource}`, info);
-    this.#byKind.set(`${info.group}/${info.version}/${info.kind}`, info);
+  /** Grows with every change: what was made from the registry is as old as the generation it was made at. */
+  get generation(): number {
+    return this.#generation;
   }
 
-  /** Every resource, in the order of the table: by group priority, then by name. */
+  /** Every resource: the built-in ones in the order of the table, then what joined. */
   all(): readonly ResourceInfo[] {
-    return [...this.#byResource.values()];
+    return (this.#all ??= [...this.#byResource.values()]);
   }
 
   lookup(group: string, version: string, resource: string): ResourceInfo | undefined {
@@ -145,9 +163,15 @@ export class Registry {
     return this.#byKind.get(`${group}/${version}/${kind}`);
   }
 
-  /** The groups in the order discovery lists them; core is the first, with the empty name. */
+  /** The groups in the order discovery lists them: core first, with the empty name; joined ones last, by name. */
   groups(): readonly GroupInfo[] {
     return this.#groups;
+  }
+
+  /** Calls back after every change. Returns the way to stop that. */
+  onChange(listener: (change: Required<RegistryChange>) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** A new registry of only those resources and subresources that are wanted; order and groups stay. */
@@ -164,44 +188,93 @@ export class Registry {
           return info.schema;
         },
       }));
-    const groups = this.#groups
-      .map(({ group, preferred, versions }) => {
-        const left = versions.filter((v) => kept.some((r) => r.group === group && r.version === v));
-        return { group, preferred: left.includes(preferred) ? preferred : (left[0] ?? ''), versions: left };
-      })
-      .filter(({ versions }) => versions.length > 0);
-    return new Registry(kept, groups);
+    return new Registry(kept, this.#groups);
   }
 
-  /** Adds or replaces a resource, as a custom resource definition does. */
-  add(info: ResourceInfo): void {
-    this.#index(info);
-    const at = this.#groups.findIndex((g) => g.group === info.group);
-    const known = this.#groups[at];
-    if (known === undefined) {
-      this.#groups.push({ group: info.group, preferred: info.version, versions: [info.version] });
-    } else if (!known.versions.includes(info.version)) {
-      this.#groups[at] = { ...known, versions: [...known.versions, info.version] };
+  /**
+   * Adds or replaces some resources and takes others out, as one step: no reader sees half of it. A resource is the
+   * same one when group, version and plural are.
+   */
+  change({ add = [], remove = [] }: RegistryChange): void {
+    for (const info of remove) {
+      this.#byResource.delete(resourceKey(info));
+      this.#byKind.delete(kindKey(info));
     }
+    for (const info of add) {
+      const before = this.#byResource.get(resourceKey(info));
+      if (before !== undefined) this.#byKind.delete(kindKey(before));
+      this.#index(info);
+    }
+    this.#all = undefined;
+    this.#groups = this.#regroup();
+    this.#generation++;
+    for (const listener of this.#listeners) listener({ add, remove });
   }
 
-  /** Takes a resource out again. */
-  remove(info: ResourceInfo): void {
-    this.#byResource.delete(`${info.group}/${info.version}/${info.resource}`);
-    this.#byKind.delete(`${info.group}/${info.version}/${info.kind}`);
-    const left = this.all().filter((r) => r.group === info.group);
-    const at = this.#groups.findIndex((g) => g.group === info.group);
-    const known = this.#groups[at];
-    if (known === undefined) return;
-    const versions = known.versions.filter((v) => left.some((r) => r.version === v));
-    if (versions.length === 0) this.#groups.splice(at, 1);
-    else
-      this.#groups[at] = {
-        group: known.group,
-        preferred: versions.includes(known.preferred) ? known.preferred : (versions[0] ?? ''),
-        versions,
-      };
+  add(info: ResourceInfo): void {
+    this.change({ add: [info] });
   }
+
+  remove(info: ResourceInfo): void {
+    this.change({ remove: [info] });
+  }
+
+  #index(info: ResourceInfo): void {
+    this.#byResource.set(resourceKey(info), info);
+    this.#byKind.set(kindKey(info), info);
+  }
+
+  #regroup(): readonly GroupInfo[] {
+    const versions = new Map<string, Set<string>>();
+    for (const { group, version } of this.all()) {
+      const known = versions.get(group);
+      if (known === undefined) versions.set(group, new Set([version]));
+      else known.add(version);
+    }
+    const builtIn = new Map(this.#builtIn.map((known) => [known.group, known]));
+    const joined = [...versions.keys()].filter((group) => !builtIn.has(group)).sort();
+    return [...builtIn.keys(), ...joined].flatMap((group) => {
+      const served = versions.get(group);
+      if (served === undefined) return [];
+      const { versions: order = [], preferred = '' } = builtIn.get(group) ?? {};
+      const others = [...served].filter((version) => !order.includes(version)).sort(compareVersions);
+      const all = [...order.filter((version) => served.has(version)), ...others];
+      return [{ group, versions: all, preferred: served.has(preferred) ? preferred : (all[0] ?? '') }];
+    });
+  }
+}
+
+function resourceKey(info: ResourceInfo): string {
+  return `${info.group}/${info.version}/${info.resource}`;
+}
+
+function kindKey(info: ResourceInfo): string {
+  return `${info.group}/${info.version}/${info.kind}`;
+}
+
+/**
+ * The order in which versions of a group are preferred: stable ones before beta before alpha, higher numbers first;
+ * names of another form come last, by the alphabet.
+ */
+export function compareVersions(a: string, b: string): number {
+  const left = versionRank(a);
+  const right = versionRank(b);
+  if (left === undefined || right === undefined) {
+    if (left === right) return a < b ? -1 : a > b ? 1 : 0;
+    return left === undefined ? 1 : -1;
+  }
+  for (const [i, rank] of left.entries()) {
+    const difference = (right[i] ?? 0) - rank;
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+function versionRank(version: string): readonly number[] | undefined {
+  const match = /^v([1-9]\d*)(?:(alpha|beta)([1-9]\d*))?$/.exec(version);
+  if (match === null) return undefined;
+  const stage = match[2] === undefined ? 2 : match[2] === 'beta' ? 1 : 0;
+  return [stage, Number(match[1]), Number(match[3] ?? 0)];
 }
 
 /** A registry of the built-in kinds; each call gives a fresh one, so that added kinds stay where they were added. */

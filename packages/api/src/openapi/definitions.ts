@@ -40,6 +40,18 @@ const SCALARS: Readonly<Record<string, SchemaDocument>> = {
   bytes: { type: 'string', format: 'byte' },
 };
 
+const META = 'io.k8s.apimachinery.pkg.apis.meta.v1.';
+
+/** How the definition of a kind that is in no table is called: the group backwards, version and kind. */
+export function customDefinition({ group, version, kind }: KindName): string {
+  return [...group.split('.').reverse(), version, kind].join('.');
+}
+
+function withoutMeta(properties: SchemaDocument): SchemaDocument {
+  const { apiVersion: _apiVersion, kind: _kind, metadata: _metadata, ...own } = properties;
+  return own;
+}
+
 /** Collects the definitions that a set of messages needs. */
 export class Definitions {
   readonly #version: OpenApiVersion;
@@ -57,13 +69,44 @@ export class Definitions {
     this.#texts = texts;
   }
 
+  readonly #custom = new Set<string>();
+
   /** A reference to a message, whose definition is collected with all it refers to. */
   reference(message: string): SchemaDocument {
-    if (!this.#out.has(message)) {
+    if (!this.#out.has(message) && !this.#custom.has(message)) {
       this.#out.set(message, {}); // ends the recursion of schemas that contain themselves
       this.#out.set(message, this.#define(messageSchema(message), message));
     }
     return { $ref: `${REF_PREFIX[this.#version]}${message}` };
+  }
+
+  /** The definitions of a kind that is in no table, and of its list: metadata is put in, the rest is as given. */
+  addCustom(type: KindName & { readonly listKind: string }, schema: SchemaDocument): void {
+    const { group, version, kind, listKind } = type;
+    const meta = (message: string): SchemaDocument => {
+      const reference = this.reference(`${META}${message}`);
+      return this.#version === 'v3' ? { allOf: [reference] } : reference;
+    };
+    const strings = { apiVersion: { type: 'string' }, kind: { type: 'string' } };
+    const { properties = {}, ...rest } = schema as { properties?: SchemaDocument };
+    const named = (name: string): readonly KindName[] => [{ group, version, kind: name }];
+    this.#custom.add(customDefinition(type)).add(customDefinition({ ...type, kind: listKind }));
+    this.#out.set(customDefinition(type), {
+      type: 'object',
+      ...rest,
+      properties: { ...strings, metadata: meta('ObjectMeta'), ...withoutMeta(properties) },
+      'x-kubernetes-group-version-kind': named(kind),
+    });
+    this.#out.set(customDefinition({ ...type, kind: listKind }), {
+      type: 'object',
+      required: ['items'],
+      properties: {
+        ...strings,
+        metadata: meta('ListMeta'),
+        items: { type: 'array', items: { $ref: `${REF_PREFIX[this.#version]}${customDefinition(type)}` } },
+      },
+      'x-kubernetes-group-version-kind': named(listKind),
+    });
   }
 
   /** Everything collected, sorted by name. */

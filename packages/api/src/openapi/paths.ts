@@ -108,7 +108,7 @@ export class Paths {
   add(info: ResourceInfo): void {
     const prefix = info.group === '' ? `/api/${info.version}` : `/apis/${apiVersionOf(info)}`;
     const collection = `${prefix}${info.namespaced ? '/namespaces/{namespace}' : ''}/${info.resource}`;
-    const message = info.schema.message;
+    const message = this.#messageOf(info) ?? info.schema.message;
     const list = this.#messageOf({ ...info, kind: info.listKind });
     const own: Target = { kind: gvk(info), body: message, response: message, id: info.kind };
     for (const verb of info.verbs) {

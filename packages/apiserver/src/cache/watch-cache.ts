@@ -10,6 +10,7 @@ import BTreeModule from 'sorted-btree';
 import type { Logger } from 'pino';
 import type { KeyValue, StoreEvent, WatchResponse } from '../storage/etcd-messages.ts';
 import { Compacted, type StoreClient } from '../storage/store-client.ts';
+import { rangeEnd } from '../storage/keys.ts';
 import { fromStored, StoredObject } from '../storage/stored-object.ts';
 import { type CacheEvent, EventLog } from './event-log.ts';
 
@@ -43,6 +44,8 @@ const wholeSpace = Buffer.from([0]);
 export class WatchCache {
   readonly #options: WatchCacheOptions;
   readonly #resources = new Map<string, ResourceCache>();
+  /** Values under the root whose kind is not served (yet), as they lie in the store. */
+  #unclaimed = new BTree<string, KeyValue>();
   readonly #waiters = new Set<{ revision: number; resolve: () => void }>();
   readonly #resetListeners = new Set<() => void>();
   #revision = 0;
@@ -68,11 +71,20 @@ export class WatchCache {
     return this.#following;
   }
 
+  /** A prefix that was not known so far takes over what lies under it: kinds may join at any time. */
   resource(prefix: string): ResourceCache {
     let resource = this.#resources.get(prefix);
     if (resource === undefined) {
       resource = this.#emptyResource(this.#revision);
       this.#resources.set(prefix, resource);
+      const { index } = resource;
+      const start = `${this.#options.root}${prefix}/`;
+      const found = this.#unclaimed.getRange(start, rangeEnd(start));
+      for (const [key, kv] of found) {
+        this.#unclaimed.delete(key);
+        const object = this.#read(key, kv);
+        if (object !== undefined) index.set(key, object);
+      }
     }
     return resource;
   }
@@ -124,10 +136,11 @@ export class WatchCache {
     const { store, root, prefixes, onForeignKey } = this.#options;
     const first = this.#revision === 0;
     const staged = new Map<string, ResourceCache>();
+    const unclaimed = new BTree<string, KeyValue>();
     let revision = 0;
     let key = '\0';
     this.#unreadable = 0;
-    for (const prefix of prefixes) staged.set(prefix, this.#emptyResource(0));
+    for (const prefix of [...prefixes, ...this.#resources.keys()]) staged.set(prefix, this.#emptyResource(0));
     for (;;) {
       const page = await store.range({
         key,
@@ -141,8 +154,11 @@ export class WatchCache {
         if (!text.startsWith(root)) onForeignKey?.(text, kv.value);
         else {
           const target = staged.get(this.#prefixOf(text, staged) ?? '');
-          const object = target === undefined ? undefined : this.#read(text, kv);
-          if (object !== undefined) target?.index.set(text, object);
+          if (target === undefined) unclaimed.set(text, ownBytes(kv));
+          else {
+            const object = this.#read(text, kv);
+            if (object !== undefined) target.index.set(text, object);
+          }
         }
       }
       const last = page.kvs.at(-1);
@@ -150,6 +166,7 @@ export class WatchCache {
       key = `${last.key.toString()}\0`;
     }
     this.#resources.clear();
+    this.#unclaimed = unclaimed;
     for (const [prefix, { index }] of staged)
       this.#resources.set(prefix, { index, log: new EventLog(revision, this.#capacity) });
     this.#advance(revision);
@@ -204,7 +221,11 @@ export class WatchCache {
       return undefined;
     }
     const prefix = this.#prefixOf(key, this.#resources);
-    if (prefix === undefined) return undefined;
+    if (prefix === undefined) {
+      if (event.type === 1) this.#unclaimed.delete(key);
+      else this.#unclaimed.set(key, ownBytes(kv));
+      return undefined;
+    }
     const { index, log } = this.resource(prefix);
     const before = index.get(key);
     const current = event.type === 1 ? undefined : this.#read(key, kv);
@@ -253,6 +274,11 @@ export class WatchCache {
   #emptyResource(floor: number): ResourceCache {
     return { index: new BTree<string, StoredObject>(), log: new EventLog(floor, this.#capacity) };
   }
+}
+
+/** The bytes received are a view into a larger network buffer that must not be kept alive. */
+function ownBytes(kv: KeyValue): KeyValue {
+  return { ...kv, value: Buffer.from(kv.value) };
 }
 
 /** An event; a deletion's last state carries the revision of the deletion. */

@@ -41,6 +41,7 @@ export class Documents {
   readonly #address: string;
   readonly #openapi: OpenApiOptions;
   readonly #kept = new Map<string, Document>();
+  #generation = 0;
 
   /** `address` is the `host:port` that clients are told. */
   constructor(registry: Registry, address: string) {
@@ -103,7 +104,12 @@ export class Documents {
     await exchange.send(200, contentTypes.json, body, headers);
   }
 
+  /** What was made from another state of the registry is forgotten: kinds come and go at run time. */
   #document(key: string, make: () => object | undefined): Document {
+    if (this.#generation !== this.#registry.generation) {
+      this.#kept.clear();
+      this.#generation = this.#registry.generation;
+    }
     let document = this.#kept.get(key);
     if (document === undefined) {
       const value = make();
