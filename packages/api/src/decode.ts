@@ -57,6 +57,7 @@ export function decodeStrict(
   value: unknown,
   duplicates: readonly string[] = [],
 ): Decoded {
+  if (info.custom !== undefined) return info.custom.decode(value, duplicates);
   return decodeAs(info.schema, { apiVersion: apiVersionOf(info), kind: info.kind }, value, duplicates);
 }
 

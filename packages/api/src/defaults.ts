@@ -3,6 +3,7 @@
  * first the defaults that the schema names, then those of the kind, which are pure functions under `defaults/`.
  * Invariant: applying twice changes nothing more, and nothing that is set is changed.
  */
+import type { CustomKind } from './custom.ts';
 import type { ApiObject } from './decode.ts';
 import { defaultEndpointSlice, defaultNetworkPolicy, defaultService } from './defaults/network.ts';
 import { defaultPod, defaultPodTemplate } from './defaults/pod.ts';
@@ -71,9 +72,14 @@ export function applyDefaults(
     readonly version: string;
     readonly kind: string;
     readonly schema: Schema;
+    readonly custom?: CustomKind | undefined;
   },
   object: ApiObject,
 ): ApiObject {
+  if (type.custom !== undefined) {
+    type.custom.applyDefaults(object);
+    return object;
+  }
   fillFromSchema(type.schema, object);
   BY_KIND[`${apiVersionOf(type)}/${type.kind}`]?.(object);
   return object;

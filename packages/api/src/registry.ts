@@ -4,6 +4,7 @@
  * keeps something made from the registry (discovery, OpenAPI) asks for its `generation` or listens.
  */
 import table from '../data/resources.json' with { type: 'json' };
+import type { CustomKind } from './custom.ts';
 import { messageSchema, type Schema } from './schema.ts';
 
 export interface Subresource {
@@ -20,6 +21,7 @@ export interface ColumnDefinition {
   readonly format: string;
   /** 0 is always shown, above that only by a wide listing. */
   readonly priority: number;
+  readonly description?: string;
 }
 
 export interface ResourceInfo {
@@ -56,6 +58,8 @@ export interface ResourceInfo {
    * metadata, which every kind has. Absent for built-in kinds, whose `schema` says it.
    */
   readonly openApiSchema?: Readonly<Record<string, unknown>> | undefined;
+  /** Present for custom resources: what the tables do not say about them. */
+  readonly custom?: CustomKind | undefined;
 }
 
 export interface GroupInfo {

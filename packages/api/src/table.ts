@@ -21,7 +21,7 @@ import {
 export type IncludeObject = 'None' | 'Metadata' | 'Object';
 
 export interface TableRow {
-  cells: Cell[];
+  cells: unknown[];
   conditions?: { type: string; status: string; reason: string; message: string }[];
   object?: unknown;
 }
@@ -81,16 +81,15 @@ function plainRow(object: ApiObject, now: number): Readonly<Record<string, Cell>
 /** The table of some objects of one resource. */
 export function toTable(info: ResourceInfo, objects: readonly ApiObject[], options: TableOptions): Table {
   const print = PRINTERS[`${apiVersionOf(info)}/${info.kind}`];
-  const columns = print === undefined ? PLAIN : info.columns;
+  const columns = print === undefined && info.custom === undefined ? PLAIN : info.columns;
   const { includeObject = 'Metadata', now } = options;
   return {
     kind: 'Table',
     apiVersion: options.apiVersion ?? 'meta.k8s.io/v1',
     metadata: options.metadata ?? {},
-    columnDefinitions: options.columns === false ? [] : columns.map((c) => ({ ...c, description: '' })),
+    columnDefinitions: options.columns === false ? [] : columns.map((c) => ({ description: '', ...c })),
     rows: objects.map((object) => {
-      const cells = (print ?? plainRow)(object, now);
-      const row: TableRow = { cells: columns.map((column) => cells[column.name] ?? '') };
+      const row: TableRow = { cells: cellsOf(info, print ?? plainRow, object, columns, now) };
       const conditions = rowConditions(info, object);
       if (conditions !== undefined) row.conditions = conditions;
       if (includeObject === 'Object') row.object = object;
@@ -98,6 +97,18 @@ export function toTable(info: ResourceInfo, objects: readonly ApiObject[], optio
       return row;
     }),
   };
+}
+
+function cellsOf(
+  info: ResourceInfo,
+  print: RowPrinter<ApiObject>,
+  object: ApiObject,
+  columns: readonly ColumnDefinition[],
+  now: number,
+): unknown[] {
+  if (info.custom !== undefined) return [...info.custom.cells(object, now)];
+  const cells: Readonly<Record<string, Cell>> = print(object, now);
+  return columns.map((column) => cells[column.name] ?? '');
 }
 
 /** Marks finished pods, which some clients hide. */

@@ -81,6 +81,7 @@ export function validate(info: ResourceInfo, object: ApiObject, old?: ApiObject)
   const own = BY_KIND[`${apiVersionOf(info)}/${info.kind}`];
   const errors = validateMetadata(info, object);
   if (old !== undefined) errors.push(...validateMetadataUpdate(object, old));
+  if (info.custom !== undefined) return distinct([...errors, ...info.custom.validate(object, old)]);
   errors.push(...validateEnums(info.schema, object));
   errors.push(...(own?.object?.(object) ?? []));
   if (old !== undefined) errors.push(...(own?.update?.(object, old) ?? []));

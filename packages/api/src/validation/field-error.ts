@@ -8,6 +8,7 @@ import { invalid as invalidStatusOf } from '../statuses.ts';
 export type FieldErrorType =
   | 'Required'
   | 'Invalid'
+  | 'TypeInvalid'
   | 'NotSupported'
   | 'Duplicate'
   | 'Forbidden'
@@ -26,6 +27,7 @@ export interface FieldError {
 const PHRASES: Readonly<Record<FieldErrorType, string>> = {
   Required: 'Required value',
   Invalid: 'Invalid value',
+  TypeInvalid: 'Invalid value',
   NotSupported: 'Unsupported value',
   Duplicate: 'Duplicate value',
   Forbidden: 'Forbidden',
@@ -37,6 +39,7 @@ const PHRASES: Readonly<Record<FieldErrorType, string>> = {
 const REASONS: Readonly<Record<FieldErrorType, string>> = {
   Required: 'FieldValueRequired',
   Invalid: 'FieldValueInvalid',
+  TypeInvalid: 'FieldValueTypeInvalid',
   NotSupported: 'FieldValueNotSupported',
   Duplicate: 'FieldValueDuplicate',
   Forbidden: 'FieldValueForbidden',
