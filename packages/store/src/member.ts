@@ -6,52 +6,30 @@
 import { join } from 'node:path';
 import { bootTimeMs } from '@timonier/linux/clock';
 import type { NodeId, Role } from '@timonier/raft';
-import { claimDataDir, type Endpoint, idNumber, type InitialCluster, parseUrl } from './cluster.ts';
+import { Announcement } from './announcement.ts';
+import { claimDataDir, idNumber, parseUrl } from './cluster.ts';
 import type { StoredRequest } from './codecs.ts';
-import { etcdError } from './errors.ts';
-import { type HostLog, RaftHost } from './host.ts';
+import { Forwarding } from './forwarding.ts';
+import { RaftHost } from './host.ts';
 import { LeaseClocks } from './lease-clocks.ts';
+import type { MemberOptions } from './member-options.ts';
 import type { StoreMetrics } from './metrics.ts';
 import { Pace } from './pace.ts';
 import type { PeerFrame } from './peer-wire.ts';
+import { openPromiseCover } from './promise-file.ts';
 import { Proposals } from './proposals.ts';
 import { Quota } from './quota.ts';
 import { Reads } from './reads.ts';
 import { recover } from './recover.ts';
-import { receiveSnapshot, sendSnapshot } from './snapshot.ts';
+import { receiveSnapshot } from './snapshot.ts';
 import { StateDisk, type StoredMember } from './state-disk.ts';
 import { StateMachine } from './state-machine.ts';
-import { type PeerTls, Transport } from './transport.ts';
+import { type Leadership, Tenure } from './tenure.ts';
+import { Transport } from './transport.ts';
 import { alarmType } from './types.ts';
+import { Upkeep } from './upkeep.ts';
 import { Wal } from './wal.ts';
 import { WatchHub } from './watch.ts';
-
-export interface MemberOptions {
-  readonly cluster: InitialCluster;
-  readonly dataDir: string;
-  readonly listenPeers: readonly Endpoint[];
-  readonly peerTls: PeerTls | undefined;
-  readonly clientUrls: readonly string[];
-  readonly heartbeatMs: number;
-  /** Silence that ends loyalty to a leader on a quiet machine, and at most, when everything is slow. */
-  readonly electionMs: number;
-  readonly maxElectionMs: number;
-  readonly trailingEntries: number;
-  /** Bytes on disk beyond which the store takes nothing more in; Infinity for no bound. */
-  readonly quotaBytes: number;
-  /** Whether a member takes its alarm back by itself once there is room again. */
-  readonly autoDisarm: boolean;
-  readonly log: HostLog;
-  readonly onFailure: (error: Error) => void;
-}
-
-export interface Leadership {
-  readonly role: Role;
-  readonly term: number;
-  readonly leader: NodeId | null;
-  /** Until when this member's leadership is proven, CLOCK_BOOTTIME in milliseconds; 0 when it does not lead. */
-  readonly leaseUntil: number;
-}
 
 const flushEveryMs = 1_000;
 const sweepEveryMs = 100;
@@ -71,18 +49,15 @@ export class Member {
   readonly #proposals: Proposals;
   readonly #reads: Reads;
   readonly #transport: Transport;
-  readonly #listeners = new Set<() => void>();
+  readonly #forwarding: Forwarding;
+  readonly #tenure: Tenure;
+  readonly #announcement: Announcement;
+  readonly #upkeep: Upkeep;
   readonly pace: Pace;
   #host!: RaftHost;
   #wal: Wal | undefined;
   #metrics: StoreMetrics | undefined;
-  #provenUntil = 0;
-  #handingOver = false;
   #timers: NodeJS.Timeout[] = [];
-  #nextContext = 1;
-  #contexts = new Map<number, { from: NodeId | undefined; id: number }>();
-  #announced = false;
-  #sending = new Set<NodeId>();
 
   private constructor(options: MemberOptions) {
     this.#options = options;
@@ -100,7 +75,7 @@ export class Member {
       timeoutMs: requestTimeoutMs,
       limit: maxPending,
       now,
-      submit: (batch) => this.#submit(batch.id, batch.data),
+      submit: (batch) => this.#forwarding.submit(batch.id, batch.data),
     });
     this.#reads = new Reads({
       timeoutMs: requestTimeoutMs,
@@ -166,6 +141,33 @@ export class Member {
         else this.#metrics?.receivedBytes.inc({ From: peer }, bytes);
       },
     });
+    const host = (): RaftHost => this.#host;
+    this.#forwarding = new Forwarding({
+      host,
+      send: (to, frame) => this.#transport.send(to, frame),
+      refused: (id) => this.#proposals.refused(id),
+    });
+    this.#tenure = new Tenure({
+      host,
+      connected: (peer) => this.#transport.connected(peer),
+      transferMs: () => this.pace.electionMs * 2,
+    });
+    const { id, name, peerUrls } = cluster.self;
+    this.#announcement = new Announcement({
+      attributes: { id, name, peerUrls, clientUrls: options.clientUrls },
+      known: () => this.machine.members.get(this.id),
+      propose: (request, bytes) => this.propose(request, bytes),
+    });
+    this.#upkeep = new Upkeep({
+      host,
+      machine: this.machine,
+      disk: this.disk,
+      quota: this.quota,
+      transport: this.#transport,
+      metrics: () => this.#metrics,
+      log: options.log,
+      failed: (error) => options.onFailure(error),
+    });
   }
 
   /** Recovers from the data directory, listens for peers and joins the group. */
@@ -182,12 +184,13 @@ export class Member {
   }
 
   async #start(): Promise<void> {
-    const { cluster, dataDir, listenPeers, log } = this.#options;
+    const { cluster, dataDir, listenPeers, electionMs, maxElectionMs, log } = this.#options;
     claimDataDir(dataDir, cluster);
     // The port comes first: a second process on the same data must fail before it touches anything.
     for (const endpoint of listenPeers) await this.#transport.listen(endpoint);
     // Opened before the log, which a second process must not even read.
     await this.disk.open();
+    const earlierLifeEnded = performance.now();
     const walFolder = join(dataDir, 'wal');
     const { wal, content } = Wal.open({
       folder: walFolder,
@@ -214,6 +217,11 @@ export class Member {
       },
       'recovered',
     );
+    const { cover, earlierMs } = await openPromiseCover(dataDir, {
+      fresh: content.empty,
+      usualMs: this.pace.promiseMs,
+      ceilingMs: Math.max(electionMs, maxElectionMs),
+    });
     this.#host = new RaftHost({
       id: this.id,
       log: recovered.log,
@@ -223,22 +231,20 @@ export class Member {
       wal,
       transport: this.#transport,
       pace: this.pace,
-      restarted: !content.empty,
+      cover,
+      abstainMs: earlierMs - (performance.now() - earlierLifeEnded),
       trailingEntries: this.#options.trailingEntries,
       now: bootTimeMs,
       logger: log,
       events: {
         role: (role, term, leader) => this.#roleChanged(role, term, leader),
-        proven: (until) => {
-          this.#provenUntil = Math.max(this.#provenUntil, until);
-          this.#changed();
-        },
+        proven: (until) => this.#tenure.proven(until),
         applied: (index) => this.#applied(index),
         termBegan: (term) => this.#proposals.termBegan(term),
         readReady: (context, index) => this.#reads.ready(context, index),
         readRejected: (context) => this.#reads.rejected(context),
-        proposalDropped: (context) => this.#dropped(context),
-        snapshotWanted: (to, message) => void this.#sendSnapshot(to, message),
+        proposalDropped: (context) => this.#forwarding.dropped(context),
+        snapshotWanted: (to, message) => void this.#upkeep.sendSnapshot(to, message),
         install: async (snapshot) => {
           this.hub.suspend();
           await this.machine.suspend();
@@ -262,7 +268,7 @@ export class Member {
     this.#transport.begin();
     this.#host.start();
     this.#timers.push(
-      setInterval(() => void this.#flush(), flushEveryMs),
+      setInterval(() => void this.#upkeep.flush(), flushEveryMs),
       setInterval(() => this.#sweep(), sweepEveryMs),
     );
   }
@@ -280,9 +286,7 @@ export class Member {
   }
 
   get leadership(): Leadership {
-    const { role, term, leader } = this.#host;
-    const leads = role === 'leader' && !this.#handingOver;
-    return { role, term, leader, leaseUntil: leads ? this.#provenUntil : 0 };
+    return this.#tenure.now;
   }
 
   /** Etcd's rule: no lease may run out while an election is still going on. In seconds. */
@@ -305,8 +309,7 @@ export class Member {
 
   /** Calls `listener` after leadership, its proof or the applied revision changed; returns how to stop that. */
   onChange(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#tenure.onChange(listener);
   }
 
   /** Puts a request through the log and resolves with the result of applying it here. */
@@ -320,29 +323,8 @@ export class Member {
   }
 
   /** Hands leadership to `target`, or to the most advanced other voter. Resolves with who was asked. */
-  async transfer(target?: NodeId): Promise<NodeId> {
-    if (this.#host.role !== 'leader') throw etcdError.notLeader();
-    const { progress } = this.#host.status;
-    const candidates = [...progress]
-      .filter(([id, peer]) => peer.voter && this.#transport.connected(id))
-      .sort(([, a], [, b]) => b.match - a.match);
-    const to = target ?? candidates[0]?.[0];
-    if (to === undefined || !progress.has(to)) throw etcdError.badLeaderTransferee();
-    // The proof of leadership is withdrawn first: nobody may act on it while another takes over.
-    this.#handingOver = true;
-    this.#changed();
-    this.#host.step({ type: 'transfer', target: to });
-    const deadline = performance.now() + this.pace.electionMs * 2;
-    try {
-      while (this.#host.role === 'leader' || this.#host.leader === null) {
-        if (performance.now() > deadline) throw etcdError.timeout();
-        await new Promise((resolve) => setTimeout(resolve, 5));
-      }
-    } finally {
-      this.#handingOver = false;
-      this.#changed();
-    }
-    return to;
+  transfer(target?: NodeId): Promise<NodeId> {
+    return this.#tenure.transfer(target);
   }
 
   /** Hands over if it leads, writes everything down and closes. */
@@ -357,7 +339,7 @@ export class Member {
     this.#reads.stop();
     this.#host.stop();
     await this.#transport.close();
-    await this.#flush();
+    await this.#upkeep.flush();
     await this.#close();
   }
 
@@ -368,49 +350,10 @@ export class Member {
     await this.disk.close();
   }
 
-  #changed(): void {
-    for (const listener of this.#listeners) listener();
-  }
-
-  #submit(id: number, data: Buffer): number | undefined {
-    const { role, leader, term } = this.#host;
-    if (role === 'leader') {
-      const context = this.#context(undefined, id);
-      // The answer to a refusal looks for the batch, which is on record only after this returns.
-      queueMicrotask(() => this.#host.step({ type: 'propose', entries: [{ data }], context }));
-      return term;
-    }
-    if (leader === null) return undefined;
-    return this.#transport.send(leader, { forward: { id, data, term } }) ? term : undefined;
-  }
-
-  #context(from: NodeId | undefined, id: number): number {
-    const context = this.#nextContext++;
-    this.#contexts.set(context, { from, id });
-    // Only the newest can still be refused: refusals are synchronous.
-    if (this.#contexts.size > 1_024) {
-      const oldest = this.#contexts.keys().next().value;
-      if (oldest !== undefined) this.#contexts.delete(oldest);
-    }
-    return context;
-  }
-
-  #dropped(context: number): void {
-    const origin = this.#contexts.get(context);
-    if (origin === undefined) return;
-    this.#contexts.delete(context);
-    if (origin.from === undefined) this.#proposals.refused(origin.id);
-    else this.#transport.send(origin.from, { forwardRefused: { id: origin.id } });
-  }
-
   #frame(from: NodeId, frame: PeerFrame): void {
     if (frame.raft !== undefined) this.#host.receive(from, frame.raft.messages);
-    else if (frame.forward !== undefined) {
-      const { id, data, term } = frame.forward;
-      if (this.#host.role !== 'leader' || this.#host.term !== term)
-        this.#transport.send(from, { forwardRefused: { id } });
-      else this.#host.step({ type: 'propose', entries: [{ data }], context: this.#context(from, id) });
-    } else if (frame.forwardRefused !== undefined) this.#proposals.refused(frame.forwardRefused.id);
+    else if (frame.forward !== undefined) this.#forwarding.received(from, frame.forward);
+    else if (frame.forwardRefused !== undefined) this.#proposals.refused(frame.forwardRefused.id);
     else if (frame.leaseCall !== undefined) {
       const { id, lease, renew } = frame.leaseCall;
       this.#transport.send(from, { leaseAnswer: { id, ...this.leases.answer(lease, renew) } });
@@ -430,37 +373,18 @@ export class Member {
     const { log } = this.#options;
     log.info({ role, term, leader: this.memberName(leader) }, 'role changed');
     if (leader !== null) this.#metrics?.leaderChanges.inc();
-    this.#provenUntil = 0;
     if (role === 'leader') {
       this.leases.promote(this.pace.electionMs);
     } else this.leases.demote();
     if (leader !== null) setImmediate(() => this.#proposals.retry());
-    this.#changed();
-    if (leader !== null) this.#announce();
-  }
-
-  /** Tells the others this member's client addresses, once after each start. */
-  #announce(): void {
-    if (this.#announced) return;
-    this.#announced = true;
-    const { self } = this.#options.cluster;
-    const memberAttributes = {
-      id: self.id,
-      name: self.name,
-      peerUrls: self.peerUrls,
-      clientUrls: this.#options.clientUrls,
-    };
-    const known = this.machine.members.get(self.id);
-    if (JSON.stringify(known?.clientUrls) === JSON.stringify(memberAttributes.clientUrls)) return;
-    this.propose({ memberAttributes }, 200).catch(() => {
-      this.#announced = false;
-    });
+    this.#tenure.roleChanged();
+    if (leader !== null) this.#announcement.make();
   }
 
   #applied(index: number): void {
     this.#reads.applied(index);
-    if (this.machine.flushIsDue) void this.#flush();
-    this.#changed();
+    if (this.machine.flushIsDue) void this.#upkeep.flush();
+    this.#tenure.changed();
   }
 
   #sweep(): void {
@@ -470,38 +394,6 @@ export class Member {
     this.leases.sweep();
     // Files also shrink by themselves, when nothing is written any more.
     if (this.quota.waitsForRoom) this.quota.measured(this.disk.size());
-    if (!this.#announced && this.#host.leader !== null) this.#announce();
-  }
-
-  async #flush(): Promise<void> {
-    try {
-      const begin = performance.now();
-      const before = this.machine.flushed.index;
-      await this.machine.flush(this.#host.durableIndex);
-      if (this.machine.flushed.index === before) return;
-      this.quota.measured(this.disk.size());
-      this.#metrics?.backendCommit.observe((performance.now() - begin) / 1000);
-      this.#host.compact();
-    } catch (error) {
-      this.#options.onFailure(error instanceof Error ? error : new Error(String(error)));
-    }
-  }
-
-  async #sendSnapshot(to: NodeId, message: Parameters<typeof sendSnapshot>[0]['message']): Promise<void> {
-    if (this.#sending.has(to)) return;
-    this.#sending.add(to);
-    const { log } = this.#options;
-    try {
-      await this.#flush();
-      const records = await sendSnapshot({ to, message, disk: this.disk, transport: this.#transport });
-      this.#metrics?.snapshots.inc({ direction: 'sent' });
-      log.info({ to, records }, 'sent a snapshot');
-      this.#host.step({ type: 'snapshot-sent', peer: to });
-    } catch (error) {
-      log.warn({ err: error, to }, 'snapshot was not sent');
-      this.#host.step({ type: 'snapshot-failed', peer: to });
-    } finally {
-      this.#sending.delete(to);
-    }
+    if (this.#host.leader !== null) this.#announcement.make();
   }
 }

@@ -1,0 +1,23 @@
+/** What a member is started with. Times in milliseconds. */
+import type { Endpoint, InitialCluster } from './cluster.ts';
+import type { HostLog } from './host.ts';
+import type { PeerTls } from './transport.ts';
+
+export interface MemberOptions {
+  readonly cluster: InitialCluster;
+  readonly dataDir: string;
+  readonly listenPeers: readonly Endpoint[];
+  readonly peerTls: PeerTls | undefined;
+  readonly clientUrls: readonly string[];
+  readonly heartbeatMs: number;
+  /** Silence that ends loyalty to a leader on a quiet machine, and at most, when everything is slow. */
+  readonly electionMs: number;
+  readonly maxElectionMs: number;
+  readonly trailingEntries: number;
+  /** Bytes on disk beyond which the store takes nothing more in; Infinity for no bound. */
+  readonly quotaBytes: number;
+  /** Whether a member takes its alarm back by itself once there is room again. */
+  readonly autoDisarm: boolean;
+  readonly log: HostLog;
+  readonly onFailure: (error: Error) => void;
+}

@@ -1,0 +1,91 @@
+/**
+ * What this member may say about leadership: who leads, until when its own is proven, and handing it over.
+ *
+ * Invariant: while leadership is being handed over nothing is proven.
+ */
+import type { NodeId, Role } from '@timonier/raft';
+import { etcdError } from './errors.ts';
+import type { RaftHost } from './host.ts';
+
+export interface Leadership {
+  readonly role: Role;
+  readonly term: number;
+  readonly leader: NodeId | null;
+  /** Until when this member's leadership is proven, CLOCK_BOOTTIME in milliseconds; 0 when it does not lead. */
+  readonly leaseUntil: number;
+}
+
+export interface TenureOptions {
+  readonly host: () => RaftHost;
+  readonly connected: (peer: NodeId) => boolean;
+  /** How long a transfer may take, in milliseconds. */
+  readonly transferMs: () => number;
+}
+
+const pollMs = 5;
+
+export class Tenure {
+  readonly #options: TenureOptions;
+  readonly #listeners = new Set<() => void>();
+  #provenUntil = 0;
+  #handingOver = false;
+
+  constructor(options: TenureOptions) {
+    this.#options = options;
+  }
+
+  get now(): Leadership {
+    const { role, term, leader } = this.#options.host();
+    const leads = role === 'leader' && !this.#handingOver;
+    return { role, term, leader, leaseUntil: leads ? this.#provenUntil : 0 };
+  }
+
+  /** Nobody else can lead before `until`. */
+  proven(until: number): void {
+    this.#provenUntil = Math.max(this.#provenUntil, until);
+    this.changed();
+  }
+
+  /** Another role, term or leader. */
+  roleChanged(): void {
+    this.#provenUntil = 0;
+    this.changed();
+  }
+
+  /** Calls `listener` after leadership or its proof changed; returns how to stop that. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  changed(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Hands leadership to `target`, or to the most advanced other voter. Resolves with who was asked. */
+  async transfer(target?: NodeId): Promise<NodeId> {
+    const host = this.#options.host();
+    if (host.role !== 'leader') throw etcdError.notLeader();
+    const { progress } = host.status;
+    const candidates = [...progress]
+      .filter(([id, peer]) => peer.voter && this.#options.connected(id))
+      .sort(([, a], [, b]) => b.match - a.match);
+    const to = target ?? candidates[0]?.[0];
+    if (to === undefined || !progress.has(to)) throw etcdError.badLeaderTransferee();
+    // The proof of leadership is withdrawn first: nobody may act on it while another takes over.
+    this.#handingOver = true;
+    this.changed();
+    host.step({ type: 'transfer', target: to });
+    const deadline = performance.now() + this.#options.transferMs();
+    try {
+      while (host.role === 'leader' || host.leader === null) {
+        if (performance.now() > deadline) throw etcdError.timeout();
+        await new Promise((resolve) => setTimeout(resolve, pollMs));
+      }
+    } finally {
+      this.#handingOver = false;
+      this.changed();
+    }
+    return to;
+  }
+}
