@@ -9,12 +9,14 @@ import { MemoryHost } from '@timonier/raft/memory-host';
 import type { Effects, Message } from '@timonier/raft';
 import { LeaderLease } from '../../packages/store/src/leader-lease.ts';
 import { Pace } from '../../packages/store/src/pace.ts';
+import { PromiseCover } from '../../packages/store/src/promise-cover.ts';
 import { Random } from './random.ts';
 
 /** Known mistakes, to prove that the check finds them. */
 export type LeaseMistake =
   | 'fixed-length' // counts on the ceiling instead of what the voters promised
   | 'no-abstention' // votes at once after a crash
+  | 'unrecorded' // promises more than a restart will find on disk
   | 'lower-at-once'; // forgets what was promised under a longer timeout
 
 interface Packet {
@@ -25,13 +27,14 @@ interface Packet {
 
 const ids = ['a', 'b', 'c'];
 const heartbeatMs = 50;
+const usualMs = 200;
 
 class SimulatedMember {
   readonly id: string;
   readonly host: MemoryHost;
   /** Speed of its clock. */
   readonly speed: number;
-  pace = new Pace({ heartbeatMs, floorMs: 200, ceilingMs: 1500 });
+  pace = new Pace({ heartbeatMs, floorMs: usualMs, ceilingMs: 1500 });
   lease = new LeaderLease();
   inbox: Packet[] = [];
   leaseUntil = 0;
@@ -39,21 +42,29 @@ class SimulatedMember {
   stalledUntil = 0;
   downUntil = 0;
   diskBusyUntil = 0;
-  lives = 0;
+  /** What the disk has of the bound of its promises, and what it is to have next. */
+  recordedMs = usualMs;
+  recording: { readonly ms: number; readonly done: () => void } | undefined;
+  cover = this.#newCover();
+  /** For how long promises of an earlier life may hold. */
+  earlierMs = 0;
   readonly stamps = new WeakMap<Message, number>();
+  readonly #mistake: LeaseMistake | undefined;
 
   constructor(id: string, random: Random, mistake: LeaseMistake | undefined, run: LeaseRun) {
     this.id = id;
+    this.#mistake = mistake;
     this.speed = 1 + (random.next() - 0.5) * 0.004;
     const { pace } = this;
-    const lives = (): number => this.lives;
+    const abstainTicks = (): number =>
+      mistake === 'no-abstention' ? 0 : this.pace.ticksBeyond(this.earlierMs);
     this.host = new MemoryHost(
       {
         id,
         electionTicks: pace.electionTicks,
         heartbeatTicks: pace.heartbeatTicks,
         get abstainTicks() {
-          return lives() === 0 || mistake === 'no-abstention' ? 0 : pace.abstainTicks;
+          return abstainTicks();
         },
         random: () => random.next(),
         maxInflight: 4,
@@ -68,8 +79,39 @@ class SimulatedMember {
     return this.host.node.status.role === 'leader';
   }
 
+  get promiseMs(): number {
+    return Math.min(this.pace.promiseMs, this.cover.boundMs);
+  }
+
   clock(now: number): number {
     return now * this.speed;
+  }
+
+  crash(downMs: number): void {
+    this.pace = new Pace({ heartbeatMs, floorMs: usualMs, ceilingMs: 1500 });
+    this.lease = new LeaderLease();
+    this.recording = undefined;
+    this.cover = this.#newCover();
+    this.earlierMs = this.recordedMs - downMs * this.speed;
+  }
+
+  /** The disk finished what it was asked to write. */
+  recorded(): void {
+    if (this.recording === undefined) return;
+    const { ms, done } = this.recording;
+    this.recordedMs = ms;
+    this.recording = undefined;
+    done();
+  }
+
+  #newCover(): PromiseCover {
+    return new PromiseCover({
+      recordedMs: this.recordedMs,
+      record: (ms, done) => {
+        if (this.#mistake === 'unrecorded') done();
+        else this.recording = { ms, done };
+      },
+    });
   }
 }
 
@@ -115,14 +157,13 @@ export class LeaseRun {
   }
 
   #crash(member: SimulatedMember): void {
-    member.lives += 1;
-    member.pace = new Pace({ heartbeatMs, floorMs: 200, ceilingMs: 1500 });
-    member.lease = new LeaderLease();
+    const downMs = this.#random.pick([10, 300, 3000]);
+    member.crash(downMs);
     member.leaseUntil = 0;
     member.inbox = [];
     member.stalledUntil = 0;
     member.host.restart(this.#random.below(member.host.writes.length + 1));
-    member.downUntil = this.#now + this.#random.pick([10, 300, 3000]);
+    member.downUntil = this.#now + downMs;
     member.nextTick = member.downUntil + member.pace.tickMs;
   }
 
@@ -135,7 +176,10 @@ export class LeaseRun {
     if (now < member.stalledUntil) return;
     const { host, pace } = member;
     const clock = member.clock(now);
-    if (now >= member.diskBusyUntil) host.flush();
+    if (now >= member.diskBusyUntil) {
+      host.flush();
+      member.recorded();
+    }
     while ((member.inbox[0]?.at ?? Infinity) <= now) {
       const packet = member.inbox.shift();
       if (packet !== undefined) this.#receive(member, packet, clock);
@@ -144,6 +188,7 @@ export class LeaseRun {
       if (pace.tick(clock)) host.step({ type: 'election-timeout', ticks: pace.electionTicks });
       if (this.#mistake === 'lower-at-once')
         host.step({ type: 'election-timeout', ticks: 2 + Math.ceil(pace.promiseMs / pace.tickMs) });
+      member.cover.follow(pace.promiseMs, clock);
       host.step({ type: 'tick', now: clock });
       // As early as a real timer may come.
       member.nextTick = clock + pace.tickMs - 1;
@@ -188,7 +233,7 @@ export class LeaseRun {
   observe(member: SimulatedMember, effects: Effects): void {
     const { pace } = member;
     for (const message of effects.messages) {
-      if (message.type === 'heartbeat-response') member.stamps.set(message, pace.promiseMs);
+      if (message.type === 'heartbeat-response') member.stamps.set(message, member.promiseMs);
       else if (message.type === 'heartbeat') {
         member.stamps.set(message, Math.ceil(pace.delayMs));
         pace.asked(message.round, member.clock(this.#now));
@@ -204,7 +249,7 @@ export class LeaseRun {
       const proven =
         this.#mistake === 'fixed-length'
           ? 1400
-          : member.lease.provenMs(round, ids, member.id, pace.promiseMs);
+          : member.lease.provenMs(round, ids, member.id, member.promiseMs);
       member.leaseUntil = Math.max(member.leaseUntil, sentAt + proven);
       this.proofs += 1;
     }

@@ -35,7 +35,7 @@ test('nobody is elected while another member holds a lease', () => {
   assert.ok(elections > 3 * count && proofs > 100 * count, `${elections} elections, ${proofs} proofs`);
 });
 
-for (const mistake of ['fixed-length', 'no-abstention', 'lower-at-once'] as const) {
+for (const mistake of ['fixed-length', 'no-abstention', 'unrecorded', 'lower-at-once'] as const) {
   test(`the known mistake ${mistake} is found`, (t) => {
     for (let seed = 1; seed <= 400; seed += 1) {
       try {

@@ -23,6 +23,7 @@ import { LeaderLease } from './leader-lease.ts';
 import type { Pace } from './pace.ts';
 import { type Outgoing, Outbox } from './outbox.ts';
 import { fromWire, type WireMessage } from './peer-wire.ts';
+import type { PromiseCover } from './promise-cover.ts';
 import type { StateMachine } from './state-machine.ts';
 import type { Transport } from './transport.ts';
 import type { Wal } from './wal.ts';
@@ -42,8 +43,10 @@ export interface HostOptions {
   readonly wal: Wal;
   readonly transport: Transport;
   readonly pace: Pace;
-  /** Whether this member may have made promises before it was started. */
-  readonly restarted: boolean;
+  /** Bounds promises by what is recorded of them. */
+  readonly cover: PromiseCover;
+  /** For how long promises of an earlier life may still hold. */
+  readonly abstainMs: number;
   /** Entries kept behind the state for followers that lag. */
   readonly trailingEntries: number;
   /** Milliseconds of CLOCK_BOOTTIME. */
@@ -105,7 +108,11 @@ export class RaftHost {
 
   constructor(options: HostOptions) {
     this.#o = options;
-    this.#outbox = new Outbox(options.pace, (to, bytes) => options.transport.sendEncoded(to, bytes));
+    this.#outbox = new Outbox(
+      options.pace,
+      () => this.#promiseMs,
+      (to, bytes) => options.transport.sendEncoded(to, bytes),
+    );
     this.#commit = options.hardState.commit;
     this.#durable = options.log.lastIndex();
     this.#term = options.hardState.term;
@@ -118,8 +125,7 @@ export class RaftHost {
       applied: options.machine.appliedIndex,
       electionTicks: options.pace.electionTicks,
       heartbeatTicks: options.pace.heartbeatTicks,
-      abstainTicks:
-        options.restarted && options.configuration.voters.length > 1 ? options.pace.abstainTicks : 0,
+      abstainTicks: options.configuration.voters.length > 1 ? options.pace.ticksBeyond(options.abstainMs) : 0,
       random: Math.random,
       maxInflight: 256,
       maxAppendBytes: 1024 * 1024,
@@ -129,6 +135,10 @@ export class RaftHost {
 
   get role(): Role {
     return this.#role;
+  }
+
+  get #promiseMs(): number {
+    return Math.min(this.#o.pace.promiseMs, this.#o.cover.boundMs);
   }
 
   get term(): number {
@@ -210,7 +220,9 @@ export class RaftHost {
       setImmediate(() => {
         if (this.#stopped) return;
         const { pace } = this.#o;
-        if (pace.tick(performance.now())) this.step({ type: 'election-timeout', ticks: pace.electionTicks });
+        const now = performance.now();
+        if (pace.tick(now)) this.step({ type: 'election-timeout', ticks: pace.electionTicks });
+        this.#o.cover.follow(pace.promiseMs, now);
         this.step({ type: 'tick', now: this.#o.now() });
         const stalled = this.#o.wal.stalledMs > stallMs;
         if (stalled !== this.#stalled) {
@@ -274,7 +286,7 @@ export class RaftHost {
     if (effects.quorumRound !== undefined) {
       const { round, sentAt } = effects.quorumRound;
       const { voters } = this.#configuration;
-      events.proven(sentAt + this.#lease.provenMs(round, voters, this.#o.id, this.#o.pace.promiseMs));
+      events.proven(sentAt + this.#lease.provenMs(round, voters, this.#o.id, this.#promiseMs));
     }
     if (effects.commit !== undefined && effects.commit > this.#commit) {
       this.#commit = effects.commit;

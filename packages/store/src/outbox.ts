@@ -16,17 +16,20 @@ export interface Outgoing {
 
 export class Outbox {
   readonly #pace: Pace;
+  readonly #promiseMs: () => number;
   readonly #send: (to: NodeId, bytes: Buffer) => boolean;
   #lastAppend: { readonly message: Append; readonly bytes: Buffer } | undefined;
 
-  constructor(pace: Pace, send: (to: NodeId, bytes: Buffer) => boolean) {
+  /** `promiseMs`: for how long a member that hears of a leader now stays loyal, and may say so. */
+  constructor(pace: Pace, promiseMs: () => number, send: (to: NodeId, bytes: Buffer) => boolean) {
     this.#pace = pace;
+    this.#promiseMs = promiseMs;
     this.#send = send;
   }
 
   dress(message: Message): Outgoing {
     const wire = toWire(message);
-    if (message.type === 'heartbeat-response') wire.loyalMs = this.#pace.promiseMs;
+    if (message.type === 'heartbeat-response') wire.loyalMs = this.#promiseMs();
     else if (message.type === 'heartbeat') {
       wire.delayMs = Math.ceil(this.#pace.delayMs);
       this.#pace.asked(message.round, performance.now());

@@ -27,8 +27,6 @@ export class Pace {
   readonly tickMs: number;
   /** Two ticks a heartbeat: fine enough to tell a late heartbeat from a lost one, and cheap when idle. */
   readonly heartbeatTicks = 2;
-  /** Ticks after a start within which promises of an earlier life may still hold. */
-  readonly abstainTicks: number;
   readonly #options: PaceOptions;
   #inForce: number;
   #promised: number;
@@ -48,7 +46,6 @@ export class Pace {
     this.#options = options;
     this.tickMs = Math.max(5, Math.floor(options.heartbeatMs / 2));
     this.#inForce = this.#promised = this.#ticks(options.floorMs);
-    this.abstainTicks = this.#ticks(options.ceilingMs) + 1;
   }
 
   /** The timeout in force. */
@@ -66,6 +63,11 @@ export class Pace {
    */
   get promiseMs(): number {
     return Math.floor((this.#promised - 1) * (this.tickMs - 1) * clockTrust);
+  }
+
+  /** Ticks after which a promise of `ms` is over by anybody's clock, though it was made just before the first. */
+  ticksBeyond(ms: number): number {
+    return ms <= 0 ? 0 : Math.ceil(ms / clockTrust / (this.tickMs - 1)) + 1;
   }
 
   /** The longest delay seen lately by this member, or by the leader it follows. */
