@@ -19,6 +19,7 @@ import { Router } from './http/router.ts';
 import { type ServerTls, TlsServer } from './http/tls-server.ts';
 import { ApiServerMetrics, exposeHeldWrites } from './metrics.ts';
 import { NodeProxy, type NodeProxyTls } from './node-proxy/node-proxy.ts';
+import { Turns } from './pipeline/turns.ts';
 import { selfWriter } from './self-writer.ts';
 import { servedRegistry } from './served.ts';
 import type { ServerState } from './server-state.ts';
@@ -87,6 +88,7 @@ export class ApiServer {
       store,
       leases: new Leases(store, Date.now),
       cache,
+      turns: new Turns(),
       reads: new FreshReads(store, cache),
       office,
       metrics: new ApiServerMetrics(metricsRegistry),

@@ -276,3 +276,17 @@ test('the store forgets an Event by itself, and nothing else', async (t) => {
   assert.notEqual(await leaseOf('/registry/events/default/e'), 0);
   assert.equal(await leaseOf('/registry/configmaps/default/a'), 0);
 });
+
+test('two hundred simultaneous patches of one object all succeed, and none is lost', async (t) => {
+  const server = await serverFor(t);
+  await server.request('POST', configMaps, { metadata: { name: 'busy' } });
+  const names = Array.from({ length: 200 }, (_, i) => `k${i}`);
+  const answers = await Promise.all(
+    names.map((name) =>
+      server.request('PATCH', `${configMaps}/busy`, JSON.stringify({ data: { [name]: name } }), mergePatch),
+    ),
+  );
+  assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200]);
+  const { data } = (await server.request('GET', `${configMaps}/busy`)).json;
+  assert.deepEqual(Object.keys(data).sort(), names.sort());
+});

@@ -14,6 +14,7 @@ import type { ResourceRequest } from './http/request-info.ts';
 import type { ApiServerMetrics } from './metrics.ts';
 import type { NodeProxy } from './node-proxy/node-proxy.ts';
 import type { User } from './pipeline/authenticate.ts';
+import type { Turns } from './pipeline/turns.ts';
 import type { Leases } from './storage/leases.ts';
 import type { StoreClient } from './storage/store-client.ts';
 import type { TokenAuthenticator } from './tokens/token-authenticator.ts';
@@ -23,6 +24,8 @@ export interface ServerState {
   readonly store: StoreClient;
   readonly leases: Leases;
   readonly cache: WatchCache;
+  /** Who writes an object when several do. */
+  readonly turns: Turns;
   readonly reads: FreshReads;
   /** Absent: an API server run by hand, which nothing fences. */
   readonly office: Office | undefined;

@@ -2,12 +2,13 @@
  * A change as one watcher sees it, in bytes. What a selector makes of a change: an object that begins to match is
  * added, one that ceases to match is deleted. Each form of an event is encoded once and shared by all watchers.
  */
-import type { ResourceInfo } from '@timonier/api';
+import { apiVersionOf, type ResourceInfo } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { encodeProtobufWatchEvent } from '@timonier/api/protobuf';
 import { encodeObject, objectInForm, type TableContent } from '../pipeline/encode.ts';
 import type { Representation } from '../http/media.ts';
 import { StoredObject } from '../storage/stored-object.ts';
+import { viewOfAny } from '../storage/views.ts';
 import type { CacheEvent } from './event-log.ts';
 import type { Selection } from './selection.ts';
 
@@ -32,12 +33,13 @@ export class WatchEncoder {
     this.#representation = representation;
     this.#includeObject = includeObject;
     const { media, form, metaVersion } = representation;
-    this.#form = `${info.version} ${media} ${form} ${metaVersion} ${includeObject}`;
+    this.#form = `${apiVersionOf(info)} ${media} ${form} ${metaVersion} ${includeObject}`;
   }
 
   /** The frame of a change, or undefined when this watcher does not see it. */
   change(event: CacheEvent): Buffer | undefined {
-    const { current, previous } = event;
+    const current = viewOfAny(this.#info, event.current);
+    const previous = viewOfAny(this.#info, event.previous);
     const after = current !== undefined && this.#selection.matches(current);
     const before = previous !== undefined && this.#selection.matches(previous);
     if (after) return this.#shared(event, before ? 'MODIFIED' : 'ADDED', current);
@@ -53,7 +55,7 @@ export class WatchEncoder {
   bookmark(revision: number, endsInitialEvents: boolean): Buffer {
     const object: ApiObject = {
       kind: this.#info.kind,
-      apiVersion: this.#info.group === '' ? this.#info.version : `${this.#info.group}/${this.#info.version}`,
+      apiVersion: apiVersionOf(this.#info),
       metadata: {
         resourceVersion: String(revision),
         ...(endsInitialEvents ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}),

@@ -7,7 +7,8 @@ import { serverTimeout, StatusError } from '@timonier/api/statuses';
 import type { ApiObject } from '@timonier/api/decode';
 import type { Compare, RequestOp } from '../storage/etcd-messages.ts';
 import { UnknownOutcome } from '../storage/store-client.ts';
-import { fromStored, StoredObject, toStored } from '../storage/stored-object.ts';
+import { fromStored, StoredObject } from '../storage/stored-object.ts';
+import { storedValue } from '../storage/views.ts';
 import type { WriteContext } from '../server-state.ts';
 import { strategyOf } from '../strategies/index.ts';
 import { notActive, officeKey, staleEpoch } from './fence-gate.ts';
@@ -48,7 +49,7 @@ export async function commit(context: WriteContext, change: Change): Promise<Com
   const { server, fence, user, target } = context;
   const { failpoints } = server;
   if (fence?.holder === 'client') await failpoints.beforeCommit(user.name);
-  const value = change.object === undefined ? undefined : toStored(change.object);
+  const value = change.object === undefined ? undefined : storedValue(target.info, change.object);
   const fenced = fence !== undefined && !failpoints.fenceDisabled;
   const compare: Compare[] = [
     { key: change.key, target: 'MOD', result: 'EQUAL', modRevision: change.expected },

@@ -24,23 +24,16 @@ const metadataStart = Buffer.from('"metadata":{');
 const itemStart = Buffer.from('{');
 
 export function encodeObject(object: StoredObject | ApiObject, options: EncodeOptions): Buffer {
-  const { info, representation } = options;
+  const { representation } = options;
   const { form, media, pretty } = representation;
-  if (
-    form === 'object' &&
-    media === 'json' &&
-    !pretty &&
-    object instanceof StoredObject &&
-    isStoredVersion(info)
-  )
-    return object.json;
+  if (form === 'object' && media === 'json' && !pretty && object instanceof StoredObject) return object.json;
   return encodeTree(objectInForm(object, options), representation);
 }
 
 /** The object as the representation shows it, before it becomes bytes. */
 export function objectInForm(object: StoredObject | ApiObject, options: EncodeOptions): ApiObject {
   const { info, representation } = options;
-  const tree = treeOf(object, info);
+  const tree = treeOf(object);
   if (representation.form === 'object' || tree.kind === 'Status') return tree;
   if (representation.form === 'metadata') return metadataOnly(tree, representation);
   return tableOf(info, [tree], { resourceVersion: tree.metadata?.resourceVersion ?? '' }, options);
@@ -65,7 +58,7 @@ export interface ListMeta {
 /** A list whole, for the representations that cannot be streamed. */
 export function encodeList(items: readonly StoredObject[], meta: ListMeta, options: EncodeOptions): Buffer {
   const { info, representation } = options;
-  const trees = items.map((item) => treeOf(item, info));
+  const trees = items.map(treeOf);
   let list: object;
   if (representation.form === 'table') list = tableOf(info, trees, meta, options);
   else if (representation.form === 'metadata')
@@ -85,7 +78,7 @@ export function encodeList(items: readonly StoredObject[], meta: ListMeta, optio
   return encodeTree(list, representation);
 }
 
-/** A JSON list in chunks of bounded size, made of stored bytes. Only for resources in their stored version. */
+/** A JSON list in chunks of bounded size, made of stored bytes. */
 export function* streamList(
   items: readonly StoredObject[],
   meta: ListMeta,
@@ -110,16 +103,8 @@ export function* streamList(
   yield Buffer.concat(parts);
 }
 
-export function isStoredVersion(info: ResourceInfo): boolean {
-  return info.storageVersion === undefined || info.storageVersion === apiVersionOf(info);
-}
-
-/** A tree under the version that was asked for. */
-export function treeOf(object: StoredObject | ApiObject, info: ResourceInfo): ApiObject {
-  const tree = object instanceof StoredObject ? object.object() : object;
-  return isStoredVersion(info) || tree.kind !== info.kind
-    ? tree
-    : { ...tree, apiVersion: apiVersionOf(info) };
+function treeOf(object: StoredObject | ApiObject): ApiObject {
+  return object instanceof StoredObject ? object.object() : object;
 }
 
 function metadataOnly(tree: ApiObject, { metaVersion }: Representation): ApiObject {

@@ -2,13 +2,17 @@
  * The bracket of a write: read the current state, compute the new one, commit; again when somebody else was faster.
  *
  * The first attempt computes from the watch cache, which may lag. An error or a "nothing to do" that came from
- * possibly old data is therefore not believed: it is computed once more from the store itself. Attempts are bounded.
+ * possibly old data is therefore not believed: it is computed once more from the store itself. Attempts are bounded;
+ * writers that lost once take turns, so that many on one object all get through.
  */
+import type { ResourceInfo } from '@timonier/api';
 import { conflict, StatusError } from '@timonier/api/statuses';
 import type { ApiObject } from '@timonier/api/decode';
-import { fromStored, StoredObject, toStored } from '../storage/stored-object.ts';
+import { fromStored, type StoredObject } from '../storage/stored-object.ts';
+import { storedValue, viewOfAny } from '../storage/views.ts';
 import type { WriteContext, ServerState } from '../server-state.ts';
 import { commit, type CommitExtras } from './commit.ts';
+import type { Turn } from './turns.ts';
 
 export type Decision =
   | { readonly action: 'put'; readonly object: ApiObject; readonly extras?: CommitExtras | undefined }
@@ -17,65 +21,112 @@ export type Decision =
   | { readonly action: 'keep' };
 
 export interface MutationResult {
-  /** State after the mutation; undefined when the object is gone. */
+  /** State after the mutation, in the shape of the resource that was asked for; undefined when the object is gone. */
   readonly stored: StoredObject | undefined;
   /** State that was replaced or removed; undefined when the object is new. */
   readonly previous: StoredObject | undefined;
   readonly revision: number;
 }
 
+type Decide = (current: StoredObject | undefined) => Promise<Decision> | Decision;
+
 const maxAttempts = 12;
 
 /** `decide` is called for each attempt with the current state and must not keep anything between calls. */
-export async function mutate(
-  context: WriteContext,
-  key: string,
-  decide: (current: StoredObject | undefined) => Promise<Decision> | Decision,
-): Promise<MutationResult> {
-  const { server, target } = context;
-  let current = server.cache.resource(target.info.storagePrefix ?? '').index.get(key);
-  let isFresh = false;
-  for (let attempt = 0; attempt < maxAttempts; attempt++) {
-    let decision: Decision;
-    try {
-      decision = await decide(current);
-    } catch (error) {
-      if (isFresh) throw error;
-      current = await readCurrent(server, key);
-      isFresh = true;
-      continue;
-    }
-    if (decision.action === 'keep') {
-      if (isFresh) return { stored: current, previous: current, revision: current?.revision ?? 0 };
-      current = await readCurrent(server, key);
-      isFresh = true;
-      continue;
-    }
-    if (context.dryRun) return rehearsed(key, current, decision);
-    const result = await commit(context, {
-      key,
-      expected: current?.revision ?? 0,
-      createRevision: current?.createRevision ?? 0,
-      object: decision.action === 'put' ? decision.object : undefined,
-      extras: decision.extras,
-    });
-    if (result.outcome === 'committed')
-      return { stored: result.stored, previous: current, revision: result.revision };
-    if (result.outcome === 'conflict') current = result.current;
-    isFresh = true;
+export async function mutate(context: WriteContext, key: string, decide: Decide): Promise<MutationResult> {
+  const { turns } = context.server;
+  const attempt = new Attempts(context, key, decide);
+  try {
+    if (turns.isBusy(key)) attempt.turn = await turns.take(key);
+    const { info } = context.target;
+    const { stored, previous, revision } = await attempt.run();
+    return { stored: viewOfAny(info, stored), previous: viewOfAny(info, previous), revision };
+  } finally {
+    attempt.turn?.leave(attempt.committed);
   }
-  throw new StatusError(conflict(target.info, target.name, 'too many other writers; try again'));
+}
+
+class Attempts {
+  readonly #context: WriteContext;
+  readonly #key: string;
+  readonly #decide: Decide;
+  turn: Turn | undefined;
+  committed: StoredObject | undefined;
+
+  constructor(context: WriteContext, key: string, decide: Decide) {
+    this.#context = context;
+    this.#key = key;
+    this.#decide = decide;
+  }
+
+  /** States are as stored here; only `decide` sees the shape that was asked for. */
+  async run(): Promise<MutationResult> {
+    const { server, target } = this.#context;
+    let current = this.#known();
+    let isFresh = false;
+    for (let attempt = 0; attempt < maxAttempts; attempt++) {
+      let decision: Decision;
+      try {
+        decision = await this.#decide(viewOfAny(target.info, current));
+      } catch (error) {
+        if (isFresh) throw error;
+        current = await readCurrent(server, this.#key);
+        isFresh = true;
+        continue;
+      }
+      if (decision.action === 'keep') {
+        if (isFresh) return { stored: current, previous: current, revision: current?.revision ?? 0 };
+        current = await readCurrent(server, this.#key);
+        isFresh = true;
+        continue;
+      }
+      if (this.#context.dryRun) return rehearsed(this.#key, target.info, current, decision);
+      const result = await commit(this.#context, {
+        key: this.#key,
+        expected: current?.revision ?? 0,
+        createRevision: current?.createRevision ?? 0,
+        object: decision.action === 'put' ? decision.object : undefined,
+        extras: decision.extras,
+      });
+      if (result.outcome === 'committed') {
+        this.committed = result.stored;
+        return { stored: result.stored, previous: current, revision: result.revision };
+      }
+      isFresh = true;
+      if (result.outcome !== 'conflict') continue;
+      current = result.current;
+      if (this.turn !== undefined) continue;
+      this.turn = await server.turns.take(this.#key);
+      // Others had their turns meanwhile.
+      if (this.turn.latest !== undefined && this.turn.latest.revision > (current?.revision ?? 0)) {
+        current = this.turn.latest;
+        isFresh = false;
+      }
+    }
+    throw new StatusError(conflict(target.info, target.name, 'too many other writers; try again'));
+  }
+
+  /** The newest state that is at hand: of the watch cache, or of the writer before this one. */
+  #known(): StoredObject | undefined {
+    const { server, target } = this.#context;
+    const cached = server.cache.resource(target.info.storagePrefix ?? '').index.get(this.#key);
+    const latest = this.turn?.latest;
+    return latest !== undefined && latest.revision > (cached?.revision ?? 0) ? latest : cached;
+  }
 }
 
 /** What a dry run answers: the state that would have been committed, under the old version. */
 function rehearsed(
   key: string,
+  info: ResourceInfo,
   current: StoredObject | undefined,
   decision: Exclude<Decision, { action: 'keep' }>,
 ): MutationResult {
   const revision = current?.revision ?? 0;
   const stored =
-    decision.action === 'put' ? fromStored(key, toStored(decision.object), revision, revision) : undefined;
+    decision.action === 'put'
+      ? fromStored(key, storedValue(info, decision.object), revision, revision)
+      : undefined;
   return { stored, previous: current, revision };
 }
 

@@ -4,13 +4,14 @@
  */
 import { expired, StatusError } from '@timonier/api/statuses';
 import type { ListMeta } from '../pipeline/encode.ts';
-import { encodeList, isStoredVersion, streamList } from '../pipeline/encode.ts';
+import { encodeList, streamList } from '../pipeline/encode.ts';
 import { bad } from '../pipeline/query.ts';
 import { includeObjectOf, representationOf } from '../pipeline/respond.ts';
 import { contentTypes } from '../http/media.ts';
 import { rangeEnd } from '../storage/keys.ts';
 import { Compacted } from '../storage/store-client.ts';
 import { fromStored, StoredObject } from '../storage/stored-object.ts';
+import { viewOf } from '../storage/views.ts';
 import type { RequestContext } from '../server-state.ts';
 import { freshEnough } from './get.ts';
 import { type ReadOptions, readOptions } from './read-options.ts';
@@ -32,7 +33,7 @@ export async function list(context: RequestContext): Promise<void> {
   const { info } = target;
   const isPlain =
     representation.media === 'json' && representation.form === 'object' && !representation.pretty;
-  if (isPlain && isStoredVersion(info)) {
+  if (isPlain) {
     if (items.length >= streamFromItems && !exchange.acceptsGzip()) {
       await sendStream(context, items, meta);
       return;
@@ -84,7 +85,8 @@ function readFromCache(
   const start = after === '' ? selection.prefix : `${after}\0`;
   const items: StoredObject[] = [];
   let more = false;
-  index.forRange(start, rangeEnd(selection.prefix), false, (_key, object) => {
+  index.forRange(start, rangeEnd(selection.prefix), false, (_key, stored) => {
+    const object = viewOf(target.info, stored);
     if (!selection.matches(object)) return undefined;
     if (limit > 0 && items.length >= limit) {
       more = true;
@@ -97,7 +99,7 @@ function readFromCache(
 }
 
 async function readFromStore(
-  { server }: RequestContext,
+  { server, target }: RequestContext,
   { selection, limit, continueToken }: ReadOptions,
   revision: number,
   after: string,
@@ -114,7 +116,8 @@ async function readFromStore(
         limit: storePageSize,
       });
       for (const kv of page.kvs) {
-        const object = fromStored(kv.key.toString(), kv.value, kv.modRevision, kv.createRevision);
+        const stored = fromStored(kv.key.toString(), kv.value, kv.modRevision, kv.createRevision);
+        const object = viewOf(target.info, stored);
         if (!selection.matches(object)) continue;
         if (limit > 0 && items.length >= limit) return { items, meta: pageMeta(revision, items.at(-1)?.key) };
         items.push(object);

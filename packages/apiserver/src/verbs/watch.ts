@@ -13,6 +13,7 @@ import { bad } from '../pipeline/query.ts';
 import { includeObjectOf, representationOf, statusOf } from '../pipeline/respond.ts';
 import type { RequestContext } from '../server-state.ts';
 import { rangeEnd } from '../storage/keys.ts';
+import { viewOf } from '../storage/views.ts';
 import { Compacted } from '../storage/store-client.ts';
 import { freshEnough } from './get.ts';
 import { type ReadOptions, readOptions } from './read-options.ts';
@@ -150,13 +151,13 @@ class WatchStream {
 
   /** Sends everything there is as added, and returns where changes go on from. */
   async #sendState(): Promise<number> {
-    const { server } = this.#context;
+    const { server, target } = this.#context;
     const { selection, sendInitialEvents } = this.#options;
     const sequence = this.#resource.log.nextSequence;
     const revision = server.cache.revision;
     const objects = this.#resource.index
       .getRange(selection.prefix, rangeEnd(selection.prefix))
-      .map(([, object]) => object)
+      .map(([, object]) => viewOf(target.info, object))
       .filter((object) => selection.matches(object));
     for (const object of objects) await this.#write(this.#encoder.initial(object));
     if (sendInitialEvents === true) await this.#write(this.#encoder.bookmark(revision, true));
