@@ -12,9 +12,14 @@ import type { Configuration, NodeId } from './types.ts';
  * core carries it and does not look at it.
  */
 export function encodeConfiguration(configuration: Configuration, context = ''): Uint8Array {
-  const { voters, learners } = configuration;
+  const { voters, learners, witnesses = [] } = configuration;
   return new TextEncoder().encode(
-    JSON.stringify(context === '' ? { voters, learners } : { voters, learners, context }),
+    JSON.stringify({
+      voters,
+      learners,
+      ...(witnesses.length === 0 ? {} : { witnesses }),
+      ...(context === '' ? {} : { context }),
+    }),
   );
 }
 
@@ -25,8 +30,12 @@ export function decodeConfiguration(data: Uint8Array): { configuration: Configur
     throw new TypeError('a configuration entry holds a JSON object');
   const voters = idsOf('voters' in value ? value.voters : undefined);
   const learners = idsOf('learners' in value ? value.learners : undefined);
+  const witnesses = 'witnesses' in value ? idsOf(value.witnesses) : [];
   const context = 'context' in value && typeof value.context === 'string' ? value.context : '';
-  return { configuration: { voters, learners }, context };
+  return {
+    configuration: { voters, learners, ...(witnesses.length === 0 ? {} : { witnesses }) },
+    context,
+  };
 }
 
 function idsOf(value: unknown): NodeId[] {
@@ -42,6 +51,15 @@ export function refusalOfChange(current: Configuration, next: Configuration): st
   if (next.voters.length === 0) return 'no voter would be left';
   const members = [...next.voters, ...next.learners];
   if (new Set(members).size !== members.length) return 'a member is listed twice';
+  const witnesses = next.witnesses ?? [];
+  if (!witnesses.every((id) => members.includes(id))) return 'a witness is no member';
+  if (next.voters.every((id) => witnesses.includes(id))) return 'no voter with a state would be left';
+  const turned = members.find(
+    (id) =>
+      [...current.voters, ...current.learners].includes(id) &&
+      witnesses.includes(id) !== (current.witnesses ?? []).includes(id),
+  );
+  if (turned !== undefined) return `${turned} cannot become or cease to be a witness`;
   const added = next.voters.filter((id) => !current.voters.includes(id));
   const removed = current.voters.filter((id) => !next.voters.includes(id));
   if (added.length + removed.length > 1) {

@@ -39,6 +39,8 @@ export interface Configuration {
   readonly voters: readonly NodeId[];
   /** Receive the log, neither vote nor count. */
   readonly learners: readonly NodeId[];
+  /** Those of the two above that keep the log and no state: README.md says what follows. Absent when there is none. */
+  readonly witnesses?: readonly NodeId[];
 }
 
 export interface SnapshotDescriptor {

@@ -14,6 +14,31 @@ export interface PeerFrame {
   snapshotHeader?: { message: WireMessage };
   snapshotChunk?: { keys: readonly Buffer[]; values: readonly Buffer[] };
   snapshotEnd?: { records: number };
+  memberCall?: { id: number; change: string };
+  memberAnswer?: MemberAnswer;
+  rosterCall?: object;
+  roster?: Roster;
+  removed?: object;
+}
+
+export interface MemberAnswer {
+  id: number;
+  code: number;
+  text: string;
+  index: number;
+}
+
+export interface Roster {
+  cluster: string;
+  members: readonly RosterMember[];
+  founders: readonly RosterMember[];
+}
+
+export interface RosterMember {
+  id: string;
+  name: string;
+  peerUrls: readonly string[];
+  witness: boolean;
 }
 
 export interface Hello {
@@ -22,6 +47,8 @@ export interface Hello {
   protocol: number;
   bulk?: boolean;
   refusal?: string;
+  removed?: boolean;
+  urls?: readonly string[];
 }
 
 interface WireEntry {
@@ -166,11 +193,16 @@ export function fromWire(wire: WireMessage, from: NodeId, to: NodeId): Message {
         type,
         index,
         snapshotTerm: logTerm,
-        configuration: wire.configuration ?? { voters: [], learners: [] },
+        configuration: configurationOf(wire),
       };
     default:
       throw new TypeError(`peer message type ${wire.type} is not known`);
   }
+}
+
+function configurationOf({ configuration }: WireMessage): Configuration {
+  const { voters = [], learners = [], witnesses = [] } = configuration ?? {};
+  return { voters, learners, ...(witnesses.length === 0 ? {} : { witnesses }) };
 }
 
 function entriesOf(wire: WireMessage): Entry[] {
