@@ -5,15 +5,12 @@
  * index they bring the state to; a crash leaves the state of an earlier batch, and the log brings it forward.
  * A snapshot from the leader is built in a folder beside and takes the place of the state in one rename.
  */
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { ClassicLevel } from 'classic-level';
 import type { Configuration } from '@timonier/raft';
 import { etcdError } from './errors.ts';
+import { type KnownBugs, noBugs } from './known-bugs.ts';
+import { folderLevels, type Level, type Levels } from './levels.ts';
 import type { DiskOperation, JournalRecord, Mvcc } from './mvcc.ts';
 import type { Alarm } from './types.ts';
-
-type Level = ClassicLevel<Buffer, Buffer>;
 
 /** What the state says about itself; written with every batch. */
 export interface StateMeta {
@@ -39,27 +36,26 @@ export const metaKey = Buffer.from('m');
 const revisions = { gte: Buffer.from('r'), lt: Buffer.from('s') };
 const leases = { gte: Buffer.from('l'), lt: Buffer.from('m') };
 
+/** Names of the databases. */
+const current = 'state';
+const incoming = 'state.incoming';
+const old = 'state.old';
+
 export class StateDisk {
-  readonly #folder: string;
+  readonly #levels: Levels;
+  readonly #bugs: KnownBugs;
   #db: Level | undefined;
   #replacing = false;
 
-  constructor(folder: string) {
-    this.#folder = folder;
-  }
-
-  get #path(): string {
-    return join(this.#folder, 'state');
-  }
-
-  get #incomingPath(): string {
-    return join(this.#folder, 'state.incoming');
+  /** In a folder of the machine, or wherever `levels` are. */
+  constructor(levels: string | Levels, bugs = noBugs) {
+    this.#levels = typeof levels === 'string' ? folderLevels(levels) : levels;
+    this.#bugs = bugs;
   }
 
   /** Opens the state, whose lock keeps a second process away from everything in the folder. */
   async open(): Promise<void> {
-    mkdirSync(this.#folder, { recursive: true });
-    this.#db = await openLevel(this.#path);
+    this.#db = await this.#levels.open(current);
   }
 
   /**
@@ -67,14 +63,14 @@ export class StateDisk {
    * (`snapshotIndex`); removes any other rest of one. Returns what the state says about itself.
    */
   async settle(snapshotIndex: number): Promise<StateMeta | undefined> {
-    if (existsSync(this.#incomingPath)) {
-      const incoming = await openLevel(this.#incomingPath);
-      const meta = readMeta(incoming);
-      await incoming.close();
+    if (this.#levels.exists(incoming)) {
+      const received = await this.#levels.open(incoming);
+      const meta = readMeta(received);
+      await received.close();
       if (meta !== undefined && meta.index === snapshotIndex) await this.install();
-      else rmSync(this.#incomingPath, { recursive: true });
+      else this.#levels.remove(incoming);
     }
-    rmSync(join(this.#folder, 'state.old'), { recursive: true, force: true });
+    this.#levels.remove(old);
     return readMeta(this.#open);
   }
 
@@ -100,7 +96,7 @@ export class StateDisk {
     const operations: DiskOperation[] = [];
     for (const record of records) for (const operation of record.operations) operations.push(operation);
     operations.push({ type: 'put', key: metaKey, value: Buffer.from(JSON.stringify(meta)) });
-    await this.#open.batch(operations, { sync: true });
+    await this.#open.batch(operations, { sync: !this.#bugs.has('state-not-synced') });
   }
 
   /** Everything as of the last flush, in chunks, with the meta record. */
@@ -123,8 +119,8 @@ export class StateDisk {
 
   /** Starts receiving a snapshot beside the state. */
   async receive(): Promise<IncomingState> {
-    rmSync(this.#incomingPath, { recursive: true, force: true });
-    return new IncomingState(await openLevel(this.#incomingPath));
+    this.#levels.remove(incoming);
+    return new IncomingState(await this.#levels.open(incoming));
   }
 
   /** Puts the received snapshot in the place of the state. */
@@ -132,7 +128,7 @@ export class StateDisk {
     this.#replacing = true;
     await this.#open.close();
     this.#swap();
-    this.#db = await openLevel(this.#path);
+    this.#db = await this.#levels.open(current);
     this.#replacing = false;
     const meta = readMeta(this.#db);
     if (meta === undefined) throw new Error('installed a snapshot without a meta record');
@@ -141,11 +137,7 @@ export class StateDisk {
 
   /** Bytes of all files of the state. */
   size(): number {
-    let bytes = 0;
-    // Files come and go while LevelDB works.
-    for (const name of existsSync(this.#path) ? readdirSync(this.#path) : [])
-      bytes += statSync(join(this.#path, name), { throwIfNoEntry: false })?.size ?? 0;
-    return bytes;
+    return this.#levels.size(current);
   }
 
   /** Gives back the room of what was overwritten or deleted. */
@@ -164,11 +156,11 @@ export class StateDisk {
   }
 
   #swap(): void {
-    const old = join(this.#folder, 'state.old');
-    rmSync(old, { recursive: true, force: true });
-    if (existsSync(this.#path)) renameSync(this.#path, old);
-    renameSync(this.#incomingPath, this.#path);
-    rmSync(old, { recursive: true, force: true });
+    const levels = this.#levels;
+    levels.remove(old);
+    if (levels.exists(current)) levels.rename(current, old);
+    levels.rename(incoming, current);
+    levels.remove(old);
   }
 }
 
@@ -203,24 +195,6 @@ export class IncomingState {
   async abandon(): Promise<void> {
     await this.#db.close();
   }
-}
-
-async function openLevel(path: string): Promise<Level> {
-  const db = new ClassicLevel<Buffer, Buffer>(path, { keyEncoding: 'buffer', valueEncoding: 'buffer' });
-  try {
-    await db.open();
-  } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    const text = cause instanceof Error ? cause.message : String(cause);
-    const locked = text.includes('lock');
-    throw new Error(
-      locked
-        ? `another process uses the data directory of ${path}`
-        : `cannot open the state at ${path}: ${text}`,
-      { cause: error },
-    );
-  }
-  return db;
 }
 
 function readMeta(db: Level): StateMeta | undefined {

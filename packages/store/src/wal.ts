@@ -5,12 +5,18 @@
  * syncs no more frequent. Tickets are answered in order. Nothing is ever dropped: the consensus core bounds what may
  * be unacknowledged.
  */
-import { performance } from 'node:perf_hooks';
-import { Worker } from 'node:worker_threads';
 import type { Entry, HardState, SnapshotDescriptor } from '@timonier/raft';
+import { type KnownBugs, noBugs } from './known-bugs.ts';
+import {
+  type LogThread,
+  type StartLogThread,
+  startLogWorker,
+  type WalAnswer,
+  type WalRequest,
+} from './log-thread.ts';
+import type { LogDisk } from './log-disk.ts';
 import { WalFiles } from './wal-files.ts';
 import { encodeBatch, type WalBatch } from './wal-format.ts';
-import type { WalAnswer, WalRequest } from './wal.worker.ts';
 
 export interface WalOptions {
   readonly folder: string;
@@ -19,6 +25,12 @@ export interface WalOptions {
   readonly onDurable: (ticket: number, syncMs: number) => void;
   /** The log cannot go on; the process must end. */
   readonly onFailure: (error: Error) => void;
+  /** Milliseconds of a clock that never goes back. */
+  readonly now?: () => number;
+  /** Where the files are, and who writes them; the folder and a worker, unless said otherwise. */
+  readonly disk?: LogDisk;
+  readonly startThread?: StartLogThread;
+  readonly bugs?: KnownBugs;
 }
 
 /** What the log holds after recovery: the last hard state, the newest snapshot mark, and the entries behind it. */
@@ -53,8 +65,9 @@ export function replay(batches: readonly WalBatch[]): WalContent {
 }
 
 export class Wal {
-  readonly #worker: Worker;
+  readonly #thread: LogThread;
   readonly #options: WalOptions;
+  readonly #now: () => number;
   #ticket = 0;
   #inFlight = 0;
   #since = 0;
@@ -64,25 +77,32 @@ export class Wal {
   #closed: (() => void) | undefined;
   #closing = false;
 
-  private constructor(options: WalOptions, worker: Worker) {
+  private constructor(options: WalOptions, start: (events: Parameters<StartLogThread>[1]) => LogThread) {
     this.#options = options;
-    this.#worker = worker;
-    worker.on('message', (answer: WalAnswer) => this.#answered(answer));
-    worker.on('error', (error) => {
-      if (!this.#closing)
-        options.onFailure(new Error(`write-ahead log failed: ${String(error)}`, { cause: error }));
-      this.#closed?.();
+    this.#now = options.now ?? ((): number => performance.now());
+    this.#thread = start({
+      onAnswer: (answer) => this.#answered(answer),
+      onError: (error) => {
+        if (!this.#closing)
+          options.onFailure(new Error(`write-ahead log failed: ${String(error)}`, { cause: error }));
+        this.#closed?.();
+      },
     });
   }
 
   /** Recovers the log, then hands it to its thread. Rejects with `WalCorruptError` when it is damaged. */
   static open(options: WalOptions): { wal: Wal; content: WalContent } {
-    const files = { folder: options.folder, segmentBytes: options.segmentBytes ?? defaultSegmentBytes };
+    const files = {
+      folder: options.folder,
+      segmentBytes: options.segmentBytes ?? defaultSegmentBytes,
+      bugs: options.bugs ?? noBugs,
+      ...(options.disk === undefined ? {} : { disk: options.disk }),
+    };
     const recovery = new WalFiles(files);
     const content = replay(recovery.open());
     recovery.close();
-    const worker = new Worker(new URL('./wal.worker.ts', import.meta.url), { workerData: files });
-    return { wal: new Wal(options, worker), content };
+    const start = options.startThread ?? startLogWorker;
+    return { wal: new Wal(options, (events) => start(files, events)), content };
   }
 
   /** Queues a write and returns its ticket. */
@@ -103,7 +123,7 @@ export class Wal {
 
   /** For how many milliseconds the oldest unfinished write has been waiting; 0 when there is none. */
   get stalledMs(): number {
-    return this.#inFlight === 0 ? 0 : performance.now() - this.#since;
+    return this.#inFlight === 0 ? 0 : this.#now() - this.#since;
   }
 
   /** Lets segments go that hold no entry above `index`. */
@@ -119,7 +139,7 @@ export class Wal {
       if (this.#pending !== undefined) this.#send();
       this.#post({ type: 'close' });
     });
-    await this.#worker.terminate();
+    await this.#thread.end();
   }
 
   #send(): void {
@@ -127,7 +147,7 @@ export class Wal {
     if (pending === undefined) return;
     this.#pending = undefined;
     this.#inFlight = pending.ticket;
-    this.#since = performance.now();
+    this.#since = this.#now();
     const batch = encodeBatch(pending).buffer as ArrayBuffer;
     this.#post(
       {
@@ -142,7 +162,7 @@ export class Wal {
   }
 
   #post(request: WalRequest, transfer: ArrayBuffer[] = []): void {
-    this.#worker.postMessage(request, transfer);
+    this.#thread.post(request, transfer);
   }
 
   #answered(answer: WalAnswer): void {

@@ -1,0 +1,78 @@
+/**
+ * The databases that a member's state lives in, by name: the little that is used of LevelDB, and LevelDB itself. A
+ * twin in memory loses unsynced batches out of order (test/simulation).
+ */
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { ClassicLevel } from 'classic-level';
+import type { DiskOperation } from './mvcc.ts';
+
+export interface LevelRange {
+  readonly gte?: Buffer;
+  readonly lt?: Buffer;
+}
+
+export interface LevelIterator extends AsyncIterable<[Buffer, Buffer]> {
+  /** Up to `count` more records; none at the end. */
+  nextv(count: number, options: object): Promise<[Buffer, Buffer][]>;
+  close(): Promise<void>;
+}
+
+/** One database. A batch is atomic; without `sync` a crash may lose it, and not those after it. */
+export interface Level {
+  getSync(key: Buffer): Buffer | undefined;
+  batch(operations: DiskOperation[], options: { readonly sync: boolean }): Promise<void>;
+  /** Sees the database as it was when this was called. */
+  iterator(range: LevelRange): LevelIterator;
+  compactRange(from: Buffer, to: Buffer, options: object): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface Levels {
+  /** Opens or creates one, and keeps other processes away from it until it is closed. */
+  open(name: string): Promise<Level>;
+  exists(name: string): boolean;
+  remove(name: string): void;
+  rename(from: string, to: string): void;
+  /** Bytes of all its files. */
+  size(name: string): number;
+}
+
+/** LevelDB in a folder. */
+export function folderLevels(folder: string): Levels {
+  return {
+    open: (name) => {
+      mkdirSync(folder, { recursive: true });
+      return openLevel(join(folder, name));
+    },
+    exists: (name) => existsSync(join(folder, name)),
+    remove: (name) => rmSync(join(folder, name), { recursive: true, force: true }),
+    rename: (from, to) => renameSync(join(folder, from), join(folder, to)),
+    size: (name) => {
+      const path = join(folder, name);
+      let bytes = 0;
+      // Files come and go while LevelDB works.
+      for (const file of existsSync(path) ? readdirSync(path) : [])
+        bytes += statSync(join(path, file), { throwIfNoEntry: false })?.size ?? 0;
+      return bytes;
+    },
+  };
+}
+
+async function openLevel(path: string): Promise<Level> {
+  const db = new ClassicLevel<Buffer, Buffer>(path, { keyEncoding: 'buffer', valueEncoding: 'buffer' });
+  try {
+    await db.open();
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    const text = cause instanceof Error ? cause.message : String(cause);
+    const locked = text.includes('lock');
+    throw new Error(
+      locked
+        ? `another process uses the data directory of ${path}`
+        : `cannot open the state at ${path}: ${text}`,
+      { cause: error },
+    );
+  }
+  return db;
+}
