@@ -86,8 +86,8 @@ function writeLease(out: Buffer, from: number, lease: bigint): number {
   return at;
 }
 
-/** One block of the changes of all sets, in order. */
-export function encodeBlock(sets: readonly ChangeSet[]): Buffer {
+/** One block of the changes of all sets, in order, with so many free bytes behind it in memory. */
+export function encodeBlock(sets: readonly ChangeSet[], roomBytes = 0): Buffer {
   const sizes: number[] = [];
   let size = 0;
   for (const set of sets)
@@ -96,7 +96,7 @@ export function encodeBlock(sets: readonly ChangeSet[]): Buffer {
       sizes.push(bytes);
       size += 1 + varintBytes(bytes) + bytes;
     }
-  const out = Buffer.allocUnsafeSlow(size);
+  const out = Buffer.allocUnsafeSlow(size + roomBytes);
   let at = 0;
   let n = 0;
   for (const set of sets)
@@ -110,7 +110,7 @@ export function encodeBlock(sets: readonly ChangeSet[]): Buffer {
       at = writeBytes(out, at, 0x2a, change.value);
       at = writeLease(out, at, change.lease);
     }
-  return out;
+  return out.subarray(0, size);
 }
 
 /** The revisions of a block with their changes, ascending. */
@@ -142,6 +142,12 @@ export class BlockStarts {
       else high = middle;
     }
     return this.#starts[low - 1];
+  }
+
+  /** Where blocks begin that may hold revisions up to `main`. */
+  upTo(main: number): readonly number[] {
+    const last = this.of(main);
+    return last === undefined ? [] : this.#starts.slice(0, this.#starts.indexOf(last) + 1);
   }
 
   remove(gone: ReadonlySet<number>): void {

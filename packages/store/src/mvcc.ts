@@ -8,6 +8,7 @@
 import { BlockStarts, type ChangeSet, decodeBlock, encodeBlock } from './change-block.ts';
 import { KeyIndex, type KeyRange, type RevisionRecord } from './key-index.ts';
 import { RevisionCache } from './revision-cache.ts';
+import { sealBytes, StateCorruptError } from './state-seal.ts';
 import type { KeyValue } from './types.ts';
 
 /** Where contents that were written to disk are read back from. */
@@ -15,9 +16,19 @@ export interface Contents {
   read(key: Buffer): Buffer | undefined;
 }
 
-export type DiskOperation =
-  | { readonly type: 'put'; readonly key: Buffer; readonly value: Buffer }
-  | { readonly type: 'del'; readonly key: Buffer };
+export type DiskOperation = {
+  readonly key: Buffer;
+  /** What the record was before: null for none, absent when the disk has to look. */
+  readonly before?: Buffer | null;
+} & (
+  | {
+      readonly type: 'put';
+      readonly value: Buffer;
+      /** Whether the memory right behind the value is free for a seal (state-seal.ts). */
+      readonly room?: boolean;
+    }
+  | { readonly type: 'del' }
+);
 
 /** What one log entry changed on disk, and the counters after it. */
 export interface JournalRecord {
@@ -49,11 +60,22 @@ export function revisionKey(main: number): Buffer {
   return key;
 }
 
+/** Whether a record is a block of revisions. */
+export function isBlockKey(key: Buffer): boolean {
+  return key.length === 9 && key[0] === 0x72;
+}
+
 export function leaseKey(id: bigint): Buffer {
   const key = Buffer.allocUnsafe(9);
   key[0] = 0x6c; // l
   key.writeBigUInt64BE(BigInt.asUintN(64, id), 1);
   return key;
+}
+
+export function leaseValue(ttl: number): Buffer {
+  const value = Buffer.allocUnsafe(8);
+  value.writeDoubleLE(ttl);
+  return value;
 }
 
 function sizeOf(changes: ChangeSet): number {
@@ -142,8 +164,8 @@ export class Mvcc {
     const cached = this.#cache.get(main);
     if (cached !== undefined) return cached;
     const start = this.#blocks.of(main);
-    const bytes = start === undefined ? undefined : this.#readBlock(start);
-    if (bytes === undefined) return undefined;
+    if (start === undefined) return undefined;
+    const bytes = this.#readBlock(start);
     let found: ChangeSet | undefined;
     for (const [revision, changes] of decodeBlock(bytes)) {
       if (revision === main) found = changes;
@@ -151,6 +173,19 @@ export class Mvcc {
       this.#cache.set(revision, changes);
     }
     return found;
+  }
+
+  /**
+   * What is stored, as bytes of the history up to `revision`, ascending: equal on members that agree and are compacted
+   * alike. Each block is read when it is asked for; the caller minds that compaction may come in between.
+   */
+  *history(revision: number): Generator<Buffer> {
+    for (const start of this.#blocks.upTo(revision)) {
+      const bytes = this.#readBlock(start);
+      const sets = decodeBlock(bytes);
+      if ((sets.at(-1)?.[0] ?? 0) <= revision) yield bytes;
+      else yield encodeBlock(sets.filter(([main]) => main <= revision).map(([, changes]) => changes));
+    }
   }
 
   content(record: RevisionRecord): KeyValue {
@@ -254,9 +289,7 @@ export class Mvcc {
 
   grantLease(id: bigint, ttl: number): void {
     this.leases.set(id, { id, ttl, keys: new Set() });
-    const value = Buffer.allocUnsafe(8);
-    value.writeDoubleLE(ttl);
-    this.#put(leaseKey(id), value);
+    this.#put(leaseKey(id), leaseValue(ttl), null);
   }
 
   /** Removes a lease and deletes its keys in one revision. */
@@ -267,7 +300,7 @@ export class Mvcc {
       for (const key of [...lease.keys].sort()) this.deleteRange({ from: key, to: undefined });
     });
     this.leases.delete(id);
-    this.#operations.push({ type: 'del', key: leaseKey(id) });
+    this.#operations.push({ type: 'del', key: leaseKey(id), before: leaseValue(lease.ttl) });
   }
 
   /** Forgets history below `revision`. */
@@ -301,7 +334,7 @@ export class Mvcc {
   #compactBlock(start: number, dropped: ReadonlyMap<number, readonly number[]>): boolean {
     const left: ChangeSet[] = [];
     const bytes = this.#readBlock(start);
-    for (const [main, changes] of bytes === undefined ? [] : decodeBlock(bytes)) {
+    for (const [main, changes] of decodeBlock(bytes)) {
       const subs = dropped.get(main);
       const kept = subs === undefined ? changes : without(main, changes, subs);
       if (kept !== changes) {
@@ -310,24 +343,27 @@ export class Mvcc {
       }
       if (kept.some((change) => change.key.length > 0)) left.push(kept);
     }
-    if (left.length === 0) this.#operations.push({ type: 'del', key: revisionKey(start) });
-    else this.#putBlock(start, left);
+    if (left.length === 0) this.#operations.push({ type: 'del', key: revisionKey(start), before: bytes });
+    else this.#putBlock(start, left, bytes);
     return left.length > 0;
   }
 
-  #readBlock(start: number): Buffer | undefined {
-    return this.#unwritten.get(start) ?? this.#contents.read(revisionKey(start));
+  #readBlock(start: number): Buffer {
+    const bytes = this.#unwritten.get(start) ?? this.#contents.read(revisionKey(start));
+    // Silence would be a hole in somebody's watch.
+    if (bytes === undefined) throw new StateCorruptError(`the block of revision ${start} is missing`);
+    return bytes;
   }
 
-  #putBlock(start: number, sets: readonly ChangeSet[]): void {
-    const bytes = encodeBlock(sets);
+  #putBlock(start: number, sets: readonly ChangeSet[], before: Buffer | null): void {
+    const bytes = encodeBlock(sets, sealBytes);
     this.#unwritten.set(start, bytes);
     this.#blocksChanged.push([start, bytes]);
-    this.#put(revisionKey(start), bytes);
+    this.#put(revisionKey(start), bytes, before, true);
   }
 
-  #put(key: Buffer, value: Buffer): void {
-    this.#operations.push({ type: 'put', key, value });
+  #put(key: Buffer, value: Buffer, before: Buffer | null, room = false): void {
+    this.#operations.push({ type: 'put', key, value, before, room });
     this.#bytes += key.length + value.length;
   }
 
@@ -340,6 +376,7 @@ export class Mvcc {
       this.#putBlock(
         first,
         this.#revisions.map((main) => this.#overlay.get(main) ?? []),
+        null,
       );
       this.#blocks.add(first);
     }
