@@ -6,6 +6,7 @@ import type { ApiObject } from './decode.ts';
 import { apiVersionOf, type ResourceInfo } from './registry.ts';
 import { validateEnums } from './validation/enums.ts';
 import { formatFieldError, type FieldError } from './validation/field-error.ts';
+import { groupRules } from './validation/groups.ts';
 import { validateMetadata, validateMetadataUpdate } from './validation/metadata.ts';
 import {
   validateEndpointSlice,
@@ -34,28 +35,14 @@ import {
   validateSelectorUpdate,
   validateStatefulSet,
 } from './validation/workloads.ts';
+import { rules, type Rules } from './validation/rules.ts';
 
 export { errorBody, formatFieldError, invalidStatus } from './validation/field-error.ts';
 export type { FieldError, FieldErrorType } from './validation/field-error.ts';
 export * as fieldErrors from './validation/field-error.ts';
 
-interface Rules {
-  readonly object?: (object: ApiObject) => FieldError[];
-  readonly update?: (object: ApiObject, old: ApiObject) => FieldError[];
-}
-
-/** Functions are only ever given objects of their own kind; the table cannot say so in types. */
-function rules(
-  object: (object: never) => FieldError[],
-  update?: (object: never, old: never) => FieldError[],
-): Rules {
-  return {
-    object: (given) => object(given as never),
-    ...(update === undefined ? {} : { update: (given, old) => update(given as never, old as never) }),
-  };
-}
-
 const BY_KIND: Readonly<Record<string, Rules>> = {
+  ...groupRules,
   'v1/Pod': rules(validatePod, validatePodUpdate),
   'v1/Service': rules(validateService, validateServiceUpdate),
   'v1/ConfigMap': rules(validateConfigMap, validateConfigMapUpdate),
@@ -74,14 +61,22 @@ const BY_KIND: Readonly<Record<string, Rules>> = {
 };
 
 /**
- * Every rule for creating (`old` left out) or replacing an object. An update of a subresource such as `status`
- * should come with the parts it cannot change already put back: then only metadata rules can find anything.
+ * Every rule for creating (`old` left out) or replacing an object. An update through a subresource such as `status`
+ * must come with the parts it cannot change already put back: only its own rules and those of metadata are asked.
  */
-export function validate(info: ResourceInfo, object: ApiObject, old?: ApiObject): FieldError[] {
+export function validate(
+  info: ResourceInfo,
+  object: ApiObject,
+  old?: ApiObject,
+  subresource = '',
+): FieldError[] {
   const own = BY_KIND[`${apiVersionOf(info)}/${info.kind}`];
   const errors = validateMetadata(info, object);
   if (old !== undefined) errors.push(...validateMetadataUpdate(object, old));
   if (info.custom !== undefined) return distinct([...errors, ...info.custom.validate(object, old)]);
+  const part = own?.subresources?.[subresource];
+  if (old !== undefined && (subresource === 'status' || part !== undefined))
+    return distinct([...errors, ...(part?.(object, old) ?? [])]);
   errors.push(...validateEnums(info.schema, object));
   errors.push(...(own?.object?.(object) ?? []));
   if (old !== undefined) errors.push(...(own?.update?.(object, old) ?? []));

@@ -16,6 +16,7 @@ import {
 import type { Registry as MetricsRegistry } from 'prom-client';
 import { anonymous, authenticateRequest, type User } from '../pipeline/authenticate.ts';
 import { authorize } from '../pipeline/authorize.ts';
+import { deprecationOf } from '../pipeline/deprecation.ts';
 import { fenceOf } from '../pipeline/fence-gate.ts';
 import { checkParameters, dryRunParameter, managerOf } from '../pipeline/query.ts';
 import { respondError, statusOf } from '../pipeline/respond.ts';
@@ -139,6 +140,8 @@ export class Router {
     const handler = handlerOf(target);
     if (handler === undefined) throw new StatusError(methodNotAllowed(target.info, target.verb));
     checkParameters(target, exchange.query);
+    const warning = deprecationOf(target.info);
+    if (warning !== undefined) exchange.warn(warning);
     const isMutating = mutating.has(target.verb);
     // The body must still be read, or the connection could not be used again; the gate comes first all the same.
     await handler(this.#context(exchange, user, target, isMutating));

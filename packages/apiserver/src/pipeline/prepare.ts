@@ -6,7 +6,7 @@ import { randomInt, randomUUID } from 'node:crypto';
 import { apiVersionOf, fieldSetOf, type FieldSet, type JsonObject, trackUpdate } from '@timonier/api';
 import type { ManagementContext } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
-import { conflict, StatusError } from '@timonier/api/statuses';
+import { conflict, invalid, StatusError } from '@timonier/api/statuses';
 import type { WriteContext } from '../server-state.ts';
 import { sameTree } from '../storage/copy.ts';
 import { strategyOf } from '../strategies/index.ts';
@@ -58,6 +58,7 @@ export function prepareUpdate(object: ApiObject, old: ApiObject, context: WriteC
   const { info, subresource } = context.target;
   const metadata = (object.metadata ??= {});
   const before = old.metadata ?? {};
+  const special = strategyOf(info).subresources?.[subresource];
   checkPreconditions(object, old, context);
   for (const field of [
     'uid',
@@ -82,6 +83,12 @@ export function prepareUpdate(object: ApiObject, old: ApiObject, context: WriteC
     }
     if (before.ownerReferences === undefined) delete metadata.ownerReferences;
     else metadata.ownerReferences = before.ownerReferences;
+    special?.(object, old, context);
+    return;
+  }
+  if (special !== undefined) {
+    special(object, old, context);
+    countGeneration(object, old, context);
     return;
   }
   if (info.hasStatus) {
@@ -89,8 +96,13 @@ export function prepareUpdate(object: ApiObject, old: ApiObject, context: WriteC
     else object['status'] = old['status'];
   }
   strategyOf(info).prepareUpdate?.(object, old, context);
-  if (info.hasGeneration && !sameTree(desired(object), desired(old)))
-    metadata.generation = (before.generation ?? 0) + 1;
+  countGeneration(object, old, context);
+}
+
+/** A change of anything but metadata and status makes a new generation. */
+function countGeneration(object: ApiObject, old: ApiObject, { target }: WriteContext): void {
+  if (!target.info.hasGeneration || sameTree(desired(object), desired(old))) return;
+  object.metadata = { ...object.metadata, generation: (old.metadata?.generation ?? 0) + 1 };
 }
 
 /** `object` with the ownership of what changed since `old`. */
@@ -114,7 +126,8 @@ export function managementContext({ server, target, manager }: WriteContext): Ma
 }
 
 /** Throws 409 when the update was made from another state than `old`, or of another object. */
-function checkPreconditions(object: ApiObject, old: ApiObject, { target }: WriteContext): void {
+function checkPreconditions(object: ApiObject, old: ApiObject, context: WriteContext): void {
+  const { target } = context;
   const metadata = object.metadata ?? {};
   const before = old.metadata ?? {};
   const name = before.name ?? target.name;
@@ -127,8 +140,18 @@ function checkPreconditions(object: ApiObject, old: ApiObject, { target }: Write
       ),
     );
   const version = metadata.resourceVersion ?? '';
-  if (version !== '' && version !== '0' && version !== before.resourceVersion)
-    throw new StatusError(conflict(target.info, name));
+  if (version === '' || version === '0' || version === before.resourceVersion) return;
+  if (!/^\d+$/.test(version)) throw unreadableVersion(context, name, version);
+  throw new StatusError(conflict(target.info, name));
+}
+
+/** A version that this server can never have given is a fault of the request, not a conflict. */
+function unreadableVersion({ target }: WriteContext, name: string, version: string): StatusError {
+  const field = 'metadata.resourceVersion';
+  const value = `Invalid value: ${JSON.stringify(version)}`;
+  const message = `${value}: strconv.ParseUint: parsing ${JSON.stringify(version)}: invalid syntax`;
+  const cause = { reason: 'FieldValueInvalid', message, field };
+  return new StatusError(invalid(target.info, name, `${field}: ${message}`, [cause]));
 }
 
 function resetFields(fields: Iterable<string>, subresource: string): FieldSet {
@@ -138,7 +161,6 @@ function resetFields(fields: Iterable<string>, subresource: string): FieldSet {
   return fieldSetOf(...others.map((name) => [`f:${name}`]));
 }
 
-/** What counts for the generation: everything but metadata and status. */
 function desired(object: ApiObject): object {
   const { metadata: _metadata, status: _status, ...rest } = object;
   return rest;

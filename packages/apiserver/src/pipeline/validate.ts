@@ -4,8 +4,13 @@ import type { ApiObject } from '@timonier/api/decode';
 import { StatusError } from '@timonier/api/statuses';
 import { invalidStatus, validate } from '@timonier/api/validation';
 
-/** `old` is what the object replaces; undefined for a new one. */
-export function checkObject(info: ResourceInfo, object: ApiObject, old: ApiObject | undefined): void {
-  const errors = validate(info, object, old);
+/** `old` is what the object replaces; undefined for a new one. `subresource` is the way it came, empty for the object's own. */
+export function checkObject(
+  info: ResourceInfo,
+  object: ApiObject,
+  old: ApiObject | undefined,
+  subresource = '',
+): void {
+  const errors = validate(info, object, old, subresource);
   if (errors.length > 0) throw new StatusError(invalidStatus(info, object.metadata?.name ?? '', errors));
 }

@@ -3,10 +3,13 @@ import type { ResourceInfo } from '@timonier/api';
 import { checkOwnNode } from '../authorization/own-node.ts';
 import { bindingStrategy, roleStrategy } from '../authorization/escalation.ts';
 import { namespaceStrategy } from './namespaces.ts';
+import { certificateStrategy } from './certificates.ts';
+import { jobStrategy } from './jobs.ts';
 import { podStrategy } from './pods.ts';
 import { secretStrategy } from './secrets.ts';
 import { serviceStrategy } from './services.ts';
 import type { Strategy } from './strategy.ts';
+import { claimStrategy, volumeStrategy } from './volumes.ts';
 
 export type { Strategy } from './strategy.ts';
 
@@ -16,12 +19,16 @@ const plain: Strategy = {};
 const strategies: Readonly<Record<string, Strategy>> = {
   '/namespaces': namespaceStrategy,
   '/nodes': { keepsStatusOnCreate: true, prepareCreate: checkOwnNode },
+  '/persistentvolumeclaims': claimStrategy,
+  '/persistentvolumes': volumeStrategy,
   '/pods': podStrategy,
   '/secrets': secretStrategy,
   '/services': serviceStrategy,
   '/endpoints': { createsOnUpdate: true },
   '/events': { createsOnUpdate: true, ttlSeconds: eventTtlSeconds },
   'events.k8s.io/events': { createsOnUpdate: true, ttlSeconds: eventTtlSeconds },
+  'batch/jobs': jobStrategy,
+  'certificates.k8s.io/certificatesigningrequests': certificateStrategy,
   'coordination.k8s.io/leases': { createsOnUpdate: true, prepareCreate: checkOwnNode },
   'rbac.authorization.k8s.io/clusterroles': roleStrategy,
   'rbac.authorization.k8s.io/roles': roleStrategy,

@@ -5,6 +5,7 @@
  */
 import type { Container, Pod, PodSpec, Toleration } from '@timonier/api';
 import { compareQuantities } from '@timonier/api/quantity';
+import { takeEphemeralContainers, takeResources } from './pod-parts.ts';
 import { mountToken } from './service-account-mount.ts';
 import type { Strategy } from './strategy.ts';
 
@@ -12,6 +13,7 @@ const tolerationSeconds = 2;
 const nodeFailureTaints = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'];
 
 export const podStrategy: Strategy = {
+  subresources: { ephemeralcontainers: takeEphemeralContainers, resize: takeResources },
   prepareCreate(object, { server, target }) {
     const pod = object as unknown as Pod;
     const spec = pod.spec;

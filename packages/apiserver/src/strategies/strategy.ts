@@ -6,6 +6,8 @@ import type { ApiObject } from '@timonier/api/decode';
 import type { CommitExtras } from '../pipeline/commit.ts';
 import type { WriteContext } from '../server-state.ts';
 
+export type PrepareUpdate = (object: ApiObject, old: ApiObject, context: WriteContext) => void;
+
 export interface Strategy {
   /** True when a created object keeps the status it came with. */
   readonly keepsStatusOnCreate?: boolean;
@@ -16,7 +18,12 @@ export interface Strategy {
   /** Changes a new object in place, before validation. */
   readonly prepareCreate?: (object: ApiObject, context: WriteContext) => void;
   /** Changes an updated object in place, before validation. */
-  readonly prepareUpdate?: (object: ApiObject, old: ApiObject, context: WriteContext) => void;
+  readonly prepareUpdate?: PrepareUpdate;
+  /**
+   * The same for updates through a subresource that takes the whole object: puts back what it must not change. For
+   * `status` that is done for every kind before, and only what is special comes here.
+   */
+  readonly subresources?: Readonly<Record<string, PrepareUpdate>>;
   /** Reserves what the object needs, in the transaction that writes it; `object` undefined for a deletion. */
   readonly reserve?: (
     object: ApiObject | undefined,

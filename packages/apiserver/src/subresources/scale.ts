@@ -1,6 +1,6 @@
 /** scale: a workload's replicas as an `autoscaling/v1` Scale, read, written or patched. */
 import { messageSchema } from '@timonier/api';
-import type { Deployment, Scale } from '@timonier/api';
+import type { Deployment, ReplicationController, Scale } from '@timonier/api';
 import { type ApiObject, decodeAs } from '@timonier/api/decode';
 import { formatLabelSelector, requirementsOf } from '@timonier/api/label-selector';
 import { conflict, invalid, StatusError } from '@timonier/api/statuses';
@@ -70,11 +70,13 @@ function asScale(value: unknown): Scale {
   return decodeAs(scaleSchema, scaleType, value).object;
 }
 
-/** The Scale of a Deployment or ReplicaSet. */
+/** The Scale of a workload. A ReplicationController selects by a plain map of labels. */
 export function scaleOf(object: ApiObject): Scale {
   const { metadata, spec, status } = object as unknown as Deployment;
   const { name, namespace, uid, resourceVersion, creationTimestamp } = metadata ?? {};
-  const requirements = requirementsOf(spec?.selector);
+  const selector =
+    object.kind === 'ReplicationController' ? { matchLabels: plainSelector(spec) } : spec?.selector;
+  const requirements = requirementsOf(selector);
   return {
     ...scaleType,
     metadata: JSON.parse(
@@ -86,4 +88,8 @@ export function scaleOf(object: ApiObject): Scale {
       selector: requirements === undefined ? '' : formatLabelSelector(requirements),
     },
   };
+}
+
+function plainSelector(spec: unknown): Record<string, string> {
+  return (spec as ReplicationController['spec'])?.selector ?? {};
 }

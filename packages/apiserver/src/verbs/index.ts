@@ -7,6 +7,7 @@ import { finalize } from '../subresources/finalize.ts';
 import { scale } from '../subresources/scale.ts';
 import { log } from '../subresources/streams.ts';
 import { issueToken } from '../subresources/token.ts';
+import { getComponentStatus, listComponentStatuses } from './component-statuses.ts';
 import { create } from './create.ts';
 import { removeCollection } from './delete-collection.ts';
 import { remove } from './delete.ts';
@@ -30,16 +31,25 @@ const verbs: Readonly<Record<ResourceRequest['verb'], Handler>> = {
   deletecollection: removeCollection,
 };
 
-const statusVerbs: Readonly<Record<string, Handler>> = { get, update, patch };
+/** Of subresources that take the whole object and change a part of it. */
+const partVerbs: Readonly<Record<string, Handler>> = { get, update, patch };
 
 const subresources: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
-  status: statusVerbs,
+  status: partVerbs,
+  approval: partVerbs,
+  ephemeralcontainers: partVerbs,
+  resize: partVerbs,
   scale: { get: scale, update: scale, patch: scale },
   binding: { create: bind },
   eviction: { create: evict },
   finalize: { update: finalize },
   log: { get: log },
   token: { create: issueToken },
+};
+
+const componentStatuses: Readonly<Record<string, Handler>> = {
+  get: getComponentStatus,
+  list: listComponentStatuses,
 };
 
 const reviews: Readonly<Record<string, Handler>> = {
@@ -58,6 +68,7 @@ export function handlerOf({ info, verb, name, subresource }: ResourceRequest): H
   if (info.group === '' && info.resource === 'bindings') return verb === 'create' ? bind : undefined;
   const review = reviews[`${info.group}/${info.resource}`];
   if (review !== undefined) return verb === 'create' ? review : undefined;
+  if (info.group === '' && info.resource === 'componentstatuses') return componentStatuses[verb];
   if (!info.verbs.includes(verb)) return undefined;
   if ((verb === 'create') !== (name === '') && (verb === 'create' || verb === 'update' || verb === 'patch'))
     return undefined;

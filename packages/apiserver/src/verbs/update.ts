@@ -66,14 +66,14 @@ export async function decideUpdate(
   wanted: ApiObject,
   isOwned = false,
 ): Promise<Decision> {
-  const { info } = context.target;
+  const { info, subresource } = context.target;
   prepareUpdate(wanted, old, context);
   const owned = isOwned ? wanted : withOwnership(old, wanted, context);
   if (isFinished(owned)) {
     const extras = await strategyOf(info).reserve?.(undefined, old, context);
     return { action: 'remove', extras };
   }
-  checkObject(info, owned, old);
+  checkObject(info, owned, old, subresource);
   if (sameContent(owned, current)) return { action: 'keep' };
   const extras = await strategyOf(info).reserve?.(owned, old, context);
   return { action: 'put', object: owned, extras };

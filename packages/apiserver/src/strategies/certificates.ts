@@ -1,0 +1,76 @@
+/**
+ * Certificate signing requests: who asks is what the server knows of the client, not what the request says; a request
+ * never changes; its approval and its certificate each have a subresource of their own.
+ */
+import type { CertificateSigningRequest, CertificateSigningRequestCondition } from '@timonier/api';
+import type { ApiObject } from '@timonier/api/decode';
+import { timestamp } from '../pipeline/prepare.ts';
+import type { Strategy } from './strategy.ts';
+
+type Conditions = readonly CertificateSigningRequestCondition[];
+
+const verdicts: ReadonlySet<string> = new Set(['Approved', 'Denied']);
+
+export const certificateStrategy: Strategy = {
+  prepareCreate(object, { user }) {
+    const { spec } = requestOf(object);
+    if (spec === undefined) return;
+    spec.username = user.name;
+    spec.groups = [...user.groups];
+    if (user.uid === undefined) delete spec.uid;
+    else spec.uid = user.uid;
+    if (user.extra === undefined) delete spec.extra;
+    else
+      spec.extra = Object.fromEntries(Object.entries(user.extra).map(([key, values]) => [key, [...values]]));
+  },
+  prepareUpdate(object, old) {
+    object['spec'] = old['spec'];
+  },
+  subresources: {
+    status(object, old, { server }) {
+      const request = requestOf(object);
+      const { conditions: before = [] } = requestOf(old).status ?? {};
+      const others = (request.status?.conditions ?? []).filter(({ type }) => !verdicts.has(type));
+      const kept = before.filter(({ type }) => verdicts.has(type));
+      setConditions(request, stamped([...kept, ...others], before, server.now()));
+    },
+    approval(object, old, { server }) {
+      const request = requestOf(object);
+      const before = requestOf(old);
+      const conditions = request.status?.conditions ?? [];
+      object['spec'] = old['spec'];
+      request.status = { ...before.status };
+      setConditions(request, stamped(conditions, before.status?.conditions ?? [], server.now()));
+    },
+  },
+};
+
+function requestOf(object: ApiObject): CertificateSigningRequest {
+  return object as unknown as CertificateSigningRequest;
+}
+
+function setConditions(
+  request: CertificateSigningRequest,
+  conditions: CertificateSigningRequestCondition[],
+): void {
+  if (conditions.length > 0) request.status = { ...request.status, conditions };
+  else if (request.status !== undefined) delete request.status.conditions;
+}
+
+/** New conditions get the time they came; what was there keeps its own. */
+function stamped(
+  conditions: Conditions,
+  before: Conditions,
+  now: number,
+): CertificateSigningRequestCondition[] {
+  const time = timestamp(now);
+  return conditions.map((condition) => {
+    const same = before.find(({ type }) => type === condition.type);
+    const since = same?.status === condition.status ? same?.lastTransitionTime : undefined;
+    return {
+      ...condition,
+      lastUpdateTime: condition.lastUpdateTime ?? time,
+      lastTransitionTime: condition.lastTransitionTime ?? since ?? time,
+    };
+  });
+}
