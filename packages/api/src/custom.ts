@@ -14,16 +14,6 @@ export interface ScalePaths {
   readonly labelSelector: readonly string[] | undefined;
 }
 
-/** Conversion between the versions of a kind; lists keep their length and order. May throw a `StatusError`. */
-export interface VersionConversion {
-  /** True when stored objects may be of another version than the resource's. */
-  isNeeded(apiVersion: string | undefined): boolean;
-  /** Objects of any version in the resource's own version. */
-  toServed(objects: readonly ApiObject[]): Promise<readonly ApiObject[]>;
-  /** An object of the resource's version in the version that is stored. */
-  toStored(object: ApiObject): Promise<ApiObject>;
-}
-
 export interface CustomKind {
   /** Checks `apiVersion`, `kind` and metadata, and drops what the schema does not know. */
   decode(value: unknown, duplicates: readonly string[]): Decoded;
@@ -34,7 +24,18 @@ export interface CustomKind {
   /** The cells of a row, in the order of the resource's columns. */
   cells(object: ApiObject, now: number): readonly unknown[];
   readonly scale: ScalePaths | undefined;
-  readonly conversion: VersionConversion;
+  /** The version of the resource, and the one that is stored. */
+  readonly apiVersion: string;
+  readonly storedApiVersion: string;
+  /** What was read from the store, with the fields and defaults that the schema has now. */
+  complete(object: ApiObject): ApiObject;
+  /**
+   * Objects of any version as `apiVersion`, same length and order. May throw a `StatusError`. Absent when versions
+   * differ in nothing but their name.
+   */
+  readonly convert:
+    | ((objects: readonly ApiObject[], apiVersion: string) => Promise<readonly ApiObject[]>)
+    | undefined;
   /** Shown to whoever uses this version; undefined unless it is deprecated. */
   readonly deprecationWarning: string | undefined;
   /** Why nothing can be created any more, or undefined. */

@@ -16,7 +16,7 @@ export {
   storageKey,
 } from './registry.ts';
 export type { ColumnDefinition, GroupInfo, RegistryChange, ResourceInfo, Subresource } from './registry.ts';
-export type { CustomKind, ScalePaths, VersionConversion } from './custom.ts';
+export type { CustomKind, ScalePaths } from './custom.ts';
 export * from './patch/index.ts';
 export * as statuses from './statuses.ts';
 export { StatusError } from './statuses.ts';

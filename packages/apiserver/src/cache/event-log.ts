@@ -19,6 +19,7 @@ export class EventLog {
   readonly #capacity: number;
   readonly #events: CacheEvent[] = [];
   readonly #listeners = new Set<() => void>();
+  #closed = false;
   #firstSequence = 0;
   #floor: number;
 
@@ -45,6 +46,16 @@ export class EventLog {
       this.#firstSequence += dropped.length;
       this.#floor = dropped.at(-1)?.revision ?? this.#floor;
     }
+  }
+
+  /** True once nothing will ever be appended again: the resource is gone, and its watches end. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.notify();
   }
 
   /** Wakes the watchers; called once per batch of appended events. */

@@ -11,7 +11,7 @@ import type { Logger } from 'pino';
 import type { KeyValue, StoreEvent, WatchResponse } from '../storage/etcd-messages.ts';
 import { Compacted, type StoreClient } from '../storage/store-client.ts';
 import { rangeEnd } from '../storage/keys.ts';
-import { fromStored, StoredObject } from '../storage/stored-object.ts';
+import { fromStored, StoredObject, toStored } from '../storage/stored-object.ts';
 import { type CacheEvent, EventLog } from './event-log.ts';
 
 // The package is CommonJS; its class is the `default` of what Node imports.
@@ -89,7 +89,24 @@ export class WatchCache {
     return resource;
   }
 
-  /** Called when everything was loaded anew and old positions in logs mean nothing any more. */
+  /** Forgets a resource that is not served any more; its watches end. What may be left of it is kept aside. */
+  drop(prefix: string): void {
+    const resource = this.#resources.get(prefix);
+    if (resource === undefined) return;
+    this.#resources.delete(prefix);
+    for (const [key, object] of resource.index.entries())
+      this.#unclaimed.set(key, {
+        key: Buffer.from(key),
+        createRevision: object.createRevision,
+        modRevision: object.revision,
+        version: 0,
+        value: toStored(object.object()),
+        lease: 0,
+      });
+    resource.log.close();
+  }
+
+  /** Called when everything was loaded (anew), and old positions in logs mean nothing any more. */
   onReset(listener: () => void): () => void {
     this.#resetListeners.add(listener);
     return () => this.#resetListeners.delete(listener);
@@ -134,7 +151,6 @@ export class WatchCache {
 
   async #load(): Promise<void> {
     const { store, root, prefixes, onForeignKey } = this.#options;
-    const first = this.#revision === 0;
     const staged = new Map<string, ResourceCache>();
     const unclaimed = new BTree<string, KeyValue>();
     let revision = 0;
@@ -169,9 +185,11 @@ export class WatchCache {
     this.#unclaimed = unclaimed;
     for (const [prefix, { index }] of staged)
       this.#resources.set(prefix, { index, log: new EventLog(revision, this.#capacity) });
+    this.#revision = revision;
+    // Who reads after this revision must find the kinds that it defines.
+    for (const listener of this.#resetListeners) listener();
     this.#advance(revision);
     this.#options.log.info({ revision }, 'loaded the store');
-    if (!first) for (const listener of this.#resetListeners) listener();
   }
 
   async #follow(signal: AbortSignal): Promise<void> {

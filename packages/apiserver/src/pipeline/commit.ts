@@ -8,7 +8,7 @@ import type { ApiObject } from '@timonier/api/decode';
 import type { Compare, RequestOp } from '../storage/etcd-messages.ts';
 import { UnknownOutcome } from '../storage/store-client.ts';
 import { fromStored, StoredObject } from '../storage/stored-object.ts';
-import { storedValue } from '../storage/views.ts';
+import { rememberView, storedValue } from '../storage/views.ts';
 import type { WriteContext } from '../server-state.ts';
 import { strategyOf } from '../strategies/index.ts';
 import { notActive, officeKey, staleEpoch } from './fence-gate.ts';
@@ -49,7 +49,7 @@ export async function commit(context: WriteContext, change: Change): Promise<Com
   const { server, fence, user, target } = context;
   const { failpoints } = server;
   if (fence?.holder === 'client') await failpoints.beforeCommit(user.name);
-  const value = change.object === undefined ? undefined : storedValue(target.info, change.object);
+  const value = change.object === undefined ? undefined : await storedValue(target.info, change.object);
   const fenced = fence !== undefined && !failpoints.fenceDisabled;
   const compare: Compare[] = [
     { key: change.key, target: 'MOD', result: 'EQUAL', modRevision: change.expected },
@@ -78,6 +78,7 @@ export async function commit(context: WriteContext, change: Change): Promise<Com
       value === undefined
         ? undefined
         : fromStored(change.key, value, revision, change.createRevision || revision);
+    if (stored !== undefined && change.object !== undefined) rememberView(target.info, stored, change.object);
     return { outcome: 'committed', stored, revision };
   }
   const office = response.responses[0]?.responseRange?.kvs[0]?.value.toString();

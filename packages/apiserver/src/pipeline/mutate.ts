@@ -9,7 +9,7 @@ import type { ResourceInfo } from '@timonier/api';
 import { conflict, StatusError } from '@timonier/api/statuses';
 import type { ApiObject } from '@timonier/api/decode';
 import { fromStored, type StoredObject } from '../storage/stored-object.ts';
-import { storedValue, viewOfAny } from '../storage/views.ts';
+import { prepareViews, rememberView, storedValue, viewOfAny } from '../storage/views.ts';
 import type { WriteContext, ServerState } from '../server-state.ts';
 import { commit, type CommitExtras } from './commit.ts';
 import type { Turn } from './turns.ts';
@@ -40,6 +40,7 @@ export async function mutate(context: WriteContext, key: string, decide: Decide)
     if (turns.isBusy(key)) attempt.turn = await turns.take(key);
     const { info } = context.target;
     const { stored, previous, revision } = await attempt.run();
+    if (info.custom !== undefined) await prepareViews(info, [stored, previous]);
     return { stored: viewOfAny(info, stored), previous: viewOfAny(info, previous), revision };
   } finally {
     attempt.turn?.leave(attempt.committed);
@@ -67,6 +68,7 @@ class Attempts {
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
       let decision: Decision;
       try {
+        if (target.info.custom !== undefined) await prepareViews(target.info, [current]);
         decision = await this.#decide(viewOfAny(target.info, current));
       } catch (error) {
         if (isFresh) throw error;
@@ -116,17 +118,16 @@ class Attempts {
 }
 
 /** What a dry run answers: the state that would have been committed, under the old version. */
-function rehearsed(
+async function rehearsed(
   key: string,
   info: ResourceInfo,
   current: StoredObject | undefined,
   decision: Exclude<Decision, { action: 'keep' }>,
-): MutationResult {
+): Promise<MutationResult> {
   const revision = current?.revision ?? 0;
-  const stored =
-    decision.action === 'put'
-      ? fromStored(key, storedValue(info, decision.object), revision, revision)
-      : undefined;
+  if (decision.action !== 'put') return { stored: undefined, previous: current, revision };
+  const stored = fromStored(key, await storedValue(info, decision.object), revision, revision);
+  rememberView(info, stored, decision.object);
   return { stored, previous: current, revision };
 }
 

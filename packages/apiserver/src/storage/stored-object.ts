@@ -30,6 +30,7 @@ export class StoredObject {
   /** JSON with resourceVersion. */
   readonly json: Buffer;
   #attributes: Attributes | undefined;
+  #attributesBy: AttributeReader | undefined;
 
   constructor(key: string, json: Buffer, revision: number, createRevision: number) {
     this.key = key;
@@ -47,7 +48,11 @@ export class StoredObject {
 
   /** Labels and selectable fields; read once. */
   attributes(read: AttributeReader): Attributes {
-    return (this.#attributes ??= read(this.object()));
+    if (this.#attributes === undefined || this.#attributesBy !== read) {
+      this.#attributes = read(this.object());
+      this.#attributesBy = read;
+    }
+    return this.#attributes;
   }
 
   /** The last state of a deleted object carries the revision of its deletion. */
@@ -61,6 +66,7 @@ export class StoredObject {
     ]);
     const copy = new StoredObject(this.key, json, revision, this.createRevision);
     copy.#attributes = this.#attributes;
+    copy.#attributesBy = this.#attributesBy;
     return copy;
   }
 }

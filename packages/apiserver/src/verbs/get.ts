@@ -5,7 +5,7 @@ import { revisionParameter } from '../pipeline/query.ts';
 import { respondObject } from '../pipeline/respond.ts';
 import type { RequestContext } from '../server-state.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
-import { viewOf } from '../storage/views.ts';
+import { prepareViews, viewOf } from '../storage/views.ts';
 
 export async function get(context: RequestContext): Promise<void> {
   await respondObject(context, 200, await readObject(context));
@@ -20,6 +20,7 @@ export async function readObject(context: RequestContext): Promise<StoredObject>
     .resource(info.storagePrefix ?? '')
     .index.get(storageKey(info, namespace, name, server.root));
   if (object === undefined) throw new StatusError(notFound(info, name));
+  if (info.custom !== undefined) await prepareViews(info, [object]);
   return viewOf(info, object);
 }
 

@@ -11,7 +11,7 @@ import { contentTypes } from '../http/media.ts';
 import { rangeEnd } from '../storage/keys.ts';
 import { Compacted } from '../storage/store-client.ts';
 import { fromStored, StoredObject } from '../storage/stored-object.ts';
-import { viewOf } from '../storage/views.ts';
+import { needsPreparation, prepareViews, viewOf } from '../storage/views.ts';
 import type { RequestContext } from '../server-state.ts';
 import { freshEnough } from './get.ts';
 import { type ReadOptions, readOptions } from './read-options.ts';
@@ -74,18 +74,19 @@ function isUnchangedSince({ server, target }: RequestContext, revision: number):
   return revision <= server.cache.revision && log.after(revision) === log.nextSequence;
 }
 
-function readFromCache(
-  { server, target }: RequestContext,
+async function readFromCache(
+  context: RequestContext,
   { selection, limit }: ReadOptions,
-  revision = server.cache.revision,
+  revision = context.server.cache.revision,
   after = '',
-): Page {
+): Promise<Page> {
   if (after !== '' && !after.startsWith(selection.prefix)) throw bad('the continue token is of another list');
-  const { index } = server.cache.resource(target.info.storagePrefix ?? '');
+  const { server, target } = context;
   const start = after === '' ? selection.prefix : `${after}\0`;
+  const { index } = server.cache.resource(target.info.storagePrefix ?? '');
   const items: StoredObject[] = [];
   let more = false;
-  index.forRange(start, rangeEnd(selection.prefix), false, (_key, stored) => {
+  const take = (_key: string, stored: StoredObject): { break: true } | undefined => {
     const object = viewOf(target.info, stored);
     if (!selection.matches(object)) return undefined;
     if (limit > 0 && items.length >= limit) {
@@ -94,7 +95,16 @@ function readFromCache(
     }
     items.push(object);
     return undefined;
-  });
+  };
+  if (needsPreparation(target.info)) {
+    // A webhook takes its time; what changes meanwhile is not of this revision.
+    const range = index.getRange(start, rangeEnd(selection.prefix));
+    await prepareViews(
+      target.info,
+      range.map(([, stored]) => stored),
+    );
+    for (const [key, stored] of range) if (take(key, stored) !== undefined) break;
+  } else index.forRange(start, rangeEnd(selection.prefix), false, take);
   return { items, meta: pageMeta(revision, more ? items.at(-1)?.key : undefined) };
 }
 
@@ -115,8 +125,11 @@ async function readFromStore(
         revision,
         limit: storePageSize,
       });
-      for (const kv of page.kvs) {
-        const stored = fromStored(kv.key.toString(), kv.value, kv.modRevision, kv.createRevision);
+      const found = page.kvs.map((kv) =>
+        fromStored(kv.key.toString(), kv.value, kv.modRevision, kv.createRevision),
+      );
+      await prepareViews(target.info, found);
+      for (const stored of found) {
         const object = viewOf(target.info, stored);
         if (!selection.matches(object)) continue;
         if (limit > 0 && items.length >= limit) return { items, meta: pageMeta(revision, items.at(-1)?.key) };

@@ -7,13 +7,14 @@ import { StatusError, tooOldResourceVersion } from '@timonier/api/statuses';
 import type { OfficeState } from '@timonier/client/office';
 import { WatchEncoder } from '../cache/watch-encoder.ts';
 import { replayHistory } from '../cache/history.ts';
+import type { CacheEvent } from '../cache/event-log.ts';
 import type { ResourceCache } from '../cache/watch-cache.ts';
 import { contentTypes } from '../http/media.ts';
 import { bad } from '../pipeline/query.ts';
 import { includeObjectOf, representationOf, statusOf } from '../pipeline/respond.ts';
 import type { RequestContext } from '../server-state.ts';
 import { rangeEnd } from '../storage/keys.ts';
-import { viewOf } from '../storage/views.ts';
+import { needsPreparation, prepareViews, viewOf } from '../storage/views.ts';
 import { Compacted } from '../storage/store-client.ts';
 import { freshEnough } from './get.ts';
 import { type ReadOptions, readOptions } from './read-options.ts';
@@ -112,7 +113,12 @@ class WatchStream {
     try {
       let sequence = wantsState ? await this.#sendState() : await this.#position();
       let bookmarked = performance.now();
-      while (!this.#ended && !exchange.signal.aborted && performance.now() < deadline) {
+      while (
+        !this.#ended &&
+        !this.#resource.log.closed &&
+        !exchange.signal.aborted &&
+        performance.now() < deadline
+      ) {
         sequence = await this.#sendChanges(sequence);
         this.#bookmarkDue ||= allowBookmarks && performance.now() - bookmarked >= bookmarkMs * 0.9;
         // With all of the log sent, every change up to the cache's revision is behind this cursor, of whatever
@@ -155,9 +161,12 @@ class WatchStream {
     const { selection, sendInitialEvents } = this.#options;
     const sequence = this.#resource.log.nextSequence;
     const revision = server.cache.revision;
-    const objects = this.#resource.index
+    const stored = this.#resource.index
       .getRange(selection.prefix, rangeEnd(selection.prefix))
-      .map(([, object]) => viewOf(target.info, object))
+      .map(([, object]) => object);
+    if (needsPreparation(target.info)) await prepareViews(target.info, stored);
+    const objects = stored
+      .map((object) => viewOf(target.info, object))
       .filter((object) => selection.matches(object));
     for (const object of objects) await this.#write(this.#encoder.initial(object));
     if (sendInitialEvents === true) await this.#write(this.#encoder.bookmark(revision, true));
@@ -177,7 +186,7 @@ class WatchStream {
     const { prefix } = this.#options.selection;
     try {
       for await (const event of replayHistory(server.store, prefix, revision, to, exchange.signal)) {
-        const frame = this.#encoder.change(event);
+        const frame = await this.#frame(event);
         if (frame !== undefined) await this.#write(frame);
       }
     } catch (error) {
@@ -200,13 +209,20 @@ class WatchStream {
         this.#ended = true;
         return sequence;
       }
-      const frame = this.#encoder.change(event);
+      const frame = needsPreparation(this.#context.target.info)
+        ? await this.#frame(event)
+        : this.#encoder.change(event);
       sequence++;
       if (frame !== undefined) await this.#write(frame);
       if (exchange.signal.aborted) return sequence;
     }
     await new Promise((resolve) => setImmediate(resolve));
     return sequence;
+  }
+
+  async #frame(event: CacheEvent): Promise<Buffer | undefined> {
+    await prepareViews(this.#context.target.info, [event.current, event.previous]);
+    return this.#encoder.change(event);
   }
 
   async #write(frame: Buffer): Promise<void> {

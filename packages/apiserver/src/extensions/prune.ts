@@ -1,0 +1,101 @@
+/**
+ * Pruning and defaulting by a structural schema. Pruning makes a fresh tree without the fields that the schema does not
+ * know, and names them; defaulting fills in, in place. Source: "Extend the Kubernetes API with CustomResourceDefinitions".
+ */
+import { setOwn } from '@timonier/api/json';
+import { copyOf } from '../storage/copy.ts';
+import {
+  isEmbedded,
+  isObject,
+  itemsOf,
+  join,
+  type JsonObject,
+  type JsonSchema,
+  preservesUnknown,
+  valuesOf,
+} from './json-schema.ts';
+
+const typeFields: ReadonlySet<string> = new Set(['apiVersion', 'kind', 'metadata']);
+
+/** A copy of `value` with only what the schema knows; `problems` gets the paths of what was dropped. */
+export function pruned(schema: JsonSchema, value: unknown, path: string, problems: string[]): unknown {
+  return prune(schema, value, path, problems, isEmbedded(schema));
+}
+
+/** The same for a whole object, whose `apiVersion`, `kind` and `metadata` every schema knows. */
+export function prunedObject(schema: JsonSchema, value: JsonObject, problems: string[]): JsonObject {
+  return prune(schema, value, '', problems, true) as JsonObject;
+}
+
+function prune(
+  schema: JsonSchema,
+  value: unknown,
+  path: string,
+  problems: string[],
+  isResource: boolean,
+): unknown {
+  if (Array.isArray(value)) {
+    const items = itemsOf(schema);
+    if (items === undefined) return copyOf(value);
+    return value.map((item, i) => pruned(items, item, `${path}[${i}]`, problems));
+  }
+  if (!isObject(value)) return value;
+  const { properties = {}, additionalProperties } = schema;
+  const values = valuesOf(schema);
+  const keepsAll = preservesUnknown(schema) || additionalProperties === true;
+  const out: JsonObject = {};
+  for (const [name, item] of Object.entries(value)) {
+    const place = join(path, name);
+    const known = Object.hasOwn(properties, name) ? properties[name] : values;
+    if (isResource && typeFields.has(name)) setOwn(out, name, copyOf(item));
+    else if (known !== undefined) setOwn(out, name, pruned(known, item, place, problems));
+    else if (keepsAll) setOwn(out, name, copyOf(item));
+    else problems.push(`unknown field "${place}"`);
+  }
+  return out;
+}
+
+const carries = new WeakMap<JsonSchema, boolean>();
+
+/** Whether a schema, or one below it, names a default. */
+export function carriesDefault(schema: JsonSchema): boolean {
+  let known = carries.get(schema);
+  if (known === undefined) {
+    const below = [...Object.values(schema.properties ?? {}), valuesOf(schema), itemsOf(schema)];
+    known =
+      schema.default !== undefined || below.some((inner) => inner !== undefined && carriesDefault(inner));
+    carries.set(schema, known);
+  }
+  return known;
+}
+
+/** Fills in defaults, and takes out nulls where null is no value. */
+export function fillDefaults(schema: JsonSchema, value: unknown): void {
+  if (Array.isArray(value)) {
+    const items = itemsOf(schema);
+    if (items === undefined) return;
+    for (const [i, item] of value.entries()) {
+      if (item === null && items.nullable !== true && items.default !== undefined)
+        value[i] = copyOf(items.default);
+      fillDefaults(items, value[i]);
+    }
+    return;
+  }
+  if (!isObject(value)) return;
+  const { properties = {} } = schema;
+  const values = valuesOf(schema);
+  for (const [name, inner] of Object.entries(properties)) {
+    if (inner.default === undefined) continue;
+    const isNull = Object.hasOwn(value, name) && value[name] === null && inner.nullable !== true;
+    if (!Object.hasOwn(value, name) || isNull) setOwn(value, name, copyOf(inner.default));
+  }
+  for (const [name, item] of Object.entries(value)) {
+    const inner = Object.hasOwn(properties, name) ? properties[name] : values;
+    if (inner === undefined) continue;
+    if (item === null && inner.nullable !== true) {
+      if (inner.default === undefined) delete value[name];
+      else setOwn(value, name, copyOf(inner.default));
+    }
+    fillDefaults(inner, value[name]);
+  }
+}
