@@ -8,8 +8,6 @@ import type { Logger } from 'pino';
 import type { Registry as MetricsRegistry } from 'prom-client';
 import { type AllocationOptions, Allocations } from './allocation/allocations.ts';
 import { Authorizer } from './authorization/authorizer.ts';
-import { reconcilePolicy } from './authorization/reconcile.ts';
-import { bootstrap } from './bootstrap.ts';
 import { FreshReads } from './cache/fresh-reads.ts';
 import { WatchCache } from './cache/watch-cache.ts';
 import type { Failpoints } from './failpoints.ts';
@@ -20,7 +18,7 @@ import { type ServerTls, TlsServer } from './http/tls-server.ts';
 import { ApiServerMetrics, exposeHeldWrites } from './metrics.ts';
 import { NodeProxy, type NodeProxyTls } from './node-proxy/node-proxy.ts';
 import { Turns } from './pipeline/turns.ts';
-import { selfWriter } from './self-writer.ts';
+import { ClusterPreparation } from './preparation.ts';
 import { servedRegistry } from './served.ts';
 import type { ServerState } from './server-state.ts';
 import { Leases } from './storage/leases.ts';
@@ -54,7 +52,6 @@ export interface ApiServerOptions {
   readonly health: Health;
 }
 
-const bootstrapRetryMs = 500;
 const drainMs = 1_000;
 
 export class ApiServer {
@@ -66,8 +63,7 @@ export class ApiServer {
   readonly #tasks: Promise<void>[] = [];
   #stopFollowing: (() => void) | undefined;
   #stopCompacting: (() => void) | undefined;
-  #bootstrapped: string | undefined;
-  #bootstrapping = false;
+  readonly #preparation: ClusterPreparation;
 
   constructor(options: ApiServerOptions) {
     this.#options = options;
@@ -101,6 +97,7 @@ export class ApiServer {
       root,
       now: () => Date.now(),
     };
+    this.#preparation = new ClusterPreparation(this.#server, options, this.#stop.signal);
     if (failpoints.enabled) exposeHeldWrites(metricsRegistry, () => failpoints.held);
     const documents = new Documents(registry, `${options.advertiseAddress}:${options.securePort}`);
     const router = new Router({ server: this.#server, documents, health, metricsRegistry });
@@ -115,7 +112,7 @@ export class ApiServer {
       if (!cache.following) throw new Error('the watch over the store is broken');
     });
     health.addReady('bootstrap', () => {
-      if (this.#isActive() && this.#bootstrapped !== this.#term()) throw new Error('not done yet');
+      if (!this.#preparation.isReady) throw new Error('not done yet');
     });
   }
 
@@ -126,8 +123,8 @@ export class ApiServer {
     if (internalPort !== undefined) await this.#front.listenInternal(bindAddress, internalPort);
     if (privateSocket !== '') await this.#front.listenPrivate(privateSocket);
     this.#tasks.push(this.#server.cache.run(this.#stop.signal));
-    this.#stopFollowing = office?.onChange(() => this.#prepareCluster());
-    this.#prepareCluster();
+    this.#stopFollowing = office?.onChange(() => this.#preparation.begin());
+    this.#preparation.begin();
     this.#startCompacting();
     return port;
   }
@@ -143,7 +140,7 @@ export class ApiServer {
     while (this.#front.connections > 0 && Date.now() < deadline)
       await new Promise((resolve) => setTimeout(resolve, 20));
     this.#front.reset();
-    await Promise.all(this.#tasks);
+    await Promise.all([...this.#tasks, this.#preparation.ended()]);
     this.#server.store.close();
   }
 
@@ -168,41 +165,5 @@ export class ApiServer {
       revision: () => cache.revision,
       log,
     });
-  }
-
-  /** Names the term of office; constant without an office. */
-  #term(): string {
-    return this.#options.office?.state.token ?? 'alone';
-  }
-
-  /** Makes what every cluster has, once per term of office. */
-  #prepareCluster(): void {
-    if (this.#bootstrapping || !this.#isActive() || this.#bootstrapped === this.#term()) return;
-    this.#bootstrapping = true;
-    this.#tasks.push(this.#bootstrap());
-  }
-
-  async #bootstrap(): Promise<void> {
-    const { masters, securePort, log } = this.#options;
-    const writer = selfWriter(this.#server);
-    while (!this.#stop.signal.aborted && this.#isActive() && this.#bootstrapped !== this.#term()) {
-      const term = this.#term();
-      try {
-        if (!(await this.#server.cache.waitFor(1, bootstrapRetryMs))) continue;
-        await bootstrap(writer, {
-          serviceIp: this.#server.allocations.firstAddress,
-          port: securePort,
-          masters,
-        });
-        await reconcilePolicy(writer, this.#server);
-        this.#bootstrapped = term;
-        log.info({ term }, 'the cluster has its namespaces, services and roles');
-      } catch (error) {
-        if (this.#stop.signal.aborted) break;
-        log.warn({ reason: String(error) }, 'could not prepare the cluster yet');
-        await new Promise((resolve) => setTimeout(resolve, bootstrapRetryMs));
-      }
-    }
-    this.#bootstrapping = false;
   }
 }

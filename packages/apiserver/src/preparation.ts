@@ -1,0 +1,103 @@
+/**
+ * Sees to it that the cluster has what every cluster has (namespaces, the Service of the API, the default roles), once
+ * per term of office.
+ *
+ * In: changes of the office, the watch cache. Out: writes through the server's own pipeline. A cluster that is new gets
+ * it at once; one that was prepared by an earlier master is looked through a moment after the takeover, because the
+ * first milliseconds of a term belong to the clients that waited for it.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { storageKey } from '@timonier/api';
+import { reconcilePolicy } from './authorization/reconcile.ts';
+import { bootstrap } from './bootstrap.ts';
+import { selfWriter } from './self-writer.ts';
+import type { ServerState } from './server-state.ts';
+
+export interface PreparationOptions {
+  readonly securePort: number;
+  readonly masters: readonly { readonly name: string; readonly address: string }[];
+}
+
+const retryMs = 500;
+const afterTakeoverMs = 1_000;
+
+export class ClusterPreparation {
+  readonly #server: ServerState;
+  readonly #options: PreparationOptions;
+  readonly #stop: AbortSignal;
+  /** The term for which everything was found or made. */
+  #preparedFor: string | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(server: ServerState, options: PreparationOptions, stop: AbortSignal) {
+    this.#server = server;
+    this.#options = options;
+    this.#stop = stop;
+  }
+
+  /** Whether this server, if it is the active one, has what clients count on. */
+  get isReady(): boolean {
+    return !this.#isActive() || this.#preparedFor === this.#term() || this.#wasPrepared();
+  }
+
+  /** The office may have changed. */
+  begin(): void {
+    if (!this.#isDue()) return;
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined;
+    });
+  }
+
+  /** Resolves when nothing is under way any more; the signal of the constructor must have been given. */
+  async ended(): Promise<void> {
+    await this.#running;
+  }
+
+  #isActive(): boolean {
+    return this.#server.office?.holds() ?? true;
+  }
+
+  /** Names the term of office; constant without an office. */
+  #term(): string {
+    return this.#server.office?.state.token ?? 'alone';
+  }
+
+  #isDue(): boolean {
+    return !this.#stop.aborted && this.#isActive() && this.#preparedFor !== this.#term();
+  }
+
+  /** The role that is made last of all. */
+  #wasPrepared(): boolean {
+    const { registry, cache, root } = this.#server;
+    const info = registry.lookup('rbac.authorization.k8s.io', 'v1', 'clusterroles');
+    if (info === undefined) return false;
+    const key = storageKey(info, '', 'cluster-admin', root);
+    return cache.resource(info.storagePrefix ?? '').index.get(key) !== undefined;
+  }
+
+  async #run(): Promise<void> {
+    const { cache, log } = this.#server;
+    while (this.#isDue()) {
+      const term = this.#term();
+      try {
+        if (!(await cache.waitFor(1, retryMs))) continue;
+        if (this.#wasPrepared()) await pause(afterTakeoverMs, undefined, { signal: this.#stop });
+        if (!this.#isDue()) continue;
+        await this.#prepare();
+        this.#preparedFor = term;
+        log.info({ term }, 'the cluster has its namespaces, services and roles');
+      } catch (error) {
+        if (this.#stop.aborted) break;
+        log.warn({ reason: String(error) }, 'could not prepare the cluster yet');
+        await pause(retryMs, undefined, { signal: this.#stop }).catch(() => undefined);
+      }
+    }
+  }
+
+  async #prepare(): Promise<void> {
+    const writer = selfWriter(this.#server);
+    const { securePort: port, masters } = this.#options;
+    await bootstrap(writer, { serviceIp: this.#server.allocations.firstAddress, port, masters });
+    await reconcilePolicy(writer, this.#server);
+  }
+}
