@@ -13,19 +13,22 @@ import {
   type Message,
   type MemoryLog,
   type NodeId,
+  type Mutation,
   RaftNode,
   type RaftStatus,
   type Role,
   type SnapshotDescriptor,
 } from '@timonier/raft';
 import { LogBudget } from './bounded-log.ts';
+import type { Clock } from './clock.ts';
+import { type KnownBugs, noBugs } from './known-bugs.ts';
 import { LeaderLease } from './leader-lease.ts';
 import type { Pace } from './pace.ts';
 import { type Outgoing, Outbox } from './outbox.ts';
 import { fromWire, type WireMessage } from './peer-wire.ts';
 import type { PromiseCover } from './promise-cover.ts';
 import type { StateMachine } from './state-machine.ts';
-import type { Transport } from './transport.ts';
+import type { Network } from './platform.ts';
 import type { Wal } from './wal.ts';
 
 export interface HostLog {
@@ -41,7 +44,7 @@ export interface HostOptions {
   readonly configuration: Configuration;
   readonly machine: StateMachine;
   readonly wal: Wal;
-  readonly transport: Transport;
+  readonly transport: Network;
   readonly pace: Pace;
   /** Bounds promises by what is recorded of them. */
   readonly cover: PromiseCover;
@@ -49,16 +52,16 @@ export interface HostOptions {
   readonly abstainMs: number;
   /** Entries kept behind the state for followers that lag. */
   readonly trailingEntries: number;
-  /** Milliseconds of CLOCK_BOOTTIME. */
-  readonly now: () => number;
+  readonly clock: Clock;
   readonly logger: HostLog;
   readonly events: HostEvents;
+  readonly bugs?: KnownBugs;
 }
 
 export interface HostEvents {
   /** Role, term or leader changed. */
   readonly role: (role: Role, term: number, leader: NodeId | null) => void;
-  /** Nobody else can lead before `until`, in milliseconds of `now`. */
+  /** Nobody else can lead before `until`, in milliseconds of `clock.bootTime`. */
   readonly proven: (until: number) => void;
   readonly applied: (index: number) => void;
   /** The first entry of a term was applied. */
@@ -97,7 +100,7 @@ export class RaftHost {
   #applying = false;
   #installing = false;
   #stopped = false;
-  #timer: NodeJS.Timeout | undefined;
+  #cancelTick: (() => void) | undefined;
   #stalled = false;
   #role: Role = 'follower';
   #term: number;
@@ -112,6 +115,7 @@ export class RaftHost {
       options.pace,
       () => this.#promiseMs,
       (to, bytes) => options.transport.sendEncoded(to, bytes),
+      options.clock.now,
     );
     this.#commit = options.hardState.commit;
     this.#durable = options.log.lastIndex();
@@ -126,9 +130,10 @@ export class RaftHost {
       electionTicks: options.pace.electionTicks,
       heartbeatTicks: options.pace.heartbeatTicks,
       abstainTicks: options.configuration.voters.length > 1 ? options.pace.ticksBeyond(options.abstainMs) : 0,
-      random: Math.random,
+      random: options.clock.random,
       maxInflight: 256,
       maxAppendBytes: 1024 * 1024,
+      mutations: (options.bugs ?? noBugs) as ReadonlySet<Mutation>,
     });
     this.#configuration = this.#node.status.configuration;
   }
@@ -171,7 +176,7 @@ export class RaftHost {
 
   stop(): void {
     this.#stopped = true;
-    clearTimeout(this.#timer);
+    this.#cancelTick?.();
   }
 
   /** Feeds the core and carries out what it asks for. */
@@ -188,7 +193,7 @@ export class RaftHost {
   }
 
   receive(from: NodeId, messages: readonly WireMessage[]): void {
-    const now = performance.now();
+    const now = this.#o.clock.now();
     for (const wire of messages) {
       const message = fromWire(wire, from, this.#o.id);
       this.#observe(message, wire, now);
@@ -216,14 +221,15 @@ export class RaftHost {
   #tick(): void {
     // The timer fires late when the process was stalled. What the network delivered meanwhile comes first, so that
     // a leader that did speak is heard; and however late, it is one tick.
-    this.#timer = setTimeout(() => {
-      setImmediate(() => {
+    const { clock } = this.#o;
+    this.#cancelTick = clock.after(this.#o.pace.tickMs, () => {
+      clock.soon(() => {
         if (this.#stopped) return;
         const { pace } = this.#o;
-        const now = performance.now();
+        const now = this.#o.clock.now();
         if (pace.tick(now)) this.step({ type: 'election-timeout', ticks: pace.electionTicks });
         this.#o.cover.follow(pace.promiseMs, now);
-        this.step({ type: 'tick', now: this.#o.now() });
+        this.step({ type: 'tick', now: clock.bootTime() });
         const stalled = this.#o.wal.stalledMs > stallMs;
         if (stalled !== this.#stalled) {
           this.#stalled = stalled;
@@ -232,7 +238,7 @@ export class RaftHost {
         }
         this.#tick();
       });
-    }, this.#o.pace.tickMs);
+    });
   }
 
   #carryOut(effects: Effects): void {
@@ -338,10 +344,10 @@ export class RaftHost {
     if (this.#applying || this.#installing || this.#stopped) return;
     this.#applying = true;
     const { machine, log, events } = this.#o;
-    const end = performance.now() + applyBudgetMs;
+    const end = this.#o.clock.now() + applyBudgetMs;
     const before = machine.appliedIndex;
     try {
-      while (machine.appliedIndex < this.#commit && performance.now() < end) {
+      while (machine.appliedIndex < this.#commit && this.#o.clock.now() < end) {
         const from = machine.appliedIndex + 1;
         for (const entry of log.entries(from, this.#commit + 1, 256 * 1024)) {
           machine.apply(entry);
@@ -358,13 +364,19 @@ export class RaftHost {
       this.step({ type: 'applied', index: machine.appliedIndex });
       events.applied(machine.appliedIndex);
     }
-    if (machine.appliedIndex < this.#commit) setImmediate(() => this.#apply());
+    if (machine.appliedIndex < this.#commit) this.#o.clock.soon(() => this.#apply());
+  }
+
+  get #appliedMark(): { readonly index: number; readonly term: number } {
+    const index = this.#o.machine.appliedIndex;
+    return { index, term: this.#o.log.term(index) };
   }
 
   /** Drops log entries behind the state on disk that nobody should need any more. */
   compact(): void {
     const { log, machine, wal, trailingEntries } = this.#o;
-    const { index, term } = machine.flushed;
+    const { index, term } =
+      this.#o.bugs?.has('log-released-early') === true ? this.#appliedMark : machine.flushed;
     if (this.#installing || index <= log.snapshot().index || index < log.firstIndex()) return;
     const keepFrom = this.#budget.keepFrom(index, trailingEntries, trailingBytes);
     log.compact({ index, term, configuration: machine.configuration }, keepFrom);

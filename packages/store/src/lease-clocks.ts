@@ -5,7 +5,9 @@
  * Every question has a deadline, and ends early when the connection to who was asked is closed.
  */
 import type { NodeId } from '@timonier/raft';
+import type { Clock } from './clock.ts';
 import { etcdError } from './errors.ts';
+import { type KnownBugs, noBugs } from './known-bugs.ts';
 import { Lessor, type LeaseTimes } from './lessor.ts';
 import type { PeerFrame } from './peer-wire.ts';
 
@@ -17,12 +19,14 @@ export interface LeaseAnswer {
 
 export interface LeaseClocksOptions {
   readonly timeoutMs: number;
+  readonly clock: Clock;
   readonly leader: () => NodeId | null;
   readonly leads: () => boolean;
   /** Which leases exist. */
   readonly leases: () => ReadonlyMap<bigint, LeaseTimes>;
   readonly send: (to: NodeId, frame: PeerFrame) => boolean;
   readonly revoke: (id: bigint) => Promise<object>;
+  readonly bugs?: KnownBugs;
 }
 
 interface Call {
@@ -37,13 +41,14 @@ const revocationsAtOnce = 500;
 
 export class LeaseClocks {
   readonly #options: LeaseClocksOptions;
-  readonly #lessor = new Lessor(() => performance.now());
+  readonly #lessor: Lessor;
   readonly #calls = new Map<number, Call>();
   readonly #revoking = new Set<bigint>();
   #nextCall = 1;
 
   constructor(options: LeaseClocksOptions) {
     this.#options = options;
+    this.#lessor = new Lessor(options.clock.now, options.bugs ?? noBugs);
   }
 
   /** Starts all clocks anew; `graceMs` covers the time in which nobody could renew anything. */
@@ -78,22 +83,25 @@ export class LeaseClocks {
    * leader could be asked in time.
    */
   async ask(id: bigint, renew: boolean): Promise<LeaseAnswer> {
-    const deadline = performance.now() + this.#options.timeoutMs;
+    const deadline = this.#options.clock.now() + this.#options.timeoutMs;
     for (;;) {
       const answer = await this.#ask(id, renew).catch((error: unknown) => {
-        if (performance.now() > deadline) throw error;
+        if (this.#options.clock.now() > deadline) throw error;
         return undefined;
       });
       if (answer !== undefined && answer.remainingMs !== -2) return answer;
-      if (performance.now() > deadline) throw etcdError.timeout();
-      await new Promise((resolve) => setTimeout(resolve, retryMs));
+      if (this.#options.clock.now() > deadline) throw etcdError.timeout();
+      await new Promise<void>((resolve) => void this.#options.clock.after(retryMs, resolve));
     }
   }
 
   /** What this member knows itself; for its own clients and for other members. */
   answer(id: bigint, renew: boolean): LeaseAnswer {
-    if (!this.#options.leads() || !this.#lessor.leading) return { remainingMs: -2, grantedTtl: 0 };
     const lease = this.#options.leases().get(id);
+    if (!this.#options.leads() || !this.#lessor.leading)
+      return lease !== undefined && this.#options.bugs?.has('renewed-by-follower') === true
+        ? { remainingMs: lease.ttl * 1000, grantedTtl: lease.ttl }
+        : { remainingMs: -2, grantedTtl: 0 };
     if (lease === undefined) return { remainingMs: -1, grantedTtl: 0 };
     if (renew && this.#lessor.renew(id, lease.ttl) === undefined) return { remainingMs: -1, grantedTtl: 0 };
     return { remainingMs: this.#lessor.remaining(id) ?? -1, grantedTtl: lease.ttl };
@@ -115,7 +123,7 @@ export class LeaseClocks {
 
   /** Ends questions that are too old, and leases whose time is over. */
   sweep(): void {
-    const now = performance.now();
+    const now = this.#options.clock.now();
     for (const [id, call] of this.#calls)
       if (call.deadline <= now) {
         this.#calls.delete(id);
@@ -138,7 +146,7 @@ export class LeaseClocks {
         reject(etcdError.noLeader());
         return;
       }
-      const deadline = performance.now() + this.#options.timeoutMs;
+      const deadline = this.#options.clock.now() + this.#options.timeoutMs;
       this.#calls.set(id, { resolve, reject, deadline, peer: leader });
     });
   }

@@ -1,6 +1,7 @@
 /** What a member is started with. Times in milliseconds. */
 import type { Endpoint, InitialCluster } from './cluster.ts';
 import type { HostLog } from './host.ts';
+import type { Platform } from './platform.ts';
 import type { PeerTls } from './transport.ts';
 
 export interface MemberOptions {
@@ -18,6 +19,8 @@ export interface MemberOptions {
   readonly quotaBytes: number;
   /** Whether a member takes its alarm back by itself once there is room again. */
   readonly autoDisarm: boolean;
+  /** Where time, disks and network come from: the machine, unless said otherwise. */
+  readonly platform?: Platform;
   readonly log: HostLog;
   readonly onFailure: (error: Error) => void;
 }

@@ -3,11 +3,9 @@
  *
  * `propose`, `barrier` and the lease calls work on every member; what only the leader can do is forwarded.
  */
-import { join } from 'node:path';
-import { bootTimeMs } from '@timonier/linux/clock';
 import type { NodeId, Role } from '@timonier/raft';
 import { Announcement } from './announcement.ts';
-import { claimDataDir, idNumber, parseUrl } from './cluster.ts';
+import { idNumber, parseUrl } from './cluster.ts';
 import type { StoredRequest } from './codecs.ts';
 import { Forwarding } from './forwarding.ts';
 import { RaftHost } from './host.ts';
@@ -16,6 +14,7 @@ import type { MemberOptions } from './member-options.ts';
 import type { StoreMetrics } from './metrics.ts';
 import { Pace } from './pace.ts';
 import type { PeerFrame } from './peer-wire.ts';
+import { machine, type Network, type Platform, type Storage } from './platform.ts';
 import { openPromiseCover } from './promise-file.ts';
 import { Proposals } from './proposals.ts';
 import { Quota } from './quota.ts';
@@ -25,7 +24,6 @@ import { receiveSnapshot } from './snapshot.ts';
 import { StateDisk, type StoredMember } from './state-disk.ts';
 import { StateMachine } from './state-machine.ts';
 import { type Leadership, Tenure } from './tenure.ts';
-import { Transport } from './transport.ts';
 import { alarmType } from './types.ts';
 import { Upkeep } from './upkeep.ts';
 import { Wal } from './wal.ts';
@@ -46,9 +44,11 @@ export class Member {
   readonly leases: LeaseClocks;
   readonly quota: Quota;
   readonly #options: MemberOptions;
+  readonly #platform: Platform;
+  readonly #storage: Storage;
   readonly #proposals: Proposals;
   readonly #reads: Reads;
-  readonly #transport: Transport;
+  readonly #transport: Network;
   readonly #forwarding: Forwarding;
   readonly #tenure: Tenure;
   readonly #announcement: Announcement;
@@ -57,10 +57,14 @@ export class Member {
   #host!: RaftHost;
   #wal: Wal | undefined;
   #metrics: StoreMetrics | undefined;
-  #timers: NodeJS.Timeout[] = [];
+  /** How to end what is done again and again. */
+  #timers: (() => void)[] = [];
 
   private constructor(options: MemberOptions) {
     this.#options = options;
+    this.#platform = options.platform ?? machine;
+    this.#storage = this.#platform.storage(options.dataDir);
+    const { clock, bugs } = this.#platform;
     this.id = options.cluster.self.id;
     this.clusterId = idNumber(options.cluster.id);
     this.memberId = idNumber(this.id);
@@ -70,20 +74,21 @@ export class Member {
       floorMs: electionMs,
       ceilingMs: Math.max(electionMs, maxElectionMs),
     });
-    const now = (): number => performance.now();
     this.#proposals = new Proposals({
       timeoutMs: requestTimeoutMs,
       limit: maxPending,
-      now,
+      clock,
+      bugs,
       submit: (batch) => this.#forwarding.submit(batch.id, batch.data),
     });
     this.#reads = new Reads({
       timeoutMs: requestTimeoutMs,
-      now,
+      clock,
+      bugs,
       appliedIndex: () => this.machine.appliedIndex,
-      start: (context) => this.#host.step({ type: 'read', context, now: bootTimeMs() }),
+      start: (context) => this.#host.step({ type: 'read', context, now: clock.bootTime() }),
     });
-    this.disk = new StateDisk(options.dataDir);
+    this.disk = new StateDisk(this.#storage.levels, bugs);
     const { cluster } = options;
     this.machine = new StateMachine({
       disk: this.disk,
@@ -100,9 +105,11 @@ export class Member {
         else this.leases.revoked(id);
       },
     });
-    this.hub = new WatchHub(this.machine.state);
+    this.hub = new WatchHub(this.machine.state, clock, bugs);
     this.leases = new LeaseClocks({
       timeoutMs: requestTimeoutMs,
+      clock,
+      bugs,
       leader: () => this.#host.leader,
       leads: () => this.#host.role === 'leader',
       leases: () => this.machine.state.leases,
@@ -120,7 +127,7 @@ export class Member {
         return this.alarm(activate, this.id, alarmType.noSpace);
       },
     });
-    this.#transport = new Transport({
+    this.#transport = this.#platform.network({
       cluster: cluster.id,
       member: this.id,
       tls: options.peerTls,
@@ -148,6 +155,7 @@ export class Member {
       refused: (id) => this.#proposals.refused(id),
     });
     this.#tenure = new Tenure({
+      clock,
       host,
       connected: (peer) => this.#transport.connected(peer),
       transferMs: () => this.pace.electionMs * 2,
@@ -159,6 +167,8 @@ export class Member {
       propose: (request, bytes) => this.propose(request, bytes),
     });
     this.#upkeep = new Upkeep({
+      clock,
+      bugs,
       host,
       machine: this.machine,
       disk: this.disk,
@@ -184,16 +194,20 @@ export class Member {
   }
 
   async #start(): Promise<void> {
-    const { cluster, dataDir, listenPeers, electionMs, maxElectionMs, log } = this.#options;
-    claimDataDir(dataDir, cluster);
+    const { cluster, listenPeers, electionMs, maxElectionMs, log } = this.#options;
+    const storage = this.#storage;
+    const { clock, bugs } = this.#platform;
+    storage.claim(cluster);
     // The port comes first: a second process on the same data must fail before it touches anything.
     for (const endpoint of listenPeers) await this.#transport.listen(endpoint);
     // Opened before the log, which a second process must not even read.
     await this.disk.open();
-    const earlierLifeEnded = performance.now();
-    const walFolder = join(dataDir, 'wal');
+    const earlierLifeEnded = clock.now();
     const { wal, content } = Wal.open({
-      folder: walFolder,
+      ...storage.log,
+      folder: storage.log.disk.folder,
+      now: clock.now,
+      bugs,
       onDurable: (ticket, ms) => {
         this.#metrics?.walSync.observe(ms / 1000);
         this.#host.durable(ticket);
@@ -217,7 +231,7 @@ export class Member {
       },
       'recovered',
     );
-    const { cover, earlierMs } = await openPromiseCover(dataDir, {
+    const { cover, earlierMs } = await openPromiseCover(storage.promises, {
       fresh: content.empty,
       usualMs: this.pace.promiseMs,
       ceilingMs: Math.max(electionMs, maxElectionMs),
@@ -232,9 +246,10 @@ export class Member {
       transport: this.#transport,
       pace: this.pace,
       cover,
-      abstainMs: earlierMs - (performance.now() - earlierLifeEnded),
+      abstainMs: bugs.has('no-abstention') ? 0 : earlierMs - (clock.now() - earlierLifeEnded),
       trailingEntries: this.#options.trailingEntries,
-      now: bootTimeMs,
+      clock,
+      bugs,
       logger: log,
       events: {
         role: (role, term, leader) => this.#roleChanged(role, term, leader),
@@ -268,8 +283,8 @@ export class Member {
     this.#transport.begin();
     this.#host.start();
     this.#timers.push(
-      setInterval(() => void this.#upkeep.flush(), flushEveryMs),
-      setInterval(() => this.#sweep(), sweepEveryMs),
+      clock.every(flushEveryMs, () => void this.#upkeep.flush()),
+      clock.every(sweepEveryMs, () => this.#sweep()),
     );
   }
 
@@ -319,6 +334,8 @@ export class Member {
 
   /** Resolves when this member's state holds everything committed before the call. */
   barrier(): Promise<void> {
+    const { clock, bugs } = this.#platform;
+    if (bugs.has('read-by-lease') && this.#tenure.now.leaseUntil > clock.bootTime()) return Promise.resolve();
     return this.#reads.barrier();
   }
 
@@ -344,7 +361,7 @@ export class Member {
   }
 
   async #close(): Promise<void> {
-    for (const timer of this.#timers) clearInterval(timer);
+    for (const end of this.#timers) end();
     await this.#transport.close();
     await this.#wal?.close();
     await this.disk.close();
@@ -376,7 +393,7 @@ export class Member {
     if (role === 'leader') {
       this.leases.promote(this.pace.electionMs);
     } else this.leases.demote();
-    if (leader !== null) setImmediate(() => this.#proposals.retry());
+    if (leader !== null) this.#platform.clock.soon(() => this.#proposals.retry());
     this.#tenure.roleChanged();
     if (leader !== null) this.#announcement.make();
   }

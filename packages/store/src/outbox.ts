@@ -18,10 +18,17 @@ export class Outbox {
   readonly #pace: Pace;
   readonly #promiseMs: () => number;
   readonly #send: (to: NodeId, bytes: Buffer) => boolean;
+  readonly #now: () => number;
   #lastAppend: { readonly message: Append; readonly bytes: Buffer } | undefined;
 
   /** `promiseMs`: for how long a member that hears of a leader now stays loyal, and may say so. */
-  constructor(pace: Pace, promiseMs: () => number, send: (to: NodeId, bytes: Buffer) => boolean) {
+  constructor(
+    pace: Pace,
+    promiseMs: () => number,
+    send: (to: NodeId, bytes: Buffer) => boolean,
+    now: () => number,
+  ) {
+    this.#now = now;
     this.#pace = pace;
     this.#promiseMs = promiseMs;
     this.#send = send;
@@ -32,7 +39,7 @@ export class Outbox {
     if (message.type === 'heartbeat-response') wire.loyalMs = this.#promiseMs();
     else if (message.type === 'heartbeat') {
       wire.delayMs = Math.ceil(this.#pace.delayMs);
-      this.#pace.asked(message.round, performance.now());
+      this.#pace.asked(message.round, this.#now());
     }
     return { message, wire };
   }

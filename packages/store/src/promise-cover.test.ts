@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { PromiseCover } from './promise-cover.ts';
-import { openPromiseCover, readPromiseFile, writePromiseFile } from './promise-file.ts';
+import { folderPromises, openPromiseCover, readPromiseFile, writePromiseFile } from './promise-file.ts';
 
 /** A disk that finishes a record when it is told to. */
 function slowDisk(): {
@@ -68,17 +68,17 @@ test('the file of a crashed member tells how long it has to stand aside', async 
   const dir = await mkdtemp(join(tmpdir(), 'promise-'));
   const usual = { usualMs: 390, ceilingMs: 1500 };
   try {
-    const first = await openPromiseCover(dir, { fresh: true, ...usual });
+    const first = await openPromiseCover(folderPromises(dir), { fresh: true, ...usual });
     assert.equal(first.earlierMs, 0);
     assert.equal(readPromiseFile(dir), 390);
     await writePromiseFile(dir, 700);
-    const second = await openPromiseCover(dir, { fresh: false, ...usual });
+    const second = await openPromiseCover(folderPromises(dir), { fresh: false, ...usual });
     assert.equal(second.earlierMs, 700);
     assert.equal(second.cover.boundMs, 700);
     const text = await readFile(join(dir, 'promise'), 'utf8');
     for (const damaged of [text.replace('7', '1'), text.slice(0, -1), '', 'x'.repeat(100)]) {
       await writeFile(join(dir, 'promise'), damaged);
-      assert.equal((await openPromiseCover(dir, { fresh: false, ...usual })).earlierMs, 1500, damaged);
+      assert.equal((await openPromiseCover(folderPromises(dir), { fresh: false, ...usual })).earlierMs, 1500, damaged);
     }
   } finally {
     await rm(dir, { recursive: true });

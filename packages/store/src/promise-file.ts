@@ -14,6 +14,18 @@ function line(ms: number): string {
   return `${ms} ${crc32c(Buffer.from(String(ms))).toString(16)}\n`;
 }
 
+/** Remembers one number, in milliseconds. */
+export interface PromiseRecord {
+  /** Undefined when there is no record that can be trusted. */
+  read(): number | undefined;
+  /** Resolves once a crash cannot undo it. */
+  write(ms: number): Promise<void>;
+}
+
+export function folderPromises(dataDir: string): PromiseRecord {
+  return { read: () => readPromiseFile(dataDir), write: (ms) => writePromiseFile(dataDir, ms) };
+}
+
 export interface PromisesBefore {
   /** Nothing was ever promised from this data directory. */
   readonly fresh: boolean;
@@ -24,16 +36,16 @@ export interface PromisesBefore {
 
 /** Resolves with the cover of this life's promises, and with the bound of the promises of earlier lives. */
 export async function openPromiseCover(
-  dataDir: string,
+  file: PromiseRecord,
   { fresh, usualMs, ceilingMs }: PromisesBefore,
 ): Promise<{ cover: PromiseCover; earlierMs: number }> {
-  const earlierMs = readPromiseFile(dataDir) ?? (fresh ? 0 : ceilingMs);
+  const earlierMs = file.read() ?? (fresh ? 0 : ceilingMs);
   const recordedMs = Math.max(earlierMs, usualMs);
-  if (recordedMs > earlierMs) await writePromiseFile(dataDir, recordedMs);
+  if (recordedMs > earlierMs) await file.write(recordedMs);
   const cover = new PromiseCover({
     recordedMs,
     record: (ms, done) =>
-      void writePromiseFile(dataDir, ms).then(
+      void file.write(ms).then(
         () => done(),
         (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
       ),

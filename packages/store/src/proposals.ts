@@ -7,8 +7,10 @@
  * not answered by its deadline fails with etcd's timeout: its outcome is then unknown.
  */
 import type { GrpcError } from '@timonier/grpc';
+import type { Clock } from './clock.ts';
 import { entryBatchCodec, type StoredRequest } from './codecs.ts';
 import { etcdError } from './errors.ts';
+import type { KnownBugs } from './known-bugs.ts';
 
 interface Waiter {
   readonly resolve: (result: object) => void;
@@ -32,15 +34,16 @@ export interface ProposalsOptions {
   readonly timeoutMs: number;
   /** Requests that may be waiting at a time. */
   readonly limit: number;
-  readonly now: () => number;
+  readonly clock: Clock;
   /** Hands a batch to the leader, and says in which term; undefined when there is no leader to hand it to. */
   readonly submit: (batch: Batch) => number | undefined;
+  readonly bugs?: KnownBugs;
 }
 
 const maxBatchBytes = 1024 * 1024;
 
 export class Proposals {
-  readonly proposer = 1 + Math.floor(Math.random() * (Number.MAX_SAFE_INTEGER - 1));
+  readonly proposer: number;
   readonly #options: ProposalsOptions;
   readonly #waiters = new Map<number, Waiter>();
   readonly #submitted = new Map<number, Submitted>();
@@ -52,6 +55,7 @@ export class Proposals {
 
   constructor(options: ProposalsOptions) {
     this.#options = options;
+    this.proposer = 1 + Math.floor(options.clock.random() * (Number.MAX_SAFE_INTEGER - 1));
   }
 
   get pending(): number {
@@ -64,11 +68,15 @@ export class Proposals {
     if (this.#waiters.size >= this.#options.limit) return Promise.reject(etcdError.tooManyRequests());
     const id = this.#nextId++;
     if (this.#gathering.length > 0 && this.#gatheringBytes + bytes > maxBatchBytes) this.#close();
-    if (this.#gathering.length === 0) setImmediate(() => this.#flush());
+    if (this.#gathering.length === 0) this.#options.clock.soon(() => this.#flush());
     this.#gathering.push({ ...request, id });
     this.#gatheringBytes += bytes;
     return new Promise((resolve, reject) => {
-      this.#waiters.set(id, { resolve, reject, deadline: this.#options.now() + this.#options.timeoutMs });
+      this.#waiters.set(id, {
+        resolve,
+        reject,
+        deadline: this.#options.clock.now() + this.#options.timeoutMs,
+      });
     });
   }
 
@@ -85,7 +93,8 @@ export class Proposals {
   /** The first entry of `term` was applied: what was submitted in an earlier one will never be. */
   termBegan(term: number): void {
     for (const [id, { batch, term: submittedIn }] of this.#submitted) {
-      if (submittedIn >= term) continue;
+      if (submittedIn > term || (submittedIn === term && this.#options.bugs?.has('submitted-twice') !== true))
+        continue;
       this.#submitted.delete(id);
       this.#queue.push(batch);
     }
@@ -116,7 +125,7 @@ export class Proposals {
 
   /** Fails requests whose time is over. */
   sweep(): void {
-    const now = this.#options.now();
+    const now = this.#options.clock.now();
     for (const [id, waiter] of this.#waiters) {
       if (waiter.deadline > now) break;
       this.#waiters.delete(id);

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { systemClock } from './clock.ts';
 import { Reads } from './reads.ts';
 
 test('a read is served right after a restart, before anything new was applied', async () => {
   const reads = new Reads({
     timeoutMs: 1_000,
-    now: () => performance.now(),
+    clock: systemClock,
     appliedIndex: () => 31,
     start: (context) => queueMicrotask(() => reads.ready(context, 31)),
   });
@@ -17,7 +18,7 @@ test('everyone who asks in one turn shares a round, and waits until the state ha
   let rounds = 0;
   const reads = new Reads({
     timeoutMs: 1_000,
-    now: () => performance.now(),
+    clock: systemClock,
     appliedIndex: () => applied,
     start: (context) => {
       rounds++;
@@ -39,7 +40,7 @@ test('a rejected round is asked again, and readers fail with etcd’s timeout at
   let now = 0;
   const reads = new Reads({
     timeoutMs: 100,
-    now: () => now,
+    clock: { ...systemClock, now: () => now },
     appliedIndex: () => 0,
     start: (context) => {
       now += 60;

@@ -3,7 +3,9 @@
  * caught up with it. A round that fails is asked again until the readers' deadline.
  */
 import type { GrpcError } from '@timonier/grpc';
+import type { Clock } from './clock.ts';
 import { etcdError } from './errors.ts';
+import type { KnownBugs } from './known-bugs.ts';
 
 interface Round {
   readonly waiters: { resolve: () => void; reject: (error: GrpcError) => void }[];
@@ -14,11 +16,12 @@ interface Round {
 
 export interface ReadsOptions {
   readonly timeoutMs: number;
-  readonly now: () => number;
+  readonly clock: Clock;
   /** What the state has applied; also right after a restart, before anything new is. */
   readonly appliedIndex: () => number;
   /** Starts a read-index round in the consensus core. */
   readonly start: (context: number) => void;
+  readonly bugs?: KnownBugs;
 }
 
 const retryMs = 20;
@@ -39,11 +42,11 @@ export class Reads {
       if (this.#gathering === undefined) {
         const round: Round = {
           waiters: [],
-          deadline: this.#options.now() + this.#options.timeoutMs,
+          deadline: this.#options.clock.now() + this.#options.timeoutMs,
           index: undefined,
         };
         this.#gathering = round;
-        setImmediate(() => {
+        this.#options.clock.soon(() => {
           this.#gathering = undefined;
           this.#start(round);
         });
@@ -56,14 +59,15 @@ export class Reads {
     const round = this.#rounds.get(context);
     if (round === undefined) return;
     round.index = index;
-    if (index <= this.#options.appliedIndex()) this.#finish(context, round);
+    if (index <= this.#options.appliedIndex() || this.#options.bugs?.has('read-before-applied') === true)
+      this.#finish(context, round);
   }
 
   rejected(context: number): void {
     const round = this.#rounds.get(context);
     if (round === undefined) return;
     this.#rounds.delete(context);
-    setTimeout(() => this.#start(round), retryMs).unref();
+    this.#options.clock.after(retryMs, () => this.#start(round));
   }
 
   applied(index: number): void {
@@ -72,7 +76,7 @@ export class Reads {
   }
 
   sweep(): void {
-    const now = this.#options.now();
+    const now = this.#options.clock.now();
     for (const [context, round] of this.#rounds)
       if (round.deadline <= now) {
         this.#rounds.delete(context);
@@ -87,7 +91,7 @@ export class Reads {
   }
 
   #start(round: Round): void {
-    if (round.deadline <= this.#options.now()) {
+    if (round.deadline <= this.#options.clock.now()) {
       for (const waiter of round.waiters) waiter.reject(etcdError.timeout());
       return;
     }

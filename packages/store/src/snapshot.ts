@@ -6,7 +6,8 @@
 import type { Message, NodeId } from '@timonier/raft';
 import { fromWire, type PeerFrame, toWire } from './peer-wire.ts';
 import type { IncomingState, StateDisk } from './state-disk.ts';
-import type { BulkReceiver, Transport } from './transport.ts';
+import type { Network } from './platform.ts';
+import type { BulkReceiver } from './transport.ts';
 
 type SnapshotMessage = Extract<Message, { type: 'snapshot' }>;
 
@@ -17,7 +18,7 @@ export async function sendSnapshot(options: {
   readonly to: NodeId;
   readonly message: SnapshotMessage;
   readonly disk: StateDisk;
-  readonly transport: Transport;
+  readonly transport: Network;
 }): Promise<number> {
   const { to, message, disk, transport } = options;
   let records = 0;

@@ -4,6 +4,7 @@
  * Invariant: while leadership is being handed over nothing is proven.
  */
 import type { NodeId, Role } from '@timonier/raft';
+import type { Clock } from './clock.ts';
 import { etcdError } from './errors.ts';
 import type { RaftHost } from './host.ts';
 
@@ -17,6 +18,7 @@ export interface Leadership {
 
 export interface TenureOptions {
   readonly host: () => RaftHost;
+  readonly clock: Clock;
   readonly connected: (peer: NodeId) => boolean;
   /** How long a transfer may take, in milliseconds. */
   readonly transferMs: () => number;
@@ -64,6 +66,7 @@ export class Tenure {
 
   /** Hands leadership to `target`, or to the most advanced other voter. Resolves with who was asked. */
   async transfer(target?: NodeId): Promise<NodeId> {
+    const { clock } = this.#options;
     const host = this.#options.host();
     if (host.role !== 'leader') throw etcdError.notLeader();
     const { progress } = host.status;
@@ -76,11 +79,11 @@ export class Tenure {
     this.#handingOver = true;
     this.changed();
     host.step({ type: 'transfer', target: to });
-    const deadline = performance.now() + this.#options.transferMs();
+    const deadline = clock.now() + this.#options.transferMs();
     try {
       while (host.role === 'leader' || host.leader === null) {
-        if (performance.now() > deadline) throw etcdError.timeout();
-        await new Promise((resolve) => setTimeout(resolve, pollMs));
+        if (clock.now() > deadline) throw etcdError.timeout();
+        await new Promise<void>((resolve) => void clock.after(pollMs, resolve));
       }
     } finally {
       this.#handingOver = false;

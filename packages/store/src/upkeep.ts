@@ -9,14 +9,18 @@ import type { Quota } from './quota.ts';
 import { sendSnapshot } from './snapshot.ts';
 import type { StateDisk } from './state-disk.ts';
 import type { StateMachine } from './state-machine.ts';
-import type { Transport } from './transport.ts';
+import type { Clock } from './clock.ts';
+import type { KnownBugs } from './known-bugs.ts';
+import type { Network } from './platform.ts';
 
 export interface UpkeepOptions {
   readonly host: () => RaftHost;
   readonly machine: StateMachine;
   readonly disk: StateDisk;
   readonly quota: Quota;
-  readonly transport: Transport;
+  readonly transport: Network;
+  readonly clock: Clock;
+  readonly bugs: KnownBugs;
   readonly metrics: () => StoreMetrics | undefined;
   readonly log: HostLog;
   readonly failed: (error: Error) => void;
@@ -33,14 +37,14 @@ export class Upkeep {
 
   /** Brings the state on disk up to what the local log holds durably. Never rejects: a failure is the member's end. */
   async flush(): Promise<void> {
-    const { host, machine, disk, quota, metrics, failed } = this.#options;
+    const { host, machine, disk, quota, metrics, clock, bugs, failed } = this.#options;
     try {
-      const begin = performance.now();
+      const begin = clock.now();
       const before = machine.flushed.index;
-      await machine.flush(host().durableIndex);
+      await machine.flush(bugs.has('state-ahead-of-log') ? Infinity : host().durableIndex);
       if (machine.flushed.index === before) return;
       quota.measured(disk.size());
-      metrics()?.backendCommit.observe((performance.now() - begin) / 1000);
+      metrics()?.backendCommit.observe((clock.now() - begin) / 1000);
       host().compact();
     } catch (error) {
       failed(error instanceof Error ? error : new Error(String(error)));

@@ -5,7 +5,9 @@
  * that starts in the past, or whose client is slow, is brought forward from history in small turns. So nothing is
  * buffered for a slow client but a number, and a client sees every change once and in order.
  */
+import { type Clock, systemClock } from './clock.ts';
 import { inRange, type KeyRange } from './key-index.ts';
+import { type KnownBugs, noBugs } from './known-bugs.ts';
 import type { Mvcc } from './mvcc.ts';
 import type { WatchEvent } from './types.ts';
 
@@ -44,11 +46,15 @@ export class WatchHub {
   readonly #single = new Map<string, Set<Watcher>>();
   readonly #ranges = new Set<Watcher>();
   readonly #lagging = new Set<Watcher>();
+  readonly #clock: Clock;
+  readonly #bugs: KnownBugs;
   #catchingUp = false;
   #suspended = false;
 
-  constructor(state: Mvcc) {
+  constructor(state: Mvcc, clock: Clock = systemClock, bugs = noBugs) {
     this.#state = state;
+    this.#clock = clock;
+    this.#bugs = bugs;
   }
 
   get size(): number {
@@ -175,7 +181,7 @@ export class WatchHub {
   #schedule(): void {
     if (this.#catchingUp || this.#suspended || this.#lagging.size === 0) return;
     this.#catchingUp = true;
-    setImmediate(() => this.#catchUp());
+    this.#clock.soon(() => this.#catchUp());
   }
 
   #catchUp(): void {

@@ -1,0 +1,59 @@
+/**
+ * Where a member's time, disks and network come from. The machine's are the default; the simulator brings its own, of
+ * many members in one thread, and with them decides everything that happens.
+ */
+import { join } from 'node:path';
+import { type Clock, systemClock } from './clock.ts';
+import { claimDataDir, type InitialCluster } from './cluster.ts';
+import { type KnownBugs, noBugs } from './known-bugs.ts';
+import { folderLevels, type Levels } from './levels.ts';
+import { folderDisk, type LogDisk } from './log-disk.ts';
+import { type StartLogThread, startLogWorker } from './log-thread.ts';
+import type { PeerFrame } from './peer-wire.ts';
+import { folderPromises, type PromiseRecord } from './promise-file.ts';
+import { type PeerAddress, Transport, type TransportOptions } from './transport.ts';
+
+/** What a member needs of `Transport`; see there. */
+export interface Network {
+  listen(address: PeerAddress): Promise<number>;
+  begin(): void;
+  addPeer(id: string, address: PeerAddress): void;
+  removePeer(id: string): void;
+  connected(id: string): boolean;
+  send(to: string, frame: PeerFrame): boolean;
+  sendEncoded(to: string, bytes: Buffer): boolean;
+  sendBulk(to: string, frames: AsyncIterable<PeerFrame>, timeoutMs: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The data directory of one member. */
+export interface Storage {
+  /** Throws when the directory is another member's. */
+  claim(cluster: InitialCluster): void;
+  readonly levels: Levels;
+  readonly log: {
+    readonly disk: LogDisk;
+    readonly startThread: StartLogThread;
+    readonly segmentBytes?: number;
+  };
+  readonly promises: PromiseRecord;
+}
+
+export interface Platform {
+  readonly clock: Clock;
+  storage(dataDir: string): Storage;
+  network(options: TransportOptions): Network;
+  readonly bugs: KnownBugs;
+}
+
+export const machine: Platform = {
+  clock: systemClock,
+  storage: (dataDir) => ({
+    claim: (cluster) => claimDataDir(dataDir, cluster),
+    levels: folderLevels(dataDir),
+    log: { disk: folderDisk(join(dataDir, 'wal')), startThread: startLogWorker },
+    promises: folderPromises(dataDir),
+  }),
+  network: (options) => new Transport(options),
+  bugs: noBugs,
+};
