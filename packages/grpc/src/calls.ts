@@ -6,6 +6,8 @@ export interface ServerCall {
   /** Aborted when the client cancelled, its connection broke or the deadline passed. */
   readonly signal: AbortSignal;
   readonly peer: string;
+  /** Common name of the client's certificate; undefined when there is none that an authority of ours signed. */
+  readonly clientName: string | undefined;
   /** First value of a request header. */
   metadata(name: string): string | undefined;
 }

@@ -87,6 +87,7 @@ interface SurfaceCall {
   readonly cancelled: boolean;
   readonly metadata: grpc.Metadata;
   getPeer(): string;
+  getAuthContext(): { sslPeerCertificate?: { subject?: { CN?: string | string[] } } };
   on(event: 'cancelled', listener: () => void): unknown;
 }
 
@@ -111,6 +112,11 @@ class Call implements ServerCall {
 
   get peer(): string {
     return this.#call.getPeer();
+  }
+
+  get clientName(): string | undefined {
+    const name = this.#call.getAuthContext().sslPeerCertificate?.subject?.CN;
+    return typeof name === 'string' ? name : name?.[0];
   }
 
   metadata(name: string): string | undefined {

@@ -1,8 +1,12 @@
 /** The services and stored messages of the store, compiled once. Which 64-bit fields are ids is decided here. */
 import { loadMessage, loadService } from '@timonier/grpc';
+import type { AuthChange, Authentication } from './auth/types.ts';
+import type { AuthShape } from './services/auth.ts';
+import type { ElectionShape } from './services/election.ts';
 import type { KvShape } from './services/kv.ts';
 import type { LeadershipShape } from './services/leadership.ts';
 import type { LeaseShape } from './services/lease.ts';
+import type { LockShape } from './services/lock.ts';
 import type { ClusterShape, MaintenanceShape } from './services/maintenance.ts';
 import type { WatchShape } from './services/watch.ts';
 import type {
@@ -29,6 +33,11 @@ export interface StoredRequest {
   readonly leaseRevoke?: { readonly ID: bigint };
   readonly memberAttributes?: MemberAttributes;
   readonly alarm?: { readonly activate: boolean; readonly member: string; readonly alarm: number };
+  readonly auth?: AuthChange;
+  readonly authenticate?: Authentication;
+  /** Who asked; neither is there while nobody needs to say. */
+  readonly username?: string;
+  readonly authRevision?: number;
 }
 
 export interface MemberAttributes {
@@ -66,4 +75,11 @@ export const maintenanceService = loadService<MaintenanceShape>(
 export const leadershipService = loadService<LeadershipShape>(
   'timonier/leadership.proto',
   'timonier.store.v1.Leadership',
+);
+export const authService = loadService<AuthShape>('etcd/rpc.proto', 'etcdserverpb.Auth', options);
+export const lockService = loadService<LockShape>('etcd/lock.proto', 'v3lockpb.Lock', options);
+export const electionService = loadService<ElectionShape>(
+  'etcd/election.proto',
+  'v3electionpb.Election',
+  options,
 );

@@ -12,6 +12,7 @@ import {
   stringFlag,
   UsageError,
 } from '@timonier/component';
+import { parseAuthToken, type Tokens } from './auth/tokens.ts';
 import { parseInitialCluster, parseUrl } from './cluster.ts';
 import { startStore } from './server.ts';
 
@@ -79,6 +80,13 @@ const flags = {
   'auto-disarm': booleanFlag(false, 'take puts again without `alarm disarm` once there is room'),
   'max-request-bytes': count('max-request-bytes', 1_572_864, 'largest request of a client'),
   'max-txn-ops': count('max-txn-ops', 128, 'most operations of a transaction'),
+  'auth-token': text(
+    'auth-token',
+    'simple',
+    'simple, or jwt,sign-method=METHOD,pub-key=FILE,priv-key=FILE,ttl=DURATION',
+  ),
+  'auth-token-ttl': count('auth-token-ttl', 300, 'seconds that an unused simple token lives'),
+  'bcrypt-cost': count('bcrypt-cost', 10, "work of a password's hash, on bcrypt's scale from 4 to 31"),
   'auto-compaction-mode': text('auto-compaction-mode', 'periodic', 'periodic or revision'),
   'auto-compaction-retention': text(
     'auto-compaction-retention',
@@ -124,6 +132,14 @@ function quotaOf(bytes: number): number {
   return bytes === 0 ? 2 * 1024 ** 3 : bytes;
 }
 
+function tokensOf(text: string, ttlSeconds: number): Tokens {
+  try {
+    return parseAuthToken(text, ttlSeconds * 1000);
+  } catch (error) {
+    throw new UsageError(`--auth-token: ${(error as Error).message}`, { cause: error });
+  }
+}
+
 async function run(context: ComponentContext<typeof flags>): Promise<void> {
   const { flags: f, positional } = context;
   if (positional.length > 0) throw new UsageError(`"${positional.join(' ')}" is not a flag`);
@@ -167,6 +183,8 @@ async function run(context: ComponentContext<typeof flags>): Promise<void> {
     trailingEntries: f['snapshot-count'],
     quotaBytes: quotaOf(f['quota-backend-bytes']),
     autoDisarm: f['auto-disarm'],
+    tokens: tokensOf(f['auth-token'], f['auth-token-ttl']),
+    passwordCost: f['bcrypt-cost'],
     maxRequestBytes: f['max-request-bytes'],
     maxTxnOps: f['max-txn-ops'],
     compactionMode: f['auto-compaction-mode'],

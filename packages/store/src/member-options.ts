@@ -1,4 +1,5 @@
 /** What a member is started with. Times in milliseconds. */
+import type { Tokens } from './auth/tokens.ts';
 import type { Endpoint, InitialCluster } from './cluster.ts';
 import type { HostLog } from './host.ts';
 import type { Platform } from './platform.ts';
@@ -21,6 +22,8 @@ export interface MemberOptions {
   readonly autoDisarm: boolean;
   /** Where time, disks and network come from: the machine, unless said otherwise. */
   readonly platform?: Platform;
+  /** Where tokens of clients that authenticated are kept, if any are. */
+  readonly tokens?: Tokens;
   readonly log: HostLog;
   readonly onFailure: (error: Error) => void;
 }

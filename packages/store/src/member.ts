@@ -5,6 +5,7 @@
  */
 import type { NodeId, Role } from '@timonier/raft';
 import { Announcement } from './announcement.ts';
+import { itself } from './auth/types.ts';
 import { idNumber, parseUrl } from './cluster.ts';
 import type { StoredRequest } from './codecs.ts';
 import { Forwarding } from './forwarding.ts';
@@ -95,6 +96,7 @@ export class Member {
       cluster: cluster.id,
       configuration: { voters: cluster.members.map(({ id }) => id).toSorted(), learners: [] },
       members: cluster.members.map(({ id, name, peerUrls }) => ({ id, name, peerUrls, clientUrls: [] })),
+      ...(options.tokens === undefined ? {} : { tokens: options.tokens }),
       onResult: (proposer, id, result) => {
         if (proposer === this.#proposals.proposer) this.#proposals.applied(id, result);
       },
@@ -114,7 +116,7 @@ export class Member {
       leads: () => this.#host.role === 'leader',
       leases: () => this.machine.state.leases,
       send: (to, frame) => this.#transport.send(to, frame),
-      revoke: (id) => this.propose({ leaseRevoke: { ID: id } }, 40),
+      revoke: (id) => this.propose({ leaseRevoke: { ID: id }, ...itself }, 40),
     });
     this.quota = new Quota({
       bytes: options.quotaBytes,

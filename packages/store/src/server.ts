@@ -10,23 +10,32 @@ import {
   startOpsServer,
 } from '@timonier/component';
 import { GrpcServer } from '@timonier/grpc';
+import { CallCredentials } from './auth/credentials.ts';
+import type { Tokens } from './auth/tokens.ts';
 import { idText, type Endpoint, type InitialCluster } from './cluster.ts';
 import {
+  authService,
   clusterService,
+  electionService,
   kvService,
   leadershipService,
   leaseService,
+  lockService,
   maintenanceService,
   watchService,
 } from './codecs.ts';
 import { startCompactor } from './compactor.ts';
 import { Member } from './member.ts';
 import { StoreMetrics } from './metrics.ts';
+import { adminOnly, authHandlers } from './services/auth.ts';
 import type { ServiceContext } from './services/context.ts';
+import { electionHandlers } from './services/election.ts';
 import { kvHandlers } from './services/kv.ts';
 import { leadershipHandlers } from './services/leadership.ts';
-import { leaseHandlers } from './services/lease.ts';
+import { leaseHandlers, sessionLease } from './services/lease.ts';
+import { lockHandlers } from './services/lock.ts';
 import { apiVersion, clusterHandlers, maintenanceHandlers } from './services/maintenance.ts';
+import { Turns } from './services/turns.ts';
 import { watchHandlers } from './services/watch.ts';
 import type { PeerTls } from './transport.ts';
 
@@ -46,6 +55,9 @@ export interface StoreOptions {
   readonly trailingEntries: number;
   readonly quotaBytes: number;
   readonly autoDisarm: boolean;
+  readonly tokens: Tokens;
+  /** On bcrypt's scale. */
+  readonly passwordCost: number;
   readonly maxRequestBytes: number;
   readonly maxTxnOps: number;
   readonly compactionMode: string;
@@ -119,6 +131,15 @@ export async function startStore(
   const context: ServiceContext = {
     member,
     metrics,
+    credentials: new CallCredentials({
+      auth: () => member.machine.auth,
+      tokens: options.tokens,
+      certificateNames: options.clientCertAuth,
+      appliedIndex: () => member.machine.appliedIndex,
+      onChange: (listener) => member.onChange(listener),
+    }),
+    tokens: options.tokens,
+    passwordCost: options.passwordCost,
     maxRequestBytes: options.maxRequestBytes,
     maxTxnOps: options.maxTxnOps,
     progressIntervalMs: parseDuration(options.progressInterval),
@@ -161,11 +182,26 @@ export async function startStore(
 }
 
 function addServices(server: GrpcServer, context: ServiceContext): void {
-  server.addService(kvService, kvHandlers(context));
+  const kv = kvHandlers(context);
+  server.addService(kvService, kv);
   server.addService(watchService, watchHandlers(context));
-  server.addService(leaseService, leaseHandlers(context));
-  server.addService(clusterService, clusterHandlers(context));
-  server.addService(maintenanceService, maintenanceHandlers(context));
+  const lease = leaseHandlers(context);
+  server.addService(leaseService, lease);
+  const cluster = clusterHandlers(context);
+  server.addService(
+    clusterService,
+    adminOnly(context, cluster, ['memberAdd', 'memberRemove', 'memberUpdate', 'memberPromote']),
+  );
+  const maintenance = maintenanceHandlers(context);
+  server.addService(
+    maintenanceService,
+    adminOnly(context, maintenance, ['defragment', 'hash', 'hashKV', 'snapshot']),
+  );
+  server.addService(authService, authHandlers(context));
+  const turns = new Turns(context, kv);
+  const grant = sessionLease(context);
+  server.addService(lockService, lockHandlers(turns, grant));
+  server.addService(electionService, electionHandlers(turns, grant));
 }
 
 function address({ host, port }: Endpoint): string {

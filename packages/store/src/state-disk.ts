@@ -6,6 +6,7 @@
  * A snapshot from the leader is built in a folder beside and takes the place of the state in one rename.
  */
 import type { Configuration } from '@timonier/raft';
+import { type AuthState, authKeys } from './auth/auth-state.ts';
 import { etcdError } from './errors.ts';
 import { type KnownBugs, noBugs } from './known-bugs.ts';
 import { folderLevels, type Level, type Levels } from './levels.ts';
@@ -89,6 +90,11 @@ export class StateDisk {
       const main = key.readUInt32BE(1) * 0x1_0000_0000 + key.readUInt32BE(5);
       state.load(main, value);
     }
+  }
+
+  /** Fills an empty set of users and roles. */
+  async loadAuth(auth: AuthState): Promise<void> {
+    for await (const [key, value] of this.#open.iterator(authKeys)) auth.load(key, value);
   }
 
   /** Writes journal records and what the state says about itself, as one synced batch. */

@@ -6,6 +6,10 @@
  */
 import { decodeConfiguration, type Configuration, type Entry } from '@timonier/raft';
 import { GrpcError } from '@timonier/grpc';
+import { applyAuth } from './auth/apply.ts';
+import { AuthState } from './auth/auth-state.ts';
+import { checkRequest } from './auth/check-request.ts';
+import type { Tokens } from './auth/tokens.ts';
 import { idNumber } from './cluster.ts';
 import { entryBatchCodec, type StoredRequest } from './codecs.ts';
 import { etcdError } from './errors.ts';
@@ -26,6 +30,8 @@ export interface StateMachineOptions {
   /** New revisions exist, `from` to `to` inclusive. */
   readonly onRevisions: (from: number, to: number) => void;
   readonly onCompacted: (revision: number) => void;
+  /** Told of what was authenticated and of users that changed; no part of the state. */
+  readonly tokens?: Tokens;
   readonly onLease: (id: bigint, change: 'granted' | 'revoked') => void;
 }
 
@@ -34,6 +40,7 @@ const flushBytes = 4 * 1024 * 1024;
 export class StateMachine {
   readonly #options: StateMachineOptions;
   #state: Mvcc;
+  #auth = new AuthState();
   #index = 0;
   #configuration: Configuration;
   #configurationIndex = 0;
@@ -55,6 +62,11 @@ export class StateMachine {
 
   get state(): Mvcc {
     return this.#state;
+  }
+
+  /** Users, roles and whether they count. */
+  get auth(): AuthState {
+    return this.#auth;
   }
 
   get appliedIndex(): number {
@@ -101,11 +113,14 @@ export class StateMachine {
    */
   async load(meta: StateMeta | undefined): Promise<void> {
     this.#state = new Mvcc(this.#options.disk);
+    this.#auth = new AuthState();
+    this.#options.tokens?.clear();
     this.#journal = [];
     this.#journalBytes = 0;
     this.#replacing = false;
     if (meta === undefined) return;
     await this.#options.disk.load(this.#state, meta);
+    await this.#options.disk.loadAuth(this.#auth);
     this.#index = this.#flushedIndex = meta.index;
     this.#flushedTerm = meta.term;
     this.#configuration = meta.configuration;
@@ -122,15 +137,15 @@ export class StateMachine {
     if (entry.type === 'config') {
       this.#configuration = decodeConfiguration(entry.data).configuration;
       this.#configurationIndex = entry.index;
-    } else if (entry.type === 'normal') this.#applyBatch(entry.data);
+    } else if (entry.type === 'normal') this.#applyBatch(entry.data, entry.index);
     this.#index = entry.index;
-    const record = this.#state.takeJournal(entry.index, entry.term);
+    const record = this.#state.takeJournal(entry.index, entry.term, this.#auth.takeOperations());
     this.#journal.push(record);
     this.#journalBytes += record.bytes;
     if (this.#state.revision > before) this.#options.onRevisions(before + 1, this.#state.revision);
   }
 
-  #applyBatch(data: Uint8Array): void {
+  #applyBatch(data: Uint8Array, index: number): void {
     // Copied once: keys and values stay as views of it, and must not keep a larger network buffer alive.
     const bytes = Buffer.allocUnsafeSlow(data.byteLength);
     bytes.set(data);
@@ -138,7 +153,7 @@ export class StateMachine {
     for (const request of requests) {
       let result: ApplyResult | GrpcError;
       try {
-        result = this.#run(request);
+        result = this.#run(request, index);
       } catch (error) {
         // Anything but an answer to the client is a bug that would make members differ.
         if (!(error instanceof GrpcError)) throw error;
@@ -148,9 +163,10 @@ export class StateMachine {
     }
   }
 
-  #run(request: StoredRequest): ApplyResult {
+  #run(request: StoredRequest, index: number): ApplyResult {
     const state = this.#state;
     const revision = (): { header: { revision: number } } => ({ header: { revision: state.revision } });
+    if (this.#auth.enabled) checkRequest(this.#auth, state, request);
     if (this.#alarms.length > 0) this.#refuseGrowth(request);
     if (request.put !== undefined) {
       const input = request.put;
@@ -197,6 +213,8 @@ export class StateMachine {
       this.#alarms = activate ? [...others, { member, alarm }] : others;
       return { ...revision(), alarms: activate || known ? [{ memberID: idNumber(member), alarm }] : [] };
     }
+    if (request.auth !== undefined || request.authenticate !== undefined)
+      return { ...applyAuth(this.#auth, this.#options.tokens, request, index), ...revision() };
     return revision();
   }
 

@@ -43,6 +43,7 @@ function broken(code: ErrorCode, message: string): ConnectionError {
 
 export class Connection implements Carrier {
   readonly peer: string;
+  readonly clientName: string | undefined;
   readonly maxReceiveBytes: number;
   readonly streamQueueBytes: number;
   dead = false;
@@ -70,8 +71,15 @@ export class Connection implements Carrier {
   #state: 'open' | 'leaving' | 'left' = 'open';
   #leftAt = maxStreamId;
 
-  constructor(transport: Transport, routes: ReadonlyMap<string, Route>, limits: Limits, peer: string) {
+  constructor(
+    transport: Transport,
+    routes: ReadonlyMap<string, Route>,
+    limits: Limits,
+    peer: string,
+    clientName?: string,
+  ) {
     this.peer = peer;
+    this.clientName = clientName;
     this.#transport = transport;
     this.#routes = routes;
     this.#limits = limits;

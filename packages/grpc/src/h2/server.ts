@@ -5,7 +5,7 @@
  * elsewhere, waits for running calls within the grace given, and then ends what is left.
  */
 import { createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
+import { createServer as createTlsServer, TLSSocket } from 'node:tls';
 import type {
   BidiHandler,
   ServerImplementation,
@@ -81,7 +81,13 @@ export class LeanServer implements ServerImplementation {
   }
 
   #accept(socket: Socket, transport: Socket): void {
-    const connection = new Connection(transport, this.#routes, this.#limits, peerOf(socket));
+    const connection = new Connection(
+      transport,
+      this.#routes,
+      this.#limits,
+      peerOf(socket),
+      clientNameOf(socket),
+    );
     this.#connections.set(socket, connection);
     socket.on('data', (chunk: Buffer) => connection.feed(chunk));
     socket.on('drain', () => connection.drained());
@@ -148,4 +154,11 @@ function peerOf(socket: Socket): string {
   const { remoteAddress, remotePort } = socket;
   if (remoteAddress === undefined || remotePort === undefined) return 'unix';
   return remoteAddress.includes(':') ? `[${remoteAddress}]:${remotePort}` : `${remoteAddress}:${remotePort}`;
+}
+
+/** The common name of a client certificate that an authority of ours signed. */
+function clientNameOf(socket: Socket): string | undefined {
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
+  const name: unknown = socket.getPeerCertificate().subject?.CN;
+  return typeof name === 'string' ? name : undefined;
 }

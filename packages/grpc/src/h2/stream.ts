@@ -22,6 +22,7 @@ export interface Route {
 /** What a stream asks of its connection. */
 export interface Carrier {
   readonly peer: string;
+  readonly clientName: string | undefined;
   readonly maxReceiveBytes: number;
   readonly streamQueueBytes: number;
   /** The whole answer of a unary call that went well. */
@@ -102,6 +103,10 @@ export class Stream implements BidiCall<object, object> {
 
   get peer(): string {
     return this.#carrier.peer;
+  }
+
+  get clientName(): string | undefined {
+    return this.#carrier.clientName;
   }
 
   metadata(name: string): string | undefined {

@@ -1,5 +1,7 @@
 /** etcdserverpb.KV: reads behind a linearizable barrier unless asked otherwise, writes through the log. */
-import type { Handlers } from '@timonier/grpc';
+import type { Handlers, ServerCall } from '@timonier/grpc';
+import { checkTxn } from '../auth/check-request.ts';
+import type { Credentials } from '../auth/types.ts';
 import type { StoredRequest } from '../codecs.ts';
 import { etcdError, unimplemented } from '../errors.ts';
 import { range } from '../range.ts';
@@ -12,7 +14,7 @@ import type {
   RequestOp,
   TxnRequest,
 } from '../types.ts';
-import { header, type ServiceContext, withHeader } from './context.ts';
+import { header, proposeFor, type ServiceContext, withHeader } from './context.ts';
 
 export type KvShape = {
   range: { request: RangeRequest; response: object };
@@ -26,39 +28,55 @@ export type KvShape = {
 export function kvHandlers(context: ServiceContext): Handlers<KvShape> {
   const { member, metrics, maxRequestBytes, maxTxnOps } = context;
 
-  async function propose(request: Omit<StoredRequest, 'id'>, bytes: number, grows: boolean): Promise<object> {
+  async function propose(
+    call: ServerCall,
+    request: Omit<StoredRequest, 'id'>,
+    bytes: number,
+    grows: boolean,
+  ): Promise<object> {
     if (bytes > maxRequestBytes) throw etcdError.requestTooLarge();
     if (grows && !member.quota.hasRoomFor(bytes)) await member.quota.check(bytes);
-    return withHeader(context, await member.propose(request, bytes));
+    return withHeader(context, await proposeFor(context, call, request, bytes));
+  }
+
+  /** Asked after the barrier, so that the users and roles of now decide. */
+  async function allowRead(call: ServerCall, check: (who: Credentials) => void): Promise<void> {
+    check(await context.credentials.of(call));
   }
 
   return {
-    range: async (request) => {
+    range: async (request, call) => {
       validateKey(request.key);
       metrics.ranges.inc();
       if (request.sortTarget > 4 || request.sortOrder > 2) throw etcdError.invalidSortOption();
       if (!request.serializable) await member.barrier();
+      if (member.machine.auth.enabled)
+        await allowRead(call, (who) => member.machine.auth.check(who, request.key, request.rangeEnd, 'read'));
       return { ...range(member.machine.state, request), header: header(context) };
     },
     rangeStream: () => Promise.reject(unimplemented('RangeStream')),
-    put: (put) => {
+    put: (put, call) => {
       validatePut(put);
       metrics.puts.inc();
-      return propose({ put }, put.key.length + put.value.length + 32, true);
+      return propose(call, { put }, put.key.length + put.value.length + 32, true);
     },
-    deleteRange: (deleteRange) => {
+    deleteRange: (deleteRange, call) => {
       validateKey(deleteRange.key);
       metrics.deletes.inc();
-      return propose({ deleteRange }, deleteRange.key.length + deleteRange.rangeEnd.length + 32, false);
+      const bytes = deleteRange.key.length + deleteRange.rangeEnd.length + 32;
+      return propose(call, { deleteRange }, bytes, false);
     },
-    txn: async (request) => {
+    txn: async (request, call) => {
       validateTxn(request, maxTxnOps);
       metrics.txns.inc();
-      if (!isReadOnly(request)) return await propose({ txn: request }, txnBytes(request), hasPut(request));
+      if (!isReadOnly(request))
+        return await propose(call, { txn: request }, txnBytes(request), hasPut(request));
       if (!isSerializable(request)) await member.barrier();
+      const { auth } = member.machine;
+      if (auth.enabled) await allowRead(call, (who) => checkTxn(auth, member.machine.state, who, request));
       return { ...txn(member.machine.state, request), header: header(context) };
     },
-    compact: (compaction) => propose({ compaction }, 32, false),
+    compact: (compaction, call) => propose(call, { compaction }, 32, false),
   };
 }
 

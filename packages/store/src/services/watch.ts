@@ -4,7 +4,8 @@
  * The stream's transport is the only buffer: when it is full, watchers are paused and continue from history once it
  * has drained (see watch.ts). Progress is announced only when every revision up to it was delivered.
  */
-import type { BidiCall, Handlers } from '@timonier/grpc';
+import { type BidiCall, GrpcError, type Handlers, statusName } from '@timonier/grpc';
+import type { Credentials } from '../auth/types.ts';
 import { keyRange } from '../key-index.ts';
 import type { WatchCreateRequest, WatchEvent, WatchResponse } from '../types.ts';
 import type { Watcher } from '../watch.ts';
@@ -66,7 +67,7 @@ class WatchStream {
   }
 
   take(request: WatchRequest): void {
-    if (request.createRequest !== undefined) this.#create(request.createRequest);
+    if (request.createRequest !== undefined) this.#allowed(request.createRequest);
     else if (request.cancelRequest !== undefined) this.#cancel(request.cancelRequest.watchId);
     else if (request.progressRequest !== undefined) this.#requestProgress();
   }
@@ -83,15 +84,40 @@ class WatchStream {
     return room;
   }
 
+  #refuse(reason: string): void {
+    this.#respond({ watchId: -1, created: true, canceled: true, cancelReason: reason, events: [] });
+  }
+
+  /** Creates the watch if its caller may read the range. */
+  #allowed(asked: WatchCreateRequest): void {
+    // As in etcd, an empty key stands for the smallest one.
+    const request = asked.key.length === 0 ? { ...asked, key: Buffer.from([0]) } : asked;
+    const { auth } = this.#context.member.machine;
+    if (!auth.enabled) {
+      this.#create(request);
+      return;
+    }
+    const decide = (who: Credentials): void => {
+      try {
+        auth.check(who, request.key, request.rangeEnd, 'read');
+      } catch (error) {
+        this.#refuse(reasonOf(error));
+        return;
+      }
+      this.#create(request);
+    };
+    try {
+      const who = this.#context.credentials.of(this.#call);
+      if (who instanceof Promise) who.then(decide, (error: unknown) => this.#refuse(reasonOf(error)));
+      else decide(who);
+    } catch (error) {
+      this.#refuse(reasonOf(error));
+    }
+  }
+
   #create(request: WatchCreateRequest): void {
     const { hub, machine } = this.#context.member;
-    const refuse = (reason: string): void => {
-      this.#respond({ watchId: -1, created: true, canceled: true, cancelReason: reason, events: [] });
-    };
-    if (request.key.length === 0 && request.rangeEnd.length === 0)
-      // As in etcd, an empty key stands for the smallest one.
-      request = { ...request, key: Buffer.from([0]) };
-    else if (request.key.length === 0) request = { ...request, key: Buffer.from([0]) };
+    const refuse = (reason: string): void => this.#refuse(reason);
     let id = request.watchId;
     if (id === 0) {
       while (this.#watches.has(this.#nextId)) this.#nextId++;
@@ -193,4 +219,13 @@ class WatchStream {
       for (const { watcher } of this.#watches.values()) this.#context.member.hub.resume(watcher);
     });
   }
+}
+
+/** A refusal in the words of Go's gRPC errors, which is what etcd's clients find there. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof GrpcError)) return String(error);
+  const code = statusName(error.code)
+    .toLowerCase()
+    .replace(/(?:^|_)(.)/g, (_whole, first: string) => first.toUpperCase());
+  return `rpc error: code = ${code} desc = ${error.details}`;
 }
