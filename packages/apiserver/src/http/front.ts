@@ -7,8 +7,10 @@
  * forwards; while passive nothing but the unix socket reaches the TLS server; a change of office resets every pipe,
  * and the end of the own office resets every connection of the two TCP ports.
  */
+import { setMaxListeners } from 'node:events';
 import { chmod, rm } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { listen } from '@timonier/component';
 import type { Office } from '@timonier/client/office';
 import {
@@ -36,8 +38,10 @@ export interface ConnectionSource {
 
 /** How long a connection waits for somebody to be active. */
 const holdMs = 2_000;
-const holdStepMs = 25;
-const connectTimeoutMs = 1_000;
+/** A change of the office ends a pause at once; this is for an active one that does not take connections yet. */
+const retryMs = 25;
+/** Kernels answer at once or not at all, and repeat a lost first packet only after a second. */
+const connectTimeoutMs = 250;
 const headerTimeoutMs = 5_000;
 const keepAliveMs = 15_000;
 
@@ -51,6 +55,8 @@ export class Front {
   readonly #private = new Set<Socket>();
   readonly #stopFollowing: (() => void) | undefined;
   #activeKey: string;
+  /** Aborted when the office changes: what was tried under it is tried anew under the next. */
+  #era = newEra();
   #closed = false;
 
   constructor(options: FrontOptions) {
@@ -100,6 +106,7 @@ export class Front {
   stopAccepting(): void {
     this.#closed = true;
     this.#stopFollowing?.();
+    this.#era.abort();
     for (const server of this.#servers) server.close();
   }
 
@@ -121,6 +128,8 @@ export class Front {
     if (key === this.#activeKey) return;
     const wasActive = this.#activeKey.startsWith('active');
     this.#activeKey = key;
+    this.#era.abort();
+    this.#era = newEra();
     resetAll(this.#pipes);
     if (wasActive) resetAll(this.#direct);
   }
@@ -164,35 +173,36 @@ export class Front {
         this.#hand(socket, this.#direct, socket.remoteAddress ?? '', false);
         return;
       }
-      const office = this.#activeKey;
+      const { signal } = this.#era;
       const address = this.#options.office?.state.active?.address;
-      const upstream = address === undefined ? undefined : await this.#connect(address);
+      const upstream = address === undefined ? undefined : await this.#connect(address, signal);
       if (upstream !== undefined) {
-        if (socket.destroyed || office !== this.#activeKey) {
+        if (socket.destroyed || signal.aborted) {
           upstream.destroy();
           continue;
         }
         this.#pipe(socket, upstream);
         return;
       }
-      await new Promise((resolve) => setTimeout(resolve, holdStepMs));
+      await pause(retryMs, undefined, { signal }).catch(() => undefined);
     }
     socket.resetAndDestroy();
   }
 
-  #connect(address: string): Promise<Socket | undefined> {
+  #connect(address: string, signal: AbortSignal): Promise<Socket | undefined> {
     return new Promise((resolve) => {
       const upstream = connect({ host: address, port: this.#options.internalPort, noDelay: true });
-      const timer = setTimeout(() => upstream.destroy(), connectTimeoutMs);
-      upstream.once('connect', () => {
+      const giveUp = (): void => void upstream.destroy();
+      const timer = setTimeout(giveUp, connectTimeoutMs);
+      signal.addEventListener('abort', giveUp);
+      const settle = (connected: Socket | undefined): void => {
         clearTimeout(timer);
-        resolve(upstream);
-      });
+        signal.removeEventListener('abort', giveUp);
+        resolve(connected);
+      };
+      upstream.once('connect', () => settle(upstream));
       upstream.on('error', () => undefined);
-      upstream.once('close', () => {
-        clearTimeout(timer);
-        resolve(undefined);
-      });
+      upstream.once('close', () => settle(undefined));
     });
   }
 
@@ -214,6 +224,13 @@ export class Front {
     client.pipe(upstream);
     upstream.pipe(client);
   }
+}
+
+function newEra(): AbortController {
+  const era = new AbortController();
+  // Every connection that waits listens.
+  setMaxListeners(0, era.signal);
+  return era;
 }
 
 function proxiedBy(socket: Socket): ProxiedConnection | undefined {
