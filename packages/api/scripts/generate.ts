@@ -180,6 +180,24 @@ function messageOf(group: string, version: string, kind: string): string {
   return openApiName(found[0]);
 }
 
+/** Columns that the facts leave out, because upstream appends them to the list that was read. */
+const MORE_COLUMNS: Record<string, [name: string, type: string][]> = {
+  csidrivers: [
+    ['TokenRequests', 'string'],
+    ['RequiresRepublish', 'boolean'],
+    ['Modes', 'string'],
+    ['Age', 'string'],
+  ],
+};
+function columnsOf(r: FactResource): FactResource['columns'] {
+  const more = (MORE_COLUMNS[r.resource] ?? []).filter(
+    ([name]) => !r.columns?.some((known) => known.name === name),
+  );
+  return (
+    r.columns && [...r.columns, ...more.map(([name, type]) => ({ name, type, format: '', priority: 0 }))]
+  );
+}
+
 const resources = served.resources.map((r) => ({
   group: r.group,
   version: r.version,
@@ -200,7 +218,7 @@ const resources = served.resources.map((r) => ({
   storagePrefix: r.etcdPrefix?.replace(/^\/registry\//, ''),
   storageVersion: r.storageVersion,
   storageVersionHash: r.storageVersionHash,
-  columns: r.columns,
+  columns: columnsOf(r),
   selectableFields: r.fieldSelectors ?? [],
   selectableAliases: r.fieldSelectorAliases,
   hasStatus: r.status,

@@ -5,9 +5,31 @@
  */
 import type { CustomKind } from './custom.ts';
 import type { ApiObject } from './decode.ts';
-import { defaultEndpointSlice, defaultNetworkPolicy, defaultService } from './defaults/network.ts';
+import {
+  defaultAdmissionPolicy,
+  defaultApiService,
+  defaultMutatingWebhooks,
+  defaultPolicyBinding,
+  defaultValidatingWebhooks,
+} from './defaults/admission.ts';
+import { defaultAutoscaler, defaultOldAutoscaler } from './defaults/autoscaling.ts';
+import {
+  defaultFlowSchema,
+  defaultLimitRange,
+  defaultPriorityLevel,
+  defaultResourceClaim,
+  defaultResourceClaimTemplate,
+} from './defaults/limits.ts';
+import {
+  defaultEndpoints,
+  defaultEndpointSlice,
+  defaultIngressClass,
+  defaultNetworkPolicy,
+  defaultService,
+} from './defaults/network.ts';
 import { defaultPod, defaultPodTemplate } from './defaults/pod.ts';
 import {
+  defaultCsiDriver,
   defaultNamespace,
   defaultNode,
   defaultPersistentVolume,
@@ -24,9 +46,10 @@ import {
   defaultDeployment,
   defaultJob,
   defaultReplicaSet,
+  defaultReplicationController,
   defaultStatefulSet,
 } from './defaults/workloads.ts';
-import type { PodTemplate, ReplicationController } from './generated/types.ts';
+import type { PodTemplate } from './generated/types.ts';
 import { setOwn } from './json.ts';
 import { apiVersionOf } from './registry.ts';
 import type { Schema } from './schema.ts';
@@ -39,11 +62,9 @@ function of(fill: (object: never) => void): (object: ApiObject) => void {
 const BY_KIND: Readonly<Record<string, (object: ApiObject) => void>> = {
   'v1/Pod': of(defaultPod),
   'v1/PodTemplate': of((object: PodTemplate) => defaultPodTemplate(object.template)),
-  'v1/ReplicationController': of((object: ReplicationController) => {
-    if (object.spec === undefined) return;
-    object.spec.replicas ??= 1;
-    defaultPodTemplate(object.spec.template);
-  }),
+  'v1/ReplicationController': of(defaultReplicationController),
+  'v1/Endpoints': of(defaultEndpoints),
+  'v1/LimitRange': of(defaultLimitRange),
   'v1/Service': of(defaultService),
   'v1/Namespace': of(defaultNamespace),
   'v1/Node': of(defaultNode),
@@ -59,6 +80,21 @@ const BY_KIND: Readonly<Record<string, (object: ApiObject) => void>> = {
   'discovery.k8s.io/v1/EndpointSlice': of(defaultEndpointSlice),
   'networking.k8s.io/v1/NetworkPolicy': of(defaultNetworkPolicy),
   'storage.k8s.io/v1/StorageClass': of(defaultStorageClass),
+  'storage.k8s.io/v1/CSIDriver': of(defaultCsiDriver),
+  'networking.k8s.io/v1/IngressClass': of(defaultIngressClass),
+  'autoscaling/v2/HorizontalPodAutoscaler': of(defaultAutoscaler),
+  'autoscaling/v1/HorizontalPodAutoscaler': of(defaultOldAutoscaler),
+  'admissionregistration.k8s.io/v1/MutatingWebhookConfiguration': of(defaultMutatingWebhooks),
+  'admissionregistration.k8s.io/v1/ValidatingWebhookConfiguration': of(defaultValidatingWebhooks),
+  'admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy': of(defaultAdmissionPolicy),
+  'admissionregistration.k8s.io/v1/MutatingAdmissionPolicy': of(defaultAdmissionPolicy),
+  'admissionregistration.k8s.io/v1/ValidatingAdmissionPolicyBinding': of(defaultPolicyBinding),
+  'admissionregistration.k8s.io/v1/MutatingAdmissionPolicyBinding': of(defaultPolicyBinding),
+  'apiregistration.k8s.io/v1/APIService': of(defaultApiService),
+  'flowcontrol.apiserver.k8s.io/v1/FlowSchema': of(defaultFlowSchema),
+  'flowcontrol.apiserver.k8s.io/v1/PriorityLevelConfiguration': of(defaultPriorityLevel),
+  'resource.k8s.io/v1/ResourceClaim': of(defaultResourceClaim),
+  'resource.k8s.io/v1/ResourceClaimTemplate': of(defaultResourceClaimTemplate),
   'scheduling.k8s.io/v1/PriorityClass': of(defaultPriorityClass),
   'rbac.authorization.k8s.io/v1/RoleBinding': of(defaultRoleBinding),
   'rbac.authorization.k8s.io/v1/ClusterRoleBinding': of(defaultRoleBinding),

@@ -1,20 +1,53 @@
 /**
- * Objects as the rows that `kubectl get` prints. In: a resource, objects, the time. Out: a Table. Kinds without a
- * printer of their own show name and age.
+ * Objects as the rows that `kubectl get` prints. In: a resource, objects, the time. Out: a Table.
  */
 import type { ApiObject } from './decode.ts';
 import type { ListMeta } from './generated/types.ts';
 import { apiVersionOf, type ColumnDefinition, type ResourceInfo } from './registry.ts';
-import { since, type Cell, type RowPrinter } from './tables/cell.ts';
+import { autoscalerRow, budgetRow, cronJobRow, jobRow, oldAutoscalerRow } from './tables/batch.ts';
+import { since, UNKNOWN, type Cell, type RowPrinter } from './tables/cell.ts';
+import { componentRow, deviceClaimRow, quotaRow, resourceSliceRow, revisionRow } from './tables/devices.ts';
+import {
+  addressRow,
+  endpointsRow,
+  ingressClassRow,
+  ingressRow,
+  networkPolicyRow,
+  serviceRangeRow,
+} from './tables/ingress.ts';
 import { endpointSliceRow, serviceRow } from './tables/network.ts';
 import { podRow } from './tables/pod.ts';
+import {
+  apiServiceRow,
+  flowSchemaRow,
+  mutatingPolicyRow,
+  policyBindingRow,
+  priorityClassRow,
+  priorityLevelRow,
+  roleBindingRow,
+  runtimeClassRow,
+  signingRequestRow,
+  validatingPolicyRow,
+  webhooksRow,
+} from './tables/policies.ts';
 import { configMapRow, eventRow, leaseRow, newEventRow, secretRow } from './tables/records.ts';
+import {
+  attachmentRow,
+  attributesClassRow,
+  claimRow,
+  csiDriverRow,
+  csiNodeRow,
+  storageClassRow,
+  volumeRow,
+} from './tables/volumes.ts';
 import {
   daemonSetRow,
   deploymentRow,
   namespaceRow,
   nodeRow,
+  podTemplateRow,
   replicaSetRow,
+  replicationControllerRow,
   statefulSetRow,
 } from './tables/workloads.ts';
 
@@ -58,30 +91,65 @@ const PRINTERS: Readonly<Record<string, RowPrinter<ApiObject>>> = {
   'v1/Service': printer(serviceRow),
   'v1/ConfigMap': printer(configMapRow),
   'v1/Secret': printer(secretRow),
-  'v1/ServiceAccount': plainRow,
+  'v1/ComponentStatus': printer(componentRow),
+  'v1/Endpoints': printer(endpointsRow),
+  'v1/PersistentVolume': printer(volumeRow),
+  'v1/PersistentVolumeClaim': printer(claimRow),
+  'v1/PodTemplate': printer(podTemplateRow),
+  'v1/ReplicationController': printer(replicationControllerRow),
+  'v1/ResourceQuota': printer(quotaRow),
   'v1/Event': printer(eventRow),
   'events.k8s.io/v1/Event': printer(newEventRow),
   'apps/v1/Deployment': printer(deploymentRow),
   'apps/v1/ReplicaSet': printer(replicaSetRow),
   'apps/v1/StatefulSet': printer(statefulSetRow),
   'apps/v1/DaemonSet': printer(daemonSetRow),
+  'apps/v1/ControllerRevision': printer(revisionRow),
+  'batch/v1/CronJob': printer(cronJobRow),
+  'batch/v1/Job': printer(jobRow),
+  'autoscaling/v1/HorizontalPodAutoscaler': printer(oldAutoscalerRow),
+  'autoscaling/v2/HorizontalPodAutoscaler': printer(autoscalerRow),
+  'policy/v1/PodDisruptionBudget': printer(budgetRow),
+  'networking.k8s.io/v1/Ingress': printer(ingressRow),
+  'networking.k8s.io/v1/IngressClass': printer(ingressClassRow),
+  'networking.k8s.io/v1/IPAddress': printer(addressRow),
+  'networking.k8s.io/v1/NetworkPolicy': printer(networkPolicyRow),
+  'networking.k8s.io/v1/ServiceCIDR': printer(serviceRangeRow),
+  'storage.k8s.io/v1/CSIDriver': printer(csiDriverRow),
+  'storage.k8s.io/v1/CSINode': printer(csiNodeRow),
+  'storage.k8s.io/v1/StorageClass': printer(storageClassRow),
+  'storage.k8s.io/v1/VolumeAttachment': printer(attachmentRow),
+  'storage.k8s.io/v1/VolumeAttributesClass': printer(attributesClassRow),
+  'rbac.authorization.k8s.io/v1/ClusterRoleBinding': printer(roleBindingRow),
+  'rbac.authorization.k8s.io/v1/RoleBinding': printer(roleBindingRow),
+  'certificates.k8s.io/v1/CertificateSigningRequest': printer(signingRequestRow),
+  'scheduling.k8s.io/v1/PriorityClass': printer(priorityClassRow),
+  'node.k8s.io/v1/RuntimeClass': printer(runtimeClassRow),
+  'flowcontrol.apiserver.k8s.io/v1/FlowSchema': printer(flowSchemaRow),
+  'flowcontrol.apiserver.k8s.io/v1/PriorityLevelConfiguration': printer(priorityLevelRow),
+  'apiregistration.k8s.io/v1/APIService': printer(apiServiceRow),
+  'admissionregistration.k8s.io/v1/MutatingWebhookConfiguration': printer(webhooksRow),
+  'admissionregistration.k8s.io/v1/ValidatingWebhookConfiguration': printer(webhooksRow),
+  'admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy': printer(validatingPolicyRow),
+  'admissionregistration.k8s.io/v1/MutatingAdmissionPolicy': printer(mutatingPolicyRow),
+  'admissionregistration.k8s.io/v1/ValidatingAdmissionPolicyBinding': printer(policyBindingRow),
+  'admissionregistration.k8s.io/v1/MutatingAdmissionPolicyBinding': printer(policyBindingRow),
+  'resource.k8s.io/v1/ResourceClaim': printer(deviceClaimRow),
+  'resource.k8s.io/v1/ResourceSlice': printer(resourceSliceRow),
   'discovery.k8s.io/v1/EndpointSlice': printer(endpointSliceRow),
   'coordination.k8s.io/v1/Lease': printer(leaseRow),
 };
 
-const PLAIN: readonly ColumnDefinition[] = [
-  { name: 'Name', type: 'string', format: 'name', priority: 0 },
-  { name: 'Age', type: 'string', format: '', priority: 0 },
-];
-
-function plainRow(object: ApiObject, now: number): Readonly<Record<string, Cell>> {
-  return { Name: object.metadata?.name ?? '', Age: since(object.metadata?.creationTimestamp, now) };
+/** Kinds without a printer of their own show their age, or when they were made: their columns say which. */
+function plainRow({ metadata }: ApiObject, now: number): Readonly<Record<string, Cell>> {
+  const created = metadata?.creationTimestamp;
+  return { Name: metadata?.name ?? '', Age: since(created, now), 'Created At': created ?? UNKNOWN };
 }
 
 /** The table of some objects of one resource. */
 export function toTable(info: ResourceInfo, objects: readonly ApiObject[], options: TableOptions): Table {
   const print = PRINTERS[`${apiVersionOf(info)}/${info.kind}`];
-  const columns = print === undefined && info.custom === undefined ? PLAIN : info.columns;
+  const { columns } = info;
   const { includeObject = 'Metadata', now } = options;
   return {
     kind: 'Table',

@@ -1,5 +1,5 @@
-/** Defaults of services, endpoint slices and network policies. */
-import type { EndpointSlice, NetworkPolicy, Service } from '../generated/types.ts';
+/** Defaults of services, endpoints, network policies and ingress classes. */
+import type { Endpoints, EndpointSlice, IngressClass, NetworkPolicy, Service } from '../generated/types.ts';
 
 /** Three hours. */
 const AFFINITY_SECONDS = 10_800;
@@ -40,4 +40,12 @@ export function defaultNetworkPolicy({ spec }: NetworkPolicy): void {
   if ((spec.policyTypes ?? []).length === 0) {
     spec.policyTypes = (spec.egress ?? []).length === 0 ? ['Ingress'] : ['Ingress', 'Egress'];
   }
+}
+
+export function defaultEndpoints({ subsets }: Endpoints): void {
+  for (const port of (subsets ?? []).flatMap((subset) => subset.ports ?? [])) port.protocol ||= 'TCP';
+}
+
+export function defaultIngressClass({ spec }: IngressClass): void {
+  if (spec?.parameters) spec.parameters.scope ??= 'Cluster';
 }

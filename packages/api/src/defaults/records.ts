@@ -1,5 +1,6 @@
 /** Defaults of the remaining kinds. */
 import type {
+  CSIDriver,
   Namespace,
   Node,
   PersistentVolume,
@@ -72,4 +73,15 @@ export function defaultRoleBinding(binding: RoleBinding): void {
 
 export function defaultTokenRequest(request: TokenRequest): void {
   if (request.spec !== undefined) request.spec.expirationSeconds ??= 3600;
+}
+
+export function defaultCsiDriver({ spec }: CSIDriver): void {
+  if (spec === undefined) return;
+  spec.attachRequired ??= true;
+  spec.podInfoOnMount ??= false;
+  spec.storageCapacity ??= false;
+  spec.fsGroupPolicy ??= 'ReadWriteOnceWithFSType';
+  spec.requiresRepublish ??= false;
+  spec.seLinuxMount ??= false;
+  if ((spec.volumeLifecycleModes ?? []).length === 0) spec.volumeLifecycleModes = ['Persistent'];
 }

@@ -6,6 +6,7 @@ import type {
   Job,
   JobSpec,
   ReplicaSet,
+  ReplicationController,
   StatefulSet,
 } from '../generated/types.ts';
 import { defaultPodTemplate } from './pod.ts';
@@ -46,8 +47,11 @@ export function defaultStatefulSet({ spec }: StatefulSet): void {
   spec.replicas ??= 1;
   spec.revisionHistoryLimit ??= 10;
   for (const claim of spec.volumeClaimTemplates ?? []) {
+    claim.apiVersion ||= 'v1';
+    claim.kind ||= 'PersistentVolumeClaim';
     if (claim.spec) claim.spec.volumeMode ??= 'Filesystem';
-    if (claim.status) claim.status.phase ||= 'Pending';
+    claim.status ??= {};
+    claim.status.phase ||= 'Pending';
   }
   defaultPodTemplate(spec.template);
 }
@@ -74,6 +78,9 @@ function defaultJobSpec(spec: JobSpec): void {
   spec.backoffLimit ??= 6;
   spec.completionMode ??= 'NonIndexed';
   spec.suspend ??= false;
+  for (const rule of spec.podFailurePolicy?.rules ?? []) {
+    for (const pattern of rule.onPodConditions ?? []) pattern.status ||= 'True';
+  }
   spec.podReplacementPolicy ??= spec.podFailurePolicy === undefined ? 'TerminatingOrFailed' : 'Failed';
   spec.manualSelector ??= false;
   defaultPodTemplate(spec.template);
@@ -90,4 +97,18 @@ export function defaultCronJob({ spec }: CronJob): void {
   spec.successfulJobsHistoryLimit ??= 3;
   spec.failedJobsHistoryLimit ??= 1;
   defaultPodTemplate(spec.jobTemplate?.spec?.template);
+}
+
+/** What a controller of the oldest kind does not say of itself, its pods' labels say. */
+export function defaultReplicationController(controller: ReplicationController): void {
+  const { spec } = controller;
+  if (spec === undefined) return;
+  spec.replicas ??= 1;
+  const labels = spec.template?.metadata?.labels;
+  if (labels !== undefined) {
+    if (Object.keys(spec.selector ?? {}).length === 0) spec.selector = { ...labels };
+    if (Object.keys(controller.metadata?.labels ?? {}).length === 0)
+      controller.metadata = { ...controller.metadata, labels: { ...labels } };
+  }
+  defaultPodTemplate(spec.template);
 }

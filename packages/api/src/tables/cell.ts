@@ -1,7 +1,7 @@
 /** What the cells of every kind's rows are made from. */
 import { humanDuration, parseTime } from '../time.ts';
 
-export type Cell = string | number;
+export type Cell = string | number | boolean;
 
 /** The cells of a row by column name. `now` is in milliseconds since 1970. */
 export type RowPrinter<T> = (object: T, now: number) => Readonly<Record<string, Cell>>;

@@ -6,11 +6,13 @@ import type {
   LabelSelector,
   Namespace,
   Node,
+  PodTemplate,
   ReplicaSet,
+  ReplicationController,
   StatefulSet,
 } from '../generated/types.ts';
 import { formatLabelSelector, requirementsOf } from '../label-selector.ts';
-import { NONE, orNone, since, UNKNOWN, type Cell } from './cell.ts';
+import { formatLabels, NONE, orNone, since, UNKNOWN, type Cell } from './cell.ts';
 
 type Row = Readonly<Record<string, Cell>>;
 
@@ -71,7 +73,8 @@ function workloadCells(object: Workload, now: number): Record<string, Cell> {
   };
 }
 
-function selectorText(selector: LabelSelector | undefined): string {
+/** A selector in the short form of the command line. */
+export function selectorText(selector: LabelSelector | undefined): string {
   try {
     return orNone(formatLabelSelector(requirementsOf(selector) ?? []));
   } catch {
@@ -120,5 +123,27 @@ export function daemonSetRow(set: DaemonSet, now: number): Row {
         .sort()
         .join(','),
     ),
+  };
+}
+
+export function podTemplateRow({ metadata, template }: PodTemplate): Row {
+  const containers = template?.spec?.containers ?? [];
+  return {
+    Name: metadata?.name ?? '',
+    Containers: containers.map(({ name }) => name).join(','),
+    Images: containers.map(({ image }) => image ?? '').join(','),
+    'Pod Labels': formatLabels(template?.metadata?.labels),
+  };
+}
+
+export function replicationControllerRow(controller: ReplicationController, now: number): Row {
+  const { metadata, spec, status } = controller;
+  const template = spec?.template === undefined ? {} : { template: spec.template };
+  return {
+    ...workloadCells({ ...(metadata === undefined ? {} : { metadata }), spec: template }, now),
+    Desired: spec?.replicas ?? 0,
+    Current: status?.replicas ?? 0,
+    Ready: status?.readyReplicas ?? 0,
+    Selector: formatLabels(spec?.selector),
   };
 }

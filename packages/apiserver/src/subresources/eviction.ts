@@ -52,7 +52,7 @@ function readPod({ server, target }: WriteContext): Pod | undefined {
   const stored = server.cache
     .resource(info.storagePrefix ?? '')
     .index.get(storageKey(info, namespace, name, server.root));
-  return stored?.object() as Pod | undefined;
+  return stored?.object();
 }
 
 /** Pods that no budget counts on. */
