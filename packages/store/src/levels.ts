@@ -10,6 +10,8 @@ import type { DiskOperation } from './mvcc.ts';
 export interface LevelRange {
   readonly gte?: Buffer;
   readonly lt?: Buffer;
+  /** How much is read ahead. */
+  readonly highWaterMarkBytes?: number;
 }
 
 export interface LevelIterator extends AsyncIterable<[Buffer, Buffer]> {
@@ -29,6 +31,8 @@ export interface Level {
 }
 
 export interface Levels {
+  /** For messages to people. */
+  readonly folder?: string;
   /** Opens or creates one, and keeps other processes away from it until it is closed. */
   open(name: string): Promise<Level>;
   exists(name: string): boolean;
@@ -41,6 +45,7 @@ export interface Levels {
 /** LevelDB in a folder. */
 export function folderLevels(folder: string): Levels {
   return {
+    folder,
     open: (name) => {
       mkdirSync(folder, { recursive: true });
       return openLevel(join(folder, name));

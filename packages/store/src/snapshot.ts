@@ -2,16 +2,22 @@
  * Whole states from one member to another, for one that lags behind what the log still holds: every stored record,
  * history included, with the consensus core's message in front. The receiver builds the state beside its own and only
  * then lets the core know.
+ *
+ * Neither side holds more than a few chunks: the sender reads on when its socket has drained, the receiver's socket
+ * is read on when its disk has taken what came. A transfer that breaks off leaves nothing and is begun anew.
  */
 import type { Message, NodeId } from '@timonier/raft';
 import { fromWire, type PeerFrame, toWire } from './peer-wire.ts';
-import type { IncomingState, StateDisk } from './state-disk.ts';
+import type { StateBuilder } from './state-builder.ts';
+import type { StateDisk } from './state-disk.ts';
+import { metaKey } from './state-meta.ts';
 import type { Network } from './platform.ts';
 import type { BulkReceiver } from './transport.ts';
 
 type SnapshotMessage = Extract<Message, { type: 'snapshot' }>;
 
-const timeoutMs = 60_000;
+/** Without any progress on either side. */
+const idleMs = 30_000;
 
 /** Sends the state as it is on disk, which may be newer than the message asks for. Resolves with the record count. */
 export async function sendSnapshot(options: {
@@ -21,35 +27,36 @@ export async function sendSnapshot(options: {
   readonly transport: Network;
 }): Promise<number> {
   const { to, message, disk, transport } = options;
-  let records = 0;
+  const view = disk.view();
+  const { meta, tally } = view;
+  const { index, term, configuration } = meta;
   async function* frames(): AsyncGenerator<PeerFrame> {
-    // The iterator sees one moment; the meta record it yields says which.
-    const chunks = disk.chunks();
-    const meta = disk.meta();
-    if (meta === undefined) throw new Error('there is no state to send yet');
-    const { index, term, configuration } = meta;
     yield { snapshotHeader: { message: toWire({ ...message, index, snapshotTerm: term, configuration }) } };
-    for await (const chunk of chunks) {
-      records += chunk.keys.length;
-      yield { snapshotChunk: chunk };
-    }
-    yield { snapshotEnd: { records } };
+    for await (const chunk of view.chunks())
+      yield { snapshotChunk: { keys: chunk.map(([key]) => key), values: chunk.map(([, value]) => value) } };
+    yield { snapshotChunk: { keys: [metaKey], values: [Buffer.from(JSON.stringify(meta))] } };
+    yield { snapshotEnd: { records: tally.records } };
   }
-  await transport.sendBulk(to, frames(), timeoutMs);
-  return records;
+  try {
+    await transport.sendBulk(to, frames(), idleMs);
+  } finally {
+    await view.close();
+  }
+  return tally.records;
 }
 
-/** Takes a snapshot in. One that is not newer than the state is refused. */
+/** Takes a snapshot in. One that is not newer than the state is refused, and one that is damaged. */
 export function receiveSnapshot(options: {
   readonly disk: StateDisk;
   readonly from: NodeId;
   readonly member: NodeId;
   readonly appliedIndex: () => number;
-  readonly step: (message: SnapshotMessage) => void;
+  /** Tells the core. Returns whether it wants the state installed. */
+  readonly step: (message: SnapshotMessage) => boolean;
 }): BulkReceiver {
   const { disk, from, member, appliedIndex, step } = options;
   let message: SnapshotMessage | undefined;
-  let incoming: IncomingState | undefined;
+  let builder: StateBuilder | undefined;
   return {
     frame: async (frame) => {
       if (frame.snapshotHeader !== undefined) {
@@ -58,24 +65,22 @@ export function receiveSnapshot(options: {
         if (header.index <= appliedIndex())
           throw new Error(`snapshot at ${header.index} is not newer than ${appliedIndex()}`);
         message = header;
-        incoming = await disk.receive();
+        builder = await disk.receive();
       } else if (frame.snapshotChunk !== undefined) {
-        await incoming?.add(frame.snapshotChunk.keys, frame.snapshotChunk.values);
+        const { keys, values } = frame.snapshotChunk;
+        for (const [i, key] of keys.entries()) await builder?.addSealed(key, values[i] ?? Buffer.alloc(0));
       } else if (frame.snapshotEnd !== undefined) {
-        if (incoming === undefined || message === undefined)
+        if (builder === undefined || message === undefined)
           throw new TypeError('a snapshot ended before it began');
-        const meta = await incoming.finish(frame.snapshotEnd.records);
-        incoming = undefined;
-        step({
-          ...message,
-          index: meta.index,
-          snapshotTerm: meta.term,
-          configuration: meta.configuration,
-        });
+        const meta = await builder.finish();
+        builder = undefined;
+        // The core may have moved on while the state arrived; then nobody installs it.
+        const wanted =
+          meta.index > appliedIndex() &&
+          step({ ...message, index: meta.index, snapshotTerm: meta.term, configuration: meta.configuration });
+        disk.received(wanted);
       }
     },
-    closed: () => {
-      void incoming?.abandon();
-    },
+    closed: () => void builder?.close(),
   };
 }

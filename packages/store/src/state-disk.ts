@@ -2,51 +2,65 @@
  * The multi-version state on disk, in LevelDB.
  *
  * LevelDB may lose unsynced writes out of order, so it is only ever written in synced batches that carry the log
- * index they bring the state to; a crash leaves the state of an earlier batch, and the log brings it forward.
+ * index they bring the state to; a crash leaves the state of an earlier batch, and the log brings it forward. It does
+ * not look at its checksums when it reads, so every record has a seal and all together a tally (state-seal.ts): what
+ * was damaged or lost is found and never served.
  * A snapshot from the leader is built in a folder beside and takes the place of the state in one rename.
  */
-import type { Configuration } from '@timonier/raft';
 import { type AuthState, authKeys } from './auth/auth-state.ts';
+import { isDiskFull } from './disk-room.ts';
 import { etcdError } from './errors.ts';
 import { type KnownBugs, noBugs } from './known-bugs.ts';
 import { folderLevels, type Level, type Levels } from './levels.ts';
-import type { DiskOperation, JournalRecord, Mvcc } from './mvcc.ts';
-import type { Alarm } from './types.ts';
+import { type DiskOperation, isBlockKey, type JournalRecord, type Mvcc } from './mvcc.ts';
+import { rejoinAdvice } from './recover-advice.ts';
+import type { SnapshotRecord } from './snapshot-file.ts';
+import { StateBuilder } from './state-builder.ts';
+import { metaKey, readMeta, type StateMeta } from './state-meta.ts';
+import {
+  emptyTally,
+  sameTally,
+  seal,
+  StateCorruptError,
+  type Tally,
+  TallyCounter,
+  unseal,
+} from './state-seal.ts';
 
-/** What the state says about itself; written with every batch. */
-export interface StateMeta {
-  readonly cluster: string;
-  readonly index: number;
-  readonly term: number;
-  readonly revision: number;
-  readonly compactRevision: number;
-  readonly configuration: Configuration;
-  readonly members: readonly StoredMember[];
-  /** Absent in states of before there were alarms. */
-  readonly alarms?: readonly Alarm[];
-}
+export type { StateMeta, StoredMember } from './state-meta.ts';
 
-export interface StoredMember {
-  readonly id: string;
-  readonly name: string;
-  readonly peerUrls: readonly string[];
-  readonly clientUrls: readonly string[];
-}
-
-export const metaKey = Buffer.from('m');
-const revisions = { gte: Buffer.from('r'), lt: Buffer.from('s') };
-const leases = { gte: Buffer.from('l'), lt: Buffer.from('m') };
+const leasePrefix = 0x6c;
 
 /** Names of the databases. */
 const current = 'state';
 const incoming = 'state.incoming';
+const sealing = 'state.sealing';
 const old = 'state.old';
+
+/** Read from LevelDB at a time, when everything is. */
+const readAheadBytes = 256 * 1024;
+const chunkRecords = 1_000;
+
+/** All of a state as of one moment. */
+export interface StateView {
+  readonly meta: StateMeta;
+  readonly tally: Tally;
+  /** Every sealed record but the meta record, in chunks of about 256 KiB. May be read once. */
+  chunks(): AsyncGenerator<readonly SnapshotRecord[]>;
+  close(): Promise<void>;
+}
 
 export class StateDisk {
   readonly #levels: Levels;
   readonly #bugs: KnownBugs;
   #db: Level | undefined;
+  #tally: Tally = emptyTally;
   #replacing = false;
+  /** A batch failed for lack of room: LevelDB must be opened anew before another. */
+  #broken = false;
+  #builder: StateBuilder | undefined;
+  /** A received state waits to be installed. */
+  #received = false;
 
   /** In a folder of the machine, or wherever `levels` are. */
   constructor(levels: string | Levels, bugs = noBugs) {
@@ -72,70 +86,143 @@ export class StateDisk {
       else this.#levels.remove(incoming);
     }
     this.#levels.remove(old);
-    return readMeta(this.#open);
+    this.#levels.remove(sealing);
+    this.#replacing = false;
+    const meta = readMeta(this.#open);
+    return meta === undefined || meta.tally !== undefined ? meta : await this.#sealAll(meta);
   }
 
+  /** The payload of a record. Throws `StateCorruptError` when it is damaged. */
   read(key: Buffer): Buffer | undefined {
     // Between two states, for as long as a snapshot takes its place: the client asks again.
     if (this.#replacing) throw etcdError.replacing();
-    return this.#open.getSync(key);
+    const sealed = this.#open.getSync(key);
+    return sealed === undefined ? undefined : this.#trusted(() => unseal(key, sealed));
   }
 
-  /** Fills an empty in-memory state. */
+  /** Fills an empty in-memory state. Rejects with `StateCorruptError` when anything is damaged or missing. */
   async load(state: Mvcc, meta: StateMeta): Promise<void> {
     state.restore(meta.revision, meta.compactRevision);
-    for await (const [key, value] of this.#open.iterator(leases))
-      state.loadLease(key.readBigInt64BE(1), value.readDoubleLE(0));
-    for await (const [key, value] of this.#open.iterator(revisions)) {
-      const main = key.readUInt32BE(1) * 0x1_0000_0000 + key.readUInt32BE(5);
-      state.load(main, value);
+    const counter = new TallyCounter();
+    for await (const [key, sealed] of this.#open.iterator({ highWaterMarkBytes: readAheadBytes })) {
+      if (key.equals(metaKey)) continue;
+      const payload = this.#trusted(() => unseal(key, sealed));
+      counter.add(key, sealed);
+      if (isBlockKey(key)) state.load(key.readUInt32BE(1) * 0x1_0000_0000 + key.readUInt32BE(5), payload);
+      else if (key[0] === leasePrefix) state.loadLease(key.readBigInt64BE(1), payload.readDoubleLE(0));
     }
+    const { tally } = counter;
+    if (meta.tally === undefined || !sameTally(tally, meta.tally))
+      this.#trusted(() => {
+        throw new StateCorruptError(`${tally.records} of ${meta.tally?.records ?? 0} records are there`);
+      });
+    this.#tally = tally;
+    this.#replacing = false;
   }
 
   /** Fills an empty set of users and roles. */
   async loadAuth(auth: AuthState): Promise<void> {
-    for await (const [key, value] of this.#open.iterator(authKeys)) auth.load(key, value);
+    for await (const [key, sealed] of this.#open.iterator(authKeys))
+      auth.load(
+        key,
+        this.#trusted(() => unseal(key, sealed)),
+      );
   }
 
-  /** Writes journal records and what the state says about itself, as one synced batch. */
+  /**
+   * Writes journal records and what the state says about itself, as one synced batch. Rejects when that is not
+   * durable; when it failed for lack of room (`isDiskFull`), nothing is lost and the same may be tried again.
+   */
   async flush(records: readonly JournalRecord[], meta: StateMeta): Promise<void> {
+    if (this.#broken) await this.#reopen();
+    const counter = new TallyCounter(this.#tally);
     const operations: DiskOperation[] = [];
-    for (const record of records) for (const operation of record.operations) operations.push(operation);
-    operations.push({ type: 'put', key: metaKey, value: Buffer.from(JSON.stringify(meta)) });
-    await this.#open.batch(operations, { sync: !this.#bugs.has('state-not-synced') });
-  }
-
-  /** Everything as of the last flush, in chunks, with the meta record. */
-  async *chunks(): AsyncGenerator<{ keys: Buffer[]; values: Buffer[] }> {
-    const iterator = this.#open.iterator({});
-    try {
-      for (;;) {
-        const batch = await iterator.nextv(512, {});
-        if (batch.length === 0) return;
-        yield { keys: batch.map(([key]) => key), values: batch.map(([, value]) => value) };
+    const before = this.#lookup();
+    for (const record of records)
+      for (const operation of record.operations) {
+        const { key } = operation;
+        const payload = operation.before === undefined ? before(operation) : operation.before;
+        if (payload !== null) counter.remove(key, payload);
+        if (operation.type === 'put') {
+          const value = seal(key, operation.value, operation.room);
+          counter.add(key, value);
+          operations.push({ type: 'put', key, value });
+        } else operations.push({ type: 'del', key });
       }
-    } finally {
-      await iterator.close();
+    const { tally } = counter;
+    operations.push({ type: 'put', key: metaKey, value: Buffer.from(JSON.stringify({ ...meta, tally })) });
+    try {
+      await this.#open.batch(operations, { sync: !this.#bugs.has('state-not-synced') });
+    } catch (error) {
+      if (isDiskFull(error)) this.#broken = true;
+      throw error;
     }
+    this.#tally = tally;
   }
 
-  meta(): StateMeta | undefined {
-    return readMeta(this.#open);
+  /** What records were before a batch, for operations that do not say so themselves. */
+  #lookup(): (operation: DiskOperation) => Buffer | null {
+    const seen = new Map<string, Buffer | null>();
+    return (operation) => {
+      const name = operation.key.toString('latin1');
+      const known = seen.get(name);
+      const before = known === undefined ? (this.read(operation.key) ?? null) : known;
+      seen.set(name, operation.type === 'put' ? operation.value : null);
+      return before;
+    };
   }
 
-  /** Starts receiving a snapshot beside the state. */
-  async receive(): Promise<IncomingState> {
+  /** Everything as of the last flush. */
+  view(): StateView {
+    for (let attempt = 0; attempt < 100; attempt++) {
+      const meta = readMeta(this.#open);
+      if (meta?.tally === undefined) throw new Error('there is no state on disk yet');
+      const iterator = this.#open.iterator({ highWaterMarkBytes: readAheadBytes });
+      // A flush may have ended in between, on another thread.
+      if (readMeta(this.#open)?.index !== meta.index) {
+        void iterator.close();
+        continue;
+      }
+      return {
+        meta,
+        tally: meta.tally,
+        chunks: async function* () {
+          for (;;) {
+            const chunk = await iterator.nextv(chunkRecords, {});
+            if (chunk.length === 0) return;
+            yield chunk.filter(([key]) => !key.equals(metaKey));
+          }
+        },
+        close: () => iterator.close(),
+      };
+    }
+    throw etcdError.replacing();
+  }
+
+  /** Starts receiving a snapshot beside the state; one that is under way is given up. */
+  async receive(): Promise<StateBuilder> {
+    if (this.#received) throw etcdError.replacing();
+    await this.#builder?.close();
     this.#levels.remove(incoming);
-    return new IncomingState(await this.#levels.open(incoming));
+    this.#builder = new StateBuilder(() => this.#levels.open(incoming));
+    return this.#builder;
   }
 
-  /** Puts the received snapshot in the place of the state. */
+  /** Keeps what was received until `install`, or drops it. */
+  received(keep: boolean): void {
+    this.#builder = undefined;
+    this.#received = keep;
+    if (!keep) this.#levels.remove(incoming);
+  }
+
+  /** Puts the received snapshot in the place of the state. Contents are read again once `load` is through. */
   async install(): Promise<StateMeta> {
     this.#replacing = true;
     await this.#open.close();
-    this.#swap();
+    this.#swap(incoming);
     this.#db = await this.#levels.open(current);
-    this.#replacing = false;
+    this.#received = false;
+    this.#broken = false;
     const meta = readMeta(this.#db);
     if (meta === undefined) throw new Error('installed a snapshot without a meta record');
     return meta;
@@ -153,6 +240,7 @@ export class StateDisk {
   }
 
   async close(): Promise<void> {
+    await this.#builder?.close();
     await this.#db?.close();
   }
 
@@ -161,49 +249,49 @@ export class StateDisk {
     return this.#db;
   }
 
-  #swap(): void {
+  /** Says which folder is meant and what to do, where something is damaged. */
+  #trusted<T>(read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof StateCorruptError)) throw error;
+      const where = this.#levels.folder === undefined ? '' : ` in ${this.#levels.folder}/${current}`;
+      throw new StateCorruptError(`the state${where} is damaged: ${error.message}; ${rejoinAdvice}`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** After a failed batch LevelDB takes no other, and its log may end in the middle of one. */
+  async #reopen(): Promise<void> {
+    this.#replacing = true;
+    try {
+      await this.#db?.close();
+      this.#db = await this.#levels.open(current);
+      this.#broken = false;
+    } finally {
+      this.#replacing = false;
+    }
+  }
+
+  /** Brings a state of before there were seals into today's form. */
+  async #sealAll(meta: StateMeta): Promise<StateMeta> {
+    const builder = new StateBuilder(() => this.#levels.open(sealing));
+    for await (const [key, value] of this.#open.iterator({ highWaterMarkBytes: readAheadBytes }))
+      if (!key.equals(metaKey)) await builder.add(key, value);
+    await builder.describe(meta);
+    const sealed = await builder.finish();
+    await this.#open.close();
+    this.#swap(sealing);
+    this.#db = await this.#levels.open(current);
+    return sealed;
+  }
+
+  #swap(from: string): void {
     const levels = this.#levels;
     levels.remove(old);
     if (levels.exists(current)) levels.rename(current, old);
-    levels.rename(incoming, current);
+    levels.rename(from, current);
     levels.remove(old);
   }
-}
-
-/** A snapshot on its way in. */
-export class IncomingState {
-  readonly #db: Level;
-  #records = 0;
-
-  constructor(db: Level) {
-    this.#db = db;
-  }
-
-  async add(keys: readonly Buffer[], values: readonly Buffer[]): Promise<void> {
-    const operations = keys.map((key, i) => ({
-      type: 'put' as const,
-      key,
-      value: values[i] ?? Buffer.alloc(0),
-    }));
-    this.#records += keys.length;
-    await this.#db.batch(operations, { sync: true });
-  }
-
-  /** Checks that everything arrived. Returns what the state says about itself. */
-  async finish(records: number): Promise<StateMeta> {
-    const meta = readMeta(this.#db);
-    await this.#db.close();
-    if (records !== this.#records || meta === undefined)
-      throw new Error(`snapshot is incomplete: ${this.#records} of ${records} records`);
-    return meta;
-  }
-
-  async abandon(): Promise<void> {
-    await this.#db.close();
-  }
-}
-
-function readMeta(db: Level): StateMeta | undefined {
-  const bytes = db.getSync(metaKey);
-  return bytes === undefined ? undefined : (JSON.parse(bytes.toString()) as StateMeta);
 }

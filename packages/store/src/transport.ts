@@ -11,7 +11,14 @@ import { connect as tlsConnect, createServer as createTlsServer } from 'node:tls
 import { portHolder } from '@timonier/component';
 import type { NodeId } from '@timonier/raft';
 import { Outgoing } from './outgoing.ts';
-import { encodeFrame, FrameReader, type Hello, type PeerFrame, peerProtocol } from './peer-wire.ts';
+import {
+  encodeFrame,
+  FrameReader,
+  type Hello,
+  type PeerFrame,
+  peerProtocol,
+  type Roster,
+} from './peer-wire.ts';
 
 export interface PeerTls {
   readonly cert: Buffer;
@@ -41,6 +48,16 @@ export interface TransportOptions {
   readonly onClosed: (peer: NodeId) => void;
   readonly onConnected: (peer: NodeId) => void;
   readonly onBulk: (from: NodeId) => BulkReceiver;
+  /** Where this member is reached, told to everyone it calls. */
+  readonly urls?: readonly string[];
+  /** A member called, and said where it is reached. */
+  readonly onCalled?: (from: NodeId, urls: readonly string[]) => void;
+  /** Whether a member was taken out of the group for good: it is refused and told why. */
+  readonly isRemoved?: (member: NodeId) => boolean;
+  /** Another member says that this one was. */
+  readonly onRemoved?: (by: NodeId) => void;
+  /** The answer to somebody who wants to join. */
+  readonly roster?: () => Roster;
   readonly onBytes?: (peer: NodeId, direction: 'sent' | 'received', bytes: number) => void;
 }
 
@@ -51,11 +68,14 @@ export interface PeerAddress {
 
 const helloTimeoutMs = 3_000;
 const maxEarly = 64;
+/** After so long without a byte a sender of bulk is given up. */
+const bulkIdleMs = 60_000;
 
 export class Transport {
   readonly #options: TransportOptions;
   readonly #outgoing = new Map<NodeId, Outgoing>();
-  readonly #incoming = new Set<Socket>();
+  /** By whom each was opened, once it said so. */
+  readonly #incoming = new Map<Socket, NodeId | undefined>();
   readonly #servers: Server[] = [];
   /** Connections that came before `begin`; undefined once it was called. */
   #early: Socket[] | undefined = [];
@@ -108,9 +128,12 @@ export class Transport {
     this.#outgoing.set(id, new Outgoing(id, address, this.#options, () => this.#open(address)));
   }
 
+  /** Ends the connection to a member; one that was removed for good also loses its own. */
   removePeer(id: NodeId): void {
     this.#outgoing.get(id)?.close();
     this.#outgoing.delete(id);
+    if (this.#options.isRemoved?.(id) !== true) return;
+    for (const [socket, from] of this.#incoming) if (from === id) socket.destroy();
   }
 
   /** Whether a connection to the member stands. */
@@ -128,12 +151,15 @@ export class Transport {
     return this.#outgoing.get(to)?.send(bytes) ?? false;
   }
 
-  /** Sends frames over a connection of their own and resolves when the member has confirmed the last one. */
-  async sendBulk(to: NodeId, frames: AsyncIterable<PeerFrame>, timeoutMs: number): Promise<void> {
+  /**
+   * Sends frames over a connection of their own and resolves when the member has confirmed the last one. The next
+   * frame is asked for when the socket has drained; rejects when nothing moves for `idleMs`.
+   */
+  async sendBulk(to: NodeId, frames: AsyncIterable<PeerFrame>, idleMs: number): Promise<void> {
     const address = this.#outgoing.get(to)?.address;
     if (address === undefined) throw new Error(`member ${to} has no address`);
     const socket = this.#open(address);
-    const timer = setTimeout(() => socket.destroy(new Error(`no end within ${timeoutMs} ms`)), timeoutMs);
+    const timer = setTimeout(() => socket.destroy(new Error(`no progress in ${idleMs} ms`)), idleMs);
     try {
       await new Promise<void>((resolve, reject) => {
         socket.once(this.#options.tls === undefined ? 'connect' : 'secureConnect', resolve);
@@ -157,8 +183,11 @@ export class Transport {
       ended.catch(() => undefined);
       for await (const frame of frames) {
         if (socket.destroyed) break;
-        if (!socket.write(encodeFrame(frame)))
+        const bytes = encodeFrame(frame);
+        this.#options.onBytes?.(to, 'sent', bytes.length);
+        if (!socket.write(bytes))
           await Promise.race([new Promise<void>((resolve) => socket.once('drain', resolve)), ended]);
+        timer.refresh();
       }
       await ended;
     } finally {
@@ -170,30 +199,17 @@ export class Transport {
   async close(): Promise<void> {
     this.#closed = true;
     for (const peer of this.#outgoing.values()) peer.close();
-    for (const socket of [...this.#incoming, ...(this.#early ?? [])]) socket.destroy();
+    for (const socket of [...this.#incoming.keys(), ...(this.#early ?? [])]) socket.destroy();
     for (const server of this.#servers.splice(0))
       await new Promise<void>((resolve) => server.close(() => resolve()));
   }
 
   #open(address: PeerAddress): Socket {
-    const { tls } = this.#options;
-    if (tls === undefined) return connect({ host: address.host, port: address.port, noDelay: true });
-    const socket = tlsConnect({
-      host: address.host,
-      port: address.port,
-      cert: tls.cert,
-      key: tls.key,
-      ...(tls.ca === undefined ? { rejectUnauthorized: false } : { ca: tls.ca }),
-      // Members are known by the authority that signed them and by the cluster's id, not by their host's name:
-      // addresses change, and a certificate need not list them.
-      checkServerIdentity: () => undefined,
-    });
-    socket.setNoDelay(true);
-    return socket;
+    return openPeerSocket(address, this.#options.tls);
   }
 
   #accept(socket: Socket): void {
-    const { cluster, member, log, onFrame, onClosed, onBulk, onBytes } = this.#options;
+    const { cluster, member, log, onFrame, onClosed, onBulk, onBytes, isRemoved } = this.#options;
     if (this.#early !== undefined) {
       // Nothing is read before a listener for data is there; a peer that gives up connects again.
       socket.on('error', () => undefined);
@@ -201,12 +217,13 @@ export class Transport {
       else socket.destroy();
       return;
     }
-    this.#incoming.add(socket);
+    this.#incoming.set(socket, undefined);
     socket.setNoDelay(true);
     const reader = new FrameReader();
     let from: NodeId | undefined;
     let bulk: BulkReceiver | undefined;
     let tail = Promise.resolve();
+    let waiting = 0;
     const timer = setTimeout(() => socket.destroy(), helloTimeoutMs);
     const welcome = (hello: Hello | undefined): void => {
       clearTimeout(timer);
@@ -217,32 +234,50 @@ export class Transport {
             ? `member ${hello.member} belongs to cluster ${hello.cluster}, this is cluster ${cluster}`
             : hello.protocol !== peerProtocol
               ? `peer protocol ${hello.protocol} is not spoken here`
-              : '';
-      socket.write(encodeFrame({ hello: { cluster, member, protocol: peerProtocol, refusal } }));
+              : isRemoved?.(hello.member) === true
+                ? `member ${hello.member} was removed from the cluster`
+                : '';
+      const removed = refusal !== '' && hello?.cluster === cluster && isRemoved?.(hello.member) === true;
+      socket.write(encodeFrame({ hello: { cluster, member, protocol: peerProtocol, refusal, removed } }));
       if (hello === undefined || refusal !== '') {
         log.warn({ refusal }, 'refused a peer connection');
         socket.end();
         return;
       }
       from = hello.member;
-      if (hello.bulk === true) bulk = onBulk(from);
+      this.#incoming.set(socket, from);
+      this.#options.onCalled?.(from, hello.urls ?? []);
+      if (hello.bulk === true) {
+        bulk = onBulk(from);
+        socket.setTimeout(bulkIdleMs, () => socket.destroy());
+      }
     };
     socket.on('data', (chunk) => {
       try {
         if (from !== undefined) onBytes?.(from, 'received', chunk.length);
         for (const frame of reader.push(chunk)) {
           if (from === undefined) {
+            if (frame.rosterCall !== undefined) {
+              clearTimeout(timer);
+              const roster = this.#options.roster?.();
+              if (roster !== undefined) socket.write(encodeFrame({ roster }));
+              socket.end();
+              return;
+            }
             welcome(frame.hello);
             if (from === undefined) return;
           } else if (bulk === undefined) onFrame(from, frame);
           else {
             const receiver = bulk;
             socket.pause();
+            waiting += 1;
             tail = tail
               .then(() => receiver.frame(frame))
               .then(() => {
                 if (frame.snapshotEnd !== undefined) socket.write(encodeFrame(frame));
-                socket.resume();
+                waiting -= 1;
+                // Nothing more is read until all that came is worked off, however many frames a read brought.
+                if (waiting === 0) socket.resume();
               })
               .catch((error: unknown) => {
                 log.warn({ err: error }, 'snapshot refused');
@@ -265,4 +300,21 @@ export class Transport {
       } else if (from !== undefined && !this.#closed) onClosed(from);
     });
   }
+}
+
+/** A connection to a member, which its caller must watch for errors. */
+export function openPeerSocket(address: PeerAddress, tls: PeerTls | undefined): Socket {
+  if (tls === undefined) return connect({ host: address.host, port: address.port, noDelay: true });
+  const socket = tlsConnect({
+    host: address.host,
+    port: address.port,
+    cert: tls.cert,
+    key: tls.key,
+    ...(tls.ca === undefined ? { rejectUnauthorized: false } : { ca: tls.ca }),
+    // Members are known by the authority that signed them and by the cluster's id, not by their host's name:
+    // addresses change, and a certificate need not list them.
+    checkServerIdentity: () => undefined,
+  });
+  socket.setNoDelay(true);
+  return socket;
 }

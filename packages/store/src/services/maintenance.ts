@@ -1,26 +1,17 @@
-/** etcdserverpb.Cluster and .Maintenance: who the members are, how this one is, and moving leadership. */
-import type { Handlers } from '@timonier/grpc';
-import { changeSetCodec } from '../codecs.ts';
+/** etcdserverpb.Maintenance: how this member is, and moving leadership. */
+import { GrpcError, type Handlers, Status } from '@timonier/grpc';
 import { idNumber, idText } from '../cluster.ts';
-import { crc32c } from '../crc32c.ts';
 import { etcdError, unimplemented } from '../errors.ts';
-import type { Mvcc } from '../mvcc.ts';
+import { hashHistory } from '../history-hash.ts';
 import { checkRevision } from '../range.ts';
-import type { Member } from '../types.ts';
+import { streamSnapshot } from '../snapshot-stream.ts';
+import { alarmType, type Member, type ResponseHeader } from '../types.ts';
 import { header, type ServiceContext, withHeader } from './context.ts';
 
 /** The version of etcd's API this store speaks; clients ask it for what they may use. */
 export const apiVersion = '3.5.21';
 
 const alarmNames = ['NONE', 'NOSPACE', 'CORRUPT'] as const;
-
-export type ClusterShape = {
-  memberList: { request: { linearizable: boolean }; response: object };
-  memberAdd: { request: object; response: object };
-  memberRemove: { request: { ID: bigint }; response: object };
-  memberUpdate: { request: { ID: bigint }; response: object };
-  memberPromote: { request: { ID: bigint }; response: object };
-};
 
 export type MaintenanceShape = {
   alarm: { request: { action: number; memberID: bigint; alarm: number }; response: object };
@@ -29,38 +20,9 @@ export type MaintenanceShape = {
   hash: { request: object; response: object };
   hashKV: { request: { revision: number }; response: object };
   moveLeader: { request: { targetID: bigint }; response: object };
-  snapshot: { request: object; response: object; kind: 'server-stream' };
+  snapshot: { request: object; response: SnapshotResponse; kind: 'server-stream' };
   downgrade: { request: object; response: object };
 };
-
-export function clusterHandlers(context: ServiceContext): Handlers<ClusterShape> {
-  const refuse =
-    (what: string) =>
-    ({ ID }: { ID: bigint }): never => {
-      if (!context.member.machine.members.has(idText(ID))) throw etcdError.memberNotFound();
-      throw unimplemented(what);
-    };
-  return {
-    memberList: async ({ linearizable }) => {
-      const { member } = context;
-      if (linearizable) await member.barrier();
-      const { learners } = member.machine.configuration;
-      const members: Member[] = member.members.map(({ id, name, peerUrls, clientUrls }) => ({
-        ID: idNumber(id),
-        name,
-        peerURLs: peerUrls,
-        clientURLs: clientUrls,
-        isLearner: learners.includes(id),
-      }));
-      // As in etcd, without a revision: members are no keys.
-      return { header: header(context, 0), members };
-    },
-    memberAdd: () => Promise.reject(unimplemented('MemberAdd')),
-    memberRemove: refuse('MemberRemove'),
-    memberUpdate: refuse('MemberUpdate'),
-    memberPromote: refuse('MemberPromote'),
-  };
-}
 
 export function maintenanceHandlers(context: ServiceContext): Handlers<MaintenanceShape> {
   const { member } = context;
@@ -89,7 +51,11 @@ export function maintenanceHandlers(context: ServiceContext): Handlers<Maintenan
       };
     },
     alarm: async ({ action, memberID, alarm }) => {
-      if (action !== 0) return withHeader(context, await member.alarm(action === 1, idText(memberID), alarm));
+      if (action !== 0) {
+        if (alarm !== alarmType.noSpace && alarm !== alarmType.corrupt && action === 1)
+          throw new GrpcError(Status.INVALID_ARGUMENT, `timonier store: there is no alarm ${alarm}`);
+        return withHeader(context, await member.alarm(action === 1, idText(memberID), alarm));
+      }
       const alarms = member.machine.alarms.filter((raised) => alarm === 0 || raised.alarm === alarm);
       return {
         header: header(context),
@@ -97,44 +63,38 @@ export function maintenanceHandlers(context: ServiceContext): Handlers<Maintenan
       };
     },
     defragment: async () => {
+      // Nothing has to be stopped or asked for: LevelDB gives room back by itself. This only makes it do so now.
       await member.disk.defragment();
       return { header: header(context) };
     },
-    hash: () => ({
-      header: header(context),
-      hash: hashOf(member.machine.state, member.machine.state.revision),
-    }),
+    hash: async () => {
+      const { revision } = member.machine.state;
+      return { header: header(context), hash: await hashHistory(() => member.machine.state, revision) };
+    },
     hashKV: async ({ revision }) => {
       await member.barrier();
       const { state } = member.machine;
       checkRevision(state, revision);
+      if (revision > state.revision) throw etcdError.futureRevision();
       // What compaction leaves of its own revision differs from what was there before.
       if (revision > 0 && revision <= state.compactRevision) throw etcdError.compacted();
       const at = revision > 0 ? revision : state.revision;
-      return {
-        header: header(context),
-        hash: hashOf(state, at),
-        compactRevision: state.compactRevision,
-        hashRevision: at,
-      };
+      const { compactRevision } = state;
+      const hash = await hashHistory(() => member.machine.state, at);
+      return { header: header(context), hash, compactRevision, hashRevision: at };
     },
     moveLeader: async ({ targetID }) => {
       await member.transfer(idText(targetID));
       return { header: header(context) };
     },
-    snapshot: () => Promise.reject(unimplemented('Snapshot')),
+    snapshot: async (_request, call) => {
+      // Everything that was acknowledged before the call is in it.
+      await member.barrier();
+      await streamSnapshot(member, call.signal, async (blob, remainingBytes) => {
+        if (!call.write({ header: header(context), remainingBytes, blob, version: apiVersion }))
+          await call.drained();
+      });
+    },
     downgrade: () => Promise.reject(unimplemented('Downgrade')),
   };
-}
-
-/** A checksum over all history up to a revision; equal on members that agree. */
-function hashOf(state: Mvcc, revision: number): number {
-  let hash = 0;
-  for (let main = Math.max(1, state.compactRevision); main <= revision; main++) {
-    // Gaps that compaction left may be there or not.
-    const changes = state.changes(main)?.filter((change) => change.key.length > 0) ?? [];
-    if (changes.length > 0) hash = crc32c(changeSetCodec.encode({ changes }), hash);
-  }
-  if (revision > state.current) throw etcdError.futureRevision();
-  return hash;
 }

@@ -1,0 +1,91 @@
+/**
+ * Builds a whole state in a database that nobody uses yet: one that is received from the leader, restored from a
+ * snapshot, or carried over into a new form.
+ *
+ * Writes are not synced one by one, for nothing counts on them before `finish`, which makes all of them durable and
+ * has compared them with what the state says it holds.
+ */
+import type { Level } from './levels.ts';
+import type { DiskOperation } from './mvcc.ts';
+import { metaKey, readMeta, type StateMeta } from './state-meta.ts';
+import { sameTally, seal, StateCorruptError, type Tally, TallyCounter, unseal } from './state-seal.ts';
+
+/** Memory that collects before it is written. */
+const batchBytes = 1024 * 1024;
+
+export class StateBuilder {
+  readonly #open: () => Promise<Level>;
+  readonly #counter = new TallyCounter();
+  #db: Level | undefined;
+  #operations: DiskOperation[] = [];
+  #bytes = 0;
+
+  /** `open` opens the database, which is empty at first. */
+  constructor(open: () => Promise<Level>) {
+    this.#open = open;
+  }
+
+  get tally(): Tally {
+    return this.#counter.tally;
+  }
+
+  /** Takes a record as it lies on another disk. Rejects with `StateCorruptError` when it is damaged. */
+  async addSealed(key: Buffer, sealed: Buffer): Promise<void> {
+    if (!key.equals(metaKey)) {
+      unseal(key, sealed);
+      this.#counter.add(key, sealed);
+    }
+    await this.#put(key, sealed);
+  }
+
+  async add(key: Buffer, payload: Buffer): Promise<void> {
+    const sealed = seal(key, payload);
+    this.#counter.add(key, sealed);
+    await this.#put(key, sealed);
+  }
+
+  /** Writes down what the state is to say about itself. */
+  async describe(meta: StateMeta): Promise<void> {
+    await this.#put(metaKey, Buffer.from(JSON.stringify({ ...meta, tally: this.tally } satisfies StateMeta)));
+  }
+
+  /**
+   * Makes everything durable and closes. Resolves with what the state says about itself; rejects with
+   * `StateCorruptError` when that is not what was added.
+   */
+  async finish(): Promise<StateMeta> {
+    await this.#write(true);
+    await this.close();
+    // Recovery turns the logs of the database into tables, which it syncs; its own syncs cover the last log only.
+    const db = await this.#open();
+    const meta = readMeta(db);
+    await db.close();
+    if (meta?.tally === undefined) throw new StateCorruptError('the state says nothing about itself');
+    if (!sameTally(meta.tally, this.tally))
+      throw new StateCorruptError(
+        `the state is incomplete: ${this.tally.records} of ${meta.tally.records} records arrived`,
+      );
+    return meta;
+  }
+
+  /** Ends without having finished. */
+  async close(): Promise<void> {
+    const db = this.#db;
+    this.#db = undefined;
+    await db?.close();
+  }
+
+  async #put(key: Buffer, value: Buffer): Promise<void> {
+    this.#operations.push({ type: 'put', key, value });
+    this.#bytes += key.length + value.length;
+    if (this.#bytes >= batchBytes) await this.#write(false);
+  }
+
+  async #write(sync: boolean): Promise<void> {
+    const operations = this.#operations;
+    this.#operations = [];
+    this.#bytes = 0;
+    this.#db ??= await this.#open();
+    if (operations.length > 0) await this.#db.batch(operations, { sync });
+  }
+}

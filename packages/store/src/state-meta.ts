@@ -1,0 +1,36 @@
+/** What a state says about itself: one record beside the others, written with every batch. */
+import type { Configuration } from '@timonier/raft';
+import type { Level } from './levels.ts';
+import type { Tally } from './state-seal.ts';
+import type { Alarm } from './types.ts';
+
+export interface StateMeta {
+  readonly cluster: string;
+  /** The log entry that brought the state here, and its term. */
+  readonly index: number;
+  readonly term: number;
+  readonly revision: number;
+  readonly compactRevision: number;
+  readonly configuration: Configuration;
+  readonly members: readonly StoredMember[];
+  /** Absent in states of before there were alarms. */
+  readonly alarms?: readonly Alarm[];
+  /** Ids that were members once and never will be again. */
+  readonly removed?: readonly string[];
+  /** What all other records add up to. Absent in states of before records had seals. */
+  readonly tally?: Tally;
+}
+
+export interface StoredMember {
+  readonly id: string;
+  readonly name: string;
+  readonly peerUrls: readonly string[];
+  readonly clientUrls: readonly string[];
+}
+
+export const metaKey = Buffer.from('m');
+
+export function readMeta(db: Level): StateMeta | undefined {
+  const bytes = db.getSync(metaKey);
+  return bytes === undefined ? undefined : (JSON.parse(bytes.toString()) as StateMeta);
+}
