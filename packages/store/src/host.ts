@@ -14,6 +14,7 @@ import {
   type MemoryLog,
   type NodeId,
   type Mutation,
+  type RaftLog,
   RaftNode,
   type RaftStatus,
   type Role,
@@ -56,6 +57,8 @@ export interface HostOptions {
   readonly logger: HostLog;
   readonly events: HostEvents;
   readonly bugs?: KnownBugs;
+  /** Sees what the core asks for once the log holds it, before anything of it leaves or is applied. */
+  readonly observe?: (effects: Effects) => void;
 }
 
 export interface HostEvents {
@@ -162,6 +165,11 @@ export class RaftHost {
     return this.#commit;
   }
 
+  /** The log as it is now; not to be changed. */
+  get log(): RaftLog {
+    return this.#o.log;
+  }
+
   /** Every entry up to here is on this member's disk. */
   get durableIndex(): number {
     return this.#durable;
@@ -256,6 +264,7 @@ export class RaftHost {
       this.#durable = Math.min(this.#durable, first.index - 1);
       for (const held of this.#held) held.lastIndex = Math.min(held.lastIndex, first.index - 1);
     }
+    this.#o.observe?.(effects);
     const later: Outgoing[] = [];
     for (const message of effects.messages) {
       const outgoing = this.#outbox.dress(message);

@@ -252,6 +252,7 @@ export class Member {
       trailingEntries: this.#options.trailingEntries,
       clock,
       bugs,
+      ...(this.#platform.observe === undefined ? {} : { observe: this.#platform.observe }),
       logger: log,
       events: {
         role: (role, term, leader) => this.#roleChanged(role, term, leader),

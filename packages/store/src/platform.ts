@@ -3,6 +3,7 @@
  * many members in one thread, and with them decides everything that happens.
  */
 import { join } from 'node:path';
+import type { Effects } from '@timonier/raft';
 import { type Clock, systemClock } from './clock.ts';
 import { claimDataDir, type InitialCluster } from './cluster.ts';
 import { type KnownBugs, noBugs } from './known-bugs.ts';
@@ -44,6 +45,8 @@ export interface Platform {
   storage(dataDir: string): Storage;
   network(options: TransportOptions): Network;
   readonly bugs: KnownBugs;
+  /** Sees every step of the consensus core; see `HostOptions`. */
+  readonly observe?: (effects: Effects) => void;
 }
 
 export const machine: Platform = {
