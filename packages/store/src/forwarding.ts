@@ -45,8 +45,12 @@ export class Forwarding {
   /** A batch of another member arrived. */
   received(from: NodeId, { id, data, term }: NonNullable<PeerFrame['forward']>): void {
     const host = this.#options.host();
-    if (host.role !== 'leader' || host.term !== term) this.#options.send(from, { forwardRefused: { id } });
-    else host.step({ type: 'propose', entries: [{ data }], context: this.#context(from, id) });
+    if (host.role !== 'leader' || host.term !== term) {
+      this.#options.send(from, { forwardRefused: { id } });
+      return;
+    }
+    host.hasten(from);
+    host.step({ type: 'propose', entries: [{ data }], context: this.#context(from, id) });
   }
 
   /** The core did not take what was proposed with this context. */

@@ -114,12 +114,12 @@ export class RaftHost {
 
   constructor(options: HostOptions) {
     this.#o = options;
-    this.#outbox = new Outbox(
-      options.pace,
-      () => this.#promiseMs,
-      (to, bytes) => options.transport.sendEncoded(to, bytes),
-      options.clock.now,
-    );
+    this.#outbox = new Outbox({
+      pace: options.pace,
+      promiseMs: () => this.#promiseMs,
+      send: (to, bytes) => options.transport.sendEncoded(to, bytes),
+      clock: options.clock,
+    });
     this.#commit = options.hardState.commit;
     this.#durable = options.log.lastIndex();
     this.#term = options.hardState.term;
@@ -346,6 +346,11 @@ export class RaftHost {
     if (message.type === 'snapshot') this.#o.events.snapshotWanted(message.to, message);
     else if (!this.#outbox.send(outgoing) && message.type === 'append')
       queueMicrotask(() => this.step({ type: 'unreachable', peer: message.to }));
+  }
+
+  /** Another member's clients wait for commits. */
+  hasten(member: NodeId): void {
+    this.#outbox.hasten(member);
   }
 
   /** Applies what is committed, in turns that leave room for other work. */

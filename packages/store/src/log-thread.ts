@@ -4,6 +4,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import type { HardState } from '@timonier/raft';
+import { LogMailbox } from './log-mailbox.ts';
 import type { WalFiles, WalFilesOptions } from './wal-files.ts';
 
 export type WalRequest =
@@ -49,14 +50,30 @@ export interface LogThreadEvents {
 
 export type StartLogThread = (files: WalFilesOptions, events: LogThreadEvents) => LogThread;
 
+/** What the worker is started with. */
+export interface LogWorkerData {
+  readonly folder: string;
+  readonly segmentBytes: number;
+  readonly memory: SharedArrayBuffer;
+}
+
 export const startLogWorker: StartLogThread = ({ folder, segmentBytes }, { onAnswer, onError }) => {
-  const worker = new Worker(new URL('./wal.worker.ts', import.meta.url), {
-    workerData: { folder, segmentBytes },
-  });
-  worker.on('message', onAnswer);
+  const mailbox = new LogMailbox();
+  const workerData: LogWorkerData = { folder, segmentBytes, memory: mailbox.memory };
+  const worker = new Worker(new URL('./wal.worker.ts', import.meta.url), { workerData });
+  // A bare number is the ticket of what was in the slot.
+  worker.on('message', (answer: WalAnswer | number) =>
+    onAnswer(
+      typeof answer === 'number' ? { type: 'durable', ticket: answer, syncMs: mailbox.syncMs } : answer,
+    ),
+  );
   worker.on('error', onError);
   return {
-    post: (request, transfer) => worker.postMessage(request, transfer),
+    post: (request, transfer) => {
+      if (request.type === 'append' && mailbox.put(request)) return;
+      worker.postMessage(request, transfer);
+      mailbox.posted();
+    },
     end: async () => void (await worker.terminate()),
   };
 };

@@ -3,6 +3,7 @@
  * append only once for all followers that are equally far.
  */
 import type { Message, NodeId } from '@timonier/raft';
+import type { Clock } from './clock.ts';
 import type { Pace } from './pace.ts';
 import { encodeFrame, toWire, type WireMessage } from './peer-wire.ts';
 
@@ -14,39 +15,90 @@ export interface Outgoing {
   readonly wire: WireMessage;
 }
 
-export class Outbox {
-  readonly #pace: Pace;
-  readonly #promiseMs: () => number;
-  readonly #send: (to: NodeId, bytes: Buffer) => boolean;
-  readonly #now: () => number;
-  #lastAppend: { readonly message: Append; readonly bytes: Buffer } | undefined;
+export interface OutboxOptions {
+  readonly pace: Pace;
+  /** For how long a member that hears of a leader now stays loyal, and may say so. */
+  readonly promiseMs: () => number;
+  readonly send: (to: NodeId, bytes: Buffer) => boolean;
+  readonly clock: Pick<Clock, 'now' | 'after'>;
+}
 
-  /** `promiseMs`: for how long a member that hears of a leader now stays loyal, and may say so. */
-  constructor(
-    pace: Pace,
-    promiseMs: () => number,
-    send: (to: NodeId, bytes: Buffer) => boolean,
-    now: () => number,
-  ) {
-    this.#now = now;
-    this.#pace = pace;
-    this.#promiseMs = promiseMs;
-    this.#send = send;
+/** For so long news of a commit waits for a message that carries it along. */
+const companyMs = 3;
+/** For so long after `hasten` it does not. */
+const hasteMs = 100;
+
+export class Outbox {
+  readonly #o: OutboxOptions;
+  #lastAppend: { readonly message: Append; readonly bytes: Buffer } | undefined;
+  readonly #news = new Map<NodeId, { readonly outgoing: Outgoing; readonly since: number }>();
+  #waiting = false;
+  readonly #hasty = new Map<NodeId, number>();
+
+  constructor(options: OutboxOptions) {
+    this.#o = options;
   }
 
   dress(message: Message): Outgoing {
     const wire = toWire(message);
-    if (message.type === 'heartbeat-response') wire.loyalMs = this.#promiseMs();
+    if (message.type === 'heartbeat-response') wire.loyalMs = this.#o.promiseMs();
     else if (message.type === 'heartbeat') {
-      wire.delayMs = Math.ceil(this.#pace.delayMs);
-      this.#pace.asked(message.round, this.#now());
+      wire.delayMs = Math.ceil(this.#o.pace.delayMs);
+      this.#o.pace.asked(message.round, this.#o.clock.now());
     }
     return { message, wire };
   }
 
-  /** False when it was dropped. */
-  send({ message, wire }: Outgoing): boolean {
-    return this.#send(message.to, message.type === 'append' ? this.#encode(message, wire) : encode(wire));
+  /**
+   * False when it was dropped. News of a commit alone wakes a follower that has nothing to do with it yet, and under
+   * load the next append tells the same: so it waits for that, though not for long.
+   */
+  send(outgoing: Outgoing): boolean {
+    const { message, wire } = outgoing;
+    switch (message.type) {
+      case 'commit':
+        if ((this.#hasty.get(message.to) ?? 0) > this.#o.clock.now()) break;
+        this.#news.set(message.to, { outgoing, since: this.#o.clock.now() });
+        this.#wait(companyMs);
+        return true;
+      case 'append':
+        if ((this.#news.get(message.to)?.outgoing.wire.commit ?? Infinity) <= message.commit)
+          this.#news.delete(message.to);
+        return this.#o.send(message.to, this.#encode(message, wire));
+      case 'read-index-response':
+        // Readers there wait for what they were told is committed.
+        this.#tell(message.to);
+    }
+    return this.#o.send(message.to, encode(wire));
+  }
+
+  /** A member waits for commits: for a while it hears of each at once. */
+  hasten(to: NodeId): void {
+    this.#hasty.set(to, this.#o.clock.now() + hasteMs);
+  }
+
+  #tell(to: NodeId): void {
+    const news = this.#news.get(to);
+    if (news === undefined) return;
+    this.#news.delete(to);
+    this.#o.send(to, encode(news.outgoing.wire));
+  }
+
+  /** One timer, which is not touched when news is overtaken: it looks again later what is still there. */
+  #wait(ms: number): void {
+    if (this.#waiting) return;
+    this.#waiting = true;
+    this.#o.clock.after(ms, () => {
+      this.#waiting = false;
+      const now = this.#o.clock.now();
+      let rest = Infinity;
+      for (const [to, { since }] of this.#news) {
+        const left = since + companyMs - now;
+        if (left < 0.5) this.#tell(to);
+        else rest = Math.min(rest, left);
+      }
+      if (rest !== Infinity) this.#wait(Math.ceil(rest));
+    });
   }
 
   #encode(message: Append, wire: WireMessage): Buffer {
