@@ -1,17 +1,25 @@
-/** etcdserverpb.Maintenance: how this member is, and moving leadership. */
+/** etcdserverpb.Maintenance: how this member is, what it is worried about, its snapshots, and moving leadership. */
 import { GrpcError, type Handlers, Status } from '@timonier/grpc';
 import { idNumber, idText } from '../cluster.ts';
 import { etcdError, unimplemented } from '../errors.ts';
 import { hashHistory } from '../history-hash.ts';
 import { checkRevision } from '../range.ts';
 import { streamSnapshot } from '../snapshot-stream.ts';
-import { alarmType, type Member, type ResponseHeader } from '../types.ts';
+import { alarmType, type ResponseHeader } from '../types.ts';
 import { header, type ServiceContext, withHeader } from './context.ts';
 
 /** The version of etcd's API this store speaks; clients ask it for what they may use. */
 export const apiVersion = '3.5.21';
 
 const alarmNames = ['NONE', 'NOSPACE', 'CORRUPT'] as const;
+
+export interface SnapshotResponse {
+  readonly header: ResponseHeader;
+  /** What is still to come behind this piece. */
+  readonly remainingBytes: number;
+  readonly blob: Buffer;
+  readonly version: string;
+}
 
 export type MaintenanceShape = {
   alarm: { request: { action: number; memberID: bigint; alarm: number }; response: object };
