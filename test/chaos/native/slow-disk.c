@@ -6,7 +6,7 @@
  * a seccomp filter hands these two calls, and no others, to a watcher process.
  *
  * CONTROL is a file of three 32-bit numbers in the machine's own order, read anew for every call:
- *   delay   milliseconds to hold each call before it goes on
+ *   delay   milliseconds to hold each call before it goes on; calls that are held follow when it is changed
  *   mode    0: the call is made; 1: it is answered with success and not made; 2: it fails with EIO
  *   calls   counted by the watcher, for the test to read
  *
@@ -33,7 +33,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { max_held = 256 };
+enum { max_held = 256, longest_wait_ms = 20 };
 
 struct control {
   volatile uint32_t delay_ms;
@@ -43,7 +43,7 @@ struct control {
 
 struct held {
   uint64_t id;
-  int64_t due_ms;
+  int64_t since_ms;
 };
 
 static void die(const char *what) {
@@ -74,14 +74,15 @@ static void watch(int listener, struct control *control) {
     int64_t now = now_ms();
     int wait_ms = -1;
     for (int i = 0; i < count;) {
-      if (held[i].due_ms <= now) {
+      int64_t left = held[i].since_ms + control->delay_ms - now;
+      if (left <= 0) {
         answer(listener, control, held[i].id);
         held[i] = held[--count];
-      } else {
-        int left = (int)(held[i].due_ms - now);
-        if (wait_ms < 0 || left < wait_ms) wait_ms = left;
-        i++;
+        continue;
       }
+      if (left > longest_wait_ms) left = longest_wait_ms;
+      if (wait_ms < 0 || left < wait_ms) wait_ms = (int)left;
+      i++;
     }
     struct pollfd waiting = {.fd = listener, .events = POLLIN};
     int ready = poll(&waiting, 1, wait_ms);
@@ -95,7 +96,7 @@ static void watch(int listener, struct control *control) {
     if (control->delay_ms == 0 || count == max_held)
       answer(listener, control, request.id);
     else
-      held[count++] = (struct held){request.id, now_ms() + control->delay_ms};
+      held[count++] = (struct held){request.id, now_ms()};
   }
 }
 

@@ -139,6 +139,7 @@ ${table(
 )}
 <h2>Notes</h2>
 <pre>${escape(notes.map(({ at, text }) => `${(at / 1_000).toFixed(2)} s  ${text}`).join('\n'))}</pre>
+${result.logs.map(({ name, text }) => `<details><summary>end of the log of ${escape(name)}</summary><pre>${escape(text)}</pre></details>`).join('\n')}
 </html>
 `;
 }

@@ -46,6 +46,8 @@ export interface RunResult {
   /** From the end of all faults until every member served, in milliseconds. */
   readonly calmMs: number;
   readonly totalMs: number;
+  /** The end of what each member printed. */
+  readonly logs: readonly { readonly name: string; readonly text: string }[];
 }
 
 /** Flags of all members: quick elections as a master has them, and snapshots for whoever lags a little. */
@@ -57,6 +59,7 @@ const flags = [
   '--quota-backend-bytes=8589934592',
 ];
 
+const logCharacters = 60_000;
 const calmWithinMs = 40_000;
 /** The first revision that changes anything in an empty store. */
 const firstRevision = 2;
@@ -159,6 +162,7 @@ export async function runChaos(options: RunOptions): Promise<RunResult> {
       totalMs,
       incidents: incidents.flat().toSorted((a, b) => a.begin - b.begin),
       streams: watchers.streams(),
+      logs: hosts.map((host) => ({ name: host.name, text: host.log(logCharacters) })),
     };
   } finally {
     await group.stop();
