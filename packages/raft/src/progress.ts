@@ -19,8 +19,10 @@ export class Progress {
   probeSent = false;
   /** Snapshot: the index that was sent. */
   pendingSnapshot = 0;
-  /** Tick of the last message from this peer. */
+  /** Tick of the last message from this peer, or of when it became one. */
   lastContact: number;
+  /** Whether there was any. */
+  heard = false;
   /** Newest leadership round it answered. */
   ackedRound = 0;
   /** The highest commit index told to it. */
@@ -35,6 +37,11 @@ export class Progress {
     this.next = next;
     this.lastContact = tick;
     this.inflight = new Inflight(maxInflight);
+  }
+
+  contacted(tick: number): void {
+    this.lastContact = tick;
+    this.heard = true;
   }
 
   becomeProbe(next: number): void {

@@ -114,7 +114,7 @@ function sendSnapshot(core: Core, peer: Progress): void {
 }
 
 export function handleAppendResponse(core: Core, peer: Progress, response: AppendResponse): void {
-  peer.lastContact = core.ticks;
+  peer.contacted(core.ticks);
   if (response.rejected) {
     handleRejection(core, peer, response);
     return;
@@ -157,7 +157,7 @@ function handleRejection(core: Core, peer: Progress, response: AppendResponse): 
 }
 
 export function handleHeartbeatResponse(core: Core, peer: Progress, response: HeartbeatResponse): void {
-  peer.lastContact = core.ticks;
+  peer.contacted(core.ticks);
   handleRoundAnswer(core, peer, response);
   peer.probeSent = false;
   if (peer.state === 'replicate') {

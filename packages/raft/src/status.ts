@@ -11,6 +11,7 @@ export function statusOf(core: Core): RaftStatus {
       match: peer.match,
       next: peer.next,
       inflight: peer.inflight.count,
+      heard: peer.heard,
       silentTicks: core.ticks - peer.lastContact,
     });
   }

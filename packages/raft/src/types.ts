@@ -230,7 +230,9 @@ export interface PeerStatus {
   readonly match: number;
   readonly next: number;
   readonly inflight: number;
-  /** Ticks since it was last heard of. */
+  /** Whether it was ever heard of in this term. */
+  readonly heard: boolean;
+  /** Ticks since it was last heard of, or since this member came to look after it. */
   readonly silentTicks: number;
 }
 

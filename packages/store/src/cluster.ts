@@ -3,8 +3,6 @@
  * derives alike from addresses and token.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { UsageError } from '@timonier/component';
 import type { NodeId } from '@timonier/raft';
 
@@ -88,87 +86,4 @@ export function idNumber(id: string): bigint {
 
 export function idText(id: bigint): string {
   return id.toString(16);
-}
-
-interface Identity {
-  readonly cluster: string;
-  readonly member: string;
-  readonly name: string;
-  /** Form of everything in the directory; 1 when absent. */
-  readonly format?: number;
-}
-
-/** The form of data directories that this version writes, and the only one that it reads. */
-const dataFormat = 1;
-
-/** Claims a data directory for a member, or checks that it is this member's. Throws with what to do otherwise. */
-export function claimDataDir(folder: string, cluster: InitialCluster): void {
-  makeFolder(folder);
-  const path = join(folder, 'member.json');
-  const mine: Identity = {
-    cluster: cluster.id,
-    member: cluster.self.id,
-    name: cluster.self.name,
-    format: dataFormat,
-  };
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    writeFileSync(path, `${JSON.stringify(mine)}\n`, { flush: true });
-    return;
-  }
-  const found = readIdentity(path, text);
-  if ((found.format ?? 1) !== dataFormat)
-    throw new Error(
-      `data directory ${folder} has format ${found.format}, and this version reads format ${dataFormat}; start the version that wrote it, or use another --data-dir`,
-    );
-  if (found.cluster !== mine.cluster)
-    throw new Error(
-      `data directory ${folder} belongs to cluster ${found.cluster}, not to ${mine.cluster} (from --initial-cluster and --initial-cluster-token); use another --data-dir`,
-    );
-  if (found.member !== mine.member)
-    throw new Error(
-      `data directory ${folder} belongs to member ${found.name} (${found.member}), not to ${mine.name} (${mine.member}); use another --data-dir`,
-    );
-}
-
-function readIdentity(path: string, text: string): Identity {
-  let value: Partial<Identity> | null = null;
-  try {
-    value = JSON.parse(text) as Partial<Identity> | null;
-  } catch {
-    // Said below.
-  }
-  const { cluster, member, name, format } = value ?? {};
-  if (cluster === undefined || member === undefined || name === undefined)
-    throw new Error(
-      `${path} does not say whose data this is; restore it from a copy, or use another --data-dir`,
-    );
-  return { cluster, member, name, ...(format === undefined ? {} : { format }) };
-}
-
-/** Like mkdir -p. Node's own recursion never ends in a folder such as /proc, where nothing can be made. */
-function makeFolder(path: string): void {
-  const make = (): void => {
-    try {
-      mkdirSync(path, { mode: 0o700 });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !statSync(path).isDirectory()) throw error;
-    }
-  };
-  try {
-    try {
-      make();
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || dirname(path) === path) throw error;
-      makeFolder(dirname(path));
-      make();
-    }
-  } catch (error) {
-    if (!(error instanceof Error) || !('code' in error)) throw error;
-    const why = error.code === 'EEXIST' ? 'it is no folder' : error.message;
-    throw new Error(`cannot use data directory ${path}: ${why}`, { cause: error });
-  }
 }

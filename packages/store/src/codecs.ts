@@ -3,11 +3,12 @@ import { loadMessage, loadService } from '@timonier/grpc';
 import type { AuthChange, Authentication } from './auth/types.ts';
 import type { AuthShape } from './services/auth.ts';
 import type { ElectionShape } from './services/election.ts';
+import type { ClusterShape } from './services/cluster.ts';
 import type { KvShape } from './services/kv.ts';
 import type { LeadershipShape } from './services/leadership.ts';
 import type { LeaseShape } from './services/lease.ts';
 import type { LockShape } from './services/lock.ts';
-import type { ClusterShape, MaintenanceShape } from './services/maintenance.ts';
+import type { MaintenanceShape } from './services/maintenance.ts';
 import type { WatchShape } from './services/watch.ts';
 import type {
   CompactionRequest,

@@ -50,6 +50,10 @@ const flags = {
   ),
   'initial-cluster': text('initial-cluster', '', 'all members as NAME=URL,NAME=URL'),
   'initial-cluster-state': text('initial-cluster-state', 'new', 'new or existing'),
+  'strict-reconfig-check': booleanFlag(true, 'refuse changes of members that endanger the quorum', {
+    env: env('strict-reconfig-check'),
+  }),
+  'experimental-max-learners': count('experimental-max-learners', 1, 'learners that may be there at a time'),
   'initial-cluster-token': text(
     'initial-cluster-token',
     'etcd-cluster',
@@ -169,6 +173,9 @@ async function run(context: ComponentContext<typeof flags>): Promise<void> {
     throw new UsageError('--client-cert-auth needs --trusted-ca-file');
   await startStore(context, {
     cluster: parseInitialCluster(initial, f.name, f['initial-cluster-token']),
+    joins: f['initial-cluster-state'] === 'existing',
+    strictReconfig: f['strict-reconfig-check'],
+    maxLearners: f['experimental-max-learners'],
     dataDir: f['data-dir'] || `${f.name}.etcd`,
     listenClients,
     listenPeers,

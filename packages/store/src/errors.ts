@@ -20,6 +20,27 @@ export const etcdError = {
   leaseExists: make(Status.FAILED_PRECONDITION, 'lease already exists'),
   leaseTtlTooLarge: make(Status.OUT_OF_RANGE, 'too large lease TTL'),
   memberNotFound: make(Status.NOT_FOUND, 'member not found'),
+  memberExists: make(Status.FAILED_PRECONDITION, 'member ID already exist'),
+  peerUrlExists: make(Status.FAILED_PRECONDITION, 'Peer URLs already exists'),
+  memberBadUrls: make(Status.INVALID_ARGUMENT, 'given member URLs are invalid'),
+  memberNotLearner: make(Status.FAILED_PRECONDITION, 'can only promote a learner member'),
+  learnerNotReady: make(
+    Status.FAILED_PRECONDITION,
+    'can only promote a learner member which is in sync with leader',
+  ),
+  tooManyLearners: make(Status.FAILED_PRECONDITION, 'too many learner members in cluster'),
+  notEnoughStarted: make(
+    Status.FAILED_PRECONDITION,
+    're-configuration failed due to not enough started members',
+  ),
+  unhealthy: make(Status.UNAVAILABLE, 'unhealthy cluster'),
+  notForLearner: make(Status.UNAVAILABLE, 'rpc not supported for learner'),
+  witness: (): GrpcError =>
+    new GrpcError(
+      Status.UNAVAILABLE,
+      'timonier store: this member is a witness and serves no clients; ask another member',
+    ),
+  transferTimeout: make(Status.UNAVAILABLE, 'request timed out, leader transfer took too long'),
   requestTooLarge: make(Status.INVALID_ARGUMENT, 'request is too large'),
   tooManyRequests: make(Status.RESOURCE_EXHAUSTED, 'too many requests'),
   noLeader: make(Status.UNAVAILABLE, 'no leader'),

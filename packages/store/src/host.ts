@@ -6,9 +6,12 @@
  * something durable leaves only after the ticket of that write came back.
  */
 import {
+  type AcceptedProposal,
   type Configuration,
+  type DropReason,
   type Effects,
   type HardState,
+  type Entry,
   type Input,
   type Message,
   type MemoryLog,
@@ -67,6 +70,8 @@ export interface HostEvents {
   /** Nobody else can lead before `until`, in milliseconds of `clock.bootTime`. */
   readonly proven: (until: number) => void;
   readonly applied: (index: number) => void;
+  /** Another configuration is in force, perhaps by one of the entries that were just appended. */
+  readonly configuration: (appended: readonly Entry[]) => void;
   /** The first entry of a term was applied. */
   readonly termBegan: (term: number) => void;
   readonly readReady: (context: number, index: number) => void;
@@ -157,6 +162,16 @@ export class RaftHost {
     return this.#leader;
   }
 
+  /** The configuration in force, which may still be replaced. */
+  get configuration(): Configuration {
+    return this.#configuration;
+  }
+
+  /** After so many ticks of silence a member counts as lost. */
+  get electionTicks(): number {
+    return this.#o.pace.electionTicks;
+  }
+
   get status(): RaftStatus {
     return this.#node.status;
   }
@@ -187,17 +202,24 @@ export class RaftHost {
     this.#cancelTick?.();
   }
 
-  /** Feeds the core and carries out what it asks for. */
-  step(input: Input): void {
-    if (this.#stopped) return;
+  /** Feeds the core and carries out what it asks for. Returns that, unless this member is over. */
+  step(input: Input): Effects | undefined {
+    if (this.#stopped) return undefined;
     let effects: Effects;
     try {
       effects = this.#node.step(input);
     } catch (error) {
       this.#fail(error);
-      return;
+      return undefined;
     }
     this.#carryOut(effects);
+    return effects;
+  }
+
+  /** Proposes what `encodeConfiguration` made; says where in the log it went, or why it was not taken. */
+  reconfigure(data: Uint8Array): AcceptedProposal | DropReason {
+    const effects = this.step({ type: 'propose', entries: [{ type: 'config', data }] });
+    return effects?.accepted ?? effects?.droppedProposals[0]?.reason ?? 'not-leader';
   }
 
   receive(from: NodeId, messages: readonly WireMessage[]): void {
@@ -297,7 +319,10 @@ export class RaftHost {
       this.#lease.reset();
       events.role(role, term, leader);
     }
-    if (effects.configuration !== undefined) this.#configuration = effects.configuration;
+    if (effects.configuration !== undefined) {
+      this.#configuration = effects.configuration;
+      events.configuration(effects.append);
+    }
     if (effects.quorumRound !== undefined) {
       const { round, sentAt } = effects.quorumRound;
       const { voters } = this.#configuration;

@@ -20,10 +20,16 @@ export interface MemberOptions {
   readonly quotaBytes: number;
   /** Whether a member takes its alarm back by itself once there is room again. */
   readonly autoDisarm: boolean;
-  /** Where time, disks and network come from: the machine, unless said otherwise. */
-  readonly platform?: Platform;
   /** Where tokens of clients that authenticated are kept, if any are. */
   readonly tokens?: Tokens;
+  /** Where time, disks and network come from: the machine, unless said otherwise. */
+  readonly platform?: Platform;
+  /** Whether changes of members that endanger the quorum are refused. Default true. */
+  readonly strictReconfig?: boolean;
+  /** Learners that may be there at a time. Default 1. */
+  readonly maxLearners?: number;
   readonly log: HostLog;
   readonly onFailure: (error: Error) => void;
+  /** The group has taken this member out for good, and it has had a moment to say so to its clients. */
+  readonly onRemoved?: () => void;
 }

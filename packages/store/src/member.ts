@@ -6,12 +6,13 @@
 import type { NodeId, Role } from '@timonier/raft';
 import { Announcement } from './announcement.ts';
 import { itself } from './auth/types.ts';
-import { idNumber, parseUrl } from './cluster.ts';
+import { idNumber } from './cluster.ts';
 import type { StoredRequest } from './codecs.ts';
 import { Forwarding } from './forwarding.ts';
 import { RaftHost } from './host.ts';
 import { LeaseClocks } from './lease-clocks.ts';
 import type { MemberOptions } from './member-options.ts';
+import { Membership } from './membership/membership.ts';
 import type { StoreMetrics } from './metrics.ts';
 import { Pace } from './pace.ts';
 import type { PeerFrame } from './peer-wire.ts';
@@ -50,6 +51,7 @@ export class Member {
   readonly #proposals: Proposals;
   readonly #reads: Reads;
   readonly #transport: Network;
+  readonly membership: Membership;
   readonly #forwarding: Forwarding;
   readonly #tenure: Tenure;
   readonly #announcement: Announcement;
@@ -102,6 +104,7 @@ export class Member {
       },
       onRevisions: (from, to) => this.hub.revisions(from, to),
       onCompacted: () => undefined,
+      onMembership: (...applied) => this.membership.applied(...applied),
       onLease: (id, change) => {
         if (change === 'granted') this.leases.granted(id);
         else this.leases.revoked(id);
@@ -143,8 +146,13 @@ export class Member {
           from,
           member: this.id,
           appliedIndex: () => this.machine.appliedIndex,
-          step: (message) => this.#host.step({ type: 'message', message }),
+          step: (message) => this.#host.step({ type: 'message', message })?.installSnapshot !== undefined,
         }),
+      urls: cluster.self.peerUrls,
+      onCalled: (from, urls) => this.membership.called(from, urls),
+      isRemoved: (id) => this.machine.removed.has(id),
+      onRemoved: (by) => this.membership.removedBy(by),
+      roster: () => this.membership.roster(),
       onBytes: (peer, direction, bytes) => {
         if (direction === 'sent') this.#metrics?.sentBytes.inc({ To: peer }, bytes);
         else this.#metrics?.receivedBytes.inc({ From: peer }, bytes);
@@ -161,6 +169,19 @@ export class Member {
       host,
       connected: (peer) => this.#transport.connected(peer),
       transferMs: () => this.pace.electionMs * 2,
+    });
+    this.membership = new Membership({
+      cluster,
+      clock,
+      host,
+      machine: this.machine,
+      transport: this.#transport,
+      proposer: this.#proposals.proposer,
+      strictness: { strict: options.strictReconfig ?? true, maxLearners: options.maxLearners ?? 1 },
+      timeoutMs: requestTimeoutMs,
+      log: options.log,
+      onRemoved: options.onRemoved,
+      onChanged: () => this.#tenure.changed(),
     });
     const { id, name, peerUrls } = cluster.self;
     this.#announcement = new Announcement({
@@ -258,7 +279,11 @@ export class Member {
         role: (role, term, leader) => this.#roleChanged(role, term, leader),
         proven: (until) => this.#tenure.proven(until),
         applied: (index) => this.#applied(index),
-        termBegan: (term) => this.#proposals.termBegan(term),
+        termBegan: (term) => {
+          this.#proposals.termBegan(term);
+          this.membership.termBegan(term);
+        },
+        configuration: (appended) => this.membership.appended(appended),
         readReady: (context, index) => this.#reads.ready(context, index),
         readRejected: (context) => this.#reads.rejected(context),
         proposalDropped: (context) => this.#forwarding.dropped(context),
@@ -272,17 +297,14 @@ export class Member {
           await this.machine.load(installed);
           this.hub.replaced(this.machine.state);
           this.#proposals.outcomeLost();
+          this.membership.replaced();
           this.#metrics?.snapshots.inc({ direction: 'installed' });
           log.info({ index: snapshot.index, revision: this.machine.state.revision }, 'installed a snapshot');
         },
         failed: (error) => this.#options.onFailure(error),
       },
     });
-    for (const peer of cluster.members) {
-      const url = peer.peerUrls[0];
-      if (peer.id !== this.id && url !== undefined)
-        this.#transport.addPeer(peer.id, parseUrl('peer URL', url));
-    }
+    this.membership.recovered(recovered.log);
     this.#transport.begin();
     this.#host.start();
     this.#timers.push(
@@ -317,8 +339,19 @@ export class Member {
     return this.propose({ alarm: { activate, member, alarm } }, 40);
   }
 
+  /** In the order of their ids, as etcd lists them. */
   get members(): readonly StoredMember[] {
-    return [...this.machine.members.values()];
+    return [...this.machine.members.values()].toSorted((a, b) => (idNumber(a.id) < idNumber(b.id) ? -1 : 1));
+  }
+
+  /** Whether this member receives the log and has no vote yet. */
+  get isLearner(): boolean {
+    return this.machine.configuration.learners.includes(this.id);
+  }
+
+  /** Whether it keeps the log and has no state. */
+  get isWitness(): boolean {
+    return this.machine.configuration.witnesses?.includes(this.id) === true;
   }
 
   memberName(id: NodeId | null): string {
@@ -356,6 +389,7 @@ export class Member {
         this.#options.log.info({ reason }, 'stopped without handing over leadership');
       });
     this.#proposals.stop();
+    this.membership.stop();
     this.#reads.stop();
     this.#host.stop();
     await this.#transport.close();
@@ -372,6 +406,7 @@ export class Member {
 
   #frame(from: NodeId, frame: PeerFrame): void {
     if (frame.raft !== undefined) this.#host.receive(from, frame.raft.messages);
+    else if (this.membership.frame(from, frame)) return;
     else if (frame.forward !== undefined) this.#forwarding.received(from, frame.forward);
     else if (frame.forwardRefused !== undefined) this.#proposals.refused(frame.forwardRefused.id);
     else if (frame.leaseCall !== undefined) {
@@ -409,6 +444,7 @@ export class Member {
 
   #sweep(): void {
     this.#proposals.sweep();
+    this.membership.sweep();
     this.#proposals.retry();
     this.#reads.sweep();
     this.leases.sweep();

@@ -56,19 +56,20 @@ export class Outgoing {
   }
 
   #connect(): void {
-    const { cluster, member, tls, log, onConnected, onClosed } = this.#options;
+    const { cluster, member, tls, log, urls = [], onConnected, onClosed, onRemoved } = this.#options;
     const socket = this.#open();
     this.#socket = socket;
     const reader = new FrameReader();
     const timer = setTimeout(() => socket.destroy(new Error('no hello in time')), helloTimeoutMs);
     socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
-      socket.write(encodeFrame({ hello: { cluster, member, protocol: peerProtocol } }));
+      socket.write(encodeFrame({ hello: { cluster, member, protocol: peerProtocol, urls } }));
     });
     socket.on('data', (chunk) => {
       try {
         for (const { hello } of reader.push(chunk)) {
           clearTimeout(timer);
           const refusal = hello?.refusal ?? '';
+          if (hello?.removed === true) onRemoved?.(this.#id);
           const stranger = hello?.member === this.#id ? '' : `${hello?.member ?? 'nobody'} answered`;
           if (refusal !== '' || stranger !== '') socket.destroy(new Error(refusal || stranger));
           else if (!this.#ready) {

@@ -14,7 +14,7 @@ export interface PeerFrame {
   snapshotHeader?: { message: WireMessage };
   snapshotChunk?: { keys: readonly Buffer[]; values: readonly Buffer[] };
   snapshotEnd?: { records: number };
-  memberCall?: { id: number; change: string };
+  memberCall?: { id: number; change: string; proposer: number };
   memberAnswer?: MemberAnswer;
   rosterCall?: object;
   roster?: Roster;

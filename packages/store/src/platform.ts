@@ -5,7 +5,8 @@
 import { join } from 'node:path';
 import type { Effects } from '@timonier/raft';
 import { type Clock, systemClock } from './clock.ts';
-import { claimDataDir, type InitialCluster } from './cluster.ts';
+import type { InitialCluster } from './cluster.ts';
+import { claimDataDir } from './identity.ts';
 import { type KnownBugs, noBugs } from './known-bugs.ts';
 import { folderLevels, type Levels } from './levels.ts';
 import { folderDisk, type LogDisk } from './log-disk.ts';

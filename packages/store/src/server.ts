@@ -25,22 +25,30 @@ import {
   watchService,
 } from './codecs.ts';
 import { startCompactor } from './compactor.ts';
+import { markRemoved, rememberMembers } from './identity.ts';
 import { Member } from './member.ts';
+import { settleCluster } from './membership/settle.ts';
 import { StoreMetrics } from './metrics.ts';
 import { adminOnly, authHandlers } from './services/auth.ts';
+import { clusterHandlers } from './services/cluster.ts';
 import type { ServiceContext } from './services/context.ts';
 import { electionHandlers } from './services/election.ts';
 import { kvHandlers } from './services/kv.ts';
 import { leadershipHandlers } from './services/leadership.ts';
 import { leaseHandlers, sessionLease } from './services/lease.ts';
 import { lockHandlers } from './services/lock.ts';
-import { apiVersion, clusterHandlers, maintenanceHandlers } from './services/maintenance.ts';
+import { apiVersion, maintenanceHandlers } from './services/maintenance.ts';
+import { behindStanding } from './services/standing.ts';
 import { Turns } from './services/turns.ts';
 import { watchHandlers } from './services/watch.ts';
 import type { PeerTls } from './transport.ts';
 
 export interface StoreOptions {
   readonly cluster: InitialCluster;
+  /** Whether this member was added to a cluster that is there. */
+  readonly joins: boolean;
+  readonly strictReconfig: boolean;
+  readonly maxLearners: number;
   readonly dataDir: string;
   readonly listenClients: readonly Endpoint[];
   readonly listenPeers: readonly Endpoint[];
@@ -76,9 +84,27 @@ export async function startStore(
 ): Promise<void> {
   const { log, health, shutdown } = component;
   let failure: Error | undefined;
+  const { dataDir } = options;
+  const cluster = await settleCluster({
+    dataDir,
+    flagged: options.cluster,
+    joins: options.joins,
+    witness: false,
+    tls: options.peerTls,
+  });
   const member = await Member.start({
     ...options,
+    cluster,
     log,
+    onRemoved: () => {
+      markRemoved(dataDir);
+      log.error(
+        { dataDir },
+        `${cluster.self.name} was removed from the cluster and stops; its data is of no use any more: delete it, and join as a new member (timonier member add)`,
+      );
+      process.exitCode = 1;
+      void shutdown.begin('removed from the cluster');
+    },
     onFailure: (error) => {
       // Whatever is in memory may differ from what is on disk: nothing more may be said or written.
       failure = error;
@@ -110,6 +136,14 @@ export async function startStore(
     delayMs: () => member.pace.delayMs,
   });
   member.metrics = metrics;
+  let told: unknown;
+  const remember = (): void => {
+    if (told === member.membership.version) return;
+    told = member.membership.version;
+    rememberMembers(dataDir, member.members);
+  };
+  remember();
+  member.onChange(remember);
   health.addLive('store', () => {
     if (failure !== undefined) throw failure;
   });
@@ -183,25 +217,30 @@ export async function startStore(
 
 function addServices(server: GrpcServer, context: ServiceContext): void {
   const kv = kvHandlers(context);
-  server.addService(kvService, kv);
-  server.addService(watchService, watchHandlers(context));
+  server.addService(kvService, behindStanding(context, kv));
+  server.addService(watchService, behindStanding(context, watchHandlers(context)));
   const lease = leaseHandlers(context);
-  server.addService(leaseService, lease);
+  server.addService(leaseService, behindStanding(context, lease));
   const cluster = clusterHandlers(context);
   server.addService(
     clusterService,
-    adminOnly(context, cluster, ['memberAdd', 'memberRemove', 'memberUpdate', 'memberPromote']),
+    behindStanding(
+      context,
+      adminOnly(context, cluster, ['memberAdd', 'memberRemove', 'memberUpdate', 'memberPromote']),
+    ),
   );
   const maintenance = maintenanceHandlers(context);
   server.addService(
     maintenanceService,
-    adminOnly(context, maintenance, ['defragment', 'hash', 'hashKV', 'snapshot']),
+    behindStanding(context, adminOnly(context, maintenance, ['defragment', 'hash', 'hashKV', 'snapshot']), [
+      'status',
+    ]),
   );
-  server.addService(authService, authHandlers(context));
+  server.addService(authService, behindStanding(context, authHandlers(context)));
   const turns = new Turns(context, kv);
   const grant = sessionLease(context);
-  server.addService(lockService, lockHandlers(turns, grant));
-  server.addService(electionService, electionHandlers(turns, grant));
+  server.addService(lockService, behindStanding(context, lockHandlers(turns, grant)));
+  server.addService(electionService, behindStanding(context, electionHandlers(turns, grant)));
 }
 
 function address({ host, port }: Endpoint): string {

@@ -4,7 +4,7 @@
  * What an entry does depends on the state and the entry only. Invariant: the disk never holds an entry that the local
  * log could still lose, because only journal records up to the locally durable index are flushed.
  */
-import { decodeConfiguration, type Configuration, type Entry } from '@timonier/raft';
+import { decodeConfiguration, type Configuration, type Entry, type NodeId } from '@timonier/raft';
 import { GrpcError } from '@timonier/grpc';
 import { applyAuth } from './auth/apply.ts';
 import { AuthState } from './auth/auth-state.ts';
@@ -15,7 +15,10 @@ import { entryBatchCodec, type StoredRequest } from './codecs.ts';
 import { etcdError } from './errors.ts';
 import { type Alarm, alarmType } from './types.ts';
 import { type JournalRecord, Mvcc } from './mvcc.ts';
-import type { StateDisk, StateMeta, StoredMember } from './state-disk.ts';
+import { MemberBook } from './membership/book.ts';
+import type { MemberChange, StoredMember } from './membership/change.ts';
+import { type ChangeOrigin, readContext } from './membership/context.ts';
+import type { StateDisk, StateMeta } from './state-disk.ts';
 import { deleteRange, hasPut, put, txn } from './txn.ts';
 
 export type ApplyResult = object;
@@ -32,6 +35,8 @@ export interface StateMachineOptions {
   readonly onCompacted: (revision: number) => void;
   /** Told of what was authenticated and of users that changed; no part of the state. */
   readonly tokens?: Tokens;
+  /** Who belongs to the group, or what is known of them, changed by this entry. */
+  readonly onMembership: (entry: Entry, change?: MemberChange, origin?: ChangeOrigin) => void;
   readonly onLease: (id: bigint, change: 'granted' | 'revoked') => void;
 }
 
@@ -44,7 +49,7 @@ export class StateMachine {
   #index = 0;
   #configuration: Configuration;
   #configurationIndex = 0;
-  readonly #members = new Map<string, StoredMember>();
+  readonly #book: MemberBook;
   #alarms: readonly Alarm[] = [];
   #journal: JournalRecord[] = [];
   #journalBytes = 0;
@@ -56,7 +61,7 @@ export class StateMachine {
   constructor(options: StateMachineOptions) {
     this.#options = options;
     this.#configuration = options.configuration;
-    for (const member of options.members) this.#members.set(member.id, member);
+    this.#book = new MemberBook(options.members);
     this.#state = new Mvcc(options.disk);
   }
 
@@ -82,8 +87,13 @@ export class StateMachine {
     return this.#configuration;
   }
 
-  get members(): ReadonlyMap<string, StoredMember> {
-    return this.#members;
+  get members(): ReadonlyMap<NodeId, StoredMember> {
+    return this.#book.members;
+  }
+
+  /** Who was taken out for good. */
+  get removed(): ReadonlySet<NodeId> {
+    return this.#book.removed;
   }
 
   /** What members complain about. While one is out of space nobody may add anything. */
@@ -112,21 +122,25 @@ export class StateMachine {
    * `WatchHub.replaced`, which brings each forward from where it was.
    */
   async load(meta: StateMeta | undefined): Promise<void> {
-    this.#state = new Mvcc(this.#options.disk);
-    this.#auth = new AuthState();
-    this.#options.tokens?.clear();
+    const state = new Mvcc(this.#options.disk);
+    const auth = new AuthState();
     this.#journal = [];
     this.#journalBytes = 0;
+    if (meta !== undefined) {
+      await this.#options.disk.load(state, meta);
+      await this.#options.disk.loadAuth(auth);
+    }
+    // Only now: nobody may see a state that is there in part.
+    this.#state = state;
+    this.#auth = auth;
+    this.#options.tokens?.clear();
     this.#replacing = false;
     if (meta === undefined) return;
-    await this.#options.disk.load(this.#state, meta);
-    await this.#options.disk.loadAuth(this.#auth);
     this.#index = this.#flushedIndex = meta.index;
     this.#flushedTerm = meta.term;
     this.#configuration = meta.configuration;
     this.#alarms = meta.alarms ?? [];
-    this.#members.clear();
-    for (const member of meta.members) this.#members.set(member.id, member);
+    this.#book.replace(meta.members, meta.removed ?? []);
   }
 
   /** Applies the next entry. */
@@ -134,15 +148,22 @@ export class StateMachine {
     if (entry.index !== this.#index + 1)
       throw new Error(`entry ${entry.index} cannot follow applied entry ${this.#index}`);
     const before = this.#state.revision;
-    if (entry.type === 'config') {
-      this.#configuration = decodeConfiguration(entry.data).configuration;
-      this.#configurationIndex = entry.index;
-    } else if (entry.type === 'normal') this.#applyBatch(entry.data, entry.index);
+    if (entry.type === 'config') this.#applyConfiguration(entry);
+    else if (entry.type === 'normal') this.#applyBatch(entry.data, entry.index);
     this.#index = entry.index;
     const record = this.#state.takeJournal(entry.index, entry.term, this.#auth.takeOperations());
     this.#journal.push(record);
     this.#journalBytes += record.bytes;
     if (this.#state.revision > before) this.#options.onRevisions(before + 1, this.#state.revision);
+  }
+
+  #applyConfiguration(entry: Entry): void {
+    const { configuration, context } = decodeConfiguration(entry.data);
+    this.#configuration = configuration;
+    this.#configurationIndex = entry.index;
+    const said = readContext(context);
+    if (said !== undefined) this.#book.apply(said.change);
+    this.#options.onMembership(entry, said?.change, said?.origin);
   }
 
   #applyBatch(data: Uint8Array, index: number): void {
@@ -202,10 +223,7 @@ export class StateMachine {
       this.#options.onLease(ID, 'revoked');
       return revision();
     }
-    if (request.memberAttributes !== undefined) {
-      const { id, name, clientUrls, peerUrls } = request.memberAttributes;
-      this.#members.set(id, { id, name, clientUrls, peerUrls });
-    }
+    if (request.memberAttributes !== undefined) this.#book.announced(request.memberAttributes);
     if (request.alarm !== undefined) {
       const { activate, member, alarm } = request.alarm;
       const others = this.#alarms.filter((raised) => raised.member !== member || raised.alarm !== alarm);
@@ -261,7 +279,8 @@ export class StateMachine {
       revision: record.revision,
       compactRevision: record.compactRevision,
       configuration: this.#configuration,
-      members: [...this.#members.values()],
+      members: [...this.#book.members.values()],
+      removed: [...this.#book.removed],
       alarms: this.#alarms,
     };
   }

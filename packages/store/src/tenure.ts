@@ -74,7 +74,8 @@ export class Tenure {
       .filter(([id, peer]) => peer.voter && this.#options.connected(id))
       .sort(([, a], [, b]) => b.match - a.match);
     const to = target ?? candidates[0]?.[0];
-    if (to === undefined || !progress.has(to)) throw etcdError.badLeaderTransferee();
+    if (to === host.status.id) return to;
+    if (to === undefined || progress.get(to)?.voter !== true) throw etcdError.badLeaderTransferee();
     // The proof of leadership is withdrawn first: nobody may act on it while another takes over.
     this.#handingOver = true;
     this.changed();
@@ -82,7 +83,7 @@ export class Tenure {
     const deadline = clock.now() + this.#options.transferMs();
     try {
       while (host.role === 'leader' || host.leader === null) {
-        if (clock.now() > deadline) throw etcdError.timeout();
+        if (clock.now() > deadline) throw etcdError.transferTimeout();
         await new Promise<void>((resolve) => void clock.after(pollMs, resolve));
       }
     } finally {

@@ -82,6 +82,15 @@ export class TestCluster {
     return `${this.#scheme}://127.0.0.1:${this.#port(name, 0)}`;
   }
 
+  peerUrl(name: string): string {
+    return `${this.#scheme}://127.0.0.1:${this.#port(name, 1)}`;
+  }
+
+  /** `--initial-cluster` of these members. */
+  initialCluster(names: readonly string[] = this.names): string {
+    return names.map((name) => `${name}=${this.peerUrl(name)}`).join(',');
+  }
+
   get endpoints(): string {
     return this.names.map((name) => this.endpoint(name)).join(',');
   }
@@ -95,7 +104,6 @@ export class TestCluster {
   }
 
   start(name: string, more: readonly string[] = []): ChildProcess {
-    const peer = (member: string): string => `${this.#scheme}://127.0.0.1:${this.#port(member, 1)}`;
     const named = (flag: string): string => flag.slice(0, flag.indexOf('='));
     const given = new Set(more.map(named));
     // What the caller says replaces what is usual here: flags of lists would add up.
@@ -104,8 +112,8 @@ export class TestCluster {
       `--data-dir=${this.dataDir(name)}`,
       `--listen-client-urls=${this.endpoint(name)}`,
       `--advertise-client-urls=${this.endpoint(name)}`,
-      `--listen-peer-urls=${peer(name)}`,
-      `--initial-cluster=${this.names.map((member) => `${member}=${peer(member)}`).join(',')}`,
+      `--listen-peer-urls=${this.peerUrl(name)}`,
+      `--initial-cluster=${this.initialCluster()}`,
       `--private-socket=${this.socket(name)}`,
       '--heartbeat-interval=50',
       '--election-timeout=300',

@@ -1,0 +1,123 @@
+/**
+ * Keeps connections to exactly those members that belong to the group: opens them as soon as a change is in the log,
+ * because its own commit may need them, and drops who was removed, after telling it so.
+ *
+ * A member that does not know the group yet, because it is joining or was away for long, answers whoever calls it.
+ */
+import { decodeConfiguration, type Configuration, type Entry, type NodeId } from '@timonier/raft';
+import type { Clock } from '../clock.ts';
+import { parseUrl } from '../cluster.ts';
+import type { HostLog } from '../host.ts';
+import type { PeerFrame } from '../peer-wire.ts';
+import type { StoredMember } from './change.ts';
+import { readContext } from './context.ts';
+
+/** What links need of the transport. */
+export interface LinkTransport {
+  addPeer(id: NodeId, address: { readonly host: string; readonly port: number }): void;
+  removePeer(id: NodeId): void;
+  send(to: NodeId, frame: PeerFrame): boolean;
+}
+
+export interface LinksOptions {
+  readonly self: NodeId;
+  readonly transport: LinkTransport;
+  readonly clock: Clock;
+  readonly log: HostLog;
+  /** What is in force, and what is known of members by what was applied. */
+  readonly configuration: () => Configuration;
+  readonly members: () => ReadonlyMap<NodeId, StoredMember>;
+}
+
+/** A removed member is told, and has so long to take it in. In milliseconds. */
+const farewellMs = 500;
+const maxCallers = 16;
+
+export class Links {
+  readonly #options: LinksOptions;
+  /** Members that entries in the log bring, applied or not. */
+  readonly #coming = new Map<NodeId, readonly string[]>();
+  /** Who called before it was known. */
+  readonly #callers = new Map<NodeId, readonly string[]>();
+  readonly #linked = new Map<NodeId, string>();
+  /** How to keep a link that is about to be dropped. */
+  readonly #leaving = new Map<NodeId, () => void>();
+
+  constructor(options: LinksOptions) {
+    this.#options = options;
+  }
+
+  /** Remembers the addresses that entries of the log bring. */
+  note(entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      if (entry.type !== 'config') continue;
+      const change = readContext(decodeConfiguration(entry.data).context)?.change;
+      if (change?.kind === 'add') this.#coming.set(change.member.id, change.member.peerUrls);
+      else if (change?.kind === 'remove') this.#coming.delete(change.id);
+    }
+  }
+
+  /** Brings connections in step: another configuration is in force, or members are described anew. */
+  sync(): void {
+    const { self, configuration, members } = this.#options;
+    const { voters, learners } = configuration();
+    const belongs = new Set([...voters, ...learners]);
+    const wanted = new Map<NodeId, readonly string[]>();
+    for (const id of belongs) {
+      const urls = members().get(id)?.peerUrls ?? this.#coming.get(id) ?? this.#callers.get(id);
+      if (id !== self && urls !== undefined) wanted.set(id, urls);
+    }
+    if (belongs.has(self)) this.#callers.clear();
+    else for (const [id, urls] of this.#callers) if (!wanted.has(id)) wanted.set(id, urls);
+    for (const [id, urls] of wanted) this.#link(id, urls[0] ?? '');
+    for (const id of this.#linked.keys()) if (!wanted.has(id)) this.#leave(id);
+  }
+
+  /** A member said where it is reached. */
+  called(from: NodeId, urls: readonly string[]): void {
+    if (this.#linked.has(from) || this.#callers.size >= maxCallers || urls.length === 0) return;
+    this.#callers.set(from, urls);
+    this.sync();
+  }
+
+  close(): void {
+    for (const keep of this.#leaving.values()) keep();
+  }
+
+  #link(id: NodeId, url: string): void {
+    const { transport, log } = this.#options;
+    this.#leaving.get(id)?.();
+    this.#leaving.delete(id);
+    if (this.#linked.get(id) === url) return;
+    let address;
+    try {
+      address = parseUrl('peer URL', url);
+    } catch (error) {
+      log.warn({ peer: id, url, err: error }, 'member has no usable address');
+      return;
+    }
+    if (this.#linked.has(id)) transport.removePeer(id);
+    this.#linked.set(id, url);
+    transport.addPeer(id, address);
+  }
+
+  #leave(id: NodeId): void {
+    if (this.#leaving.has(id)) return;
+    const { transport, clock, members } = this.#options;
+    const keep = clock.after(farewellMs, () => {
+      this.#leaving.delete(id);
+      // Only a removal that was applied is final; one that is cut off again finds the link still there.
+      if (members().has(id)) {
+        this.#leave(id);
+        return;
+      }
+      transport.send(id, { removed: {} });
+      this.#linked.delete(id);
+      // What was just queued goes out first.
+      clock.after(farewellMs, () => {
+        if (!this.#linked.has(id)) transport.removePeer(id);
+      });
+    });
+    this.#leaving.set(id, keep);
+  }
+}

@@ -1,0 +1,141 @@
+/**
+ * Which changes of members are allowed, and which of them this store makes by itself. Pure: the leader's view of the
+ * group in, an error of etcd's or a decision out.
+ */
+import type { GrpcError } from '@timonier/grpc';
+import type { Configuration, NodeId } from '@timonier/raft';
+import { etcdError } from '../errors.ts';
+import type { MemberChange, StoredMember } from './change.ts';
+
+export interface Situation {
+  readonly configuration: Configuration;
+  readonly members: ReadonlyMap<NodeId, StoredMember>;
+  readonly removed: ReadonlySet<NodeId>;
+  /** Members heard of within an election timeout, the leader among them. */
+  readonly healthy: ReadonlySet<NodeId>;
+  /** How far each other member's log agrees with the leader's, and how far that is committed. */
+  readonly match: ReadonlyMap<NodeId, number>;
+  readonly committed: number;
+  /** Whether changes that endanger the quorum are refused: etcd's --strict-reconfig-check. */
+  readonly strict: boolean;
+  readonly maxLearners: number;
+}
+
+/** Etcd's measure of a learner that has caught up. */
+const readyShare = 0.9;
+
+/** Why a change may not be made, or undefined. The checks and their order are etcd's. */
+export function objectionTo(change: MemberChange, situation: Situation): GrpcError | undefined {
+  return (situation.strict ? dangerOf(change, situation) : undefined) ?? invalidityOf(change, situation);
+}
+
+/** What would put the quorum at risk. */
+function dangerOf(change: MemberChange, situation: Situation): GrpcError | undefined {
+  const { configuration, healthy } = situation;
+  const { voters } = configuration;
+  const started = startedOf(situation, voters);
+  switch (change.kind) {
+    case 'add':
+      if (!change.learner) {
+        // One that waits for its second founder may always get it.
+        const restoring = started === 1 && voters.length === 1;
+        if (!restoring && started < majority(voters.length + 1)) return etcdError.notEnoughStarted();
+      }
+      return voters.filter((id) => healthy.has(id)).length < majority(voters.length)
+        ? etcdError.unhealthy()
+        : undefined;
+    case 'promote':
+      // Unless it cannot be promoted anyway, for a reason that says more.
+      return invalidityOf(change, situation) === undefined && started + 1 < majority(voters.length + 1)
+        ? etcdError.notEnoughStarted()
+        : undefined;
+    case 'remove':
+      return voters.includes(change.id) ? dangerOfRemoving(change.id, situation) : undefined;
+    case 'update':
+      return undefined;
+  }
+}
+
+function dangerOfRemoving(id: NodeId, situation: Situation): GrpcError | undefined {
+  const { healthy } = situation;
+  const { voters } = situation.configuration;
+  const rest = voters.filter((other) => other !== id);
+  if (rest.length === 0) return etcdError.notEnoughStarted();
+  const alive = voters.filter((other) => healthy.has(other)).length;
+  // A dead member only raises the number of others that must live: while a quorum does, taking it out is a gain.
+  if (!healthy.has(id) && alive >= majority(voters.length)) return undefined;
+  if (startedOf(situation, rest) < majority(rest.length)) return etcdError.notEnoughStarted();
+  const left = rest.filter((other) => healthy.has(other)).length;
+  return left < majority(rest.length) ? etcdError.unhealthy() : undefined;
+}
+
+/** What makes no sense, whatever the state of the group. */
+function invalidityOf(change: MemberChange, situation: Situation): GrpcError | undefined {
+  const { configuration, members, removed } = situation;
+  const taken = (urls: readonly string[], except?: NodeId): boolean =>
+    [...members.values()].some(
+      (member) => member.id !== except && member.peerUrls.some((url) => urls.includes(url)),
+    );
+  switch (change.kind) {
+    case 'add':
+      if (removed.has(change.member.id)) return etcdError.memberNotFound();
+      if (members.has(change.member.id)) return etcdError.memberExists();
+      if (taken(change.member.peerUrls)) return etcdError.peerUrlExists();
+      return change.learner && configuration.learners.length >= situation.maxLearners
+        ? etcdError.tooManyLearners()
+        : undefined;
+    case 'promote':
+      if (!members.has(change.id)) return etcdError.memberNotFound();
+      if (!configuration.learners.includes(change.id)) return etcdError.memberNotLearner();
+      return (situation.match.get(change.id) ?? 0) < situation.committed * readyShare
+        ? etcdError.learnerNotReady()
+        : undefined;
+    case 'remove':
+      if (!members.has(change.id)) return etcdError.memberNotFound();
+      // Whatever the flags say: a group without a voter that has the state is no group.
+      return configuration.voters.some((id) => id !== change.id && !isWitness(configuration, id))
+        ? undefined
+        : etcdError.notEnoughStarted();
+    case 'update':
+      if (!members.has(change.id)) return etcdError.memberNotFound();
+      return taken(change.peerUrls, change.id) ? etcdError.peerUrlExists() : undefined;
+  }
+}
+
+/**
+ * The learner to promote now, if there is one: marked for it by our own verb, alive, as far as the leader, and such
+ * that the voters survive at least as many failures after it as before.
+ */
+export function dueForPromotion(situation: Situation): NodeId | undefined {
+  const { configuration, members, healthy, match, committed } = situation;
+  return configuration.learners.find(
+    (id) =>
+      members.get(id)?.autoPromote === true &&
+      healthy.has(id) &&
+      // It was started, and has everything that was committed a moment ago.
+      (members.get(id)?.name ?? '') !== '' &&
+      (match.get(id) ?? 0) >= committed &&
+      failuresSurvived(withVoter(configuration, id), healthy) >= failuresSurvived(configuration, healthy),
+  );
+}
+
+function withVoter(configuration: Configuration, id: NodeId): Configuration {
+  return { ...configuration, voters: [...configuration.voters, id] };
+}
+
+/** How many of the healthy voters may fail before there is no quorum; negative when there is none now. */
+export function failuresSurvived({ voters }: Configuration, healthy: ReadonlySet<NodeId>): number {
+  return voters.filter((id) => healthy.has(id)).length - majority(voters.length);
+}
+
+function startedOf({ members }: Situation, ids: readonly NodeId[]): number {
+  return ids.filter((id) => (members.get(id)?.name ?? '') !== '').length;
+}
+
+function isWitness(configuration: Configuration, id: NodeId): boolean {
+  return configuration.witnesses?.includes(id) === true;
+}
+
+function majority(voters: number): number {
+  return Math.floor(voters / 2) + 1;
+}
