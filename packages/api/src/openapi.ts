@@ -63,9 +63,16 @@ function build(options: OpenApiOptions, version: OpenApiVersion, groups: readonl
   const messageOf = (type: KindName): string | undefined => {
     const custom = registry
       .all()
-      .find((r) => r.group === type.group && r.version === type.version && r.openApiSchema !== undefined);
-    const isCustom = custom !== undefined && (type.kind === custom.kind || type.kind === custom.listKind);
-    return isCustom ? customDefinition(type) : schemaOfKind(apiVersionOf(type), type.kind)?.message;
+      .find(
+        (r) =>
+          r.openApiSchema !== undefined &&
+          r.group === type.group &&
+          r.version === type.version &&
+          (type.kind === r.kind || type.kind === r.listKind),
+      );
+    return custom !== undefined
+      ? customDefinition(type)
+      : schemaOfKind(apiVersionOf(type), type.kind)?.message;
   };
   const paths = new Paths(version, definitions, messageOf);
   for (const info of registry.all()) {

@@ -10,6 +10,7 @@ import { type AllocationOptions, Allocations } from './allocation/allocations.ts
 import { Authorizer } from './authorization/authorizer.ts';
 import { FreshReads } from './cache/fresh-reads.ts';
 import { WatchCache } from './cache/watch-cache.ts';
+import { Extensions } from './extensions/manager.ts';
 import type { Failpoints } from './failpoints.ts';
 import { Documents } from './http/documents.ts';
 import { Front } from './http/front.ts';
@@ -59,6 +60,7 @@ export class ApiServer {
   readonly #server: ServerState;
   readonly #front: Front;
   readonly #tls: TlsServer;
+  readonly #extensions: Extensions;
   readonly #stop = new AbortController();
   readonly #tasks: Promise<void>[] = [];
   #stopFollowing: (() => void) | undefined;
@@ -99,6 +101,7 @@ export class ApiServer {
     };
     this.#preparation = new ClusterPreparation(this.#server, options, this.#stop.signal);
     if (failpoints.enabled) exposeHeldWrites(metricsRegistry, () => failpoints.held);
+    this.#extensions = new Extensions({ server: this.#server, converterFor: () => undefined });
     const documents = new Documents(registry, `${options.advertiseAddress}:${options.securePort}`);
     const router = new Router({ server: this.#server, documents, health, metricsRegistry });
     this.#tls = new TlsServer(options.tls, router);
@@ -122,6 +125,7 @@ export class ApiServer {
     const port = await this.#front.listenPublic(bindAddress, securePort);
     if (internalPort !== undefined) await this.#front.listenInternal(bindAddress, internalPort);
     if (privateSocket !== '') await this.#front.listenPrivate(privateSocket);
+    this.#extensions.start();
     this.#tasks.push(this.#server.cache.run(this.#stop.signal));
     this.#stopFollowing = office?.onChange(() => this.#preparation.begin());
     this.#preparation.begin();
@@ -140,7 +144,7 @@ export class ApiServer {
     while (this.#front.connections > 0 && Date.now() < deadline)
       await new Promise((resolve) => setTimeout(resolve, 20));
     this.#front.reset();
-    await Promise.all([...this.#tasks, this.#preparation.ended()]);
+    await Promise.all([...this.#tasks, this.#extensions.stop(), this.#preparation.ended()]);
     this.#server.store.close();
   }
 

@@ -49,12 +49,17 @@ function contextFor(
   name: string,
   verb: 'create' | 'update',
 ): WriteContext {
+  return ownContext(server, { verb, info, namespace, name, subresource: '' });
+}
+
+/** For a write of the server's own. Throws 503 when this server does not hold the office. */
+export function ownContext(server: ServerState, target: WriteContext['target']): WriteContext {
   const token = server.office?.state.token;
   if (server.office !== undefined && (token === null || token === undefined)) throw notActive();
   return {
     server,
     user: { name: 'system:apiserver', groups: ['system:masters'] },
-    target: { verb, info, namespace, name, subresource: '' },
+    target,
     fence: token === null || token === undefined ? undefined : { token, holder: 'server' },
     dryRun: false,
     manager: 'timonier-apiserver',

@@ -81,6 +81,8 @@ interface Target {
   readonly body?: string | undefined;
   readonly response?: string | undefined;
   readonly id: string;
+  /** Custom resources have no merge keys to patch strategically by. */
+  readonly isCustom: boolean;
 }
 
 /** Builds the paths of one OpenAPI document. */
@@ -110,7 +112,8 @@ export class Paths {
     const collection = `${prefix}${info.namespaced ? '/namespaces/{namespace}' : ''}/${info.resource}`;
     const message = this.#messageOf(info) ?? info.schema.message;
     const list = this.#messageOf({ ...info, kind: info.listKind });
-    const own: Target = { kind: gvk(info), body: message, response: message, id: info.kind };
+    const isCustom = info.openApiSchema !== undefined;
+    const own: Target = { kind: gvk(info), body: message, response: message, id: info.kind, isCustom };
     for (const verb of info.verbs) {
       if (verb === 'watch') continue;
       const many = verb === 'list' || verb === 'deletecollection';
@@ -138,6 +141,7 @@ export class Paths {
         body: streams ? undefined : message,
         response: streams ? undefined : message,
         id: `${info.kind}${sub.name[0]?.toUpperCase()}${sub.name.slice(1)}`,
+        isCustom: info.openApiSchema !== undefined,
       });
     }
   }
@@ -155,7 +159,8 @@ export class Paths {
 
   #document(verb: string, target: Target, namespaced: boolean): Operation {
     const parameters = (PARAMETERS[verb] ?? []).map((name) => parameter(this.#version, name, 'query'));
-    const types = verb === 'patch' ? PATCH_TYPES : BODY_TYPES;
+    const patches = target.isCustom ? PATCH_TYPES.filter((type) => !type.includes('strategic')) : PATCH_TYPES;
+    const types = verb === 'patch' ? patches : BODY_TYPES;
     const takesBody = verb === 'create' || verb === 'update' || verb === 'patch';
     const body = verb === 'patch' ? `${META}.Patch` : target.body;
     const operation: Operation = {

@@ -12,7 +12,7 @@ const ageText = 'Time since this object was created, as a duration up to now.';
 
 export interface Columns {
   readonly definitions: readonly ColumnDefinition[];
-  cells(object: ApiObject, now: number): unknown[];
+  readonly cells: (object: ApiObject, now: number) => unknown[];
 }
 
 /** The columns of a version; without any of its own it shows ages. */

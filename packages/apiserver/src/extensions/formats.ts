@@ -53,11 +53,14 @@ const checks: Readonly<Record<string, (text: string) => boolean>> = {
 function isIsbn(text: string, length?: number): boolean {
   const digits = text.replaceAll(/[ -]/g, '');
   if (/^\d{9}[\dX]$/.test(digits) && length !== 13) {
-    const sum = [...digits].reduce((total, c, i) => total + (c === 'X' ? 10 : Number(c)) * (10 - i), 0);
+    const sum = Array.from(digits).reduce(
+      (total, c, i) => total + (c === 'X' ? 10 : Number(c)) * (10 - i),
+      0,
+    );
     return sum % 11 === 0;
   }
   if (/^\d{13}$/.test(digits) && length !== 10) {
-    const sum = [...digits].reduce((total, c, i) => total + Number(c) * (i % 2 === 0 ? 1 : 3), 0);
+    const sum = Array.from(digits).reduce((total, c, i) => total + Number(c) * (i % 2 === 0 ? 1 : 3), 0);
     return sum % 10 === 0;
   }
   return false;

@@ -19,7 +19,7 @@ export function itemsOf(schema: JsonSchema): JsonSchema | undefined {
 
 /** The schema of a map's values. */
 export function valuesOf(schema: JsonSchema): JsonSchema | undefined {
-  return isObject(schema.additionalProperties) ? (schema.additionalProperties as JsonSchema) : undefined;
+  return isObject(schema.additionalProperties) ? schema.additionalProperties : undefined;
 }
 
 export function propertyOf(schema: JsonSchema | undefined, name: string): JsonSchema | undefined {

@@ -10,3 +10,11 @@ export interface RuleSet {
 export function compileRules(_schema: JsonSchema): RuleSet {
   return { check: () => [] };
 }
+
+export function validateRules(
+  _schema: JsonSchema,
+  _path: string,
+  _before: JsonSchema | undefined,
+): FieldError[] {
+  return [];
+}

@@ -97,7 +97,7 @@ function checkString(schema: JsonSchema, value: string, path: string, walk: Walk
   };
   const { minLength, maxLength, pattern, format } = schema;
   if (minLength !== undefined || maxLength !== undefined) {
-    const length = [...value].length;
+    const length = Array.from(value).length;
     if (maxLength !== undefined && length > maxLength) walk.errors.push(fieldErrors.tooLong(path, maxLength));
     if (minLength !== undefined && length < minLength) say(`should be at least ${minLength} chars long`);
   }

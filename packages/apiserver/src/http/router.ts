@@ -21,6 +21,7 @@ import { fenceOf } from '../pipeline/fence-gate.ts';
 import { checkParameters, dryRunParameter, managerOf } from '../pipeline/query.ts';
 import { respondError, statusOf } from '../pipeline/respond.ts';
 import type { RequestContext, ServerState } from '../server-state.ts';
+import { freshEnough } from '../verbs/get.ts';
 import { handlerOf } from '../verbs/index.ts';
 import { connect } from '../subresources/streams.ts';
 import type { Documents } from './documents.ts';
@@ -35,8 +36,11 @@ export interface RouterOptions {
 }
 
 /** As upstream's two limits together. */
+const catchUpMs = 1_000;
 const maxInflight = 600;
 const maxLongRunning = 20_000;
+/** Documents that name kinds. */
+const discovery = /^\/(apis|openapi)(\/|$)/;
 const operational = /^\/(metrics|healthz|livez|readyz)(\/|$)/;
 const upgrading: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward']);
 const methods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']);
@@ -63,7 +67,7 @@ export class Router {
       response.end('the request target is not a URL\n');
       return;
     }
-    const info = readRequestInfo(exchange.method, exchange.url, server.registry);
+    const info = await this.#requestInfo(exchange);
     const kind = mutating.has(info.verb) ? 'mutating' : 'readOnly';
     const isLong = info.verb === 'watch' || info.subresource === 'log';
     if (isLong) this.#long++;
@@ -99,7 +103,7 @@ export class Router {
       socket.end();
       return;
     }
-    const info = readRequestInfo(exchange.method, exchange.url, this.#options.server.registry);
+    const info = await this.#requestInfo(exchange);
     try {
       const user = this.#identify(exchange);
       authorize(this.#options.server.authorizer, user, info);
@@ -110,6 +114,27 @@ export class Router {
       await respondError(exchange, error).catch(() => undefined);
       socket.end();
     }
+  }
+
+  /**
+   * What a request is about. A kind that is not known here may be one that another process was told of a moment ago:
+   * before the answer is no, and before kinds are listed, this process catches up.
+   */
+  async #requestInfo(exchange: Exchange): Promise<RequestInfo> {
+    const { server } = this.#options;
+    const read = (): RequestInfo => readRequestInfo(exchange.method, exchange.url, server.registry);
+    const info = read();
+    const isUnknown = info.group !== undefined && info.group.includes('.') && info.served === undefined;
+    const namesKinds = info.resource === undefined && discovery.test(info.path);
+    if (!isUnknown && !namesKinds) return info;
+    // Without the store there is still what is known already.
+    let timer: NodeJS.Timeout | undefined;
+    const patience = new Promise((resolve) => {
+      timer = setTimeout(resolve, catchUpMs);
+    });
+    await Promise.race([freshEnough({ server }, undefined).catch(() => undefined), patience]);
+    clearTimeout(timer);
+    return read();
   }
 
   /** Throws 429 when more is under way than this server should hold at once. Health is always answered. */

@@ -4,9 +4,9 @@
  */
 import { randomInt, randomUUID } from 'node:crypto';
 import { apiVersionOf, fieldSetOf, type FieldSet, type JsonObject, trackUpdate } from '@timonier/api';
-import type { ManagementContext } from '@timonier/api';
+import type { ManagementContext, ObjectMeta } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
-import { conflict, invalid, StatusError } from '@timonier/api/statuses';
+import { conflict, invalid, methodNotAllowed, StatusError } from '@timonier/api/statuses';
 import type { WriteContext } from '../server-state.ts';
 import { sameTree } from '../storage/copy.ts';
 import { strategyOf } from '../strategies/index.ts';
@@ -49,7 +49,10 @@ export function prepareCreate(object: ApiObject, context: WriteContext): void {
   if (info.hasGeneration) metadata.generation = 1;
   else delete metadata.generation;
   const strategy = strategyOf(info);
-  if (info.hasStatus && strategy.keepsStatusOnCreate !== true) resetStatus(object);
+  if (info.custom?.closed !== undefined)
+    throw new StatusError({ ...methodNotAllowed(info, 'create'), message: info.custom.closed });
+  if (info.hasStatus && info.custom !== undefined) delete object['status'];
+  else if (info.hasStatus && strategy.keepsStatusOnCreate !== true) resetStatus(object);
   strategy.prepareCreate?.(object, context);
 }
 
@@ -75,6 +78,16 @@ export function prepareUpdate(object: ApiObject, old: ApiObject, context: WriteC
   // A deleted object takes no new finalizers, only loses them.
   if (before.deletionTimestamp !== undefined && metadata.finalizers !== undefined)
     metadata.finalizers = metadata.finalizers.filter((name) => before.finalizers?.includes(name) ?? false);
+  if (subresource === 'status' && info.custom !== undefined) {
+    // Of a custom resource nothing but the status changes this way.
+    object.metadata = { ...before, ...kept(metadata) };
+    for (const field of Object.keys({ ...object, ...old })) {
+      if (field === 'metadata' || field === 'status') continue;
+      if (Object.hasOwn(old, field)) object[field] = old[field];
+      else delete object[field];
+    }
+    return;
+  }
   if (subresource === 'status') {
     for (const field of Object.keys({ ...object, ...old })) {
       if (field === 'metadata' || field === 'status') continue;
@@ -101,7 +114,13 @@ export function prepareUpdate(object: ApiObject, old: ApiObject, context: WriteC
 
 /** A change of anything but metadata and status makes a new generation. */
 function countGeneration(object: ApiObject, old: ApiObject, { target }: WriteContext): void {
-  if (!target.info.hasGeneration || sameTree(desired(object), desired(old))) return;
+  const { hasGeneration, hasStatus, custom } = target.info;
+  if (!hasGeneration) return;
+  // Without the subresource, a custom resource's status is a field like any other.
+  const isSame =
+    sameTree(desired(object), desired(old)) &&
+    (custom === undefined || hasStatus || sameTree(object['status'], old['status']));
+  if (isSame) return;
   object.metadata = { ...object.metadata, generation: (old.metadata?.generation ?? 0) + 1 };
 }
 
@@ -159,6 +178,14 @@ function resetFields(fields: Iterable<string>, subresource: string): FieldSet {
   if (subresource !== 'status') return fieldSetOf();
   const others = [...fields].filter((name) => name !== 'metadata' && name !== 'status');
   return fieldSetOf(...others.map((name) => [`f:${name}`]));
+}
+
+/** What an update of the status may bring in metadata: whose fields they are, and the version it was made from. */
+function kept({ managedFields, resourceVersion }: ObjectMeta): ObjectMeta {
+  return {
+    ...(managedFields === undefined ? {} : { managedFields }),
+    ...(resourceVersion === undefined ? {} : { resourceVersion }),
+  };
 }
 
 function desired(object: ApiObject): object {

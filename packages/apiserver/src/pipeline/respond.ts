@@ -2,7 +2,7 @@
 import type { ApiObject } from '@timonier/api/decode';
 import { GrpcError, Status as GrpcStatus } from '@timonier/grpc';
 import { internalError, serviceUnavailable, StatusError } from '@timonier/api/statuses';
-import type { Status } from '@timonier/api';
+import type { ResourceInfo, Status } from '@timonier/api';
 import { PatchError } from '@timonier/api';
 import { contentTypes, negotiate, type Offer, type Representation } from '../http/media.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -26,6 +26,11 @@ export function representationOf(exchange: Exchange, offer: Partial<Offer> = {})
   return negotiate(exchange.header('accept'), { ...everything, ...offer }, pretty);
 }
 
+/** Custom resources have no protobuf form. */
+export function offerOf(info: ResourceInfo): Partial<Offer> {
+  return info.custom === undefined ? {} : { protobuf: false };
+}
+
 export function includeObjectOf(exchange: Exchange): TableContent {
   const value = exchange.query.get('includeObject') ?? '';
   if (value === '' || value === 'Metadata') return 'Metadata';
@@ -39,7 +44,7 @@ export async function respondObject(
   object: StoredObject | ApiObject,
 ): Promise<void> {
   const { exchange, target } = context;
-  const representation = representationOf(exchange);
+  const representation = representationOf(exchange, offerOf(target.info));
   const body = encodeObject(object, {
     info: target.info,
     representation,

@@ -3,6 +3,7 @@ import type { ResourceInfo } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { StatusError } from '@timonier/api/statuses';
 import { invalidStatus, validate } from '@timonier/api/validation';
+import { strategyOf } from '../strategies/index.ts';
 
 /** `old` is what the object replaces; undefined for a new one. `subresource` is the way it came, empty for the object's own. */
 export function checkObject(
@@ -11,6 +12,9 @@ export function checkObject(
   old: ApiObject | undefined,
   subresource = '',
 ): void {
-  const errors = validate(info, object, old, subresource);
+  const errors = [
+    ...validate(info, object, old, subresource),
+    ...(strategyOf(info).validate?.(object, old) ?? []),
+  ];
   if (errors.length > 0) throw new StatusError(invalidStatus(info, object.metadata?.name ?? '', errors));
 }

@@ -2,6 +2,7 @@
 import type { ResourceInfo } from '@timonier/api';
 import { checkOwnNode } from '../authorization/own-node.ts';
 import { bindingStrategy, roleStrategy } from '../authorization/escalation.ts';
+import { definitionStrategy } from '../extensions/definition-strategy.ts';
 import { namespaceStrategy } from './namespaces.ts';
 import { certificateStrategy } from './certificates.ts';
 import { jobStrategy } from './jobs.ts';
@@ -34,6 +35,7 @@ const strategies: Readonly<Record<string, Strategy>> = {
   'rbac.authorization.k8s.io/roles': roleStrategy,
   'rbac.authorization.k8s.io/clusterrolebindings': bindingStrategy,
   'rbac.authorization.k8s.io/rolebindings': bindingStrategy,
+  'apiextensions.k8s.io/customresourcedefinitions': definitionStrategy,
   'apiregistration.k8s.io/apiservices': { keepsStatusOnCreate: true },
 };
 

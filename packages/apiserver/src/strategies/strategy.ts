@@ -2,6 +2,7 @@
  * What is special about a kind when it is written: what the server sets, keeps or reserves. Everything else about
  * kinds is data.
  */
+import type { FieldError } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import type { CommitExtras } from '../pipeline/commit.ts';
 import type { WriteContext } from '../server-state.ts';
@@ -30,6 +31,10 @@ export interface Strategy {
     old: ApiObject | undefined,
     context: WriteContext,
   ) => Promise<CommitExtras | undefined> | CommitExtras | undefined;
+  /** Rules beyond those of the tables; `old` is what the object replaces. */
+  readonly validate?: (object: ApiObject, old: ApiObject | undefined) => FieldError[];
+  /** Changes an object in place that is about to be deleted, such as by a finalizer. */
+  readonly prepareDelete?: (object: ApiObject, context: WriteContext) => void;
   /** Throws when the object must not be deleted. */
   readonly checkDelete?: (object: ApiObject, context: WriteContext) => void;
 }

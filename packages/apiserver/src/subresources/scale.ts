@@ -1,9 +1,10 @@
 /** scale: a workload's replicas as an `autoscaling/v1` Scale, read, written or patched. */
 import { messageSchema } from '@timonier/api';
-import type { Deployment, ReplicationController, Scale } from '@timonier/api';
+import type { Deployment, ResourceInfo, ScalePaths, ReplicationController, Scale } from '@timonier/api';
 import { type ApiObject, decodeAs } from '@timonier/api/decode';
 import { formatLabelSelector, requirementsOf } from '@timonier/api/label-selector';
 import { conflict, invalid, StatusError } from '@timonier/api/statuses';
+import { valueAt } from '../extensions/json-path.ts';
 import { bodyMedia } from '../http/media.ts';
 import { decodeBodyAs, parseBody } from '../pipeline/decode.ts';
 import { bad } from '../pipeline/query.ts';
@@ -19,13 +20,13 @@ const scaleSchema = messageSchema('io.k8s.api.autoscaling.v1.Scale');
 export async function scale(context: RequestContext): Promise<void> {
   const { exchange, target } = context;
   if (target.verb === 'get') {
-    await respondTree(exchange, 200, scaleOf((await readObject(context)).object()));
+    await respondTree(exchange, 200, scaleOf((await readObject(context)).object(), target.info));
     return;
   }
   const body = await exchange.body();
   const wanted = wantedScale(context, body);
   const { stored, previous } = await updateObject(context, (current) => {
-    const before = scaleOf(current);
+    const before = scaleOf(current, target.info);
     const after = wanted(before);
     const version = after.metadata?.resourceVersion ?? '';
     if (version !== '' && version !== before.metadata?.resourceVersion)
@@ -46,9 +47,9 @@ export async function scale(context: RequestContext): Promise<void> {
           ],
         ),
       );
-    return { ...current, spec: { ...(current['spec'] as object), replicas } };
+    return withReplicas(current, target.info.custom?.scale?.specReplicas ?? ['spec', 'replicas'], replicas);
   });
-  await respondTree(exchange, 200, scaleOf(afterUpdate(stored, previous).object()));
+  await respondTree(exchange, 200, scaleOf(afterUpdate(stored, previous).object(), target.info));
 }
 
 function wantedScale({ exchange, target }: RequestContext, body: Buffer): (before: Scale) => Scale {
@@ -71,7 +72,9 @@ function asScale(value: unknown): Scale {
 }
 
 /** The Scale of a workload. A ReplicationController selects by a plain map of labels. */
-export function scaleOf(object: ApiObject): Scale {
+export function scaleOf(object: ApiObject, info?: Pick<ResourceInfo, 'custom'>): Scale {
+  const paths = info?.custom?.scale;
+  if (paths !== undefined) return customScale(object, paths);
   const { metadata, spec, status } = object as unknown as Deployment;
   const { name, namespace, uid, resourceVersion, creationTimestamp } = metadata ?? {};
   const selector =
@@ -88,6 +91,37 @@ export function scaleOf(object: ApiObject): Scale {
       selector: requirements === undefined ? '' : formatLabelSelector(requirements),
     },
   };
+}
+
+function customScale(object: ApiObject, paths: ScalePaths): Scale {
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata ?? {};
+  const number = (path: readonly string[]): number => {
+    const value = valueAt(object, path);
+    return typeof value === 'number' ? value : 0;
+  };
+  const selector = paths.labelSelector === undefined ? '' : valueAt(object, paths.labelSelector);
+  return {
+    ...scaleType,
+    metadata: JSON.parse(
+      JSON.stringify({ name, namespace, uid, resourceVersion, creationTimestamp }),
+    ) as NonNullable<Scale['metadata']>,
+    spec: { replicas: number(paths.specReplicas) },
+    status: {
+      replicas: number(paths.statusReplicas),
+      selector: typeof selector === 'string' ? selector : '',
+    },
+  };
+}
+
+/** `object` with the number at `path`; objects on the way are made where they are missing. */
+function withReplicas(
+  object: ApiObject,
+  [first = '', ...rest]: readonly string[],
+  replicas: number,
+): ApiObject {
+  const inner = object[first];
+  const below = typeof inner === 'object' && inner !== null ? (inner as ApiObject) : {};
+  return { ...object, [first]: rest.length === 0 ? replicas : withReplicas(below, rest, replicas) };
 }
 
 function plainSelector(spec: unknown): Record<string, string> {

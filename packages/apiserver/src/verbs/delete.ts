@@ -72,6 +72,7 @@ export async function removeObject(context: WriteContext, options: DeleteOptions
     const object = current.object();
     checkPreconditions(object, options, context);
     strategyOf(info).checkDelete?.(object, context);
+    strategyOf(info).prepareDelete?.(object, context);
     const decision = decideRemoval(object, options, server.now());
     if (decision.action !== 'remove') return decision;
     return { action: 'remove', extras: await strategyOf(info).reserve?.(undefined, object, context) };

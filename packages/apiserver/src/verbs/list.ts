@@ -6,7 +6,7 @@ import { expired, StatusError } from '@timonier/api/statuses';
 import type { ListMeta } from '../pipeline/encode.ts';
 import { encodeList, streamList } from '../pipeline/encode.ts';
 import { bad } from '../pipeline/query.ts';
-import { includeObjectOf, representationOf } from '../pipeline/respond.ts';
+import { includeObjectOf, offerOf, representationOf } from '../pipeline/respond.ts';
 import { contentTypes } from '../http/media.ts';
 import { rangeEnd } from '../storage/keys.ts';
 import { Compacted } from '../storage/store-client.ts';
@@ -27,7 +27,7 @@ const storePageSize = 500;
 
 export async function list(context: RequestContext): Promise<void> {
   const { exchange, target } = context;
-  const representation = representationOf(exchange);
+  const representation = representationOf(exchange, offerOf(target.info));
   const includeObject = includeObjectOf(exchange);
   const { items, meta } = await readPage(context, readOptions(context));
   const { info } = target;

@@ -40,6 +40,8 @@ export type PatchForm = keyof typeof patchTypes;
 export async function patch(context: RequestContext): Promise<void> {
   const { exchange, target } = context;
   const form = patchFormOf(exchange.header('content-type'));
+  if (form === 'strategic' && target.info.custom !== undefined)
+    throw new StatusError(unsupportedMediaType([patchTypes.json, patchTypes.merge, patchTypes.apply]));
   const parsed = parseBody(await exchange.body(), form === 'apply' ? 'yaml' : 'json');
   if (form === 'apply') {
     await applyPatch(context, parsed);

@@ -11,7 +11,7 @@ import type { CacheEvent } from '../cache/event-log.ts';
 import type { ResourceCache } from '../cache/watch-cache.ts';
 import { contentTypes } from '../http/media.ts';
 import { bad } from '../pipeline/query.ts';
-import { includeObjectOf, representationOf, statusOf } from '../pipeline/respond.ts';
+import { includeObjectOf, offerOf, representationOf, statusOf } from '../pipeline/respond.ts';
 import type { RequestContext } from '../server-state.ts';
 import { rangeEnd } from '../storage/keys.ts';
 import { needsPreparation, prepareViews, viewOf } from '../storage/views.ts';
@@ -29,7 +29,7 @@ export async function watch(context: RequestContext): Promise<void> {
   const { exchange, server, target } = context;
   const options = readOptions(context);
   checkInitialEvents(options);
-  const representation = representationOf(exchange, { yaml: false });
+  const representation = representationOf(exchange, { ...offerOf(target.info), yaml: false });
   const encoder = new WatchEncoder(target.info, options.selection, representation, includeObjectOf(exchange));
   const wantsState = options.sendInitialEvents ?? (options.revision ?? 0) === 0;
   // Without a version "newest" is where the store is now; with one, where the client is.
