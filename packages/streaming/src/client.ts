@@ -126,7 +126,8 @@ export function dial(url: string | URL, options: DialOptions = {}): Promise<WebS
 
 const maxErrorBody = 16 * 1024;
 
-async function readBody(stream: AsyncIterable<Buffer>): Promise<string> {
+/** The text of a refusal, as much of it as anybody wants to read. */
+export async function readBody(stream: AsyncIterable<Buffer>): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
   try {

@@ -20,4 +20,5 @@ export {
   refuseUpgrade,
   type ServerStreams,
 } from './server.ts';
+export { openSpdyStreams, type WantedStreams } from './spdy-client.ts';
 export { SpdySession, type SpdyStream } from './spdy-session.ts';

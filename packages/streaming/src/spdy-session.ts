@@ -1,7 +1,8 @@
 /**
- * The accepting end of a SPDY/3.1 session over any byte stream: hands over the streams that the other end opens.
+ * One end of a SPDY/3.1 session over any byte stream: hands over the streams that the other end opens, and opens some
+ * of its own.
  *
- * The clients that speak it here have no flow control of their own, and neither has this: a stream that nobody reads
+ * The programs that speak it with us have no flow control of their own, and neither has this: a stream that nobody reads
  * stops the whole session once its buffer is full. Streams are bounded in number, buffers in size.
  */
 import { Duplex } from 'node:stream';
@@ -63,9 +64,26 @@ export class SpdySession {
   readonly #full = new Set<number>();
   readonly #coder = new HeaderCoder();
   #resume: (() => void) | undefined;
+  /** Whoever dialled opens odd ones. */
+  #nextId = 1;
 
   constructor(transport: Duplex) {
     this.#transport = transport;
+  }
+
+  /**
+   * Opens a stream, for the end that dialled. One at a time: header blocks build on each other. Bytes may be written at
+   * once; an end that refuses the stream resets it.
+   */
+  async open(headers: ReadonlyMap<string, string>): Promise<SpdyStream> {
+    const id = this.#nextId;
+    this.#nextId += 2;
+    const stream = new SpdyStream(this, id, headers);
+    this.#streams.set(id, stream);
+    const block = await this.#coder.encode(headers);
+    const priority = Buffer.alloc(2);
+    this.send(controlFrame(frameType.synStream, Buffer.concat([numbers(id, 0), priority, block])));
+    return stream;
   }
 
   /** Serves until the other end leaves. Rejects when it breaks the protocol; every stream has ended then. */
@@ -115,7 +133,9 @@ export class SpdySession {
       if (frame.fin) stream.push(null);
       return;
     }
-    if (frame.type === frameType.synStream) await this.#open(payload, frame.fin, onStream);
+    if (frame.type === frameType.synStream) await this.#accept(payload, frame.fin, onStream);
+    // Nothing is in it for us, but later header blocks build on it.
+    else if (frame.type === frameType.synReply) await this.#coder.decode(payload.subarray(4));
     else if (frame.type === frameType.ping) this.send(controlFrame(frameType.ping, payload));
     else if (frame.type === frameType.reset) {
       const id = payload.readUInt32BE(0);
@@ -126,7 +146,7 @@ export class SpdySession {
     // Settings, windows and farewells ask for nothing here.
   }
 
-  async #open(payload: Buffer, fin: boolean, onStream: (stream: SpdyStream) => void): Promise<void> {
+  async #accept(payload: Buffer, fin: boolean, onStream: (stream: SpdyStream) => void): Promise<void> {
     const id = payload.readUInt32BE(0) & 0x7fff_ffff;
     // Two numbers, then priority and slot, then the headers. They are decoded in any case: later ones build on them.
     const headers = await this.#coder.decode(payload.subarray(10));

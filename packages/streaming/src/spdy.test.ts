@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { Duplex, PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { deflateSync } from 'node:zlib';
+import { acceptSpdy } from './server.ts';
+import { openSpdyStreams } from './spdy-client.ts';
 import { spdyDictionary } from './spdy-dictionary.ts';
 import { controlFrame, dataFrame, FrameCutter, frameType, HeaderCoder, numbers } from './spdy-frames.ts';
 import { SpdySession, type SpdyStream } from './spdy-session.ts';
@@ -82,4 +86,55 @@ test('a stream is answered, carries bytes both ways, and is reset when its reade
   client.end();
   await running;
   coder.close();
+});
+
+test('a dialled command ends its input while output goes on, and tells how it ended', async (t) => {
+  const server = createServer().on('upgrade', (request, socket: Duplex, head: Buffer) => {
+    assert.equal(request.headers['x-stream-protocol-version'], 'v4.channel.k8s.io');
+    const session = new SpdySession(acceptSpdy(socket, head, 'v4.channel.k8s.io'));
+    const streams = new Map<string, SpdyStream>();
+    session
+      .run((stream) => {
+        streams.set(stream.headers.get('streamtype') ?? '', stream);
+        if (streams.size === 3) void echo(streams, socket);
+      })
+      .catch(() => undefined);
+  });
+  // What comes in goes out after the end of the input, as `sort` does it.
+  const echo = async (streams: Map<string, SpdyStream>, socket: Duplex): Promise<void> => {
+    const input = await streams.get('stdin')?.toArray();
+    streams.get('stdout')?.end(Buffer.concat((input ?? []) as Buffer[]));
+    streams.get('error')?.end(
+      JSON.stringify({
+        status: 'Failure',
+        reason: 'NonZeroExitCode',
+        details: { causes: [{ reason: 'ExitCode', message: '4' }] },
+      }),
+      () => socket.end(),
+    );
+  };
+  t.after(() => server.close());
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as AddressInfo;
+  const wanted = { stdin: true, stdout: true, stderr: false, tty: false };
+  const streams = await openSpdyStreams(`http://127.0.0.1:${port}/exec/token`, wanted);
+  const sent = Buffer.alloc(300_000, 'x');
+  streams.stdin.end(sent);
+  const output = Buffer.concat((await streams.stdout.toArray()) as Buffer[]);
+  assert.ok(output.equals(sent));
+  assert.deepEqual(await streams.stderr.toArray(), []);
+  assert.deepEqual(await streams.outcome, { exitCode: 4 });
+});
+
+test('a refusal to dial carries the status and the text of the server', async (t) => {
+  const server = createServer((_request, response) => response.writeHead(404).end('no such token'));
+  t.after(() => server.close());
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as AddressInfo;
+  const wanted = { stdin: false, stdout: true, stderr: true, tty: false };
+  await assert.rejects(openSpdyStreams(`http://127.0.0.1:${port}/exec/token`, wanted), {
+    name: 'HandshakeError',
+    statusCode: 404,
+    body: 'no such token',
+  });
 });

@@ -7,8 +7,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { once } from 'node:events';
 import { listen } from '@timonier/component';
-import { refuseUpgrade, relayUpgrade } from '@timonier/streaming';
+import { refuseUpgrade, relayUpgrade, type WantedStreams } from '@timonier/streaming';
 import { tunnelPorts, wantsTunnel } from './port-tunnel.ts';
+import { RuntimeStreams } from './runtime-streams.ts';
 import { bridgeStreams } from './stream-bridge.ts';
 import type { Registry } from 'prom-client';
 import type { PodManager } from '../pod/manager.ts';
@@ -46,6 +47,7 @@ export class KubeletServer {
   readonly #server: Server;
   readonly #sockets = new Set<Duplex>();
   readonly #stopping = new AbortController();
+  readonly #streams = new RuntimeStreams();
 
   constructor(options: KubeletServerOptions) {
     this.#options = options;
@@ -180,17 +182,23 @@ export class KubeletServer {
         );
         return;
       }
-      const target = await this.#streamUrl(url);
       // Commands are translated between protocol versions; forwarded ports are bytes of the client and the runtime.
-      if (url.pathname.startsWith('/portForward/')) await relayUpgrade(request, socket, head, target);
-      else await bridgeStreams(request, socket, head, target);
+      if (url.pathname.startsWith('/portForward/')) {
+        const [, , namespace = '', podName = ''] = url.pathname.split('/').map(decodeURIComponent);
+        const ports = url.searchParams.getAll('port').map(Number);
+        await relayUpgrade(request, socket, head, await this.#portUrl(namespace, podName, ports));
+        return;
+      }
+      const { urlOf, wanted } = await this.#command(url);
+      await bridgeStreams(request, socket, head, () => this.#streams.open(urlOf, wanted));
     } catch (error) {
       const status = error instanceof HttpError ? error.status : 500;
       refuseUpgrade(socket, status, error instanceof Error ? error.message : String(error));
     }
   }
 
-  async #streamUrl(url: URL): Promise<string> {
+  /** What an exec or attach request asks the runtime for. */
+  async #command(url: URL): Promise<{ urlOf: () => Promise<string>; wanted: WantedStreams }> {
     const { runtime } = this.#options.runtime.cri;
     const [, verb, namespace = '', podName = '', ...rest] = url.pathname.split('/').map(decodeURIComponent);
     const query = url.searchParams;
@@ -199,25 +207,24 @@ export class KubeletServer {
     // The uid of a pod may stand between its name and the container.
     const containerName = rest.at(-1) ?? '';
     const tty = flag('tty');
-    const streams = {
+    const wanted = {
       stdin: flag('input', 'stdin'),
       stdout: flag('output', 'stdout'),
       // A terminal has one output only.
       stderr: !tty && flag('error', 'stderr'),
       tty,
     };
-    if (verb === 'portForward') {
-      return this.#portUrl(namespace, podName, query.getAll('port').map(Number));
-    }
     if (verb !== 'exec' && verb !== 'attach')
       throw new HttpError(404, `nothing is served at ${url.pathname}`);
     const target = await this.#container(namespace, podName, containerName, 0);
     if (target.state !== 'running') {
       throw new HttpError(400, `container ${containerName} of pod ${namespace}/${podName} is not running`);
     }
-    const request = { containerId: target.id, ...streams };
-    if (verb === 'attach') return (await runtime.Attach(request)).url;
-    return (await runtime.Exec({ ...request, cmd: query.getAll('command') })).url;
+    const request = { containerId: target.id, ...wanted };
+    const cmd = query.getAll('command');
+    const urlOf = async (): Promise<string> =>
+      (await (verb === 'attach' ? runtime.Attach(request) : runtime.Exec({ ...request, cmd }))).url;
+    return { urlOf, wanted };
   }
 
   async #portUrl(namespace: string, podName: string, port: number[]): Promise<string> {

@@ -1,15 +1,15 @@
 /**
  * Joins a client's exec or attach connection to the runtime's. The two may speak different versions of the channel
- * protocol (a new kubectl offers only v5, an older runtime knows only v4), so streams are joined and not bytes.
+ * protocol (a new kubectl offers only v5, an older runtime knows only SPDY), so streams are joined and not bytes.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import {
   acceptStreams,
+  type ClientStreams,
   HandshakeError,
   offeredProtocols,
-  openStreams,
   refuseUpgrade,
 } from '@timonier/streaming';
 
@@ -18,7 +18,7 @@ export async function bridgeStreams(
   request: IncomingMessage,
   socket: Duplex,
   head: Buffer,
-  url: string,
+  dial: () => Promise<ClientStreams>,
 ): Promise<void> {
   if (offeredProtocols(request).length === 0) {
     refuseUpgrade(
@@ -30,7 +30,7 @@ export async function bridgeStreams(
   }
   let runtime;
   try {
-    runtime = await openStreams(url);
+    runtime = await dial();
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     refuseUpgrade(socket, error instanceof HandshakeError ? error.statusCode : 502, message);
