@@ -78,7 +78,11 @@ test('the file of a crashed member tells how long it has to stand aside', async 
     const text = await readFile(join(dir, 'promise'), 'utf8');
     for (const damaged of [text.replace('7', '1'), text.slice(0, -1), '', 'x'.repeat(100)]) {
       await writeFile(join(dir, 'promise'), damaged);
-      assert.equal((await openPromiseCover(folderPromises(dir), { fresh: false, ...usual })).earlierMs, 1500, damaged);
+      assert.equal(
+        (await openPromiseCover(folderPromises(dir), { fresh: false, ...usual })).earlierMs,
+        1500,
+        damaged,
+      );
     }
   } finally {
     await rm(dir, { recursive: true });

@@ -29,7 +29,7 @@ import { markRemoved, rememberMembers } from './identity.ts';
 import { Member } from './member.ts';
 import { settleCluster } from './membership/settle.ts';
 import { StoreMetrics } from './metrics.ts';
-import { adminOnly, authHandlers } from './services/auth.ts';
+import { adminOnly, authHandlers, bareRefusal } from './services/auth.ts';
 import { clusterHandlers } from './services/cluster.ts';
 import type { ServiceContext } from './services/context.ts';
 import { electionHandlers } from './services/election.ts';
@@ -232,9 +232,11 @@ function addServices(server: GrpcServer, context: ServiceContext): void {
   const maintenance = maintenanceHandlers(context);
   server.addService(
     maintenanceService,
-    behindStanding(context, adminOnly(context, maintenance, ['defragment', 'hash', 'hashKV', 'snapshot']), [
-      'status',
-    ]),
+    behindStanding(
+      context,
+      adminOnly(context, maintenance, ['defragment', 'hash', 'hashKV', 'snapshot'], bareRefusal),
+      ['status'],
+    ),
   );
   server.addService(authService, behindStanding(context, authHandlers(context)));
   const turns = new Turns(context, kv);

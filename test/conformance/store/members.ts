@@ -173,6 +173,7 @@ export class StoreGroup {
             'listen-metrics-urls': metrics,
             'initial-cluster': initialCluster,
             'initial-cluster-token': 'conformance',
+            'bcrypt-cost': '4',
           }).map(([flag, value]) => `--${flag}=${value}`),
         }),
     );

@@ -5,36 +5,8 @@
  * Invariant: no line depends on time, so two stores that behave alike print alike (see normalize.ts for ids).
  */
 
-export interface Call {
-  readonly call: string;
-  readonly input?: string;
-  /** Saves the first group under a name for later lines. */
-  readonly save?: { readonly name: string; readonly pattern: RegExp };
-  /** Its lines have no order: several watches, members in the order of their ids. */
-  readonly unordered?: true;
-}
-
-/** A call that runs on while the next ones are made. The run waits until it has printed what matches `ready`. */
-export interface Begin {
-  readonly begin: string;
-  readonly as: string;
-  readonly input?: string;
-  readonly ready?: RegExp;
-}
-
-/** Waits until the call has printed so many lines, interrupts it unless it ends by itself, and compares it all. */
-export interface End {
-  readonly end: string;
-  readonly lines: number;
-  readonly unordered?: true;
-}
-
-export type Step = string | Call | Begin | End;
-
-/** The script of a transaction: compares, then the two branches, as etcdctl reads them from its input. */
-function txn(compares: readonly string[], success: readonly string[], failure: readonly string[]): string {
-  return [...compares, '', ...success, '', ...failure, '', ''].join('\n');
-}
+import { enforcing, managing } from './script-auth.ts';
+import { type Step, txn } from './steps.ts';
 
 const reading: Step[] = [
   'put a 1 -w json',
@@ -292,6 +264,58 @@ const electing: Step[] = [
   { end: 'the elected', lines: 2 },
 ];
 
+const formatting: Step[] = [
+  { call: 'put f/a 0 -w json', save: { name: 'formatted', pattern: /"revision":(\d+)/ } },
+  'put f/a 1 -w table',
+  'put f/b 2',
+  'put f/b 3 --prev-kv -w fields',
+  'put f/b -- -4',
+  'get f/ --prefix -w fields',
+  'get f/ --prefix -w json --hex',
+  'get f/ --prefix --keys-only -w fields',
+  'get f/ --prefix --print-value-only --hex',
+  'get f/a -w table',
+  'get f/ --prefix --order UP',
+  'get f/ --prefix --sort-by SIZE',
+  'get f/ --prefix --from-key',
+  'get f/ --consistency x',
+  'get',
+  'put f/c',
+  'put f/c 1 --lease zz',
+  'del f/a -w fields',
+  'del f/ --prefix --from-key',
+  'del f/b f/z --prev-kv -w fields',
+  { call: 'txn -w fields', input: txn(['version("f/a") = "0"'], ['put f/a 1', 'get f/a'], []) },
+  { call: 'txn -i', input: txn(['version("f/a") = "1"'], ['put f/d 1', 'get f/ --prefix'], []) },
+  { call: 'txn', input: txn(['size("f/a") = "0"'], ['get f/a'], []) },
+  { call: 'txn', input: txn([], ['put f/x 1', 'get f/x --rev 1', 'get f/x'], []) },
+  { call: 'txn', input: txn(['value("f/a") = "\\x31"'], ['get f/a'], ['get f/d']) },
+  { begin: 'watch f/ --prefix -w fields --rev $formatted', as: 'fields of events', ready: /Events/i },
+  { end: 'fields of events', lines: 40 },
+  'del f/ --prefix',
+  'version',
+];
+
+const mirroring: Step[] = [
+  'put mirror/a 1',
+  'put mirror/b 2',
+  { begin: 'make-mirror --prefix mirror/ --dest-prefix copy/ $url', as: 'a mirror' },
+  { wait: 'get copy/ --prefix', matches: /copy\/b/ },
+  'put mirror/c 3',
+  'del mirror/a',
+  {
+    call: 'txn',
+    input: txn([], ['put mirror/d 4', 'put mirror/e 5', 'del mirror/b'], []),
+  },
+  { wait: 'get copy/ --prefix', matches: /copy\/e/ },
+  { end: 'a mirror', lines: 0 },
+  { begin: 'make-mirror --prefix mirror/ --no-dest-prefix $url', as: 'a mirror to the root' },
+  { wait: 'get d', matches: /4/ },
+  { end: 'a mirror to the root', lines: 0 },
+  'del copy/ --prefix',
+  'make-mirror',
+];
+
 const operating: Step[] = [
   'endpoint health',
   'endpoint health --cluster',
@@ -314,17 +338,6 @@ const operating: Step[] = [
   'member update 1 --peer-urls http://127.0.0.1:1',
   'member remove 1',
   'member promote 1',
-  'user list',
-  'user add someone:secret',
-  'user get someone',
-  'user delete someone',
-  'role list',
-  'role add reader',
-  'role grant-permission reader read a',
-  'role get reader',
-  'role delete reader',
-  'auth enable',
-  'auth disable',
   {
     call: 'member add m2 --learner --peer-urls http://127.0.0.1:1',
     save: { name: 'learner', pattern: /Member\s+([0-9a-f]+) added/ },
@@ -342,5 +355,9 @@ export const script: readonly { readonly topic: string; readonly steps: readonly
   { topic: 'compacting', steps: compacting },
   { topic: 'leasing', steps: leasing },
   { topic: 'locks and elections', steps: electing },
+  { topic: 'formatting', steps: formatting },
+  { topic: 'mirroring', steps: mirroring },
+  { topic: 'managing users and roles', steps: managing },
+  { topic: 'authentication is enabled', steps: enforcing },
   { topic: 'operating', steps: operating },
 ];

@@ -11,7 +11,7 @@ import type { Output } from '../../acceptance/command.ts';
 import { until } from '../../acceptance/wait.ts';
 import type { StoreMember } from './members.ts';
 import { Normalizer } from './normalize.ts';
-import type { Begin, End, Step } from './script.ts';
+import type { Begin, End, Step, Wait } from './steps.ts';
 
 export interface Played {
   /** The line of the script. */
@@ -66,11 +66,21 @@ export class Session {
       return undefined;
     }
     if ('end' in step) return this.#end(step);
+    if ('wait' in step) return this.#wait(step);
     const args = words(step.call).map((word) => this.#fill(word));
     const output = await this.#member.etcdctl(args, { input: this.#fill(step.input ?? '') });
     if (step.save !== undefined)
       this.#saved.set(step.save.name, step.save.pattern.exec(output.stdout)?.[1] ?? '0');
     return { line: step.call, output: this.#normalized(output, step.unordered) };
+  }
+
+  async #wait({ wait, matches }: Wait): Promise<Played> {
+    let output: Output = { code: -1, stdout: '', stderr: '' };
+    await until(`"${wait}" prints ${String(matches)}`, deadlineMs, async () => {
+      output = await this.#member.etcdctl(words(wait).map((word) => this.#fill(word)));
+      return matches.test(output.stdout) ? true : undefined;
+    }).catch(() => undefined);
+    return { line: wait, output: this.#normalized(output) };
   }
 
   #fill(text: string): string {

@@ -2,7 +2,7 @@
  * etcdserverpb.Auth: users, roles, permissions and tokens. Changes go through the log, with passwords already hashed;
  * questions are answered behind a linearizable barrier.
  */
-import type { Handlers, ServerCall } from '@timonier/grpc';
+import { GrpcError, type Handlers, type ServerCall, Status } from '@timonier/grpc';
 import type { Authenticated } from '../auth/apply.ts';
 import { authError } from '../auth/errors.ts';
 import { hashPassword, isPasswordHash, verifyPassword } from '../auth/passwords.ts';
@@ -154,11 +154,15 @@ export function authHandlers(context: ServiceContext): Handlers<AuthShape> {
   };
 }
 
-/** Lets only who may manage members and users call the named methods. */
+/**
+ * Lets only who may manage members and users call the named methods. `refusal` is what an error becomes on its way to
+ * the client.
+ */
 export function adminOnly<H extends object>(
   context: ServiceContext,
   handlers: H,
   names: readonly (keyof H)[],
+  refusal: (error: unknown) => unknown = (error) => error,
 ): H {
   const guarded = { ...handlers };
   for (const name of names) {
@@ -167,10 +171,20 @@ export function adminOnly<H extends object>(
     guarded[name] = (async (...args: unknown[]) => {
       // The call is the last argument of every form of handler.
       const call = args.at(-1) as ServerCall;
-      const who = await context.credentials.of(call);
-      context.member.machine.auth.checkAdmin(who);
+      try {
+        context.member.machine.auth.checkAdmin(await context.credentials.of(call));
+      } catch (error) {
+        throw refusal(error);
+      }
       return await handler(...args);
     }) as H[keyof H];
   }
   return guarded;
+}
+
+/** Maintenance refuses in other words than the rest of etcd: with the text alone, and no code of its own. */
+export function bareRefusal(error: unknown): unknown {
+  if (!(error instanceof GrpcError)) return error;
+  const text = error.details.replace(/^etcdserver: /, '').replace('user name not found', 'user not found');
+  return new GrpcError(Status.UNKNOWN, `auth: ${text}`, { cause: error });
 }

@@ -141,13 +141,17 @@ class WatchStream {
       deliver: (events, upTo) => this.#deliver(id, request.fragment, events, upTo),
       compacted: (compactRevision) => {
         this.#watches.delete(id);
-        this.#respond({
-          watchId: id,
-          canceled: true,
-          compactRevision,
-          cancelReason: 'etcdserver: mvcc: required revision has been compacted',
-          events: [],
-        });
+        // As in etcd, this response alone has no revision.
+        this.#respond(
+          {
+            watchId: id,
+            canceled: true,
+            compactRevision,
+            cancelReason: 'etcdserver: mvcc: required revision has been compacted',
+            events: [],
+          },
+          0,
+        );
       },
     });
     this.#watches.set(id, { watcher, progressNotify: request.progressNotify, announced: revision });
