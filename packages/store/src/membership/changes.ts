@@ -194,7 +194,7 @@ export class MembershipChanges {
       const objection = objectionTo(next.change, situation);
       if (objection !== undefined) {
         this.#cases.shift();
-        next.answer({ code: objection.code, text: objection.message, index: 0 });
+        next.answer({ code: objection.code, text: objection.details, index: 0 });
         continue;
       }
       const context = writeContext(next.change, next.origin);
