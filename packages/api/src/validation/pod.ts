@@ -10,16 +10,20 @@ export function validatePod(pod: Pod): FieldError[] {
   return pod.spec === undefined ? [] : validatePodSpec(pod.spec, 'spec');
 }
 
-/** A template's metadata and spec; kinds that keep pods running allow only some restart policies. */
+/**
+ * A template's metadata and spec; kinds that keep pods running allow only some restart policies. `given` are volumes that
+ * every pod gets from elsewhere.
+ */
 export function validatePodTemplate(
   template: PodTemplateSpec | undefined,
   path: string,
   restartPolicies: readonly string[],
+  given: readonly string[] = [],
 ): FieldError[] {
   const spec = template?.spec;
   if (template === undefined || spec === undefined) return [required(`${path}.spec.containers`)];
   const errors = validateTemplateMetadata(template.metadata ?? {}, `${path}.metadata`);
-  errors.push(...validatePodSpec(spec, `${path}.spec`));
+  errors.push(...validatePodSpec(spec, `${path}.spec`, given));
   if (spec.restartPolicy && !restartPolicies.includes(spec.restartPolicy)) {
     errors.push(notSupported(`${path}.spec.restartPolicy`, spec.restartPolicy, restartPolicies));
   }
@@ -31,8 +35,9 @@ export function validatePodTemplate(
   return errors;
 }
 
-function validatePodSpec(spec: PodSpec, path: string): FieldError[] {
+function validatePodSpec(spec: PodSpec, path: string, given: readonly string[] = []): FieldError[] {
   const { errors, names } = volumes(spec.volumes ?? [], `${path}.volumes`);
+  for (const name of given) names.add(name);
   const taken = new Set<string>();
   if ((spec.containers ?? []).length === 0) errors.push(required(`${path}.containers`));
   errors.push(...validateContainers(spec.containers ?? [], `${path}.containers`, names, taken));

@@ -16,6 +16,7 @@ function selectorAndTemplate(
   selector: LabelSelector | undefined,
   template: PodTemplateSpec | undefined,
   kind: string,
+  volumes: readonly string[] = [],
 ): FieldError[] {
   const errors: FieldError[] = [];
   if (selector === undefined) {
@@ -35,7 +36,7 @@ function selectorAndTemplate(
       );
     }
   }
-  errors.push(...validatePodTemplate(template, 'spec.template', ['Always']));
+  errors.push(...validatePodTemplate(template, 'spec.template', ['Always'], volumes));
   return errors;
 }
 
@@ -88,8 +89,13 @@ export function validateStatefulSet({ spec }: StatefulSet): FieldError[] {
   return [
     ...nonNegative('spec.replicas', spec.replicas),
     ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
-    ...selectorAndTemplate(spec.selector, spec.template, 'statefulset'),
+    ...selectorAndTemplate(spec.selector, spec.template, 'statefulset', claimNames(spec)),
   ];
+}
+
+/** Every pod of a stateful set has a volume for each of its claims. */
+function claimNames(spec: NonNullable<StatefulSet['spec']>): string[] {
+  return (spec.volumeClaimTemplates ?? []).flatMap(({ metadata }) => metadata?.name ?? []);
 }
 
 export function validateDaemonSet({ spec }: DaemonSet): FieldError[] {

@@ -3,9 +3,16 @@
  * the generation, and the ownership of fields. Pure but for the clock and random names, which come from outside.
  */
 import { randomInt, randomUUID } from 'node:crypto';
-import { apiVersionOf, fieldSetOf, type FieldSet, type JsonObject, trackUpdate } from '@timonier/api';
+import {
+  apiVersionOf,
+  fieldSetOf,
+  type FieldSet,
+  type JsonObject,
+  type ResourceInfo,
+  trackUpdate,
+} from '@timonier/api';
 import type { ManagementContext, ObjectMeta } from '@timonier/api';
-import type { ApiObject } from '@timonier/api/decode';
+import { type ApiObject, normalize } from '@timonier/api/decode';
 import { conflict, invalid, methodNotAllowed, StatusError } from '@timonier/api/statuses';
 import type { WriteContext } from '../server-state.ts';
 import { sameTree } from '../storage/copy.ts';
@@ -52,7 +59,7 @@ export function prepareCreate(object: ApiObject, context: WriteContext): void {
   if (info.custom?.closed !== undefined)
     throw new StatusError({ ...methodNotAllowed(info, 'create'), message: info.custom.closed });
   if (info.hasStatus && info.custom !== undefined) delete object['status'];
-  else if (info.hasStatus && strategy.keepsStatusOnCreate !== true) resetStatus(object);
+  else if (info.hasStatus && strategy.keepsStatusOnCreate !== true) resetStatus(object, info);
   strategy.prepareCreate?.(object, context);
 }
 
@@ -193,8 +200,11 @@ function desired(object: ApiObject): object {
   return rest;
 }
 
-function resetStatus(object: ApiObject): void {
-  if (object['status'] !== undefined) object['status'] = {};
+/** The empty status of a kind, with the zeros that upstream always shows; a custom resource has none at first. */
+function resetStatus(object: ApiObject, info: ResourceInfo): void {
+  const status = info.schema.field('status');
+  if (info.custom !== undefined || status === undefined) delete object['status'];
+  else object['status'] = normalize(status, {});
 }
 
 /** `base` and a random suffix; the base is cut so that the name stays a DNS label. */

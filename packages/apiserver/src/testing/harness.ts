@@ -175,7 +175,8 @@ export async function startApiServer(
     body: unknown,
     { as = 'admin', headers = {} }: RequestOptions,
   ) => {
-    const payload = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
+    const isRaw = body === undefined || typeof body === 'string' || Buffer.isBuffer(body);
+    const payload = isRaw ? body : JSON.stringify(body);
     const stream = (await session(as)).request(
       {
         ':method': method,
