@@ -10,7 +10,7 @@ import { programs } from './store/program.ts';
 import { summary, writeReport } from './store/report.ts';
 import { runChaos } from './store/run.ts';
 
-const usage = `usage: npm run chaos -- store [--minutes M] [--seed N] [--members 3|5] [--report FILE] [--faults A,B] [--program timonier|etcd] [--clients N]
+const usage = `usage: npm run chaos -- store [--minutes M] [--seed N] [--members 3|5] [--report FILE] [--faults A,B] [--program timonier|etcd] [--clients N] [--pause SECONDS] [--mutation skip-sync]
 faults: ${[...hostFaults, ...networkFaults].map(({ name }) => name).join(', ')}, none`;
 
 function options() {
@@ -24,6 +24,8 @@ function options() {
       faults: { type: 'string', default: '' },
       program: { type: 'string', default: 'timonier' },
       clients: { type: 'string', default: '12' },
+      pause: { type: 'string', default: '4' },
+      mutation: { type: 'string' },
     },
   });
   const number = (name: string, text: string, least: number, most: number): number => {
@@ -35,6 +37,8 @@ function options() {
   if (positionals.join() !== 'store') throw new Error('say what to attack: store');
   const program = Object.values(programs).find(({ name }) => name === values.program);
   if (program === undefined) throw new Error(`--program ${values.program} is not known`);
+  if (values.mutation !== undefined && values.mutation !== 'skip-sync')
+    throw new Error(`--mutation ${values.mutation} is not known`);
   const only = values.faults.split(',').filter((name) => name !== '');
   const known = [...hostFaults, ...networkFaults].map(({ name }) => name).concat('none');
   for (const name of only) if (!known.includes(name)) throw new Error(`fault "${name}" is not known`);
@@ -45,6 +49,8 @@ function options() {
     durationMs: number('minutes', values.minutes, 0.01, 24 * 60) * 60_000,
     seed: number('seed', values.seed, 0, 2 ** 31),
     clients: number('clients', values.clients, 1, 200),
+    longestPauseMs: number('pause', values.pause, 0, 600) * 1_000,
+    skipSync: values.mutation === 'skip-sync',
     report: values.report,
   };
 }

@@ -28,7 +28,7 @@ export function sandboxFolder(): string | undefined {
 export async function enterSandbox(script: string, args: readonly string[]): Promise<number> {
   if (process.getuid?.() !== 0)
     throw new Error('chaos needs root for namespaces and mounts; run it with sudo');
-  const folder = mkdtempSync(join(tmpdir(), 'timonier-chaos-'));
+  const folder = mkdtempSync(join(tmpdir(), `timonier-chaos-${process.pid}-`));
   try {
     const child = spawn(
       'unshare',

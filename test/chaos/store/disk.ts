@@ -12,6 +12,7 @@ import koffi from 'koffi';
 
 const run = promisify(execFile);
 const commandMs = 30_000;
+const spareBytes = 512 * 1024;
 // The symbol comes from the C library this process is already linked with.
 const ioctl: (fd: number, request: number, value: Uint32Array) => number = koffi
   .load(null)
@@ -62,15 +63,17 @@ export class Disk {
   /** Leaves no block free. */
   async fill(): Promise<void> {
     const { bavail, bsize } = await statfs(this.folder);
-    const bytes = bavail * bsize;
-    // What the ballast's own metadata needs does not fit beside it: less and less is asked for until it fits.
-    for (let less = 0; less < 64 && less * 65_536 < bytes; less++) {
-      try {
-        await run('fallocate', ['-l', String(bytes - less * 65_536), this.#ballast], { timeout: commandMs });
-        return;
-      } catch {
-        rmSync(this.#ballast, { force: true });
-      }
+    const coarse = Math.max(bsize, bavail * bsize - spareBytes);
+    await run('fallocate', ['-l', String(coarse), this.#ballast], { timeout: commandMs });
+    const ballast = await open(this.#ballast, 'a');
+    try {
+      // What is left for metadata is used up block by block.
+      const block = Buffer.alloc(bsize);
+      for (let left = (2 * spareBytes) / bsize; left > 0; left--) await ballast.write(block);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    } finally {
+      await ballast.close();
     }
   }
 

@@ -14,6 +14,8 @@ export interface Fault {
   /** Relative to the others of its track. */
   readonly weight: number;
   readonly holdMs: readonly [number, number];
+  /** A member it strikes may end by itself, or may not start while it holds. */
+  readonly ends?: true;
   /** Resolves with what was done, such as `m1, the leader`. */
   readonly begin: (scene: Scene) => Promise<string>;
   readonly heal: (scene: Scene) => Promise<void>;
@@ -141,6 +143,7 @@ export const hostFaults: readonly Fault[] = [
   },
   {
     name: 'full disk',
+    ends: true,
     weight: 3,
     holdMs: [1_000, 5_000],
     begin: (scene) => strike(scene, (host) => host.disk.fill()),
@@ -151,6 +154,7 @@ export const hostFaults: readonly Fault[] = [
   },
   {
     name: 'failed sync',
+    ends: true,
     weight: 1,
     holdMs: [300, 1_500],
     begin: (scene) => strike(scene, (host) => host.slowDown(0, syncMode.failing)),

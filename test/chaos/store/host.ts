@@ -34,6 +34,8 @@ export interface HostOptions {
 export class Host {
   readonly name: string;
   readonly disk: Disk;
+  /** What a sync does when no fault says otherwise. */
+  usualSync: number = syncMode.real;
   readonly #o: HostOptions;
   #flags: readonly string[] = [];
   #child: ChildProcess | undefined;
@@ -140,8 +142,8 @@ export class Host {
     if (this.running) this.#child?.kill(signal);
   }
 
-  /** Each fsync takes so much longer, from now on. */
-  slowDown(delayMs: number, mode: number = syncMode.real): void {
+  /** From now on each fsync takes so much longer, and then does what `mode` says. */
+  slowDown(delayMs: number, mode: number = this.usualSync): void {
     const numbers = Buffer.alloc(8);
     numbers.writeUInt32LE(delayMs, 0);
     numbers.writeUInt32LE(mode, 4);

@@ -7,6 +7,7 @@ import { Random } from '../../simulation/random.ts';
 import { check, type Verdict } from './check.ts';
 import { type Fault, hostFaults, networkFaults } from './faults.ts';
 import { Group } from './group.ts';
+import { syncMode } from './host.ts';
 import { History, type Violation } from './history.ts';
 import { load, stateOf } from './load.ts';
 import type { Program } from './program.ts';
@@ -25,6 +26,9 @@ export interface RunOptions {
   readonly only: readonly string[];
   readonly clients: number;
   readonly thinkMs: number;
+  readonly longestPauseMs: number;
+  /** Makes every sync a lie, to prove that the checker finds what that costs. */
+  readonly skipSync: boolean;
   /** Ends the run early, with everything checked that happened. */
   readonly signal: AbortSignal;
   readonly log: (line: string) => void;
@@ -66,6 +70,7 @@ const firstRevision = 2;
 
 export async function runChaos(options: RunOptions): Promise<RunResult> {
   const { folder, program, members, durationMs, seed, only, clients, thinkMs, signal, log } = options;
+  const excused = new Map<string, number>();
   const notes: Note[] = [];
   const violations: Violation[] = [];
   let began = performance.now();
@@ -79,7 +84,11 @@ export async function runChaos(options: RunOptions): Promise<RunResult> {
     size: members,
     program,
     flags,
-    ended: (name, how) => note(`${name} ended by itself: ${how}`),
+    ended: (name, how) => {
+      note(`${name} ended by itself: ${how}`);
+      if ((excused.get(name) ?? 0) < now())
+        violations.push({ rule: 'process', text: `${name} ended by itself: ${how}` });
+    },
   });
   try {
     began = performance.now();
@@ -89,6 +98,12 @@ export async function runChaos(options: RunOptions): Promise<RunResult> {
     const watching = new AbortController();
     const striking = new AbortController();
     const { hosts } = group;
+    // Only now, so that what is lost is acknowledged writes and not the files themselves.
+    if (options.skipSync)
+      for (const host of hosts) {
+        host.usualSync = syncMode.skipped;
+        host.slowDown(0);
+      }
     const watchers = watchEverything({
       hosts,
       history,
@@ -115,7 +130,8 @@ export async function runChaos(options: RunOptions): Promise<RunResult> {
         const faults = all.filter(wanted);
         const random = new Random(seed * 31 + i);
         if (faults.length === 0) return [];
-        const track = { name, faults, group, random, now, begun: note };
+        const { longestPauseMs } = options;
+        const track = { name, faults, group, random, now, begun: note, longestPauseMs, excused };
         return runTrack({ ...track, signal: striking.signal });
       }),
     ).finally(() => {

@@ -25,13 +25,17 @@ export interface TrackOptions {
   readonly now: () => number;
   readonly signal: AbortSignal;
   readonly begun: (text: string) => void;
+  readonly longestPauseMs: number;
+  /** Until when members may end by themselves, by name. */
+  readonly excused: Map<string, number>;
 }
 
-const longestPauseMs = 4_000;
+/** After a fault that ends processes: the last attempt to start may have begun before it was healed. */
+const excuseMs = 3_000;
 
 /** Resolves with everything that happened when the signal came and the last fault was healed. */
 export async function runTrack(options: TrackOptions): Promise<Incident[]> {
-  const { name, faults, group, random, now, signal, begun } = options;
+  const { name, faults, group, random, now, signal, begun, longestPauseMs, excused } = options;
   const incidents: Incident[] = [];
   while (!signal.aborted) {
     await rest(random.next() * longestPauseMs, signal);
@@ -42,10 +46,12 @@ export async function runTrack(options: TrackOptions): Promise<Incident[]> {
     const scene: Scene = { group, random, struck: [] };
     const begin = now();
     try {
+      if (fault.ends === true) for (const host of group.hosts) excused.set(host.name, Infinity);
       const what = await fault.begin(scene);
       begun(`${fault.name}: ${what}`);
       await rest(holdMs, signal);
       await fault.heal(scene);
+      if (fault.ends === true) for (const host of group.hosts) excused.set(host.name, now() + excuseMs);
       incidents.push({ track: name, fault: fault.name, what, begin, end: now() });
     } catch (error) {
       throw new Error(`${fault.name}: ${error instanceof Error ? error.message : String(error)}`, {
