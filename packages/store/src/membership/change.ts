@@ -65,7 +65,7 @@ export function configurationAfter(current: Configuration, change: MemberChange)
     }
     case 'promote':
       return { ...current, voters: withId(voters, change.id), learners: without(learners, change.id) };
-    case 'update':
+    default:
       return current;
   }
 }

@@ -169,8 +169,8 @@ export class MembershipChanges {
 
   #judgeSoon(entry: Case): void {
     if (this.#cases.length >= maxWaiting) {
-      const { code, message } = etcdError.tooManyRequests();
-      entry.answer({ code, text: message, index: 0 });
+      const { code, details } = etcdError.tooManyRequests();
+      entry.answer({ code, text: details, index: 0 });
       return;
     }
     this.#cases.push(entry);

@@ -51,7 +51,7 @@ function dangerOf(change: MemberChange, situation: Situation): GrpcError | undef
         : undefined;
     case 'remove':
       return voters.includes(change.id) ? dangerOfRemoving(change.id, situation) : undefined;
-    case 'update':
+    default:
       return undefined;
   }
 }
@@ -96,7 +96,7 @@ function invalidityOf(change: MemberChange, situation: Situation): GrpcError | u
       return configuration.voters.some((id) => id !== change.id && !isWitness(configuration, id))
         ? undefined
         : etcdError.notEnoughStarted();
-    case 'update':
+    default:
       if (!members.has(change.id)) return etcdError.memberNotFound();
       return taken(change.peerUrls, change.id) ? etcdError.peerUrlExists() : undefined;
   }

@@ -56,7 +56,7 @@ function checkUrls(urls: readonly string[]): readonly string[] {
   for (const url of urls) {
     try {
       parseUrl('peer URL', url);
-      if (!['', '/'].includes(new URL(url).pathname) || /\/$/.test(url)) throw etcdError.memberBadUrls();
+      if (new URL(url).pathname !== '/' || url.endsWith('/')) throw etcdError.memberBadUrls();
     } catch {
       throw etcdError.memberBadUrls();
     }
