@@ -63,6 +63,11 @@ export const commands: readonly Command[] = [
     'get, describe, apply, delete, logs, exec, scale',
     async () => (await import('./kubectl/main.ts')).kubectl,
   ),
+  verb(
+    'snapshot',
+    'save, check and restore the state of a store',
+    async () => (await import('./verbs/snapshot.ts')).snapshot,
+  ),
   component(
     'master',
     'supervisor of a master host',

@@ -65,9 +65,12 @@ export function isBlockKey(key: Buffer): boolean {
   return key.length === 9 && key[0] === 0x72;
 }
 
+/** First byte of the keys of leases. */
+export const leasePrefix = 0x6c;
+
 export function leaseKey(id: bigint): Buffer {
   const key = Buffer.allocUnsafe(9);
-  key[0] = 0x6c; // l
+  key[0] = leasePrefix;
   key.writeBigUInt64BE(BigInt.asUintN(64, id), 1);
   return key;
 }

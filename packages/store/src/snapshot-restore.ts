@@ -9,7 +9,7 @@
  * Every member that is made of the same state in the same way gets the same contents.
  */
 import { type ChangeSet, decodeBlock, encodeBlock } from './change-block.ts';
-import { isBlockKey, revisionKey } from './mvcc.ts';
+import { isBlockKey, leasePrefix, revisionKey } from './mvcc.ts';
 import type { StateBuilder } from './state-builder.ts';
 import { metaKey, type StateMeta, type StoredMember } from './state-meta.ts';
 import { StateCorruptError, unseal } from './state-seal.ts';
@@ -105,9 +105,36 @@ export async function makeNewCluster(
     configuration: { voters: members.map(({ id }) => id).toSorted(), learners: [] },
     members,
     alarms: [],
+    removed: [],
   };
   await builder.describe(meta);
   return meta;
+}
+
+/** What a state holds, by a look at its records. */
+export function contentsOf(records: Iterable<SnapshotRecord>): {
+  readonly keys: number;
+  readonly leases: number;
+  /** `EPOCH@HOLDER`; null where there is none. */
+  readonly office: string | null;
+} {
+  const keys = new Set<string>();
+  let leases = 0;
+  let office: string | null = null;
+  for (const [key, sealed] of records) {
+    const payload = unseal(key, sealed);
+    if (key[0] === leasePrefix) leases += 1;
+    if (!isBlockKey(key)) continue;
+    for (const [, changes] of decodeBlock(payload))
+      for (const change of changes) {
+        const name = change.key.toString('latin1');
+        if (change.key.length === 0) continue;
+        if (change.version === 0) keys.delete(name);
+        else keys.add(name);
+        if (name === officeKey) office = change.version === 0 ? null : change.value.toString('latin1');
+      }
+  }
+  return { keys: keys.size, leases, office };
 }
 
 /** The office `EPOCH@HOLDER` of the new cluster, held by nobody that is. */

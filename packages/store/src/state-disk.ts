@@ -12,7 +12,7 @@ import { isDiskFull } from './disk-room.ts';
 import { etcdError } from './errors.ts';
 import { type KnownBugs, noBugs } from './known-bugs.ts';
 import { folderLevels, type Level, type Levels } from './levels.ts';
-import { type DiskOperation, isBlockKey, type JournalRecord, type Mvcc } from './mvcc.ts';
+import { type DiskOperation, isBlockKey, type JournalRecord, leasePrefix, type Mvcc } from './mvcc.ts';
 import { rejoinAdvice } from './recover-advice.ts';
 import type { SnapshotRecord } from './snapshot-file.ts';
 import { StateBuilder } from './state-builder.ts';
@@ -28,8 +28,6 @@ import {
 } from './state-seal.ts';
 
 export type { StateMeta, StoredMember } from './state-meta.ts';
-
-const leasePrefix = 0x6c;
 
 /** Names of the databases. */
 const current = 'state';
