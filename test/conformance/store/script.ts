@@ -345,13 +345,13 @@ const operating: Step[] = [
   { call: 'member list', unordered: true },
   'member promote $learner',
   'member add m3 --learner --peer-urls http://127.0.0.1:2',
+  // Not the same addresses: within one second etcd gives a member with the same ones the same id.
+  'member add m3 --peer-urls http://127.0.0.1:1,http://127.0.0.1:2',
+  'member add m3 --learner --peer-urls http://127.0.0.1:1,http://127.0.0.1:3',
   'member add m3 --peer-urls tcp://127.0.0.1:2',
   'member add m3 --peer-urls http://127.0.0.1',
   'member add m3 --peer-urls http://127.0.0.1:2/path',
   'member update $learner --peer-urls http://127.0.0.1:4,http://127.0.0.1:3',
-  // Not those it was added with: within one second etcd gives a member with the same addresses the same id.
-  'member add m3 --peer-urls http://127.0.0.1:3',
-  'member add m3 --learner --peer-urls http://127.0.0.1:4',
   { call: 'member list', unordered: true },
   'member remove $learner',
   'member remove $learner',
