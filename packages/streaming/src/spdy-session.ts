@@ -26,6 +26,7 @@ export class SpdyStream extends Duplex {
   /** Names in lower case. */
   readonly headers: ReadonlyMap<string, string>;
   readonly #session: SpdySession;
+  #inputEnded = false;
 
   constructor(session: SpdySession, id: number, headers: ReadonlyMap<string, string>) {
     super({ allowHalfOpen: true, highWaterMark: bufferBytes });
@@ -48,7 +49,20 @@ export class SpdyStream extends Duplex {
   }
 
   override _final(done: (error?: Error | null) => void): void {
-    this.#session.send(dataFrame(this.id, Buffer.alloc(0), true), done);
+    // A session that has ended needs no farewell, and failing here would throw away what was not read yet.
+    this.#session.send(dataFrame(this.id, Buffer.alloc(0), true), () => done());
+  }
+
+  /** The other end said its last. */
+  inputEnded(): void {
+    if (!this.#inputEnded) this.push(null);
+    this.#inputEnded = true;
+  }
+
+  /** Nothing comes any more and nothing is wanted; what arrived can still be read. */
+  bothEnded(): void {
+    this.inputEnded();
+    this.end();
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
@@ -88,22 +102,40 @@ export class SpdySession {
 
   /** Serves until the other end leaves. Rejects when it breaks the protocol; every stream has ended then. */
   async run(onStream: (stream: SpdyStream) => void): Promise<void> {
-    const cutter = new FrameCutter();
+    let broken: unknown;
     try {
-      for await (const bytes of this.#transport as AsyncIterable<Buffer>) {
-        for (const frame of cutter.push(bytes)) await this.#receive(frame, onStream);
-        while (this.#full.size > 0 && !this.#transport.destroyed) {
-          await new Promise<void>((resolve) => {
-            this.#resume = resolve;
-            this.#transport.once('close', resolve);
-          });
-        }
-      }
-    } finally {
-      for (const stream of this.#streams.values()) stream.destroy();
-      this.#coder.close();
-      this.#transport.destroy();
+      broken = await this.#serve(onStream);
+    } catch {
+      // A connection that breaks off: runtimes hang up like that as soon as a command has ended.
     }
+    for (const stream of this.#streams.values()) {
+      // What arrived may still be waiting for its reader.
+      if (broken === undefined) stream.bothEnded();
+      else stream.destroy();
+    }
+    this.#streams.clear();
+    this.#coder.close();
+    this.#transport.destroy();
+    if (broken !== undefined) throw broken;
+  }
+
+  /** Resolves with the breach of protocol that ended it, if it was one; rejects when the connection fails. */
+  async #serve(onStream: (stream: SpdyStream) => void): Promise<unknown> {
+    const cutter = new FrameCutter();
+    for await (const bytes of this.#transport as AsyncIterable<Buffer>) {
+      try {
+        for (const frame of cutter.push(bytes)) await this.#receive(frame, onStream);
+      } catch (error) {
+        return error;
+      }
+      while (this.#full.size > 0 && !this.#transport.destroyed) {
+        await new Promise<void>((resolve) => {
+          this.#resume = resolve;
+          this.#transport.once('close', resolve);
+        });
+      }
+    }
+    return undefined;
   }
 
   send(frame: Buffer, done: (error?: Error | null) => void = () => undefined): void {
@@ -130,20 +162,23 @@ export class SpdySession {
       const stream = this.#streams.get(frame.stream);
       if (stream === undefined) return;
       if (payload.length > 0 && !stream.push(payload)) this.#full.add(frame.stream);
-      if (frame.fin) stream.push(null);
+      if (frame.fin) stream.inputEnded();
       return;
     }
     if (frame.type === frameType.synStream) await this.#accept(payload, frame.fin, onStream);
     // Nothing is in it for us, but later header blocks build on it.
     else if (frame.type === frameType.synReply) await this.#coder.decode(payload.subarray(4));
     else if (frame.type === frameType.ping) this.send(controlFrame(frameType.ping, payload));
-    else if (frame.type === frameType.reset) {
-      const id = payload.readUInt32BE(0);
-      const stream = this.#streams.get(id);
-      this.#streams.delete(id);
-      stream?.destroy(new Error('the other end reset the stream'));
-    }
+    else if (frame.type === frameType.reset) this.#wasReset(payload.readUInt32BE(0), payload.readUInt32BE(4));
     // Settings, windows and farewells ask for nothing here.
+  }
+
+  #wasReset(id: number, status: number): void {
+    const stream = this.#streams.get(id);
+    this.#streams.delete(id);
+    // Runtimes cancel every stream of a command that has ended, right behind its outcome.
+    if (status === resetStatus.cancel) stream?.bothEnded();
+    else stream?.destroy(new Error('the other end reset the stream'));
   }
 
   async #accept(payload: Buffer, fin: boolean, onStream: (stream: SpdyStream) => void): Promise<void> {
@@ -156,7 +191,7 @@ export class SpdySession {
     }
     const stream = new SpdyStream(this, id, headers);
     this.#streams.set(id, stream);
-    if (fin) stream.push(null);
+    if (fin) stream.inputEnded();
     const reply = await this.#coder.encode(new Map());
     this.send(controlFrame(frameType.synReply, Buffer.concat([numbers(id), reply])));
     onStream(stream);
