@@ -2,6 +2,10 @@
  * Sentence 1: the demo Deployment runs as real containers on every node that takes pods, and is reached in every way
  * a person reaches it; kubectl's everyday verbs work on it.
  */
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Cluster, HostStatus } from '../cluster.ts';
 import { mustRun } from '../command.ts';
@@ -61,6 +65,7 @@ export async function hello(cluster: Cluster, kubectl: Kubectl): Promise<void> {
 
   await realContainers(cluster, pods);
   await everyWayIn(cluster, hosts, pods, k);
+  await pipesAndCopies(cluster, kubectl, pods[0]?.metadata.name ?? '');
   await everydayVerbs(pods, k);
   await k('delete', '-f', helloManifest, '--timeout=60s');
   await until('no pod of the demo is left', 30_000, async () => {
@@ -202,6 +207,33 @@ async function everydayVerbs(
   await k('wait', '--for=jsonpath={.status.readyReplicas}=2', 'deployment/hello', '--timeout=30s');
   await k('scale', 'deployment/hello', '--replicas=4');
   await k('rollout', 'status', 'deployment/hello', '--timeout=60s');
+}
+
+/** Input that ends while output goes on, and a file there and back: what breaks first when streams are joined wrongly. */
+async function pipesAndCopies(cluster: Cluster, kubectl: Kubectl, pod: string): Promise<void> {
+  const input = 'b\na\n'.repeat(20_000);
+  const sorted = await cluster.tryKubectl(
+    ['exec', '-i', pod, '--', 'sh', '-c', 'sort; exit 7'],
+    { input, timeoutMs: 30_000 },
+    kubectl,
+  );
+  expect(sorted.code === 7, `exec -i ended with ${sorted.code}: ${sorted.stderr}`);
+  expect(sorted.stdout === 'a\n'.repeat(20_000) + 'b\n'.repeat(20_000), 'exec -i lost bytes on the way');
+  const folder = await mkdtemp(join(tmpdir(), 'timonier-copy-'));
+  try {
+    const bytes = randomBytes(2_000_000);
+    await writeFile(join(folder, 'there'), bytes);
+    for (const [from, to] of [
+      [join(folder, 'there'), `${pod}:/tmp/copied`],
+      [`${pod}:/tmp/copied`, join(folder, 'back')],
+    ] as const) {
+      const { code, stderr } = await cluster.tryKubectl(['cp', from, to], { timeoutMs: 30_000 }, kubectl);
+      expect(code === 0, `kubectl cp ${from} ${to} ended with ${code}: ${stderr}`);
+    }
+    expect(bytes.equals(await readFile(join(folder, 'back'))), 'the copy came back changed');
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 }
 
 async function mustFail(
