@@ -18,7 +18,8 @@ export interface InitialCluster {
   readonly members: readonly InitialMember[];
 }
 
-function idOf(parts: readonly string[]): string {
+/** The id that follows from what something is made of. */
+export function idOf(parts: readonly string[]): string {
   return createHash('sha1')
     .update(parts.join('\n'))
     .digest()

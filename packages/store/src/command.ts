@@ -54,6 +54,10 @@ const flags = {
     env: env('strict-reconfig-check'),
   }),
   'experimental-max-learners': count('experimental-max-learners', 1, 'learners that may be there at a time'),
+  'force-new-cluster': choice(
+    'force-new-cluster',
+    'make a new cluster of one member out of what is in --data-dir: only when a majority is lost for good',
+  ),
   'initial-cluster-token': text(
     'initial-cluster-token',
     'etcd-cluster',
@@ -174,6 +178,7 @@ async function run(context: ComponentContext<typeof flags>): Promise<void> {
   await startStore(context, {
     cluster: parseInitialCluster(initial, f.name, f['initial-cluster-token']),
     joins: f['initial-cluster-state'] === 'existing',
+    forceNewCluster: f['force-new-cluster'],
     strictReconfig: f['strict-reconfig-check'],
     maxLearners: f['experimental-max-learners'],
     dataDir: f['data-dir'] || `${f.name}.etcd`,

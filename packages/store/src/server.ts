@@ -22,6 +22,7 @@ import {
   leaseService,
   lockService,
   maintenanceService,
+  membershipService,
   watchService,
 } from './codecs.ts';
 import { startCompactor } from './compactor.ts';
@@ -38,15 +39,19 @@ import { leadershipHandlers } from './services/leadership.ts';
 import { leaseHandlers, sessionLease } from './services/lease.ts';
 import { lockHandlers } from './services/lock.ts';
 import { apiVersion, maintenanceHandlers } from './services/maintenance.ts';
+import { membershipHandlers } from './services/membership.ts';
 import { behindStanding } from './services/standing.ts';
 import { Turns } from './services/turns.ts';
 import { watchHandlers } from './services/watch.ts';
+import { finishRecovery, forceNewCluster } from './recover-lost-quorum.ts';
 import type { PeerTls } from './transport.ts';
 
 export interface StoreOptions {
   readonly cluster: InitialCluster;
   /** Whether this member was added to a cluster that is there. */
   readonly joins: boolean;
+  /** Whether what is in the data directory becomes a cluster of its own. */
+  readonly forceNewCluster: boolean;
   readonly strictReconfig: boolean;
   readonly maxLearners: number;
   readonly dataDir: string;
@@ -85,6 +90,8 @@ export async function startStore(
   const { log, health, shutdown } = component;
   let failure: Error | undefined;
   const { dataDir } = options;
+  finishRecovery(dataDir);
+  if (options.forceNewCluster) await forceNewCluster(dataDir, options.cluster, log);
   const cluster = await settleCluster({
     dataDir,
     flagged: options.cluster,
@@ -228,6 +235,10 @@ function addServices(server: GrpcServer, context: ServiceContext): void {
       context,
       adminOnly(context, cluster, ['memberAdd', 'memberRemove', 'memberUpdate', 'memberPromote']),
     ),
+  );
+  server.addService(
+    membershipService,
+    behindStanding(context, adminOnly(context, membershipHandlers(context), ['add'])),
   );
   const maintenance = maintenanceHandlers(context);
   server.addService(
