@@ -1,6 +1,7 @@
 /** What a state says about itself: one record beside the others, written with every batch. */
 import type { Configuration } from '@timonier/raft';
 import type { Level } from './levels.ts';
+import type { StoredMember } from './membership/change.ts';
 import type { Tally } from './state-seal.ts';
 import type { Alarm } from './types.ts';
 
@@ -21,12 +22,7 @@ export interface StateMeta {
   readonly tally?: Tally;
 }
 
-export interface StoredMember {
-  readonly id: string;
-  readonly name: string;
-  readonly peerUrls: readonly string[];
-  readonly clientUrls: readonly string[];
-}
+export type { StoredMember };
 
 export const metaKey = Buffer.from('m');
 
