@@ -59,6 +59,11 @@ export const commands: readonly Command[] = [
     async () => (await import('./verbs/chaos.ts')).chaos,
   ),
   verb(
+    'member',
+    'list, add, remove, promote, replace members of a store',
+    async () => (await import('./verbs/member.ts')).member,
+  ),
+  verb(
     'kubectl',
     'get, describe, apply, delete, logs, exec, scale',
     async () => (await import('./kubectl/main.ts')).kubectl,

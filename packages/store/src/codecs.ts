@@ -8,6 +8,7 @@ import type { KvShape } from './services/kv.ts';
 import type { LeadershipShape } from './services/leadership.ts';
 import type { LeaseShape } from './services/lease.ts';
 import type { LockShape } from './services/lock.ts';
+import type { MembershipShape } from './services/membership.ts';
 import type { MaintenanceShape } from './services/maintenance.ts';
 import type { WatchShape } from './services/watch.ts';
 import type {
@@ -72,6 +73,10 @@ export const maintenanceService = loadService<MaintenanceShape>(
   'etcd/rpc.proto',
   'etcdserverpb.Maintenance',
   options,
+);
+export const membershipService = loadService<MembershipShape>(
+  'timonier/membership.proto',
+  'timonier.store.v1.Membership',
 );
 export const leadershipService = loadService<LeadershipShape>(
   'timonier/leadership.proto',

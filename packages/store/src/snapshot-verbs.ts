@@ -88,7 +88,8 @@ export async function saveSnapshot(
   }
 }
 
-async function login({ target, tls, user }: StoreAccess): Promise<Record<string, string>> {
+/** The metadata that says who calls. Rejects when name or password are wrong. */
+export async function login({ target, tls, user }: StoreAccess): Promise<Record<string, string>> {
   if (user === '') return {};
   const colon = user.indexOf(':');
   if (colon < 0) throw new UsageError('--user must be name:password');
