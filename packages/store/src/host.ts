@@ -294,6 +294,8 @@ export class RaftHost {
       else this.#send(outgoing);
     }
     if (effects.persist !== undefined || effects.installSnapshot !== undefined) {
+      // The others begin to write before this member does, which wakes another thread.
+      if (later.length < effects.messages.length) this.#o.transport.flush?.();
       const ticket = wal.append({
         hardState: effects.hardState,
         snapshot: effects.installSnapshot,
@@ -351,6 +353,7 @@ export class RaftHost {
       if (held.install !== undefined) this.#install(held.install);
     }
     for (const outgoing of released) this.#send(outgoing);
+    if (released.length > 0) this.#o.transport.flush?.();
     if (newest !== undefined) this.step({ type: 'persisted', ...newest });
   }
 

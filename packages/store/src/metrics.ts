@@ -1,5 +1,6 @@
 /** The store's metrics, under etcd's names where they mean the same. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Durations, LabelledTally, Tally } from './tally.ts';
 
 const syncBuckets = [
   0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.024, 2.048, 4.096,
@@ -24,21 +25,22 @@ export interface MetricSources {
 export class StoreMetrics {
   readonly leaderChanges: Counter;
   readonly failedProposals: Counter;
-  readonly walSync: Histogram;
+  readonly walSync: Durations;
   readonly backendCommit: Histogram;
-  readonly sentBytes: Counter;
-  readonly receivedBytes: Counter;
-  readonly puts: Counter;
-  readonly ranges: Counter;
-  readonly deletes: Counter;
-  readonly txns: Counter;
-  readonly events: Counter;
+  readonly sentBytes: LabelledTally<'To'>;
+  readonly receivedBytes: LabelledTally<'From'>;
+  readonly puts: Tally;
+  readonly ranges: Tally;
+  readonly deletes: Tally;
+  readonly txns: Tally;
+  readonly events: Tally;
   readonly snapshots: Counter;
 
   constructor(registry: Registry, sources: MetricSources) {
     const registers = [registry];
     const counter = (name: string, help: string, labelNames: string[] = []): Counter =>
       new Counter({ name, help, labelNames, registers });
+    const tally = (name: string, help: string): Tally => new Tally({ name, help, registers });
     const gauge = (name: string, help: string, read: () => number): void => {
       const made: Gauge = new Gauge({ name, help, registers, collect: () => made.set(read()) });
     };
@@ -47,7 +49,7 @@ export class StoreMetrics {
       'etcd_server_proposals_failed_total',
       'Requests that failed before they were applied.',
     );
-    this.walSync = new Histogram({
+    this.walSync = new Durations({
       name: 'etcd_disk_wal_fsync_duration_seconds',
       help: 'Time to write and sync a batch of the log.',
       buckets: syncBuckets,
@@ -59,15 +61,23 @@ export class StoreMetrics {
       buckets: syncBuckets,
       registers,
     });
-    this.sentBytes = counter('etcd_network_peer_sent_bytes_total', 'Bytes sent to a peer.', ['To']);
-    this.receivedBytes = counter('etcd_network_peer_received_bytes_total', 'Bytes received from a peer.', [
-      'From',
-    ]);
-    this.puts = counter('etcd_mvcc_put_total', 'Put requests served.');
-    this.ranges = counter('etcd_mvcc_range_total', 'Range requests served.');
-    this.deletes = counter('etcd_mvcc_delete_total', 'Delete requests served.');
-    this.txns = counter('etcd_mvcc_txn_total', 'Transactions served.');
-    this.events = counter('etcd_debugging_mvcc_events_total', 'Events sent to watchers.');
+    this.sentBytes = new LabelledTally({
+      name: 'etcd_network_peer_sent_bytes_total',
+      help: 'Bytes sent to a peer.',
+      registers,
+      label: 'To',
+    });
+    this.receivedBytes = new LabelledTally({
+      name: 'etcd_network_peer_received_bytes_total',
+      help: 'Bytes received from a peer.',
+      registers,
+      label: 'From',
+    });
+    this.puts = tally('etcd_mvcc_put_total', 'Put requests served.');
+    this.ranges = tally('etcd_mvcc_range_total', 'Range requests served.');
+    this.deletes = tally('etcd_mvcc_delete_total', 'Delete requests served.');
+    this.txns = tally('etcd_mvcc_txn_total', 'Transactions served.');
+    this.events = tally('etcd_debugging_mvcc_events_total', 'Events sent to watchers.');
     this.snapshots = counter('timonier_store_snapshots_total', 'Snapshots sent and installed.', [
       'direction',
     ]);

@@ -19,6 +19,7 @@ export class Outgoing {
   readonly #open: () => Socket;
   #socket: Socket | undefined;
   #ready = false;
+  #corked = false;
   #backoffMs = firstBackoffMs;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -40,13 +41,21 @@ export class Outgoing {
     const socket = this.#socket;
     if (!this.#ready || socket === undefined || socket.writableLength > queueBytes) return false;
     // Frames of one turn leave in one packet.
-    if (socket.writableCorked === 0) {
+    if (!this.#corked) {
+      this.#corked = true;
       socket.cork();
-      process.nextTick(() => socket.uncork());
+      process.nextTick(() => this.flush());
     }
     socket.write(bytes);
     this.#options.onBytes?.(this.#id, 'sent', bytes.length);
     return true;
+  }
+
+  /** Lets go what was queued in this turn. */
+  flush(): void {
+    if (!this.#corked) return;
+    this.#corked = false;
+    this.#socket?.uncork();
   }
 
   close(): void {
@@ -93,6 +102,7 @@ export class Outgoing {
       clearTimeout(timer);
       const was = this.#ready;
       this.#ready = false;
+      this.#corked = false;
       this.#socket = undefined;
       if (this.#closed) return;
       if (was) onClosed(this.#id);

@@ -24,6 +24,8 @@ export interface Network {
   connected(id: string): boolean;
   send(to: string, frame: PeerFrame): boolean;
   sendEncoded(to: string, bytes: Buffer): boolean;
+  /** Lets go at once what was queued in this turn. A network that never waits need not have it. */
+  flush?(): void;
   sendBulk(to: string, frames: AsyncIterable<PeerFrame>, timeoutMs: number): Promise<void>;
   close(): Promise<void>;
 }

@@ -151,6 +151,11 @@ export class Transport {
     return this.#outgoing.get(to)?.send(bytes) ?? false;
   }
 
+  /** Lets go at once what was queued in this turn. */
+  flush(): void {
+    for (const peer of this.#outgoing.values()) peer.flush();
+  }
+
   /**
    * Sends frames over a connection of their own and resolves when the member has confirmed the last one. The next
    * frame is asked for when the socket has drained; rejects when nothing moves for `idleMs`.
