@@ -70,7 +70,8 @@ function startLine(
 ): string {
   const others = members
     .filter((member) => member.name !== '' && !member.peerUrls.some((url) => added.peerUrls.includes(url)))
-    .map((member) => ({ name: member.name, peerUrls: member.peerUrls }));
+    .map((member) => ({ name: member.name, peerUrls: member.peerUrls }))
+    .toSorted((a, b) => a.name.localeCompare(b.name));
   const initial = [...others, added]
     .flatMap((member) => member.peerUrls.map((url) => `${member.name}=${url}`))
     .join(',');
