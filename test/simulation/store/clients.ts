@@ -1,0 +1,214 @@
+/**
+ * Clients that ask at random, one thing at a time each, and the history of what they were told.
+ *
+ * Keys are few, so that clients meet; values are unique, so that what is read tells who wrote it. One kind of request
+ * takes an office as a master does: read the epoch, then write the next one if it is still the same.
+ */
+import type { Random } from '../random.ts';
+import type { SimulatedHost } from './host.ts';
+import { ask, type ClientRequest, Operation, outcomeOf } from './operations.ts';
+import {
+  compareTarget,
+  deleteRequest,
+  equalTo,
+  get,
+  put,
+  putRequest,
+  rangeRequest,
+  remove,
+} from './requests.ts';
+import type { Truth } from './truth.ts';
+import type { World } from './world.ts';
+
+export interface ClientSettings {
+  readonly clients: number;
+  /** Mean pause between two requests of a client, in milliseconds. */
+  readonly thinkMs: number;
+  readonly compactions: boolean;
+  readonly leases: boolean;
+}
+
+const keyCount = 10;
+/** Clients wait no longer; the outcome is then unknown. */
+const patienceMs = 9_000;
+
+export class Clients {
+  readonly history: Operation[] = [];
+  /** Requests without an answer. */
+  waiting = 0;
+  readonly #world: World;
+  readonly #hosts: readonly SimulatedHost[];
+  readonly #truth: Truth;
+  readonly #settings: ClientSettings;
+  readonly #random: Random;
+  #values = 0;
+  #nextLease = 1n;
+  /** Newest leases that a client asked for. */
+  readonly #leases: bigint[] = [];
+  #stopped = false;
+
+  constructor(world: World, hosts: readonly SimulatedHost[], truth: Truth, settings: ClientSettings) {
+    this.#world = world;
+    this.#hosts = hosts;
+    this.#truth = truth;
+    this.#settings = settings;
+    this.#random = world.random;
+  }
+
+  start(): void {
+    for (let client = 0; client < this.#settings.clients; client += 1) this.#live(client);
+  }
+
+  /** Nobody asks for anything more. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  #live(client: number): void {
+    const { thinkMs } = this.#settings;
+    this.#world.after(this.#random.next() * 2 * thinkMs, undefined, () => {
+      if (this.#stopped) return;
+      const host = this.#random.pick(this.#hosts);
+      if (!host.alive) {
+        this.#live(client);
+        return;
+      }
+      const again = (): void => this.#live(client);
+      if (this.#random.chance(0.04))
+        this.#takeOffice(client, host).then(again, (error) => this.#world.fail(error));
+      else this.ask(client, host, this.#choose()).then(again, (error) => this.#world.fail(error));
+    });
+  }
+
+  /** Resolves with the operation once its outcome is known, or nobody waits for it any more. */
+  ask(client: number, host: SimulatedHost, request: ClientRequest): Promise<Operation> {
+    const world = this.#world;
+    const operation = new Operation(request, client, host.name, world.steps, world.now);
+    this.history.push(operation);
+    this.waiting += 1;
+    const { life } = host;
+    return new Promise<Operation>((resolve) => {
+      const settle = (outcome: Operation['outcome']): void => {
+        if (operation.outcome !== 'pending') return;
+        operation.outcome = outcome;
+        operation.end = world.steps;
+        this.waiting -= 1;
+        life.mourners.delete(lost);
+        giveUp();
+        world.mix(operation.answer?.revision ?? outcome.length);
+        resolve(operation);
+      };
+      const lost = (): void => settle('unknown');
+      const giveUp = world.after(patienceMs, undefined, lost);
+      life.mourners.add(lost);
+      world.after(0.05, life, () => {
+        const { member } = host;
+        if (member === undefined) {
+          settle('refused');
+          return;
+        }
+        ask(member, operation).then(
+          () => settle('ok'),
+          (error: unknown) => {
+            try {
+              settle(outcomeOf(error, operation));
+            } catch (fault) {
+              if (!life.over) world.fail(fault);
+            }
+          },
+        );
+      });
+    });
+  }
+
+  async #takeOffice(client: number, host: SimulatedHost): Promise<void> {
+    const read = await this.ask(client, host, { range: rangeRequest('office', '') });
+    if (read.outcome !== 'ok') return;
+    const held = read.answer?.parts[0]?.kvs[0];
+    const epoch = held === undefined ? 0 : Number.parseInt(held.value.toString(), 10);
+    const compare =
+      held === undefined
+        ? equalTo('office', { target: compareTarget.create, createRevision: 0 })
+        : equalTo('office', { target: compareTarget.value, value: held.value });
+    await this.ask(client, host, {
+      txn: {
+        compare: [compare],
+        success: [put(putRequest('office', `${epoch + 1}@${client}`))],
+        failure: [get(rangeRequest('office', ''))],
+      },
+    });
+  }
+
+  #key(): string {
+    return `k${this.#random.below(keyCount)}`;
+  }
+
+  #value(): string {
+    this.#values += 1;
+    return `v${this.#values}`;
+  }
+
+  #choose(): ClientRequest {
+    const random = this.#random;
+    const kind = random.next();
+    if (kind < 0.3) return { put: this.#put() };
+    if (kind < 0.38) return { deleteRange: deleteRequest(this.#key(), random.chance(0.2) ? 'k5' : '') };
+    if (kind < 0.56) return this.#txn();
+    if (kind < 0.86) return { range: this.#range() };
+    if (kind < 0.87 && this.#settings.compactions) {
+      const { revision, compactRevision } = this.#truth;
+      const target = compactRevision + random.below(Math.max(1, revision - compactRevision + 2));
+      return { compaction: { revision: target, physical: false } };
+    }
+    return this.#settings.leases ? this.#lease() : { put: this.#put() };
+  }
+
+  #put(): NonNullable<ClientRequest['put']> {
+    const lease = this.#settings.leases && this.#random.chance(0.15) ? (this.#leases.at(-1) ?? 0n) : 0n;
+    return putRequest(this.#key(), this.#value(), { lease, prevKv: this.#random.chance(0.3) });
+  }
+
+  #range(): NonNullable<ClientRequest['range']> {
+    const random = this.#random;
+    const { revision, compactRevision } = this.#truth;
+    const old = random.chance(0.15) ? compactRevision + random.below(revision - compactRevision + 1) : 0;
+    return rangeRequest(random.chance(0.6) ? this.#key() : 'k', random.chance(0.4) ? 'l' : '', {
+      serializable: random.chance(0.25),
+      limit: random.chance(0.2) ? 3 : 0,
+      revision: old,
+    });
+  }
+
+  #txn(): ClientRequest {
+    const random = this.#random;
+    const key = this.#key();
+    const other = this.#key();
+    const known = this.#truth.at(key, this.#truth.revision);
+    // Mostly what is probably true, so that both branches are taken.
+    const compare = random.chance(0.5)
+      ? equalTo(key, { target: compareTarget.mod, modRevision: known?.modRevision ?? 0 })
+      : random.chance(0.5)
+        ? equalTo(key, { target: compareTarget.version, version: known?.version ?? 0 })
+        : equalTo(key, { target: compareTarget.value, value: known?.value ?? Buffer.from('none') });
+    const success = [put(putRequest(key, this.#value(), { prevKv: true }))];
+    if (other !== key) {
+      if (random.chance(0.5)) success.push(put(putRequest(other, this.#value())));
+      else if (random.chance(0.5)) success.push(remove(deleteRequest(other)));
+    }
+    success.push(get(rangeRequest('k', 'l')));
+    return { txn: { compare: [compare], success, failure: [get(rangeRequest(key, ''))] } };
+  }
+
+  #lease(): ClientRequest {
+    const random = this.#random;
+    const lease = this.#leases.length === 0 ? undefined : random.pick(this.#leases);
+    if (lease === undefined || random.chance(0.3)) {
+      const ID = this.#nextLease;
+      this.#nextLease += 1n;
+      this.#leases.push(ID);
+      if (this.#leases.length > 5) this.#leases.shift();
+      return { leaseGrant: { ID, TTL: random.pick([1, 2, 3, 8]) } };
+    }
+    return random.chance(0.1) ? { leaseRevoke: { ID: lease } } : { renew: lease };
+  }
+}

@@ -1,0 +1,212 @@
+/**
+ * One host of a simulated cluster: a disk and a clock that outlive the process, and the process, which is a real
+ * member of the store on them.
+ */
+import type { Effects } from '@timonier/raft';
+import { type InitialCluster, parseInitialCluster } from '../../../packages/store/src/cluster.ts';
+import type { KnownBugs } from '../../../packages/store/src/known-bugs.ts';
+import { Member } from '../../../packages/store/src/member.ts';
+import type { Platform } from '../../../packages/store/src/platform.ts';
+import { simulatedClock } from './clock.ts';
+import { MemoryLevels } from './levels.ts';
+import { type DiskSpeed, MemoryLogDisk, SimulatedLogThread } from './log-disk.ts';
+import type { SimulatedNetwork } from './network.ts';
+import { Life, type World } from './world.ts';
+
+export interface HostSettings {
+  readonly names: readonly string[];
+  readonly trailingEntries: number;
+  readonly segmentBytes: number;
+  /** Largest difference of a clock's speed from the true one. */
+  readonly drift: number;
+  readonly bugs: KnownBugs;
+}
+
+export interface HostEvents {
+  /** A life began and its member serves. */
+  readonly started: (host: SimulatedHost, member: Member) => void;
+  readonly effects: (host: SimulatedHost, effects: Effects) => void;
+  /** Every entry passes here: `apply` does what the member does. */
+  readonly apply: (
+    host: SimulatedHost,
+    member: Member,
+    entry: Parameters<Member['machine']['apply']>[0],
+  ) => void;
+  /** A member says that it cannot go on, or does not start. */
+  readonly failed: (host: SimulatedHost, error: Error) => void;
+}
+
+/** Milliseconds of one synced write on a healthy disk, at most. */
+const healthyWriteMs = 3;
+
+export class SimulatedHost implements DiskSpeed {
+  readonly name: string;
+  readonly number: number;
+  readonly cluster: InitialCluster;
+  life = new Life();
+  /** The member of the present life, once it serves. */
+  member: Member | undefined;
+  /** Factor on every write; 1 is healthy. */
+  slowness = 1;
+  /** No write ends before this time. */
+  stalledUntil = 0;
+  /** A change of its life is under way or planned: leave it alone. */
+  busy = true;
+  lives = 0;
+  readonly #world: World;
+  readonly #network: SimulatedNetwork;
+  readonly #settings: HostSettings;
+  readonly #events: HostEvents;
+  readonly #logDisk = new MemoryLogDisk();
+  readonly #levels = new MemoryLevels();
+  readonly #speed: number;
+  readonly #clockOffset: number;
+  #promiseMs: number | undefined;
+  #thread: SimulatedLogThread | undefined;
+  #platform: Platform | undefined;
+
+  constructor(
+    number: number,
+    world: World,
+    network: SimulatedNetwork,
+    settings: HostSettings,
+    events: HostEvents,
+  ) {
+    this.number = number;
+    this.name = settings.names[number] ?? '';
+    this.#world = world;
+    this.#network = network;
+    this.#settings = settings;
+    this.#events = events;
+    this.#speed = 1 + (world.random.next() * 2 - 1) * settings.drift;
+    this.#clockOffset = world.random.next() * 1_000_000;
+    const text = settings.names.map((name) => `${name}=http://${name}:2380`).join(',');
+    this.cluster = parseInitialCluster(text, this.name, 'simulated');
+  }
+
+  get id(): string {
+    return this.cluster.self.id;
+  }
+
+  /** CLOCK_BOOTTIME of this host. */
+  get bootTime(): number {
+    return this.#platform?.clock.bootTime() ?? 0;
+  }
+
+  get alive(): boolean {
+    return this.member !== undefined && !this.life.over;
+  }
+
+  writeMs(): number {
+    const { random, now } = this.#world;
+    return Math.max(0, this.stalledUntil - now) + (0.2 + random.next() * healthyWriteMs) * this.slowness;
+  }
+
+  /** Starts a life. */
+  start(): void {
+    const life = new Life();
+    this.life = life;
+    this.lives += 1;
+    this.busy = true;
+    this.#platform = this.#createPlatform(life);
+    const { trailingEntries } = this.#settings;
+    const world = this.#world;
+    world.say(() => `${this.name} starts`);
+    const failed = (error: unknown): void => {
+      if (!life.over) this.#events.failed(this, error instanceof Error ? error : new Error(String(error)));
+    };
+    Member.start({
+      cluster: this.cluster,
+      dataDir: this.name,
+      listenPeers: [{ tls: false, host: this.name, port: 2380 }],
+      peerTls: undefined,
+      clientUrls: [`http://${this.name}:2379`],
+      heartbeatMs: 50,
+      electionMs: 250,
+      maxElectionMs: 1_500,
+      trailingEntries,
+      quotaBytes: Infinity,
+      autoDisarm: false,
+      platform: this.#platform,
+      log: {
+        info: (fields, message) => this.#note(fields, message),
+        warn: (fields, message) => this.#note(fields, message),
+        error: (fields, message) => this.#note(fields, message),
+      },
+      onFailure: failed,
+    }).then((member) => {
+      if (life.over) return;
+      this.member = member;
+      this.busy = false;
+      const { machine } = member;
+      const apply = machine.apply.bind(machine);
+      machine.apply = (entry) => {
+        apply(entry);
+        this.#events.apply(this, member, entry);
+      };
+      this.#events.started(this, member);
+    }, failed);
+  }
+
+  /** The process is killed, and with `powerLoss` its machine loses power: what was not synced may be lost. */
+  crash(powerLoss: boolean): void {
+    const { random } = this.#world;
+    this.#world.say(() => `${this.name} ${powerLoss ? 'loses power' : 'is killed'}`);
+    this.life.end();
+    this.member = undefined;
+    this.#thread?.interrupt(random);
+    this.#logDisk.crash(powerLoss ? random : undefined);
+    this.#levels.crash(powerLoss ? random : undefined);
+    this.#network.ended(this.name, !powerLoss || random.chance(0.3));
+  }
+
+  /** Ends in order, as on SIGTERM. */
+  async stop(): Promise<void> {
+    const { member, life } = this;
+    this.#world.say(() => `${this.name} is stopped`);
+    this.busy = true;
+    await member?.stop();
+    if (life.over) return;
+    life.end();
+    this.member = undefined;
+  }
+
+  #createPlatform(life: Life): Platform {
+    const world = this.#world;
+    return {
+      clock: simulatedClock(world, life, this.#speed, this.#clockOffset),
+      bugs: this.#settings.bugs,
+      observe: (effects) => this.#events.effects(this, effects),
+      network: (options) => this.#network.open(this.name, life, options),
+      storage: () => ({
+        claim: () => undefined,
+        levels: this.#levels.of(world, life, this),
+        log: {
+          disk: this.#logDisk,
+          segmentBytes: this.#settings.segmentBytes,
+          startThread: (files, events) => {
+            this.#thread = new SimulatedLogThread(world, life, this.#logDisk, this, files, events);
+            return this.#thread;
+          },
+        },
+        promises: {
+          read: () => this.#promiseMs,
+          write: (ms) =>
+            new Promise((resolve) => {
+              world.after(this.writeMs(), life, () => {
+                this.#promiseMs = ms;
+                resolve();
+              });
+            }),
+        },
+      }),
+    };
+  }
+
+  #note(fields: object, message: string): void {
+    this.#world.say(() => {
+      const values = Object.entries(fields).map(([key, value]) => `${key}=${String(value)}`);
+      return `${this.name}: ${message} ${values.join(' ')}`;
+    });
+  }
+}

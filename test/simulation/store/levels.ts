@@ -1,0 +1,183 @@
+/**
+ * The twin in memory of LevelDB in a folder. A synced batch is durable with all before it; of unsynced ones each may be
+ * lost, in any order. Renames and removals happen in order, and those since the last sync may be undone by a crash; a
+ * removal may have got halfway, and leaves what cannot be opened.
+ */
+import type { Level, LevelIterator, LevelRange, Levels } from '../../../packages/store/src/levels.ts';
+import type { DiskOperation } from '../../../packages/store/src/mvcc.ts';
+import type { Random } from '../random.ts';
+import type { DiskSpeed } from './log-disk.ts';
+import type { Life, World } from './world.ts';
+
+type Records = Map<string, readonly [Buffer, Buffer]>;
+
+class Database {
+  records: Records = new Map();
+  durable: Records = new Map();
+  unsynced: (readonly DiskOperation[])[] = [];
+  /** Synced batches on their way. */
+  readonly inFlight = new Set<readonly DiskOperation[]>();
+  open = false;
+  damaged = false;
+
+  sync(): void {
+    for (const operations of this.unsynced) change(this.durable, operations);
+    this.unsynced = [];
+  }
+
+  /** Only the process ended: what was handed over stays. */
+  killed(): void {
+    this.inFlight.clear();
+    this.open = false;
+  }
+
+  crash(random: Random): void {
+    for (const operations of this.unsynced) if (random.chance(0.5)) change(this.durable, operations);
+    for (const operations of this.inFlight) {
+      if (!random.chance(0.5)) break;
+      change(this.durable, operations);
+    }
+    this.unsynced = [];
+    this.inFlight.clear();
+    this.records = new Map(this.durable);
+    this.open = false;
+  }
+}
+
+function change(records: Records, operations: readonly DiskOperation[]): void {
+  for (const operation of operations) {
+    const key = operation.key.toString('latin1');
+    if (operation.type === 'put') records.set(key, [operation.key, operation.value]);
+    else records.delete(key);
+  }
+}
+
+type Folder = ReadonlyMap<string, Database>;
+
+export class MemoryLevels {
+  #folder = new Map<string, Database>();
+  /** The folder as it was before each change that is not durable yet. */
+  #before: { readonly folder: Folder; readonly removed: Database | undefined }[] = [];
+
+  /** As one life of a member sees it. */
+  of(world: World, life: Life, speed: DiskSpeed): Levels {
+    const later = (ms: number): Promise<void> =>
+      new Promise<void>((resolve) => void world.after(ms, life, resolve));
+    return {
+      open: async (name) => {
+        await later(0.1);
+        let database = this.#folder.get(name);
+        if (database === undefined) {
+          database = new Database();
+          this.#change(undefined);
+          this.#folder.set(name, database);
+        }
+        if (database.open) throw new Error(`${name} is open already`);
+        if (database.damaged) throw new Error(`Corruption: ${name} lacks files`);
+        database.open = true;
+        return this.#level(database, later, speed);
+      },
+      exists: (name) => this.#folder.has(name),
+      remove: (name) => {
+        const database = this.#folder.get(name);
+        if (database === undefined) return;
+        this.#change(database);
+        this.#folder.delete(name);
+      },
+      rename: (from, to) => {
+        const database = this.#folder.get(from);
+        if (database === undefined || this.#folder.has(to)) throw new Error(`cannot rename ${from} to ${to}`);
+        this.#change(undefined);
+        this.#folder.delete(from);
+        this.#folder.set(to, database);
+      },
+      size: (name) => {
+        let bytes = 0;
+        for (const [key, value] of this.#folder.get(name)?.records.values() ?? [])
+          bytes += key.length + value.length;
+        return bytes;
+      },
+    };
+  }
+
+  /** The process ended; with `random` the power is gone too. */
+  crash(random: Random | undefined): void {
+    if (random === undefined) {
+      for (const database of this.#folder.values()) database.killed();
+      return;
+    }
+    const undo = random.below(this.#before.length + 1);
+    const undone = this.#before[undo];
+    if (undone !== undefined) {
+      this.#folder = new Map(undone.folder);
+      if (undone.removed !== undefined && random.chance(0.5)) undone.removed.damaged = true;
+    }
+    this.#before = [];
+    for (const database of this.#folder.values()) database.crash(random);
+  }
+
+  #change(removed: Database | undefined): void {
+    this.#before.push({ folder: new Map(this.#folder), removed });
+  }
+
+  #level(database: Database, later: (ms: number) => Promise<void>, speed: DiskSpeed): Level {
+    const checkOpen = (): void => {
+      if (!database.open) throw new Error('the database is closed');
+    };
+    return {
+      getSync: (key) => {
+        checkOpen();
+        return database.records.get(key.toString('latin1'))?.[1];
+      },
+      batch: async (operations, { sync }) => {
+        checkOpen();
+        if (sync) database.inFlight.add(operations);
+        await later(sync ? speed.writeMs() : 0.05);
+        change(database.records, operations);
+        database.unsynced.push(operations);
+        if (!sync) return;
+        database.inFlight.delete(operations);
+        database.sync();
+        this.#before = [];
+      },
+      iterator: (range) => {
+        checkOpen();
+        return iterate(database.records, range, later);
+      },
+      compactRange: () => later(1),
+      close: async () => {
+        await later(0.1);
+        database.open = false;
+      },
+    };
+  }
+}
+
+function iterate(
+  records: Records,
+  { gte, lt }: LevelRange,
+  later: (ms: number) => Promise<void>,
+): LevelIterator {
+  const from = gte?.toString('latin1') ?? '';
+  const to = lt?.toString('latin1');
+  const keys = [...records.keys()].filter((key) => key >= from && (to === undefined || key < to)).sort();
+  const found: [Buffer, Buffer][] = [];
+  for (const key of keys) {
+    const record = records.get(key);
+    if (record !== undefined) found.push([record[0], record[1]]);
+  }
+  let next = 0;
+  const nextv = async (count: number): Promise<[Buffer, Buffer][]> => {
+    await later(0.1);
+    const batch = found.slice(next, next + Math.min(count, 64));
+    next += batch.length;
+    return batch;
+  };
+  return {
+    nextv,
+    close: async () => {},
+    async *[Symbol.asyncIterator]() {
+      for (let batch = await nextv(64); batch.length > 0; batch = await nextv(64)) yield* batch;
+    },
+  };
+}

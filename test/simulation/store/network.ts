@@ -1,0 +1,317 @@
+/**
+ * The twin in memory of the connections between members: the frames are the real bytes, the links are not.
+ *
+ * Frames of one connection arrive in order, for the real one is TCP; messages of the consensus core may also be lost,
+ * doubled or overtake each other, for the core promises to bear that. A blocked direction holds frames back; when it
+ * is free again they arrive late, or the connection turns out to be broken. A closed connection is noticed at both
+ * ends, unless the other host vanished silently.
+ */
+import type { Network } from '../../../packages/store/src/platform.ts';
+import {
+  encodeFrame,
+  frameCodec,
+  type PeerFrame,
+  type WireMessage,
+} from '../../../packages/store/src/peer-wire.ts';
+import type { TransportOptions } from '../../../packages/store/src/transport.ts';
+import type { Life, World } from './world.ts';
+
+/** How links behave at the moment. */
+export interface Weather {
+  /** Longest delay of a frame, in milliseconds. */
+  delayMs: number;
+  /** Chances for each message of the consensus core. */
+  lose: number;
+  double: number;
+  overtake: number;
+}
+
+const raftTag = 0x12;
+const heldFrames = 200;
+const connectRetryMs = [20, 30, 45, 70, 100, 150, 220, 330, 500, 750, 1_000];
+
+/** One end of the network: a life of a member. */
+class Endpoint {
+  readonly host: string;
+  readonly life: Life;
+  readonly options: TransportOptions;
+  readonly outgoing = new Map<string, Connection>();
+  listening = false;
+
+  constructor(host: string, life: Life, options: TransportOptions) {
+    this.host = host;
+    this.life = life;
+    this.options = options;
+  }
+}
+
+/** What one member opened to another. */
+interface Connection {
+  readonly id: string;
+  readonly from: Endpoint;
+  readonly toHost: string;
+  to: Endpoint | undefined;
+  attempts: number;
+  /** When the last frame arrives. */
+  lastAt: number;
+  held: Buffer[];
+  closed: boolean;
+}
+
+export class SimulatedNetwork {
+  readonly weather: Weather = { delayMs: 1, lose: 0, double: 0, overtake: 0 };
+  delivered = 0;
+  /** Whether connections may break between members that live. */
+  mayReset = true;
+  /** Sees the messages of the consensus core that arrive. */
+  onRaft: (from: string, to: string, messages: readonly WireMessage[]) => void = () => undefined;
+  readonly #world: World;
+  readonly #endpoints = new Map<string, Endpoint>();
+  readonly #blocked = new Set<string>();
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** What the platform of one life gives to its member. */
+  open(host: string, life: Life, options: TransportOptions): Network {
+    const endpoint = new Endpoint(host, life, options);
+    const connectionTo = (id: string): Connection | undefined => endpoint.outgoing.get(id);
+    return {
+      listen: (address) => Promise.resolve(address.port),
+      begin: () => {
+        endpoint.listening = true;
+        this.#endpoints.set(host, endpoint);
+      },
+      addPeer: (id, address) => {
+        if (endpoint.outgoing.has(id)) return;
+        const connection: Connection = {
+          id,
+          from: endpoint,
+          toHost: address.host,
+          to: undefined,
+          attempts: 0,
+          lastAt: 0,
+          held: [],
+          closed: false,
+        };
+        endpoint.outgoing.set(id, connection);
+        this.#connect(connection);
+      },
+      removePeer: (id) => {
+        const connection = connectionTo(id);
+        if (connection === undefined) return;
+        connection.closed = true;
+        endpoint.outgoing.delete(id);
+        this.#noticeAtOther(connection);
+      },
+      connected: (id) => connectionTo(id)?.to !== undefined,
+      send: (id, frame) => this.#send(connectionTo(id), encodeFrame(frame)),
+      sendEncoded: (id, bytes) => this.#send(connectionTo(id), bytes),
+      sendBulk: (id, frames, timeoutMs) => this.#bulk(connectionTo(id), frames, timeoutMs),
+      close: () => {
+        this.#leave(endpoint, true);
+        return Promise.resolve();
+      },
+    };
+  }
+
+  /** A process ended. `noticed`: its machine lives on and closes its connections. */
+  ended(host: string, noticed: boolean): void {
+    const endpoint = this.#endpoints.get(host);
+    if (endpoint !== undefined) this.#leave(endpoint, noticed);
+  }
+
+  block(from: string, to: string): void {
+    this.#blocked.add(`${from}>${to}`);
+  }
+
+  get anyBlocked(): boolean {
+    return this.#blocked.size > 0;
+  }
+
+  /** Everything gets through again. */
+  heal(): void {
+    this.#blocked.clear();
+    for (const endpoint of this.#endpoints.values())
+      for (const connection of endpoint.outgoing.values()) {
+        const { held } = connection;
+        connection.held = [];
+        if (held.length === 0) continue;
+        if (this.mayReset && this.#world.random.chance(0.5)) this.#break(connection);
+        else for (const bytes of held) this.#carry(connection, bytes);
+      }
+  }
+
+  /** Breaks connections, each with this chance, with nobody dead. */
+  reset(chance: number): void {
+    for (const endpoint of this.#endpoints.values())
+      for (const connection of endpoint.outgoing.values())
+        if (connection.to !== undefined && this.#world.random.chance(chance)) this.#break(connection);
+  }
+
+  #passes(from: string, to: string): boolean {
+    return !this.#blocked.has(`${from}>${to}`);
+  }
+
+  #delay(): number {
+    return 0.05 + this.#world.random.next() * this.weather.delayMs;
+  }
+
+  #connect(connection: Connection): void {
+    const { from, toHost } = connection;
+    this.#world.after(this.#delay() + this.#delay(), from.life, () => {
+      if (connection.closed || connection.to !== undefined) return;
+      const to = this.#endpoints.get(toHost);
+      if (
+        to === undefined ||
+        !to.listening ||
+        to.life.over ||
+        to.life.frozen ||
+        !this.#passes(from.host, toHost) ||
+        !this.#passes(toHost, from.host)
+      ) {
+        this.#again(connection);
+        return;
+      }
+      connection.to = to;
+      connection.attempts = 0;
+      connection.lastAt = this.#world.now;
+      from.options.onConnected(connection.id);
+    });
+  }
+
+  #again(connection: Connection): void {
+    const ms = connectRetryMs[Math.min(connection.attempts, connectRetryMs.length - 1)] ?? 1_000;
+    connection.attempts += 1;
+    this.#world.after(ms, connection.from.life, () => this.#connect(connection));
+  }
+
+  #send(connection: Connection | undefined, bytes: Buffer): boolean {
+    if (connection?.to === undefined) return false;
+    const { from, toHost } = connection;
+    if (!this.#passes(from.host, toHost)) {
+      if (connection.held.length >= heldFrames) return false;
+      connection.held.push(bytes);
+      return true;
+    }
+    this.#carry(connection, bytes);
+    return true;
+  }
+
+  #carry(connection: Connection, bytes: Buffer): void {
+    const { random } = this.#world;
+    const { weather } = this;
+    const isRaft = bytes[4] === raftTag;
+    if (isRaft && weather.lose > 0 && random.chance(weather.lose)) return;
+    let at = this.#world.now + this.#delay();
+    if (isRaft && weather.overtake > 0 && random.chance(weather.overtake)) at += random.next() * 20;
+    else {
+      at = Math.max(at, connection.lastAt);
+      connection.lastAt = at;
+    }
+    this.#arrive(connection, bytes, at);
+    if (isRaft && weather.double > 0 && random.chance(weather.double))
+      this.#arrive(connection, bytes, at + random.next() * random.pick([5, 500, 5_000]));
+  }
+
+  #arrive(connection: Connection, bytes: Buffer, at: number): void {
+    const { to, from } = connection;
+    if (to === undefined) return;
+    const id = from.options.member;
+    this.#world.after(at - this.#world.now, to.life, () => {
+      this.delivered += 1;
+      const frame = frameCodec.decode(bytes.subarray(4));
+      if (bytes[4] === raftTag) this.onRaft(id, to.options.member, frame.raft?.messages ?? []);
+      to.options.onFrame(id, frame);
+    });
+  }
+
+  /** A connection between two that live breaks: both notice, and a new one is opened. */
+  #break(connection: Connection): void {
+    const { from } = connection;
+    const to = connection.to;
+    if (to === undefined) return;
+    this.#noticeAtOther(connection);
+    connection.to = undefined;
+    connection.held = [];
+    this.#world.after(this.#delay(), from.life, () => {
+      if (connection.closed) return;
+      from.options.onClosed(connection.id);
+      this.#again(connection);
+    });
+  }
+
+  #noticeAtOther({ from, to }: Connection): void {
+    if (to !== undefined)
+      this.#world.after(this.#delay(), to.life, () => to.options.onClosed(from.options.member));
+  }
+
+  #leave(endpoint: Endpoint, noticed: boolean): void {
+    if (this.#endpoints.get(endpoint.host) !== endpoint) return;
+    this.#endpoints.delete(endpoint.host);
+    endpoint.listening = false;
+    for (const connection of endpoint.outgoing.values()) {
+      connection.closed = true;
+      if (noticed && this.#passes(endpoint.host, connection.toHost)) this.#noticeAtOther(connection);
+    }
+    for (const other of this.#endpoints.values())
+      for (const connection of other.outgoing.values()) {
+        if (connection.to !== endpoint) continue;
+        // After a silent end the first who tries again hears of it; here some time later.
+        const ms = noticed ? this.#delay() : 1_000 + this.#world.random.next() * 5_000;
+        this.#world.after(ms, other.life, () => {
+          if (connection.to !== endpoint || connection.closed) return;
+          connection.to = undefined;
+          connection.held = [];
+          other.options.onClosed(connection.id);
+          this.#again(connection);
+        });
+      }
+  }
+
+  /** A connection of its own, for as long as it takes. */
+  async #bulk(
+    connection: Connection | undefined,
+    frames: AsyncIterable<PeerFrame>,
+    timeoutMs: number,
+  ): Promise<void> {
+    if (connection === undefined) throw new Error('no such member');
+    const { from, toHost } = connection;
+    const world = this.#world;
+    const to = this.#endpoints.get(toHost);
+    if (to === undefined) throw new Error('connection refused');
+    const receiver = to.options.onBulk(from.options.member);
+    const until = world.now + timeoutMs;
+    const cross = (): Promise<void> =>
+      new Promise((resolve, reject) => {
+        const attempt = (): void => {
+          if (to.life.over || this.#endpoints.get(toHost) !== to || world.now > until)
+            reject(new Error('connection closed before the end was confirmed'));
+          else if (to.life.frozen || !this.#passes(from.host, toHost) || !this.#passes(toHost, from.host))
+            world.after(50, from.life, attempt);
+          else resolve();
+        };
+        world.after(this.#delay(), from.life, attempt);
+      });
+    try {
+      for await (const frame of frames) {
+        await cross();
+        const copy = frameCodec.decode(frameCodec.encode(frame));
+        // What the receiver does belongs to its own life; the sender only waits for it.
+        await new Promise<void>((resolve, reject) => {
+          world.after(0, to.life, () => receiver.frame(copy).then(resolve, reject));
+          const watch = (): void => {
+            if (to.life.over) reject(new Error('connection closed before the end was confirmed'));
+            else world.after(100, from.life, watch);
+          };
+          world.after(100, from.life, watch);
+        });
+      }
+      await cross();
+    } catch (error) {
+      if (!to.life.over) world.after(this.#delay(), to.life, () => receiver.closed());
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,252 @@
+/**
+ * One run: a whole cluster of real members under one seed, its clients, watchers and faults, and everything that is
+ * checked after every step and at the end. The same options give the same run, to the last bit of `hash`.
+ */
+import type { KnownBug } from '../../../packages/store/src/known-bugs.ts';
+import { fromWire } from '../../../packages/store/src/peer-wire.ts';
+import { Clients } from './clients.ts';
+import { Faults } from './faults.ts';
+import { checkHistory } from './history.ts';
+import { SimulatedHost } from './host.ts';
+import { checkLeases } from './leases.ts';
+import { SimulatedNetwork } from './network.ts';
+import { Truth } from './truth.ts';
+import { Watchers } from './watchers.ts';
+import { Violation, World } from './world.ts';
+
+export interface RunOptions {
+  readonly seed: number;
+  /** Events after which faults and clients end. */
+  readonly steps: number;
+  readonly bugs?: readonly KnownBug[];
+  /** Prints every line of the story at once. */
+  readonly print?: boolean;
+}
+
+export interface Summary {
+  readonly seed: number;
+  readonly members: number;
+  readonly hash: number;
+  readonly steps: number;
+  /** Simulated, in milliseconds; and how much of it with faults. */
+  readonly ms: number;
+  readonly faultMs: number;
+  readonly faults: number;
+  readonly delivered: number;
+  readonly operations: number;
+  readonly placed: number;
+  readonly unknown: number;
+  readonly found: number;
+  readonly revisions: number;
+  readonly elections: number;
+  readonly events: number;
+  readonly leaseEnds: number;
+  readonly audits: number;
+  readonly lives: number;
+}
+
+/** A run that ended in a violation. The story tells what led to it. */
+export class RunFailure extends Error {
+  readonly seed: number;
+  readonly story: string;
+
+  constructor(seed: number, world: World, cause: unknown) {
+    const text = cause instanceof Error ? cause.message : String(cause);
+    super(`seed ${seed}, step ${world.steps}, ${(world.now / 1000).toFixed(1)} s: ${text}`, { cause });
+    this.name = 'RunFailure';
+    this.seed = seed;
+    this.story = world.story;
+  }
+}
+
+const names = ['a', 'b', 'c', 'd', 'e'];
+/** After the faults have ended, everything must be settled within this time. */
+const settleMs = 60_000;
+
+/** Rejects with a RunFailure. */
+export async function simulate(options: RunOptions): Promise<Summary> {
+  const world = new World(options.seed, options.print);
+  const simulation = new Simulation(world, options);
+  try {
+    return await simulation.run();
+  } catch (error) {
+    throw new RunFailure(options.seed, world, error);
+  }
+}
+
+class Simulation {
+  readonly #world: World;
+  readonly #options: RunOptions;
+  readonly #network: SimulatedNetwork;
+  readonly #hosts: readonly SimulatedHost[];
+  readonly #truth: Truth;
+  readonly #clients: Clients;
+  readonly #watchers: Watchers;
+  readonly #faults: Faults;
+  readonly #drift: number;
+  /** By host: the state that was last compared with the truth as a whole. */
+  readonly #audited = new Map<SimulatedHost, object>();
+
+  constructor(world: World, options: RunOptions) {
+    const { random } = world;
+    this.#world = world;
+    this.#options = options;
+    this.#truth = new Truth(world);
+    this.#network = new SimulatedNetwork(world);
+    const size = random.pick([1, 3, 3, 3, 3, 5, 5]);
+    this.#drift = random.pick([0, 0.001, 0.004]);
+    const settings = {
+      names: names.slice(0, size),
+      trailingEntries: random.pick([0, 5, 50, 1_000]),
+      segmentBytes: random.pick([8, 32, 128]) * 1024,
+      drift: this.#drift,
+      bugs: new Set(options.bugs),
+    };
+    this.#hosts = settings.names.map(
+      (_, number) =>
+        new SimulatedHost(number, world, this.#network, settings, {
+          started: (host) => this.#audit(host),
+          effects: (host, effects) => {
+            this.#guard(() => this.#truth.effects(host, effects));
+            if (effects.roleChange?.role === 'leader') this.#checkProofs(host);
+          },
+          apply: (host, member, entry) => this.#guard(() => this.#truth.apply(host, member, entry)),
+          failed: (host, error) => {
+            world.fail(new Violation(`${host.name} cannot go on: ${error.message}`, { cause: error }));
+          },
+        }),
+    );
+    this.#clients = new Clients(world, this.#hosts, this.#truth, {
+      clients: random.pick([3, 8, 20]),
+      thinkMs: random.pick([20, 100, 400]),
+      compactions: random.chance(0.6),
+      leases: random.chance(0.7),
+    });
+    this.#watchers = new Watchers(world, this.#hosts, this.#truth, random.pick([0, 4, 10]));
+    this.#network.onRaft = (from, to, messages) => {
+      for (const wire of messages) {
+        const message = fromWire(wire, from, to);
+        if (message.type === 'vote-response' && message.granted)
+          this.#guard(() => this.#truth.vote(from, to, message.term));
+      }
+    };
+    this.#faults = new Faults(world, this.#hosts, this.#network);
+    world.afterEvent = () => this.#lookAround();
+  }
+
+  async run(): Promise<Summary> {
+    const world = this.#world;
+    const { steps, seed } = this.#options;
+    world.say(() => `seed ${seed}: ${this.#hosts.length} members, faults ${this.#faults.names.join(', ')}`);
+    for (const host of this.#hosts) host.start();
+    this.#clients.start();
+    this.#watchers.start();
+    this.#faults.start();
+    await world.run(() => world.steps >= steps);
+    await this.#settle();
+    for (const host of this.#hosts) this.#audit(host);
+    if (world.failure !== undefined) throw world.failure;
+    const { history } = this.#clients;
+    const verdict = checkHistory(this.#truth, history);
+    const leaseEnds = checkLeases(this.#truth, history, this.#drift);
+    world.mix(this.#truth.revision);
+    return {
+      seed,
+      members: this.#hosts.length,
+      hash: world.hash,
+      steps: world.steps,
+      ms: world.now,
+      faultMs: this.#faults.activeMs,
+      faults: this.#faults.count,
+      delivered: this.#network.delivered,
+      operations: history.length,
+      placed: verdict.placed,
+      unknown: history.filter(({ outcome }) => outcome === 'unknown').length,
+      found: verdict.found,
+      revisions: this.#truth.revision,
+      elections: this.#truth.elections,
+      events: this.#watchers.events,
+      leaseEnds,
+      audits: this.#truth.audits,
+      lives: this.#hosts.reduce((sum, { lives }) => sum + lives, 0),
+    };
+  }
+
+  /** Ends all faults; then everyone must agree again, and every question must have an answer. */
+  async #settle(): Promise<void> {
+    const world = this.#world;
+    world.say(() => 'faults end');
+    this.#faults.end();
+    this.#clients.stop();
+    const until = world.now + settleMs;
+    await world.run(() => this.#settled() || world.now > until);
+    if (this.#settled()) return;
+    const states = this.#hosts.map(({ name, member }) =>
+      member === undefined
+        ? `${name} is down`
+        : `${name} ${member.host.role} of term ${member.host.term} at ${member.machine.appliedIndex} of ${this.#truth.index}`,
+    );
+    const watchers = this.#watchers.complete() ? '' : ', watchers wait';
+    throw new Violation(
+      `liveness: not settled ${settleMs / 1000} s after all faults ended: ${states.join(', ')}; ${this.#clients.waiting} requests wait${watchers}`,
+    );
+  }
+
+  #settled(): boolean {
+    const { index } = this.#truth;
+    return (
+      this.#clients.waiting === 0 &&
+      this.#hosts.every(
+        ({ alive, member }) =>
+          alive &&
+          member !== undefined &&
+          member.machine.appliedIndex === index &&
+          member.host.leader !== null,
+      ) &&
+      this.#watchers.complete()
+    );
+  }
+
+  /** A broken rule ends the run, not the member in whose step it was seen. */
+  #guard(look: () => void): void {
+    if (this.#world.failure !== undefined) return;
+    try {
+      look();
+    } catch (error) {
+      this.#world.fail(error);
+    }
+  }
+
+  #audit(host: SimulatedHost): void {
+    const { member } = host;
+    if (member === undefined) return;
+    this.#audited.set(host, member.machine.state);
+    this.#guard(() => this.#truth.audit(host, member));
+  }
+
+  /** After every event: states that were replaced by a snapshot are compared as a whole. */
+  #lookAround(): void {
+    this.#watchers.verify();
+    for (const host of this.#hosts) {
+      const { member } = host;
+      if (member === undefined || this.#audited.get(host) === member.machine.state) continue;
+      if (member.machine.flushed.index === member.machine.appliedIndex) this.#audit(host);
+    }
+  }
+
+  /** Where nothing ends loyalty on purpose, nobody is elected while another's leadership is proven. */
+  #checkProofs(elected: SimulatedHost): void {
+    if (!this.#faults.loyal) return;
+    for (const host of this.#hosts) {
+      const { member } = host;
+      if (host === elected || member === undefined) continue;
+      const left = member.leadership.leaseUntil - host.bootTime;
+      if (left > 0)
+        this.#world.fail(
+          new Violation(
+            `proof: ${elected.name} is elected, and ${host.name} has proof for ${left.toFixed(1)} ms more`,
+          ),
+        );
+    }
+  }
+}
