@@ -2,8 +2,18 @@
  * The databases that a member's state lives in, by name: the little that is used of LevelDB, and LevelDB itself. A
  * twin in memory loses unsynced batches out of order (test/simulation).
  */
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import type { DiskOperation } from './mvcc.ts';
 
@@ -42,17 +52,30 @@ export interface Levels {
   size(name: string): number;
 }
 
-/** LevelDB in a folder. */
+/**
+ * LevelDB in a folder. A new database is made beside its place and renamed when it is whole, for LevelDB forces out
+ * neither the first manifest of a new database nor, ever, the name of the current one: a crash at the wrong moment
+ * would leave a database that cannot be opened.
+ */
 export function folderLevels(folder: string): Levels {
   return {
     folder,
-    open: (name) => {
+    open: async (name) => {
       mkdirSync(folder, { recursive: true });
-      return openLevel(join(folder, name));
+      const path = join(folder, name);
+      if (!existsSync(path)) {
+        const unfinished = `${path}.making`;
+        rmSync(unfinished, { recursive: true, force: true });
+        await (await openLevel(unfinished)).close();
+        replaceFolder(unfinished, path);
+      }
+      const level = await openLevel(path);
+      syncFolder(path);
+      return level;
     },
     exists: (name) => existsSync(join(folder, name)),
     remove: (name) => rmSync(join(folder, name), { recursive: true, force: true }),
-    rename: (from, to) => renameSync(join(folder, from), join(folder, to)),
+    rename: (from, to) => replaceFolder(join(folder, from), join(folder, to)),
     size: (name) => {
       const path = join(folder, name);
       let bytes = 0;
@@ -62,6 +85,23 @@ export function folderLevels(folder: string): Levels {
       return bytes;
     },
   };
+}
+
+/** Renames a folder whose files are durable, durably. */
+function replaceFolder(from: string, to: string): void {
+  syncFolder(from);
+  renameSync(from, to);
+  syncFolder(dirname(to));
+}
+
+/** Makes it durable which files are in a folder, and under which names. */
+function syncFolder(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 async function openLevel(path: string): Promise<Level> {
