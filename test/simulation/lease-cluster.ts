@@ -2,8 +2,10 @@
  * The consensus core with the store's pace and lease, in one thread on a virtual clock: members whose turns come late,
  * links that slow down and break, disks that take their time, clocks of slightly different speed, crashes.
  *
- * What is checked, whenever somebody is elected: no other member believes at that moment that nobody else can lead.
- * Connections are not closed and leadership is not handed over here: both end loyalty on purpose.
+ * What is checked, whenever somebody is elected or proves that nobody else can be: no other member believes at that
+ * moment that nobody newer can lead. Somebody elected late for a term that is over already can prove nothing.
+ * Leadership is handed over now and then, which ends loyalty on purpose and withdraws the lease first. Connections are
+ * not closed here.
  */
 import { MemoryHost } from '@timonier/raft/memory-host';
 import type { Effects, Message } from '@timonier/raft';
@@ -16,6 +18,7 @@ import { Random } from './random.ts';
 export type LeaseMistake =
   | 'fixed-length' // counts on the ceiling instead of what the voters promised
   | 'no-abstention' // votes at once after a crash
+  | 'late-transfer' // obeys the call of a transfer that was given up
   | 'unrecorded' // promises more than a restart will find on disk
   | 'lower-at-once'; // forgets what was promised under a longer timeout
 
@@ -69,6 +72,7 @@ class SimulatedMember {
         random: () => random.next(),
         maxInflight: 4,
         maxAppendBytes: 1000,
+        ...(mistake === 'late-transfer' ? { mutations: new Set(['late-transfer'] as const) } : {}),
       },
       { voters: ids, learners: [] },
       (_host, effects) => run.observe(this, effects),
@@ -118,6 +122,7 @@ class SimulatedMember {
 export class LeaseRun {
   elections = 0;
   proofs = 0;
+  transfers = 0;
   readonly #random: Random;
   readonly #mistake: LeaseMistake | undefined;
   readonly #members: SimulatedMember[];
@@ -154,6 +159,7 @@ export class LeaseRun {
     if (random.chance(0.002)) member.stalledUntil = this.#now + random.pick([40, 200, 600, 2000]);
     if (random.chance(0.001)) member.diskBusyUntil = this.#now + random.pick([50, 500, 1500]);
     if (random.chance(0.0004)) this.#crash(member);
+    if (random.chance(0.002) && member.leads && this.#now >= member.downUntil) this.#transfer(member);
   }
 
   #crash(member: SimulatedMember): void {
@@ -165,6 +171,13 @@ export class LeaseRun {
     member.host.restart(this.#random.below(member.host.writes.length + 1));
     member.downUntil = this.#now + downMs;
     member.nextTick = member.downUntil + member.pace.tickMs;
+  }
+
+  /** As the store does it: what was proven counts no more. */
+  #transfer(member: SimulatedMember): void {
+    member.leaseUntil = 0;
+    member.host.step({ type: 'transfer', target: this.#random.pick(ids.filter((id) => id !== member.id)) });
+    this.transfers += 1;
   }
 
   #turn(member: SimulatedMember): void {
@@ -251,18 +264,24 @@ export class LeaseRun {
           ? 1400
           : member.lease.provenMs(round, ids, member.id, member.promiseMs);
       member.leaseUntil = Math.max(member.leaseUntil, sentAt + proven);
+      if (member.leaseUntil > member.clock(this.#now)) this.#alone(member, 'has a lease');
       this.proofs += 1;
     }
   }
 
   #elected(member: SimulatedMember): void {
     this.elections += 1;
+    this.#alone(member, 'was elected');
+  }
+
+  #alone(member: SimulatedMember, what: string): void {
+    const { term } = member.host.node.status;
     for (const other of this.#members) {
       if (other === member || this.#now < other.downUntil) continue;
       const left = other.leaseUntil - other.clock(this.#now);
-      if (left > 0)
+      if (left > 0 && (what === 'has a lease' || other.host.node.status.term < term))
         throw new Error(
-          `${member.id} was elected at ${this.#now}, and ${other.id} has a lease for ${left.toFixed(1)} ms more`,
+          `${member.id} ${what} at ${this.#now} in term ${term}, and ${other.id} has a lease for ${left.toFixed(1)} ms more`,
         );
     }
   }

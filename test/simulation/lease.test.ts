@@ -26,16 +26,27 @@ function live(seed: number, mistake?: LeaseMistake): LeaseRun {
 test('nobody is elected while another member holds a lease', () => {
   let elections = 0;
   let proofs = 0;
+  let transfers = 0;
   for (let seed = first; seed < first + count; seed += 1) {
     const run = live(seed);
     elections += run.elections;
     proofs += run.proofs;
+    transfers += run.transfers;
   }
   // The runs must have been about something.
-  assert.ok(elections > 3 * count && proofs > 100 * count, `${elections} elections, ${proofs} proofs`);
+  assert.ok(
+    elections > 3 * count && proofs > 100 * count && transfers > 3 * count,
+    `${elections} elections, ${proofs} proofs, ${transfers} transfers`,
+  );
 });
 
-for (const mistake of ['fixed-length', 'no-abstention', 'unrecorded', 'lower-at-once'] as const) {
+for (const mistake of [
+  'fixed-length',
+  'no-abstention',
+  'late-transfer',
+  'unrecorded',
+  'lower-at-once',
+] as const) {
   test(`the known mistake ${mistake} is found`, (t) => {
     for (let seed = 1; seed <= 400; seed += 1) {
       try {

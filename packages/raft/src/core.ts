@@ -74,6 +74,10 @@ export class Core {
   quorumRound: QuorumRound | null = null;
   transferee: NodeId | null = null;
   transferStart = 0;
+  /** Transfers given up in this term: of the own ones as leader, else as the leader tells; -1 while it did not. */
+  abandoned = -1;
+  /** Leaders: rounds up to this one were sent when somebody named could still campaign; they prove no lease. */
+  unprovenRound = 0;
 
   readonly reads: ReadQueue;
 
@@ -162,6 +166,7 @@ export class Core {
   setTerm(term: number, vote: NodeId | null): void {
     invariant(term >= this.term, () => `term goes back from ${this.term} to ${term}`);
     if (term === this.term && vote === this.vote) return;
+    if (term > this.term) this.abandoned = -1;
     this.term = term;
     this.vote = vote;
     this.#hardStateChanged = true;

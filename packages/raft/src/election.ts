@@ -97,7 +97,8 @@ export function loseLeader(core: Core): void {
   core.timeout = 1 + rankOf(core, lost);
 }
 
-export function campaign(core: Core, kind: 'pre-vote' | 'vote' | 'transfer'): void {
+/** `abandoned`: of the leader that named this member, for a transfer. */
+export function campaign(core: Core, kind: 'pre-vote' | 'vote' | 'transfer', abandoned = 0): void {
   if (!core.mayLead || core.diskStalled || core.role === 'leader') {
     core.timerStart = core.ticks;
     return;
@@ -128,7 +129,16 @@ export function campaign(core: Core, kind: 'pre-vote' | 'vote' | 'transfer'): vo
     } else {
       const afterPersist = !core.has('vote-before-persist');
       const transfer = kind === 'transfer';
-      core.send({ type: 'vote', from: core.id, to, term: core.term, afterPersist, transfer, ...log });
+      core.send({
+        type: 'vote',
+        from: core.id,
+        to,
+        term: core.term,
+        afterPersist,
+        transfer,
+        abandoned,
+        ...log,
+      });
     }
   }
   countVotes(core);
@@ -211,6 +221,8 @@ function becomeLeader(core: Core): void {
   core.failedCampaigns = 0;
   core.hurriedCampaigns = 0;
   core.votes.clear();
+  core.abandoned = 0;
+  core.unprovenRound = 0;
   core.persisted = 0; // Unknown until a write of this term is reported durable; see RaftNode on 'persisted'.
   core.termStart = core.log.lastIndex + 1;
   core.heartbeatStart = core.ticks;

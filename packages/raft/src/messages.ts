@@ -38,6 +38,8 @@ export interface VoteRequest extends Envelope {
   readonly lastTerm: number;
   /** The candidate was named by the leader itself, so loyalty to that leader is no reason to refuse. */
   readonly transfer: boolean;
+  /** With `transfer`: how many transfers that leader had given up when it named the candidate. */
+  readonly abandoned: number;
 }
 
 export interface VoteResponse extends Envelope {
@@ -70,6 +72,8 @@ export interface HeartbeatRequest extends Envelope {
   readonly round: number;
   /** Never beyond what this follower is known to hold. */
   readonly commit: number;
+  /** How many transfers the leader has given up in its term: whoever it named for one of them is not to be believed. */
+  readonly abandoned: number;
 }
 
 export interface HeartbeatResponse extends Envelope {
@@ -99,6 +103,8 @@ export interface ReadIndexResponse extends Envelope {
 /** Leadership transfer: campaign now, without a pre-vote. */
 export interface TimeoutNow extends Envelope {
   readonly type: 'timeout-now';
+  /** How many transfers the leader had given up before this one. */
+  readonly abandoned: number;
 }
 
 /**

@@ -22,7 +22,7 @@ import {
 import { answerStale, handleAppend, handleCommit, handleHeartbeat, handleSnapshot } from './follower.ts';
 import { invariant } from './invariant.ts';
 import { setDiskStalled, tickLeader } from './leadership.ts';
-import type { Message } from './messages.ts';
+import type { Message, VoteRequest } from './messages.ts';
 import { handleRead, handleReadIndex, handleReadIndexResponse, sendHeartbeat } from './reads.ts';
 import {
   handleAppendResponse,
@@ -33,7 +33,7 @@ import {
   snapshotReported,
 } from './replication.ts';
 import { statusOf } from './status.ts';
-import { startTransfer } from './transfer.ts';
+import { startTransfer, transferStands } from './transfer.ts';
 import type { Effects, Input, RaftOptions, RaftStatus } from './types.ts';
 
 export class RaftNode {
@@ -141,7 +141,7 @@ function receive(core: Core, message: Message): void {
   }
   if (message.term > core.term) {
     // A loyal voter does not even move to the candidate's term, or it could no longer follow its leader.
-    if (message.type === 'vote' && !message.transfer && isLoyal(core)) return;
+    if (message.type === 'vote' && isLoyal(core) && !isNamed(core, message)) return;
     becomeFollower(core, message.term, null);
   } else if (message.term < core.term) {
     if (message.type === 'vote') handleVote(core, message);
@@ -179,9 +179,16 @@ function receive(core: Core, message: Message): void {
       handleReadIndexResponse(core, message);
       break;
     case 'timeout-now':
-      campaign(core, 'transfer');
+      if (transferStands(core, message)) campaign(core, 'transfer', message.abandoned);
       break;
   }
+}
+
+/** Whether the leader of this member itself wants the candidate elected, and has not thought better of it. */
+function isNamed(core: Core, request: VoteRequest): boolean {
+  if (!request.transfer) return false;
+  // Named in a later term than the own one: nothing was promised to that leader.
+  return request.term > core.term + 1 || transferStands(core, request);
 }
 
 type FromLeader = Extract<Message, { type: 'append' | 'heartbeat' | 'commit' | 'snapshot' }>;

@@ -93,7 +93,8 @@ export function sendHeartbeat(core: Core, peer: Progress, round: number): void {
   const commit = Math.min(core.commit, peer.match);
   peer.commitSent = Math.max(peer.commitSent, commit);
   const afterPersist = core.leaderMustWait;
-  core.send({ type: 'heartbeat', from: core.id, to: peer.id, term: core.term, afterPersist, round, commit });
+  const { id: from, term, abandoned } = core;
+  core.send({ type: 'heartbeat', from, to: peer.id, term, afterPersist, round, commit, abandoned });
 }
 
 /** The part of a heartbeat's answer that is about rounds; replication looks at it too. */
@@ -115,7 +116,8 @@ function confirmRounds(core: Core): void {
   const newest = core.rounds[done];
   if (newest !== undefined) {
     core.rounds.splice(0, done + 1);
-    core.reportRound({ term: core.term, round: newest.round, sentAt: newest.sentAt });
+    if (core.transferee === null && newest.round > core.unprovenRound)
+      core.reportRound({ term: core.term, round: newest.round, sentAt: newest.sentAt });
   }
   for (let read = core.reads.nextConfirmed(round); read; read = core.reads.nextConfirmed(round)) {
     release(core, read, read.index);

@@ -10,6 +10,7 @@
  *   > disk a hold|go     stops and resumes its writes      > crash a      loses unwritten state, starts again
  *   > closed a b         a sees its connection to b closed > read a 1     > transfer a b    > stall a on|off
  *   > compact a          > status            > log
+ *   > proven a           the newest round that proves that nobody else leads
  */
 import { MemoryHost, type Packet } from './memory-host.ts';
 import { encodeConfiguration } from './membership.ts';
@@ -105,6 +106,9 @@ class Scenario {
         break;
       case 'compact':
         this.#out.push(`  ${first}: snapshot at ${this.#host(first).compact()?.index ?? 'nothing new'}`);
+        break;
+      case 'proven':
+        this.#out.push(`  ${first}: round ${this.#host(first).node.status.quorumRound?.round ?? 'none'}`);
         break;
       case 'status':
         for (const host of this.#hosts.values()) this.#out.push(`  ${statusLine(host)}`);
@@ -237,7 +241,9 @@ function describe(message: Message): string {
         ? `${head} refuses ${message.index}, try ${message.hintIndex}/${message.hintTerm}`
         : `${head} has ${message.index}`;
     case 'heartbeat':
-      return `${head} round ${message.round} commit ${message.commit}`;
+      return `${head} round ${message.round} commit ${message.commit}${
+        message.abandoned > 0 ? ` abandoned ${message.abandoned}` : ''
+      }`;
     case 'heartbeat-response':
       return `${head} round ${message.round}`;
     case 'commit':

@@ -1,6 +1,11 @@
 /**
  * Leadership handed over on purpose: bring the target up to date, refuse proposals meanwhile, then tell it to campaign
  * at once. Given up after electionTicks. Dissertation §3.10.
+ *
+ * The call to campaign overrides the loyalty that leases count on, and it may arrive late. So while a transfer is under
+ * way no lease is proven; and one that is given up is counted, calls and the votes that follow from them carry the
+ * count, and so does every later round. Whoever answered such a round neither obeys nor helps an earlier call; a lease
+ * begins anew with the first round that a majority of them answered.
  */
 import type { Core } from './core.ts';
 import type { NodeId } from './types.ts';
@@ -8,6 +13,7 @@ import type { NodeId } from './types.ts';
 export function startTransfer(core: Core, target: NodeId): void {
   if (core.role !== 'leader' || core.transferee === target) return;
   if (core.progress.get(target)?.voter !== true) return;
+  if (core.transferee !== null) giveUp(core);
   core.transferee = target;
   core.transferStart = core.ticks;
   sendTimeoutNowWhenReady(core);
@@ -16,16 +22,34 @@ export function startTransfer(core: Core, target: NodeId): void {
 export function sendTimeoutNowWhenReady(core: Core): void {
   if (core.transferee === null) return;
   const peer = core.progress.get(core.transferee);
-  if (peer === undefined) core.transferee = null;
+  if (peer === undefined) giveUp(core);
   else if (peer.match === core.log.lastIndex) sendTimeoutNow(core, peer.id);
 }
 
 export function sendTimeoutNow(core: Core, to: NodeId): void {
-  core.send({ type: 'timeout-now', from: core.id, to, term: core.term, afterPersist: core.leaderMustWait });
+  const { id: from, term, abandoned } = core;
+  core.send({ type: 'timeout-now', from, to, term, abandoned, afterPersist: core.leaderMustWait });
+}
+
+/** From now on whoever was named is not to be believed any more. */
+function giveUp(core: Core): void {
+  core.transferee = null;
+  core.abandoned += 1;
+  core.unprovenRound = core.sentRound;
+}
+
+/** Whether a call to campaign, or a vote asked for because of one, is of a transfer that was not given up. */
+export function transferStands(
+  core: Core,
+  message: { readonly abandoned: number; readonly term: number },
+): boolean {
+  if (core.has('late-transfer')) return true;
+  // Somebody who does not know what it answered in an earlier life must not go back on it.
+  return core.abandoned < 0 ? !core.abstains : message.abandoned >= core.abandoned;
 }
 
 export function tickTransfer(core: Core): void {
   if (core.transferee === null) return;
-  if (core.ticks - core.transferStart >= core.electionTicks) core.transferee = null;
+  if (core.ticks - core.transferStart >= core.electionTicks) giveUp(core);
   else sendTimeoutNowWhenReady(core); // Again, in case it was lost.
 }

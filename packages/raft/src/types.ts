@@ -133,6 +133,7 @@ export interface AcceptedProposal {
   readonly lastIndex: number;
 }
 
+/** Never reported while leadership is being handed over, nor of a round sent before that was given up. */
 export interface QuorumRound {
   readonly term: number;
   readonly round: number;
@@ -188,7 +189,8 @@ export type Mutation =
   | 'commit-old-term' // counts replicas of entries of earlier terms (Raft paper, figure 8)
   | 'read-without-quorum' // serves reads on the leader's word alone
   | 'read-before-own-term' // serves reads before the leader committed in its term
-  | 'keep-conflicts'; // does not cut off conflicting entries
+  | 'keep-conflicts' // does not cut off conflicting entries
+  | 'late-transfer'; // obeys the call of a transfer that was given up
 
 export interface RaftOptions {
   readonly id: NodeId;

@@ -73,6 +73,7 @@ export interface WireMessage {
   configuration?: Configuration | undefined;
   loyalMs?: number;
   delayMs?: number;
+  abandoned?: number;
 }
 
 export const frameCodec = loadMessage<PeerFrame>('raft/peer.proto', 'timonier.raft.v1.PeerFrame', {
@@ -104,7 +105,13 @@ export function toWire(message: Message): WireMessage {
     case 'pre-vote':
       return { ...base, index: message.lastIndex, logTerm: message.lastTerm };
     case 'vote':
-      return { ...base, index: message.lastIndex, logTerm: message.lastTerm, flag: message.transfer };
+      return {
+        ...base,
+        index: message.lastIndex,
+        logTerm: message.lastTerm,
+        flag: message.transfer,
+        abandoned: message.abandoned,
+      };
     case 'pre-vote-response':
     case 'vote-response':
       return { ...base, flag: message.granted };
@@ -130,7 +137,7 @@ export function toWire(message: Message): WireMessage {
         hintTerm: message.hintTerm,
       };
     case 'heartbeat':
-      return { ...base, round: message.round, commit: message.commit };
+      return { ...base, round: message.round, commit: message.commit, abandoned: message.abandoned };
     case 'heartbeat-response':
       return { ...base, round: message.round };
     case 'commit':
@@ -140,7 +147,7 @@ export function toWire(message: Message): WireMessage {
     case 'read-index-response':
       return { ...base, context: message.context, flag: message.index !== null, index: message.index ?? 0 };
     case 'timeout-now':
-      return base;
+      return { ...base, abandoned: message.abandoned };
     default:
       return {
         ...base,
@@ -154,13 +161,13 @@ export function toWire(message: Message): WireMessage {
 /** Throws when the type is unknown. */
 export function fromWire(wire: WireMessage, from: NodeId, to: NodeId): Message {
   const type = types[wire.type];
-  const { index = 0, logTerm = 0, commit = 0, round = 0, context = 0, flag = false } = wire;
+  const { index = 0, logTerm = 0, commit = 0, round = 0, context = 0, flag = false, abandoned = 0 } = wire;
   const base = { from, to, term: wire.term, afterPersist: false };
   switch (type) {
     case 'pre-vote':
       return { ...base, type, lastIndex: index, lastTerm: logTerm };
     case 'vote':
-      return { ...base, type, lastIndex: index, lastTerm: logTerm, transfer: flag };
+      return { ...base, type, lastIndex: index, lastTerm: logTerm, transfer: flag, abandoned };
     case 'pre-vote-response':
     case 'vote-response':
       return { ...base, type, granted: flag };
@@ -176,7 +183,7 @@ export function fromWire(wire: WireMessage, from: NodeId, to: NodeId): Message {
         hintTerm: wire.hintTerm ?? 0,
       };
     case 'heartbeat':
-      return { ...base, type, round, commit };
+      return { ...base, type, round, commit, abandoned };
     case 'heartbeat-response':
       return { ...base, type, round };
     case 'commit':
@@ -186,7 +193,7 @@ export function fromWire(wire: WireMessage, from: NodeId, to: NodeId): Message {
     case 'read-index-response':
       return { ...base, type, context, index: flag ? index : null };
     case 'timeout-now':
-      return { ...base, type };
+      return { ...base, type, abandoned };
     case 'snapshot':
       return {
         ...base,

@@ -30,7 +30,6 @@ export class Tenure {
   readonly #options: TenureOptions;
   readonly #listeners = new Set<() => void>();
   #provenUntil = 0;
-  #handingOver = false;
 
   constructor(options: TenureOptions) {
     this.#options = options;
@@ -38,8 +37,7 @@ export class Tenure {
 
   get now(): Leadership {
     const { role, term, leader } = this.#options.host();
-    const leads = role === 'leader' && !this.#handingOver;
-    return { role, term, leader, leaseUntil: leads ? this.#provenUntil : 0 };
+    return { role, term, leader, leaseUntil: role === 'leader' ? this.#provenUntil : 0 };
   }
 
   /** Nobody else can lead before `until`. */
@@ -76,19 +74,15 @@ export class Tenure {
     const to = target ?? candidates[0]?.[0];
     if (to === host.status.id) return to;
     if (to === undefined || progress.get(to)?.voter !== true) throw etcdError.badLeaderTransferee();
-    // The proof of leadership is withdrawn first: nobody may act on it while another takes over.
-    this.#handingOver = true;
+    // The proof of leadership is withdrawn first: nobody may act on it while another takes over. The core gives no new
+    // one before the transfer is over and its call to campaign cannot be obeyed any more.
+    this.#provenUntil = 0;
     this.changed();
     host.step({ type: 'transfer', target: to });
     const deadline = clock.now() + this.#options.transferMs();
-    try {
-      while (host.role === 'leader' || host.leader === null) {
-        if (clock.now() > deadline) throw etcdError.transferTimeout();
-        await new Promise<void>((resolve) => void clock.after(pollMs, resolve));
-      }
-    } finally {
-      this.#handingOver = false;
-      this.changed();
+    while (host.role === 'leader' || host.leader === null) {
+      if (clock.now() > deadline) throw etcdError.transferTimeout();
+      await new Promise<void>((resolve) => void clock.after(pollMs, resolve));
     }
     return to;
   }
