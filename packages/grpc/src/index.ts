@@ -9,6 +9,7 @@ export {
 } from './client.ts';
 export { type Codec, type CodecOptions, CodecSet } from './codec.ts';
 export { GrpcError, isUnavailable, Status, type StatusCode, statusName } from './error.ts';
+export { type JsonForm, type JsonMethod, loadJson, loadServiceJson } from './json.ts';
 export {
   loadMessage,
   loadRoot,

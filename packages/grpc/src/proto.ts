@@ -47,16 +47,20 @@ export function protoFolder(): string {
   return folder;
 }
 
-/** Parses a file and what it imports. */
-export function loadRoot(protoPath: string): protobuf.Root {
-  const known = roots.get(protoPath);
+/** Parses a file and what it imports. Fields are in camelCase unless their original names are asked for. */
+export function loadRoot(
+  protoPath: string,
+  { originalNames = false }: { readonly originalNames?: boolean } = {},
+): protobuf.Root {
+  const id = originalNames ? `${protoPath} as written` : protoPath;
+  const known = roots.get(id);
   if (known !== undefined) return known;
   const base = protoFolder();
   const root = new protobuf.Root();
   root.resolvePath = (_origin, target) => (target.startsWith('/') ? target : join(base, target));
-  root.loadSync(protoPath);
+  root.loadSync(protoPath, { keepCase: originalNames });
   root.resolveAll();
-  roots.set(protoPath, root);
+  roots.set(id, root);
   return root;
 }
 

@@ -9,7 +9,7 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import type { Handlers, ServerImplementation, ServerTls } from './calls.ts';
-import { LeanServer } from './h2/server.ts';
+import { type Http1Acceptor, LeanServer } from './h2/server.ts';
 import type { ServiceDefinition, ServiceShape } from './proto.ts';
 import { GrpcJsServer } from './server-grpc-js.ts';
 
@@ -29,6 +29,8 @@ export type ServerKind = 'lean' | 'grpc-js';
 export interface GrpcServerOptions {
   readonly maxReceiveBytes?: number;
   readonly maxConcurrentStreams?: number;
+  /** Takes connections that speak HTTP/1; without it, and on grpc-js, they are ended. */
+  readonly http1?: Http1Acceptor;
   /** What carries the calls; without it the variable TIMONIER_GRPC decides, and without that `lean`. */
   readonly implementation?: ServerKind;
 }
@@ -49,10 +51,13 @@ export class GrpcServer {
     const { maxConcurrentStreams } = options;
     this.#server =
       (options.implementation ?? chosenKind()) === 'lean'
-        ? new LeanServer({
-            maxReceiveBytes,
-            ...(maxConcurrentStreams === undefined ? {} : { maxConcurrentStreams }),
-          })
+        ? new LeanServer(
+            {
+              maxReceiveBytes,
+              ...(maxConcurrentStreams === undefined ? {} : { maxConcurrentStreams }),
+            },
+            options.http1,
+          )
         : new GrpcJsServer({ maxReceiveBytes, maxConcurrentStreams });
   }
 

@@ -107,6 +107,12 @@ const flags = {
     '10m',
     'how often watches that asked for it are told the revision',
   ),
+  cors: urls('cors', ['*'], 'origins that browsers may call the JSON gateway from; * for every one'),
+  'host-whitelist': urls(
+    'host-whitelist',
+    ['*'],
+    'names that HTTP requests without TLS may use for this host; * for every one',
+  ),
   'private-socket': stringFlag('', 'unix socket without TLS for processes of this host, root only'),
 };
 
@@ -133,6 +139,11 @@ function keyPair(
     key: pem(`${prefix}key-file`, key),
     ca: ca === '' ? undefined : pem(`${prefix}trusted-ca-file`, ca),
   };
+}
+
+/** etcd's way to allow everyone: nothing, or a star among the names. */
+function everyone(names: readonly string[]): readonly string[] {
+  return names.includes('*') ? [] : names;
 }
 
 function quotaOf(bytes: number): number {
@@ -203,6 +214,8 @@ async function run(context: ComponentContext<typeof flags>): Promise<void> {
     compactionRetention: f['auto-compaction-retention'],
     progressInterval: f['experimental-watch-progress-notify-interval'],
     privateSocket: f['private-socket'],
+    cors: everyone(f.cors),
+    hostWhitelist: everyone(f['host-whitelist']),
   });
 }
 

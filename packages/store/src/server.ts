@@ -13,36 +13,19 @@ import { GrpcServer } from '@timonier/grpc';
 import { CallCredentials } from './auth/credentials.ts';
 import type { Tokens } from './auth/tokens.ts';
 import { idText, type Endpoint, type InitialCluster } from './cluster.ts';
-import {
-  authService,
-  clusterService,
-  electionService,
-  kvService,
-  leadershipService,
-  leaseService,
-  lockService,
-  maintenanceService,
-  membershipService,
-  watchService,
-} from './codecs.ts';
+import { type ClientService, clientServices } from './client-api.ts';
+import { leadershipService } from './codecs.ts';
 import { startCompactor } from './compactor.ts';
 import { markRemoved, rememberMembers } from './identity.ts';
+import { Gateway, type GatewayPage } from './gateway/gateway.ts';
+import { gatewayMethods } from './gateway/methods.ts';
+import { prefixes } from './gateway/routes.ts';
 import { Member } from './member.ts';
 import { settleCluster } from './membership/settle.ts';
 import { StoreMetrics } from './metrics.ts';
-import { adminOnly, authHandlers, bareRefusal } from './services/auth.ts';
-import { clusterHandlers } from './services/cluster.ts';
 import type { ServiceContext } from './services/context.ts';
-import { electionHandlers } from './services/election.ts';
-import { kvHandlers } from './services/kv.ts';
 import { leadershipHandlers } from './services/leadership.ts';
-import { leaseHandlers, sessionLease } from './services/lease.ts';
-import { lockHandlers } from './services/lock.ts';
-import { apiVersion, maintenanceHandlers } from './services/maintenance.ts';
-import { membershipHandlers } from './services/membership.ts';
-import { behindStanding } from './services/standing.ts';
-import { Turns } from './services/turns.ts';
-import { watchHandlers } from './services/watch.ts';
+import { apiVersion } from './services/maintenance.ts';
 import { finishRecovery, forceNewCluster } from './recover-lost-quorum.ts';
 import type { PeerTls } from './transport.ts';
 
@@ -77,6 +60,10 @@ export interface StoreOptions {
   readonly compactionRetention: string;
   readonly progressInterval: string;
   readonly privateSocket: string;
+  /** Origins that browsers may call the JSON gateway from; empty for every one. */
+  readonly cors: readonly string[];
+  /** Names that requests to it without TLS may use for this host; empty for every one. */
+  readonly hostWhitelist: readonly string[];
 }
 
 /** Room for the frame around a request, as etcd allows. */
@@ -185,8 +172,13 @@ export async function startStore(
     maxTxnOps: options.maxTxnOps,
     progressIntervalMs: parseDuration(options.progressInterval),
   };
-  const server = new GrpcServer({ maxReceiveBytes: options.maxRequestBytes + overheadBytes });
-  addServices(server, context);
+  const services = clientServices(context);
+  const gateway = clientGateway(services, component, options);
+  const server = new GrpcServer({
+    maxReceiveBytes: options.maxRequestBytes + overheadBytes,
+    http1: (socket) => gateway.accept(socket),
+  });
+  for (const { addTo } of services) addTo(server);
   for (const endpoint of options.listenClients)
     await listenForClients(
       server,
@@ -200,10 +192,13 @@ export async function startStore(
           }
         : undefined,
     );
-  shutdown.add('client listeners', () => server.shutdown(500));
+  shutdown.add('client listeners', () => {
+    gateway.close();
+    return server.shutdown(500);
+  });
   if (options.privateSocket !== '') {
     const local = new GrpcServer({ maxReceiveBytes: options.maxRequestBytes + overheadBytes });
-    addServices(local, context);
+    for (const { addTo } of services) addTo(local);
     local.addService(leadershipService, leadershipHandlers(context));
     await local.listen(`unix:${options.privateSocket}`);
     shutdown.add('private socket', () => local.shutdown(200));
@@ -222,38 +217,29 @@ export async function startStore(
   );
 }
 
-function addServices(server: GrpcServer, context: ServiceContext): void {
-  const kv = kvHandlers(context);
-  server.addService(kvService, behindStanding(context, kv));
-  server.addService(watchService, behindStanding(context, watchHandlers(context)));
-  const lease = leaseHandlers(context);
-  server.addService(leaseService, behindStanding(context, lease));
-  const cluster = clusterHandlers(context);
-  server.addService(
-    clusterService,
-    behindStanding(
-      context,
-      adminOnly(context, cluster, ['memberAdd', 'memberRemove', 'memberUpdate', 'memberPromote']),
-    ),
-  );
-  server.addService(
-    membershipService,
-    behindStanding(context, adminOnly(context, membershipHandlers(context), ['add'])),
-  );
-  const maintenance = maintenanceHandlers(context);
-  server.addService(
-    maintenanceService,
-    behindStanding(
-      context,
-      adminOnly(context, maintenance, ['defragment', 'hash', 'hashKV', 'snapshot'], bareRefusal),
-      ['status'],
-    ),
-  );
-  server.addService(authService, behindStanding(context, authHandlers(context)));
-  const turns = new Turns(context, kv);
-  const grant = sessionLease(context);
-  server.addService(lockService, behindStanding(context, lockHandlers(turns, grant)));
-  server.addService(electionService, behindStanding(context, electionHandlers(turns, grant)));
+/** The pages of the operations endpoint and the JSON gateway, on the port of the clients as etcd has them. */
+function clientGateway(
+  services: readonly ClientService[],
+  component: Pick<ComponentContext<FlagSet>, 'metrics' | 'opsPages'>,
+  options: StoreOptions,
+): Gateway {
+  const { metrics, opsPages } = component;
+  const pages = new Map<string, GatewayPage>([
+    ['/metrics', async () => ({ status: 200, type: metrics.contentType, body: await metrics.metrics() })],
+  ]);
+  for (const [path, page] of opsPages)
+    pages.set(path, async () => {
+      const { status, body } = await page();
+      return { status, type: 'application/json', body: JSON.stringify(body) };
+    });
+  return new Gateway({
+    methods: gatewayMethods(services),
+    prefixes,
+    pages,
+    maxLength: 2 * (options.maxRequestBytes + overheadBytes),
+    cors: options.cors,
+    hostWhitelist: options.hostWhitelist,
+  });
 }
 
 function address({ host, port }: Endpoint): string {

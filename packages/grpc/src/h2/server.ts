@@ -1,7 +1,8 @@
 /**
  * The lean gRPC server: sockets in, connections out, services looked up by path.
  *
- * Speaks HTTP/2 with prior knowledge on plain sockets and by ALPN on TLS. Stopping tells every client to go
+ * Speaks HTTP/2 with prior knowledge on plain sockets and by ALPN on TLS. A connection that speaks HTTP/1 instead is
+ * handed to whoever wants it, told by its first bytes, or on TLS by what it offers. Stopping tells every client to go
  * elsewhere, waits for running calls within the grace given, and then ends what is left.
  */
 import { createServer, type Server, type Socket } from 'node:net';
@@ -18,8 +19,16 @@ import { Connection } from './connection.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import type { Route } from './stream.ts';
 
+/** Takes over a connection that speaks HTTP/1; its first bytes were put back. */
+export type Http1Acceptor = (socket: Socket) => void;
+
+const prefaceStart = Buffer.from('PRI * HTTP/2.0');
+
 export class LeanServer implements ServerImplementation {
   readonly #limits: Limits;
+  readonly #http1: Http1Acceptor | undefined;
+  /** Connections that were handed over. */
+  readonly #others = new Set<Socket>();
   readonly #routes = new Map<string, Route>();
   readonly #listeners: Server[] = [];
   readonly #connections = new Map<Socket, Connection>();
@@ -27,8 +36,9 @@ export class LeanServer implements ServerImplementation {
   /** Called when the last connection is gone, while stopping. */
   #emptied: (() => void) | undefined;
 
-  constructor(limits: Partial<Limits> = {}) {
+  constructor(limits: Partial<Limits> = {}, http1?: Http1Acceptor) {
     this.#limits = { ...defaultLimits, ...limits };
+    this.#http1 = http1;
     this.#ticker = setInterval(() => this.#tick(), this.#limits.tickMs);
     this.#ticker.unref();
   }
@@ -40,7 +50,7 @@ export class LeanServer implements ServerImplementation {
   bind(address: string, tls: ServerTls | undefined): Promise<number> {
     const server =
       tls === undefined
-        ? createServer({ noDelay: true }, (socket) => this.#accept(socket, socket))
+        ? createServer({ noDelay: true }, (socket) => this.#sniff(socket))
         : this.#secure(tls);
     server.maxConnections = this.#limits.maxConnections;
     return new Promise((resolve, reject) => {
@@ -65,14 +75,16 @@ export class LeanServer implements ServerImplementation {
         ...(tls.clientCa === undefined ? {} : { ca: tls.clientCa }),
         requestCert: required,
         rejectUnauthorized: required,
-        ALPNProtocols: ['h2'],
+        // Whoever offers HTTP/1.1 wants pages and JSON: gRPC clients offer HTTP/2 alone.
+        ALPNProtocols: this.#http1 === undefined ? ['h2'] : ['http/1.1', 'h2'],
         minVersion: 'TLSv1.2',
         noDelay: true,
         handshakeTimeout: this.#limits.handshakeMs,
       },
       (socket: TLSSocket) => {
         if (socket.alpnProtocol === 'h2') this.#accept(socket, socket);
-        else socket.destroy();
+        else if (this.#http1 === undefined) socket.destroy();
+        else this.#handOver(socket, this.#http1);
       },
     );
     // A failed handshake concerns that client only.
@@ -80,7 +92,52 @@ export class LeanServer implements ServerImplementation {
     return server;
   }
 
-  #accept(socket: Socket, transport: Socket): void {
+  /** Waits for the bytes that tell HTTP/2 from HTTP/1. */
+  #sniff(socket: Socket): void {
+    const http1 = this.#http1;
+    if (http1 === undefined) {
+      this.#accept(socket, socket);
+      return;
+    }
+    let seen: Buffer = Buffer.alloc(0);
+    const late = setTimeout(() => socket.destroy(), this.#limits.handshakeMs);
+    const fail = (): void => void socket.destroy();
+    const look = (chunk: Buffer): void => {
+      seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);
+      const compared = Math.min(seen.length, prefaceStart.length);
+      const same = seen.compare(prefaceStart, 0, compared, 0, compared) === 0;
+      if (same && compared < prefaceStart.length) return;
+      leave();
+      if (same) {
+        this.#accept(socket, socket, seen);
+        return;
+      }
+      socket.pause();
+      socket.unshift(seen);
+      this.#handOver(socket, http1);
+    };
+    const leave = (): void => {
+      clearTimeout(late);
+      socket.off('data', look);
+      socket.off('error', fail);
+      socket.off('end', fail);
+      socket.off('close', leave);
+      this.#others.delete(socket);
+    };
+    this.#others.add(socket);
+    socket.on('data', look);
+    socket.on('error', fail);
+    socket.on('end', fail);
+    socket.on('close', leave);
+  }
+
+  #handOver(socket: Socket, http1: Http1Acceptor): void {
+    this.#others.add(socket);
+    socket.once('close', () => this.#others.delete(socket));
+    http1(socket);
+  }
+
+  #accept(socket: Socket, transport: Socket, first?: Buffer): void {
     const connection = new Connection(
       transport,
       this.#routes,
@@ -99,6 +156,7 @@ export class LeanServer implements ServerImplementation {
       this.#connections.delete(socket);
       if (this.#connections.size === 0) this.#emptied?.();
     });
+    if (first !== undefined) connection.feed(first);
     if (this.#emptied !== undefined) connection.leave();
   }
 
@@ -110,6 +168,10 @@ export class LeanServer implements ServerImplementation {
   async shutdown(graceMs: number): Promise<void> {
     clearInterval(this.#ticker);
     for (const listener of this.#listeners) listener.close();
+    // What was handed over is ended by whoever took it, or here when that does not happen in time.
+    setTimeout(() => {
+      for (const socket of this.#others) socket.destroy();
+    }, graceMs).unref();
     if (this.#connections.size === 0) return;
     await new Promise<void>((resolve) => {
       const abandon = setTimeout(() => {

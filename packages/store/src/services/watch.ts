@@ -141,13 +141,12 @@ class WatchStream {
       deliver: (events, upTo) => this.#deliver(id, request.fragment, events, upTo),
       compacted: (compactRevision) => {
         this.#watches.delete(id);
-        // As in etcd, this response alone has no revision.
+        // As in etcd, this response alone has no revision, and no reason but the revision that is left.
         this.#respond(
           {
             watchId: id,
             canceled: true,
             compactRevision,
-            cancelReason: 'etcdserver: mvcc: required revision has been compacted',
             events: [],
           },
           0,
