@@ -20,6 +20,8 @@ export type WalRequest =
 
 export type WalAnswer =
   | { readonly type: 'durable'; readonly ticket: number; readonly syncMs: number }
+  /** There is no room for a write, which is tried again and again; or there was some at last. */
+  | { readonly type: 'full'; readonly full: boolean }
   | { readonly type: 'closed' };
 
 /** Carries a request out. Throws when what it asks for is not durable, after which the log must end. */

@@ -2,13 +2,16 @@
  * The write-ahead log's files: segments that are filled with zeros ahead of use, so that a write changes no metadata
  * and one `fdatasync` makes it durable. Synchronous on purpose: the caller is a thread that does nothing else.
  *
- * Invariant: a batch is written only after the one before it is durable, and a failed write or sync ends the log.
+ * Invariant: a batch is written only after the one before it is durable. A write that finds no room changes nothing
+ * and may be tried again; any other failure, of a sync above all, ends the log.
  */
 import { join } from 'node:path';
+import { isDiskFull } from './disk-room.ts';
 import { type KnownBugs, noBugs } from './known-bugs.ts';
 import { folderDisk, type LogDisk, type LogFile } from './log-disk.ts';
 import {
   encodeBatch,
+  isZero,
   type Position,
   scanSegment,
   sealBatch,
@@ -33,6 +36,7 @@ interface Segment {
 }
 
 const zeroChunk = Buffer.alloc(1024 * 1024);
+const callsBetweenAttempts = 1_000;
 
 function segmentName(number: number): string {
   return `${String(number).padStart(12, '0')}.wal`;
@@ -47,6 +51,11 @@ export class WalFiles {
   #offset = 0;
   #position: Position = { sequence: 1, chain: 0 };
   #hardState: HardState | undefined;
+  /** Nothing was written yet to the segment that was begun last. */
+  #isNew = false;
+  #spare: { readonly number: number; readonly file: LogFile; filled: number } | undefined;
+  /** Calls of `prepare` to let pass after one that found no room. */
+  #pause = 0;
 
   constructor(options: WalFilesOptions) {
     this.#segmentBytes = options.segmentBytes;
@@ -65,11 +74,12 @@ export class WalFiles {
       .sort((a, b) => a - b);
     const batches: WalBatch[] = [];
     let position: Position | undefined;
-    let end = 0;
+    const files = numbers.map((number) => disk.read(segmentName(number)));
+    this.#takeSpare(numbers, files);
     for (const [i, number] of numbers.entries()) {
       const name = segmentName(number);
       const path = join(disk.folder, name);
-      const file = disk.read(name);
+      const file = files[i] ?? zeroChunk.subarray(0, 0);
       const scanned = scanSegment(path, file, position);
       const last = i === numbers.length - 1;
       if (scanned.torn && !last) {
@@ -86,25 +96,39 @@ export class WalFiles {
       this.#segments.push(segment);
       if (scanned.batches.length > 0 || position === undefined)
         position = scanned.sequence === 0 ? position : scanned;
-      end = scanned.end;
       if (last) {
         this.#file = disk.open(name);
-        this.#offset = end;
-        if (scanned.torn && !this.#bugs.has('torn-rest-stays')) this.#wipe(end, file.length);
+        this.#offset = scanned.end;
+        if (scanned.torn && !this.#bugs.has('torn-rest-stays'))
+          this.#wipe(this.#file, scanned.end, file.length);
       }
     }
     this.#position = position ?? { sequence: 1, chain: 0 };
-    if (this.#file === undefined) this.#startSegment(1);
+    if (this.#file === undefined) this.#enter(1, this.#create(1));
     return batches;
   }
 
-  /** Writes batches (as made by `encodeBatch`) and syncs once. Throws when they are not durable. */
+  /** The last segment, when nothing was written to it and there is another, was made ahead of use. */
+  #takeSpare(numbers: number[], files: Buffer[]): void {
+    const number = numbers.at(-1);
+    const file = files.at(-1);
+    if (number === undefined || file === undefined || numbers.length < 2 || !isZero(file)) return;
+    numbers.pop();
+    files.pop();
+    const name = segmentName(number);
+    if (file.length < this.#segmentBytes) this.#disk.remove(name);
+    else this.#spare = { number, file: this.#disk.open(name), filled: this.#segmentBytes };
+  }
+
+  /**
+   * Writes batches (as made by `encodeBatch`) and syncs once. Throws when they are not durable. When there was no room
+   * (`isDiskFull`), the same may be tried again; after any other error the log must end.
+   */
   append(batches: readonly Buffer[], lastIndex: number, hardState: HardState | undefined): void {
     for (const batch of batches) {
       if (this.#offset + batch.length > this.#segmentBytes && this.#offset > 0) this.#roll();
-      const chain = sealBatch(batch, this.#position.sequence, this.#position.chain);
-      this.#write(batch);
-      this.#position = { sequence: this.#position.sequence + 1, chain };
+      if (this.#isNew) this.#repeatHardState();
+      this.#writeBatch(batch);
       // A batch in the middle of one sync may be torn with good ones behind it; so every batch is synced by itself
       // unless it is the last. Callers merge instead of sending several.
       if (batch !== batches.at(-1)) this.#current.sync();
@@ -113,6 +137,38 @@ export class WalFiles {
     const segment = this.#segments.at(-1);
     if (segment !== undefined) segment.lastIndex = Math.max(segment.lastIndex, lastIndex);
     if (hardState !== undefined) this.#hardState = hardState;
+  }
+
+  /**
+   * Makes the next segment ahead of use, a mebibyte at a call: so that beginning it is quick, and so that there is
+   * room for the log when there is none for anything else. Finding no room for it is no error.
+   */
+  prepare(): void {
+    if (this.#pause > 0) {
+      this.#pause -= 1;
+      return;
+    }
+    const number = (this.#segments.at(-1)?.number ?? 0) + 1;
+    try {
+      this.#spare ??= { number, file: this.#disk.create(segmentName(number)), filled: 0 };
+      const spare = this.#spare;
+      if (spare.filled >= this.#segmentBytes) return;
+      const to = Math.min(this.#segmentBytes, spare.filled + zeroChunk.length);
+      this.#wipe(spare.file, spare.filled, to);
+      if (to === this.#segmentBytes) this.#disk.syncEntry(segmentName(number));
+      spare.filled = to;
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      this.#pause = callsBetweenAttempts;
+      this.#dropSpare();
+    }
+  }
+
+  #dropSpare(): void {
+    if (this.#spare === undefined) return;
+    this.#spare.file.close();
+    this.#disk.remove(segmentName(this.#spare.number));
+    this.#spare = undefined;
   }
 
   /** Deletes segments that hold nothing above `index`. */
@@ -124,6 +180,8 @@ export class WalFiles {
   }
 
   close(): void {
+    this.#spare?.file.close();
+    this.#spare = undefined;
     this.#file?.close();
     this.#file = undefined;
   }
@@ -138,38 +196,60 @@ export class WalFiles {
     for (const entry of batch.entries) segment.lastIndex = Math.max(segment.lastIndex, entry.index);
   }
 
+  /** Goes on to the next segment. Nothing has changed when this throws for lack of room. */
   #roll(): void {
     // Everything before must be durable before a newer segment exists.
     this.#current.sync();
+    const number = (this.#segments.at(-1)?.number ?? 0) + 1;
+    const isReady = this.#spare?.number === number && this.#spare.filled >= this.#segmentBytes;
+    if (!isReady) this.#dropSpare();
+    const next = this.#spare?.file ?? this.#create(number);
+    this.#spare = undefined;
     this.#current.close();
-    this.#startSegment((this.#segments.at(-1)?.number ?? 0) + 1);
-    // Older segments may go at any time, so each begins with the hard state.
+    this.#enter(number, next);
+  }
+
+  #create(number: number): LogFile {
+    const name = segmentName(number);
+    const file = this.#disk.create(name);
+    try {
+      this.#wipe(file, 0, this.#segmentBytes);
+      this.#disk.syncEntry(name);
+    } catch (error) {
+      file.close();
+      this.#disk.remove(name);
+      throw error;
+    }
+    return file;
+  }
+
+  #enter(number: number, file: LogFile): void {
+    this.#file = file;
+    this.#segments.push({ number, name: segmentName(number), lastIndex: 0 });
+    this.#offset = 0;
+    this.#isNew = true;
+  }
+
+  /** Older segments may go at any time, so each begins with the hard state. */
+  #repeatHardState(): void {
     if (this.#hardState !== undefined && !this.#bugs.has('hard-state-not-repeated')) {
-      const batch = encodeBatch({ hardState: this.#hardState, entries: [] });
-      const chain = sealBatch(batch, this.#position.sequence, this.#position.chain);
-      this.#write(batch);
-      this.#position = { sequence: this.#position.sequence + 1, chain };
+      this.#writeBatch(encodeBatch({ hardState: this.#hardState, entries: [] }));
       this.#current.sync();
     }
+    this.#isNew = false;
   }
 
-  #startSegment(number: number): void {
-    const name = segmentName(number);
-    this.#file = this.#disk.create(name);
-    this.#wipe(0, this.#segmentBytes);
-    this.#disk.syncEntry(name);
-    this.#segments.push({ number, name, lastIndex: 0 });
-    this.#offset = 0;
-  }
-
-  #wipe(from: number, to: number): void {
+  #wipe(file: LogFile, from: number, to: number): void {
     for (let at = from; at < to; at += zeroChunk.length)
-      this.#current.write(zeroChunk.subarray(0, Math.min(zeroChunk.length, to - at)), at);
-    this.#current.sync();
+      file.write(zeroChunk.subarray(0, Math.min(zeroChunk.length, to - at)), at);
+    file.sync();
   }
 
-  #write(batch: Buffer): void {
+  #writeBatch(batch: Buffer): void {
+    const { sequence, chain } = this.#position;
+    const next = sealBatch(batch, sequence, chain, this.#offset);
     this.#current.write(batch, this.#offset);
     this.#offset += batch.length;
+    this.#position = { sequence: sequence + 1, chain: next };
   }
 }

@@ -23,6 +23,8 @@ export interface WalOptions {
   readonly segmentBytes?: number;
   /** Everything up to and including this ticket is durable. */
   readonly onDurable: (ticket: number, syncMs: number) => void;
+  /** There is no room for a write, which is tried again until there is. */
+  readonly onFull?: (full: boolean) => void;
   /** The log cannot go on; the process must end. */
   readonly onFailure: (error: Error) => void;
   /** Milliseconds of a clock that never goes back. */
@@ -76,6 +78,7 @@ export class Wal {
     | undefined;
   #closed: (() => void) | undefined;
   #closing = false;
+  #full = false;
 
   private constructor(options: WalOptions, start: (events: Parameters<StartLogThread>[1]) => LogThread) {
     this.#options = options;
@@ -126,6 +129,11 @@ export class Wal {
     return this.#inFlight === 0 ? 0 : this.#now() - this.#since;
   }
 
+  /** Whether a write waits for room on the disk. */
+  get isFull(): boolean {
+    return this.#full;
+  }
+
   /** Lets segments go that hold no entry above `index`. */
   release(index: number): void {
     this.#post({ type: 'release', index });
@@ -168,6 +176,11 @@ export class Wal {
   #answered(answer: WalAnswer): void {
     if (answer.type === 'closed') {
       this.#closed?.();
+      return;
+    }
+    if (answer.type === 'full') {
+      this.#full = answer.full;
+      this.#options.onFull?.(answer.full);
       return;
     }
     this.#inFlight = 0;
