@@ -14,7 +14,6 @@ import {
   validateService,
   validateServiceUpdate,
 } from './validation/network.ts';
-import { validatePod, validatePodUpdate } from './validation/pod.ts';
 import {
   validateBinding,
   validateConfigMap,
@@ -28,13 +27,6 @@ import {
   validateSecret,
   validateSecretUpdate,
 } from './validation/records.ts';
-import {
-  validateDaemonSet,
-  validateDeployment,
-  validateReplicaSet,
-  validateSelectorUpdate,
-  validateStatefulSet,
-} from './validation/workloads.ts';
 import { rules, type Rules } from './validation/rules.ts';
 
 export { errorBody, formatFieldError, invalidStatus } from './validation/field-error.ts';
@@ -43,7 +35,6 @@ export * as fieldErrors from './validation/field-error.ts';
 
 const BY_KIND: Readonly<Record<string, Rules>> = {
   ...groupRules,
-  'v1/Pod': rules(validatePod, validatePodUpdate),
   'v1/Service': rules(validateService, validateServiceUpdate),
   'v1/ConfigMap': rules(validateConfigMap, validateConfigMapUpdate),
   'v1/Secret': rules(validateSecret, validateSecretUpdate),
@@ -52,10 +43,6 @@ const BY_KIND: Readonly<Record<string, Rules>> = {
   'v1/Event': rules(validateEvent),
   'v1/Binding': rules(validateBinding),
   'autoscaling/v1/Scale': rules(validateScale),
-  'apps/v1/Deployment': rules(validateDeployment, validateSelectorUpdate),
-  'apps/v1/ReplicaSet': rules(validateReplicaSet, validateSelectorUpdate),
-  'apps/v1/StatefulSet': rules(validateStatefulSet, validateSelectorUpdate),
-  'apps/v1/DaemonSet': rules(validateDaemonSet, validateSelectorUpdate),
   'discovery.k8s.io/v1/EndpointSlice': rules(validateEndpointSlice, validateEndpointSliceUpdate),
   'coordination.k8s.io/v1/Lease': rules(validateLease),
 };
@@ -79,6 +66,7 @@ export function validate(
     return distinct([...errors, ...(part?.(object, old) ?? [])]);
   errors.push(...validateEnums(info.schema, object));
   errors.push(...(own?.object?.(object) ?? []));
+  if (old === undefined) errors.push(...(own?.create?.(object) ?? []));
   if (old !== undefined) errors.push(...(own?.update?.(object, old) ?? []));
   return distinct(errors);
 }

@@ -1,9 +1,10 @@
 /** Rules that many kinds share. Each takes the field's path and returns what is wrong. */
+import { isIP } from 'node:net';
 import type { LabelSelector } from '../generated/types.ts';
 import { isPercent } from '../int-or-string.ts';
 import { requirementsOf, SelectorError } from '../label-selector.ts';
 import { checkLabelValue, checkQualifiedName } from '../names.ts';
-import { duplicate, invalid, required, type FieldError } from './field-error.ts';
+import { duplicate, invalid, notSupported, required, type FieldError } from './field-error.ts';
 
 /** Applies a check of `names.ts` to a value that must be there. */
 export function checkName(
@@ -121,4 +122,29 @@ export function uniqueNames(
     seen.add(name);
   }
   return errors;
+}
+
+export function positive(field: string, value: number | undefined): FieldError[] {
+  return value === undefined || value > 0 ? [] : [invalid(field, value, 'must be greater than 0')];
+}
+
+/** A text that must be there, and one of a few; `supported` are all there are. */
+export function oneOf(
+  field: string,
+  value: string | undefined,
+  supported: readonly string[],
+  detail = '',
+): FieldError[] {
+  if (value === undefined || value === '') return [required(field, detail)];
+  return supported.includes(value) ? [] : [notSupported(field, value, supported)];
+}
+
+export const NOT_A_CIDR = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)';
+
+/** An address range in the usual notation. */
+export function isCidr(text: string): boolean {
+  const [address = '', bits = '', ...more] = text.split('/');
+  const version = isIP(address);
+  if (version === 0 || more.length > 0 || !/^\d{1,3}$/.test(bits)) return false;
+  return Number(bits) <= (version === 4 ? 32 : 128);
 }

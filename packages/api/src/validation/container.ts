@@ -2,6 +2,7 @@
 import type { Container, ContainerPort, EnvVar, Probe, ResourceRequirements } from '../generated/types.ts';
 import { checkDns1123Label, checkPortName, checkQualifiedName } from '../names.ts';
 import { compareQuantities } from '../quantity.ts';
+import { validateContainerSettings } from './pod-settings.ts';
 import { checkName, nonNegative, port } from './checks.ts';
 import { duplicate, forbidden, invalid, notFound, required, type FieldError } from './field-error.ts';
 
@@ -44,6 +45,7 @@ function validateContainer(container: Container, at: string, volumes: ReadonlySe
     if (mount.subPath) errors.push(...relativePath(`${field}.subPath`, mount.subPath));
   }
   errors.push(...validateResources(container.resources, `${at}.resources`));
+  errors.push(...validateContainerSettings(container, at));
   errors.push(...probe(container.livenessProbe, `${at}.livenessProbe`, true));
   errors.push(...probe(container.readinessProbe, `${at}.readinessProbe`, false));
   errors.push(...probe(container.startupProbe, `${at}.startupProbe`, true));

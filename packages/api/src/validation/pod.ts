@@ -1,12 +1,16 @@
 /** The rules of pods and pod templates, and which parts of a pod may change after its creation. */
 import type { Pod, PodSpec, PodTemplateSpec, Toleration, Volume } from '../generated/types.ts';
-import { checkDns1123Label, checkDns1123Subdomain, checkQualifiedName } from '../names.ts';
+import { checkDns1123Label, checkDns1123Subdomain } from '../names.ts';
 import { checkName, inRange, labels, nonNegative, same } from './checks.ts';
 import { relativePath, validateContainers } from './container.ts';
 import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from './field-error.ts';
 import { validateTemplateMetadata } from './metadata.ts';
+import { validateEphemeralContainers, validateResize } from './pod-parts.ts';
+import { validateInitContainers, validateSettings } from './pod-settings.ts';
+import { validatePlacement } from './placement.ts';
+import { rules, type Rules } from './rules.ts';
 
-export function validatePod(pod: Pod): FieldError[] {
+function validatePod(pod: Pod): FieldError[] {
   return pod.spec === undefined ? [] : validatePodSpec(pod.spec, 'spec');
 }
 
@@ -19,6 +23,7 @@ export function validatePodTemplate(
   path: string,
   restartPolicies: readonly string[],
   given: readonly string[] = [],
+  kind: 'ReplicaSet' | 'Job' = 'ReplicaSet',
 ): FieldError[] {
   const spec = template?.spec;
   if (template === undefined || spec === undefined) return [required(`${path}.spec.containers`)];
@@ -27,7 +32,7 @@ export function validatePodTemplate(
   if (spec.restartPolicy && !restartPolicies.includes(spec.restartPolicy)) {
     errors.push(notSupported(`${path}.spec.restartPolicy`, spec.restartPolicy, restartPolicies));
   }
-  if (spec.activeDeadlineSeconds !== undefined && restartPolicies.includes('Always')) {
+  if (spec.activeDeadlineSeconds !== undefined && kind === 'ReplicaSet') {
     errors.push(
       forbidden(`${path}.spec.activeDeadlineSeconds`, 'activeDeadlineSeconds in ReplicaSet is not Supported'),
     );
@@ -56,9 +61,9 @@ function validatePodSpec(spec: PodSpec, path: string, given: readonly string[] =
     const value = spec[field];
     if (value) errors.push(...checkName(`${path}.${field}`, value, checkDns1123Label));
   }
-  for (const [i, toleration] of (spec.tolerations ?? []).entries()) {
-    errors.push(...validateToleration(toleration, `${path}.tolerations[${i}]`));
-  }
+  errors.push(...validatePlacement(spec, path));
+  errors.push(...validateSettings(spec, path));
+  errors.push(...validateInitContainers(spec.initContainers ?? [], `${path}.initContainers`));
   for (const [i, secret] of (spec.imagePullSecrets ?? []).entries()) {
     if (!secret.name) errors.push(required(`${path}.imagePullSecrets[${i}].name`));
   }
@@ -82,36 +87,6 @@ function hostPorts(spec: PodSpec, path: string): FieldError[] {
       if (taken.has(key)) errors.push(duplicate(`${at}.hostPort`, key));
       taken.add(key);
     }
-  }
-  return errors;
-}
-
-function validateToleration(toleration: Toleration, at: string): FieldError[] {
-  const errors: FieldError[] = [];
-  if (toleration.key) {
-    errors.push(
-      ...checkQualifiedName(toleration.key).map((text) => invalid(`${at}.key`, toleration.key, text)),
-    );
-  } else if (toleration.operator !== 'Exists') {
-    errors.push(
-      invalid(
-        `${at}.operator`,
-        toleration.operator ?? '',
-        'operator must be Exists when `key` is empty, which means "match all values and all keys"',
-      ),
-    );
-  }
-  if (toleration.tolerationSeconds !== undefined && toleration.effect !== 'NoExecute') {
-    errors.push(
-      invalid(
-        `${at}.effect`,
-        toleration.effect ?? '',
-        "effect must be 'NoExecute' when `tolerationSeconds` is set",
-      ),
-    );
-  }
-  if (toleration.operator === 'Exists' && toleration.value) {
-    errors.push(invalid(`${at}.operator`, toleration, "value must be empty when `operator` is 'Exists'"));
   }
   return errors;
 }
@@ -174,7 +149,7 @@ const MAY_CHANGE =
   'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)';
 
 /** Compares what is left when the parts that may change are set aside. */
-export function validatePodUpdate(pod: Pod, old: Pod): FieldError[] {
+function validatePodUpdate(pod: Pod, old: Pod): FieldError[] {
   const now = pod.spec;
   const before = old.spec;
   if (now === undefined || before === undefined) return [];
@@ -231,7 +206,6 @@ function fixedPart(spec: PodSpec): unknown {
     tolerations: _tolerations,
     schedulingGates: _gates,
     terminationGracePeriodSeconds: grace,
-    ephemeralContainers: _ephemeral,
     ...rest
   } = spec;
   return {
@@ -242,3 +216,16 @@ function fixedPart(spec: PodSpec): unknown {
     initContainers: (spec.initContainers ?? []).map(({ image: _, ...container }) => container),
   };
 }
+
+function onlyPlanned({ spec }: Pod): FieldError[] {
+  return (spec?.ephemeralContainers ?? []).length === 0
+    ? []
+    : [forbidden('spec.ephemeralContainers', 'cannot be set on create')];
+}
+
+export const podRules: Readonly<Record<string, Rules>> = {
+  'v1/Pod': rules(validatePod, validatePodUpdate, {
+    create: onlyPlanned,
+    subresources: { ephemeralcontainers: validateEphemeralContainers, resize: validateResize },
+  }),
+};

@@ -5,8 +5,10 @@ import type { FieldError } from './field-error.ts';
 export interface Rules {
   /** What must hold for every object, new or changed. */
   readonly object?: (object: ApiObject) => FieldError[];
+  /** What must hold for new ones beside that. */
+  readonly create?: ((object: ApiObject) => FieldError[]) | undefined;
   /** What a change must keep. */
-  readonly update?: (object: ApiObject, old: ApiObject) => FieldError[];
+  readonly update?: ((object: ApiObject, old: ApiObject) => FieldError[]) | undefined;
   /** What must hold for updates through a subresource that takes the whole object. */
   readonly subresources?: Readonly<Record<string, (object: ApiObject, old: ApiObject) => FieldError[]>>;
 }
@@ -14,19 +16,21 @@ export interface Rules {
 type Check = (object: never) => FieldError[];
 type Compare = (object: never, old: never) => FieldError[];
 
+interface MoreRules {
+  readonly create?: Check;
+  readonly subresources?: Readonly<Record<string, Compare>>;
+}
+
 /** Functions are only ever given objects of their own kind; the tables of rules cannot say so in types. */
-export function rules(
-  object: Check,
-  update?: Compare,
-  subresources: Readonly<Record<string, Compare>> = {},
-): Rules {
+export function rules(object: Check, update?: Compare, { create, subresources = {} }: MoreRules = {}): Rules {
   const parts = Object.entries(subresources).map(
     ([name, check]) =>
       [name, (given: ApiObject, old: ApiObject) => check(given as never, old as never)] as const,
   );
   return {
     object: (given) => object(given as never),
-    ...(update === undefined ? {} : { update: (given, old) => update(given as never, old as never) }),
+    create: create && ((given) => create(given as never)),
+    update: update && ((given, old) => update(given as never, old as never)),
     subresources: Object.fromEntries(parts),
   };
 }

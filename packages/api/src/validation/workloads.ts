@@ -1,16 +1,20 @@
 /** The rules of the kinds that keep pods running. */
 import type {
+  ControllerRevision,
   DaemonSet,
   Deployment,
   LabelSelector,
+  PodTemplate,
   PodTemplateSpec,
   ReplicaSet,
+  ReplicationController,
   StatefulSet,
 } from '../generated/types.ts';
 import { selectorMatches } from '../label-selector.ts';
-import { countOrPercent, immutable, labelSelector, nonNegative } from './checks.ts';
+import { countOrPercent, immutable, labelSelector, nonNegative, oneOf, same } from './checks.ts';
 import { forbidden, invalid, required, type FieldError } from './field-error.ts';
 import { validatePodTemplate } from './pod.ts';
+import { rules, type Rules } from './rules.ts';
 
 function selectorAndTemplate(
   selector: LabelSelector | undefined,
@@ -40,7 +44,7 @@ function selectorAndTemplate(
   return errors;
 }
 
-export function validateDeployment({ spec }: Deployment): FieldError[] {
+function validateDeployment({ spec }: Deployment): FieldError[] {
   if (spec === undefined) return [required('spec')];
   const errors = nonNegative('spec.replicas', spec.replicas);
   errors.push(...selectorAndTemplate(spec.selector, spec.template, 'deployment'));
@@ -75,7 +79,7 @@ function isZero(value: number | string | undefined): boolean {
   return value === 0 || value === '0%';
 }
 
-export function validateReplicaSet({ spec }: ReplicaSet): FieldError[] {
+function validateReplicaSet({ spec }: ReplicaSet): FieldError[] {
   if (spec === undefined) return [required('spec')];
   return [
     ...nonNegative('spec.replicas', spec.replicas),
@@ -84,9 +88,25 @@ export function validateReplicaSet({ spec }: ReplicaSet): FieldError[] {
   ];
 }
 
-export function validateStatefulSet({ spec }: StatefulSet): FieldError[] {
+function validateStatefulSet({ spec }: StatefulSet): FieldError[] {
   if (spec === undefined) return [required('spec')];
   return [
+    ...oneOf('spec.podManagementPolicy', spec.podManagementPolicy, ['OrderedReady', 'Parallel']).map(
+      (error) =>
+        error.type === 'Required'
+          ? error
+          : invalid(error.field, error.badValue, "must be 'OrderedReady' or 'Parallel'"),
+    ),
+    ...oneOf('spec.updateStrategy.type', spec.updateStrategy?.type, ['OnDelete', 'RollingUpdate']).map(
+      (error) =>
+        error.type === 'Required'
+          ? error
+          : invalid('spec.updateStrategy', spec.updateStrategy, "must be 'RollingUpdate' or 'OnDelete'"),
+    ),
+    ...nonNegative(
+      'spec.updateStrategy.rollingUpdate.partition',
+      spec.updateStrategy?.rollingUpdate?.partition,
+    ),
     ...nonNegative('spec.replicas', spec.replicas),
     ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
     ...selectorAndTemplate(spec.selector, spec.template, 'statefulset', claimNames(spec)),
@@ -98,12 +118,34 @@ function claimNames(spec: NonNullable<StatefulSet['spec']>): string[] {
   return (spec.volumeClaimTemplates ?? []).flatMap(({ metadata }) => metadata?.name ?? []);
 }
 
-export function validateDaemonSet({ spec }: DaemonSet): FieldError[] {
+function validateDaemonSet({ spec }: DaemonSet): FieldError[] {
   if (spec === undefined) return [required('spec')];
-  return [
+  const errors = [
     ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
+    ...nonNegative('spec.revisionHistoryLimit', spec.revisionHistoryLimit),
     ...selectorAndTemplate(spec.selector, spec.template, 'daemonset'),
   ];
+  const at = 'spec.updateStrategy';
+  errors.push(...oneOf(`${at}.type`, spec.updateStrategy?.type, ['OnDelete', 'RollingUpdate']));
+  const rolling = spec.updateStrategy?.rollingUpdate;
+  if (spec.updateStrategy?.type !== 'RollingUpdate') return errors;
+  if (rolling === undefined) return [...errors, required(`${at}.rollingUpdate`)];
+  errors.push(...countOrPercent(`${at}.rollingUpdate.maxUnavailable`, rolling.maxUnavailable));
+  errors.push(...countOrPercent(`${at}.rollingUpdate.maxSurge`, rolling.maxSurge));
+  const [out, extra] = [isZero(rolling.maxUnavailable), isZero(rolling.maxSurge)];
+  if (out && extra)
+    errors.push(
+      invalid(`${at}.rollingUpdate.maxUnavailable`, rolling.maxUnavailable, 'cannot be 0 when maxSurge is 0'),
+    );
+  if (!out && !extra)
+    errors.push(
+      invalid(
+        `${at}.rollingUpdate.maxSurge`,
+        rolling.maxSurge,
+        'may not be set when maxUnavailable is non-zero',
+      ),
+    );
+  return errors;
 }
 
 interface WithSelector {
@@ -111,6 +153,51 @@ interface WithSelector {
 }
 
 /** The selector says which pods belong; changing it would lose them. */
-export function validateSelectorUpdate(object: WithSelector, old: WithSelector): FieldError[] {
+function validateSelectorUpdate(object: WithSelector, old: WithSelector): FieldError[] {
   return immutable('spec.selector', object.spec?.selector, old.spec?.selector);
 }
+
+const STATEFUL_MAY_CHANGE =
+  "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden";
+
+function validateStatefulSetUpdate({ spec }: StatefulSet, { spec: before }: StatefulSet): FieldError[] {
+  if (spec === undefined || before === undefined) return [];
+  const fixed = ['selector', 'serviceName', 'podManagementPolicy', 'volumeClaimTemplates'] as const;
+  const isSame = fixed.every((field) => same(spec[field], before[field]));
+  return isSame ? [] : [forbidden('spec', STATEFUL_MAY_CHANGE)];
+}
+
+function validateController({ spec }: ReplicationController): FieldError[] {
+  if (spec === undefined) return [required('spec')];
+  const selector = spec.selector ?? {};
+  const errors = [
+    ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
+    ...nonNegative('spec.replicas', spec.replicas),
+  ];
+  if (Object.keys(selector).length === 0) errors.push(required('spec.selector'));
+  if (spec.template === undefined) return [...errors, required('spec.template')];
+  const { labels = {} } = spec.template.metadata ?? {};
+  if (!Object.entries(selector).every(([key, value]) => labels[key] === value))
+    errors.push(
+      invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`'),
+    );
+  return [...errors, ...validatePodTemplate(spec.template, 'spec.template', ['Always'])];
+}
+
+function validateRevision({ revision }: ControllerRevision): FieldError[] {
+  return nonNegative('revision', revision);
+}
+
+export const workloadRules: Readonly<Record<string, Rules>> = {
+  'apps/v1/Deployment': rules(validateDeployment, validateSelectorUpdate),
+  'apps/v1/ReplicaSet': rules(validateReplicaSet, validateSelectorUpdate),
+  'apps/v1/StatefulSet': rules(validateStatefulSet, validateStatefulSetUpdate),
+  'apps/v1/DaemonSet': rules(validateDaemonSet, validateSelectorUpdate),
+  'apps/v1/ControllerRevision': rules(validateRevision, (now: ControllerRevision, old: ControllerRevision) =>
+    immutable('data', now.data, old.data),
+  ),
+  'v1/ReplicationController': rules(validateController),
+  'v1/PodTemplate': rules(({ template }: PodTemplate) =>
+    validatePodTemplate(template, 'template', ['Always', 'OnFailure', 'Never'], [], 'Job'),
+  ),
+};

@@ -1,0 +1,268 @@
+/** The rules of quotas, limit ranges, priorities, runtime classes and flow control. */
+import type {
+  FlowSchema,
+  LimitRange,
+  LimitRangeItem,
+  PriorityClass,
+  PriorityLevelConfiguration,
+  ResourceQuota,
+  RuntimeClass,
+} from '../generated/types.ts';
+import { checkDns1123Label, checkQualifiedName } from '../names.ts';
+import { compareQuantities } from '../quantity.ts';
+import { checkName, immutable, oneOf, same } from './checks.ts';
+import { duplicate, forbidden, invalid, required, type FieldError } from './field-error.ts';
+import { rules, type Rules } from './rules.ts';
+
+const STANDARD: ReadonlySet<string> = new Set([
+  'cpu',
+  'memory',
+  'ephemeral-storage',
+  'storage',
+  'requests.cpu',
+  'requests.memory',
+  'requests.storage',
+  'requests.ephemeral-storage',
+  'limits.cpu',
+  'limits.memory',
+  'limits.ephemeral-storage',
+  'pods',
+  'services',
+  'services.nodeports',
+  'services.loadbalancers',
+  'replicationcontrollers',
+  'resourcequotas',
+  'secrets',
+  'configmaps',
+  'persistentvolumeclaims',
+]);
+const COUNTED: ReadonlySet<string> = new Set([
+  'pods',
+  'services',
+  'services.nodeports',
+  'services.loadbalancers',
+  'replicationcontrollers',
+  'resourcequotas',
+  'secrets',
+  'configmaps',
+  'persistentvolumeclaims',
+]);
+
+/** Names of what can be counted: standard ones, or ones with a domain. */
+function resourceName(name: string, at: string): FieldError[] {
+  const errors = checkQualifiedName(name).map((text) => invalid(at, name, text));
+  const isStandard = STANDARD.has(name) || /^(requests\.)?hugepages-/.test(name) || name.startsWith('count/');
+  if (!name.includes('/') && !isStandard)
+    errors.push(invalid(at, name, 'must be a standard resource type or fully qualified'));
+  return errors;
+}
+
+function quota({ spec }: ResourceQuota): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const [name, amount] of Object.entries(spec?.hard ?? {})) {
+    const at = `spec.hard[${name}]`;
+    errors.push(...resourceName(name, at));
+    if (compareQuantities(amount, '0') < 0)
+      errors.push(invalid(at, amount, 'must be greater than or equal to 0'));
+    if (COUNTED.has(name) && !/^\d+([kMGTPE]|e\d+)?$/.test(amount))
+      errors.push(invalid(at, amount, 'must be an integer'));
+  }
+  const scopes = [
+    'BestEffort',
+    'CrossNamespacePodAffinity',
+    'NotBestEffort',
+    'NotTerminating',
+    'PriorityClass',
+    'Terminating',
+    'VolumeAttributesClass',
+  ];
+  for (const scope of spec?.scopes ?? [])
+    if (!scopes.includes(scope)) errors.push(invalid('spec.scopes', spec?.scopes, 'unsupported scope'));
+  for (const [a, b] of [
+    ['BestEffort', 'NotBestEffort'],
+    ['Terminating', 'NotTerminating'],
+  ] as const)
+    if (spec?.scopes?.includes(a) === true && spec.scopes.includes(b))
+      errors.push(invalid('spec.scopes', spec.scopes, 'conflicting scopes'));
+  return errors;
+}
+
+function quotaUpdate(now: ResourceQuota, old: ResourceQuota): FieldError[] {
+  const sorted = ({ spec }: ResourceQuota): string[] => [...(spec?.scopes ?? [])].sort();
+  return same(sorted(now), sorted(old))
+    ? []
+    : [invalid('spec.scopes', now.spec?.scopes, 'field is immutable')];
+}
+
+function limitRange({ spec }: LimitRange): FieldError[] {
+  const types = new Set<string>();
+  return (spec?.limits ?? []).flatMap((item, i) => {
+    const at = `spec.limits[${i}]`;
+    const errors = item.type ? [] : [required(`${at}.type`)];
+    if (types.has(item.type)) errors.push(duplicate(`${at}.type`, item.type));
+    types.add(item.type);
+    return [...errors, ...limits(item, at)];
+  });
+}
+
+/** Each pair must be in order: the first not above the second. */
+const ORDER = [
+  ['min', 'max', 'min value', 'max value'],
+  ['min', 'defaultRequest', 'min value', 'default request value'],
+  ['min', 'default', 'min value', 'default value'],
+  ['defaultRequest', 'max', 'default request value', 'max value'],
+  ['default', 'max', 'default value', 'max value'],
+  ['defaultRequest', 'default', 'default request value', 'default limit value'],
+] as const;
+
+function limits(item: LimitRangeItem, at: string): FieldError[] {
+  const errors: FieldError[] = [];
+  if (item.type === 'Pod')
+    for (const field of ['default', 'defaultRequest'] as const)
+      if (Object.keys(item[field] ?? {}).length > 0)
+        errors.push(forbidden(`${at}.${field}`, "may not be specified when `type` is 'Pod'"));
+  if (item.type === 'PersistentVolumeClaim' && !item.min?.['storage'] && !item.max?.['storage'])
+    errors.push(
+      required(
+        `${at}.limits`,
+        'either minimum or maximum storage value is required, but neither was provided',
+      ),
+    );
+  for (const field of ['min', 'max', 'default', 'defaultRequest', 'maxLimitRequestRatio'] as const)
+    for (const name of Object.keys(item[field] ?? {}))
+      errors.push(...resourceName(name, `${at}.${field}[${name}]`));
+  for (const [low, high, lowName, highName] of ORDER) {
+    for (const [name, amount] of Object.entries(item[low] ?? {})) {
+      const bounds = item[high] ?? {};
+      const bound = Object.hasOwn(bounds, name) ? bounds[name] : undefined;
+      if (bound !== undefined && compareQuantities(amount, bound) > 0)
+        errors.push(
+          invalid(
+            `${at}.${low}[${name}]`,
+            amount,
+            `${lowName} ${amount} is greater than ${highName} ${bound}`,
+          ),
+        );
+    }
+  }
+  for (const [name, ratio] of Object.entries(item.maxLimitRequestRatio ?? {}))
+    if (compareQuantities(ratio, '1') < 0)
+      errors.push(invalid(`${at}.maxLimitRequestRatio[${name}]`, ratio, `ratio ${ratio} is less than 1`));
+  return errors;
+}
+
+const HIGHEST_OF_USERS = 1_000_000_000;
+const SYSTEM_PRIORITIES: Readonly<Record<string, number>> = {
+  'system-node-critical': 2_000_001_000,
+  'system-cluster-critical': 2_000_000_000,
+};
+
+function systemPriority(name: string): number | undefined {
+  return Object.hasOwn(SYSTEM_PRIORITIES, name) ? SYSTEM_PRIORITIES[name] : undefined;
+}
+
+function priority({ metadata, value = 0, preemptionPolicy }: PriorityClass): FieldError[] {
+  const name = metadata?.name ?? '';
+  const errors: FieldError[] = [];
+  if (name.startsWith('system-')) {
+    if (systemPriority(name) !== value)
+      errors.push(
+        forbidden(
+          'metadata.name',
+          "priority class names with 'system-' prefix are reserved for system use only. error: " +
+            (systemPriority(name) === undefined
+              ? `${name} is not a known system priority class`
+              : `value of ${name} PriorityClass must be ${systemPriority(name)}`),
+        ),
+      );
+  } else if (value > HIGHEST_OF_USERS) {
+    errors.push(
+      forbidden('value', `maximum allowed value of a user defined priority is ${HIGHEST_OF_USERS}`),
+    );
+  }
+  if (preemptionPolicy !== undefined)
+    errors.push(...oneOf('preemptionPolicy', preemptionPolicy, ['Never', 'PreemptLowerPriority']));
+  return errors;
+}
+
+function priorityUpdate(now: PriorityClass, old: PriorityClass): FieldError[] {
+  const errors: FieldError[] = [];
+  if ((now.value ?? 0) !== (old.value ?? 0))
+    errors.push(forbidden('value', 'may not be changed in an update.'));
+  errors.push(...immutable('preemptionPolicy', now.preemptionPolicy, old.preemptionPolicy));
+  return errors;
+}
+
+function runtimeClass({ handler }: RuntimeClass): FieldError[] {
+  return checkName('handler', handler, checkDns1123Label);
+}
+
+const MAX_PRECEDENCE = 10_000;
+
+function flowSchema({ metadata, spec }: FlowSchema): FieldError[] {
+  const errors: FieldError[] = [];
+  const precedence = spec?.matchingPrecedence ?? 0;
+  if (precedence < 1 || precedence > MAX_PRECEDENCE)
+    errors.push(
+      invalid('spec.matchingPrecedence', precedence, `must be a value between 1 and ${MAX_PRECEDENCE}`),
+    );
+  else if (precedence === 1 && metadata?.name !== 'exempt')
+    errors.push(
+      invalid(
+        'spec.matchingPrecedence',
+        precedence,
+        "only the schema named 'exempt' may have matchingPrecedence 1",
+      ),
+    );
+  if (!spec?.priorityLevelConfiguration?.name)
+    errors.push(required('spec.priorityLevelConfiguration.name', 'must reference a priority level'));
+  if (spec?.distinguisherMethod !== undefined)
+    errors.push(
+      ...oneOf('spec.distinguisherMethod.type', spec.distinguisherMethod.type, ['ByNamespace', 'ByUser']),
+    );
+  for (const [i, rule] of (spec?.rules ?? []).entries()) {
+    const at = `spec.rules[${i}]`;
+    if ((rule.subjects ?? []).length === 0)
+      errors.push(required(`${at}.subjects`, 'subjects must contain at least one value'));
+    if ((rule.resourceRules ?? []).length + (rule.nonResourceRules ?? []).length === 0)
+      errors.push(required(at, 'at least one of resourceRules and nonResourceRules has to be non-empty'));
+  }
+  return errors;
+}
+
+function priorityLevel({ spec }: PriorityLevelConfiguration): FieldError[] {
+  const errors = oneOf('spec.type', spec?.type, ['Exempt', 'Limited']);
+  if (spec?.type === 'Limited' && spec.limited === undefined)
+    errors.push(required('spec.limited', 'must not be empty when type is Limited'));
+  if (spec?.type === 'Exempt' && spec.limited !== undefined)
+    errors.push(forbidden('spec.limited', 'must be nil if the type is not Limited'));
+  const response = spec?.limited?.limitResponse;
+  if (response?.type === 'Queue' && response.queuing === undefined)
+    errors.push(
+      required(
+        'spec.limited.limitResponse.queuing',
+        'must not be empty if limited.limitResponse.type is Queue',
+      ),
+    );
+  const { queues = 1, handSize = 1 } = response?.queuing ?? {};
+  if (handSize > queues)
+    errors.push(
+      invalid(
+        'spec.limited.limitResponse.queuing.handSize',
+        handSize,
+        `should not be greater than queues (${queues})`,
+      ),
+    );
+  return errors;
+}
+
+export const limitRules: Readonly<Record<string, Rules>> = {
+  'v1/ResourceQuota': rules(quota, quotaUpdate),
+  'v1/LimitRange': rules(limitRange),
+  'scheduling.k8s.io/v1/PriorityClass': rules(priority, priorityUpdate),
+  'node.k8s.io/v1/RuntimeClass': rules(runtimeClass, (now: RuntimeClass, old: RuntimeClass) =>
+    immutable('handler', now.handler, old.handler),
+  ),
+  'flowcontrol.apiserver.k8s.io/v1/FlowSchema': rules(flowSchema),
+  'flowcontrol.apiserver.k8s.io/v1/PriorityLevelConfiguration': rules(priorityLevel),
+};
