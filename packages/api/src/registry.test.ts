@@ -75,7 +75,8 @@ describe('a registry that changes', () => {
     own.add(custom('v1'));
     const name = 'com.example.demo.v1.Sail';
     const v3 = openapiV3({ registry: own, served: everything }, { group: 'demo.example.com', version: 'v1' });
-    const { schemas } = v3?.['components'] as { schemas: Record<string, Record<string, unknown>> };
+    assert.ok(v3);
+    const { schemas } = v3['components'] as { schemas: Record<string, Record<string, unknown>> };
     assert.deepEqual(Object.keys(schemas[name]?.['properties'] as object), [
       'apiVersion',
       'kind',
@@ -83,7 +84,7 @@ describe('a registry that changes', () => {
       'spec',
     ]);
     assert.ok(schemas[`${name}List`]);
-    const paths = JSON.stringify(v3?.['paths']);
+    const paths = JSON.stringify(v3['paths']);
     assert.ok(paths.includes(`#/components/schemas/${name}"`));
     const v2 = openapiV2({ registry: own, served: everything });
     assert.ok((v2['definitions'] as Record<string, unknown>)[name]);

@@ -16,8 +16,9 @@ const RBAC = 'rbac.authorization.k8s.io';
 
 function policyRule(rule: PolicyRule, at: string, isNamespaced: boolean): FieldError[] {
   const errors: FieldError[] = [];
-  const { verbs = [], apiGroups = [], resources = [], resourceNames = [], nonResourceURLs = [] } = rule;
-  if (verbs.length === 0) errors.push(required(`${at}.verbs`, 'verbs must contain at least one value'));
+  const { apiGroups = [], resources = [], resourceNames = [], nonResourceURLs = [] } = rule;
+  if ((rule.verbs ?? []).length === 0)
+    errors.push(required(`${at}.verbs`, 'verbs must contain at least one value'));
   if (nonResourceURLs.length > 0) {
     if (isNamespaced)
       errors.push(

@@ -33,7 +33,7 @@ function prepared({ info }: Example, sent: ApiObject): ApiObject {
 
 function problems(title: string, patch: object, update?: { subresource?: string }): string[] {
   const example = exampleOf(title);
-  const changed = applyMergePatch(example.object() as JsonObject, patch as JsonObject) as ApiObject;
+  const changed = applyMergePatch(example.object() as JsonObject, patch) as ApiObject;
   const object = prepared(example, changed);
   const old = update === undefined ? undefined : prepared(example, example.object());
   return validate(example.info, object, old, update?.subresource).map(formatFieldError);

@@ -164,7 +164,8 @@ function peer({ podSelector, namespaceSelector, ipBlock }: NetworkPolicyPeer, at
   else if (count > 1 && ipBlock !== undefined)
     errors.push(forbidden(at, 'may not specify both ipBlock and another peer'));
   if (ipBlock === undefined) return errors;
-  const { cidr = '', except = [] } = ipBlock;
+  const { except = [] } = ipBlock;
+  const cidr = ipBlock.cidr ?? '';
   if (cidr === '') return [...errors, required(`${at}.ipBlock.cidr`)];
   if (!isCidr(cidr)) return [...errors, invalid(`${at}.ipBlock.cidr`, cidr, NOT_A_CIDR)];
   for (const [i, hole] of except.entries()) {
