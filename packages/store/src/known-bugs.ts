@@ -10,6 +10,8 @@ export type StoreBug =
   | 'ack-before-fsync'
   /** A new segment does not repeat the hard state, which goes with the oldest one. */
   | 'hard-state-not-repeated'
+  /** What a killed process wrote counts as durable without being synced. */
+  | 'recovered-not-synced'
   /** Rests of a torn write stay behind the end of the log. */
   | 'torn-rest-stays'
   /** The state on disk may be ahead of what the own log has durably. */

@@ -101,6 +101,9 @@ export class WalFiles {
         this.#offset = scanned.end;
         if (scanned.torn && !this.#bugs.has('torn-rest-stays'))
           this.#wipe(this.#file, scanned.end, file.length);
+        // What a killed process wrote may be known to the page cache alone. It counts as durable from now on, and the
+        // next batch must not reach the disk before it.
+        if (!this.#bugs.has('recovered-not-synced')) this.#file.sync();
       }
     }
     this.#position = position ?? { sequence: 1, chain: 0 };

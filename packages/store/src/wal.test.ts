@@ -279,3 +279,34 @@ test('later entries cut off what they replace, and a snapshot replaces everythin
     [10],
   );
 });
+
+test('what a killed process wrote is synced before anything counts on it', (t) => {
+  const folder = temporary(t);
+  const files = new WalFiles({ folder, segmentBytes: 4096 });
+  files.open();
+  write(files, [entry(1, 'one')]);
+  files.close();
+  const calls: string[] = [];
+  const real = folderDisk(folder);
+  const disk: LogDisk = {
+    ...real,
+    open: (name): LogFile => {
+      const file = real.open(name);
+      return {
+        write: (bytes, at) => {
+          calls.push('write');
+          file.write(bytes, at);
+        },
+        sync: () => {
+          calls.push('sync');
+          file.sync();
+        },
+        close: () => file.close(),
+      };
+    },
+  };
+  const again = new WalFiles({ folder, segmentBytes: 4096, disk });
+  assert.equal(replay(again.open()).entries.length, 1);
+  assert.deepEqual(calls, ['sync']);
+  again.close();
+});

@@ -81,7 +81,9 @@ export class Truth {
     const log = host.member?.host.log;
     const { roleChange } = effects;
     if (log === undefined) return;
-    for (const entry of effects.append) this.#checkEntry(host, entry, log.term(entry.index - 1));
+    // A lone voter may lose the term with its entries, of which nothing has left it then.
+    const lone = host.cluster.members.length === 1;
+    for (const entry of lone ? [] : effects.append) this.#checkEntry(host, entry, log.term(entry.index - 1));
     if (roleChange?.role === 'leader') {
       const { term } = roleChange;
       const known = this.#leaders.get(term);
