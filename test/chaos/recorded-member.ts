@@ -49,7 +49,7 @@ export class RecordedMember {
     const { name, folder, client, peer, cluster, library, skipSync } = this.#o;
     mkdirSync(folder, { recursive: true });
     this.#record = new DiskRecord(folder);
-    const [file = '', ...args] = programs.timonier.command;
+    const [file, ...args] = programs.timonier.command;
     const child = spawn(
       file,
       [

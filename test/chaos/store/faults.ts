@@ -5,7 +5,8 @@
 import { createClient } from '@timonier/grpc';
 import type { Random } from '../../simulation/random.ts';
 import type { Group } from './group.ts';
-import { type Host, syncMode } from './host.ts';
+import { syncMode } from '../sync-gate.ts';
+import type { Host } from './host.ts';
 import { maintenanceService } from './protocol.ts';
 import { clients, type Direction } from './switchboard.ts';
 

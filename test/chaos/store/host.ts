@@ -7,12 +7,10 @@ import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { Disk } from './disk.ts';
+import { SyncGate, syncMode, type SyncMode } from '../sync-gate.ts';
 import type { Program } from './program.ts';
 
 const restartAfterMs = 500;
-
-/** What happens to `fsync` and `fdatasync` when their time has come. */
-export const syncMode = { real: 0, skipped: 1, failing: 2 } as const;
 
 export interface Tools {
   readonly slowDisk: string;
@@ -35,7 +33,8 @@ export class Host {
   readonly name: string;
   readonly disk: Disk;
   /** What a sync does when no fault says otherwise. */
-  usualSync: number = syncMode.real;
+  usualSync: SyncMode = syncMode.real;
+  readonly #gate: SyncGate;
   readonly #o: HostOptions;
   #flags: readonly string[] = [];
   #child: ChildProcess | undefined;
@@ -47,7 +46,7 @@ export class Host {
     this.#o = options;
     this.name = options.name;
     this.disk = new Disk(options.folder, options.name);
-    writeFileSync(this.#file('sync'), Buffer.alloc(12));
+    this.#gate = new SyncGate(options.tools.slowDisk, this.#file('sync'));
     writeFileSync(this.#file('clock'), Buffer.alloc(8));
   }
 
@@ -84,15 +83,14 @@ export class Host {
     const { program, name, address, flags, tools } = this.#o;
     const log = openSync(this.#file('log'), 'a');
     const any = (port: number): string => `http://${address}:${port}`;
+    const [command, args] = this.#gate.wrap(program.command[0], program.command.slice(1));
     const child = spawn(
       'nsenter',
       [
         `--net=/run/netns/${name}`,
         '--',
-        tools.slowDisk,
-        this.#file('sync'),
-        '--',
-        ...program.command,
+        command,
+        ...args,
         `--name=${name}`,
         `--data-dir=${join(this.disk.folder, 'data')}`,
         `--listen-client-urls=${any(2379)}`,
@@ -143,18 +141,18 @@ export class Host {
   }
 
   /** From now on each fsync takes so much longer, and then does what `mode` says. */
-  slowDown(delayMs: number, mode: number = this.usualSync): void {
-    const numbers = Buffer.alloc(8);
-    numbers.writeUInt32LE(delayMs, 0);
-    numbers.writeUInt32LE(mode, 4);
-    this.#overwrite('sync', numbers);
+  slowDown(delayMs: number, mode: SyncMode = this.usualSync): void {
+    this.#gate.set({ delayMs, mode });
   }
 
   /** Moves the wall clock of the member's processes, from now on. */
   stepClock(byMs: number): void {
     const offset = Buffer.alloc(8);
     offset.writeBigInt64LE(BigInt(byMs) * 1_000_000n);
-    this.#overwrite('clock', offset);
+    // In place: the file is mapped by running processes.
+    const fd = openSync(this.#file('clock'), 'r+');
+    writeSync(fd, offset, 0, offset.length, 0);
+    closeSync(fd);
   }
 
   /** The end of what the process printed. */
@@ -168,12 +166,5 @@ export class Host {
 
   #file(kind: string): string {
     return join(this.#o.folder, `${this.#o.name}.${kind}`);
-  }
-
-  /** In place: the file is mapped by running processes. */
-  #overwrite(kind: string, bytes: Buffer): void {
-    const fd = openSync(this.#file(kind), 'r+');
-    writeSync(fd, bytes, 0, bytes.length, 0);
-    closeSync(fd);
   }
 }

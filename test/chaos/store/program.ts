@@ -5,7 +5,7 @@ const cli = fileURLToPath(new URL('../../../packages/cli/src/main.ts', import.me
 
 export interface Program {
   readonly name: 'timonier' | 'etcd';
-  readonly command: readonly string[];
+  readonly command: readonly [file: string, ...args: string[]];
   /** Flags that the two do not share. */
   readonly flags: readonly string[];
 }

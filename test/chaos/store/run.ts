@@ -7,7 +7,7 @@ import { Random } from '../../simulation/random.ts';
 import { check, type Verdict } from './check.ts';
 import { type Fault, hostFaults, networkFaults } from './faults.ts';
 import { Group } from './group.ts';
-import { syncMode } from './host.ts';
+import { syncMode } from '../sync-gate.ts';
 import { History, type Violation } from './history.ts';
 import { load, stateOf } from './load.ts';
 import type { Program } from './program.ts';
