@@ -11,6 +11,7 @@ import { ConfigurationHistory, decodeConfiguration } from './membership.ts';
 import type { Message } from './messages.ts';
 import { Progress } from './progress.ts';
 import { ReadQueue } from './read-queue.ts';
+import { isWitness } from './witness.ts';
 import type {
   AcceptedProposal,
   Configuration,
@@ -79,6 +80,9 @@ export class Core {
   /** Leaders: rounds up to this one were sent when somebody named could still campaign; they prove no lease. */
   unprovenRound = 0;
 
+  /** Witnesses: up to where every full voter is known to hold the log. */
+  settled = 0;
+
   readonly reads: ReadQueue;
 
   // The draft of this step's effects.
@@ -138,6 +142,10 @@ export class Core {
    */
   get mayLead(): boolean {
     return this.isVoter || this.history.committed(this.commit).voters.includes(this.id);
+  }
+
+  get isWitness(): boolean {
+    return isWitness(this.configuration, this.id);
   }
 
   /** Leaders: whether an entry of the own term is committed. */

@@ -11,6 +11,7 @@ import { ballotResult } from './quorum.ts';
 import { startRound } from './reads.ts';
 import { appendAsLeader, syncProgress } from './replication.ts';
 import type { NodeId } from './types.ts';
+import { isWitness } from './witness.ts';
 
 const NO_DATA = new Uint8Array(0);
 /** After a closed connection: this many quick tries before the ordinary timeout takes over again. */
@@ -41,7 +42,12 @@ export function setElectionTicks(core: Core, ticks: number): void {
 function rankOf(core: Core, without: NodeId | null): number {
   if (core.options.rank !== undefined) return core.options.rank;
   let rank = 0;
-  for (const voter of core.configuration.voters) if (voter !== without && voter < core.id) rank += 1;
+  for (const voter of core.configuration.voters) {
+    if (voter === without || voter === core.id) continue;
+    // Witnesses come last: one that leads could only hand over.
+    const later = isWitness(core.configuration, voter);
+    if (later === core.isWitness ? voter < core.id : !later) rank += 1;
+  }
   return rank;
 }
 

@@ -67,6 +67,7 @@ function advanceCommit(core: Core, commit: number): void {
 
 export function handleHeartbeat(core: Core, request: HeartbeatRequest): void {
   core.abandoned = Math.max(core.abandoned, request.abandoned);
+  core.settled = Math.max(core.settled, request.settled);
   advanceCommit(core, request.commit);
   // A member that cannot write must not keep a leader in office that needs it for commits.
   if (core.diskStalled) return;

@@ -7,6 +7,7 @@ import { ballotResult } from './quorum.ts';
 import { startRound } from './reads.ts';
 import { sendTimeoutNow, tickTransfer } from './transfer.ts';
 import type { NodeId } from './types.ts';
+import { isWitness } from './witness.ts';
 
 export function tickLeader(core: Core): void {
   if (!hasQuorumContact(core)) {
@@ -29,10 +30,11 @@ function hasQuorumContact(core: Core): boolean {
   return ballotResult(core.configuration.voters, contacts) === 'won';
 }
 
-/** Leaves office in favour of the voter that is furthest along. */
+/** Leaves office in favour of the full voter that is furthest along. */
 export function resign(core: Core): void {
   let best: { id: NodeId; match: number } | null = null;
   for (const peer of core.progress.values()) {
+    if (isWitness(core.configuration, peer.id)) continue;
     if (peer.voter && (best === null || peer.match > best.match)) best = { id: peer.id, match: peer.match };
   }
   if (best !== null) sendTimeoutNow(core, best.id);

@@ -74,6 +74,8 @@ export interface HeartbeatRequest extends Envelope {
   readonly commit: number;
   /** How many transfers the leader has given up in its term: whoever it named for one of them is not to be believed. */
   readonly abandoned: number;
+  /** To witnesses: up to where every full voter holds the log durably; 0 to all others. */
+  readonly settled: number;
 }
 
 export interface HeartbeatResponse extends Envelope {

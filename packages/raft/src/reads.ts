@@ -10,6 +10,7 @@ import type { HeartbeatResponse, ReadIndexRequest, ReadIndexResponse } from './m
 import type { Progress } from './progress.ts';
 import type { ReadRequest } from './read-queue.ts';
 import { reachedByMajority } from './quorum.ts';
+import { isWitness, settledIndex } from './witness.ts';
 
 /** A read of this host. */
 export function handleRead(core: Core, context: number): void {
@@ -94,7 +95,8 @@ export function sendHeartbeat(core: Core, peer: Progress, round: number): void {
   peer.commitSent = Math.max(peer.commitSent, commit);
   const afterPersist = core.leaderMustWait;
   const { id: from, term, abandoned } = core;
-  core.send({ type: 'heartbeat', from, to: peer.id, term, afterPersist, round, commit, abandoned });
+  const settled = isWitness(core.configuration, peer.id) ? settledIndex(core) : 0;
+  core.send({ type: 'heartbeat', from, to: peer.id, term, afterPersist, round, commit, abandoned, settled });
 }
 
 /** The part of a heartbeat's answer that is about rounds; replication looks at it too. */
@@ -116,7 +118,7 @@ function confirmRounds(core: Core): void {
   const newest = core.rounds[done];
   if (newest !== undefined) {
     core.rounds.splice(0, done + 1);
-    if (core.transferee === null && newest.round > core.unprovenRound)
+    if (core.transferee === null && !core.isWitness && newest.round > core.unprovenRound)
       core.reportRound({ term: core.term, round: newest.round, sentAt: newest.sentAt });
   }
   for (let read = core.reads.nextConfirmed(round); read; read = core.reads.nextConfirmed(round)) {

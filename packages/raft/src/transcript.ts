@@ -2,7 +2,7 @@
  * Replays a scenario written as text: lines beginning with "> " are commands to a small in-memory group, "#" is
  * comment, everything else is the expected output. `replay` returns the whole text with the output as it is now.
  *
- *   > group a b c [learners d] [outsiders e] [bytes 64]  new members, timeouts of 10 ticks, heartbeats each tick
+ *   > group a b c [learners d] [witnesses c] [outsiders e] [bytes 64]  new members, timeouts of 10 ticks, heartbeats each tick
  *   > tick a 3           > campaign a        > propose a x y        > config a voters a,b learners c
  *   > deliver [a->b]     carries messages until all is quiet (or only those waiting on one link)
  *   > drop a->b          loses what waits on one link
@@ -122,13 +122,20 @@ class Scenario {
   }
 
   #group(args: readonly string[]): void {
-    const roles: Record<string, string[]> = { voters: [], learners: [], outsiders: [], bytes: [] };
+    const roles: Record<string, string[]> = {
+      voters: [],
+      learners: [],
+      witnesses: [],
+      outsiders: [],
+      bytes: [],
+    };
     let role = 'voters';
     for (const word of args) {
       if (word in roles) role = word;
       else roles[role]?.push(word);
     }
-    const { voters = [], learners = [], outsiders = [] } = roles;
+    const { learners = [], witnesses = [], outsiders = [] } = roles;
+    const voters = [...(roles['voters'] ?? []), ...witnesses];
     for (const id of [...voters, ...learners, ...outsiders]) {
       const options = {
         id,
@@ -138,7 +145,7 @@ class Scenario {
         maxInflight: 4,
         maxAppendBytes: Number(roles['bytes']?.[0] ?? '64'),
       };
-      const configuration = { voters, learners };
+      const configuration = { voters, learners, ...(witnesses.length === 0 ? {} : { witnesses }) };
       const host = new MemoryHost(options, configuration, (_, effects) => this.#report(id, effects));
       this.#hosts.set(id, host);
     }
@@ -243,7 +250,7 @@ function describe(message: Message): string {
     case 'heartbeat':
       return `${head} round ${message.round} commit ${message.commit}${
         message.abandoned > 0 ? ` abandoned ${message.abandoned}` : ''
-      }`;
+      }${message.settled > 0 ? ` settled ${message.settled}` : ''}`;
     case 'heartbeat-response':
       return `${head} round ${message.round}`;
     case 'commit':

@@ -9,10 +9,11 @@
  */
 import type { Core } from './core.ts';
 import type { NodeId } from './types.ts';
+import { isWitness } from './witness.ts';
 
 export function startTransfer(core: Core, target: NodeId): void {
   if (core.role !== 'leader' || core.transferee === target) return;
-  if (core.progress.get(target)?.voter !== true) return;
+  if (core.progress.get(target)?.voter !== true || isWitness(core.configuration, target)) return;
   if (core.transferee !== null) giveUp(core);
   core.transferee = target;
   core.transferStart = core.ticks;

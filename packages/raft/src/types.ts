@@ -113,6 +113,7 @@ export type Input =
 export type DropReason =
   | 'not-leader'
   | 'transferring'
+  | 'witness' // it leads only to hand over
   | 'disk-stalled'
   | 'overloaded' // maxUncommitted entries are waiting for a quorum
   | 'term-not-committed' // membership change before the leader committed in its own term
@@ -254,6 +255,8 @@ export interface RaftStatus {
   readonly diskStalled: boolean;
   /** Leaders: an entry of the own term is committed, so reads and membership changes are possible. */
   readonly termCommitted: boolean;
+  /** Witnesses: no full voter needs an entry up to here any more. */
+  readonly settled: number;
   /** Leaders: the newest acknowledged round. */
   readonly quorumRound: QuorumRound | null;
   /** Leaders: every other member. */

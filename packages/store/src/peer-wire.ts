@@ -74,6 +74,7 @@ export interface WireMessage {
   loyalMs?: number;
   delayMs?: number;
   abandoned?: number;
+  settled?: number;
 }
 
 export const frameCodec = loadMessage<PeerFrame>('raft/peer.proto', 'timonier.raft.v1.PeerFrame', {
@@ -137,7 +138,13 @@ export function toWire(message: Message): WireMessage {
         hintTerm: message.hintTerm,
       };
     case 'heartbeat':
-      return { ...base, round: message.round, commit: message.commit, abandoned: message.abandoned };
+      return {
+        ...base,
+        round: message.round,
+        commit: message.commit,
+        abandoned: message.abandoned,
+        settled: message.settled,
+      };
     case 'heartbeat-response':
       return { ...base, round: message.round };
     case 'commit':
@@ -183,7 +190,7 @@ export function fromWire(wire: WireMessage, from: NodeId, to: NodeId): Message {
         hintTerm: wire.hintTerm ?? 0,
       };
     case 'heartbeat':
-      return { ...base, type, round, commit, abandoned };
+      return { ...base, type, round, commit, abandoned, settled: wire.settled ?? 0 };
     case 'heartbeat-response':
       return { ...base, type, round };
     case 'commit':
