@@ -12,8 +12,14 @@ export interface ForwardingOptions {
   readonly host: () => RaftHost;
   /** False when the frame was dropped. */
   readonly send: (to: NodeId, frame: PeerFrame) => boolean;
-  /** The leader did not take a batch of this member; trying again is safe. */
-  readonly refused: (id: number) => void;
+  /** The leader did not take a batch that was submitted in `term`; trying again is safe. */
+  readonly refused: (id: number, term: number) => void;
+}
+
+interface Origin {
+  readonly from: NodeId | undefined;
+  readonly id: number;
+  readonly term: number;
 }
 
 /** Only the newest can still be refused: refusals are synchronous. */
@@ -21,7 +27,7 @@ const maxContexts = 1_024;
 
 export class Forwarding {
   readonly #options: ForwardingOptions;
-  readonly #contexts = new Map<number, { readonly from: NodeId | undefined; readonly id: number }>();
+  readonly #contexts = new Map<number, Origin>();
   #nextContext = 1;
 
   constructor(options: ForwardingOptions) {
@@ -33,7 +39,7 @@ export class Forwarding {
     const host = this.#options.host();
     const { role, leader, term } = host;
     if (role === 'leader') {
-      const context = this.#context(undefined, id);
+      const context = this.#context({ from: undefined, id, term });
       // The answer to a refusal looks for the batch, which is on record only after this returns.
       queueMicrotask(() => host.step({ type: 'propose', entries: [{ data }], context }));
       return term;
@@ -46,11 +52,11 @@ export class Forwarding {
   received(from: NodeId, { id, data, term }: NonNullable<PeerFrame['forward']>): void {
     const host = this.#options.host();
     if (host.role !== 'leader' || host.term !== term) {
-      this.#options.send(from, { forwardRefused: { id } });
+      this.#options.send(from, { forwardRefused: { id, term } });
       return;
     }
     host.hasten(from);
-    host.step({ type: 'propose', entries: [{ data }], context: this.#context(from, id) });
+    host.step({ type: 'propose', entries: [{ data }], context: this.#context({ from, id, term }) });
   }
 
   /** The core did not take what was proposed with this context. */
@@ -58,13 +64,13 @@ export class Forwarding {
     const origin = this.#contexts.get(context);
     if (origin === undefined) return;
     this.#contexts.delete(context);
-    if (origin.from === undefined) this.#options.refused(origin.id);
-    else this.#options.send(origin.from, { forwardRefused: { id: origin.id } });
+    if (origin.from === undefined) this.#options.refused(origin.id, origin.term);
+    else this.#options.send(origin.from, { forwardRefused: { id: origin.id, term: origin.term } });
   }
 
-  #context(from: NodeId | undefined, id: number): number {
+  #context(origin: Origin): number {
     const context = this.#nextContext++;
-    this.#contexts.set(context, { from, id });
+    this.#contexts.set(context, origin);
     if (this.#contexts.size > maxContexts) {
       const oldest = this.#contexts.keys().next().value;
       if (oldest !== undefined) this.#contexts.delete(oldest);

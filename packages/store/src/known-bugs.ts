@@ -26,6 +26,8 @@ export type StoreBug =
   | 'entry-applied-twice'
   /** Requests of the current term are submitted again too when leadership changes. */
   | 'submitted-twice'
+  /** A refusal of an earlier term takes back what was submitted again since. */
+  | 'late-refusal'
   /** A comparison in a transaction always holds. */
   | 'compare-ignored'
   /** A comparison of values always holds, so that an office can be taken twice. */

@@ -162,7 +162,7 @@ export class Member {
     this.#forwarding = new Forwarding({
       host,
       send: (to, frame) => this.#transport.send(to, frame),
-      refused: (id) => this.#proposals.refused(id),
+      refused: (id, term) => this.#proposals.refused(id, term),
     });
     this.#tenure = new Tenure({
       clock,
@@ -408,7 +408,8 @@ export class Member {
     if (frame.raft !== undefined) this.#host.receive(from, frame.raft.messages);
     else if (this.membership.frame(from, frame)) return;
     else if (frame.forward !== undefined) this.#forwarding.received(from, frame.forward);
-    else if (frame.forwardRefused !== undefined) this.#proposals.refused(frame.forwardRefused.id);
+    else if (frame.forwardRefused !== undefined)
+      this.#proposals.refused(frame.forwardRefused.id, frame.forwardRefused.term);
     else if (frame.leaseCall !== undefined) {
       const { id, lease, renew } = frame.leaseCall;
       this.#transport.send(from, { leaseAnswer: { id, ...this.leases.answer(lease, renew) } });

@@ -8,7 +8,7 @@ export interface PeerFrame {
   hello?: Hello;
   raft?: { messages: readonly WireMessage[] };
   forward?: { id: number; data: Buffer; term: number };
-  forwardRefused?: { id: number };
+  forwardRefused?: { id: number; term: number };
   leaseCall?: { id: number; lease: bigint; renew: boolean };
   leaseAnswer?: { id: number; remainingMs: number; grantedTtl: number };
   snapshotHeader?: { message: WireMessage };

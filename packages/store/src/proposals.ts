@@ -101,10 +101,14 @@ export class Proposals {
     this.retry();
   }
 
-  /** The leader did not take a batch. */
-  refused(id: number): void {
+  /**
+   * The leader of `term` did not take a batch. A refusal may arrive so late that the batch was submitted again since,
+   * in a later term: then it says nothing.
+   */
+  refused(id: number, term: number): void {
     const submitted = this.#submitted.get(id);
     if (submitted === undefined) return;
+    if (submitted.term !== term && this.#options.bugs?.has('late-refusal') !== true) return;
     this.#submitted.delete(id);
     this.#queue.push(submitted.batch);
   }
