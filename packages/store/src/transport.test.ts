@@ -50,7 +50,7 @@ test('a member that is not ready yet keeps connections waiting, and loses nothin
   assert.equal(a.transport.connected('b'), false);
   b.transport.begin();
   await a.connected;
-  assert.equal(a.transport.send('b', { forwardRefused: { id: 7 } }), true);
+  assert.equal(a.transport.send('b', { forwardRefused: { id: 7, term: 1 } }), true);
   await until(() => b.frames.length === 1);
   assert.equal(b.frames[0]?.forwardRefused?.id, 7);
   await a.transport.close();
