@@ -12,6 +12,7 @@ import type { MembershipShape } from './services/membership.ts';
 import type { MaintenanceShape } from './services/maintenance.ts';
 import type { WatchShape } from './services/watch.ts';
 import type {
+  Alarm,
   CompactionRequest,
   DeleteRangeRequest,
   KeyValue,
@@ -34,7 +35,7 @@ export interface StoredRequest {
   readonly leaseGrant?: LeaseGrantRequest;
   readonly leaseRevoke?: { readonly ID: bigint };
   readonly memberAttributes?: MemberAttributes;
-  readonly alarm?: { readonly activate: boolean; readonly member: string; readonly alarm: number };
+  readonly alarm?: Alarm & { readonly activate: boolean };
   readonly auth?: AuthChange;
   readonly authenticate?: Authentication;
   /** Who asked; neither is there while nobody needs to say. */

@@ -16,8 +16,21 @@ export function isDiskFull(error: unknown): boolean {
   return false;
 }
 
-/** Bytes that this process may still write where `path` is. */
-export function freeBytes(path: string): number {
-  const { bavail, bsize } = statfsSync(path);
-  return bavail * bsize;
+/** In bytes. */
+export interface DiskRoom {
+  /** What may still be written. */
+  readonly free: number;
+  readonly total: number;
+}
+
+export function diskRoom(path: string): DiskRoom {
+  const { bavail, blocks, bsize } = statfsSync(path);
+  return { free: bavail * bsize, total: blocks * bsize };
+}
+
+const mebibyte = 1024 * 1024;
+
+/** What must stay free for a store to work: for tables that LevelDB merges, for segments of the log, for an alarm. */
+export function reserveOf({ total }: DiskRoom): number {
+  return Math.min(64 * mebibyte, Math.max(8 * mebibyte, Math.ceil(total / 20)));
 }

@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
+import { type DiskRoom, diskRoom } from './disk-room.ts';
 import type { DiskOperation } from './mvcc.ts';
 
 export interface LevelRange {
@@ -50,6 +51,8 @@ export interface Levels {
   rename(from: string, to: string): void;
   /** Bytes of all its files. */
   size(name: string): number;
+  /** Of the file system that all of them are on; absent where there is none. */
+  room?(): DiskRoom;
 }
 
 /**
@@ -76,6 +79,7 @@ export function folderLevels(folder: string): Levels {
     exists: (name) => existsSync(join(folder, name)),
     remove: (name) => rmSync(join(folder, name), { recursive: true, force: true }),
     rename: (from, to) => replaceFolder(join(folder, from), join(folder, to)),
+    room: () => diskRoom(folder),
     size: (name) => {
       const path = join(folder, name);
       let bytes = 0;

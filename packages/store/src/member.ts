@@ -26,7 +26,7 @@ import { receiveSnapshot } from './snapshot.ts';
 import { StateDisk, type StoredMember } from './state-disk.ts';
 import { StateMachine } from './state-machine.ts';
 import { type Leadership, Tenure } from './tenure.ts';
-import { alarmType } from './types.ts';
+import { type Alarm, alarmType } from './types.ts';
 import { Upkeep } from './upkeep.ts';
 import { Wal } from './wal.ts';
 import { WatchHub } from './watch.ts';
@@ -95,6 +95,7 @@ export class Member {
     const { cluster } = options;
     this.machine = new StateMachine({
       disk: this.disk,
+      stateless: options.witness === true,
       cluster: cluster.id,
       configuration: { voters: cluster.members.map(({ id }) => id).toSorted(), learners: [] },
       members: cluster.members.map(({ id, name, peerUrls }) => ({ id, name, peerUrls, clientUrls: [] })),
@@ -116,7 +117,8 @@ export class Member {
       clock,
       bugs,
       leader: () => this.#host.leader,
-      leads: () => this.#host.role === 'leader',
+      // A witness that leads for a moment knows of no lease, which must not be taken for its end.
+      leads: () => this.#host.role === 'leader' && !this.isWitness,
       leases: () => this.machine.state.leases,
       send: (to, frame) => this.#transport.send(to, frame),
       revoke: (id) => this.propose({ leaseRevoke: { ID: id }, ...itself }, 40),
@@ -125,12 +127,23 @@ export class Member {
       bytes: options.quotaBytes,
       autoDisarm: options.autoDisarm,
       unwritten: () => this.machine.unwrittenBytes,
-      raised: () =>
-        this.machine.alarms.some(({ member, alarm }) => member === this.id && alarm === alarmType.noSpace),
-      alarm: (activate) => {
-        options.log.warn({ quota: options.quotaBytes }, activate ? 'out of space' : 'there is room again');
-        return this.alarm(activate, this.id, alarmType.noSpace);
+      raised: () => {
+        const own = this.machine.alarms.find(
+          ({ member, alarm }) => member === this.id && alarm === alarmType.noSpace,
+        );
+        return own === undefined ? undefined : own.disk === true ? 'disk' : 'quota';
       },
+      alarm: (activate, cause) => {
+        const room = this.disk.room();
+        options.log.warn(
+          { cause, quota: options.quotaBytes, free: room?.free },
+          activate ? 'out of space' : 'there is room again',
+        );
+        return this.alarm(activate, { member: this.id, alarm: alarmType.noSpace, disk: cause === 'disk' });
+      },
+      room: () => this.disk.room(),
+      stuck: () => this.disk.isBroken || this.#wal?.isFull === true,
+      refused: () => this.machine.alarms.length > 0 && this.machine.isFull,
     });
     this.#transport = this.#platform.network({
       cluster: cluster.id,
@@ -185,7 +198,8 @@ export class Member {
     });
     const { id, name, peerUrls } = cluster.self;
     this.#announcement = new Announcement({
-      attributes: { id, name, peerUrls, clientUrls: options.clientUrls },
+      // A witness answers no clients, so none should look for it.
+      attributes: { id, name, peerUrls, clientUrls: this.isWitness ? [] : options.clientUrls },
       known: () => this.machine.members.get(this.id),
       propose: (request, bytes) => this.propose(request, bytes),
     });
@@ -196,6 +210,9 @@ export class Member {
       machine: this.machine,
       disk: this.disk,
       quota: this.quota,
+      used: () => this.#used(),
+      self: this.id,
+      isWitness: (id) => this.machine.configuration.witnesses?.includes(id) === true,
       transport: this.#transport,
       metrics: () => this.#metrics,
       log: options.log,
@@ -220,7 +237,7 @@ export class Member {
     const { cluster, listenPeers, electionMs, maxElectionMs, log } = this.#options;
     const storage = this.#storage;
     const { clock, bugs } = this.#platform;
-    storage.claim(cluster);
+    storage.claim(cluster, this.isWitness);
     // The port comes first: a second process on the same data must fail before it touches anything.
     for (const endpoint of listenPeers) await this.#transport.listen(endpoint);
     // Opened before the log, which a second process must not even read.
@@ -240,7 +257,7 @@ export class Member {
     this.#wal = wal;
     const meta = await this.disk.settle(content.snapshot?.index ?? 0);
     await this.machine.load(meta);
-    this.quota.measured(this.disk.size());
+    this.quota.measured(this.#used());
     this.hub.replaced(this.machine.state);
     const recovered = recover(content, meta, this.machine.configuration);
     log.info(
@@ -271,6 +288,7 @@ export class Member {
       cover,
       abstainMs: bugs.has('no-abstention') ? 0 : earlierMs - (clock.now() - earlierLifeEnded),
       trailingEntries: this.#options.trailingEntries,
+      isWitness: this.isWitness,
       clock,
       bugs,
       ...(this.#platform.observe === undefined ? {} : { observe: this.#platform.observe }),
@@ -335,8 +353,8 @@ export class Member {
   }
 
   /** Raises an alarm of a member, or takes it back. */
-  alarm(activate: boolean, member: NodeId, alarm: number): Promise<object> {
-    return this.propose({ alarm: { activate, member, alarm } }, 40);
+  alarm(activate: boolean, alarm: Alarm): Promise<object> {
+    return this.propose({ alarm: { activate, ...alarm } }, 40);
   }
 
   /** In the order of their ids, as etcd lists them. */
@@ -351,7 +369,12 @@ export class Member {
 
   /** Whether it keeps the log and has no state. */
   get isWitness(): boolean {
-    return this.machine.configuration.witnesses?.includes(this.id) === true;
+    return this.#options.witness === true;
+  }
+
+  /** What a witness has is its log, in memory and on disk. */
+  #used(): number {
+    return this.isWitness ? (this.#host?.logBytes ?? 0) : this.disk.size();
   }
 
   memberName(id: NodeId | null): string {
@@ -450,7 +473,8 @@ export class Member {
     this.#reads.sweep();
     this.leases.sweep();
     // Files also shrink by themselves, when nothing is written any more.
-    if (this.quota.waitsForRoom) this.quota.measured(this.disk.size());
+    if (this.quota.waitsForRoom) this.quota.measured(this.#used());
+    this.quota.look();
     if (this.#host.leader !== null) this.#announcement.make();
   }
 }

@@ -8,7 +8,7 @@
  * A snapshot from the leader is built in a folder beside and takes the place of the state in one rename.
  */
 import { type AuthState, authKeys } from './auth/auth-state.ts';
-import { isDiskFull } from './disk-room.ts';
+import { type DiskRoom, isDiskFull } from './disk-room.ts';
 import { etcdError } from './errors.ts';
 import { type KnownBugs, noBugs } from './known-bugs.ts';
 import { folderLevels, type Level, type Levels } from './levels.ts';
@@ -226,6 +226,16 @@ export class StateDisk {
     return meta;
   }
 
+  /** Room on its file system; undefined where nobody can say. */
+  room(): DiskRoom | undefined {
+    return this.#levels.room?.();
+  }
+
+  /** Whether a batch failed for lack of room and none has gone through since. */
+  get isBroken(): boolean {
+    return this.#broken;
+  }
+
   /** Bytes of all files of the state. */
   size(): number {
     return this.#levels.size(current);
@@ -262,14 +272,12 @@ export class StateDisk {
 
   /** After a failed batch LevelDB takes no other, and its log may end in the middle of one. */
   async #reopen(): Promise<void> {
+    // Left so when it fails: without a database readers are to ask elsewhere, and the next flush tries again.
     this.#replacing = true;
-    try {
-      await this.#db?.close();
-      this.#db = await this.#levels.open(current);
-      this.#broken = false;
-    } finally {
-      this.#replacing = false;
-    }
+    await this.#db?.close();
+    this.#db = await this.#levels.open(current);
+    this.#replacing = false;
+    this.#broken = false;
   }
 
   /** Brings a state of before there were seals into today's form. */

@@ -28,6 +28,8 @@ export interface StateMachineOptions {
   readonly cluster: string;
   readonly members: readonly StoredMember[];
   readonly configuration: Configuration;
+  /** Whether only who belongs to the group is kept, and no keys: a witness. */
+  readonly stateless?: boolean;
   /** Answers the request of this process that waits for the result, if there is one. */
   readonly onResult: (proposer: number, id: number, result: ApplyResult | GrpcError) => void;
   /** New revisions exist, `from` to `to` inclusive. */
@@ -174,7 +176,10 @@ export class StateMachine {
     for (const request of requests) {
       let result: ApplyResult | GrpcError;
       try {
-        result = this.#run(request, index);
+        result =
+          this.#options.stateless === true
+            ? { ...this.#runAboutMembers(request), header: { revision: 0 } }
+            : this.#run(request, index);
       } catch (error) {
         // Anything but an answer to the client is a bug that would make members differ.
         if (!(error instanceof GrpcError)) throw error;
@@ -188,7 +193,7 @@ export class StateMachine {
     const state = this.#state;
     const revision = (): { header: { revision: number } } => ({ header: { revision: state.revision } });
     if (this.#auth.enabled) checkRequest(this.#auth, state, request);
-    if (this.#alarms.length > 0) this.#refuseGrowth(request);
+    if (this.#alarms.length > 0) this.#refuse(request);
     if (request.put !== undefined) {
       const input = request.put;
       return { ...state.write(() => put(state, input)), ...revision() };
@@ -223,23 +228,44 @@ export class StateMachine {
       this.#options.onLease(ID, 'revoked');
       return revision();
     }
-    if (request.memberAttributes !== undefined) this.#book.announced(request.memberAttributes);
-    if (request.alarm !== undefined) {
-      const { activate, member, alarm } = request.alarm;
-      const others = this.#alarms.filter((raised) => raised.member !== member || raised.alarm !== alarm);
-      const known = others.length < this.#alarms.length;
-      this.#alarms = activate ? [...others, { member, alarm }] : others;
-      return { ...revision(), alarms: activate || known ? [{ memberID: idNumber(member), alarm }] : [] };
-    }
     if (request.auth !== undefined || request.authenticate !== undefined)
       return { ...applyAuth(this.#auth, this.#options.tokens, request, index), ...revision() };
-    return revision();
+    return { ...this.#runAboutMembers(request), ...revision() };
   }
 
-  #refuseGrowth({ put: single, txn: many, leaseGrant }: StoredRequest): void {
-    if (!this.#alarms.some(({ alarm }) => alarm === alarmType.noSpace)) return;
-    if (single !== undefined || leaseGrant !== undefined || (many !== undefined && hasPut(many)))
-      throw etcdError.noSpace();
+  /** What concerns members and no keys; nothing for all other requests. */
+  #runAboutMembers(request: StoredRequest): object {
+    if (request.memberAttributes !== undefined) this.#book.announced(request.memberAttributes);
+    if (request.alarm === undefined) return {};
+    const { activate, member, alarm, disk = false } = request.alarm;
+    const others = this.#alarms.filter((raised) => raised.member !== member || raised.alarm !== alarm);
+    const known = others.length < this.#alarms.length;
+    this.#alarms = activate ? [...others, { member, alarm, ...(disk ? { disk } : {}) }] : others;
+    return { alarms: activate || known ? [{ memberID: idNumber(member), alarm }] : [] };
+  }
+
+  /** Whether nothing may be added: a quota is used up, or so many disks are full that no majority has room. */
+  get isFull(): boolean {
+    const full = this.#alarms.filter(({ alarm }) => alarm === alarmType.noSpace);
+    if (full.some(({ disk }) => disk !== true)) return true;
+    const { voters } = this.#configuration;
+    const well = voters.filter((id) => !full.some(({ member }) => member === id)).length;
+    return full.length > 0 && well < Math.floor(voters.length / 2) + 1;
+  }
+
+  /** Whether a member was found to differ from the others: nothing may be read or written, as in etcd. */
+  get isCorrupt(): boolean {
+    return this.#alarms.some(({ alarm }) => alarm === alarmType.corrupt);
+  }
+
+  #refuse(request: StoredRequest): void {
+    const { put: single, txn: many, deleteRange: gone, compaction, leaseGrant, leaseRevoke } = request;
+    const touches = [single, many, gone, compaction, leaseGrant, leaseRevoke].some(
+      (part) => part !== undefined,
+    );
+    if (touches && this.isCorrupt) throw etcdError.corrupt();
+    const grows = single !== undefined || leaseGrant !== undefined || (many !== undefined && hasPut(many));
+    if (grows && this.isFull) throw etcdError.noSpace();
   }
 
   /** Brings the disk up to `durableIndex`, or up to what is applied. One flush runs at a time; calls join it. */

@@ -123,6 +123,8 @@ export const alarmType = { none: 0, noSpace: 1, corrupt: 2 } as const;
 export interface Alarm {
   readonly member: string;
   readonly alarm: number;
+  /** Whether it is the file system that is full. */
+  readonly disk?: boolean;
 }
 
 export interface WatchCreateRequest {

@@ -3,6 +3,7 @@
  * it, and sends the state to who lags behind the log.
  */
 import type { Message, NodeId } from '@timonier/raft';
+import { isDiskFull } from './disk-room.ts';
 import type { HostLog, RaftHost } from './host.ts';
 import type { StoreMetrics } from './metrics.ts';
 import type { Quota } from './quota.ts';
@@ -18,13 +19,20 @@ export interface UpkeepOptions {
   readonly machine: StateMachine;
   readonly disk: StateDisk;
   readonly quota: Quota;
+  /** Bytes that count for it. */
+  readonly used: () => number;
   readonly transport: Network;
+  readonly self: NodeId;
+  readonly isWitness: (member: NodeId) => boolean;
   readonly clock: Clock;
   readonly bugs: KnownBugs;
   readonly metrics: () => StoreMetrics | undefined;
   readonly log: HostLog;
   readonly failed: (error: Error) => void;
 }
+
+/** Between two attempts to send a state to the same member. */
+const retryMs = 500;
 
 export class Upkeep {
   readonly #options: UpkeepOptions;
@@ -37,16 +45,22 @@ export class Upkeep {
 
   /** Brings the state on disk up to what the local log holds durably. Never rejects: a failure is the member's end. */
   async flush(): Promise<void> {
-    const { host, machine, disk, quota, metrics, clock, bugs, failed } = this.#options;
+    const { host, machine, disk, quota, used, metrics, clock, bugs, log, failed } = this.#options;
+    if (disk.isBroken && !quota.hasReserve) return;
     try {
       const begin = clock.now();
       const before = machine.flushed.index;
       await machine.flush(bugs.has('state-ahead-of-log') ? Infinity : host().durableIndex);
       if (machine.flushed.index === before) return;
-      quota.measured(disk.size());
+      quota.measured(used());
       metrics()?.backendCommit.observe((clock.now() - begin) / 1000);
       host().compact();
     } catch (error) {
+      if (isDiskFull(error)) {
+        // Nothing is lost: it stays in memory and in the log until there is room.
+        log.warn({ err: error }, 'no room to write the state down');
+        return;
+      }
       failed(error instanceof Error ? error : new Error(String(error)));
     }
   }
@@ -55,15 +69,19 @@ export class Upkeep {
   async sendSnapshot(to: NodeId, message: Extract<Message, { type: 'snapshot' }>): Promise<void> {
     if (this.#sending.has(to)) return;
     this.#sending.add(to);
-    const { host, disk, transport, metrics, log } = this.#options;
+    const { self, host, disk, transport, metrics, clock, log, isWitness } = this.#options;
     try {
+      if (isWitness(self)) throw new Error('a witness has no state to send');
       await this.flush();
-      const records = await sendSnapshot({ to, message, disk, transport });
+      const stateless = isWitness(to);
+      const records = await sendSnapshot({ to, message, disk, transport, stateless });
       metrics()?.snapshots.inc({ direction: 'sent' });
       log.info({ to, records }, 'sent a snapshot');
       host().step({ type: 'snapshot-sent', peer: to });
     } catch (error) {
       log.warn({ err: error, to }, 'snapshot was not sent');
+      // Whatever it was, the other side needs a moment.
+      await new Promise<void>((resolve) => void clock.after(retryMs, resolve));
       host().step({ type: 'snapshot-failed', peer: to });
     } finally {
       this.#sending.delete(to);

@@ -62,7 +62,7 @@ export function maintenanceHandlers(context: ServiceContext): Handlers<Maintenan
       if (action !== 0) {
         if (alarm !== alarmType.noSpace && alarm !== alarmType.corrupt && action === 1)
           throw new GrpcError(Status.INVALID_ARGUMENT, `timonier store: there is no alarm ${alarm}`);
-        return withHeader(context, await member.alarm(action === 1, idText(memberID), alarm));
+        return withHeader(context, await member.alarm(action === 1, { member: idText(memberID), alarm }));
       }
       const alarms = member.machine.alarms.filter((raised) => alarm === 0 || raised.alarm === alarm);
       return {
