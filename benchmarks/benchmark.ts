@@ -21,6 +21,10 @@ export interface BenchmarkResult {
 export interface BenchmarkOptions {
   /** Overrides the number of repetitions. */
   readonly runs?: number;
+  /** How long to measure, where that is a choice. */
+  readonly minutes?: number;
+  /** Failures that nobody is told of. */
+  readonly silent?: boolean;
   readonly log: (line: string) => void;
 }
 

@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- NAME [--check] [--json FILE] [--runs N]`: runs one benchmark, or `list`. With `--check` the exit code is 1
- * when a figure is outside its bound; 2 means a wrong command line.
+ * `npm run bench -- NAME [--check] [--json FILE] [--runs N] [--minutes M] [--silent]`: runs one benchmark, or `list`. With
+ * `--check` the exit code is 1 when a figure is outside its bound; 2 means a wrong command line.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
@@ -12,13 +12,19 @@ import { type Benchmark, brokenBounds, table } from './benchmark.ts';
 const here = fileURLToPath(new URL('./', import.meta.url));
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { check: { type: 'boolean', default: false }, json: { type: 'string' }, runs: { type: 'string' } },
+  options: {
+    check: { type: 'boolean', default: false },
+    json: { type: 'string' },
+    runs: { type: 'string' },
+    minutes: { type: 'string' },
+    silent: { type: 'boolean', default: false },
+  },
 });
 const names = readdirSync(here).filter((name) => existsSync(`${here}${name}/main.ts`));
 const [name = 'list'] = positionals;
 if (!names.includes(name)) {
   console.error(
-    `usage: npm run bench -- NAME [--check] [--json FILE] [--runs N]\nbenchmarks: ${names.join(', ')}`,
+    `usage: npm run bench -- NAME [--check] [--json FILE] [--runs N] [--minutes M] [--silent]\nbenchmarks: ${names.join(', ')}`,
   );
   process.exit(name === 'list' ? 0 : 2);
 }
@@ -27,7 +33,9 @@ const { benchmark } = (await import(`${here}${name}/main.ts`)) as { benchmark: B
 console.log(`${name}: ${benchmark.summary}`);
 const result = await benchmark.run({
   log: (line) => console.log(`  ${line}`),
+  silent: values.silent,
   ...(values.runs === undefined ? {} : { runs: Number(values.runs) }),
+  ...(values.minutes === undefined ? {} : { minutes: Number(values.minutes) }),
 });
 console.log(`\n${table(result)}\n`);
 for (const note of result.notes) console.log(note);

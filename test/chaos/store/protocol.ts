@@ -54,7 +54,10 @@ type KvShape = {
 };
 type WatchShape = { watch: { request: object; response: WatchAnswer; kind: 'bidi' } };
 type MaintenanceShape = {
-  status: { request: object; response: { readonly header: Header; readonly leader: bigint } };
+  status: {
+    request: object;
+    response: { readonly header: Header; readonly leader: bigint; readonly raftTerm: number };
+  };
   moveLeader: { request: object; response: object };
 };
 
