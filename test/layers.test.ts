@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL('../', import.meta.url));
 
 const rows: readonly { readonly packages: readonly string[]; readonly mayImportEachOther: boolean }[] = [
   { packages: ['raft', 'store', 'grpc', 'streaming', 'linux', 'component'], mayImportEachOther: true },
-  { packages: ['api', 'client', 'pki'], mayImportEachOther: true },
+  { packages: ['api', 'client', 'pki', 'cel'], mayImportEachOther: true },
   // The pod network is a library of its own that the proxy process runs.
   { packages: ['network'], mayImportEachOther: false },
   {

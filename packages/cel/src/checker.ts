@@ -1,0 +1,368 @@
+/**
+ * Gives every expression of a tree its type, and every call the functions it can mean. All issues are collected, each
+ * with its place; what has an issue counts as `dyn`, so that one mistake is reported once.
+ */
+import type { Call, Comprehension, Expr, Select } from './ast.ts';
+import type { Issue } from './errors.ts';
+import type { Library, Overload } from './overload.ts';
+import { qualifiedName } from './parser.ts';
+import {
+  bool,
+  bytes,
+  double,
+  dyn,
+  formatType,
+  int,
+  isAssignable,
+  join,
+  list,
+  map,
+  nullType,
+  type ObjectType,
+  optional,
+  string,
+  substitute,
+  type Type,
+  typeType,
+  uint,
+} from './types.ts';
+import { sizeOf, Uint } from './values.ts';
+
+export interface Scope {
+  readonly variables: ReadonlyMap<string, Type>;
+  readonly library: Library;
+  /** Types that can be constructed by name. */
+  readonly objects: ReadonlyMap<string, ObjectType>;
+}
+
+export interface Checked {
+  readonly types: ReadonlyMap<Expr, Type>;
+  readonly overloads: ReadonlyMap<Expr, readonly Overload[]>;
+  /** Names of types that stand as values. */
+  readonly typeNames: ReadonlyMap<Expr, string>;
+  /** Calls of functions with a dot in their name, whose target is no value. */
+  readonly namespaced: ReadonlySet<Expr>;
+  /** Variables of the environment that are used. */
+  readonly free: ReadonlySet<string>;
+  readonly issues: readonly Issue[];
+}
+
+const typeNames: ReadonlySet<string> = new Set([
+  'bool',
+  'int',
+  'uint',
+  'double',
+  'string',
+  'bytes',
+  'list',
+  'map',
+  'null_type',
+  'type',
+  'optional_type',
+  'google.protobuf.Timestamp',
+  'google.protobuf.Duration',
+  'net.IP',
+  'net.CIDR',
+  'kubernetes.Quantity',
+]);
+
+export function check(expr: Expr, scope: Scope): Checked {
+  const checker = new Checker(scope);
+  checker.typeOf(expr, undefined);
+  return checker;
+}
+
+/** Variables of loops, innermost first. */
+interface Locals {
+  readonly name: string;
+  readonly type: Type;
+  readonly outer: Locals | undefined;
+}
+
+class Checker implements Checked {
+  readonly #scope: Scope;
+  readonly types = new Map<Expr, Type>();
+  readonly overloads = new Map<Expr, readonly Overload[]>();
+  readonly typeNames = new Map<Expr, string>();
+  readonly namespaced = new Set<Expr>();
+  readonly free = new Set<string>();
+  readonly issues: Issue[] = [];
+
+  constructor(scope: Scope) {
+    this.#scope = scope;
+  }
+
+  typeOf(expr: Expr, locals: Locals | undefined): Type {
+    const type = this.#infer(expr, locals);
+    this.types.set(expr, type);
+    return type;
+  }
+
+  #issue(at: number, message: string): Type {
+    this.issues.push({ at, message });
+    return dyn;
+  }
+
+  #infer(expr: Expr, locals: Locals | undefined): Type {
+    switch (expr.kind) {
+      case 'literal': {
+        const { value } = expr;
+        if (value === null) return nullType;
+        if (typeof value === 'boolean') return bool;
+        if (typeof value === 'bigint') return int;
+        if (typeof value === 'number') return double;
+        if (typeof value === 'string') return { ...string, max: sizeOf(value) } as Type;
+        return value instanceof Uint ? uint : ({ ...bytes, max: sizeOf(value) } as Type);
+      }
+      case 'ident':
+        return (
+          this.#variable(expr.name, expr, locals) ??
+          this.#issue(expr.at, `undeclared reference to '${expr.name}' (in container '')`)
+        );
+      case 'select':
+        return this.#select(expr, locals);
+      case 'call':
+        return this.#call(expr, locals);
+      case 'list': {
+        let element: Type | undefined;
+        for (const { value, optional: isOptional } of expr.elements) {
+          const type = this.typeOf(value, locals);
+          const inner = isOptional ? this.#unwrapped(type, value.at) : type;
+          element = element === undefined ? inner : join(element, inner);
+        }
+        return list(element ?? dyn, expr.elements.length);
+      }
+      case 'map': {
+        let key: Type | undefined;
+        let value: Type | undefined;
+        for (const entry of expr.entries) {
+          const keyType = this.typeOf(entry.key, locals);
+          const valueType = this.typeOf(entry.value, locals);
+          const inner = entry.optional ? this.#unwrapped(valueType, entry.value.at) : valueType;
+          key = key === undefined ? keyType : join(key, keyType);
+          value = value === undefined ? inner : join(value, inner);
+        }
+        return map(key ?? dyn, value ?? dyn, expr.entries.length);
+      }
+      case 'struct':
+        return this.#struct(expr, locals);
+      case 'comprehension':
+        return this.#comprehension(expr, locals);
+      case 'optional': {
+        const operand = this.typeOf(expr.operand, locals);
+        const inner = this.#unwrapped(operand, expr.at);
+        const result = this.typeOf(expr.transform, { name: expr.variable, type: inner, outer: locals });
+        if (!expr.flat) return optional(result);
+        if (result.kind !== 'dyn') this.#unwrapped(result, expr.transform.at);
+        return result;
+      }
+      default:
+        throw new Error(`no type for ${JSON.stringify(expr)}`);
+    }
+  }
+
+  #unwrapped(type: Type, at: number): Type {
+    if (type.kind === 'opaque' && type.name === 'optional_type') return type.parameters[0] ?? dyn;
+    if (type.kind === 'dyn') return dyn;
+    return this.#issue(at, `expected type 'optional_type' but found '${formatType(type)}'`);
+  }
+
+  #variable(name: string, expr: Expr, locals: Locals | undefined): Type | undefined {
+    for (let local = locals; local !== undefined; local = local.outer)
+      if (local.name === name) return local.type;
+    const found = this.#scope.variables.get(name);
+    if (found !== undefined) {
+      this.free.add(name);
+      return found;
+    }
+    if (!typeNames.has(name)) return undefined;
+    this.typeNames.set(expr, name);
+    return typeType;
+  }
+
+  #isLocal(name: string, locals: Locals | undefined): boolean {
+    for (let local = locals; local !== undefined; local = local.outer) if (local.name === name) return true;
+    return this.#scope.variables.has(name);
+  }
+
+  #select(expr: Select, locals: Locals | undefined): Type {
+    const whole = qualifiedName(expr);
+    const root = whole?.split('.')[0] ?? '';
+    if (whole !== undefined && !this.#isLocal(root, locals) && typeNames.has(whole)) {
+      this.typeNames.set(expr, whole);
+      return typeType;
+    }
+    const operand = this.typeOf(expr.operand, locals);
+    const isWrapped = operand.kind === 'opaque' && operand.name === 'optional_type';
+    const inner = isWrapped ? (operand.parameters[0] ?? dyn) : operand;
+    const field = this.#fieldType(inner, expr);
+    if (expr.test) return bool;
+    return expr.optional || isWrapped ? optional(field) : field;
+  }
+
+  #fieldType(type: Type, { field, at }: Select): Type {
+    switch (type.kind) {
+      case 'dyn':
+        return dyn;
+      case 'map':
+        return type.value;
+      case 'object':
+        return type.fields.get(field)?.type ?? this.#issue(at, `undefined field '${field}'`);
+      default:
+        return this.#issue(at, `type '${formatType(type)}' does not support field selection`);
+    }
+  }
+
+  #call(expr: Call, locals: Locals | undefined): Type {
+    const { library } = this.#scope;
+    if (expr.target !== undefined) {
+      const namespace = qualifiedName(expr.target);
+      const root = namespace?.split('.')[0] ?? '';
+      const name = `${namespace}.${expr.name}`;
+      if (namespace !== undefined && !this.#isLocal(root, locals) && Object.hasOwn(library, name)) {
+        this.namespaced.add(expr);
+        const types = expr.args.map((arg) => this.typeOf(arg, locals));
+        return this.#resolve(expr, name, types, false);
+      }
+    }
+    if (!Object.hasOwn(library, expr.name)) {
+      if (expr.target !== undefined) this.typeOf(expr.target, locals);
+      for (const arg of expr.args) this.typeOf(arg, locals);
+      return this.#issue(expr.at, `undeclared reference to '${expr.name}' (in container '')`);
+    }
+    const operands = expr.target === undefined ? expr.args : [expr.target, ...expr.args];
+    return this.#resolve(
+      expr,
+      expr.name,
+      operands.map((operand) => this.typeOf(operand, locals)),
+      expr.target !== undefined,
+    );
+  }
+
+  #resolve(expr: Call, name: string, types: readonly Type[], isMember: boolean): Type {
+    const before = this.issues.length;
+    const found: Overload[] = [];
+    let result: Type | undefined;
+    for (const overload of this.#scope.library[name] ?? []) {
+      if (overload.member !== isMember || overload.args.length !== types.length) continue;
+      const bindings = new Map<string, Type>();
+      if (!overload.args.every((wanted, i) => isAssignable(wanted, types[i] ?? dyn, bindings))) continue;
+      found.push(overload);
+      const own = sized(substitute(overload.result, bindings), overload, types);
+      result = result === undefined ? own : join(result, own);
+    }
+    this.overloads.set(expr, found);
+    if (result !== undefined) return result;
+    // What has an issue already needs no second one.
+    if (types.some((type) => type.kind === 'dyn') && before > 0) return dyn;
+    const shown = isMember
+      ? `${formatType(types[0] ?? dyn)}.(${types.slice(1).map(formatType).join(', ')})`
+      : `(${types.map(formatType).join(', ')})`;
+    return this.#issue(expr.at, `found no matching overload for '${name}' applied to '${shown}'`);
+  }
+
+  #struct(expr: Expr & { kind: 'struct' }, locals: Locals | undefined): Type {
+    const type = this.#scope.objects.get(expr.name);
+    for (const field of expr.fields) {
+      const found = this.typeOf(field.value, locals);
+      if (type === undefined) continue;
+      const value = field.optional ? this.#unwrapped(found, field.value.at) : found;
+      const wanted = type.fields.get(field.name)?.type;
+      if (wanted === undefined) this.#issue(expr.at, `undefined field '${field.name}'`);
+      else if (!isAssignable(wanted, value))
+        this.#issue(
+          field.value.at,
+          `expected type of field '${field.name}' is '${formatType(wanted)}' but provided type is '${formatType(value)}'`,
+        );
+    }
+    return type ?? this.#issue(expr.at, `undeclared reference to '${expr.name}' (in container '')`);
+  }
+
+  #comprehension(expr: Comprehension, locals: Locals | undefined): Type {
+    const range = this.typeOf(expr.range, locals);
+    const [first, second] = this.#loopTypes(range, expr);
+    const [firstName = '', secondName] = expr.variables;
+    let inner: Locals = { name: firstName, type: first, outer: locals };
+    if (secondName !== undefined) inner = { name: secondName, type: second, outer: inner };
+    if (expr.condition !== undefined) {
+      const condition = this.typeOf(expr.condition, inner);
+      if (condition.kind !== 'bool' && condition.kind !== 'dyn')
+        this.#issue(expr.condition.at, `expected type 'bool' but found '${formatType(condition)}'`);
+    }
+    const transform = expr.transform === undefined ? dyn : this.typeOf(expr.transform, inner);
+    const max = 'max' in range ? range.max : undefined;
+    switch (expr.macro) {
+      case 'all':
+      case 'exists':
+      case 'exists_one':
+        return bool;
+      case 'filter':
+        return range.kind === 'list' ? list(range.element, max) : list(first, max);
+      case 'map':
+      case 'transformList':
+        return list(transform, max);
+      case 'transformMap':
+        return map(range.kind === 'map' ? range.key : range.kind === 'object' ? string : int, transform, max);
+      default:
+        return transform.kind === 'map' ? map(transform.key, transform.value, max) : map(dyn, dyn, max);
+    }
+  }
+
+  /** The types of the variables of a loop. */
+  #loopTypes(range: Type, expr: Comprehension): readonly [Type, Type] {
+    const isPair = expr.variables.length === 2;
+    switch (range.kind) {
+      case 'list':
+        return isPair ? [int, range.element] : [range.element, dyn];
+      case 'map':
+        return [range.key, range.value];
+      case 'object':
+        return [string, dyn];
+      case 'dyn':
+        return [dyn, dyn];
+      default:
+        this.#issue(
+          expr.range.at,
+          `expression of type '${formatType(range)}' cannot be range of a comprehension (must be list, map, or dynamic)`,
+        );
+        return [dyn, dyn];
+    }
+  }
+}
+
+/** The largest size that values of a type have; infinite when nobody knows. */
+export function maxSize(type: Type): number {
+  switch (type.kind) {
+    case 'string':
+    case 'bytes':
+    case 'list':
+    case 'map':
+      return type.max ?? Number.POSITIVE_INFINITY;
+    case 'dyn':
+      return Number.POSITIVE_INFINITY;
+    case 'object':
+      return type.fields.size;
+    case 'opaque':
+      return type.parameters.length > 0 ? maxSize(type.parameters[0] ?? dyn) : 64;
+    default:
+      return 1;
+  }
+}
+
+/** The result of a call, with the size that the sizes of the arguments allow. */
+function sized(result: Type, overload: Overload, types: readonly Type[]): Type {
+  if (result.kind !== 'string' && result.kind !== 'bytes' && result.kind !== 'list' && result.kind !== 'map')
+    return result;
+  // A type that came out of an argument, such as an element, knows its own size.
+  if (result.max !== undefined) return result;
+  const sizes = types.map(maxSize);
+  const max =
+    overload.sizeByTypes?.(...types) ??
+    overload.size?.(...sizes) ??
+    sizes.reduce((sum, size) => sum + size, 0);
+  if (!Number.isFinite(max)) return result;
+  if (result.kind !== 'list' || result.element.kind !== 'string' || result.element.max !== undefined)
+    return { ...result, max };
+  // No part of a text is longer than the whole.
+  return { ...result, element: { ...result.element, max }, max };
+}

@@ -1,0 +1,44 @@
+/** What can go wrong: at compile time a list of issues with their places, at run time one error. */
+
+export interface Issue {
+  /** Offset in the source, in UTF-16 units. */
+  readonly at: number;
+  readonly message: string;
+}
+
+/** An expression does not compile. The message shows every place, as cel-go does. */
+export class CompileError extends Error {
+  override readonly name = 'CompileError';
+  readonly issues: readonly Issue[];
+
+  constructor(source: string, issues: readonly Issue[]) {
+    super(issues.map((issue) => formatIssue(source, issue)).join('\n'));
+    this.issues = issues;
+  }
+}
+
+/** An expression has no value for this input. */
+export class EvaluationError extends Error {
+  override readonly name: string = 'EvaluationError';
+}
+
+/** Evaluation was stopped: it cost more than it may. */
+export class CostError extends EvaluationError {
+  override readonly name = 'CostError';
+
+  constructor() {
+    super('operation cancelled: actual cost limit exceeded');
+  }
+}
+
+function formatIssue(source: string, { at, message }: Issue): string {
+  const before = source.slice(0, at);
+  const line = before.split('\n').length;
+  const column = at - (before.lastIndexOf('\n') + 1);
+  const text = source.split('\n')[line - 1] ?? '';
+  return `ERROR: <input>:${line}:${column + 1}: ${message}\n | ${text}\n | ${'.'.repeat(column)}^`;
+}
+
+export function noSuchOverload(name?: string): EvaluationError {
+  return new EvaluationError(name === undefined ? 'no such overload' : `no such overload: ${name}`);
+}

@@ -1,0 +1,168 @@
+/** Values from one type to another. */
+import { EvaluationError } from '../errors.ts';
+import { formatSeconds, formatTimestamp } from '../json.ts';
+import { globalFunction, type Library, memberFunction, walkFirst } from '../overload.ts';
+import {
+  A,
+  B,
+  bool,
+  bytes,
+  double,
+  duration,
+  int,
+  list,
+  map,
+  string,
+  timestamp,
+  typeType,
+  uint,
+} from '../types.ts';
+import {
+  type Duration,
+  type List,
+  type Mapping,
+  type Timestamp,
+  typeNameOf,
+  TypeValue,
+  type Uint,
+  type Value,
+} from '../values.ts';
+import { parseDuration, parseTime } from '@timonier/api/time';
+import { asDuration, asInt, asTime, asUint } from './operators.ts';
+
+function integerOf(text: string): bigint {
+  if (!/^[+-]?\d+$/.test(text))
+    throw new EvaluationError(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+  return BigInt(text.replace(/^\+/, ''));
+}
+
+function truncated(value: number): bigint {
+  if (!Number.isFinite(value) || Math.abs(value) >= 2 ** 64) throw new EvaluationError('integer overflow');
+  return BigInt(Math.trunc(value));
+}
+
+function doubleOf(text: string): number {
+  const special: Readonly<Record<string, number>> = {
+    nan: Number.NaN,
+    inf: Infinity,
+    '+inf': Infinity,
+    '-inf': -Infinity,
+  };
+  const known = special[text.toLowerCase().replace(/infinity$/, 'inf')];
+  if (known !== undefined) return known;
+  if (!/^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/.test(text))
+    throw new EvaluationError(`strconv.ParseFloat: parsing ${JSON.stringify(text)}: invalid syntax`);
+  return Number(text);
+}
+
+/** Doubles as Go writes them. */
+export function formatDouble(value: number): string {
+  if (Number.isNaN(value)) return 'NaN';
+  if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf';
+  const text = String(value);
+  const exponent = /^(.*)e([+-])(\d+)$/.exec(text);
+  return exponent === null ? text : `${exponent[1]}e${exponent[2]}${exponent[3]?.padStart(2, '0')}`;
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function decode(value: Uint8Array): string {
+  try {
+    return utf8.decode(value);
+  } catch {
+    throw new EvaluationError('invalid UTF-8 in bytes, cannot convert to string');
+  }
+}
+
+function characters(text: string): bigint {
+  let count = 0;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit >= 0xd800 && unit < 0xdc00 && i + 1 < text.length) i++;
+    count++;
+  }
+  return BigInt(count);
+}
+
+const sizes = [string, bytes, list(A), map(A, B)] as const;
+
+function sizeOfAny(value: Value): bigint {
+  if (typeof value === 'string') return characters(value);
+  if (value instanceof Uint8Array) return BigInt(value.length);
+  return BigInt((value as List | Mapping).size);
+}
+
+export const conversions: Library = {
+  size: sizes.flatMap((type) => [
+    globalFunction([type], int, sizeOfAny),
+    memberFunction([type], int, sizeOfAny),
+  ]),
+  type: [globalFunction([A], typeType, (value: Value) => new TypeValue(typeNameOf(value)))],
+  int: [
+    globalFunction([int], int, (value: bigint) => value),
+    globalFunction([uint], int, (value: Uint) => asInt(value.value)),
+    globalFunction([double], int, (value: number) => asInt(truncated(value))),
+    globalFunction([string], int, (value: string) => asInt(integerOf(value)), { cost: walkFirst }),
+    globalFunction([timestamp], int, (value: Timestamp) => {
+      const seconds = value.nanos / 1_000_000_000n;
+      return value.nanos % 1_000_000_000n < 0n ? seconds - 1n : seconds;
+    }),
+    globalFunction([duration], int, (value: Duration) => value.nanos),
+  ],
+  uint: [
+    globalFunction([uint], uint, (value: Uint) => value),
+    globalFunction([int], uint, (value: bigint) => asUint(value)),
+    globalFunction([double], uint, (value: number) => asUint(truncated(value))),
+    globalFunction([string], uint, (value: string) => asUint(integerOf(value)), { cost: walkFirst }),
+  ],
+  double: [
+    globalFunction([double], double, (value: number) => value),
+    globalFunction([int], double, Number),
+    globalFunction([uint], double, (value: Uint) => Number(value.value)),
+    globalFunction([string], double, doubleOf, { cost: walkFirst }),
+  ],
+  string: [
+    globalFunction([string], string, (value: string) => value),
+    globalFunction([bool], string, String, { size: () => 5 }),
+    globalFunction([int], string, String, { size: () => 20 }),
+    globalFunction([uint], string, (value: Uint) => String(value.value), { size: () => 20 }),
+    globalFunction([double], string, formatDouble, { size: () => 24 }),
+    globalFunction([bytes], string, decode, { cost: walkFirst }),
+    globalFunction([timestamp], string, formatTimestamp, { size: () => 30 }),
+    globalFunction([duration], string, formatSeconds, { size: () => 30 }),
+  ],
+  bytes: [
+    globalFunction([bytes], bytes, (value: Uint8Array) => value),
+    globalFunction([string], bytes, (value: string) => new Uint8Array(Buffer.from(value)), {
+      cost: walkFirst,
+      size: (size) => (size ?? 0) * 4,
+    }),
+  ],
+  bool: [
+    globalFunction([bool], bool, (value: boolean) => value),
+    globalFunction([string], bool, (value: string) => {
+      if (['1', 't', 'T', 'true', 'TRUE', 'True'].includes(value)) return true;
+      if (['0', 'f', 'F', 'false', 'FALSE', 'False'].includes(value)) return false;
+      throw new EvaluationError(`strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`);
+    }),
+  ],
+  timestamp: [
+    globalFunction([timestamp], timestamp, (value: Timestamp) => value),
+    globalFunction([int], timestamp, (value: bigint) => asTime(value * 1_000_000_000n)),
+    globalFunction([string], timestamp, (value: string) => {
+      const instant = parseTime(value);
+      if (instant === undefined)
+        throw new EvaluationError(`parsing time ${JSON.stringify(value)}: not RFC 3339`);
+      return asTime(BigInt(instant.seconds) * 1_000_000_000n + BigInt(instant.nanos));
+    }),
+  ],
+  duration: [
+    globalFunction([duration], duration, (value: Duration) => value),
+    globalFunction([int], duration, (value: bigint) => asDuration(value)),
+    globalFunction([string], duration, (value: string) => {
+      const nanos = parseDuration(value);
+      if (nanos === undefined) throw new EvaluationError(`time: invalid duration ${JSON.stringify(value)}`);
+      return asDuration(nanos);
+    }),
+  ],
+};

@@ -1,0 +1,31 @@
+/** cel-go's sets extension: lists as sets. */
+import { globalFunction, type Library } from '../overload.ts';
+import { A, bool, list } from '../types.ts';
+import { equals, type List, type Value } from '../values.ts';
+
+const walk = { cost: (a?: number, b?: number): number => (a ?? 0) * (b ?? 0) };
+
+function has(items: List, wanted: Value): boolean {
+  for (const item of items) if (equals(item, wanted)) return true;
+  return false;
+}
+
+function contains(outer: List, inner: List): boolean {
+  for (const item of inner) if (!has(outer, item)) return false;
+  return true;
+}
+
+function intersects(a: List, b: List): boolean {
+  for (const item of a) if (has(b, item)) return true;
+  return false;
+}
+
+const both = [list(A), list(A)];
+
+export const sets: Library = {
+  'sets.contains': [globalFunction(both, bool, contains, walk)],
+  'sets.equivalent': [
+    globalFunction(both, bool, (a: List, b: List) => contains(a, b) && contains(b, a), walk),
+  ],
+  'sets.intersects': [globalFunction(both, bool, intersects, walk)],
+};
