@@ -110,6 +110,11 @@ export class RaftNode {
     return core.takeEffects();
   }
 
+  /** Witnesses: no full voter needs an entry up to here any more. */
+  get settled(): number {
+    return this.#core.settled;
+  }
+
   /** A copy of the state worth showing; allocates, not for the hot path. */
   get status(): RaftStatus {
     return statusOf(this.#core);

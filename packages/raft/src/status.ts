@@ -28,7 +28,6 @@ export function statusOf(core: Core): RaftStatus {
     configuration: core.configuration,
     transferring: core.transferee,
     diskStalled: core.diskStalled,
-    settled: core.settled,
     termCommitted: core.termCommitted,
     quorumRound: core.quorumRound,
     progress,

@@ -255,8 +255,6 @@ export interface RaftStatus {
   readonly diskStalled: boolean;
   /** Leaders: an entry of the own term is committed, so reads and membership changes are possible. */
   readonly termCommitted: boolean;
-  /** Witnesses: no full voter needs an entry up to here any more. */
-  readonly settled: number;
   /** Leaders: the newest acknowledged round. */
   readonly quorumRound: QuorumRound | null;
   /** Leaders: every other member. */

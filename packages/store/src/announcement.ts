@@ -1,4 +1,4 @@
-/** A member tells the others its name and client addresses, once after each start and only when they differ. */
+/** A member tells the others its name and client addresses, once after each start and only when they changed. */
 import type { MemberAttributes, StoredRequest } from './codecs.ts';
 
 export interface AnnouncementOptions {
@@ -21,7 +21,9 @@ export class Announcement {
     if (this.#made) return;
     this.#made = true;
     const { attributes, known, propose } = this.#options;
-    if (JSON.stringify(known()?.clientUrls) === JSON.stringify(attributes.clientUrls)) return;
+    const { name, clientUrls } = known() ?? {};
+    if (name === attributes.name && JSON.stringify(clientUrls) === JSON.stringify(attributes.clientUrls))
+      return;
     propose({ memberAttributes: attributes }, 200).catch(() => {
       this.#made = false;
     });

@@ -39,6 +39,11 @@ export class LogBudget {
     return Math.max(this.#first, index + 1);
   }
 
+  /** Bytes of everything that is held. */
+  get bytes(): number {
+    return this.#sizes.reduce((sum, size) => sum + size, 0);
+  }
+
   cutTo(first: number): void {
     if (first <= this.#first) return;
     this.#sizes = this.#sizes.slice(first - this.#first);

@@ -53,6 +53,7 @@ const flags = {
   'strict-reconfig-check': booleanFlag(true, 'refuse changes of members that endanger the quorum', {
     env: env('strict-reconfig-check'),
   }),
+  witness: booleanFlag(false, 'vote and keep the log, without a state and without clients'),
   'experimental-max-learners': count('experimental-max-learners', 1, 'learners that may be there at a time'),
   'force-new-cluster': choice(
     'force-new-cluster',
@@ -146,9 +147,10 @@ function everyone(names: readonly string[]): readonly string[] {
   return names.includes('*') ? [] : names;
 }
 
-function quotaOf(bytes: number): number {
+/** A witness keeps what a dead voter still needs in memory, too: its bound is lower. */
+function quotaOf(bytes: number, witness: boolean): number {
   if (bytes < 0) return Infinity;
-  return bytes === 0 ? 2 * 1024 ** 3 : bytes;
+  return bytes === 0 ? (witness ? 256 * 1024 ** 2 : 2 * 1024 ** 3) : bytes;
 }
 
 function tokensOf(text: string, ttlSeconds: number): Tokens {
@@ -173,6 +175,10 @@ async function run(context: ComponentContext<typeof flags>): Promise<void> {
     throw new UsageError(
       `--initial-cluster-state: "${f['initial-cluster-state']}" is neither new nor existing`,
     );
+  if (f.witness && f['initial-cluster-state'] !== 'existing')
+    throw new UsageError(
+      '--witness: a witness joins a cluster that is there: add it with timonier member add --witness, and start it with --initial-cluster-state existing',
+    );
   const tls = keyPair(f, '');
   const peerTls = keyPair(f, 'peer-');
   const advertisedPeers =
@@ -189,6 +195,7 @@ async function run(context: ComponentContext<typeof flags>): Promise<void> {
   await startStore(context, {
     cluster: parseInitialCluster(initial, f.name, f['initial-cluster-token']),
     joins: f['initial-cluster-state'] === 'existing',
+    witness: f.witness,
     forceNewCluster: f['force-new-cluster'],
     strictReconfig: f['strict-reconfig-check'],
     maxLearners: f['experimental-max-learners'],
@@ -204,7 +211,7 @@ async function run(context: ComponentContext<typeof flags>): Promise<void> {
     electionMs,
     maxElectionMs: f['max-election-timeout'],
     trailingEntries: f['snapshot-count'],
-    quotaBytes: quotaOf(f['quota-backend-bytes']),
+    quotaBytes: quotaOf(f['quota-backend-bytes'], f.witness),
     autoDisarm: f['auto-disarm'],
     tokens: tokensOf(f['auth-token'], f['auth-token-ttl']),
     passwordCost: f['bcrypt-cost'],

@@ -56,6 +56,8 @@ export interface HostOptions {
   readonly abstainMs: number;
   /** Entries kept behind the state for followers that lag. */
   readonly trailingEntries: number;
+  /** Whether this member keeps the log and no state. */
+  readonly isWitness?: boolean;
   readonly clock: Clock;
   readonly logger: HostLog;
   readonly events: HostEvents;
@@ -165,6 +167,11 @@ export class RaftHost {
   /** The configuration in force, which may still be replaced. */
   get configuration(): Configuration {
     return this.#configuration;
+  }
+
+  /** Bytes of the log entries that are held. */
+  get logBytes(): number {
+    return this.#budget.bytes;
   }
 
   /** After so many ticks of silence a member counts as lost. */
@@ -416,11 +423,14 @@ export class RaftHost {
 
   /** Drops log entries behind the state on disk that nobody should need any more. */
   compact(): void {
-    const { log, machine, wal, trailingEntries } = this.#o;
+    const { log, machine, wal, trailingEntries, isWitness = false } = this.#o;
     const { index, term } =
       this.#o.bugs?.has('log-released-early') === true ? this.#appliedMark : machine.flushed;
     if (this.#installing || index <= log.snapshot().index || index < log.firstIndex()) return;
-    const keepFrom = this.#budget.keepFrom(index, trailingEntries, trailingBytes);
+    // A witness has no state to send: what a full voter may still need stays, however much it is.
+    const keepFrom = isWitness
+      ? Math.max(log.firstIndex(), Math.min(this.#node.settled, index) + 1)
+      : this.#budget.keepFrom(index, trailingEntries, trailingBytes);
     log.compact({ index, term, configuration: machine.configuration }, keepFrom);
     this.#budget.cutTo(keepFrom);
     wal.release(keepFrom - 1);

@@ -8,6 +8,8 @@ import type { PeerTls } from './transport.ts';
 export interface MemberOptions {
   readonly cluster: InitialCluster;
   readonly dataDir: string;
+  /** Votes and keeps the log, without a state: only for one that was added as a witness. */
+  readonly witness?: boolean;
   readonly listenPeers: readonly Endpoint[];
   readonly peerTls: PeerTls | undefined;
   readonly clientUrls: readonly string[];

@@ -33,7 +33,7 @@ export interface Network {
 /** The data directory of one member. */
 export interface Storage {
   /** Throws when the directory is another member's. */
-  claim(cluster: InitialCluster): void;
+  claim(cluster: InitialCluster, witness?: boolean): void;
   readonly levels: Levels;
   readonly log: {
     readonly disk: LogDisk;
@@ -55,7 +55,7 @@ export interface Platform {
 export const machine: Platform = {
   clock: systemClock,
   storage: (dataDir) => ({
-    claim: (cluster) => claimDataDir(dataDir, cluster),
+    claim: (cluster, witness) => claimDataDir(dataDir, cluster, witness),
     levels: folderLevels(dataDir),
     log: { disk: folderDisk(join(dataDir, 'wal')), startThread: startLogWorker },
     promises: folderPromises(dataDir),

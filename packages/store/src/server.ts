@@ -33,6 +33,7 @@ export interface StoreOptions {
   readonly cluster: InitialCluster;
   /** Whether this member was added to a cluster that is there. */
   readonly joins: boolean;
+  readonly witness: boolean;
   /** Whether what is in the data directory becomes a cluster of its own. */
   readonly forceNewCluster: boolean;
   readonly strictReconfig: boolean;
@@ -83,7 +84,7 @@ export async function startStore(
     dataDir,
     flagged: options.cluster,
     joins: options.joins,
-    witness: false,
+    witness: options.witness,
     tls: options.peerTls,
   });
   const member = await Member.start({

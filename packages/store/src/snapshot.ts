@@ -11,11 +11,14 @@ import { fromWire, type PeerFrame, toWire } from './peer-wire.ts';
 import type { StateBuilder } from './state-builder.ts';
 import type { StateDisk } from './state-disk.ts';
 import { metaKey } from './state-meta.ts';
+import { emptyTally } from './state-seal.ts';
 import type { Network } from './platform.ts';
 import type { BulkReceiver } from './transport.ts';
 
 type SnapshotMessage = Extract<Message, { type: 'snapshot' }>;
 
+/** What a state says about itself that holds nothing. */
+const noKeys = { revision: 1, compactRevision: 0, tally: emptyTally };
 /** Without any progress on either side. */
 const idleMs = 30_000;
 
@@ -25,14 +28,17 @@ export async function sendSnapshot(options: {
   readonly message: SnapshotMessage;
   readonly disk: StateDisk;
   readonly transport: Network;
+  /** To a witness, which takes only who belongs to the group. */
+  readonly stateless?: boolean;
 }): Promise<number> {
-  const { to, message, disk, transport } = options;
+  const { to, message, disk, transport, stateless = false } = options;
   const view = disk.view();
-  const { meta, tally } = view;
+  const meta = stateless ? { ...view.meta, ...noKeys } : view.meta;
+  const tally = stateless ? emptyTally : view.tally;
   const { index, term, configuration } = meta;
   async function* frames(): AsyncGenerator<PeerFrame> {
     yield { snapshotHeader: { message: toWire({ ...message, index, snapshotTerm: term, configuration }) } };
-    for await (const chunk of view.chunks())
+    for await (const chunk of stateless ? [] : view.chunks())
       yield { snapshotChunk: { keys: chunk.map(([key]) => key), values: chunk.map(([, value]) => value) } };
     yield { snapshotChunk: { keys: [metaKey], values: [Buffer.from(JSON.stringify(meta))] } };
     yield { snapshotEnd: { records: tally.records } };

@@ -67,13 +67,15 @@ export class Tenure {
     const { clock } = this.#options;
     const host = this.#options.host();
     if (host.role !== 'leader') throw etcdError.notLeader();
-    const { progress } = host.status;
+    const { progress, configuration } = host.status;
+    const mayLead = (id: NodeId): boolean =>
+      progress.get(id)?.voter === true && configuration.witnesses?.includes(id) !== true;
     const candidates = [...progress]
-      .filter(([id, peer]) => peer.voter && this.#options.connected(id))
+      .filter(([id]) => mayLead(id) && this.#options.connected(id))
       .sort(([, a], [, b]) => b.match - a.match);
     const to = target ?? candidates[0]?.[0];
     if (to === host.status.id) return to;
-    if (to === undefined || progress.get(to)?.voter !== true) throw etcdError.badLeaderTransferee();
+    if (to === undefined || !mayLead(to)) throw etcdError.badLeaderTransferee();
     // The proof of leadership is withdrawn first: nobody may act on it while another takes over. The core gives no new
     // one before the transfer is over and its call to campaign cannot be obeyed any more.
     this.#provenUntil = 0;
