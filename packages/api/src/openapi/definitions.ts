@@ -42,6 +42,13 @@ const SCALARS: Readonly<Record<string, SchemaDocument>> = {
 
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1.';
 
+/** Of the two fields that say what an object is, where its own text is silent. */
+const TYPE_TEXTS: Readonly<Record<string, string>> = {
+  apiVersion:
+    'Group and version of the schema that this object follows. Servers convert known ones and refuse others.',
+  kind: 'What this object is, in CamelCase. It cannot be changed.',
+};
+
 /** How the definition of a kind that is in no table is called: the group backwards, version and kind. */
 export function customDefinition({ group, version, kind }: KindName): string {
   return [...group.split('.').reverse(), version, kind].join('.');
@@ -125,7 +132,9 @@ export class Definitions {
     const properties: Record<string, SchemaDocument> = {};
     const needed: string[] = [];
     for (const [name, field] of schema.fields) {
-      const fieldText = this.#texts?.describe(message, name);
+      const fieldText =
+        this.#texts &&
+        (this.#texts.describe(message, name) ?? (schema.typeMeta ? TYPE_TEXTS[name] : undefined));
       properties[name] = {
         ...(fieldText === undefined ? {} : { description: fieldText }),
         ...this.#field(field),
