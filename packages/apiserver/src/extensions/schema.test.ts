@@ -1,0 +1,480 @@
+/** Structural schemas on tables: what they drop, fill in and refuse, and which schemas are refused themselves. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { formatFieldError } from '@timonier/api';
+import { compilePath, simplePath } from './json-path.ts';
+import type { JsonObject, JsonSchema } from './json-schema.ts';
+import { fillDefaults, prunedObject } from './prune.ts';
+import { compileRules } from './rules.ts';
+import { validateSchema } from './validate-schema.ts';
+import { validateValue } from './validate-value.ts';
+
+const spec = (properties: Record<string, JsonSchema>, more: JsonSchema = {}): JsonSchema => ({
+  type: 'object',
+  properties: { spec: { type: 'object', properties, ...more } },
+});
+const texts = (schema: JsonSchema, value: object, old?: object): string[] =>
+  validateValue(schema, value, old).map(formatFieldError);
+
+describe('pruning', () => {
+  const cases: readonly (readonly [string, JsonSchema, object, object, readonly string[]])[] = [
+    [
+      'drops and names what is unknown',
+      spec({ a: { type: 'string' } }),
+      { spec: { a: 'x', b: 1 }, other: 2 },
+      { spec: { a: 'x' } },
+      ['unknown field "spec.b"', 'unknown field "other"'],
+    ],
+    [
+      'keeps metadata',
+      { type: 'object' },
+      { metadata: { name: 'x' }, kind: 'K' },
+      { metadata: { name: 'x' }, kind: 'K' },
+      [],
+    ],
+    [
+      'goes into lists and maps',
+      spec({
+        l: { type: 'array', items: { type: 'object', properties: { a: { type: 'string' } } } },
+        m: { type: 'object', additionalProperties: { type: 'object', properties: {} } },
+      }),
+      { spec: { l: [{ a: '1', b: 2 }], m: { k: { z: 1 } } } },
+      { spec: { l: [{ a: '1' }], m: { k: {} } } },
+      ['unknown field "spec.l[0].b"', 'unknown field "spec.m.k.z"'],
+    ],
+    [
+      'keeps what shall be preserved, but prunes below what is specified',
+      spec({
+        p: {
+          type: 'object',
+          'x-kubernetes-preserve-unknown-fields': true,
+          properties: { q: { type: 'object', properties: {} } },
+        },
+      }),
+      { spec: { p: { any: { x: 1 }, q: { y: 1 } } } },
+      { spec: { p: { any: { x: 1 }, q: {} } } },
+      ['unknown field "spec.p.q.y"'],
+    ],
+    [
+      'knows the type fields of embedded resources',
+      spec({
+        e: {
+          type: 'object',
+          'x-kubernetes-embedded-resource': true,
+          properties: { spec: { type: 'object', properties: {} } },
+        },
+      }),
+      { spec: { e: { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec: { x: 1 } } } },
+      { spec: { e: { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec: {} } } },
+      ['unknown field "spec.e.spec.x"'],
+    ],
+  ];
+  for (const [name, schema, value, wanted, problems] of cases)
+    it(name, () => {
+      const found: string[] = [];
+      assert.deepEqual(prunedObject(schema, value as JsonObject, found), wanted);
+      assert.deepEqual(found, problems);
+    });
+});
+
+describe('defaulting', () => {
+  const cases: readonly (readonly [string, JsonSchema, object, object])[] = [
+    [
+      'fills in what is missing, also below what it filled in',
+      spec({ a: { type: 'object', default: {}, properties: { b: { type: 'integer', default: 7 } } } }),
+      { spec: {} },
+      { spec: { a: { b: 7 } } },
+    ],
+    [
+      'leaves what is there',
+      spec({ a: { type: 'integer', default: 7 } }),
+      { spec: { a: 0 } },
+      { spec: { a: 0 } },
+    ],
+    [
+      'replaces a null that is no value by the default',
+      spec({ a: { type: 'integer', default: 7 } }),
+      { spec: { a: null } },
+      { spec: { a: 7 } },
+    ],
+    [
+      'keeps a null that is a value',
+      spec({ a: { type: 'integer', nullable: true, default: 7 } }),
+      { spec: { a: null } },
+      { spec: { a: null } },
+    ],
+    [
+      'takes out a null without a default',
+      spec({ a: { type: 'integer' } }),
+      { spec: { a: null } },
+      { spec: {} },
+    ],
+    [
+      'goes into items and values',
+      spec({
+        l: { type: 'array', items: { type: 'object', properties: { x: { type: 'string', default: 'd' } } } },
+      }),
+      { spec: { l: [{}, { x: 'y' }] } },
+      { spec: { l: [{ x: 'd' }, { x: 'y' }] } },
+    ],
+  ];
+  for (const [name, schema, value, wanted] of cases)
+    it(name, () => {
+      fillDefaults(schema, value);
+      assert.deepEqual(value, wanted);
+    });
+});
+
+describe('a value', () => {
+  const cases: readonly (readonly [JsonSchema, unknown, string | undefined])[] = [
+    [
+      { type: 'string' },
+      1,
+      'spec.v: Invalid value: "integer": spec.v in body must be of type string: "integer"',
+    ],
+    [
+      { type: 'integer' },
+      1.5,
+      'spec.v: Invalid value: "number": spec.v in body must be of type integer: "number"',
+    ],
+    [{ type: 'number' }, 1, undefined],
+    [
+      { 'x-kubernetes-int-or-string': true },
+      true,
+      'spec.v: Invalid value: "boolean": spec.v in body must be of type integer,string: "boolean"',
+    ],
+    [{ 'x-kubernetes-int-or-string': true }, '50%', undefined],
+    [{ type: 'string', enum: ['a', 'b'] }, 'c', 'spec.v: Unsupported value: "c": supported values: "a", "b"'],
+    [
+      { type: 'string', minLength: 3 },
+      'ab',
+      'spec.v: Invalid value: "ab": spec.v in body should be at least 3 chars long',
+    ],
+    [{ type: 'string', maxLength: 1 }, 'ab', 'spec.v: Too long: may not be more than 1 bytes'],
+    [
+      { type: 'string', pattern: '^a+$' },
+      'b',
+      'spec.v: Invalid value: "b": spec.v in body should match \'^a+$\'',
+    ],
+    [
+      { type: 'string', format: 'ipv4' },
+      'x',
+      'spec.v: Invalid value: "x": spec.v in body must be of type ipv4: "x"',
+    ],
+    [{ type: 'string', format: 'date-time' }, '2026-11-22T00:00:00Z', undefined],
+    [{ type: 'string', format: 'of-our-own' }, 'x', undefined],
+    [
+      { type: 'integer', minimum: 1, exclusiveMinimum: true },
+      1,
+      'spec.v: Invalid value: 1: spec.v in body should be greater than 1',
+    ],
+    [
+      { type: 'integer', multipleOf: 5 },
+      7,
+      'spec.v: Invalid value: 7: spec.v in body should be a multiple of 5',
+    ],
+    [
+      { type: 'array', maxItems: 1, items: { type: 'integer' } },
+      [1, 2],
+      'spec.v: Too many: 2: must have at most 1 items',
+    ],
+    [
+      { type: 'array', 'x-kubernetes-list-type': 'set', items: { type: 'string' } },
+      ['a', 'a'],
+      'spec.v[1]: Duplicate value: "a"',
+    ],
+    [
+      {
+        type: 'array',
+        'x-kubernetes-list-type': 'map',
+        'x-kubernetes-list-map-keys': ['k'],
+        items: { type: 'object', properties: { k: { type: 'string' } } },
+      },
+      [{ k: 'a' }, { k: 'a' }],
+      'spec.v[1]: Duplicate value: {"k":"a"}',
+    ],
+    [
+      { type: 'object', required: ['x'], properties: { x: { type: 'string' } } },
+      {},
+      'spec.v.x: Required value',
+    ],
+    [
+      { type: 'object', minProperties: 1, additionalProperties: { type: 'string' } },
+      {},
+      'spec.v: Invalid value: 0: spec.v in body should have at least 1 properties',
+    ],
+    [
+      { type: 'integer', oneOf: [{ minimum: 5 }, { maximum: 9 }] },
+      7,
+      'spec.v: Invalid value: 7: spec.v in body must validate one and only one schema (oneOf). Found 2 valid alternatives',
+    ],
+    [
+      { type: 'integer', not: { minimum: 5 } },
+      7,
+      'spec.v: Invalid value: 7: spec.v in body must not validate the schema (not)',
+    ],
+    [{ type: 'string', nullable: true }, null, undefined],
+  ];
+  for (const [schema, value, wanted] of cases)
+    it(`${JSON.stringify(value)} for ${JSON.stringify(schema)}`, () =>
+      assert.deepEqual(
+        texts(spec({ v: schema }), { spec: { v: value } }),
+        wanted === undefined ? [] : [wanted],
+      ));
+
+  it('that an update leaves as it was is not judged again', () => {
+    const schema = spec({ a: { type: 'integer', maximum: 3 }, b: { type: 'integer', maximum: 3 } });
+    assert.deepEqual(texts(schema, { spec: { a: 9, b: 1 } }, { spec: { a: 9, b: 2 } }), []);
+    assert.equal(texts(schema, { spec: { a: 8, b: 1 } }, { spec: { a: 9, b: 2 } }).length, 1);
+  });
+});
+
+describe('a schema is refused', () => {
+  const at = 'schema';
+  const cases: readonly (readonly [string, JsonSchema, string])[] = [
+    ['without a type at the root', {}, 'schema.type: Required value: must not be empty at the root'],
+    [
+      'without a type of a field',
+      { type: 'object', properties: { a: {} } },
+      'schema.properties[a].type: Required value: must not be empty for specified object fields',
+    ],
+    [
+      'with an unknown type',
+      { type: 'object', properties: { a: { type: 'text' } } },
+      'schema.properties[a].type: Unsupported value: "text": supported values: "array", "boolean", "integer", "number", "object", "string"',
+    ],
+    [
+      'with a list without items',
+      { type: 'object', properties: { a: { type: 'array' } } },
+      'schema.properties[a].items: Required value: must be specified',
+    ],
+    [
+      'with a type inside of a combination',
+      { type: 'object', properties: { a: { type: 'string', anyOf: [{ type: 'string' }] } } },
+      'schema.properties[a].anyOf[0].type: Forbidden: must be empty to be structural',
+    ],
+    [
+      'with a field that only a combination knows',
+      { type: 'object', anyOf: [{ properties: { a: { minimum: 1 } } }] },
+      'schema.properties[a]: Required value: because it is defined in schema.anyOf[0].properties[a]',
+    ],
+    [
+      'with a default that does not fit',
+      spec({ a: { type: 'integer', default: 'x' } }),
+      'schema.properties[spec].properties[a].default: Invalid value: "string": schema.properties[spec].properties[a].default in body must be of type integer: "string"',
+    ],
+    [
+      'with a bad pattern',
+      spec({ a: { type: 'string', pattern: '(' } }),
+      'must be a valid regular expression',
+    ],
+    [
+      'with list keys that may be absent',
+      spec({
+        a: {
+          type: 'array',
+          'x-kubernetes-list-type': 'map',
+          'x-kubernetes-list-map-keys': ['k'],
+          items: { type: 'object', properties: { k: { type: 'string' } } },
+        },
+      }),
+      'this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property',
+    ],
+    [
+      'that says more of metadata than names',
+      {
+        type: 'object',
+        properties: { metadata: { type: 'object', properties: { labels: { type: 'object' } } } },
+      },
+      'must not specify anything other than name and generateName, but metadata is implicitly specified',
+    ],
+    [
+      'with a rule that does not compile',
+      spec({ a: { type: 'integer' } }, { 'x-kubernetes-validations': [{ rule: 'self.b > 1' }] }),
+      "compilation failed: ERROR: <input>:1:5: undefined field 'b'\n | self.b > 1\n | ....^",
+    ],
+    [
+      'with a rule that is no question',
+      spec({ a: { type: 'integer' } }, { 'x-kubernetes-validations': [{ rule: 'self.a + 1' }] }),
+      'must evaluate to a bool',
+    ],
+    [
+      'with a rule that can cost too much',
+      spec(
+        { a: { type: 'array', items: { type: 'string' } } },
+        { 'x-kubernetes-validations': [{ rule: 'self.a.all(x, self.a.all(y, x == y))' }] },
+      ),
+      'estimated rule cost exceeds budget by factor of more than 100x',
+    ],
+    [
+      'with oldSelf where the old value cannot be found',
+      spec({
+        a: {
+          type: 'array',
+          maxItems: 3,
+          items: { type: 'integer', 'x-kubernetes-validations': [{ rule: 'self >= oldSelf' }] },
+        },
+      }),
+      'oldSelf cannot be used on the uncorrelatable portion of the schema',
+    ],
+  ];
+  for (const [name, schema, wanted] of cases)
+    it(name, () => {
+      const found = validateSchema(schema, at).map(formatFieldError);
+      assert.ok(
+        found.some((text) => text.includes(wanted)),
+        found.join('\n') || 'it was not refused',
+      );
+    });
+
+  it('but not again for what a rule that was there before can cost', () => {
+    const schema = spec(
+      { a: { type: 'array', items: { type: 'string' } } },
+      { 'x-kubernetes-validations': [{ rule: 'self.a.all(x, self.a.all(y, x == y))' }] },
+    );
+    assert.deepEqual(validateSchema(schema, at, schema), []);
+  });
+});
+
+describe('rules', () => {
+  const check = (schema: JsonSchema, value: object, old?: object): string[] =>
+    compileRules(schema).check(value, old).map(formatFieldError);
+  const range = spec(
+    { min: { type: 'integer' }, max: { type: 'integer' } },
+    {
+      'x-kubernetes-validations': [
+        {
+          rule: 'self.min <= self.max',
+          messageExpression: "'min %d is above max %d'.format([self.min, self.max])",
+          reason: 'FieldValueForbidden',
+          fieldPath: '.min',
+        },
+      ],
+    },
+  );
+
+  it('say what is wrong where they were told to', () => {
+    assert.deepEqual(check(range, { spec: { min: 1, max: 2 } }), []);
+    assert.deepEqual(check(range, { spec: { min: 3, max: 2 } }), [
+      'spec.min: Forbidden: min 3 is above max 2',
+    ]);
+  });
+
+  it('name themselves without a message', () => {
+    const schema = spec({ a: { type: 'integer', 'x-kubernetes-validations': [{ rule: 'self > 1' }] } });
+    assert.deepEqual(check(schema, { spec: { a: 1 } }), ['spec.a: Invalid value: 1: failed rule: self > 1']);
+  });
+
+  it('about changes are asked of changes only', () => {
+    const schema = spec({
+      a: {
+        type: 'string',
+        'x-kubernetes-validations': [{ rule: 'self == oldSelf', message: 'is immutable' }],
+      },
+    });
+    assert.deepEqual(check(schema, { spec: { a: 'x' } }), []);
+    assert.deepEqual(check(schema, { spec: { a: 'x' } }, { spec: {} }), []);
+    assert.deepEqual(check(schema, { spec: { a: 'x' } }, { spec: { a: 'y' } }), [
+      'spec.a: Invalid value: "x": is immutable',
+    ]);
+  });
+
+  it('with an optional old value are asked of new ones too', () => {
+    const schema = spec({
+      a: {
+        type: 'integer',
+        'x-kubernetes-validations': [
+          { rule: 'oldSelf.hasValue() ? self > oldSelf.value() : self == 1', optionalOldSelf: true },
+        ],
+      },
+    });
+    assert.equal(check(schema, { spec: { a: 2 } }).length, 1);
+    assert.equal(check(schema, { spec: { a: 1 } }).length, 0);
+    assert.equal(check(schema, { spec: { a: 2 } }, { spec: { a: 1 } }).length, 0);
+  });
+
+  it('find the old item of a list by its keys', () => {
+    const items: JsonSchema = {
+      type: 'object',
+      required: ['k'],
+      properties: { k: { type: 'string' }, v: { type: 'integer' } },
+      'x-kubernetes-validations': [{ rule: 'self.v >= oldSelf.v' }],
+    };
+    const schema = spec({
+      l: { type: 'array', 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['k'], items },
+    });
+    const old = {
+      spec: {
+        l: [
+          { k: 'a', v: 1 },
+          { k: 'b', v: 5 },
+        ],
+      },
+    };
+    assert.deepEqual(
+      check(
+        schema,
+        {
+          spec: {
+            l: [
+              { k: 'b', v: 6 },
+              { k: 'c', v: 0 },
+            ],
+          },
+        },
+        old,
+      ),
+      [],
+    );
+    assert.equal(check(schema, { spec: { l: [{ k: 'b', v: 4 }] } }, old).length, 1);
+  });
+
+  it('that fail to evaluate are violations, and do not stop the others', () => {
+    const schema = spec(
+      { a: { type: 'integer' } },
+      { 'x-kubernetes-validations': [{ rule: '1 / self.a > 0' }, { rule: 'self.a > 0' }] },
+    );
+    assert.deepEqual(check(schema, { spec: { a: 0 } }), [
+      'spec: Invalid value: "object": division by zero evaluating rule: failed rule: 1 / self.a > 0',
+      'spec: Invalid value: "object": failed rule: self.a > 0',
+    ]);
+  });
+
+  it('see names as they are escaped', () => {
+    const schema = spec(
+      { 'a-b': { type: 'integer' }, if: { type: 'integer' } },
+      { 'x-kubernetes-validations': [{ rule: 'self.a__dash__b == self.__if__' }] },
+    );
+    assert.deepEqual(check(schema, { spec: { 'a-b': 1, if: 1 } }), []);
+  });
+});
+
+describe('a JSON path', () => {
+  const object = {
+    a: {
+      'x.y': 1,
+      l: [
+        { t: 'A', v: 1 },
+        { t: 'B', v: 2 },
+      ],
+    },
+  };
+  const cases: readonly (readonly [string, readonly unknown[]])[] = [
+    ['.a.l[1].v', [2]],
+    ['.a.l[-1].v', [2]],
+    ['.a.l[*].t', ['A', 'B']],
+    ['.a.l[?(@.t=="B")].v', [2]],
+    ['.a.l[?(@.v>=2)].t', ['B']],
+    ['.a.x\\.y', [1]],
+    [".a['x.y']", [1]],
+    ['.a.l[0:1].t', ['A']],
+    ['..v', [2, 1]],
+    ['.a.none', []],
+  ];
+  for (const [path, wanted] of cases)
+    it(path, () => assert.deepEqual([...compilePath(path)(object)].sort(), [...wanted].sort()));
+  it('is simple when it is names only', () => {
+    assert.deepEqual(simplePath('.spec.a-b'), ['spec', 'a-b']);
+    assert.equal(simplePath('.spec[0]'), undefined);
+  });
+});
