@@ -62,6 +62,7 @@ export function hearLeader(core: Core, leader: NodeId): void {
 
 export function isLoyal(core: Core): boolean {
   if (core.role === 'leader' || core.abstains) return true;
+  if (core.has('disloyal')) return false;
   return core.leader !== null && core.ticks - core.timerStart < core.electionTicks;
 }
 

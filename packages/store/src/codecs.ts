@@ -34,6 +34,7 @@ export interface StoredRequest {
   readonly compaction?: CompactionRequest;
   readonly leaseGrant?: LeaseGrantRequest;
   readonly leaseRevoke?: { readonly ID: bigint };
+  readonly leaseExpiry?: { readonly ID: bigint; readonly term: number };
   readonly memberAttributes?: MemberAttributes;
   readonly alarm?: Alarm & { readonly activate: boolean };
   readonly auth?: AuthChange;

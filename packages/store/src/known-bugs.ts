@@ -48,9 +48,9 @@ export type StoreBug =
   | 'expiry-of-old-leader'
   /** A watch that resumes misses the revision it asked for. */
   | 'watch-off-by-one'
-  /** A watcher that lags gets new events at once, before the older ones. */
-  | 'watch-reordered'
-  /** A watcher is taken as up to date too early. */
+  /** A watcher that lags gets new events at once, and never the older ones. */
+  | 'watch-overtaken'
+  /** A watcher whose client was slow goes on with what is new. */
   | 'watch-gap'
   /** The events of one transaction are delivered backwards. */
   | 'txn-events-reversed'

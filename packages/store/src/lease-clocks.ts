@@ -25,7 +25,8 @@ export interface LeaseClocksOptions {
   /** Which leases exist. */
   readonly leases: () => ReadonlyMap<bigint, LeaseTimes>;
   readonly send: (to: NodeId, frame: PeerFrame) => boolean;
-  readonly revoke: (id: bigint) => Promise<object>;
+  /** Ends a lease whose time is over, unless another leader begins before that is agreed. */
+  readonly expire: (id: bigint) => Promise<object>;
   readonly bugs?: KnownBugs;
 }
 
@@ -132,7 +133,7 @@ export class LeaseClocks {
     for (const id of this.#lessor.expired(revocationsAtOnce)) {
       if (this.#revoking.has(id)) continue;
       this.#revoking.add(id);
-      this.#options.revoke(id).catch(() => this.#revoking.delete(id));
+      this.#options.expire(id).catch(() => this.#revoking.delete(id));
     }
   }
 

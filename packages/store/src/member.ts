@@ -76,6 +76,7 @@ export class Member {
       heartbeatMs,
       floorMs: electionMs,
       ceilingMs: Math.max(electionMs, maxElectionMs),
+      bugs,
     });
     this.#proposals = new Proposals({
       timeoutMs: requestTimeoutMs,
@@ -121,7 +122,7 @@ export class Member {
       leads: () => this.#host.role === 'leader' && !this.isWitness,
       leases: () => this.machine.state.leases,
       send: (to, frame) => this.#transport.send(to, frame),
-      revoke: (id) => this.propose({ leaseRevoke: { ID: id }, ...itself }, 40),
+      expire: (ID) => this.propose({ leaseExpiry: { ID, term: this.#host.term }, ...itself }, 40),
     });
     this.quota = new Quota({
       bytes: options.quotaBytes,
@@ -279,7 +280,7 @@ export class Member {
     this.#host = new RaftHost({
       id: this.id,
       log: recovered.log,
-      hardState: recovered.hardState,
+      hardState: bugs.has('vote-forgotten') ? { ...recovered.hardState, vote: null } : recovered.hardState,
       configuration: this.machine.configuration,
       machine: this.machine,
       wal,

@@ -6,6 +6,7 @@
  * read back through `Contents`. Everything here depends only on the state and on what is applied, so members agree.
  */
 import { BlockStarts, type ChangeSet, decodeBlock, encodeBlock } from './change-block.ts';
+import { type KnownBugs, noBugs } from './known-bugs.ts';
 import { KeyIndex, type KeyRange, type RevisionRecord } from './key-index.ts';
 import { RevisionCache } from './revision-cache.ts';
 import { sealBytes, StateCorruptError } from './state-seal.ts';
@@ -92,6 +93,7 @@ const nothing = Buffer.alloc(0);
 export class Mvcc {
   readonly index = new KeyIndex();
   readonly leases = new Map<bigint, LeaseRecord>();
+  readonly bugs: KnownBugs;
   readonly #contents: Contents;
   /** Not on disk yet: must stay. */
   readonly #overlay = new Map<number, ChangeSet>();
@@ -108,8 +110,9 @@ export class Mvcc {
   readonly #unwritten = new Map<number, Buffer>();
   #blocksChanged: [start: number, bytes: Buffer][] = [];
 
-  constructor(contents: Contents) {
+  constructor(contents: Contents, bugs = noBugs) {
     this.#contents = contents;
+    this.bugs = bugs;
   }
 
   get revision(): number {
@@ -134,6 +137,7 @@ export class Mvcc {
   }
 
   loadLease(id: bigint, ttl: number): void {
+    if (this.bugs.has('lease-lost-on-restart')) return;
     this.leases.set(id, { id, ttl, keys: new Set() });
   }
 
@@ -147,6 +151,7 @@ export class Mvcc {
     for (const [sub, change] of changes.entries()) {
       // A change that compaction overtook stays as a gap so that positions hold.
       if (change.key.length === 0) continue;
+      if (change.version === 0 && this.bugs.has('deletion-lost')) continue;
       const key = change.key.toString('latin1');
       this.#attach(key, change);
       this.index.put(key, {
@@ -281,7 +286,7 @@ export class Mvcc {
 
   #attach(key: string, change: KeyValue): void {
     const before = this.#leaseOf.get(key) ?? 0n;
-    if (before === change.lease) return;
+    if (before === change.lease || (change.lease === 0n && this.bugs.has('lease-not-detached'))) return;
     this.leases.get(before)?.keys.delete(key);
     if (change.lease === 0n) this.#leaseOf.delete(key);
     else {
@@ -310,11 +315,12 @@ export class Mvcc {
   compact(revision: number): void {
     this.#compactRevision = revision;
     const dropped = new Map<number, number[]>();
-    this.index.compact(revision, ({ main, sub }) => {
+    const drop = ({ main, sub }: RevisionRecord): void => {
       const subs = dropped.get(main);
       if (subs === undefined) dropped.set(main, [sub]);
       else subs.push(sub);
-    });
+    };
+    this.index.compact(revision, drop, this.bugs.has('live-revision-compacted'));
     const blocks = new Map<number, [main: number, subs: readonly number[]][]>();
     for (const [main, subs] of dropped) {
       // What this log entry wrote has no block yet.

@@ -13,6 +13,7 @@ import type { Tokens } from './auth/tokens.ts';
 import { idNumber } from './cluster.ts';
 import { entryBatchCodec, type StoredRequest } from './codecs.ts';
 import { etcdError } from './errors.ts';
+import { type KnownBugs, noBugs } from './known-bugs.ts';
 import { type Alarm, alarmType } from './types.ts';
 import { type JournalRecord, Mvcc } from './mvcc.ts';
 import { MemberBook } from './membership/book.ts';
@@ -25,6 +26,7 @@ export type ApplyResult = object;
 
 export interface StateMachineOptions {
   readonly disk: StateDisk;
+  readonly bugs?: KnownBugs;
   readonly cluster: string;
   readonly members: readonly StoredMember[];
   readonly configuration: Configuration;
@@ -46,6 +48,7 @@ const flushBytes = 4 * 1024 * 1024;
 
 export class StateMachine {
   readonly #options: StateMachineOptions;
+  readonly #bugs: KnownBugs;
   #state: Mvcc;
   #auth = new AuthState();
   #index = 0;
@@ -64,7 +67,8 @@ export class StateMachine {
     this.#options = options;
     this.#configuration = options.configuration;
     this.#book = new MemberBook(options.members);
-    this.#state = new Mvcc(options.disk);
+    this.#bugs = options.bugs ?? noBugs;
+    this.#state = new Mvcc(options.disk, this.#bugs);
   }
 
   get state(): Mvcc {
@@ -124,12 +128,14 @@ export class StateMachine {
    * `WatchHub.replaced`, which brings each forward from where it was.
    */
   async load(meta: StateMeta | undefined): Promise<void> {
-    const state = new Mvcc(this.#options.disk);
+    const state = new Mvcc(this.#options.disk, this.#bugs);
     const auth = new AuthState();
     this.#journal = [];
     this.#journalBytes = 0;
     if (meta !== undefined) {
       await this.#options.disk.load(state, meta);
+      if (this.#replacing && this.#bugs.has('snapshot-without-history'))
+        state.index.compact(meta.revision, () => undefined);
       await this.#options.disk.loadAuth(auth);
     }
     // Only now: nobody may see a state that is there in part.
@@ -151,7 +157,7 @@ export class StateMachine {
       throw new Error(`entry ${entry.index} cannot follow applied entry ${this.#index}`);
     const before = this.#state.revision;
     if (entry.type === 'config') this.#applyConfiguration(entry);
-    else if (entry.type === 'normal') this.#applyBatch(entry.data, entry.index);
+    else if (entry.type === 'normal') this.#applyBatch(entry);
     this.#index = entry.index;
     const record = this.#state.takeJournal(entry.index, entry.term, this.#auth.takeOperations());
     this.#journal.push(record);
@@ -168,7 +174,7 @@ export class StateMachine {
     this.#options.onMembership(entry, said?.change, said?.origin);
   }
 
-  #applyBatch(data: Uint8Array, index: number): void {
+  #applyBatch({ data, index, term }: Entry): void {
     // Copied once: keys and values stay as views of it, and must not keep a larger network buffer alive.
     const bytes = Buffer.allocUnsafeSlow(data.byteLength);
     bytes.set(data);
@@ -179,7 +185,7 @@ export class StateMachine {
         result =
           this.#options.stateless === true
             ? { ...this.#runAboutMembers(request), header: { revision: 0 } }
-            : this.#run(request, index);
+            : this.#run(request, index, term);
       } catch (error) {
         // Anything but an answer to the client is a bug that would make members differ.
         if (!(error instanceof GrpcError)) throw error;
@@ -189,7 +195,7 @@ export class StateMachine {
     }
   }
 
-  #run(request: StoredRequest, index: number): ApplyResult {
+  #run(request: StoredRequest, index: number, term: number): ApplyResult {
     const state = this.#state;
     const revision = (): { header: { revision: number } } => ({ header: { revision: state.revision } });
     if (this.#auth.enabled) checkRequest(this.#auth, state, request);
@@ -221,8 +227,16 @@ export class StateMachine {
       this.#options.onLease(ID, 'granted');
       return { ...revision(), ID, TTL };
     }
-    if (request.leaseRevoke !== undefined) {
-      const { ID } = request.leaseRevoke;
+    // Another leader has given every lease its full time again, and may have renewed it since.
+    if (
+      request.leaseExpiry !== undefined &&
+      request.leaseExpiry.term !== term &&
+      !this.#bugs.has('expiry-of-old-leader')
+    )
+      return revision();
+    const ended = request.leaseRevoke ?? request.leaseExpiry;
+    if (ended !== undefined) {
+      const { ID } = ended;
       if (!state.leases.has(ID)) throw etcdError.leaseNotFound();
       state.revokeLease(ID);
       this.#options.onLease(ID, 'revoked');
@@ -259,8 +273,16 @@ export class StateMachine {
   }
 
   #refuse(request: StoredRequest): void {
-    const { put: single, txn: many, deleteRange: gone, compaction, leaseGrant, leaseRevoke } = request;
-    const touches = [single, many, gone, compaction, leaseGrant, leaseRevoke].some(
+    const {
+      put: single,
+      txn: many,
+      deleteRange: gone,
+      compaction,
+      leaseGrant,
+      leaseRevoke,
+      leaseExpiry,
+    } = request;
+    const touches = [single, many, gone, compaction, leaseGrant, leaseRevoke, leaseExpiry].some(
       (part) => part !== undefined,
     );
     if (touches && this.isCorrupt) throw etcdError.corrupt();
@@ -300,7 +322,7 @@ export class StateMachine {
   #metaAt(record: JournalRecord): StateMeta {
     return {
       cluster: this.#options.cluster,
-      index: record.index,
+      index: record.index - (this.#bugs.has('entry-applied-twice') ? 1 : 0),
       term: record.term,
       revision: record.revision,
       compactRevision: record.compactRevision,

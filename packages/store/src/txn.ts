@@ -51,7 +51,8 @@ interface Plan {
 }
 
 function plan(state: Mvcc, request: TxnRequest): Plan {
-  const succeeded = request.compare.every((compare) => holds(state, compare));
+  const succeeded =
+    request.compare.every((compare) => holds(state, compare)) || state.bugs.has('compare-ignored');
   const operations = succeeded ? request.success : request.failure;
   const nested = new Map<RequestOp, Plan>();
   for (const operation of operations)
@@ -116,6 +117,7 @@ function holds(state: Mvcc, compare: Compare): boolean {
   state.index.scan(keyRange(compare.key, compare.rangeEnd), state.current, (_key, record) => {
     kvs.push(state.content(record));
   });
+  if (compare.target === compareTarget.value && state.bugs.has('value-not-compared')) return true;
   if (kvs.length === 0) {
     // The value of a key that is not there compares with nothing.
     if (compare.target === compareTarget.value) return false;

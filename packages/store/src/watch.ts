@@ -69,6 +69,7 @@ export class WatchHub {
 
   add(options: WatcherOptions): Watcher {
     const watcher = new Watcher(options);
+    if (watcher.next <= this.#state.revision && this.#bugs.has('watch-off-by-one')) watcher.next += 1;
     if (watcher.next > this.#state.revision) this.#join(watcher);
     else this.#lag(watcher);
     return watcher;
@@ -84,6 +85,10 @@ export class WatchHub {
   resume(watcher: Watcher): void {
     if (!watcher.paused || watcher.closed) return;
     watcher.paused = false;
+    if (this.#bugs.has('watch-gap')) {
+      this.#join(watcher);
+      return;
+    }
     this.#lag(watcher);
   }
 
@@ -101,6 +106,7 @@ export class WatchHub {
   replaced(state: Mvcc): void {
     this.#state = state;
     this.#suspended = false;
+    if (this.#bugs.has('watch-not-replayed')) return;
     for (const watcher of this.#ranges) this.#lag(watcher);
     for (const set of this.#single.values()) for (const watcher of set) this.#lag(watcher);
     this.#single.clear();
@@ -120,6 +126,9 @@ export class WatchHub {
         for (const watcher of this.#single.get(key) ?? []) this.#collect(events, watcher, key, kv);
         for (const watcher of this.#ranges)
           if (inRange(watcher.options.range, key)) this.#collect(events, watcher, key, kv);
+        if (this.#bugs.has('watch-overtaken'))
+          for (const watcher of this.#lagging)
+            if (inRange(watcher.options.range, key)) this.#collect(events, watcher, key, kv);
       }
       for (const [watcher, list] of events) this.#deliver(watcher, list, main);
     }
@@ -146,7 +155,8 @@ export class WatchHub {
 
   #deliver(watcher: Watcher, events: readonly WatchEvent[], revision: number): void {
     watcher.next = revision + 1;
-    if (!watcher.options.deliver(events, revision)) {
+    const ordered = this.#bugs.has('txn-events-reversed') ? events.toReversed() : events;
+    if (!watcher.options.deliver(ordered, revision)) {
       watcher.paused = true;
       this.#leave(watcher);
       this.#lagging.delete(watcher);
