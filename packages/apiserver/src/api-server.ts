@@ -6,6 +6,8 @@ import type { Health } from '@timonier/component';
 import type { Office } from '@timonier/client/office';
 import type { Logger } from 'pino';
 import type { Registry as MetricsRegistry } from 'prom-client';
+import { Admission } from './admission/admission.ts';
+import type { AdmissionPlugin } from './admission/request.ts';
 import { type AllocationOptions, Allocations } from './allocation/allocations.ts';
 import { Authorizer } from './authorization/authorizer.ts';
 import { FreshReads } from './cache/fresh-reads.ts';
@@ -38,6 +40,8 @@ export interface ApiServerOptions {
   /** Undefined: tokens of ServiceAccounts are neither issued nor accepted. */
   readonly tokenSigner: TokenSigner | undefined;
   readonly allocation: AllocationOptions;
+  /** In the order in which they run. */
+  readonly admissionPlugins: readonly AdmissionPlugin[];
   readonly masters: readonly { readonly name: string; readonly address: string }[];
   readonly advertiseAddress: string;
   readonly bindAddress: string;
@@ -94,6 +98,7 @@ export class ApiServer {
       allocations,
       nodes: new NodeProxy(options.kubeletTls),
       authorizer: new Authorizer(cache, root),
+      admission: new Admission(options.admissionPlugins),
       tokens: tokenSigner && new TokenAuthenticator(tokenSigner, cache, root, Date.now),
       log,
       root,

@@ -1,5 +1,5 @@
 /**
- * What every cluster has from its beginning: four namespaces and the Service by which pods reach the API server, with
+ * What every cluster has from its beginning: four namespaces, two priority classes and the Service by which pods reach the API server, with
  * all masters as its endpoints. Made, or mended, whenever this server becomes the active one; existing objects of
  * others are left alone.
  */
@@ -15,10 +15,24 @@ export interface BootstrapOptions {
 
 const namespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
 
+const priorityClasses = [
+  systemClass(
+    'system-node-critical',
+    2_000_001_000,
+    'Used for system critical pods that must not be moved from their current node.',
+  ),
+  systemClass(
+    'system-cluster-critical',
+    2_000_000_000,
+    'Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.',
+  ),
+];
+
 /** Throws when the store cannot be written; the caller tries again. */
 export async function bootstrap(writer: Writer, options: BootstrapOptions): Promise<void> {
   for (const name of namespaces)
     await ensure(writer, 'namespaces', '', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+  for (const priorityClass of priorityClasses) await ensure(writer, 'priorityclasses', '', priorityClass);
   await ensure(writer, 'services', 'default', kubernetesService(options));
   await replace(writer, 'endpointslices', 'default', kubernetesEndpoints(options));
 }
@@ -53,6 +67,16 @@ export function kubernetesEndpoints({ masters, port }: BootstrapOptions): ApiObj
     addressType: 'IPv4',
     endpoints: masters.map(({ address }) => ({ addresses: [address], conditions: { ready: true } })),
     ports: [{ name: 'https', protocol: 'TCP', port }],
+  };
+}
+
+function systemClass(name: string, value: number, description: string): ApiObject {
+  return {
+    apiVersion: 'scheduling.k8s.io/v1',
+    kind: 'PriorityClass',
+    metadata: { name },
+    value,
+    description,
   };
 }
 

@@ -13,6 +13,8 @@ import {
   watchCertificate,
 } from '@timonier/component';
 import { OfficeClient } from '@timonier/client/office';
+import { selectPlugins } from './admission/admission.ts';
+import { admissionPlugins } from './admission/plugins.ts';
 import { ApiServer } from './api-server.ts';
 import { parseEndpoint } from './storage/store-client.ts';
 import { Failpoints } from './failpoints.ts';
@@ -55,6 +57,8 @@ const flags = {
     '',
     'EC key on P-256 that signs service account tokens, the same on all masters; without it there are none',
   ),
+  'enable-admission-plugins': listFlag([], 'plugins to switch on, by name; all of them are on by default'),
+  'disable-admission-plugins': listFlag([], 'plugins to switch off, by name'),
   'office-socket': stringFlag('', 'socket of the master supervisor; without it this server is always active'),
   'advertise-address': stringFlag('127.0.0.1', 'address under which this server is reached'),
   masters: listFlag([], 'all masters, NAME=ADDRESS each; the endpoints of the Service kubernetes'),
@@ -101,6 +105,10 @@ export const command = defineComponent({
         serviceRange: values['service-cluster-ip-range'],
         nodePorts,
       },
+      admissionPlugins: selectPlugins(admissionPlugins, {
+        enable: values['enable-admission-plugins'],
+        disable: values['disable-admission-plugins'],
+      }),
       masters,
       advertiseAddress: values['advertise-address'],
       bindAddress: values['bind-address'],

@@ -4,6 +4,7 @@
 import type { Registry } from '@timonier/api';
 import type { Office } from '@timonier/client/office';
 import type { Logger } from 'pino';
+import type { Admission } from './admission/admission.ts';
 import type { Allocations } from './allocation/allocations.ts';
 import type { Authorizer } from './authorization/authorizer.ts';
 import type { FreshReads } from './cache/fresh-reads.ts';
@@ -34,6 +35,7 @@ export interface ServerState {
   readonly allocations: Allocations;
   readonly nodes: NodeProxy;
   readonly authorizer: Authorizer;
+  readonly admission: Admission;
   /** Absent: no key to sign tokens of ServiceAccounts with. */
   readonly tokens: TokenAuthenticator | undefined;
   readonly log: Logger;
@@ -54,6 +56,8 @@ export interface WriteContext {
   readonly dryRun: boolean;
   /** Who owns the fields that this request sets. */
   readonly manager: string;
+  /** Tells the client something beside the answer; absent when nobody asked from outside. */
+  readonly warn?: (text: string) => void;
 }
 
 export interface RequestContext extends WriteContext {

@@ -183,6 +183,7 @@ export class Router {
       fence: isMutating ? fenceOf(server, user, exchange, target) : undefined,
       dryRun: isMutating && dryRunParameter(exchange.query.getAll('dryRun')),
       manager: managerOf(exchange.query, exchange.header('user-agent')),
+      warn: (text) => exchange.warn(text),
     };
   }
 

@@ -1,51 +1,18 @@
-/**
- * Pods: their first status and quality of service, and what upstream's default admission gives every pod: a service
- * account, a priority, and tolerations for a bounded time on a node that is not ready. The time is Timonier's: short,
- * because node loss is found in seconds here.
- */
-import type { Container, Pod, PodSpec, Toleration } from '@timonier/api';
+/** Pods: their first status and quality of service. What a pod gets from its surroundings is admission's. */
+import type { Container, Pod, PodSpec } from '@timonier/api';
 import { compareQuantities } from '@timonier/api/quantity';
 import { takeEphemeralContainers, takeResources } from './pod-parts.ts';
-import { mountToken } from './service-account-mount.ts';
 import type { Strategy } from './strategy.ts';
-
-const tolerationSeconds = 2;
-const nodeFailureTaints = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'];
 
 export const podStrategy: Strategy = {
   subresources: { ephemeralcontainers: takeEphemeralContainers, resize: takeResources },
-  prepareCreate(object, { server, target }) {
+  prepareCreate(object) {
     const pod = object as unknown as Pod;
     const spec = pod.spec;
     if (spec === undefined) return;
     pod.status = { phase: 'Pending', qosClass: qualityOfService(spec) };
-    // A mirror of a static pod is what its node says it is.
-    if (pod.metadata?.annotations?.['kubernetes.io/config.mirror'] !== undefined) return;
-    spec.serviceAccountName ??= 'default';
-    spec.serviceAccount = spec.serviceAccountName;
-    mountToken(pod, target.namespace, server);
-    spec.priority ??= 0;
-    spec.preemptionPolicy ??= 'PreemptLowerPriority';
-    const tolerations = spec.tolerations ?? [];
-    const added = nodeFailureTaints.filter((key) => !tolerations.some((known) => tolerates(known, key)));
-    spec.tolerations = [
-      ...tolerations,
-      ...added.map((key): Toleration => ({
-        key,
-        operator: 'Exists',
-        effect: 'NoExecute',
-        tolerationSeconds,
-      })),
-    ];
   },
 };
-
-function tolerates(toleration: Toleration, key: string): boolean {
-  const { effect = '' } = toleration;
-  return (
-    (toleration.key === key || (toleration.key ?? '') === '') && (effect === '' || effect === 'NoExecute')
-  );
-}
 
 /** Guaranteed: every container limits cpu and memory and requests as much. BestEffort: none names either. */
 export function qualityOfService(spec: PodSpec): 'Guaranteed' | 'Burstable' | 'BestEffort' {

@@ -9,6 +9,7 @@ import { type ClusterPki, createClusterPki, writeKubeconfig } from '@timonier/pk
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
+import { admissionPlugins } from '../admission/plugins.ts';
 import { ApiServer } from '../api-server.ts';
 import { Failpoints } from '../failpoints.ts';
 import { TokenSigner } from '../tokens/service-account-tokens.ts';
@@ -96,6 +97,8 @@ export interface TestServerOptions {
   /** Where this server takes piped connections, and where it pipes to while passive. */
   readonly internalPort?: number;
   readonly bindAddress?: string;
+  /** Plugins to switch on although the clusters of tests have no controllers that they count on. */
+  readonly admission?: readonly string[];
   /** False when the server starts passive with no active one, so that nothing answers yet. */
   readonly waitUntilReady?: boolean;
 }
@@ -129,6 +132,9 @@ export async function startApiServer(
       'https://kubernetes.default.svc.cluster.local',
     ),
     allocation: { serviceRange: '10.96.0.0/16', nodePorts: { first: 30_000, last: 32_767 } },
+    admissionPlugins: admissionPlugins.filter(
+      ({ name }) => name !== 'ServiceAccount' || options.admission?.includes(name) === true,
+    ),
     masters: [host],
     advertiseAddress: '127.0.0.1',
     bindAddress,

@@ -1,4 +1,5 @@
 /** create: a new object; with `generateName` the server finds a free name. */
+import type { AdmissionRequest } from '../admission/request.ts';
 import { storageKey } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { alreadyExists, generateNameConflict, StatusError } from '@timonier/api/statuses';
@@ -26,11 +27,17 @@ export async function createObject(context: WriteContext, sent: ApiObject): Prom
   const { info, name } = context.target;
   placeObject(sent, context, name);
   await checkNamespace(context);
-  const isGenerated = (sent.metadata?.name ?? '') === '' && (sent.metadata?.generateName ?? '') !== '';
+  const { admission } = context.server;
+  const request: AdmissionRequest = { operation: 'CREATE', context, object: sent, old: undefined };
+  await admission.admit(request);
+  const admitted = request.object ?? sent;
+  const isGenerated =
+    (admitted.metadata?.name ?? '') === '' && (admitted.metadata?.generateName ?? '') !== '';
   for (let attempt = 1; ; attempt++) {
-    const object = isGenerated ? copyOf(sent) : sent;
+    const object = isGenerated ? copyOf(admitted) : admitted;
     prepareCreate(object, context);
     checkObject(info, object, undefined);
+    await admission.validate({ ...request, object });
     const taken = object.metadata?.name ?? '';
     try {
       return await commitNew(context, object);

@@ -72,6 +72,7 @@ export async function removeObject(context: WriteContext, options: DeleteOptions
     const object = current.object();
     checkPreconditions(object, options, context);
     strategyOf(info).checkDelete?.(object, context);
+    await server.admission.validate({ operation: 'DELETE', context, object: undefined, old: object });
     strategyOf(info).prepareDelete?.(object, context);
     const decision = decideRemoval(object, options, server.now());
     if (decision.action !== 'remove') return decision;

@@ -2,6 +2,7 @@
  * patch: a change to the current object, in one of four forms. JSON, merge and strategic patches are computed on the
  * current state at each attempt; server-side apply merges a configuration by ownership, and creates what is not there.
  */
+import type { AdmissionRequest } from '../admission/request.ts';
 import { storageKey } from '@timonier/api';
 import {
   applyConfiguration,
@@ -175,8 +176,13 @@ async function newObject(
   config: ApiObject,
 ): Promise<{ object: ApiObject; extras: CommitExtras | undefined }> {
   const { info } = context.target;
-  const object = merge(context, undefined, config, false);
+  const { admission } = context.server;
+  const merged = merge(context, undefined, config, false);
+  const request: AdmissionRequest = { operation: 'CREATE', context, object: merged, old: undefined };
+  await admission.admit(request);
+  const object = request.object ?? merged;
   prepareCreate(object, context);
   checkObject(info, object, undefined);
+  await admission.validate({ ...request, object });
   return { object, extras: await strategyOf(info).reserve?.(object, undefined, context) };
 }

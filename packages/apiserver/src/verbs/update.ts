@@ -1,4 +1,5 @@
 /** update: the whole object, from the client. Also the way of every other change: see `updateObject`. */
+import type { AdmissionRequest } from '../admission/request.ts';
 import { storageKey } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { notFound, StatusError } from '@timonier/api/statuses';
@@ -67,14 +68,19 @@ export async function decideUpdate(
   isOwned = false,
 ): Promise<Decision> {
   const { info, subresource } = context.target;
-  prepareUpdate(wanted, old, context);
-  const owned = isOwned ? wanted : withOwnership(old, wanted, context);
+  const { admission } = context.server;
+  const request: AdmissionRequest = { operation: 'UPDATE', context, object: wanted, old };
+  await admission.admit(request);
+  const admitted = request.object ?? wanted;
+  prepareUpdate(admitted, old, context);
+  const owned = isOwned ? admitted : withOwnership(old, admitted, context);
   if (isFinished(owned)) {
     const extras = await strategyOf(info).reserve?.(undefined, old, context);
     return { action: 'remove', extras };
   }
   checkObject(info, owned, old, subresource);
   if (sameContent(owned, current)) return { action: 'keep' };
+  await admission.validate({ ...request, object: owned });
   const extras = await strategyOf(info).reserve?.(owned, old, context);
   return { action: 'put', object: owned, extras };
 }

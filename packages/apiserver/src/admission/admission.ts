@@ -1,0 +1,64 @@
+/** Runs the plugins that are switched on, each for the kinds and operations it asked for. */
+import { UsageError } from '@timonier/component';
+import type { AdmissionPlugin, AdmissionRequest } from './request.ts';
+
+/** Which plugins apply is remembered per kind and operation; kinds come and go at run time. */
+const maxRemembered = 10_000;
+
+type Stage = 'admit' | 'validate';
+
+export class Admission {
+  readonly #plugins: readonly AdmissionPlugin[];
+  readonly #known = new Map<string, readonly AdmissionPlugin[]>();
+
+  /** In the order in which they run. */
+  constructor(plugins: readonly AdmissionPlugin[]) {
+    this.#plugins = plugins;
+  }
+
+  get names(): readonly string[] {
+    return this.#plugins.map(({ name }) => name);
+  }
+
+  /** Lets plugins change the request. Rejects when one refuses it. */
+  async admit(request: AdmissionRequest): Promise<void> {
+    for (const plugin of this.#pluginsFor(request, 'admit')) await plugin.admit?.(request);
+  }
+
+  /** Rejects when a plugin refuses what is about to be committed. */
+  async validate(request: AdmissionRequest): Promise<void> {
+    for (const plugin of this.#pluginsFor(request, 'validate')) await plugin.validate?.(request);
+  }
+
+  #pluginsFor({ operation, context }: AdmissionRequest, stage: Stage): readonly AdmissionPlugin[] {
+    const { info, subresource } = context.target;
+    const resource = `${info.group}/${info.resource}${subresource === '' ? '' : `/${subresource}`}`;
+    const key = `${stage} ${operation} ${resource}`;
+    let found = this.#known.get(key);
+    if (found === undefined) {
+      found = this.#plugins.filter(
+        (plugin) =>
+          plugin[stage] !== undefined &&
+          plugin.operations.includes(operation) &&
+          (plugin.resources?.includes(resource) ?? true),
+      );
+      if (this.#known.size >= maxRemembered) this.#known.clear();
+      this.#known.set(key, found);
+    }
+    return found;
+  }
+}
+
+/** The plugins that the command line leaves: all of them are on by default. */
+export function selectPlugins(
+  all: readonly AdmissionPlugin[],
+  { enable, disable }: { readonly enable: readonly string[]; readonly disable: readonly string[] },
+): readonly AdmissionPlugin[] {
+  const known = new Set(all.map(({ name }) => name));
+  for (const name of [...enable, ...disable])
+    if (!known.has(name))
+      throw new UsageError(`there is no admission plugin ${name}; there are ${[...known].join(', ')}`);
+  const both = enable.find((name) => disable.includes(name));
+  if (both !== undefined) throw new UsageError(`admission plugin ${both} is switched both on and off`);
+  return all.filter(({ name }) => !disable.includes(name));
+}

@@ -1,0 +1,20 @@
+/** All admission plugins, in upstream's order. */
+import { defaultIngressClass, defaultStorageClass } from './default-classes.ts';
+import { defaultTolerations } from './default-tolerations.ts';
+import { limitRanger } from './limit-ranger.ts';
+import { podSecurity } from './pod-security.ts';
+import { priority } from './priority.ts';
+import type { AdmissionPlugin } from './request.ts';
+import { runtimeClass } from './runtime-class.ts';
+import { serviceAccount } from './service-account.ts';
+
+export const admissionPlugins: readonly AdmissionPlugin[] = [
+  limitRanger,
+  serviceAccount,
+  podSecurity,
+  priority,
+  defaultTolerations,
+  defaultStorageClass,
+  runtimeClass,
+  defaultIngressClass,
+];

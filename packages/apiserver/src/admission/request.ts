@@ -1,0 +1,39 @@
+/**
+ * What an admission plugin sees of a write, and what it is.
+ *
+ * Every write passes the plugins in upstream's order: first all that may change it, before the server prepares and
+ * validates the object, then all that may only refuse it, as the last thing before the commit.
+ */
+import { type ApiObject } from '@timonier/api/decode';
+import { forbidden, StatusError } from '@timonier/api/statuses';
+import type { WriteContext } from '../server-state.ts';
+
+export type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
+
+export interface AdmissionRequest {
+  readonly operation: Operation;
+  readonly context: WriteContext;
+  /** What is about to be written, to be changed in place or replaced; undefined for a deletion. */
+  object: ApiObject | undefined;
+  /** What is there now; undefined for a creation. */
+  readonly old: ApiObject | undefined;
+}
+
+export interface AdmissionPlugin {
+  /** Upstream's name, by which the command line switches it. */
+  readonly name: string;
+  readonly operations: readonly Operation[];
+  /** `group/resource` or `group/resource/subresource`, with an empty group for the core; undefined: everything. */
+  readonly resources?: readonly string[];
+  /** Changes the request. Throws to refuse it. */
+  readonly admit?: (request: AdmissionRequest) => void | Promise<void>;
+  /** Throws to refuse the request, and changes nothing. */
+  readonly validate?: (request: AdmissionRequest) => void | Promise<void>;
+}
+
+/** 403 in upstream's words: `pods "web" is forbidden: DETAIL`. */
+export function refusal({ context, object, old }: AdmissionRequest, detail: string): StatusError {
+  const { info, name } = context.target;
+  const metadata = object?.metadata ?? old?.metadata;
+  return new StatusError(forbidden(info, name || (metadata?.name ?? metadata?.generateName ?? ''), detail));
+}
