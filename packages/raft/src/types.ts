@@ -191,7 +191,10 @@ export type Mutation =
   | 'read-without-quorum' // serves reads on the leader's word alone
   | 'read-before-own-term' // serves reads before the leader committed in its term
   | 'keep-conflicts' // does not cut off conflicting entries
-  | 'late-transfer'; // obeys the call of a transfer that was given up
+  | 'late-transfer' // obeys the call of a transfer that was given up
+  | 'commit-beyond-match' // takes the leader's commit index for entries that were never compared
+  | 'stale-acknowledgement' // counts acknowledgements of an earlier term
+  | 'disloyal'; // grants pre-votes and votes while the leader is heard
 
 export interface RaftOptions {
   readonly id: NodeId;

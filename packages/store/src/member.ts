@@ -96,6 +96,7 @@ export class Member {
     const { cluster } = options;
     this.machine = new StateMachine({
       disk: this.disk,
+      bugs,
       stateless: options.witness === true,
       cluster: cluster.id,
       configuration: { voters: cluster.members.map(({ id }) => id).toSorted(), learners: [] },
