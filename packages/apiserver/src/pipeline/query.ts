@@ -137,3 +137,20 @@ export function managerOf(query: URLSearchParams, userAgent: string | undefined)
 export function bad(message: string): StatusError {
   return new StatusError(badRequest(message));
 }
+
+/** 422: an option of a list or watch that another one forbids. */
+export function forbiddenOption(field: string, detail: string): StatusError {
+  return invalidOption(field, 'FieldValueForbidden', `Forbidden: ${detail}`);
+}
+
+/** 422: an option of a list or watch that has none of its possible values. */
+export function unsupportedOption(field: string, value: string, supported: readonly string[]): StatusError {
+  const values = supported.map((text) => JSON.stringify(text)).join(', ');
+  const message = `Unsupported value: ${JSON.stringify(value)}: supported values: ${values}`;
+  return invalidOption(field, 'FieldValueNotSupported', message);
+}
+
+function invalidOption(field: string, reason: string, message: string): StatusError {
+  const kind = { group: 'meta.k8s.io', kind: 'ListOptions' };
+  return new StatusError(invalid(kind, '', `${field}: ${message}`, [{ reason, message, field }]));
+}

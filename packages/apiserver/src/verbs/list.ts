@@ -5,7 +5,7 @@
 import { expired, StatusError } from '@timonier/api/statuses';
 import type { ListMeta } from '../pipeline/encode.ts';
 import { encodeList, streamList } from '../pipeline/encode.ts';
-import { bad } from '../pipeline/query.ts';
+import { bad, forbiddenOption } from '../pipeline/query.ts';
 import { includeObjectOf, offerOf, representationOf } from '../pipeline/respond.ts';
 import { contentTypes } from '../http/media.ts';
 import { rangeEnd } from '../storage/keys.ts';
@@ -13,6 +13,7 @@ import { Compacted } from '../storage/store-client.ts';
 import { fromStored, StoredObject } from '../storage/stored-object.ts';
 import { needsPreparation, prepareViews, viewOf } from '../storage/views.ts';
 import type { RequestContext } from '../server-state.ts';
+import { type ContinueToken, expiredToken, formatToken, parseToken } from './continue-token.ts';
 import { freshEnough } from './get.ts';
 import { type ReadOptions, readOptions } from './read-options.ts';
 
@@ -49,23 +50,48 @@ export async function list(context: RequestContext): Promise<void> {
 /** The objects that a list or deletecollection is about. */
 export async function readPage(context: RequestContext, options: ReadOptions): Promise<Page> {
   const { continueToken, match, revision } = options;
+  checkMatch(context, options);
   if (continueToken !== '') {
-    if ((revision ?? 0) !== 0) throw bad('resourceVersion may not be set when continue is provided');
-    const token = parseToken(continueToken);
-    if (isUnchangedSince(context, token.revision))
-      return readFromCache(context, options, token.revision, token.after);
-    return readFromStore(context, options, token.revision, token.after);
+    if ((revision ?? 0) !== 0) throw bad('specifying resource version is not allowed when using continue');
+    return continueList(context, options, parseToken(continueToken));
   }
-  if (match !== '' && revision === undefined)
-    throw bad('resourceVersionMatch is forbidden unless resourceVersion is provided');
   if (match === 'Exact') {
-    if (revision === 0) throw bad('resourceVersionMatch "Exact" is forbidden for resourceVersion "0"');
     // The store would call a revision that it has not reached an error of the request.
     await context.server.reads.reached(revision ?? 0);
     return readFromStore(context, options, revision ?? 0, '');
   }
   await freshEnough(context, revision);
   return readFromCache(context, options);
+}
+
+/** Throws 422 for options that say two things at once. */
+function checkMatch({ target }: RequestContext, options: ReadOptions): void {
+  const { match, revision, continueToken, sendInitialEvents } = options;
+  const field = 'resourceVersionMatch';
+  if (sendInitialEvents !== undefined && target.verb === 'list')
+    throw forbiddenOption('sendInitialEvents', 'sendInitialEvents is forbidden for list');
+  if (match === '') return;
+  if (continueToken !== '')
+    throw forbiddenOption(field, 'resourceVersionMatch is forbidden when continue is provided');
+  if (revision === undefined)
+    throw forbiddenOption(field, 'resourceVersionMatch is forbidden unless resourceVersion is provided');
+  if (match === 'Exact' && revision === 0)
+    throw forbiddenOption(field, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
+}
+
+/** The page after the one that a token is from: of the same state, as long as the store has it. */
+async function continueList(
+  context: RequestContext,
+  options: ReadOptions,
+  token: ContinueToken,
+): Promise<Page> {
+  const { revision, after } = token;
+  if (revision === undefined) {
+    await freshEnough(context, undefined);
+    return readFromCache(context, options, context.server.cache.revision, after);
+  }
+  if (isUnchangedSince(context, revision)) return readFromCache(context, options, revision, after);
+  return readFromStore(context, options, revision, after);
 }
 
 /** True when the cache shows what a list at `revision` showed, because nothing of the resource has changed since. */
@@ -105,7 +131,10 @@ async function readFromCache(
     );
     for (const [key, stored] of range) if (take(key, stored) !== undefined) break;
   } else index.forRange(start, rangeEnd(selection.prefix), false, take);
-  return { items, meta: pageMeta(revision, more ? items.at(-1)?.key : undefined) };
+  if (!more) return { items, meta: pageMeta(revision) };
+  const last = items.at(-1)?.key ?? '';
+  const left = selection.isWhole ? index.forRange(`${last}\0`, rangeEnd(selection.prefix), false) : undefined;
+  return { items, meta: pageMeta(revision, last, left) };
 }
 
 async function readFromStore(
@@ -117,6 +146,7 @@ async function readFromStore(
   if (after !== '' && !after.startsWith(selection.prefix)) throw bad('the continue token is of another list');
   const items: StoredObject[] = [];
   let key = after === '' ? selection.prefix : `${after}\0`;
+  let total: number | undefined;
   try {
     for (;;) {
       const page = await server.store.range({
@@ -125,6 +155,8 @@ async function readFromStore(
         revision,
         limit: storePageSize,
       });
+      // Of the whole range, not of this part of it.
+      total ??= page.count;
       const found = page.kvs.map((kv) =>
         fromStored(kv.key.toString(), kv.value, kv.modRevision, kv.createRevision),
       );
@@ -132,48 +164,34 @@ async function readFromStore(
       for (const stored of found) {
         const object = viewOf(target.info, stored);
         if (!selection.matches(object)) continue;
-        if (limit > 0 && items.length >= limit) return { items, meta: pageMeta(revision, items.at(-1)?.key) };
+        if (limit > 0 && items.length >= limit) {
+          const left = selection.isWhole ? total - items.length : undefined;
+          return { items, meta: pageMeta(revision, items.at(-1)?.key, left) };
+        }
         items.push(object);
       }
       const last = page.kvs.at(-1);
-      if (!page.more || last === undefined) return { items, meta: pageMeta(revision, undefined) };
+      if (!page.more || last === undefined) return { items, meta: pageMeta(revision) };
       key = `${last.key.toString()}\0`;
     }
   } catch (error) {
     if (!(error instanceof Compacted)) throw error;
+    if (continueToken !== '') throw expiredToken({ revision, after });
     throw new StatusError(
-      expired(
-        continueToken === ''
-          ? `The resourceVersion ${revision} for the provided list is too old; list again without it.`
-          : 'The provided continue parameter is too old to display a consistent list result. You must start a new list without the continue parameter.',
-      ),
+      expired(`The resourceVersion ${revision} for the provided list is too old; list again without it.`),
     );
   }
 }
 
-function pageMeta(revision: number, last: string | undefined): ListMeta {
+/** `left` is the number of objects after `last`, where it is known. */
+function pageMeta(revision: number, last?: string, left?: number): ListMeta {
   const resourceVersion = String(revision);
-  return last === undefined
-    ? { resourceVersion }
-    : { resourceVersion, continue: formatToken(revision, last) };
-}
-
-function formatToken(revision: number, after: string): string {
-  return Buffer.from(JSON.stringify({ v: 1, rv: revision, after })).toString('base64url');
-}
-
-function parseToken(token: string): { revision: number; after: string } {
-  try {
-    const { v, rv, after } = JSON.parse(Buffer.from(token, 'base64url').toString()) as Record<
-      string,
-      unknown
-    >;
-    if (v === 1 && typeof rv === 'number' && rv > 0 && typeof after === 'string' && after !== '')
-      return { revision: rv, after };
-  } catch {
-    // Said below, the same way as for a token of the wrong shape.
-  }
-  throw bad('continue key is not valid');
+  if (last === undefined) return { resourceVersion };
+  return {
+    resourceVersion,
+    continue: formatToken({ revision, after: last }),
+    ...(left === undefined ? {} : { remainingItemCount: left }),
+  };
 }
 
 async function sendStream(

@@ -1,7 +1,12 @@
 /** What a list or watch asks for, read from its query. */
 import type { RequestContext } from '../server-state.ts';
 import { Selection } from '../cache/selection.ts';
-import { bad, booleanParameter, numberParameter, revisionParameter } from '../pipeline/query.ts';
+import {
+  booleanParameter,
+  numberParameter,
+  revisionParameter,
+  unsupportedOption,
+} from '../pipeline/query.ts';
 
 export interface ReadOptions {
   readonly selection: Selection;
@@ -19,9 +24,7 @@ export function readOptions({ exchange, server, target }: RequestContext): ReadO
   const { query } = exchange;
   const match = query.get('resourceVersionMatch') ?? '';
   if (match !== '' && match !== 'Exact' && match !== 'NotOlderThan')
-    throw bad(
-      `resourceVersionMatch: Unsupported value: "${match}": supported values: "Exact", "NotOlderThan", ""`,
-    );
+    throw unsupportedOption('resourceVersionMatch', match, ['Exact', 'NotOlderThan', '']);
   return {
     selection: new Selection(target.info, server.root, {
       namespace: target.namespace,

@@ -10,7 +10,7 @@ import { replayHistory } from '../cache/history.ts';
 import type { CacheEvent } from '../cache/event-log.ts';
 import type { ResourceCache } from '../cache/watch-cache.ts';
 import { contentTypes } from '../http/media.ts';
-import { bad } from '../pipeline/query.ts';
+import { forbiddenOption } from '../pipeline/query.ts';
 import { includeObjectOf, offerOf, representationOf, statusOf } from '../pipeline/respond.ts';
 import type { RequestContext } from '../server-state.ts';
 import { rangeEnd } from '../storage/keys.ts';
@@ -58,18 +58,20 @@ export async function watch(context: RequestContext): Promise<void> {
   }
 }
 
-function checkInitialEvents({ sendInitialEvents, match, allowBookmarks }: ReadOptions): void {
+function checkInitialEvents({ sendInitialEvents, match }: ReadOptions): void {
   if (sendInitialEvents === undefined) {
     if (match !== '')
-      throw bad('resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided');
+      throw forbiddenOption(
+        'resourceVersionMatch',
+        'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
+      );
     return;
   }
   if (match !== 'NotOlderThan')
-    throw bad(
-      `resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan`,
+    throw forbiddenOption(
+      'resourceVersionMatch',
+      'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
     );
-  if (sendInitialEvents && !allowBookmarks)
-    throw bad('sendInitialEvents: Forbidden: sendInitialEvents requires allowWatchBookmarks');
 }
 
 class WatchStream {
@@ -158,7 +160,7 @@ class WatchStream {
   /** Sends everything there is as added, and returns where changes go on from. */
   async #sendState(): Promise<number> {
     const { server, target } = this.#context;
-    const { selection, sendInitialEvents } = this.#options;
+    const { selection, sendInitialEvents, allowBookmarks } = this.#options;
     const sequence = this.#resource.log.nextSequence;
     const revision = server.cache.revision;
     const stored = this.#resource.index
@@ -169,7 +171,8 @@ class WatchStream {
       .map((object) => viewOf(target.info, object))
       .filter((object) => selection.matches(object));
     for (const object of objects) await this.#write(this.#encoder.initial(object));
-    if (sendInitialEvents === true) await this.#write(this.#encoder.bookmark(revision, true));
+    if (sendInitialEvents === true && allowBookmarks)
+      await this.#write(this.#encoder.bookmark(revision, true));
     return sequence;
   }
 
