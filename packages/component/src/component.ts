@@ -42,6 +42,11 @@ export interface Component<F extends FlagSet = FlagSet> {
   readonly takesArguments?: boolean;
   /** `host:port` of /metrics, /livez and /readyz by default; `''` when the component serves them itself. */
   readonly opsAddress: string;
+  /** Puts other arguments and variables in the place of those given, such as a configuration file's. Throws a `UsageError`. */
+  readonly arrange?: (
+    argv: readonly string[],
+    env: Readonly<Record<string, string | undefined>>,
+  ) => { readonly argv: readonly string[]; readonly env: Readonly<Record<string, string | undefined>> };
   /** Resolves when the component has started; it then runs until `shutdown.signal` fires. Rejects when it cannot start. */
   readonly run: (context: ComponentContext<F>) => Promise<void>;
 }
@@ -66,14 +71,16 @@ export async function runComponent<F extends FlagSet>(
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): Promise<number> {
   const opsFlag = stringFlag(component.opsAddress, 'address of /metrics, /livez and /readyz; empty for none');
-  const set = { ...component.flags, ...commonFlags, [opsFlagName]: opsFlag };
+  // A component may bring a common flag of its own, with other defaults or names.
+  const set = { ...commonFlags, ...component.flags, [opsFlagName]: opsFlag };
   if (argv.includes('--help') || argv.includes('-h')) {
     process.stdout.write(helpText(component, set));
     return 0;
   }
   let parsed;
   try {
-    parsed = parseArguments(set, argv, env);
+    const arranged = component.arrange?.(argv, env) ?? { argv, env };
+    parsed = parseArguments(set, arranged.argv, arranged.env);
     checkCommon(component, parsed.flags, parsed.positional);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;

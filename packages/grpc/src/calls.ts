@@ -51,6 +51,12 @@ export interface ServerTls {
   readonly clientCa?: Buffer | undefined;
   /** Refuse clients without a certificate. */
   readonly requireClientCertificate?: boolean;
+  /** PEM of client certificates that were revoked. */
+  readonly crl?: Buffer | undefined;
+  /** OpenSSL's names of the TLS 1.2 suites, colons between them. */
+  readonly ciphers?: string | undefined;
+  /** TLS 1.2 without it. */
+  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3';
 }
 
 /** What moves calls between sockets and handlers. */

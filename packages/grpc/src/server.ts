@@ -29,6 +29,9 @@ export type ServerKind = 'lean' | 'grpc-js';
 export interface GrpcServerOptions {
   readonly maxReceiveBytes?: number;
   readonly maxConcurrentStreams?: number;
+  /** After how much silence a client is asked for a sign of life, and how long it may take. On `lean` only. */
+  readonly keepaliveMs?: number;
+  readonly keepaliveTimeoutMs?: number;
   /** Takes connections that speak HTTP/1; without it, and on grpc-js, they are ended. */
   readonly http1?: Http1Acceptor;
   /** What carries the calls; without it the variable TIMONIER_GRPC decides, and without that `lean`. */
@@ -48,13 +51,15 @@ export class GrpcServer {
 
   constructor(options: GrpcServerOptions = {}) {
     const maxReceiveBytes = options.maxReceiveBytes ?? 4 * 1024 * 1024;
-    const { maxConcurrentStreams } = options;
+    const { maxConcurrentStreams, keepaliveMs, keepaliveTimeoutMs } = options;
     this.#server =
       (options.implementation ?? chosenKind()) === 'lean'
         ? new LeanServer(
             {
               maxReceiveBytes,
               ...(maxConcurrentStreams === undefined ? {} : { maxConcurrentStreams }),
+              ...(keepaliveMs === undefined ? {} : { keepaliveMs }),
+              ...(keepaliveTimeoutMs === undefined ? {} : { keepaliveTimeoutMs }),
             },
             options.http1,
           )

@@ -31,9 +31,8 @@ export interface ClientService {
   /** The file that describes it, below the `proto` folder. */
   readonly proto: string;
   readonly definition: ServiceDefinition;
-  /** By method name. */
+  /** By method name, each in the form its kind asks for. */
   readonly handlers: Readonly<Record<string, unknown>>;
-  readonly addTo: (server: GrpcServer) => void;
 }
 
 function service<S extends ServiceShape>(
@@ -41,12 +40,12 @@ function service<S extends ServiceShape>(
   definition: ServiceDefinition<S>,
   handlers: Handlers<S>,
 ): ClientService {
-  return {
-    proto,
-    definition,
-    handlers,
-    addTo: (server) => server.addService(definition, handlers),
-  };
+  return { proto, definition, handlers };
+}
+
+/** Adds a service to a server. That handlers and definition belong together was checked where it was made. */
+export function serve(server: GrpcServer, { definition, handlers }: ClientService): void {
+  server.addService(definition, handlers as Handlers<ServiceShape>);
 }
 
 export function clientServices(context: ServiceContext): readonly ClientService[] {

@@ -2,120 +2,17 @@
  * `timonier store`: one member of the etcd v3 store, with etcd's flags and environment.
  */
 import { readFileSync } from 'node:fs';
-import {
-  booleanFlag,
-  type ComponentContext,
-  defineComponent,
-  type Flag,
-  listFlag,
-  numberFlag,
-  stringFlag,
-  UsageError,
-} from '@timonier/component';
+import { type ComponentContext, defineComponent, UsageError } from '@timonier/component';
 import { parseAuthToken, type Tokens } from './auth/tokens.ts';
 import { parseInitialCluster, parseUrl } from './cluster.ts';
+import { readConfigFile } from './flags/config-file.ts';
+import { opensslNames } from './flags/cipher-suites.ts';
+import { etcdFlags } from './flags/etcd-flags.ts';
+import { fixedFlags, checkFixed } from './flags/fixed-flags.ts';
+import { ownFlags } from './flags/own-flags.ts';
 import { startStore } from './server.ts';
 
-/** etcd's rule: ETCD_ and the flag's name in capitals, dashes as underscores. */
-function env(name: string): string {
-  return `ETCD_${name.toUpperCase().replaceAll('-', '_')}`;
-}
-
-function text(name: string, value: string, help: string): Flag<string> {
-  return stringFlag(value, help, { env: env(name) });
-}
-
-function urls(name: string, value: readonly string[], help: string): Flag<readonly string[]> {
-  return listFlag(value, help, { env: env(name) });
-}
-
-function count(name: string, value: number, help: string, min = 1): Flag<number> {
-  return numberFlag(value, help, { env: env(name), min });
-}
-
-function choice(name: string, help: string): Flag<boolean> {
-  return booleanFlag(false, help, { env: env(name) });
-}
-
-const flags = {
-  name: text('name', 'default', 'name of this member'),
-  'data-dir': text('data-dir', '', 'where this member keeps its data (default NAME.etcd)'),
-  'listen-client-urls': urls('listen-client-urls', ['http://localhost:2379'], 'where clients are served'),
-  'advertise-client-urls': urls('advertise-client-urls', [], 'where clients reach this member'),
-  'listen-peer-urls': urls('listen-peer-urls', ['http://localhost:2380'], 'where other members connect'),
-  'initial-advertise-peer-urls': urls(
-    'initial-advertise-peer-urls',
-    [],
-    'where other members reach this one',
-  ),
-  'initial-cluster': text('initial-cluster', '', 'all members as NAME=URL,NAME=URL'),
-  'initial-cluster-state': text('initial-cluster-state', 'new', 'new or existing'),
-  'strict-reconfig-check': booleanFlag(true, 'refuse changes of members that endanger the quorum', {
-    env: env('strict-reconfig-check'),
-  }),
-  witness: booleanFlag(false, 'vote and keep the log, without a state and without clients'),
-  'experimental-max-learners': count('experimental-max-learners', 1, 'learners that may be there at a time'),
-  'force-new-cluster': choice(
-    'force-new-cluster',
-    'make a new cluster of one member out of what is in --data-dir: only when a majority is lost for good',
-  ),
-  'initial-cluster-token': text(
-    'initial-cluster-token',
-    'etcd-cluster',
-    'sets clusters with equal URLs apart',
-  ),
-  'cert-file': text('cert-file', '', 'PEM certificate for clients'),
-  'key-file': text('key-file', '', 'PEM key of it'),
-  'trusted-ca-file': text('trusted-ca-file', '', 'PEM of the authorities that sign client certificates'),
-  'client-cert-auth': choice('client-cert-auth', 'refuse clients without a certificate'),
-  'peer-cert-file': text('peer-cert-file', '', 'PEM certificate for other members'),
-  'peer-key-file': text('peer-key-file', '', 'PEM key of it'),
-  'peer-trusted-ca-file': text('peer-trusted-ca-file', '', 'PEM of the authorities that sign members'),
-  'peer-client-cert-auth': choice('peer-client-cert-auth', 'refuse members without a certificate'),
-  'heartbeat-interval': count('heartbeat-interval', 100, 'milliseconds between heartbeats'),
-  'election-timeout': count('election-timeout', 1000, 'milliseconds of silence before an election'),
-  'max-election-timeout': numberFlag(1500, 'to how many milliseconds measured delays may stretch it', {
-    min: 1,
-  }),
-  'snapshot-count': count('snapshot-count', 10_000, 'log entries kept for members that lag'),
-  'quota-backend-bytes': numberFlag(
-    0,
-    'bytes on disk at which puts are refused; 0 is 2 GiB, -1 is no bound',
-    {
-      env: env('quota-backend-bytes'),
-      min: -1,
-    },
-  ),
-  'auto-disarm': booleanFlag(false, 'take puts again without `alarm disarm` once there is room'),
-  'max-request-bytes': count('max-request-bytes', 1_572_864, 'largest request of a client'),
-  'max-txn-ops': count('max-txn-ops', 128, 'most operations of a transaction'),
-  'auth-token': text(
-    'auth-token',
-    'simple',
-    'simple, or jwt,sign-method=METHOD,pub-key=FILE,priv-key=FILE,ttl=DURATION',
-  ),
-  'auth-token-ttl': count('auth-token-ttl', 300, 'seconds that an unused simple token lives'),
-  'bcrypt-cost': count('bcrypt-cost', 10, "work of a password's hash, on bcrypt's scale from 4 to 31"),
-  'auto-compaction-mode': text('auto-compaction-mode', 'periodic', 'periodic or revision'),
-  'auto-compaction-retention': text(
-    'auto-compaction-retention',
-    '0',
-    'hours, a duration, or revisions; 0 is never',
-  ),
-  'listen-metrics-urls': urls('listen-metrics-urls', [], 'more addresses for /metrics, /health and /version'),
-  'experimental-watch-progress-notify-interval': text(
-    'experimental-watch-progress-notify-interval',
-    '10m',
-    'how often watches that asked for it are told the revision',
-  ),
-  cors: urls('cors', ['*'], 'origins that browsers may call the JSON gateway from; * for every one'),
-  'host-whitelist': urls(
-    'host-whitelist',
-    ['*'],
-    'names that HTTP requests without TLS may use for this host; * for every one',
-  ),
-  'private-socket': stringFlag('', 'unix socket without TLS for processes of this host, root only'),
-};
+const flags = { ...etcdFlags, ...fixedFlags(), ...ownFlags };
 
 function pem(flag: string, path: string): Buffer {
   try {
@@ -164,6 +61,7 @@ function tokensOf(text: string, ttlSeconds: number): Tokens {
 async function run(context: ComponentContext<typeof flags>): Promise<void> {
   const { flags: f, positional } = context;
   if (positional.length > 0) throw new UsageError(`"${positional.join(' ')}" is not a flag`);
+  checkFixed(f);
   const heartbeatMs = f['heartbeat-interval'];
   const electionMs = f['election-timeout'];
   if (heartbeatMs < 10) throw new UsageError('--heartbeat-interval must be at least 10');
@@ -190,6 +88,10 @@ async function run(context: ComponentContext<typeof flags>): Promise<void> {
     throw new UsageError('--listen-client-urls: https needs --cert-file and --key-file');
   if (peerTls === undefined && listenPeers.some((endpoint) => endpoint.tls))
     throw new UsageError('--listen-peer-urls: https needs --peer-cert-file and --peer-key-file');
+  if (!['TLS1.2', 'TLS1.3'].includes(f['tls-min-version']))
+    throw new UsageError(`--tls-min-version: "${f['tls-min-version']}" is neither TLS1.2 nor TLS1.3`);
+  if (!['basic', 'extensive'].includes(f.metrics))
+    throw new UsageError(`--metrics: "${f.metrics}" is neither basic nor extensive`);
   if (f['client-cert-auth'] && tls?.ca === undefined)
     throw new UsageError('--client-cert-auth needs --trusted-ca-file');
   await startStore(context, {
@@ -205,6 +107,11 @@ async function run(context: ComponentContext<typeof flags>): Promise<void> {
     listenMetrics: f['listen-metrics-urls'].map((url) => parseUrl('--listen-metrics-urls', url)),
     clientUrls: f['advertise-client-urls'].length > 0 ? f['advertise-client-urls'] : f['listen-client-urls'],
     tls,
+    tlsLimits: {
+      crl: f['client-crl-file'] === '' ? undefined : pem('client-crl-file', f['client-crl-file']),
+      ciphers: opensslNames(f['cipher-suites']),
+      minVersion: f['tls-min-version'] === 'TLS1.3' ? 'TLSv1.3' : 'TLSv1.2',
+    },
     clientCertAuth: f['client-cert-auth'],
     peerTls,
     heartbeatMs,
@@ -216,6 +123,10 @@ async function run(context: ComponentContext<typeof flags>): Promise<void> {
     tokens: tokensOf(f['auth-token'], f['auth-token-ttl']),
     passwordCost: f['bcrypt-cost'],
     maxRequestBytes: f['max-request-bytes'],
+    maxConcurrentStreams: f['max-concurrent-streams'],
+    keepaliveMs: f['grpc-keepalive-interval'] || Infinity,
+    keepaliveTimeoutMs: f['grpc-keepalive-timeout'] || Infinity,
+    extensiveMetrics: f.metrics === 'extensive',
     maxTxnOps: f['max-txn-ops'],
     compactionMode: f['auto-compaction-mode'],
     compactionRetention: f['auto-compaction-retention'],
@@ -235,5 +146,6 @@ export const command = defineComponent({
   ],
   flags,
   opsAddress: '127.0.0.1:2381',
+  arrange: (argv, variables) => readConfigFile(argv, variables, flags, ownFlags),
   run,
 });

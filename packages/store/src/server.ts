@@ -9,11 +9,12 @@ import {
   portHolder,
   startOpsServer,
 } from '@timonier/component';
-import { GrpcServer } from '@timonier/grpc';
+import { GrpcServer, type ServerTls } from '@timonier/grpc';
 import { CallCredentials } from './auth/credentials.ts';
 import type { Tokens } from './auth/tokens.ts';
 import { idText, type Endpoint, type InitialCluster } from './cluster.ts';
-import { type ClientService, clientServices } from './client-api.ts';
+import { CallMetrics } from './call-metrics.ts';
+import { type ClientService, clientServices, serve } from './client-api.ts';
 import { leadershipService } from './codecs.ts';
 import { startCompactor } from './compactor.ts';
 import { markRemoved, rememberMembers } from './identity.ts';
@@ -21,6 +22,7 @@ import { Gateway, type GatewayPage } from './gateway/gateway.ts';
 import { gatewayMethods } from './gateway/methods.ts';
 import { prefixes } from './gateway/routes.ts';
 import { Member } from './member.ts';
+import { addMemberMetrics, Healths } from './member-metrics.ts';
 import { settleCluster } from './membership/settle.ts';
 import { StoreMetrics } from './metrics.ts';
 import type { ServiceContext } from './services/context.ts';
@@ -44,6 +46,7 @@ export interface StoreOptions {
   readonly listenMetrics: readonly Endpoint[];
   readonly clientUrls: readonly string[];
   readonly tls: PeerTls | undefined;
+  readonly tlsLimits: Pick<ServerTls, 'crl' | 'ciphers' | 'minVersion'>;
   readonly clientCertAuth: boolean;
   readonly peerTls: PeerTls | undefined;
   readonly heartbeatMs: number;
@@ -56,6 +59,11 @@ export interface StoreOptions {
   /** On bcrypt's scale. */
   readonly passwordCost: number;
   readonly maxRequestBytes: number;
+  readonly maxConcurrentStreams: number;
+  readonly keepaliveMs: number;
+  readonly keepaliveTimeoutMs: number;
+  /** Whether the time of calls is kept in histograms. */
+  readonly extensiveMetrics: boolean;
   readonly maxTxnOps: number;
   readonly compactionMode: string;
   readonly compactionRetention: string;
@@ -66,6 +74,9 @@ export interface StoreOptions {
   /** Names that requests to it without TLS may use for this host; empty for every one. */
   readonly hostWhitelist: readonly string[];
 }
+
+/** The version of etcd's API that all members of a cluster can speak. */
+const clusterVersion = '3.5';
 
 /** Room for the frame around a request, as etcd allows. */
 const overheadBytes = 512 * 1024;
@@ -147,14 +158,10 @@ export async function startStore(
   });
   health.addReady('barrier', () => member.barrier());
 
-  component.opsPages.set('/health', () =>
-    member.barrier().then(
-      () => ({ status: 200, body: { health: 'true', reason: '' } }),
-      (error: unknown) => ({ status: 503, body: { health: 'false', reason: String(error) } }),
-    ),
-  );
+  const healths = new Healths(component.metrics);
+  component.opsPages.set('/health', () => healths.ask(() => member.barrier()));
   component.opsPages.set('/version', () =>
-    Promise.resolve({ status: 200, body: { etcdserver: apiVersion, etcdcluster: '3.5.0' } }),
+    Promise.resolve({ status: 200, body: { etcdserver: apiVersion, etcdcluster: `${clusterVersion}.0` } }),
   );
 
   const context: ServiceContext = {
@@ -173,13 +180,18 @@ export async function startStore(
     maxTxnOps: options.maxTxnOps,
     progressIntervalMs: parseDuration(options.progressInterval),
   };
-  const services = clientServices(context);
+  const calls = new CallMetrics(component.metrics, options.extensiveMetrics);
+  const services = clientServices(context).map((service) => calls.count(service));
+  addMemberMetrics(component.metrics, { member, version: apiVersion, clusterVersion });
   const gateway = clientGateway(services, component, options);
   const server = new GrpcServer({
     maxReceiveBytes: options.maxRequestBytes + overheadBytes,
+    maxConcurrentStreams: options.maxConcurrentStreams,
+    keepaliveMs: options.keepaliveMs,
+    keepaliveTimeoutMs: options.keepaliveTimeoutMs,
     http1: (socket) => gateway.accept(socket),
   });
-  for (const { addTo } of services) addTo(server);
+  for (const service of services) serve(server, service);
   for (const endpoint of options.listenClients)
     await listenForClients(
       server,
@@ -189,7 +201,9 @@ export async function startStore(
             cert: options.tls.cert,
             key: options.tls.key,
             clientCa: options.tls.ca,
-            requireClientCertificate: options.clientCertAuth,
+            // As in etcd: who names authorities wants their certificates.
+            requireClientCertificate: options.clientCertAuth || options.tls.ca !== undefined,
+            ...options.tlsLimits,
           }
         : undefined,
     );
@@ -199,7 +213,7 @@ export async function startStore(
   });
   if (options.privateSocket !== '') {
     const local = new GrpcServer({ maxReceiveBytes: options.maxRequestBytes + overheadBytes });
-    for (const { addTo } of services) addTo(local);
+    for (const service of services) serve(local, service);
     local.addService(leadershipService, leadershipHandlers(context));
     await local.listen(`unix:${options.privateSocket}`);
     shutdown.add('private socket', () => local.shutdown(200));

@@ -40,7 +40,7 @@ export interface StoreStatus {
 }
 
 /** Ports that were free a moment ago. etcd cannot be asked to choose one and tell. */
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, async () => {
       const server = createServer().listen(0, '127.0.0.1');

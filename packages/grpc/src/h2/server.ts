@@ -77,7 +77,9 @@ export class LeanServer implements ServerImplementation {
         rejectUnauthorized: required,
         // Whoever offers HTTP/1.1 wants pages and JSON: gRPC clients offer HTTP/2 alone.
         ALPNProtocols: this.#http1 === undefined ? ['h2'] : ['http/1.1', 'h2'],
-        minVersion: 'TLSv1.2',
+        minVersion: tls.minVersion ?? 'TLSv1.2',
+        ...(tls.crl === undefined ? {} : { crl: tls.crl }),
+        ...(tls.ciphers === undefined ? {} : { ciphers: tls.ciphers }),
         noDelay: true,
         handshakeTimeout: this.#limits.handshakeMs,
       },
