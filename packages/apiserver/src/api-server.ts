@@ -106,7 +106,7 @@ export class ApiServer {
     };
     this.#preparation = new ClusterPreparation(this.#server, options, this.#stop.signal);
     if (failpoints.enabled) exposeHeldWrites(metricsRegistry, () => failpoints.held);
-    this.#extensions = new Extensions({ server: this.#server, converterFor: () => undefined });
+    this.#extensions = new Extensions(this.#server);
     const documents = new Documents(registry, `${options.advertiseAddress}:${options.securePort}`);
     const router = new Router({ server: this.#server, documents, health, metricsRegistry });
     this.#tls = new TlsServer(options.tls, router);

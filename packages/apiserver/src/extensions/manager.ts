@@ -11,7 +11,7 @@ import { timestamp } from '../pipeline/prepare.ts';
 import type { ServerState } from '../server-state.ts';
 import { sameTree } from '../storage/copy.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
-import type { Converter } from './conversion.ts';
+import { converterOf } from './conversion.ts';
 import { customResources } from './custom-resource.ts';
 import {
   asDefinition,
@@ -27,11 +27,6 @@ import {
 import { statusOf } from './names.ts';
 import { DefinitionWriter } from './definition-writer.ts';
 
-export interface ExtensionsOptions {
-  readonly server: ServerState;
-  readonly converterFor: (definition: Definition) => Converter | undefined;
-}
-
 interface Known {
   readonly revision: number;
   readonly definition: Definition;
@@ -42,7 +37,6 @@ const retryMs = 200;
 
 export class Extensions {
   readonly #server: ServerState;
-  readonly #converterFor: ExtensionsOptions['converterFor'];
   readonly #writer: DefinitionWriter;
   readonly #known = new Map<string, Known>();
   readonly #dirty = new Set<string>();
@@ -51,9 +45,8 @@ export class Extensions {
   #unfollow: (() => void) | undefined;
   #retry: NodeJS.Timeout | undefined;
 
-  constructor({ server, converterFor }: ExtensionsOptions) {
+  constructor(server: ServerState) {
     this.#server = server;
-    this.#converterFor = converterFor;
     this.#writer = new DefinitionWriter(server);
   }
 
@@ -121,7 +114,7 @@ export class Extensions {
   #read(stored: StoredObject): Known {
     const definition = asDefinition(stored.object());
     const established = hasCondition(definition, 'Established');
-    const resources = established ? customResources(definition, this.#converterFor(definition)) : [];
+    const resources = established ? customResources(definition, converterOf(this.#server, definition)) : [];
     const allowed = resources.filter((info) => {
       const other = this.#server.registry.lookup(info.group, info.version, info.resource);
       // A built-in kind stays what it is.

@@ -1,7 +1,7 @@
 /** Structural schemas on tables: what they drop, fill in and refuse, and which schemas are refused themselves. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { formatFieldError } from '@timonier/api';
+import { type ApiObject, formatFieldError } from '@timonier/api';
 import { compilePath, simplePath } from './json-path.ts';
 import type { JsonObject, JsonSchema } from './json-schema.ts';
 import { fillDefaults, prunedObject } from './prune.ts';
@@ -337,7 +337,7 @@ describe('a schema is refused', () => {
 });
 
 describe('rules', () => {
-  const check = (schema: JsonSchema, value: object, old?: object): string[] =>
+  const check = (schema: JsonSchema, value: ApiObject, old?: ApiObject): string[] =>
     compileRules(schema).check(value, old).map(formatFieldError);
   const range = spec(
     { min: { type: 'integer' }, max: { type: 'integer' } },
@@ -472,7 +472,7 @@ describe('a JSON path', () => {
     ['.a.none', []],
   ];
   for (const [path, wanted] of cases)
-    it(path, () => assert.deepEqual([...compilePath(path)(object)].sort(), [...wanted].sort()));
+    it(path, () => assert.deepEqual(new Set(compilePath(path)(object)), new Set(wanted)));
   it('is simple when it is names only', () => {
     assert.deepEqual(simplePath('.spec.a-b'), ['spec', 'a-b']);
     assert.equal(simplePath('.spec[0]'), undefined);
