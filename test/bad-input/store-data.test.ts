@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -127,7 +126,7 @@ test('a store refuses a log that is damaged in its middle, says how to go on, an
   assert.equal(code, 1, said);
   assert.match(
     said,
-    /^timonier store: log segment .*\.wal is damaged at byte \d+: .*; restore the data directory from a copy/,
+    /^timonier store: log segment .*\.wal is damaged at byte \d+: .*; nothing was changed; while a majority of the members is well, remove this one/,
   );
   assert.deepEqual(readFileSync(path), damaged);
   writeFileSync(path, whole);
@@ -148,45 +147,4 @@ test('a store whose ports are taken names the port and who has it', async (t) =>
   assertRefused(await refuse({ dataDir: join(folder, 'a'), clientPort: port }), taken);
   assertRefused(await refuse({ dataDir: join(folder, 'b'), peerPort: port }), taken);
   assertRefused(await refuse({ dataDir: join(folder, 'c'), opsPort: port }), taken);
-});
-
-test('a store on a full disk ends with a clear message, and has every acknowledged write when there is room', async (t) => {
-  const store = await TestCluster.create(1);
-  const disk = store.dataDir('m1');
-  execFileSync('mkdir', ['-p', disk]);
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=14m', 'tmpfs', disk]);
-  t.after(async () => {
-    await store.end('m1', 'SIGKILL');
-    execFileSync('umount', [disk]);
-    await store.remove();
-  });
-  const child = store.start('m1');
-  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
-  await store.leader();
-  let acknowledged = 0;
-  for (; acknowledged < 40; acknowledged++) {
-    const value = `${acknowledged}-`.padEnd(900_000, 'x');
-    const { code } = await store.etcdctl(['put', `key-${String(acknowledged).padStart(2, '0')}`], {
-      input: value,
-    });
-    if (code !== 0) break;
-  }
-  assert.ok(acknowledged > 2 && acknowledged < 40, `${acknowledged} writes`);
-  assert.equal(await ended, 1);
-  assert.match(store.log, /"level":60.*the disk of .* is full: make room there and start the store again/);
-  const again = store.start('m1', ['--log-level=error']);
-  const code = await Promise.race([
-    new Promise((resolve) => again.once('exit', resolve)),
-    store.leader().then(() => 'serving'),
-  ]);
-  assert.ok(code === 1 || code === 'serving', String(code));
-  await store.end('m1', 'SIGKILL');
-  execFileSync('mount', ['-o', 'remount,size=64m', disk]);
-  store.start('m1');
-  await store.leader();
-  for (let i = 0; i < acknowledged; i++) {
-    const value = await store.ctl(['get', `key-${String(i).padStart(2, '0')}`, '--print-value-only']);
-    assert.ok(value.startsWith(`${i}-`) && value.trim().length === 900_000, `write ${i}`);
-  }
-  await store.ctl(['put', 'after', 'all']);
 });

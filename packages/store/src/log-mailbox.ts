@@ -77,9 +77,9 @@ export class LogMailbox {
     Atomics.notify(this.#words, word.bell);
   }
 
-  /** Log's thread: sleeps until the bell was rung again. */
-  wait(): void {
-    Atomics.wait(this.#words, word.bell, this.#heard);
+  /** Log's thread: sleeps until the bell was rung again, or for so long. */
+  wait(timeoutMs = Infinity): void {
+    Atomics.wait(this.#words, word.bell, this.#heard, timeoutMs);
     this.#heard = Atomics.load(this.#words, word.bell);
   }
 

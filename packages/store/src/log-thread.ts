@@ -22,6 +22,8 @@ export type WalAnswer =
   | { readonly type: 'durable'; readonly ticket: number; readonly syncMs: number }
   /** There is no room for a write, which is tried again and again; or there was some at last. */
   | { readonly type: 'full'; readonly full: boolean }
+  /** Whether there is room for what comes after the segment in use. */
+  | { readonly type: 'reserve'; readonly has: boolean }
   | { readonly type: 'closed' };
 
 /** Carries a request out. Throws when what it asks for is not durable, after which the log must end. */

@@ -36,7 +36,8 @@ interface Segment {
 }
 
 const zeroChunk = Buffer.alloc(1024 * 1024);
-const callsBetweenAttempts = 1_000;
+/** Of the next segment, prepared at a time. */
+const stepBytes = 2 * zeroChunk.length;
 
 function segmentName(number: number): string {
   return `${String(number).padStart(12, '0')}.wal`;
@@ -54,8 +55,6 @@ export class WalFiles {
   /** Nothing was written yet to the segment that was begun last. */
   #isNew = false;
   #spare: { readonly number: number; readonly file: LogFile; filled: number } | undefined;
-  /** Calls of `prepare` to let pass after one that found no room. */
-  #pause = 0;
 
   constructor(options: WalFilesOptions) {
     this.#segmentBytes = options.segmentBytes;
@@ -143,27 +142,24 @@ export class WalFiles {
   }
 
   /**
-   * Makes the next segment ahead of use, a mebibyte at a call: so that beginning it is quick, and so that there is
-   * room for the log when there is none for anything else. Finding no room for it is no error.
+   * Makes the next segment ahead of use, a little at a call, so that beginning it is quick and there is room for the
+   * log when there is none for anything else. Returns how it stands; finding no room is no error.
    */
-  prepare(): void {
-    if (this.#pause > 0) {
-      this.#pause -= 1;
-      return;
-    }
+  prepare(): 'ready' | 'unfinished' | 'no-room' {
     const number = (this.#segments.at(-1)?.number ?? 0) + 1;
     try {
       this.#spare ??= { number, file: this.#disk.create(segmentName(number)), filled: 0 };
       const spare = this.#spare;
-      if (spare.filled >= this.#segmentBytes) return;
-      const to = Math.min(this.#segmentBytes, spare.filled + zeroChunk.length);
+      if (spare.filled >= this.#segmentBytes) return 'ready';
+      const to = Math.min(this.#segmentBytes, spare.filled + stepBytes);
       this.#wipe(spare.file, spare.filled, to);
       if (to === this.#segmentBytes) this.#disk.syncEntry(segmentName(number));
       spare.filled = to;
+      return to === this.#segmentBytes ? 'ready' : 'unfinished';
     } catch (error) {
       if (!isDiskFull(error)) throw error;
-      this.#pause = callsBetweenAttempts;
       this.#dropSpare();
+      return 'no-room';
     }
   }
 

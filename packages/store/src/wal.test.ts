@@ -209,8 +209,8 @@ test('a write that finds no room changes nothing, goes through once there is som
     index += 1;
   };
   add();
-  files.prepare();
-  assert.equal(readdirSync(folder).length, 2, 'a segment is ready');
+  assert.equal(files.prepare(), 'ready');
+  assert.equal(readdirSync(folder).length, 2);
   disk.free = 0;
   for (let i = 0; i < 5; i++) add();
   const full = (error: unknown): boolean => isDiskFull(error);
@@ -219,7 +219,7 @@ test('a write that finds no room changes nothing, goes through once there is som
   }, full);
   const written = index;
   assert.throws(add, full);
-  files.prepare();
+  assert.equal(files.prepare(), 'no-room');
   disk.free = 500;
   assert.throws(add, full);
   assert.equal(indexes(folder, 1024).at(-1), written, 'what was acknowledged is there');

@@ -23,8 +23,6 @@ export interface WalOptions {
   readonly segmentBytes?: number;
   /** Everything up to and including this ticket is durable. */
   readonly onDurable: (ticket: number, syncMs: number) => void;
-  /** There is no room for a write, which is tried again until there is. */
-  readonly onFull?: (full: boolean) => void;
   /** The log cannot go on; the process must end. */
   readonly onFailure: (error: Error) => void;
   /** Milliseconds of a clock that never goes back. */
@@ -79,6 +77,7 @@ export class Wal {
   #closed: (() => void) | undefined;
   #closing = false;
   #full = false;
+  #hasReserve = true;
 
   private constructor(options: WalOptions, start: (events: Parameters<StartLogThread>[1]) => LogThread) {
     this.#options = options;
@@ -129,9 +128,9 @@ export class Wal {
     return this.#inFlight === 0 ? 0 : this.#now() - this.#since;
   }
 
-  /** Whether a write waits for room on the disk. */
+  /** Whether a write waits for room on the disk, or soon will: then what is left is for the alarm. */
   get isFull(): boolean {
-    return this.#full;
+    return this.#full || !this.#hasReserve;
   }
 
   /** Lets segments go that hold no entry above `index`. */
@@ -180,7 +179,10 @@ export class Wal {
     }
     if (answer.type === 'full') {
       this.#full = answer.full;
-      this.#options.onFull?.(answer.full);
+      return;
+    }
+    if (answer.type === 'reserve') {
+      this.#hasReserve = answer.has;
       return;
     }
     this.#inFlight = 0;

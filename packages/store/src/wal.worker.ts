@@ -58,9 +58,24 @@ function insist<T>(write: () => T): T | undefined {
   return undefined;
 }
 
+let spare: ReturnType<WalFiles['prepare']> = 'unfinished';
+let triedAt = 0;
+
+/** Works on the next segment, between writes and when there are none. */
+function prepare(): void {
+  if (spare === 'no-room' && performance.now() < triedAt + retryMs) return;
+  const before = spare;
+  spare = files.prepare();
+  triedAt = performance.now();
+  if ((before === 'no-room') !== (spare === 'no-room'))
+    port.postMessage({ type: 'reserve', has: spare !== 'no-room' } satisfies WalAnswer);
+}
+
+const patience = { ready: Infinity, unfinished: 0, 'no-room': retryMs } as const;
+
 // The thread has no other work, so it sleeps on the bell and not in an event loop.
 while (open) {
-  mailbox.wait();
+  mailbox.wait(patience[spare]);
   const append = mailbox.take();
   if (append !== undefined) {
     const begin = performance.now();
@@ -71,9 +86,9 @@ while (open) {
     if (done === true) {
       mailbox.done(performance.now() - begin);
       port.postMessage(append.ticket);
-      files.prepare();
     }
   }
   takeMessages();
+  if (open) prepare();
 }
 port.close();

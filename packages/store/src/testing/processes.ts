@@ -53,6 +53,8 @@ export class TestCluster {
   readonly #children = new Map<string, ChildProcess>();
   readonly #all: ChildProcess[] = [];
   readonly output = new Map<string, string>();
+  /** What a member's command line is put behind, such as `nsenter …`; it must become the member's process. */
+  readonly prefixes = new Map<string, readonly string[]>();
 
   private constructor(
     names: readonly string[],
@@ -120,7 +122,8 @@ export class TestCluster {
       '--ops-address=',
       ...this.#extra,
     ].filter((flag) => !given.has(named(flag)));
-    const child = spawn(process.execPath, [entry, ...usual, ...more], {
+    const [program, ...args] = [...(this.prefixes.get(name) ?? []), process.execPath, entry];
+    const child = spawn(program, [...args, ...usual, ...more], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     child.stderr?.on('data', (chunk: Buffer) => {
