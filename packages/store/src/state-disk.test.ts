@@ -1,0 +1,236 @@
+import assert from 'node:assert/strict';
+import {
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { ClassicLevel } from 'classic-level';
+import { folderLevels, type Level, type Levels } from './levels.ts';
+import { type JournalRecord, Mvcc } from './mvcc.ts';
+import { StateDisk, type StateMeta } from './state-disk.ts';
+import { StateCorruptError } from './state-seal.ts';
+
+function temporary(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'state-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+function metaAt(record: JournalRecord): StateMeta {
+  return {
+    cluster: 'c',
+    index: record.index,
+    term: 1,
+    revision: record.revision,
+    compactRevision: record.compactRevision,
+    configuration: { voters: ['a'], learners: [] },
+    members: [],
+  };
+}
+
+function contents(state: Mvcc): string {
+  const lines: string[] = [];
+  state.index.scan({ from: '', to: '\u0100' }, state.revision, (key, record) => {
+    lines.push(`${key}=${state.content(record).value.toString('latin1')}@${record.main}`);
+  });
+  return [...lines, ...[...state.leases.values()].map(({ id, ttl }) => `lease ${id} ${ttl}`)].join('\n');
+}
+
+/** Writes a state in several batches. Returns what was there after each, by log index. */
+async function filled(folder: string, batches: number): Promise<Map<number, string>> {
+  const disk = new StateDisk(folder);
+  await disk.open();
+  await disk.settle(0);
+  const state = new Mvcc(disk);
+  const seen = new Map<number, string>();
+  for (let index = 1; index <= batches; index++) {
+    for (let i = 0; i < 20; i++) {
+      const key = Buffer.from(`key-${(index * 7 + i) % 60}`);
+      state.write(() => state.put(key, Buffer.from(`value ${index} ${i} `.repeat(20)), 0n));
+    }
+    state.grantLease(BigInt(index), 10 * index);
+    if (index % 4 === 0) state.revokeLease(BigInt(index - 1));
+    if (index % 5 === 0) state.compact(state.revision - 30);
+    const record = state.takeJournal(index, 1);
+    await disk.flush([record], metaAt(record));
+    state.flushed(record);
+    seen.set(index, contents(state));
+    if (index === Math.floor(batches / 2)) await disk.defragment();
+  }
+  await disk.close();
+  return seen;
+}
+
+/** What a member would find in the folder. */
+async function recovered(folder: string): Promise<{ readonly index: number; readonly contents: string }> {
+  const disk = new StateDisk(folder);
+  await disk.open();
+  try {
+    const meta = await disk.settle(0);
+    const state = new Mvcc(disk);
+    if (meta !== undefined) await disk.load(state, meta);
+    return { index: meta?.index ?? 0, contents: contents(state) };
+  } finally {
+    await disk.close();
+  }
+}
+
+test('the state comes back as it was after any batch, compaction and leases included', async (t) => {
+  const folder = temporary(t);
+  const seen = await filled(folder, 12);
+  assert.deepEqual(await recovered(folder), { index: 12, contents: seen.get(12) });
+});
+
+test('whatever byte of the database is damaged, it is refused or is exactly the state of some batch, never another one', async (t) => {
+  const folder = temporary(t);
+  const seen = await filled(folder, 12);
+  seen.set(0, '');
+  const files = readdirSync(join(folder, 'state')).filter((name) =>
+    /\.(ldb|log)$|^MANIFEST|^CURRENT/.test(name),
+  );
+  assert.ok(files.some((name) => name.endsWith('.ldb')) && files.some((name) => name.endsWith('.log')));
+  const work = join(folder, 'work');
+  let refused = 0;
+  let tried = 0;
+  for (const name of files) {
+    const { size } = statSync(join(folder, 'state', name));
+    const offsets = new Set(Array.from({ length: 30 }, (_, i) => Math.floor((size * (i + 0.37)) / 30)));
+    for (const offset of offsets)
+      for (const cut of [false, true]) {
+        if (cut && offset % 3 !== 0) continue;
+        rmSync(work, { recursive: true, force: true });
+        cpSync(join(folder, 'state'), join(work, 'state'), { recursive: true });
+        const path = join(work, 'state', name);
+        if (cut) truncateSync(path, offset);
+        else {
+          const bytes = readFileSync(path);
+          bytes[offset] = (bytes[offset] ?? 0) ^ (1 << (offset % 8));
+          writeFileSync(path, bytes);
+        }
+        tried += 1;
+        const found = await recovered(work).catch(() => undefined);
+        if (found === undefined) refused += 1;
+        else assert.equal(found.contents, seen.get(found.index), `${name} at ${offset}${cut ? ' cut' : ''}`);
+      }
+  }
+  assert.ok(tried > 60 && refused > 20, `${refused} of ${tried} refused`);
+});
+
+test('a record that is gone, changed or of another place is named, with what to do', async (t) => {
+  const folder = temporary(t);
+  await filled(folder, 6);
+  const damage = async (spoil: (db: ClassicLevel<Buffer, Buffer>) => Promise<void>): Promise<string> => {
+    const work = mkdtempSync(join(folder, 'spoilt-'));
+    cpSync(join(folder, 'state'), join(work, 'state'), { recursive: true });
+    const db = new ClassicLevel<Buffer, Buffer>(join(work, 'state'), {
+      keyEncoding: 'buffer',
+      valueEncoding: 'buffer',
+    });
+    await spoil(db);
+    await db.close();
+    const error: unknown = await recovered(work).catch((reason: unknown) => reason);
+    assert.ok(error instanceof StateCorruptError, String(error));
+    return error.message;
+  };
+  const blocks = { gte: Buffer.from('r'), lt: Buffer.from('s') };
+  const say =
+    /^the state in .*\/state is damaged: .*; nothing was changed; while a majority of the members is well/;
+  const gone = await damage(async (db) => {
+    const [key = Buffer.alloc(0)] = await db.keys({ ...blocks, limit: 1 }).all();
+    await db.del(key);
+  });
+  assert.match(gone, say);
+  assert.match(gone, /\d+ of \d+ records are there/);
+  const changed = await damage(async (db) => {
+    const [[key, value] = [Buffer.alloc(0), Buffer.alloc(0)]] = await db
+      .iterator({ ...blocks, limit: 1 })
+      .all();
+    value[10] = (value[10] ?? 0) ^ 1;
+    await db.put(key, value);
+  });
+  assert.match(changed, say);
+  assert.match(changed, /record 72[0-9a-f]{16} does not match its checksum/);
+  const swapped = await damage(async (db) => {
+    const [[a] = [Buffer.alloc(0)], [, b] = [0, Buffer.alloc(0)]] = await db
+      .iterator({ ...blocks, limit: 2 })
+      .all();
+    await db.put(a, b);
+  });
+  assert.match(swapped, /does not match its checksum/);
+});
+
+/** Databases of which the next batches fail as on a full disk. */
+function failing(folder: string): Levels & { failures: number } {
+  const levels = folderLevels(folder);
+  const made = {
+    ...levels,
+    failures: 0,
+    open: async (name: string): Promise<Level> => {
+      const db = await levels.open(name);
+      const batch = db.batch.bind(db);
+      db.batch = async (operations, options) => {
+        if (made.failures > 0) {
+          made.failures -= 1;
+          throw new Error('IO error: No space left on device');
+        }
+        await batch(operations, options);
+      };
+      return db;
+    },
+  };
+  return made;
+}
+
+test('a batch that found no room is written by the next flush, once, and everything can be read meanwhile', async (t) => {
+  const folder = temporary(t);
+  const levels = failing(folder);
+  const disk = new StateDisk(levels);
+  await disk.open();
+  await disk.settle(0);
+  const state = new Mvcc(disk);
+  const record = (index: number): JournalRecord => {
+    state.write(() => state.put(Buffer.from('k'), Buffer.from(`v${index}`), 0n));
+    return state.takeJournal(index, 1);
+  };
+  const first = record(1);
+  await disk.flush([first], metaAt(first));
+  state.flushed(first);
+  levels.failures = 2;
+  const second = record(2);
+  for (let i = 0; i < 2; i++) await assert.rejects(disk.flush([second], metaAt(second)), /No space left/);
+  assert.equal(disk.isBroken, true);
+  assert.equal(contents(state), 'k=v2@3');
+  assert.ok(disk.read(Buffer.from('720000000000000002', 'hex')) !== undefined);
+  const third = record(3);
+  await disk.flush([second, third], metaAt(third));
+  assert.equal(disk.isBroken, false);
+  for (const written of [second, third]) state.flushed(written);
+  await disk.close();
+  assert.deepEqual(await recovered(folder), { index: 3, contents: 'k=v3@4' });
+});
+
+test('a state of before records had seals is brought into the new form, and then only read in that', async (t) => {
+  const folder = temporary(t);
+  await filled(folder, 6);
+  const want = await recovered(folder);
+  const db = new ClassicLevel<Buffer, Buffer>(join(folder, 'state'), {
+    keyEncoding: 'buffer',
+    valueEncoding: 'buffer',
+  });
+  for (const [key, value] of await db.iterator().all())
+    if (key.toString() === 'm') {
+      const { tally: _tally, ...meta } = JSON.parse(value.toString()) as StateMeta;
+      await db.put(key, Buffer.from(JSON.stringify(meta)));
+    } else await db.put(key, value.subarray(0, -4));
+  await db.close();
+  assert.deepEqual(await recovered(folder), want);
+  assert.deepEqual(await recovered(folder), want);
+});
