@@ -3,11 +3,12 @@
  *
  *   npm run sim -- --seed N [--steps M] [--bug NAME] [--print]   one run, exactly as it was
  *   npm run sim -- --minutes M [--seed N]                         runs from a seed on, until the time is over
+ *   npm run sim -- --hunt [--bug NAME] [--seeds N] [--steps M]    how many seeds each known bug needs to be found
  *   npm run sim -- --list-bugs
  */
 import { parseArgs } from 'node:util';
 import { type KnownBug } from '../../../packages/store/src/known-bugs.ts';
-import { knownBugs } from './bugs.ts';
+import { bugNames, hunt, knownBugs } from './bugs.ts';
 import { RunFailure, simulate, type Summary } from './simulation.ts';
 
 const { values } = parseArgs({
@@ -16,6 +17,8 @@ const { values } = parseArgs({
     steps: { type: 'string', default: '40000' },
     minutes: { type: 'string' },
     bug: { type: 'string', multiple: true, default: [] },
+    hunt: { type: 'boolean', default: false },
+    seeds: { type: 'string', default: '200' },
     'list-bugs': { type: 'boolean', default: false },
     print: { type: 'boolean', default: false },
   },
@@ -28,9 +31,9 @@ function numberOf(flag: string, text: string): number {
 }
 
 function bugOf(text: string): KnownBug {
-  const bug = knownBugs.find((known) => known.name === text);
+  const bug = bugNames.find((name) => name === text);
   if (bug === undefined) throw new Error(`--bug: "${text}" is not known; --list-bugs names them`);
-  return bug.name;
+  return bug;
 }
 
 async function oneRun(seed: number, steps: number, bugs: readonly KnownBug[]): Promise<Summary | undefined> {
@@ -38,7 +41,7 @@ async function oneRun(seed: number, steps: number, bugs: readonly KnownBug[]): P
     return await simulate({ seed, steps, bugs, print: values.print });
   } catch (error) {
     if (!(error instanceof RunFailure)) throw error;
-    console.error(error.story);
+    if (!values.hunt) console.error(error.story);
     console.error(`\n${error.message}\nreplay: npm run sim -- --seed ${seed} --steps ${steps}`);
     if (error.cause instanceof Error) console.error(error.cause.stack);
     process.exitCode = 1;
@@ -61,13 +64,40 @@ function figures(runs: readonly Summary[], wallMs: number): string {
   ].join('\n');
 }
 
+/** Prints which seed finds each bug; then the same seeds must pass without any. */
+async function huntAll(bugs: readonly KnownBug[], seeds: number, steps: number): Promise<void> {
+  let last = 0;
+  console.log('| bug | breaks | seeds | found as |\n| --- | --- | --- | --- |');
+  for (const bug of bugs) {
+    const found = await hunt(bug, 1, seeds, steps);
+    const how = found === undefined ? `SURVIVED ${seeds}` : `${found.seed}`;
+    console.log(`| ${bug} | ${knownBugs[bug]} | ${how} | ${kindOf(found?.message ?? '')} |`);
+    if (found === undefined) process.exitCode = 1;
+    last = Math.max(last, found?.seed ?? 0);
+  }
+  for (let seed = 1; seed <= last; seed += 1) if ((await oneRun(seed, steps, [])) === undefined) return;
+  console.log(`the code as it is passes seeds 1 to ${last}`);
+}
+
+/** The rule that a message says was broken. */
+function kindOf(message: string): string {
+  return message
+    .replace(/^seed \d+, step \d+, [\d.]+ s: /, '')
+    .slice(0, 100)
+    .replaceAll('|', '/');
+}
+
 async function main(): Promise<void> {
   if (values['list-bugs']) {
-    for (const { name, breaks } of knownBugs) console.log(`${name.padEnd(28)} ${breaks}`);
+    for (const name of bugNames) console.log(`${name.padEnd(28)} ${knownBugs[name]}`);
     return;
   }
   const steps = numberOf('steps', values.steps);
   const bugs = values.bug.map(bugOf);
+  if (values.hunt) {
+    await huntAll(bugs.length === 0 ? bugNames : bugs, numberOf('seeds', values.seeds), steps);
+    return;
+  }
   const begin = performance.now();
   const runs: Summary[] = [];
   const first = values.seed === undefined ? 1 : numberOf('seed', values.seed);

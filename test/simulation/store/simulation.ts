@@ -66,11 +66,15 @@ const settleMs = 60_000;
 /** Rejects with a RunFailure. */
 export async function simulate(options: RunOptions): Promise<Summary> {
   const world = new World(options.seed, options.print);
-  const simulation = new Simulation(world, options);
+  // A promise that nobody handles ends a real process.
+  const unhandled = (error: unknown): void => world.fail(error);
+  process.on('unhandledRejection', unhandled);
   try {
-    return await simulation.run();
+    return await new Simulation(world, options).run();
   } catch (error) {
     throw new RunFailure(options.seed, world, error);
+  } finally {
+    process.off('unhandledRejection', unhandled);
   }
 }
 

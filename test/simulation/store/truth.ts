@@ -198,10 +198,12 @@ export class Truth {
 
   #learnLeases({ type, data }: Entry, leases: Member['machine']['state']['leases']): void {
     if (type !== 'normal') return;
-    for (const { leaseGrant, leaseRevoke } of entryBatchCodec.decode(Buffer.from(data)).requests) {
+    for (const { leaseGrant, leaseRevoke, leaseExpiry } of entryBatchCodec.decode(Buffer.from(data))
+      .requests) {
       if (leaseGrant !== undefined && leases.has(leaseGrant.ID)) this.leases.add(leaseGrant.ID);
-      if (leaseRevoke !== undefined && !leases.has(leaseRevoke.ID) && this.leases.delete(leaseRevoke.ID))
-        this.leaseEnds.push({ id: leaseRevoke.ID, at: this.#world.now });
+      const id = leaseRevoke?.ID ?? leaseExpiry?.ID;
+      if (id !== undefined && !leases.has(id) && this.leases.delete(id))
+        this.leaseEnds.push({ id, at: this.#world.now });
     }
   }
 
