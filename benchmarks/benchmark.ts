@@ -25,6 +25,8 @@ export interface BenchmarkOptions {
   readonly minutes?: number;
   /** Failures that nobody is told of. */
   readonly silent?: boolean;
+  /** Of a benchmark with rows: those to run. */
+  readonly only?: readonly string[];
   readonly log: (line: string) => void;
 }
 

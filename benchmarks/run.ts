@@ -1,6 +1,7 @@
 /**
- * `npm run bench -- NAME [--check] [--json FILE] [--runs N] [--minutes M] [--silent]`: runs one benchmark, or `list`. With
- * `--check` the exit code is 1 when a figure is outside its bound; 2 means a wrong command line.
+ * `npm run bench -- NAME [--check] [--json FILE] [--runs N] [--only ROWS] [--minutes M] [--silent]`: runs one benchmark, or
+ * `list`; of one with rows, those named with commas between. With `--check` the exit code is 1 when a figure is outside
+ * its bound; 2 means a wrong command line.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
@@ -18,13 +19,14 @@ const { values, positionals } = parseArgs({
     runs: { type: 'string' },
     minutes: { type: 'string' },
     silent: { type: 'boolean', default: false },
+    only: { type: 'string' },
   },
 });
 const names = readdirSync(here).filter((name) => existsSync(`${here}${name}/main.ts`));
 const [name = 'list'] = positionals;
 if (!names.includes(name)) {
   console.error(
-    `usage: npm run bench -- NAME [--check] [--json FILE] [--runs N] [--minutes M] [--silent]\nbenchmarks: ${names.join(', ')}`,
+    `usage: npm run bench -- NAME [--check] [--json FILE] [--runs N] [--only ROWS] [--minutes M] [--silent]\nbenchmarks: ${names.join(', ')}`,
   );
   process.exit(name === 'list' ? 0 : 2);
 }
@@ -36,6 +38,7 @@ const result = await benchmark.run({
   silent: values.silent,
   ...(values.runs === undefined ? {} : { runs: Number(values.runs) }),
   ...(values.minutes === undefined ? {} : { minutes: Number(values.minutes) }),
+  ...(values.only === undefined ? {} : { only: values.only.split(',') }),
 });
 console.log(`\n${table(result)}\n`);
 for (const note of result.notes) console.log(note);

@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Benchmark, median } from '../benchmark.ts';
 import { cpuMicros } from '../store/cpu.ts';
-import { load, put } from '../store/load.ts';
+import { put } from '../store/calls.ts';
+import { load } from '../store/load.ts';
 
 const kinds = ['lean', 'grpc-js'] as const;
 type Kind = (typeof kinds)[number];

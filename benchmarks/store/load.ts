@@ -6,13 +6,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mustRun } from '../../test/acceptance/command.ts';
 import { percentile } from '../benchmark.ts';
-
-export interface Call {
-  /** `/package.Service/Method`. */
-  readonly path: string;
-  /** The request message in protobuf. */
-  readonly message: Buffer;
-}
+import type { Call } from './calls.ts';
 
 export interface LoadOptions {
   readonly endpoint: string;
@@ -21,6 +15,8 @@ export interface LoadOptions {
   readonly inFlight: number;
   /** Where the request's body and the log of latencies may be put. */
   readonly directory: string;
+  /** Flow control windows of 2^N - 1 bytes, for large answers. */
+  readonly windowBits?: number;
 }
 
 export interface LoadResult {
@@ -48,6 +44,9 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
     `--requests=${requests}`,
     `--clients=${inFlight / streams}`,
     `--max-concurrent-streams=${streams}`,
+    ...(options.windowBits === undefined
+      ? []
+      : [`--window-bits=${options.windowBits}`, `--connection-window-bits=${options.windowBits}`]),
     `--data=${body}`,
     `--log-file=${log}`,
     '--header=content-type: application/grpc',
@@ -69,32 +68,5 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
     perSecond: number(/, ([\d.]+) req\/s,/),
     p99Ms: percentile(micros, 0.99) / 1000,
     answerBytes: number(/\((\d+)\) data/),
-  };
-}
-
-function varint(value: number): Buffer {
-  const bytes: number[] = [];
-  let rest = value;
-  for (; rest > 127; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 128);
-  return Buffer.from([...bytes, rest]);
-}
-
-function bytesField(field: number, value: Buffer): Buffer {
-  return Buffer.concat([varint(field * 8 + 2), varint(value.length), value]);
-}
-
-export function put(key: string, value: Buffer): Call {
-  return {
-    path: '/etcdserverpb.KV/Put',
-    message: Buffer.concat([bytesField(1, Buffer.from(key)), bytesField(2, value)]),
-  };
-}
-
-/** One key. A serializable range is answered from the member's own state, whatever the others know. */
-export function range(key: string, serializable: boolean): Call {
-  const flag = serializable ? [varint(7 * 8), varint(1)] : [];
-  return {
-    path: '/etcdserverpb.KV/Range',
-    message: Buffer.concat([bytesField(1, Buffer.from(key)), ...flag]),
   };
 }

@@ -1,0 +1,128 @@
+/**
+ * Whether anything that goes on in the background makes writers wait: the 99th percentile of puts that come at a steady
+ * pace, while nothing else happens, during a compaction of much history, while a snapshot is streamed, and while a
+ * member with an empty disk catches up.
+ */
+import { rm } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
+import { createClient, loadService } from '@timonier/grpc';
+import { until } from '../../test/acceptance/wait.ts';
+import { etcd, timonier } from '../../test/conformance/store/members.ts';
+import { percentile } from '../benchmark.ts';
+import { fill } from './fill.ts';
+import type { Row, RowContext } from './rows.ts';
+import { Side } from './side.ts';
+
+type KvShape = {
+  put: { request: object; response: { header: { revision: number } } };
+  compact: { request: object; response: object };
+};
+const kv = loadService<KvShape>('etcd/rpc.proto', 'etcdserverpb.KV');
+
+const perSecond = 200;
+const quietMs = 5_000;
+/** Long enough that what is short is seen together with its aftermath, such as writing it to disk. */
+const leastMs = 3_000;
+const deadlineMs = 120_000;
+/** Half a gigabyte, and its history: each key is written twice. */
+const filling = { prefix: 'stall/', keys: 250_000, valueBytes: 1_000, times: 2 };
+
+/** Puts at a steady pace, whether or not the one before is answered. Returns the latencies in milliseconds. */
+async function probe(address: string, during: () => Promise<void>): Promise<number[]> {
+  const client = createClient(kv, address, { timeoutMs: 10_000 });
+  const latencies: number[] = [];
+  const waiting: Promise<unknown>[] = [];
+  const value = Buffer.alloc(256, 'p');
+  try {
+    await client.unary('put', { key: Buffer.from('bench/probe'), value });
+    const state = { over: false };
+    const work = during().finally(() => {
+      over = true;
+    });
+    const begin = performance.now();
+    for (let i = 0; !state.over || performance.now() - begin < leastMs; i++) {
+      const due = begin + (i * 1000) / perSecond;
+      const wait = due - performance.now();
+      if (wait > 1) await pause(wait);
+      // Late ones count from when they were due.
+      waiting.push(
+        client
+          .unary('put', { key: Buffer.from('bench/probe'), value })
+          .then(() => latencies.push(performance.now() - due)),
+      );
+      if (performance.now() - begin > deadlineMs) throw new Error('what was to be measured does not end');
+    }
+    await Promise.all([work, ...waiting]);
+    return latencies;
+  } finally {
+    client.close();
+  }
+}
+
+async function compactAll(address: string): Promise<void> {
+  const client = createClient(kv, address, { timeoutMs: 60_000 });
+  try {
+    const { header } = await client.unary('put', {
+      key: Buffer.from('bench/probe'),
+      value: Buffer.from('x'),
+    });
+    await client.unary('compact', { revision: header.revision });
+  } finally {
+    client.close();
+  }
+}
+
+async function run(side: Side, { record, directory, log }: RowContext): Promise<void> {
+  const leader = await side.leader();
+  const { address } = leader;
+  await fill(address, filling);
+  let quiet = NaN;
+  const measure = async (what: string, during: () => Promise<void>): Promise<void> => {
+    const begin = performance.now();
+    const latencies = await probe(address, during);
+    const p99 = percentile(latencies, 0.99);
+    if (what === 'quiet') quiet = p99;
+    else record(side.name, `p99 of puts during ${what}, times the quiet one`, '×', { value: p99 / quiet });
+    record(side.name, `p99 of puts, ${what}`, 'ms', { value: p99 });
+    log(
+      `${side.name}, ${what}: p99 ${p99.toFixed(1)} ms, worst ${Math.max(...latencies).toFixed(1)} ms of ${latencies.length} in ${((performance.now() - begin) / 1000).toFixed(1)} s`,
+    );
+  };
+  await pause(3_000);
+  await measure('quiet', () => pause(quietMs));
+  await measure('compaction', () => compactAll(address));
+  await measure('snapshot', async () => {
+    const file = `${directory}/${side.name}.snapshot`;
+    const { code, stderr } = await leader.etcdctl(['snapshot', 'save', file]);
+    if (code !== 0) throw new Error(`${side.name}: ${stderr}`);
+    await rm(file, { force: true });
+  });
+  const lagging = side.group.members.find((member) => member !== leader);
+  if (lagging === undefined) throw new Error('a group of one');
+  await lagging.kill();
+  // Enough new entries that the log alone cannot bring it up to date.
+  await fill(address, { ...filling, times: 1 });
+  await measure('catch-up', async () => {
+    lagging.start();
+    await until(`${side.name}: the member caught up`, deadlineMs, async () => {
+      const { code } = await lagging.etcdctl(['get', 'bench/probe', '--command-timeout=1s']);
+      return code === 0 ? true : undefined;
+    });
+  });
+}
+
+export const stallsRow: Row = {
+  name: 'stalls',
+  summary: 'p99 of 200 puts a second while a background job runs, three members with half a gigabyte',
+  onRequest: true,
+  run: async (context) => {
+    for (const program of [timonier, etcd]) {
+      const side = await Side.start(program, 3);
+      try {
+        await run(side, context);
+      } finally {
+        await side.close();
+      }
+    }
+  },
+};
