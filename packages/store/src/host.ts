@@ -41,6 +41,11 @@ export interface HostLog {
   error(fields: object, message: string): void;
 }
 
+export interface Pipeline {
+  readonly maxInflight: number;
+  readonly maxAppendBytes: number;
+}
+
 export interface HostOptions {
   readonly id: NodeId;
   readonly log: MemoryLog;
@@ -62,6 +67,8 @@ export interface HostOptions {
   readonly logger: HostLog;
   readonly events: HostEvents;
   readonly bugs?: KnownBugs;
+  /** How much may be on its way to one follower; see `RaftOptions`. */
+  readonly pipeline?: Pipeline;
   /** Sees what the core asks for once the log holds it, before anything of it leaves or is applied. */
   readonly observe?: (effects: Effects) => void;
 }
@@ -141,8 +148,8 @@ export class RaftHost {
       heartbeatTicks: options.pace.heartbeatTicks,
       abstainTicks: options.configuration.voters.length > 1 ? options.pace.ticksBeyond(options.abstainMs) : 0,
       random: options.clock.random,
-      maxInflight: 256,
-      maxAppendBytes: 1024 * 1024,
+      maxInflight: options.pipeline?.maxInflight ?? 256,
+      maxAppendBytes: options.pipeline?.maxAppendBytes ?? 1024 * 1024,
       mutations: (options.bugs ?? noBugs) as ReadonlySet<Mutation>,
     });
     this.#configuration = this.#node.status.configuration;

@@ -294,6 +294,7 @@ export class Member {
       clock,
       bugs,
       ...(this.#platform.observe === undefined ? {} : { observe: this.#platform.observe }),
+      ...(this.#platform.pipeline === undefined ? {} : { pipeline: this.#platform.pipeline }),
       logger: log,
       events: {
         role: (role, term, leader) => this.#roleChanged(role, term, leader),

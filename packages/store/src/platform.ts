@@ -7,6 +7,7 @@ import type { Effects } from '@timonier/raft';
 import { type Clock, systemClock } from './clock.ts';
 import type { InitialCluster } from './cluster.ts';
 import { claimDataDir } from './identity.ts';
+import type { Pipeline } from './host.ts';
 import { type KnownBugs, noBugs } from './known-bugs.ts';
 import { folderLevels, type Levels } from './levels.ts';
 import { folderDisk, type LogDisk } from './log-disk.ts';
@@ -48,6 +49,8 @@ export interface Platform {
   storage(dataDir: string): Storage;
   network(options: TransportOptions): Network;
   readonly bugs: KnownBugs;
+  /** Narrow ones make a group take many small steps. */
+  readonly pipeline?: Pipeline;
   /** Sees every step of the consensus core; see `HostOptions`. */
   readonly observe?: (effects: Effects) => void;
 }
