@@ -118,12 +118,17 @@ class WatchStream {
   #create(request: WatchCreateRequest): void {
     const { hub, machine } = this.#context.member;
     const refuse = (reason: string): void => this.#refuse(reason);
+    const range = keyRange(request.key, request.rangeEnd);
+    if (range.to !== undefined && range.from >= range.to) {
+      refuse('mvcc: watcher range is empty');
+      return;
+    }
     let id = request.watchId;
     if (id === 0) {
       while (this.#watches.has(this.#nextId)) this.#nextId++;
       id = this.#nextId++;
     } else if (this.#watches.has(id)) {
-      refuse('etcdserver: duplicate watch ID provided on the WatchStream');
+      refuse('mvcc: duplicate watch ID provided on the WatchStream');
       return;
     }
     if (this.#watches.size >= maxWatchesPerStream) {
@@ -133,7 +138,7 @@ class WatchStream {
     const { revision } = machine.state;
     this.#respond({ watchId: id, created: true, events: [] }, revision);
     const watcher = hub.add({
-      range: keyRange(request.key, request.rangeEnd),
+      range,
       from: request.startRevision > 0 ? request.startRevision : revision + 1,
       prevKv: request.prevKv,
       noPut: request.filters.includes(filter.noPut),
