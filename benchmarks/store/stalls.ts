@@ -37,7 +37,7 @@ async function probe(address: string, during: () => Promise<void>): Promise<numb
     await client.unary('put', { key: Buffer.from('bench/probe'), value });
     const state = { over: false };
     const work = during().finally(() => {
-      over = true;
+      state.over = true;
     });
     const begin = performance.now();
     for (let i = 0; !state.over || performance.now() - begin < leastMs; i++) {

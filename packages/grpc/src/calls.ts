@@ -13,7 +13,10 @@ export interface ServerCall {
 }
 
 export interface ServerStreamCall<Response> extends ServerCall {
-  /** Queues a message; false asks to wait for `drained` before more. */
+  /**
+   * Queues a message; false asks to wait for `drained` before more. One that goes to many streams may be frozen: then
+   * it is encoded once.
+   */
   write(message: Response): boolean;
   /** Resolves when the queue has room again or the call has ended. */
   drained(): Promise<void>;

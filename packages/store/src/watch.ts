@@ -1,50 +1,35 @@
 /**
  * Watches over the multi-version state.
  *
- * A watcher is a range and the next revision it must see. One that is up to date gets changes as they are applied; one
- * that starts in the past, or whose client is slow, is brought forward from history in small turns. So nothing is
+ * A watcher is a range and the next revision it must see. Those that are up to date get changes soon after they are
+ * applied, in groups of those that asked for the same, some at a time so that a thousand of them keep nobody waiting;
+ * one that starts in the past, or whose client is slow, is brought forward from history in small turns. So nothing is
  * buffered for a slow client but a number, and a client sees every change once and in order.
  */
 import { type Clock, systemClock } from './clock.ts';
-import { inRange, type KeyRange } from './key-index.ts';
+import { inRange } from './key-index.ts';
 import { type KnownBugs, noBugs } from './known-bugs.ts';
 import type { Mvcc } from './mvcc.ts';
 import type { WatchEvent } from './types.ts';
+import { WatchGroup } from './watch-group.ts';
+import { Watcher, type WatcherOptions } from './watcher.ts';
 
-export interface WatcherOptions {
-  readonly range: KeyRange;
-  /** First revision to report. */
-  readonly from: number;
-  readonly prevKv: boolean;
-  readonly noPut: boolean;
-  readonly noDelete: boolean;
-  /** Takes the events of whole revisions, up to and including `revision`; false when the client cannot keep up. */
-  readonly deliver: (events: readonly WatchEvent[], revision: number) => boolean;
-  /** History before this revision is gone; the watch is over. */
-  readonly compacted: (revision: number) => void;
-}
-
-export class Watcher {
-  readonly options: WatcherOptions;
-  next: number;
-  /** Waits for its client: `resume` puts it back. */
-  paused = false;
-  closed = false;
-
-  constructor(options: WatcherOptions) {
-    this.options = options;
-    this.next = options.from;
-  }
-}
+export type { Watcher } from './watcher.ts';
 
 /** Revisions a lagging watcher looks through in one turn, and events it is given at most at a time. */
 const turnRevisions = 2_000;
 const turnEvents = 500;
+/** Watchers that are up to date and get something in one turn. */
+const turnDeliveries = 64;
 
 export class WatchHub {
   #state: Mvcc;
-  readonly #single = new Map<string, Set<Watcher>>();
-  readonly #ranges = new Set<Watcher>();
+  readonly #groups = new Map<string, WatchGroup>();
+  /** Those of a single key, by it, and all others. */
+  readonly #single = new Map<string, Set<WatchGroup>>();
+  readonly #ranges = new Set<WatchGroup>();
+  readonly #due = new Set<WatchGroup>();
+  #handingOut = false;
   readonly #lagging = new Set<Watcher>();
   readonly #clock: Clock;
   readonly #bugs: KnownBugs;
@@ -58,8 +43,8 @@ export class WatchHub {
   }
 
   get size(): number {
-    let size = this.#ranges.size + this.#lagging.size;
-    for (const set of this.#single.values()) size += set.size;
+    let size = this.#lagging.size;
+    for (const group of this.#groups.values()) size += group.size;
     return size;
   }
 
@@ -94,7 +79,8 @@ export class WatchHub {
 
   /** Whether everything up to the current revision was delivered to this watcher. */
   isCurrent(watcher: Watcher): boolean {
-    return !watcher.closed && !watcher.paused && !this.#lagging.has(watcher);
+    if (watcher.closed || watcher.paused || this.#lagging.has(watcher)) return false;
+    return this.#groups.get(WatchGroup.keyOf(watcher.options))?.isCurrent(watcher) === true;
   }
 
   /** The state is about to be replaced: nobody is brought forward until `replaced`. */
@@ -107,46 +93,91 @@ export class WatchHub {
     this.#state = state;
     this.#suspended = false;
     if (this.#bugs.has('watch-not-replayed')) return;
-    for (const watcher of this.#ranges) this.#lag(watcher);
-    for (const set of this.#single.values()) for (const watcher of set) this.#lag(watcher);
+    for (const group of this.#groups.values())
+      for (const watcher of group.members) this.#lagging.add(watcher);
+    this.#groups.clear();
     this.#single.clear();
     this.#ranges.clear();
+    this.#due.clear();
     this.#schedule();
   }
 
-  /** Delivers new revisions to those who are up to date. */
+  /** Has new revisions delivered to those who are up to date. */
   revisions(from: number, to: number): void {
     for (let main = from; main <= to; main++) {
       const changes = this.#state.changes(main);
       if (changes === undefined) continue;
-      const events = new Map<Watcher, WatchEvent[]>();
+      const events = new Map<WatchGroup, WatchEvent[]>();
       for (const kv of changes) {
         if (kv.key.length === 0) continue;
         const key = kv.key.toString('latin1');
-        for (const watcher of this.#single.get(key) ?? []) this.#collect(events, watcher, key, kv);
-        for (const watcher of this.#ranges)
-          if (inRange(watcher.options.range, key)) this.#collect(events, watcher, key, kv);
-        if (this.#bugs.has('watch-overtaken'))
-          for (const watcher of this.#lagging)
-            if (inRange(watcher.options.range, key)) this.#collect(events, watcher, key, kv);
+        for (const group of this.#single.get(key) ?? []) this.#collect(events, group, key, kv);
+        for (const group of this.#ranges)
+          if (inRange(group.range, key)) this.#collect(events, group, key, kv);
+        if (this.#bugs.has('watch-overtaken')) this.#overtake(key, kv);
       }
-      for (const [watcher, list] of events) this.#deliver(watcher, list, main);
+      for (const [group, list] of events) {
+        group.add(main, list);
+        this.#due.add(group);
+        while (group.overfull && group.due) this.#handTo(group);
+      }
     }
+    this.#handOutSoon();
   }
 
-  #collect(events: Map<Watcher, WatchEvent[]>, watcher: Watcher, key: string, kv: WatchEvent['kv']): void {
-    if (kv.modRevision < watcher.next) return;
-    const event = this.#event(watcher, key, kv);
+  #collect(
+    events: Map<WatchGroup, WatchEvent[]>,
+    group: WatchGroup,
+    key: string,
+    kv: WatchEvent['kv'],
+  ): void {
+    const event = this.#event(group, key, kv);
     if (event === undefined) return;
-    const list = events.get(watcher);
-    if (list === undefined) events.set(watcher, [event]);
+    const list = events.get(group);
+    if (list === undefined) events.set(group, [event]);
     else list.push(event);
   }
 
-  #event({ options }: Watcher, key: string, kv: WatchEvent['kv']): WatchEvent | undefined {
+  /** The known bug of that name. */
+  #overtake(key: string, kv: WatchEvent['kv']): void {
+    for (const watcher of this.#lagging) {
+      if (!inRange(watcher.options.range, key) || kv.modRevision < watcher.next) continue;
+      const event = this.#event(watcher.options, key, kv);
+      if (event !== undefined) this.#deliver(watcher, [event], kv.modRevision);
+    }
+  }
+
+  #handOutSoon(): void {
+    if (this.#handingOut || this.#due.size === 0) return;
+    this.#handingOut = true;
+    this.#clock.soon(() => {
+      this.#handingOut = false;
+      // Groups take turns as their members do.
+      for (let left = turnDeliveries; left > 0 && this.#due.size > 0;)
+        for (const group of this.#due) {
+          if (group.due) this.#handTo(group);
+          if (!group.due) this.#due.delete(group);
+          if (--left === 0) break;
+        }
+      this.#handOutSoon();
+    });
+  }
+
+  #handTo(group: WatchGroup): void {
+    const next = group.next();
+    if (next === undefined) return;
+    const { member, events, revision } = next;
+    if (events.length > 0) this.#deliver(member, events, revision);
+  }
+
+  #event(
+    wanted: Pick<WatcherOptions, 'prevKv' | 'noPut' | 'noDelete'>,
+    key: string,
+    kv: WatchEvent['kv'],
+  ): WatchEvent | undefined {
     const deleted = kv.version === 0;
-    if (deleted ? options.noDelete : options.noPut) return undefined;
-    if (!options.prevKv) return { type: deleted ? 1 : 0, kv };
+    if (deleted ? wanted.noDelete : wanted.noPut) return undefined;
+    if (!wanted.prevKv) return { type: deleted ? 1 : 0, kv };
     const before = kv.modRevision - 1;
     // What compaction took away cannot be shown any more, as in etcd.
     const prevKv = before < this.#state.compactRevision ? undefined : this.#state.get(key, before);
@@ -154,7 +185,7 @@ export class WatchHub {
   }
 
   #deliver(watcher: Watcher, events: readonly WatchEvent[], revision: number): void {
-    watcher.next = revision + 1;
+    watcher.next = Math.max(watcher.next, revision + 1);
     const ordered = this.#bugs.has('txn-events-reversed') ? events.toReversed() : events;
     if (!watcher.options.deliver(ordered, revision)) {
       watcher.paused = true;
@@ -164,23 +195,36 @@ export class WatchHub {
   }
 
   #join(watcher: Watcher): void {
-    const { range } = watcher.options;
-    if (range.to !== undefined) this.#ranges.add(watcher);
-    else {
-      const set = this.#single.get(range.from);
-      if (set === undefined) this.#single.set(range.from, new Set([watcher]));
-      else set.add(watcher);
+    const { options } = watcher;
+    const key = WatchGroup.keyOf(options);
+    let group = this.#groups.get(key);
+    if (group === undefined) {
+      group = new WatchGroup(options);
+      this.#groups.set(key, group);
+      const { from, to } = options.range;
+      if (to !== undefined) this.#ranges.add(group);
+      else {
+        const groups = this.#single.get(from);
+        if (groups === undefined) this.#single.set(from, new Set([group]));
+        else groups.add(group);
+      }
     }
+    group.join(watcher);
   }
 
   #leave(watcher: Watcher): void {
-    const { range } = watcher.options;
-    if (range.to !== undefined) this.#ranges.delete(watcher);
-    else {
-      const set = this.#single.get(range.from);
-      set?.delete(watcher);
-      if (set?.size === 0) this.#single.delete(range.from);
-    }
+    const key = WatchGroup.keyOf(watcher.options);
+    const group = this.#groups.get(key);
+    if (group === undefined) return;
+    group.leave(watcher);
+    if (group.size > 0) return;
+    this.#groups.delete(key);
+    this.#due.delete(group);
+    this.#ranges.delete(group);
+    const { from } = group.range;
+    const groups = this.#single.get(from);
+    groups?.delete(group);
+    if (groups?.size === 0) this.#single.delete(from);
   }
 
   #lag(watcher: Watcher): void {
@@ -216,7 +260,7 @@ export class WatchHub {
         if (kv.key.length === 0) continue;
         const key = kv.key.toString('latin1');
         if (!inRange(watcher.options.range, key)) continue;
-        const event = this.#event(watcher, key, kv);
+        const event = this.#event(watcher.options, key, kv);
         if (event !== undefined) events.push(event);
       }
     }

@@ -23,7 +23,8 @@ const slabBytes = 32 * 1024;
 /** Payloads from this size on are not copied. */
 const passedOn = 8 * 1024;
 const pool: Buffer[] = [];
-const pooled = 32;
+/** As many as connections that are written to in one turn of a watch's fan-out. */
+const pooled = 64;
 
 export class Output {
   /** Where `reserve` says to write. */

@@ -115,7 +115,7 @@ export class Stream implements BidiCall<object, object> {
 
   write(message: object): boolean {
     if (this.over) return true;
-    this.#carrier.send(this, this.#route.method.response.encode(message));
+    this.#carrier.send(this, encoded(this.#route, message));
     return this.queuedBytes <= this.#carrier.streamQueueBytes;
   }
 
@@ -334,6 +334,17 @@ export class Stream implements BidiCall<object, object> {
     this.#aborted = true;
     this.#controller?.abort();
   }
+}
+
+/** Of frozen messages, which are written to many streams: their bytes. */
+const shared = new WeakMap<object, Buffer>();
+
+function encoded({ method }: Route, message: object): Buffer {
+  const known = shared.get(message);
+  if (known !== undefined) return known;
+  const bytes = method.response.encode(message);
+  if (Object.isFrozen(message)) shared.set(message, bytes);
+  return bytes;
 }
 
 /**

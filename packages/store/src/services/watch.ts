@@ -8,7 +8,7 @@ import { type BidiCall, GrpcError, type Handlers, statusName } from '@timonier/g
 import type { Credentials } from '../auth/types.ts';
 import { keyRange } from '../key-index.ts';
 import type { WatchCreateRequest, WatchEvent, WatchResponse } from '../types.ts';
-import type { Watcher } from '../watch.ts';
+import type { Watcher } from '../watcher.ts';
 import { header, type ServiceContext } from './context.ts';
 
 interface WatchRequest {
@@ -26,10 +26,43 @@ const filter = { noPut: 0, noDelete: 1 } as const;
 const fragmentBytes = 1_500_000;
 const maxWatchesPerStream = 10_000;
 
+/**
+ * Responses with the same events, which watchers that asked for the same are given one after the other. They are
+ * frozen: such a message is encoded once, however many streams it is written to.
+ */
+class SharedResponses {
+  readonly #context: ServiceContext;
+  #events: readonly WatchEvent[] = [];
+  #revision = 0;
+  #term = 0;
+  readonly #byId = new Map<number, WatchResponse>();
+
+  constructor(context: ServiceContext) {
+    this.#context = context;
+  }
+
+  of(watchId: number, events: readonly WatchEvent[], revision: number): WatchResponse {
+    const { term } = this.#context.member.host;
+    if (events !== this.#events || revision !== this.#revision || term !== this.#term) {
+      this.#events = events;
+      this.#revision = revision;
+      this.#term = term;
+      this.#byId.clear();
+    }
+    let response = this.#byId.get(watchId);
+    if (response === undefined) {
+      response = Object.freeze({ watchId, events, header: header(this.#context, revision) });
+      this.#byId.set(watchId, response);
+    }
+    return response;
+  }
+}
+
 export function watchHandlers(context: ServiceContext): Handlers<WatchShape> {
+  const shared = new SharedResponses(context);
   return {
     watch: async (call) => {
-      const stream = new WatchStream(context, call);
+      const stream = new WatchStream(context, call, shared);
       try {
         for await (const request of call.requests) stream.take(request);
         // The client will ask nothing more, but its watches go on until it ends the call.
@@ -53,15 +86,17 @@ interface Entry {
 class WatchStream {
   readonly #context: ServiceContext;
   readonly #call: BidiCall<WatchRequest, WatchResponse>;
+  readonly #shared: SharedResponses;
   readonly #watches = new Map<number, Entry>();
   readonly #timer: NodeJS.Timeout;
   #nextId = 0;
   #draining = false;
   #progressWanted = false;
 
-  constructor(context: ServiceContext, call: BidiCall<WatchRequest, WatchResponse>) {
+  constructor(context: ServiceContext, call: BidiCall<WatchRequest, WatchResponse>, shared: SharedResponses) {
     this.#context = context;
     this.#call = call;
+    this.#shared = shared;
     this.#timer = setInterval(() => this.#notifyProgress(), context.progressIntervalMs);
     this.#timer.unref();
   }
@@ -79,7 +114,11 @@ class WatchStream {
   }
 
   #respond(response: Omit<WatchResponse, 'header'>, revision?: number): boolean {
-    const room = this.#call.write({ ...response, header: header(this.#context, revision) });
+    return this.#write({ ...response, header: header(this.#context, revision) });
+  }
+
+  #write(response: WatchResponse): boolean {
+    const room = this.#call.write(response);
     if (!room) this.#waitForDrain();
     return room;
   }
@@ -165,7 +204,7 @@ class WatchStream {
     this.#context.metrics.events.inc(events.length);
     const entry = this.#watches.get(id);
     if (entry !== undefined) entry.announced = revision;
-    if (!fragment) return this.#respond({ watchId: id, events }, revision);
+    if (!fragment) return this.#write(this.#shared.of(id, events, revision));
     let room = true;
     let part: WatchEvent[] = [];
     let bytes = 0;
