@@ -7,6 +7,7 @@ import { priority } from './priority.ts';
 import type { AdmissionPlugin } from './request.ts';
 import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
+import { mutatingAdmissionWebhook, validatingAdmissionWebhook } from './webhooks/plugins.ts';
 
 export const admissionPlugins: readonly AdmissionPlugin[] = [
   limitRanger,
@@ -17,4 +18,6 @@ export const admissionPlugins: readonly AdmissionPlugin[] = [
   defaultStorageClass,
   runtimeClass,
   defaultIngressClass,
+  mutatingAdmissionWebhook,
+  validatingAdmissionWebhook,
 ];

@@ -2,6 +2,7 @@
  * delete: at once, or by marking. An object with finalizers, a namespace with content and a pod on a node are only
  * marked with a deletion time; whoever is responsible finishes, and the last one's update or delete removes it.
  */
+import type { AdmissionRequest } from '../admission/request.ts';
 import { storageKey } from '@timonier/api';
 import type { DeleteOptions, Namespace, Pod } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
@@ -72,7 +73,9 @@ export async function removeObject(context: WriteContext, options: DeleteOptions
     const object = current.object();
     checkPreconditions(object, options, context);
     strategyOf(info).checkDelete?.(object, context);
-    await server.admission.validate({ operation: 'DELETE', context, object: undefined, old: object });
+    const request: AdmissionRequest = { operation: 'DELETE', context, object: undefined, old: object };
+    await server.admission.admit(request);
+    await server.admission.validate(request);
     strategyOf(info).prepareDelete?.(object, context);
     const decision = decideRemoval(object, options, server.now());
     if (decision.action !== 'remove') return decision;

@@ -1,0 +1,87 @@
+/** A write as webhooks and expressions see it: the `request` of an AdmissionReview, admission.k8s.io/v1. */
+import { randomUUID } from 'node:crypto';
+import { apiVersionOf } from '@timonier/api';
+import type { ApiObject } from '@timonier/api/decode';
+import type { AdmissionRequest } from './request.ts';
+
+interface GroupVersionKind {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+}
+
+interface GroupVersionResource {
+  readonly group: string;
+  readonly version: string;
+  readonly resource: string;
+}
+
+export interface RequestAttributes {
+  readonly uid: string;
+  readonly kind: GroupVersionKind;
+  readonly resource: GroupVersionResource;
+  readonly subResource?: string;
+  readonly requestKind: GroupVersionKind;
+  readonly requestResource: GroupVersionResource;
+  readonly requestSubResource?: string;
+  readonly name?: string;
+  readonly namespace?: string;
+  readonly operation: string;
+  readonly userInfo: {
+    readonly username: string;
+    readonly uid?: string;
+    readonly groups: readonly string[];
+    readonly extra?: Readonly<Record<string, readonly string[]>>;
+  };
+  readonly dryRun: boolean;
+  readonly options: object;
+}
+
+const optionKinds = {
+  CREATE: 'CreateOptions',
+  UPDATE: 'UpdateOptions',
+  DELETE: 'DeleteOptions',
+  CONNECT: '',
+};
+
+export function attributesOf(request: AdmissionRequest): RequestAttributes {
+  const { context, operation } = request;
+  const { target, user, dryRun, manager } = context;
+  const { group, version, kind: kindName, resource: plural } = target.info;
+  const kind = { group, version, kind: kindName };
+  const resource = { group, version, resource: plural };
+  const name = target.name || (request.object ?? request.old)?.metadata?.name;
+  const sub = target.subresource;
+  return {
+    uid: randomUUID(),
+    kind,
+    resource,
+    ...(sub === '' ? {} : { subResource: sub }),
+    requestKind: kind,
+    requestResource: resource,
+    ...(sub === '' ? {} : { requestSubResource: sub }),
+    ...(name === undefined ? {} : { name }),
+    ...(target.namespace === '' ? {} : { namespace: target.namespace }),
+    operation,
+    userInfo: {
+      username: user.name,
+      ...(user.uid === undefined ? {} : { uid: user.uid }),
+      groups: user.groups,
+      ...(user.extra === undefined ? {} : { extra: user.extra }),
+    },
+    dryRun,
+    options: {
+      kind: optionKinds[operation],
+      apiVersion: 'meta.k8s.io/v1',
+      ...(operation === 'DELETE' ? {} : { fieldManager: manager }),
+      ...(dryRun ? { dryRun: ['All'] } : {}),
+    },
+  };
+}
+
+/** The object with its type, as the client knows it. */
+export function withType(object: ApiObject | undefined, { context }: AdmissionRequest): ApiObject | null {
+  if (object === undefined) return null;
+  const { info } = context.target;
+  return { ...object, apiVersion: apiVersionOf(info), kind: info.kind };
+}

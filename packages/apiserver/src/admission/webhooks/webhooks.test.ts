@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { type Answer, startApiServer, type TestServer, until } from '../../testing/harness.ts';
+import { startEtcd } from '../../testing/real-etcd.ts';
+
+const configMaps = '/api/v1/namespaces/default/configmaps';
+
+interface Review {
+  readonly request: {
+    readonly uid: string;
+    readonly operation: string;
+    readonly dryRun: boolean;
+    readonly userInfo: { readonly username: string };
+    readonly object: { readonly metadata: { readonly name: string }; readonly data?: Record<string, string> };
+    readonly oldObject: { readonly metadata: { readonly name: string } } | null;
+  };
+}
+
+interface Hook {
+  readonly url: string;
+  readonly caBundle: string;
+  readonly reviews: Review[];
+}
+
+/** A program that answers reviews, with a certificate of the cluster's authority. */
+async function startHook(
+  t: TestContext,
+  server: TestServer,
+  answer: (review: Review) => object | undefined,
+): Promise<Hook> {
+  const { certificateFile, keyFile } = server.pki.files('apiserver');
+  const reviews: Review[] = [];
+  const program = createServer({ cert: await readFile(certificateFile), key: await readFile(keyFile) });
+  program.on('request', (request, response) => {
+    void request.toArray().then((chunks: Buffer[]) => {
+      const review = JSON.parse(Buffer.concat(chunks).toString()) as Review;
+      reviews.push(review);
+      const given = answer(review);
+      // Without an answer the caller waits in vain.
+      if (given !== undefined)
+        response.end(
+          JSON.stringify({
+            apiVersion: 'admission.k8s.io/v1',
+            kind: 'AdmissionReview',
+            response: { uid: review.request.uid, ...given },
+          }),
+        );
+    });
+  });
+  t.after(() => {
+    program.close();
+    program.closeAllConnections();
+  });
+  await once(program.listen(0, '127.0.0.1'), 'listening');
+  const caBundle = (await readFile(server.pki.caFile)).toString('base64');
+  return { url: `https://127.0.0.1:${(program.address() as AddressInfo).port}/review`, caBundle, reviews };
+}
+
+async function configure(server: TestServer, kind: string, hook: Hook, extra: object = {}): Promise<void> {
+  const plural = `${kind.toLowerCase()}webhookconfigurations`;
+  const { status, json } = await server.request('POST', `/apis/admissionregistration.k8s.io/v1/${plural}`, {
+    metadata: { name: 'test' },
+    webhooks: [
+      {
+        name: 'check.example.com',
+        clientConfig: { url: hook.url, caBundle: hook.caBundle },
+        rules: [
+          {
+            operations: ['CREATE', 'UPDATE', 'DELETE'],
+            apiGroups: [''],
+            apiVersions: ['v1'],
+            resources: ['configmaps'],
+          },
+        ],
+        sideEffects: 'None',
+        admissionReviewVersions: ['v1'],
+        ...extra,
+      },
+    ],
+  });
+  assert.equal(status, 201, JSON.stringify(json));
+}
+
+async function serverFor(t: TestContext): Promise<TestServer> {
+  const { endpoint } = await startEtcd(t);
+  return startApiServer(t, { endpoint });
+}
+
+/** Creates under new names until the configuration, which takes a moment to be known, shows. */
+async function createdUntil(server: TestServer, isSo: (answer: Answer) => boolean): Promise<Answer> {
+  let answer: Answer | undefined;
+  let turn = 0;
+  await until(async () => {
+    answer = await server.request('POST', configMaps, {
+      metadata: { name: `map-${turn++}` },
+      data: { a: '1' },
+    });
+    return isSo(answer);
+  }, 'the webhook is asked');
+  assert.ok(answer);
+  return answer;
+}
+
+test('a mutating webhook completes what is written, and sees who writes what', async (t) => {
+  const server = await serverFor(t);
+  const hook = await startHook(t, server, () => ({
+    allowed: true,
+    warnings: ['completed'],
+    patchType: 'JSONPatch',
+    patch: Buffer.from(JSON.stringify([{ op: 'add', path: '/data/added', value: 'yes' }])).toString('base64'),
+  }));
+  await configure(server, 'Mutating', hook);
+  const answer = await createdUntil(server, ({ json }) => json.data?.added === 'yes');
+  assert.equal(answer.status, 201);
+  assert.match(String(answer.headers['warning']), /completed/);
+  const review = hook.reviews.at(-1);
+  assert.equal(review?.request.operation, 'CREATE');
+  assert.equal(review?.request.userInfo.username, 'kubernetes-admin');
+  assert.equal(review?.request.object.data?.['a'], '1');
+  const updated = await server.request(
+    'PATCH',
+    `${configMaps}/${answer.json.metadata.name}`,
+    { data: { added: null } },
+    {
+      headers: { 'content-type': 'application/merge-patch+json' },
+    },
+  );
+  assert.equal(updated.json.data.added, 'yes');
+  assert.equal(hook.reviews.at(-1)?.request.oldObject?.metadata.name, answer.json.metadata.name);
+});
+
+test('a validating webhook refuses in its own words, and nothing is written', async (t) => {
+  const server = await serverFor(t);
+  const hook = await startHook(t, server, ({ request }) =>
+    request.operation === 'DELETE' || request.object.data?.['a'] === '1'
+      ? { allowed: false, status: { message: 'not like this', code: 418 } }
+      : { allowed: true },
+  );
+  await configure(server, 'Validating', hook);
+  const answer = await createdUntil(server, ({ status }) => status !== 201);
+  assert.equal(answer.status, 418);
+  assert.equal(
+    answer.json.message,
+    'admission webhook "check.example.com" denied the request: not like this',
+  );
+  const good = await server.request('POST', configMaps, { metadata: { name: 'good' }, data: { a: '2' } });
+  assert.equal(good.status, 201);
+  assert.equal((await server.request('DELETE', `${configMaps}/good`)).status, 418);
+  assert.equal((await server.request('GET', `${configMaps}/good`)).status, 200);
+});
+
+test('a webhook that does not answer refuses or is passed over, as its failure policy says', async (t) => {
+  const server = await serverFor(t);
+  const hook = await startHook(t, server, () => undefined);
+  await configure(server, 'Validating', hook, { timeoutSeconds: 1 });
+  const refused = await createdUntil(server, ({ status }) => status !== 201);
+  assert.equal(refused.status, 500);
+  assert.match(
+    refused.json.message,
+    /failed calling webhook "check.example.com": .*context deadline exceeded/,
+  );
+  const path = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/test';
+  const patch = [{ op: 'replace', path: '/webhooks/0/failurePolicy', value: 'Ignore' }];
+  const { status } = await server.request('PATCH', path, patch, {
+    headers: { 'content-type': 'application/json-patch+json' },
+  });
+  assert.equal(status, 200);
+  await createdUntil(server, (answer) => answer.status === 201);
+});
+
+test('selectors and conditions say what a webhook is about, and side effects keep it from dry runs', async (t) => {
+  const server = await serverFor(t);
+  const hook = await startHook(t, server, () => ({ allowed: false }));
+  await configure(server, 'Validating', hook, {
+    objectSelector: { matchLabels: { checked: 'yes' } },
+    matchConditions: [{ name: 'large', expression: 'size(object.data) > 1' }],
+    sideEffects: 'NoneOnDryRun',
+  });
+  const create = (name: string, labels: object, data: object, query = ''): Promise<Answer> =>
+    server.request('POST', `${configMaps}${query}`, { metadata: { name, labels }, data });
+  await until(
+    async () => (await create('p', { checked: 'yes' }, { a: '1', b: '2' }, '?dryRun=All')).status === 403,
+    'the webhook is asked',
+  );
+  assert.match(
+    (await create('p', { checked: 'yes' }, { a: '1', b: '2' })).json.message,
+    /denied the request without explanation/,
+  );
+  assert.equal((await create('q', {}, { a: '1', b: '2' })).status, 201);
+  assert.equal((await create('r', { checked: 'yes' }, { a: '1' })).status, 201);
+});
