@@ -105,6 +105,8 @@ interface Held {
 
 const applyBudgetMs = 8;
 const trailingBytes = 32 * 1024 * 1024;
+/** For followers that are taking a whole state in. */
+const heldBytes = 256 * 1024 * 1024;
 const stallMs = 1_500;
 
 export class RaftHost {
@@ -428,8 +430,8 @@ export class RaftHost {
     return { index, term: this.#o.log.term(index) };
   }
 
-  /** Drops log entries behind the state on disk that nobody should need any more. */
-  compact(): void {
+  /** Drops log entries behind the state on disk that nobody should need any more, up to `releasable` at most. */
+  compact(releasable = Infinity): void {
     const { log, machine, wal, trailingEntries, isWitness = false } = this.#o;
     const { index, term } =
       this.#o.bugs?.has('log-released-early') === true ? this.#appliedMark : machine.flushed;
@@ -437,7 +439,10 @@ export class RaftHost {
     // A witness has no state to send: what a full voter may still need stays, however much it is.
     const keepFrom = isWitness
       ? Math.max(log.firstIndex(), Math.min(this.#node.settled, index) + 1)
-      : this.#budget.keepFrom(index, trailingEntries, trailingBytes);
+      : Math.min(
+          this.#budget.keepFrom(index, trailingEntries, trailingBytes),
+          Math.max(releasable + 1, this.#budget.keepFrom(index, Infinity, heldBytes)),
+        );
     log.compact({ index, term, configuration: machine.configuration }, keepFrom);
     this.#budget.cutTo(keepFrom);
     wal.release(keepFrom - 1);

@@ -30,12 +30,15 @@ export async function sendSnapshot(options: {
   readonly transport: Network;
   /** To a witness, which takes only who belongs to the group. */
   readonly stateless?: boolean;
+  /** Up to which entry the state goes. */
+  readonly onBegin: (index: number) => void;
 }): Promise<number> {
-  const { to, message, disk, transport, stateless = false } = options;
+  const { to, message, disk, transport, stateless = false, onBegin } = options;
   const view = disk.view();
   const meta = stateless ? { ...view.meta, ...noKeys } : view.meta;
   const tally = stateless ? emptyTally : view.tally;
   const { index, term, configuration } = meta;
+  onBegin(index);
   async function* frames(): AsyncGenerator<PeerFrame> {
     yield { snapshotHeader: { message: toWire({ ...message, index, snapshotTerm: term, configuration }) } };
     for await (const chunk of stateless ? [] : view.chunks())

@@ -7,6 +7,7 @@ import { isDiskFull } from './disk-room.ts';
 import type { HostLog, RaftHost } from './host.ts';
 import type { StoreMetrics } from './metrics.ts';
 import type { Quota } from './quota.ts';
+import { SnapshotHolds } from './snapshot-holds.ts';
 import { sendSnapshot } from './snapshot.ts';
 import type { StateDisk } from './state-disk.ts';
 import type { StateMachine } from './state-machine.ts';
@@ -37,10 +38,11 @@ const retryMs = 500;
 export class Upkeep {
   readonly #options: UpkeepOptions;
   /** Who is being sent a state: one at a time for each. */
-  readonly #sending = new Set<NodeId>();
+  readonly #holds: SnapshotHolds;
 
   constructor(options: UpkeepOptions) {
     this.#options = options;
+    this.#holds = new SnapshotHolds(() => options.clock.now());
   }
 
   /** Brings the state on disk up to what the local log holds durably. Never rejects: a failure is the member's end. */
@@ -54,7 +56,7 @@ export class Upkeep {
       if (machine.flushed.index === before) return;
       quota.measured(used());
       metrics()?.backendCommit.observe((clock.now() - begin) / 1000);
-      host().compact();
+      this.#compact();
     } catch (error) {
       if (isDiskFull(error)) {
         // Nothing is lost: it stays in memory and in the log until there is room.
@@ -65,16 +67,25 @@ export class Upkeep {
     }
   }
 
+  #compact(): void {
+    const { host, machine } = this.#options;
+    const { progress } = host().status;
+    host().compact(this.#holds.releasable((member) => progress.get(member)?.match, machine.flushed.index));
+  }
+
   /** Sends the whole state to a member that needs more than the log still holds. */
   async sendSnapshot(to: NodeId, message: Extract<Message, { type: 'snapshot' }>): Promise<void> {
-    if (this.#sending.has(to)) return;
-    this.#sending.add(to);
+    if (this.#holds.isSending(to)) return;
+    const sending = (index: number): void => this.#holds.sending(to, index);
+    sending(this.#options.machine.flushed.index);
+    let arrived = false;
     const { self, host, disk, transport, metrics, clock, log, isWitness } = this.#options;
     try {
       if (isWitness(self)) throw new Error('a witness has no state to send');
       await this.flush();
       const stateless = isWitness(to);
-      const records = await sendSnapshot({ to, message, disk, transport, stateless });
+      const records = await sendSnapshot({ to, message, disk, transport, stateless, onBegin: sending });
+      arrived = true;
       metrics()?.snapshots.inc({ direction: 'sent' });
       log.info({ to, records }, 'sent a snapshot');
       host().step({ type: 'snapshot-sent', peer: to });
@@ -84,7 +95,7 @@ export class Upkeep {
       await new Promise<void>((resolve) => void clock.after(retryMs, resolve));
       host().step({ type: 'snapshot-failed', peer: to });
     } finally {
-      this.#sending.delete(to);
+      this.#holds.sent(to, arrived);
     }
   }
 }
