@@ -20,14 +20,9 @@ async function serving(side: Side): Promise<number> {
   const begin = performance.now();
   member.start();
   for (;;) {
-    const { code, stdout } = await member.etcdctl([
-      'get',
-      `${filling.prefix}00000000`,
-      '--count-only',
-      '--write-out=fields',
-    ]);
+    const { code, stdout } = await member.etcdctl(['get', `${filling.prefix}00000000`, '--print-value-only']);
     const seconds = (performance.now() - begin) / 1000;
-    if (code === 0 && /"Count" : 1\b/.test(stdout)) return seconds;
+    if (code === 0 && stdout.trimEnd().length === filling.valueBytes) return seconds;
     if (!member.alive) throw new Error(`${side.name} ended:\n${member.log()}`);
     if (seconds * 1000 > deadlineMs) throw new Error(`${side.name} does not serve after ${seconds} s`);
     await pause(10);
