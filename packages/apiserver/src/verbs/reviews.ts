@@ -13,7 +13,7 @@ import { nodeOf } from '../authorization/node-authorizer.ts';
 import { bodyMedia } from '../http/media.ts';
 import type { User } from '../pipeline/authenticate.ts';
 import { decodeBodyAs } from '../pipeline/decode.ts';
-import { respondTree } from '../pipeline/respond.ts';
+import { representationOf, respondTree } from '../pipeline/respond.ts';
 import { bad } from '../pipeline/query.ts';
 import type { RequestContext } from '../server-state.ts';
 
@@ -107,7 +107,9 @@ async function answerAccess(
   await respondTree(exchange, 201, { ...review, status: { allowed: server.authorizer.allows(user, asked) } });
 }
 
+/** Throws 406 when the answer is wanted as a table or as metadata: a review has neither. */
 async function readReview({ exchange, target }: RequestContext): Promise<object> {
+  representationOf(exchange, { transforms: false });
   const type = { apiVersion: apiVersionOf(target.info), kind: target.info.kind };
   return decodeBodyAs(await exchange.body(), bodyMedia(exchange.header('content-type')), [type]);
 }
