@@ -2,6 +2,7 @@
 import { defaultIngressClass, defaultStorageClass } from './default-classes.ts';
 import { defaultTolerations } from './default-tolerations.ts';
 import { limitRanger } from './limit-ranger.ts';
+import { validatingAdmissionPolicy } from './policies/validating.ts';
 import { podSecurity } from './pod-security.ts';
 import { priority } from './priority.ts';
 import type { AdmissionPlugin } from './request.ts';
@@ -19,5 +20,6 @@ export const admissionPlugins: readonly AdmissionPlugin[] = [
   runtimeClass,
   defaultIngressClass,
   mutatingAdmissionWebhook,
+  validatingAdmissionPolicy,
   validatingAdmissionWebhook,
 ];
