@@ -169,8 +169,15 @@ function candidateIsUpToDate(core: Core, request: { lastIndex: number; lastTerm:
 }
 
 export function handlePreVote(core: Core, request: PreVoteRequest): void {
-  const granted = request.term > core.term && !isLoyal(core) && candidateIsUpToDate(core, request);
-  if (granted) {
+  const seeks = request.term > core.term && !isLoyal(core);
+  const granted = seeks && candidateIsUpToDate(core, request);
+  if (seeks && !granted) {
+    // It lacks what we have and cannot win, but it would vote for us. Our own try may have been lost on it while it
+    // was down or stood aside, and the next one be far away.
+    const soon = 1 + rankOf(core, null);
+    const passed = core.ticks - core.timerStart;
+    if (core.timeout - passed > soon) core.timeout = passed + soon;
+  } else if (granted) {
     // Give the candidate a head start over our own hurried or ordinary try.
     core.leader = null; // Silent for too long; its next message restores it and the timer.
     const patience = core.configuration.voters.length + 1;

@@ -15,6 +15,8 @@ const kinds = [
   'oneWay',
   'depose',
   'reset',
+  'storm',
+  'ambush',
   'freeze',
   'stall',
   'slowDisk',
@@ -28,7 +30,7 @@ const kinds = [
 type Kind = (typeof kinds)[number];
 
 /** Those that break connections while everybody lives, after which a lease may overlap another leader on purpose. */
-const endLoyalty: readonly Kind[] = ['reset', 'transfer', 'stop', 'crash', 'massacre'];
+const endLoyalty: readonly Kind[] = ['reset', 'storm', 'ambush', 'transfer', 'stop', 'crash', 'massacre'];
 
 export class Faults {
   /** Whether a proof of leadership must hold: nothing ends loyalty on purpose in this run. */
@@ -36,6 +38,8 @@ export class Faults {
   /** Milliseconds of true time with faults active. */
   activeMs = 0;
   count = 0;
+  /** Leaders are cut off again and again before they have copied everything, and little else goes wrong. */
+  readonly shortReigns: boolean;
   readonly #world: World;
   readonly #hosts: readonly SimulatedHost[];
   readonly #network: SimulatedNetwork;
@@ -45,14 +49,20 @@ export class Faults {
   #active = false;
   #over = false;
 
-  constructor(world: World, hosts: readonly SimulatedHost[], network: SimulatedNetwork) {
+  constructor(
+    world: World,
+    hosts: readonly SimulatedHost[],
+    network: SimulatedNetwork,
+    shortReigns: boolean,
+  ) {
     const { random } = world;
     this.#world = world;
     this.#hosts = hosts;
     this.#network = network;
-    this.loyal = random.chance(0.3);
+    this.shortReigns = shortReigns;
+    this.loyal = !shortReigns && random.chance(0.3);
     network.mayReset = !this.loyal;
-    const share = random.pick([0.15, 0.4, 0.7]);
+    const share = shortReigns ? 0.1 : random.pick([0.15, 0.4, 0.7]);
     const possible = kinds.filter((kind) => !this.loyal || !endLoyalty.includes(kind));
     const chosen = possible.filter(() => random.chance(share));
     this.#kinds = chosen.length === 0 ? [random.pick(possible)] : chosen;
@@ -62,6 +72,45 @@ export class Faults {
 
   get names(): readonly string[] {
     return this.#kinds;
+  }
+
+  /** A member was elected. */
+  elected(host: SimulatedHost): void {
+    const { random } = this.#world;
+    if (!this.#active) return;
+    if (this.#kinds.includes('ambush') && random.chance(0.5)) {
+      this.#ambush(host);
+      return;
+    }
+    if (!this.shortReigns) return;
+    this.#world.after(random.next() * random.pick([3, 12, 60]), undefined, () => {
+      if (!this.#active) return;
+      this.#network.heal();
+      for (const other of this.#hosts)
+        if (other !== host && random.chance(0.75)) {
+          this.#network.block(host.name, other.name);
+          this.#network.block(other.name, host.name);
+        }
+      if (random.chance(0.3)) this.#crash(host, random.chance(0.5));
+      // Nobody waits for a timeout: a closed connection ends loyalty.
+      else this.#network.reset(1);
+    });
+  }
+
+  /** The new leader is cut off, and others lose power, before anything of its election has settled. */
+  #ambush(host: SimulatedHost): void {
+    const { random } = this.#world;
+    this.count += 1;
+    this.#world.after(random.next() * 2, undefined, () => {
+      if (!this.#active) return;
+      for (const other of this.#hosts) {
+        if (other === host) continue;
+        this.#network.block(host.name, other.name);
+        this.#network.block(other.name, host.name);
+        if (random.chance(0.4)) this.#crash(other, true);
+      }
+      this.#healLater();
+    });
   }
 
   start(): void {
@@ -82,7 +131,6 @@ export class Faults {
 
   #turn(): void {
     const ms = this.#world.random.pick([1_000, 3_000, 6_000]);
-    if (this.#active) this.activeMs += 0;
     this.#world.after(ms, undefined, () => {
       if (this.#over) return;
       if (this.#active) this.activeMs += ms;
@@ -150,6 +198,16 @@ export class Faults {
         return;
       case 'reset':
         network.reset(random.pick([0.3, 1]));
+        return;
+      case 'storm':
+        network.reset(1);
+        for (const { life, member } of this.#hosts)
+          if (random.chance(0.7))
+            this.#world.after(random.next() * 8, life, () => member?.host.step({ type: 'campaign' }));
+        return;
+      case 'ambush':
+        // Waits for an election; see elected.
+        network.reset(1);
         return;
       case 'freeze':
         this.#freeze(victim);

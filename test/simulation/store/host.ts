@@ -4,6 +4,7 @@
  */
 import type { Effects } from '@timonier/raft';
 import { type InitialCluster, parseInitialCluster } from '../../../packages/store/src/cluster.ts';
+import type { Pipeline } from '../../../packages/store/src/host.ts';
 import type { KnownBugs } from '../../../packages/store/src/known-bugs.ts';
 import { Member } from '../../../packages/store/src/member.ts';
 import type { Platform } from '../../../packages/store/src/platform.ts';
@@ -20,6 +21,8 @@ export interface HostSettings {
   /** Largest difference of a clock's speed from the true one. */
   readonly drift: number;
   readonly bugs: KnownBugs;
+  /** Undefined: what a real member has. */
+  readonly pipeline: Pipeline | undefined;
 }
 
 export interface HostEvents {
@@ -176,6 +179,7 @@ export class SimulatedHost implements DiskSpeed {
     return {
       clock: simulatedClock(world, life, this.#speed, this.#clockOffset),
       bugs: this.#settings.bugs,
+      ...(this.#settings.pipeline === undefined ? {} : { pipeline: this.#settings.pipeline }),
       observe: (effects) => this.#events.effects(this, effects),
       network: (options) => this.#network.open(this.name, life, options),
       storage: () => ({

@@ -8,7 +8,7 @@
  */
 import { parseArgs } from 'node:util';
 import { type KnownBug } from '../../../packages/store/src/known-bugs.ts';
-import { bugNames, hunt, knownBugs } from './bugs.ts';
+import { type BugName, bugNames, hunt, knownBugs } from './bugs.ts';
 import { RunFailure, simulate, type Summary } from './simulation.ts';
 
 const { values } = parseArgs({
@@ -30,7 +30,7 @@ function numberOf(flag: string, text: string): number {
   return value;
 }
 
-function bugOf(text: string): KnownBug {
+function bugOf(text: string): BugName {
   const bug = bugNames.find((name) => name === text);
   if (bug === undefined) throw new Error(`--bug: "${text}" is not known; --list-bugs names them`);
   return bug;
@@ -65,7 +65,7 @@ function figures(runs: readonly Summary[], wallMs: number): string {
 }
 
 /** Prints which seed finds each bug; then the same seeds must pass without any. */
-async function huntAll(bugs: readonly KnownBug[], seeds: number, steps: number): Promise<void> {
+async function huntAll(bugs: readonly BugName[], seeds: number, steps: number): Promise<void> {
   let last = 0;
   console.log('| bug | breaks | seeds | found as |\n| --- | --- | --- | --- |');
   for (const bug of bugs) {

@@ -3,7 +3,7 @@
  * checked after every step and at the end. The same options give the same run, to the last bit of `hash`.
  */
 import type { KnownBug } from '../../../packages/store/src/known-bugs.ts';
-import { fromWire } from '../../../packages/store/src/peer-wire.ts';
+import { toWire } from '../../../packages/store/src/peer-wire.ts';
 import { Clients } from './clients.ts';
 import { Faults } from './faults.ts';
 import { checkHistory } from './history.ts';
@@ -59,6 +59,16 @@ export class RunFailure extends Error {
   }
 }
 
+/** The number on the wire. */
+const voteResponse = toWire({
+  type: 'vote-response',
+  from: '',
+  to: '',
+  term: 0,
+  afterPersist: false,
+  granted: true,
+}).type;
+
 const names = ['a', 'b', 'c', 'd', 'e'];
 /** After the faults have ended, everything must be settled within this time. */
 const settleMs = 60_000;
@@ -97,7 +107,9 @@ class Simulation {
     this.#options = options;
     this.#truth = new Truth(world);
     this.#network = new SimulatedNetwork(world);
-    const size = random.pick([1, 3, 3, 3, 3, 5, 5]);
+    const shortReigns = random.chance(0.2);
+    const size = shortReigns ? random.pick([3, 5, 5]) : random.pick([1, 3, 3, 3, 3, 5, 5]);
+    const narrow = shortReigns || random.chance(0.2);
     this.#drift = random.pick([0, 0.001, 0.004]);
     const settings = {
       names: names.slice(0, size),
@@ -105,6 +117,9 @@ class Simulation {
       segmentBytes: random.pick([8, 32, 128]) * 1024,
       drift: this.#drift,
       bugs: new Set(options.bugs),
+      pipeline: narrow
+        ? { maxInflight: random.pick([1, 2, 8]), maxAppendBytes: random.pick([1, 200]) }
+        : undefined,
     };
     this.#hosts = settings.names.map(
       (_, number) =>
@@ -112,7 +127,9 @@ class Simulation {
           started: (host) => this.#audit(host),
           effects: (host, effects) => {
             this.#guard(() => this.#truth.effects(host, effects));
-            if (effects.roleChange?.role === 'leader') this.#checkProofs(host);
+            if (effects.roleChange?.role !== 'leader') return;
+            this.#checkProofs(host);
+            this.#faults.elected(host);
           },
           apply: (host, member, entry) => this.#guard(() => this.#truth.apply(host, member, entry)),
           failed: (host, error) => {
@@ -121,20 +138,17 @@ class Simulation {
         }),
     );
     this.#clients = new Clients(world, this.#hosts, this.#truth, {
-      clients: random.pick([3, 8, 20]),
-      thinkMs: random.pick([20, 100, 400]),
+      clients: shortReigns ? 20 : random.pick([3, 8, 20]),
+      thinkMs: shortReigns ? 20 : random.pick([20, 100, 400]),
       compactions: random.chance(0.6),
       leases: random.chance(0.7),
     });
     this.#watchers = new Watchers(world, this.#hosts, this.#truth, random.pick([0, 4, 10]));
     this.#network.onRaft = (from, to, messages) => {
-      for (const wire of messages) {
-        const message = fromWire(wire, from, to);
-        if (message.type === 'vote-response' && message.granted)
-          this.#guard(() => this.#truth.vote(from, to, message.term));
-      }
+      for (const { type, flag, term } of messages)
+        if (type === voteResponse && flag === true) this.#guard(() => this.#truth.vote(from, to, term));
     };
-    this.#faults = new Faults(world, this.#hosts, this.#network);
+    this.#faults = new Faults(world, this.#hosts, this.#network, shortReigns);
     world.afterEvent = () => this.#lookAround();
   }
 
