@@ -45,6 +45,7 @@ export class Simulation {
   /** Packets of a link that may arrive, and writes that may finish, together. */
   readonly #burst: number;
   readonly #longestOutage: number;
+  readonly #changing: boolean;
   #now = 0;
   #values = 0;
   #contexts = 0;
@@ -59,12 +60,18 @@ export class Simulation {
     this.#burst = random.pick([1, 1, 1, 5]);
     this.#inOrder = random.pick([1, 0.95, 0.6]);
     const voters = ['a', 'b', 'c', 'd', 'e'].slice(0, shortReigns ? 5 : random.pick([3, 3, 5, 5, 2]));
-    const configuration: Configuration = { voters, learners: random.chance(0.3) ? ['f'] : [] };
+    const learners = random.chance(0.3) ? ['f'] : [];
+    const witnesses = !shortReigns && random.chance(0.3) ? [random.pick(voters)] : [];
+    const configuration: Configuration = {
+      voters,
+      learners,
+      ...(witnesses.length === 0 ? {} : { witnesses }),
+    };
     const electionTicks = shortReigns ? 4 : random.pick([4, 10]);
     const maxInflight = shortReigns ? 1 : random.pick([1, 2, 6]);
     const maxAppendBytes = shortReigns ? 1 : random.pick([1, 8, 1000]);
-    const changing = this.#weights.some(([action, weight]) => action === 'configure' && weight > 0);
-    const outsiders = ['a', 'b', 'c', 'd', 'e', 'f'].filter((id) => changing && !voters.includes(id));
+    this.#changing = this.#weights.some(([action, weight]) => action === 'configure' && weight > 0);
+    const outsiders = ['a', 'b', 'c', 'd', 'e', 'f'].filter((id) => this.#changing && !voters.includes(id));
     for (const id of new Set([...voters, ...configuration.learners, ...outsiders])) {
       this.#ids.push(id);
       const raft = {
@@ -164,7 +171,7 @@ export class Simulation {
     else if (action === 'stall') host.step({ type: 'disk-stalled', stalled: random.chance(0.3) });
     else if (action === 'transfer') host.step({ type: 'transfer', target: random.pick(this.#ids) });
     else if (action === 'campaign') host.step({ type: 'campaign' });
-    else if (action === 'compact') host.compact();
+    else if (action === 'compact') this.#compact(member);
     else this.#configure(member);
   }
 
@@ -192,6 +199,7 @@ export class Simulation {
       else link.push(packet);
     }
     host.outbox = [];
+    for (const peer of host.unsent.splice(0)) host.step({ type: 'snapshot-failed', peer });
     this.checker.checkState(host);
     if (member.served.length === 0) return;
     member.served = member.served.filter(({ index, read }) => {
@@ -302,8 +310,22 @@ export class Simulation {
     }
   }
 
+  #compact({ host }: Member): void {
+    const before = host.log.firstIndex();
+    host.compact();
+    const { voters, witnesses = [] } = host.node.status.configuration;
+    // A leader's snapshot may have brought it further. Where members come and go, a new voter lacks everything at first.
+    if (!witnesses.includes(host.id) || host.log.firstIndex() === before || this.#changing) return;
+    for (const id of voters) {
+      if (witnesses.includes(id)) continue;
+      const { lastIndex } = this.#member(id).host.node.status;
+      const first = host.log.firstIndex();
+      assert.ok(first <= lastIndex + 1, `witness ${host.id} begins at ${first}, ${id} ends at ${lastIndex}`);
+    }
+  }
+
   #configure({ host }: Member): void {
-    const { voters, learners } = host.node.status.configuration;
+    const { voters, learners, witnesses = [] } = host.node.status.configuration;
     const id = this.#random.pick(this.#ids);
     const others = { voters: voters.filter((x) => x !== id), learners: learners.filter((x) => x !== id) };
     const next = this.#random.pick([
@@ -311,7 +333,9 @@ export class Simulation {
       { ...others, learners: [...others.learners, id] },
       others,
     ]);
-    host.step({ type: 'propose', entries: [{ type: 'config', data: encodeConfiguration(next) }] });
+    const kept = witnesses.filter((x) => next.voters.includes(x) || next.learners.includes(x));
+    const data = encodeConfiguration(kept.length === 0 ? next : { ...next, witnesses: kept });
+    host.step({ type: 'propose', entries: [{ type: 'config', data }] });
   }
 
   /** Every step of every member passes here. */
@@ -319,6 +343,8 @@ export class Simulation {
     this.checker.observe(host, effects);
     const member = this.#member(host.id);
     if (effects.accepted !== undefined) {
+      const { witnesses } = host.node.status.configuration;
+      assert.ok(witnesses?.includes(host.id) !== true, `witness ${host.id} takes proposals`);
       const { term, firstIndex, lastIndex } = effects.accepted;
       for (let index = firstIndex; index <= lastIndex; index += 1) member.proposals.set(index, term);
     }

@@ -47,6 +47,8 @@ const known: readonly Mutation[] = [
   'read-without-quorum',
   'read-before-own-term',
   'keep-conflicts',
+  'witness-stays',
+  'witness-forgets',
 ];
 
 for (const mutation of known) {

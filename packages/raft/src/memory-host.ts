@@ -48,6 +48,8 @@ export class MemoryHost {
   log: MemoryLog;
   state: RegisterState = EMPTY;
   outbox: Packet[] = [];
+  /** Witnesses: who would have needed a snapshot. To be told with `snapshot-failed`. */
+  unsent: string[] = [];
   /** Writes handed over and not yet durable, oldest first. */
   writes: Write[] = [];
   readonly #options: HostOptions;
@@ -77,10 +79,10 @@ export class MemoryHost {
     const disk = this.#diskLog;
     const snapshot = disk.snapshot();
     this.log = new MemoryLog(this.#bootstrap);
-    if (snapshot.index > 0) this.log.install(snapshot);
-    if (disk.lastIndex() > snapshot.index) {
-      this.log.append(disk.entries(snapshot.index + 1, disk.lastIndex() + 1, Infinity));
-    }
+    const before = disk.firstIndex() - 1;
+    if (before > 0) this.log.install({ ...snapshot, index: before, term: disk.term(before) });
+    if (disk.lastIndex() > before) this.log.append(disk.entries(before + 1, disk.lastIndex() + 1, Infinity));
+    if (snapshot.index > 0) this.log.compact(snapshot, before + 1);
     this.state = this.#diskState;
     this.#snapshotState = this.#diskState;
     return new RaftNode({
@@ -117,7 +119,16 @@ export class MemoryHost {
     return effects;
   }
 
+  get #isWitness(): boolean {
+    return this.node.status.configuration.witnesses?.includes(this.id) === true;
+  }
+
   #post(message: Message): void {
+    // It has no state to send; whoever carries messages tells it that this one was not delivered.
+    if (message.type === 'snapshot' && this.#isWitness) {
+      this.unsent.push(message.to);
+      return;
+    }
     this.outbox.push(message.type === 'snapshot' ? { message, state: this.#snapshotState } : { message });
   }
 
@@ -165,14 +176,17 @@ export class MemoryHost {
     );
     const current = this.log.snapshot().index;
     if (unwritten || index <= current || index > this.#diskLog.lastIndex()) return null;
+    // A witness keeps what a full voter may still need.
+    const forgets = this.#options.mutations?.has('witness-forgets') === true;
+    const keepFrom = this.#isWitness && !forgets ? Math.min(index, this.node.settled) + 1 : index + 1;
     const term = this.log.term(index);
     let configuration = this.log.snapshot().configuration;
     for (const entry of this.log.entries(current + 1, index + 1, Infinity)) {
       if (entry.type === 'config') configuration = decodeConfiguration(entry.data).configuration;
     }
     const snapshot = { index, term, configuration };
-    this.log.compact(snapshot);
-    this.#diskLog.compact(snapshot);
+    this.log.compact(snapshot, keepFrom);
+    this.#diskLog.compact(snapshot, keepFrom);
     this.#snapshotState = this.state;
     this.#diskState = this.state;
     return snapshot;

@@ -13,7 +13,7 @@ import { Progress } from './progress.ts';
 import { reachedByMajority } from './quorum.ts';
 import { handleRoundAnswer, releaseEarlyReads } from './reads.ts';
 import { sendTimeoutNowWhenReady } from './transfer.ts';
-import { handOverTo } from './witness.ts';
+import { handOver } from './witness.ts';
 import type { DropReason, Entry, Proposal } from './types.ts';
 
 export function propose(core: Core, proposals: readonly Proposal[], context: number | undefined): void {
@@ -37,7 +37,7 @@ function refusalOf(core: Core, proposals: readonly Proposal[]): DropReason | nul
   if (core.role !== 'leader') return 'not-leader';
   if (core.diskStalled) return 'disk-stalled';
   if (core.transferee !== null) return 'transferring';
-  if (core.isWitness) return 'witness';
+  if (core.isWitness && !core.has('witness-stays')) return 'witness';
   const uncommitted = core.log.lastIndex - core.commit;
   if (uncommitted + proposals.length > (core.options.maxUncommitted ?? 65_536)) return 'overloaded';
   const change = proposals.find((proposal) => proposal.type === 'config');
@@ -117,7 +117,7 @@ function sendSnapshot(core: Core, peer: Progress): void {
 
 export function handleAppendResponse(core: Core, peer: Progress, response: AppendResponse): void {
   peer.contacted(core.ticks);
-  handOverTo(core, peer);
+  handOver(core);
   if (response.rejected) {
     handleRejection(core, peer, response);
     return;
@@ -161,7 +161,7 @@ function handleRejection(core: Core, peer: Progress, response: AppendResponse): 
 
 export function handleHeartbeatResponse(core: Core, peer: Progress, response: HeartbeatResponse): void {
   peer.contacted(core.ticks);
-  handOverTo(core, peer);
+  handOver(core);
   handleRoundAnswer(core, peer, response);
   peer.probeSent = false;
   if (peer.state === 'replicate') {

@@ -192,6 +192,8 @@ export type Mutation =
   | 'read-before-own-term' // serves reads before the leader committed in its term
   | 'keep-conflicts' // does not cut off conflicting entries
   | 'late-transfer' // obeys the call of a transfer that was given up
+  | 'witness-stays' // a witness that leads takes proposals and keeps its office
+  | 'witness-forgets' // a witness drops entries that a full voter lacks
   | 'commit-beyond-match' // takes the leader's commit index for entries that were never compared
   | 'stale-acknowledgement' // counts acknowledgements of an earlier term
   | 'disloyal'; // grants pre-votes and votes while the leader is heard

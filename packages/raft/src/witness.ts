@@ -25,9 +25,21 @@ export function settledIndex(core: Core): number {
   return settled;
 }
 
-/** A witness leads and heard of `peer`: that may be whom it waits for. */
-export function handOverTo(core: Core, peer: Progress): void {
-  if (core.role !== 'leader' || core.transferee !== null) return;
-  if (isWitness(core.configuration, core.id) && peer.voter && !isWitness(core.configuration, peer.id))
-    startTransfer(core, peer.id);
+/** A witness leads and heard of a member: hands over to the full voter that can be brought up to date first. */
+export function handOver(core: Core): void {
+  if (!core.isWitness || core.role !== 'leader' || core.transferee !== null || core.has('witness-stays'))
+    return;
+  let best: Progress | undefined;
+  for (const peer of core.progress.values()) {
+    if (!peer.voter || !peer.heard || isWitness(core.configuration, peer.id)) continue;
+    if (core.ticks - peer.lastContact >= core.electionTicks) continue;
+    if (best === undefined || ahead(peer, best)) best = peer;
+  }
+  if (best !== undefined) startTransfer(core, best.id);
+}
+
+/** Who needs the state is no help: there is none to send. */
+function ahead(a: Progress, b: Progress): boolean {
+  if ((a.state === 'snapshot') !== (b.state === 'snapshot')) return b.state === 'snapshot';
+  return a.match > b.match;
 }
