@@ -8,44 +8,35 @@
 import { GrpcError, Status } from '../error.ts';
 import { BlockCache } from './block-cache.ts';
 import { IdleBudget } from './budget.ts';
-import { Deadlines } from './deadlines.ts';
+import { ControlFrames } from './control-frames.ts';
+import { Departure, sendGoaway } from './departure.ts';
 import { FrameReader } from './frame-reader.ts';
 import { HeaderBlocks, unpadded } from './header-blocks.ts';
 import { areTrailers, type Head, readHead } from './head.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
-import { errorTrailers, okTrailers } from './hpack-encoder.ts';
 import type { Limits } from './limits.ts';
 import type { Transport } from './output.ts';
 import {
+  broken,
   ConnectionError,
   defaultWindow,
   ErrorCode,
   Flag,
   FrameType,
   maxStreamId,
-  maxWindow,
 } from './protocol.ts';
 import { ReceiveCredit } from './receive-credit.ts';
-import { ourSettings, readInitialWindow } from './settings.ts';
-import { RecentStreams } from './recent-streams.ts';
+import { ourSettings } from './settings.ts';
 import { Sender } from './sender.ts';
-import { type Carrier, type Route, Stream } from './stream.ts';
+import type { Route } from './stream.ts';
+import { Streams } from './streams.ts';
 import { Watchdog } from './watchdog.ts';
 
 const headerTableBytes = 4096;
-const none = Buffer.alloc(0);
-/** Streams we ended before the client did, whose late frames are no fault. */
-const lingeringStreams = 1_000;
+/** For a peer that does not read its GOAWAY. */
+const lingerMs = 1_000;
 
-function broken(code: ErrorCode, message: string): ConnectionError {
-  return new ConnectionError(code, message);
-}
-
-export class Connection implements Carrier {
-  readonly peer: string;
-  readonly clientName: string | undefined;
-  readonly maxReceiveBytes: number;
-  readonly streamQueueBytes: number;
+export class Connection {
   dead = false;
   readonly #transport: Transport;
   readonly #routes: ReadonlyMap<string, Route>;
@@ -57,19 +48,11 @@ export class Connection implements Carrier {
   readonly #budget: IdleBudget;
   readonly #credit: ReceiveCredit;
   readonly #watchdog: Watchdog;
-  readonly #streams = new Map<number, Stream>();
-  readonly #deadlines = new Deadlines<Stream>(
-    () => this.#streams.values(),
-    (stream) => this.#expired(stream),
-  );
-  readonly #lingering = new RecentStreams(lingeringStreams);
-  #lastStream = 0;
-  #settled = false;
-  /** Streams that are gone while their handlers still run. */
-  #abandoned = 0;
+  readonly #streams: Streams;
   readonly #blocks: HeaderBlocks;
-  #state: 'open' | 'leaving' | 'left' = 'open';
-  #leftAt = maxStreamId;
+  readonly #departure: Departure;
+  readonly #control: ControlFrames;
+  #settled = false;
 
   constructor(
     transport: Transport,
@@ -78,25 +61,39 @@ export class Connection implements Carrier {
     peer: string,
     clientName?: string,
   ) {
-    this.peer = peer;
-    this.clientName = clientName;
     this.#transport = transport;
     this.#routes = routes;
     this.#limits = limits;
-    this.maxReceiveBytes = limits.maxReceiveBytes;
-    this.streamQueueBytes = limits.streamQueueBytes;
     this.#watchdog = new Watchdog(limits, performance.now());
     this.#decoder = new HpackDecoder(headerTableBytes, limits.maxHeaderListBytes);
     this.#budget = new IdleBudget(limits.idleFrames, limits.idleFramesPerSecond, performance.now());
     this.#sender = new Sender(
       transport,
       limits,
-      (stream) => this.#answered(stream),
+      (stream) => {
+        this.#budget.earn();
+        this.#streams.answered(stream);
+      },
       () => this.#budget.earn(),
     );
     this.#credit = new ReceiveCredit(limits, (id, bytes) =>
       this.#sender.number(FrameType.WINDOW_UPDATE, id, bytes),
     );
+    this.#departure = new Departure(
+      this.#sender,
+      () => this.#streams,
+      () => this.#hangUp(),
+    );
+    this.#streams = new Streams({
+      peer,
+      clientName,
+      limits,
+      sender: this.#sender,
+      credit: this.#credit,
+      spend: () => this.#spend(),
+      removed: () => this.#departure.ifIdle(),
+    });
+    this.#control = new ControlFrames(this.#sender, this.#streams, this.#departure, () => this.#spend());
     this.#blocks = new HeaderBlocks(limits, (bytes, start, end, id, endStream) =>
       this.#headerBlock(bytes, start, end, id, endStream),
     );
@@ -140,9 +137,8 @@ export class Connection implements Carrier {
   closed(): void {
     if (this.dead) return;
     this.dead = true;
-    this.#deadlines.stop();
     this.#sender.close();
-    for (const stream of this.#streams.values()) this.#drop(stream);
+    this.#streams.close();
   }
 
   #frame(bytes: Buffer, at: number, length: number): void {
@@ -169,24 +165,20 @@ export class Connection implements Carrier {
         this.#blocks.continuation(bytes, start, end, flags, id);
         return;
       case FrameType.WINDOW_UPDATE:
-        this.#windowUpdate(bytes, start, length, id);
+        this.#control.windowUpdate(bytes, start, length, id);
         return;
       case FrameType.RST_STREAM:
-        this.#rstStream(length, id);
+        this.#control.rstStream(length, id);
         return;
       case FrameType.PUSH_PROMISE:
         throw broken(ErrorCode.PROTOCOL_ERROR, 'clients cannot push');
     }
     this.#spend();
-    if (type === FrameType.SETTINGS) this.#settings(bytes, start, length, flags, id);
-    else if (type === FrameType.PING) this.#ping(bytes, start, length, flags, id);
-    else if (type === FrameType.GOAWAY) this.#goaway(length, id);
-    else if (type === FrameType.PRIORITY) {
-      if (id === 0) throw broken(ErrorCode.PROTOCOL_ERROR, 'PRIORITY on stream 0');
-      if (length !== 5) this.#streamError(id, ErrorCode.FRAME_SIZE_ERROR);
-      else if ((bytes.readUInt32BE(start) & maxStreamId) === id)
-        this.#streamError(id, ErrorCode.PROTOCOL_ERROR);
-    }
+    const control = this.#control;
+    if (type === FrameType.SETTINGS) control.settings(bytes, start, length, flags, id);
+    else if (type === FrameType.PING) control.ping(bytes, start, length, flags, id);
+    else if (type === FrameType.GOAWAY) control.goaway(length, id);
+    else if (type === FrameType.PRIORITY) control.priority(bytes, start, length, id);
   }
 
   #spend(): void {
@@ -196,7 +188,7 @@ export class Connection implements Carrier {
 
   #data(bytes: Buffer, start: number, end: number, flags: number, id: number): void {
     if (id === 0) throw broken(ErrorCode.PROTOCOL_ERROR, 'DATA on stream 0');
-    this.#idle(id, 'DATA');
+    this.#streams.mustHaveBeen(id, 'DATA');
     const counted = end - start;
     this.#credit.received(counted);
     const stop = unpadded(bytes, start, end, flags);
@@ -204,66 +196,52 @@ export class Connection implements Carrier {
     const stream = this.#streams.get(id);
     const endStream = (flags & Flag.END_STREAM) !== 0;
     if (stream === undefined) {
-      if (this.#lingering.has(id)) {
-        if (endStream) this.#lingering.delete(id);
-      } else this.#streamError(id, ErrorCode.STREAM_CLOSED);
+      if (this.#streams.lingers(id)) {
+        if (endStream) this.#streams.forget(id);
+      } else this.#streams.reset(id, ErrorCode.STREAM_CLOSED);
       if (stop === from) this.#spend();
       return;
     }
     if (stream.remoteClosed) {
-      this.#streamError(id, ErrorCode.STREAM_CLOSED);
+      this.#streams.reset(id, ErrorCode.STREAM_CLOSED);
       return;
     }
     stream.receiveWindow -= counted;
     if (stream.receiveWindow < 0) {
-      this.#streamError(id, ErrorCode.FLOW_CONTROL_ERROR);
+      this.#streams.reset(id, ErrorCode.FLOW_CONTROL_ERROR);
       return;
     }
     stream.received += stop - from;
-    if (endStream) this.#endOfRequest(stream);
+    if (endStream) this.#streams.endOfRequest(stream);
     if (stop > from && !stream.gone) {
       stream.receive(bytes, from, stop, counted);
       this.#credit.held(stream);
     } else if (endStream) stream.halfClosed();
     else {
       this.#spend();
-      if (counted > 0) this.credit(stream, counted);
+      if (counted > 0) this.#streams.credit(stream, counted);
     }
-  }
-
-  /** The client has said everything; also checks what it announced. */
-  #endOfRequest(stream: Stream): void {
-    stream.remoteClosed = true;
-    const { contentLength } = stream.head;
-    if (contentLength !== undefined && contentLength !== stream.received)
-      this.#streamError(stream.id, ErrorCode.PROTOCOL_ERROR);
-  }
-
-  /** Frames on streams that never were are errors. */
-  #idle(id: number, frame: string): void {
-    if (id > this.#lastStream || id % 2 === 0)
-      throw broken(ErrorCode.PROTOCOL_ERROR, `${frame} on a stream that was not opened`);
   }
 
   #headerBlock(bytes: Buffer, start: number, end: number, id: number, endStream: boolean): void {
     const decoder = this.#decoder;
-    if (id > this.#lastStream) {
+    if (id > this.#streams.last) {
       let head = this.#heads.get(bytes, start, end, decoder.generation);
       if (head === undefined) {
         const before = decoder.generation;
         const fields = decoder.decode(bytes, start, end);
-        this.#lastStream = id;
+        this.#streams.last = id;
         if (decoder.listBytes > this.#limits.maxHeaderListBytes) {
-          this.#streamError(id, ErrorCode.ENHANCE_YOUR_CALM);
+          this.#streams.reset(id, ErrorCode.ENHANCE_YOUR_CALM);
           return;
         }
         head = readHead(fields, this.#routes);
         if (head === undefined) {
-          this.#streamError(id, ErrorCode.PROTOCOL_ERROR);
+          this.#streams.reset(id, ErrorCode.PROTOCOL_ERROR);
           return;
         }
         this.#heads.keep(bytes, start, end, before, decoder.generation, head);
-      } else this.#lastStream = id;
+      } else this.#streams.last = id;
       this.#open(id, head, endStream);
       return;
     }
@@ -271,245 +249,51 @@ export class Connection implements Carrier {
     const fields = decoder.decode(bytes, start, end);
     const stream = this.#streams.get(id);
     if (stream === undefined) {
-      if (!this.#lingering.has(id))
+      if (!this.#streams.lingers(id))
         throw broken(ErrorCode.STREAM_CLOSED, `HEADERS on stream ${id}, which is closed`);
-      if (endStream) this.#lingering.delete(id);
+      if (endStream) this.#streams.forget(id);
       this.#spend();
-    } else if (stream.remoteClosed) this.#streamError(id, ErrorCode.STREAM_CLOSED);
-    else if (!endStream || !areTrailers(fields)) this.#streamError(id, ErrorCode.PROTOCOL_ERROR);
+    } else if (stream.remoteClosed) this.#streams.reset(id, ErrorCode.STREAM_CLOSED);
+    else if (!endStream || !areTrailers(fields)) this.#streams.reset(id, ErrorCode.PROTOCOL_ERROR);
     else {
-      this.#endOfRequest(stream);
+      this.#streams.endOfRequest(stream);
       if (!stream.gone) stream.halfClosed();
     }
   }
 
   #open(id: number, head: Head<Route>, endStream: boolean): void {
-    const limits = this.#limits;
-    if (
-      id > this.#leftAt ||
-      this.#streams.size + this.#abandoned >= limits.maxConcurrentStreams ||
-      this.#sender.queuedBytes > limits.connectionQueueBytes
-    ) {
-      this.#streamError(id, ErrorCode.REFUSED_STREAM);
-      return;
-    }
-    const { refusal, route } = head;
-    if (refusal !== undefined || route === undefined) {
-      this.#spend();
-      this.#sender.frame(
-        FrameType.HEADERS,
-        Flag.END_HEADERS | Flag.END_STREAM,
-        id,
-        refusal ?? errorTrailers(Status.UNIMPLEMENTED, '', true),
-      );
-      if (!endStream) this.#stop(id, ErrorCode.NO_ERROR);
-      return;
-    }
-    const stream = new Stream(id, head, route, this, {
-      send: this.#sender.initialWindow,
-      receive: limits.streamWindow,
-      now: this.#watchdog.heardAt,
-    });
-    this.#streams.set(id, stream);
-    if (head.timeoutMs !== undefined) this.#deadlines.expect(stream, this.#watchdog.heardAt + head.timeoutMs);
-    if (endStream) this.#endOfRequest(stream);
-    if (stream.gone) return;
-    stream.begin();
-    if (endStream && !stream.gone) stream.halfClosed();
-  }
-
-  // What streams ask.
-
-  answer(stream: Stream, message: Buffer): void {
-    if (stream.over) return;
-    stream.end(false);
-    this.#sender.answer(stream, message);
-  }
-
-  send(stream: Stream, message: Buffer): void {
-    this.#sender.message(stream, message);
-  }
-
-  finish(stream: Stream, error: GrpcError | undefined): void {
-    if (stream.over) return;
-    stream.end(stream.running);
-    if (!stream.headersSent && error === undefined) {
-      // No message at all, and OK: headers and trailers in one.
-      stream.headersSent = true;
-      this.#sender.finish(stream, errorTrailers(Status.OK, '', true));
-    } else
-      this.#sender.finish(
-        stream,
-        error === undefined ? okTrailers : errorTrailers(error.code, error.details, !stream.headersSent),
-      );
-  }
-
-  credit(stream: Stream, bytes: number): void {
-    if (!stream.gone && !stream.remoteClosed) this.#credit.give(stream, bytes);
-  }
-
-  settled(): void {
-    this.#abandoned--;
-  }
-
-  /** The stream's last frame is written. */
-  #answered(stream: Stream): void {
-    this.#budget.earn();
-    if (!stream.remoteClosed) this.#stop(stream.id, ErrorCode.NO_ERROR);
-    this.#remove(stream);
-  }
-
-  #remove(stream: Stream): void {
-    stream.gone = true;
-    if (stream.running) this.#abandoned++;
-    this.#streams.delete(stream.id);
-    this.#credit.released(stream);
-    if (this.#state !== 'open') this.#leaveIfIdle();
-  }
-
-  /** Ends a stream without an answer; its handler is told. */
-  #drop(stream: Stream): void {
-    this.#sender.forget(stream);
-    stream.end(true);
-    this.#remove(stream);
-  }
-
-  #streamError(id: number, code: ErrorCode): void {
-    this.#spend();
-    this.#stop(id, code);
-    const stream = this.#streams.get(id);
-    if (stream !== undefined) this.#drop(stream);
-  }
-
-  /** RST_STREAM; what the client had sent already may still arrive. */
-  #stop(id: number, code: ErrorCode): void {
-    this.#sender.number(FrameType.RST_STREAM, id, code);
-    this.#lingering.add(id);
-  }
-
-  // Frames of the connection.
-
-  #windowUpdate(bytes: Buffer, start: number, length: number, id: number): void {
-    if (length !== 4) throw broken(ErrorCode.FRAME_SIZE_ERROR, `WINDOW_UPDATE of ${length} bytes`);
-    const increment = bytes.readUInt32BE(start) & maxWindow;
-    this.#spend();
-    if (id === 0) {
-      if (increment === 0) throw broken(ErrorCode.PROTOCOL_ERROR, 'WINDOW_UPDATE of 0');
-      this.#sender.widen(increment);
-      return;
-    }
-    this.#idle(id, 'WINDOW_UPDATE');
-    const stream = this.#streams.get(id);
-    if (stream === undefined) return;
-    if (increment === 0) this.#streamError(id, ErrorCode.PROTOCOL_ERROR);
-    else if (!this.#sender.widenStream(stream, increment))
-      this.#streamError(id, ErrorCode.FLOW_CONTROL_ERROR);
-  }
-
-  #rstStream(length: number, id: number): void {
-    if (length !== 4) throw broken(ErrorCode.FRAME_SIZE_ERROR, `RST_STREAM of ${length} bytes`);
-    if (id === 0) throw broken(ErrorCode.PROTOCOL_ERROR, 'RST_STREAM on stream 0');
-    this.#idle(id, 'RST_STREAM');
-    this.#spend();
-    this.#lingering.delete(id);
-    const stream = this.#streams.get(id);
-    if (stream !== undefined) this.#drop(stream);
-  }
-
-  #settings(bytes: Buffer, start: number, length: number, flags: number, id: number): void {
-    if (id !== 0) throw broken(ErrorCode.PROTOCOL_ERROR, `SETTINGS on stream ${id}`);
-    if ((flags & Flag.ACK) !== 0) {
-      if (length !== 0) throw broken(ErrorCode.FRAME_SIZE_ERROR, 'SETTINGS acknowledgement with a payload');
-      return;
-    }
-    const sender = this.#sender;
-    const initialWindow = readInitialWindow(bytes, start, length) ?? sender.initialWindow;
-    const change = initialWindow - sender.initialWindow;
-    sender.initialWindow = initialWindow;
-    sender.frame(FrameType.SETTINGS, Flag.ACK, 0, none);
-    // Once, whatever the frame says how often: each change visits every stream.
-    if (change !== 0)
-      for (const stream of this.#streams.values())
-        if (!sender.widenStream(stream, change))
-          throw broken(ErrorCode.FLOW_CONTROL_ERROR, 'a stream window is wider than 2^31 - 1');
-  }
-
-  #ping(bytes: Buffer, start: number, length: number, flags: number, id: number): void {
-    if (id !== 0) throw broken(ErrorCode.PROTOCOL_ERROR, `PING on stream ${id}`);
-    if (length !== 8) throw broken(ErrorCode.FRAME_SIZE_ERROR, `PING of ${length} bytes`);
-    if ((flags & Flag.ACK) !== 0) {
-      if (this.#state === 'leaving') this.#lastGoaway();
-      return;
-    }
-    this.#sender.frame(FrameType.PING, Flag.ACK, 0, Buffer.from(bytes.subarray(start, start + 8)));
-  }
-
-  #goaway(length: number, id: number): void {
-    if (id !== 0) throw broken(ErrorCode.PROTOCOL_ERROR, `GOAWAY on stream ${id}`);
-    if (length < 8) throw broken(ErrorCode.FRAME_SIZE_ERROR, `GOAWAY of ${length} bytes`);
+    if (id > this.#departure.lastServed) this.#streams.reset(id, ErrorCode.REFUSED_STREAM);
+    else this.#streams.open(id, head, endStream, this.#watchdog.heardAt);
   }
 
   // The end.
 
-  #sendGoaway(last: number, code: ErrorCode, message: string): void {
-    const payload = Buffer.concat([Buffer.alloc(8), Buffer.from(message)]);
-    payload.writeUInt32BE(last, 0);
-    payload.writeUInt32BE(code, 4);
-    this.#sender.frame(FrameType.GOAWAY, 0, 0, payload);
-  }
-
   /** Says why, ends all streams and the connection. */
   #fail(code: ErrorCode, message: string): void {
-    this.#sendGoaway(this.#lastStream, code, message);
+    sendGoaway(this.#sender, this.#streams.last, code, message);
     this.#hangUp();
   }
 
   #hangUp(): void {
+    if (this.dead) return;
     this.#sender.flush();
     this.closed();
     this.#transport.end();
-    // A peer that does not read its GOAWAY does not keep the socket either.
-    setTimeout(() => this.#transport.destroy(), 1_000).unref();
+    setTimeout(() => this.#transport.destroy(), lingerMs).unref();
   }
 
   /** Asks the client to go elsewhere; running calls go on, and the connection ends with the last of them. */
   leave(): void {
-    if (this.dead || this.#state !== 'open') return;
-    this.#state = 'leaving';
-    // Requests on their way must still be served: the last stream is named only when this has been answered.
-    this.#sendGoaway(maxStreamId, ErrorCode.NO_ERROR, 'the server is shutting down');
-    this.#sender.frame(FrameType.PING, 0, 0, Buffer.from('goodbye!'));
-    setTimeout(() => this.#lastGoaway(), 100);
-  }
-
-  #lastGoaway(): void {
-    if (this.dead || this.#state === 'left') return;
-    this.#state = 'left';
-    this.#leftAt = this.#lastStream;
-    this.#sendGoaway(this.#lastStream, ErrorCode.NO_ERROR, 'the server is shutting down');
-    this.#leaveIfIdle();
-  }
-
-  #leaveIfIdle(): void {
-    if (this.#state === 'left' && this.#streams.size === 0 && !this.dead) this.#hangUp();
+    if (!this.dead) this.#departure.begin();
   }
 
   /** Ends what still runs with UNAVAILABLE, and the connection. */
   abandon(): void {
     if (this.dead) return;
     for (const stream of this.#streams.values())
-      this.finish(stream, new GrpcError(Status.UNAVAILABLE, 'the server is shutting down'));
-    this.#sendGoaway(this.#lastStream, ErrorCode.NO_ERROR, 'the server is shutting down');
+      this.#streams.finish(stream, new GrpcError(Status.UNAVAILABLE, 'the server is shutting down'));
+    this.#departure.now();
     this.#hangUp();
-  }
-
-  // Time.
-
-  #expired(stream: Stream): void {
-    if (stream.over) {
-      this.#sender.number(FrameType.RST_STREAM, stream.id, ErrorCode.CANCEL);
-      this.#drop(stream);
-    } else this.finish(stream, new GrpcError(Status.DEADLINE_EXCEEDED, 'the deadline has passed'));
   }
 
   /** Called every few seconds: notices peers that are silent, stuck or slow on purpose. */
@@ -526,14 +310,6 @@ export class Connection implements Carrier {
       return;
     }
     if (verdict === 'ask') this.#sender.frame(FrameType.PING, 0, 0, Buffer.from('anyone??'));
-    const limits = this.#limits;
-    for (const stream of this.#streams.values())
-      if (
-        now - stream.since > limits.requestMs &&
-        ((stream.waitsForRequest && !stream.over) || (stream.over && stream.stuck(now, limits.requestMs)))
-      ) {
-        this.#sender.number(FrameType.RST_STREAM, stream.id, ErrorCode.CANCEL);
-        this.#drop(stream);
-      }
+    this.#streams.tick(now);
   }
 }

@@ -63,6 +63,10 @@ export class ConnectionError extends Error {
   }
 }
 
+export function broken(code: ErrorCode, message: string): ConnectionError {
+  return new ConnectionError(code, message);
+}
+
 /** Writes a frame's nine bytes of header at `at`. */
 export function putFrameHeader(
   buffer: Buffer,

@@ -1,0 +1,235 @@
+/**
+ * The streams of one connection, from the request that opens one to its last frame, and the ones that ended before
+ * the client knew it.
+ *
+ * In: what the connection received and what handlers answer. Out: frames through the sender. Invariant: a stream in
+ * the table has not ended; one that is removed is never heard of again, and its handler, if it still runs, counts
+ * until it returns.
+ */
+import { GrpcError, Status } from '../error.ts';
+import { Deadlines } from './deadlines.ts';
+import type { Head } from './head.ts';
+import { errorTrailers, okTrailers } from './hpack-encoder.ts';
+import type { Limits } from './limits.ts';
+import { broken, ErrorCode, Flag, FrameType } from './protocol.ts';
+import type { ReceiveCredit } from './receive-credit.ts';
+import { RecentStreams } from './recent-streams.ts';
+import type { Sender } from './sender.ts';
+import { type Carrier, type Route, Stream } from './stream.ts';
+
+/** Streams we ended before the client did, whose late frames are no fault. */
+const lingeringStreams = 1_000;
+
+export interface StreamsOptions {
+  readonly peer: string;
+  readonly clientName: string | undefined;
+  readonly limits: Limits;
+  readonly sender: Sender;
+  readonly credit: ReceiveCredit;
+  /** Takes from the client's budget of frames that carry nothing; throws when it is used up. */
+  readonly spend: () => void;
+  /** A stream has ended. */
+  readonly removed: () => void;
+}
+
+export class Streams implements Carrier {
+  readonly peer: string;
+  readonly clientName: string | undefined;
+  readonly maxReceiveBytes: number;
+  readonly streamQueueBytes: number;
+  /** The highest id that a request was opened with. */
+  last = 0;
+  readonly #o: StreamsOptions;
+  readonly #limits: Limits;
+  readonly #sender: Sender;
+  readonly #credit: ReceiveCredit;
+  readonly #byId = new Map<number, Stream>();
+  readonly #deadlines = new Deadlines<Stream>(
+    () => this.#byId.values(),
+    (stream) => this.#expired(stream),
+  );
+  readonly #lingering = new RecentStreams(lingeringStreams);
+  /** Streams that are gone while their handlers still run. */
+  #abandoned = 0;
+
+  constructor(options: StreamsOptions) {
+    this.peer = options.peer;
+    this.clientName = options.clientName;
+    this.maxReceiveBytes = options.limits.maxReceiveBytes;
+    this.streamQueueBytes = options.limits.streamQueueBytes;
+    this.#o = options;
+    this.#limits = options.limits;
+    this.#sender = options.sender;
+    this.#credit = options.credit;
+  }
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  get(id: number): Stream | undefined {
+    return this.#byId.get(id);
+  }
+
+  values(): Iterable<Stream> {
+    return this.#byId.values();
+  }
+
+  /** Frames on streams that never were are errors. */
+  mustHaveBeen(id: number, frame: string): void {
+    if (id > this.last || id % 2 === 0)
+      throw broken(ErrorCode.PROTOCOL_ERROR, `${frame} on a stream that was not opened`);
+  }
+
+  /** Whether frames may still come for a stream that is not in the table. */
+  lingers(id: number): boolean {
+    return this.#lingering.has(id);
+  }
+
+  /** No more frames will come for it. */
+  forget(id: number): void {
+    this.#lingering.delete(id);
+  }
+
+  /** Starts what a request asks for, unless there is too much already or it asks for nothing we have. */
+  open(id: number, head: Head<Route>, endStream: boolean, now: number): void {
+    const limits = this.#limits;
+    if (
+      this.#byId.size + this.#abandoned >= limits.maxConcurrentStreams ||
+      this.#sender.queuedBytes > limits.connectionQueueBytes
+    ) {
+      this.reset(id, ErrorCode.REFUSED_STREAM);
+      return;
+    }
+    const { refusal, route } = head;
+    if (refusal !== undefined || route === undefined) {
+      this.#o.spend();
+      this.#sender.frame(
+        FrameType.HEADERS,
+        Flag.END_HEADERS | Flag.END_STREAM,
+        id,
+        refusal ?? errorTrailers(Status.UNIMPLEMENTED, '', true),
+      );
+      if (!endStream) this.stop(id, ErrorCode.NO_ERROR);
+      return;
+    }
+    const stream = new Stream(id, head, route, this, {
+      send: this.#sender.initialWindow,
+      receive: limits.streamWindow,
+      now,
+    });
+    this.#byId.set(id, stream);
+    if (head.timeoutMs !== undefined) this.#deadlines.expect(stream, now + head.timeoutMs);
+    if (endStream) this.endOfRequest(stream);
+    if (stream.gone) return;
+    stream.begin();
+    if (endStream && !stream.gone) stream.halfClosed();
+  }
+
+  /** The client has said everything; also checks what it announced. */
+  endOfRequest(stream: Stream): void {
+    stream.remoteClosed = true;
+    const { contentLength } = stream.head;
+    if (contentLength !== undefined && contentLength !== stream.received)
+      this.reset(stream.id, ErrorCode.PROTOCOL_ERROR);
+  }
+
+  // What streams ask.
+
+  answer(stream: Stream, message: Buffer): void {
+    if (stream.over) return;
+    stream.end(false);
+    this.#sender.answer(stream, message);
+  }
+
+  send(stream: Stream, message: Buffer): void {
+    this.#sender.message(stream, message);
+  }
+
+  finish(stream: Stream, error: GrpcError | undefined): void {
+    if (stream.over) return;
+    stream.end(stream.running);
+    if (!stream.headersSent && error === undefined) {
+      // No message at all, and OK: headers and trailers in one.
+      stream.headersSent = true;
+      this.#sender.finish(stream, errorTrailers(Status.OK, '', true));
+    } else
+      this.#sender.finish(
+        stream,
+        error === undefined ? okTrailers : errorTrailers(error.code, error.details, !stream.headersSent),
+      );
+  }
+
+  credit(stream: Stream, bytes: number): void {
+    if (!stream.gone && !stream.remoteClosed) this.#credit.give(stream, bytes);
+  }
+
+  settled(): void {
+    this.#abandoned--;
+  }
+
+  // How streams end.
+
+  /** The stream's last frame is written. */
+  answered(stream: Stream): void {
+    if (!stream.remoteClosed) this.stop(stream.id, ErrorCode.NO_ERROR);
+    this.#remove(stream);
+  }
+
+  #remove(stream: Stream): void {
+    stream.gone = true;
+    if (stream.running) this.#abandoned++;
+    this.#byId.delete(stream.id);
+    this.#credit.released(stream);
+    this.#o.removed();
+  }
+
+  /** Ends a stream without an answer; its handler is told. */
+  drop(stream: Stream): void {
+    this.#sender.forget(stream);
+    stream.end(true);
+    this.#remove(stream);
+  }
+
+  /** The client broke a rule that concerns this stream alone. */
+  reset(id: number, code: ErrorCode): void {
+    this.#o.spend();
+    this.stop(id, code);
+    const stream = this.#byId.get(id);
+    if (stream !== undefined) this.drop(stream);
+  }
+
+  /** RST_STREAM; what the client had sent already may still arrive. */
+  stop(id: number, code: ErrorCode): void {
+    this.#sender.number(FrameType.RST_STREAM, id, code);
+    this.#lingering.add(id);
+  }
+
+  /** The connection is gone. */
+  close(): void {
+    this.#deadlines.stop();
+    for (const stream of this.#byId.values()) this.drop(stream);
+  }
+
+  // Time.
+
+  #expired(stream: Stream): void {
+    if (stream.over) this.#cancel(stream);
+    else this.finish(stream, new GrpcError(Status.DEADLINE_EXCEEDED, 'the deadline has passed'));
+  }
+
+  #cancel(stream: Stream): void {
+    this.#sender.number(FrameType.RST_STREAM, stream.id, ErrorCode.CANCEL);
+    this.drop(stream);
+  }
+
+  /** Cancels those whose client neither goes on asking nor reads what it asked for. */
+  tick(now: number): void {
+    const { requestMs } = this.#limits;
+    for (const stream of this.#byId.values()) {
+      if (now - stream.since <= requestMs) continue;
+      const silent = stream.waitsForRequest && !stream.over;
+      if (silent || (stream.over && stream.stuck(now, requestMs))) this.#cancel(stream);
+    }
+  }
+}
