@@ -35,15 +35,15 @@ function dangerOf(change: MemberChange, situation: Situation): GrpcError | undef
   const { voters } = configuration;
   const started = startedOf(situation, voters);
   switch (change.kind) {
-    case 'add':
-      if (!change.learner) {
-        // One that waits for its second founder may always get it.
-        const restoring = started === 1 && voters.length === 1;
-        if (!restoring && started < majority(voters.length + 1)) return etcdError.notEnoughStarted();
-      }
-      return voters.filter((id) => healthy.has(id)).length < majority(voters.length)
-        ? etcdError.unhealthy()
-        : undefined;
+    case 'add': {
+      const alive = voters.filter((id) => healthy.has(id)).length;
+      // A learner does not count, and a single voter may always get a second one.
+      if (change.learner || (started === 1 && voters.length === 1))
+        return alive < majority(voters.length) ? etcdError.unhealthy() : undefined;
+      // The new one is not there yet: the others must make the larger quorum by themselves.
+      if (started < majority(voters.length + 1)) return etcdError.notEnoughStarted();
+      return alive < majority(voters.length + 1) ? etcdError.unhealthy() : undefined;
+    }
     case 'promote':
       // Unless it cannot be promoted anyway, for a reason that says more.
       return invalidityOf(change, situation) === undefined && started + 1 < majority(voters.length + 1)
