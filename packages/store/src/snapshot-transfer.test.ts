@@ -1,0 +1,166 @@
+/** Whole states on their way from member to member: memory, interruptions, and watchers of who gets one. */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { createClient } from '@timonier/grpc';
+import { kvService, watchService } from './codecs.ts';
+import type { PeerFrame } from './peer-wire.ts';
+import { eventually, freePorts, TestCluster } from './testing/processes.ts';
+import { Transport } from './transport.ts';
+
+const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
+const put = { lease: 0n, prevKv: false, ignoreValue: false, ignoreLease: false };
+
+test('a receiver that is slow slows the sender down: of 100 MB, only little is under way at any time', async (t) => {
+  const [port = 0] = await freePorts(1);
+  const value = Buffer.alloc(256 * 1024, 7);
+  const frames = 400;
+  let read = 0;
+  let taken = 0;
+  let most = 0;
+  const make = (member: string): Transport =>
+    new Transport({
+      cluster: 'x',
+      member,
+      tls: undefined,
+      urls: [],
+      log: silent,
+      onFrame: () => undefined,
+      onClosed: () => undefined,
+      onConnected: () => undefined,
+      onBulk: () => ({
+        frame: async (frame) => {
+          if (frame.snapshotChunk === undefined) return;
+          await new Promise((resolve) => setImmediate(resolve));
+          taken += 1;
+        },
+        closed: () => undefined,
+      }),
+    } as ConstructorParameters<typeof Transport>[0]);
+  const [a, b] = [make('a'), make('b')];
+  t.after(() => Promise.all([a.close(), b.close()]));
+  await b.listen({ host: '127.0.0.1', port });
+  b.begin();
+  a.addPeer('b', { host: '127.0.0.1', port });
+  async function* chunks(): AsyncGenerator<PeerFrame> {
+    for (; read < frames; read++) {
+      most = Math.max(most, read - taken);
+      yield { snapshotChunk: { keys: [Buffer.from([read])], values: [value] } };
+      await Promise.resolve();
+    }
+    yield { snapshotEnd: { records: frames } };
+  }
+  await a.sendBulk('b', chunks(), 10_000);
+  assert.equal(taken, frames);
+  // What both sockets' buffers hold, in the kernel and in this process.
+  assert.ok(most < 80, `${most} frames of 256 KiB were under way`);
+});
+
+test('watchers of a member that was stopped while the log went past it see every change once and in order', async (t) => {
+  const c = await TestCluster.create(3, { extra: ['--snapshot-count=10'] });
+  t.after(() => c.remove());
+  c.startAll();
+  const leader = await c.leader();
+  const stopped = c.names.find((name) => name !== leader) ?? '';
+  const client = createClient(kvService, `unix:${c.socket(leader)}`);
+  const watcher = createClient(watchService, `unix:${c.socket(stopped)}`);
+  t.after(() => {
+    client.close();
+    watcher.close();
+  });
+  const seen: string[] = [];
+  const stream = watcher.bidi('watch');
+  const created = Promise.withResolvers<void>();
+  const reading = (async (): Promise<void> => {
+    for await (const { created: isCreated, events } of stream) {
+      if (isCreated === true) created.resolve();
+      for (const { kv } of events) seen.push(kv.value.toString());
+    }
+  })().catch(() => undefined);
+  stream.write({
+    createRequest: {
+      key: Buffer.from('k'),
+      rangeEnd: Buffer.from('l'),
+      startRevision: 0,
+      progressNotify: false,
+      filters: [],
+      prevKv: false,
+      watchId: 0,
+      fragment: false,
+    },
+  });
+  await created.promise;
+  let written = 0;
+  const write = async (count: number): Promise<void> => {
+    for (let i = 0; i < count; i++, written++)
+      await client.unary('put', {
+        key: Buffer.from(`k${written % 7}`),
+        value: Buffer.from(`${written}`),
+        ...put,
+      });
+  };
+  await write(20);
+  await eventually('the first changes', () => Promise.resolve(assert.equal(seen.length, 20)));
+  const { pid } = c.process(stopped);
+  assert.ok(pid !== undefined);
+  process.kill(pid, 'SIGSTOP');
+  try {
+    // So many appends may be under way to it, and lie in sockets. What comes after them is asked for only later.
+    await write(300);
+    // The log is cut behind a flush of the state, which happens every second.
+    for (let i = 0; i < 3; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 800));
+      await write(20);
+    }
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+  await eventually('everything', () => Promise.resolve(assert.equal(seen.length, written)));
+  assert.deepEqual(
+    seen,
+    Array.from({ length: written }, (_, i) => `${i}`),
+  );
+  assert.match(c.output.get(stopped) ?? '', /installed a snapshot/);
+  stream.cancel();
+  await reading;
+});
+
+test('a transfer that breaks off, at either end, leaves nothing, and another one brings the member up', async (t) => {
+  const c = await TestCluster.create(3, { extra: ['--snapshot-count=10'] });
+  t.after(() => c.remove());
+  c.startAll();
+  const leader = await c.leader();
+  const lagging = c.names.find((name) => name !== leader) ?? '';
+  await c.end(lagging, 'SIGKILL');
+  const client = createClient(kvService, `unix:${c.socket(leader)}`);
+  t.after(() => client.close());
+  const value = Buffer.alloc(1024 * 1024);
+  for (let i = 0; i < 40; i++) {
+    for (let at = 0; at < value.length; at += 4) value.writeUInt32LE((i * at * 2_654_435_761) >>> 0, at);
+    await client.unary('put', { key: Buffer.from(`k${i}`), value, ...put }, { timeoutMs: 20_000 });
+  }
+  await eventually('the log is cut', () => {
+    const [oldest = ''] = readdirSync(join(c.dataDir(leader), 'wal')).sort();
+    assert.ok(Number.parseInt(oldest, 10) > 1);
+    return Promise.resolve();
+  });
+  const incoming = join(c.dataDir(lagging), 'state.incoming');
+  const begun = (): Promise<void> =>
+    eventually('a transfer', () => Promise.resolve(assert.ok(existsSync(incoming))));
+  c.start(lagging);
+  await begun();
+  await c.end(lagging, 'SIGKILL');
+  assert.ok(existsSync(incoming), 'it was cut short');
+  c.start(lagging);
+  await begun();
+  await c.end(leader, 'SIGKILL');
+  c.start(leader);
+  await eventually('the member has caught up', async () => {
+    assert.equal(await c.ctl(['get', 'k39', '--keys-only', '--consistency=s'], { at: lagging }), 'k39\n\n');
+  });
+  const hashes = await eventually('all members answer', () => c.ctl(['endpoint', 'hashkv', '-w', 'json']));
+  const each = (JSON.parse(hashes) as { HashKV: { hash: number } }[]).map(({ HashKV }) => HashKV.hash);
+  assert.deepEqual([each.length, new Set(each).size], [3, 1], hashes);
+  assert.ok(!existsSync(incoming));
+});
