@@ -30,7 +30,7 @@ function row(info: ResourceInfo): string[] {
 
 /** A table whose columns line up, as the formatter wants them. */
 function table(rows: readonly (readonly string[])[]): string {
-  const widths = HEAD.map((_, i) => Math.max(...rows.map((cells) => [...(cells[i] ?? '')].length)));
+  const widths = HEAD.map((_, i) => Math.max(...rows.map((cells) => (cells[i] ?? '').length)));
   const line = (cells: readonly string[], fill = ' '): string =>
     `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0, fill)).join(' | ')} |`;
   const [head = [], ...body] = rows;

@@ -8,6 +8,7 @@ import { certificateStrategy } from './certificates.ts';
 import { jobStrategy } from './jobs.ts';
 import { podStrategy } from './pods.ts';
 import { secretStrategy } from './secrets.ts';
+import { serviceRangeStrategy } from './service-ranges.ts';
 import { serviceStrategy } from './services.ts';
 import type { Strategy } from './strategy.ts';
 import { claimStrategy, volumeStrategy } from './volumes.ts';
@@ -30,6 +31,7 @@ const strategies: Readonly<Record<string, Strategy>> = {
   'events.k8s.io/events': { createsOnUpdate: true, ttlSeconds: eventTtlSeconds },
   'batch/jobs': jobStrategy,
   'certificates.k8s.io/certificatesigningrequests': certificateStrategy,
+  'networking.k8s.io/servicecidrs': serviceRangeStrategy,
   'coordination.k8s.io/leases': { createsOnUpdate: true, prepareCreate: checkOwnNode },
   'rbac.authorization.k8s.io/clusterroles': roleStrategy,
   'rbac.authorization.k8s.io/roles': roleStrategy,

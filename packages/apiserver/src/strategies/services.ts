@@ -5,15 +5,15 @@
 import type { Service, ServicePort, ServiceSpec } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { internalError, invalid, StatusError } from '@timonier/api/statuses';
+import { ServiceAddresses } from '../allocation/addresses.ts';
 import {
-  addressKey,
-  allocationExtras,
   type Allocations,
   type Holdings,
   nothingHeld,
+  portExtras,
   portKey,
 } from '../allocation/allocations.ts';
-
+import type { CommitExtras } from '../pipeline/commit.ts';
 import type { WriteContext } from '../server-state.ts';
 import type { Strategy } from './strategy.ts';
 
@@ -33,10 +33,23 @@ export const serviceStrategy: Strategy = {
     const held = holdingsOf(old);
     const service = object as unknown as Service | undefined;
     if (service?.spec !== undefined) await allocate(service, held, context);
-    const metadata = (object ?? old)?.metadata;
-    return allocationExtras(`${metadata?.namespace}/${metadata?.name}`, held, holdingsOf(object));
+    const { namespace = '', name = '' } = (object ?? old)?.metadata ?? {};
+    return extrasOf({ namespace, name }, held, holdingsOf(object), context);
   },
 };
+
+async function extrasOf(
+  owner: { readonly namespace: string; readonly name: string },
+  held: Holdings,
+  holds: Holdings,
+  { server }: WriteContext,
+): Promise<CommitExtras | undefined> {
+  const addresses = await new ServiceAddresses(server).extras(owner, held.addresses, holds.addresses);
+  const ports = portExtras(`${owner.namespace}/${owner.name}`, held, holds);
+  const success = [...addresses.success, ...ports.success];
+  if (success.length === 0) return undefined;
+  return { compare: [...addresses.compare, ...ports.compare], success };
+}
 
 function wantsAddress(spec: ServiceSpec): boolean {
   return spec.type !== 'ExternalName' && spec.clusterIP !== 'None';
@@ -96,7 +109,7 @@ async function allocate(service: Service, held: Holdings, context: WriteContext)
   if (wantsAddress(spec)) {
     const chosen = spec.clusterIP ?? '';
     if (chosen === '') {
-      const address = allocations.freeAddress();
+      const address = new ServiceAddresses(context.server).free();
       if (address === undefined) throw new StatusError(internalError('no service address is free'));
       spec.clusterIP = address;
       spec.clusterIPs = [address];
@@ -115,16 +128,19 @@ async function allocate(service: Service, held: Holdings, context: WriteContext)
 }
 
 async function checkAddress(service: Service, address: string, context: WriteContext): Promise<void> {
-  const { allocations } = context.server;
+  const addresses = new ServiceAddresses(context.server);
   const field = 'spec.clusterIPs';
-  if (!allocations.contains(address))
+  if (!addresses.contains(address))
     throw refused(
       service,
       field,
-      `failed to allocate IP ${address}: the provided IP (${address}) is not in the valid range. The range of valid IPs is ${allocations.range}`,
+      `failed to allocate IP ${address}: the provided IP (${address}) is not in the valid range. The range of valid IPs is ${addresses
+        .ranges()
+        .map(({ cidr }) => cidr)
+        .join(', ')}`,
       address,
     );
-  if (await isTaken(context, addressKey(address)))
+  if (await isTaken(context, addresses.key(address)))
     throw refused(
       service,
       field,

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { startApiServer, until } from '../testing/harness.ts';
+import { sharedServer } from '../testing/shared-server.ts';
+
+const shared = sharedServer();
+const services = '/api/v1/namespaces/default/services';
+const networking = '/apis/networking.k8s.io/v1';
+
+const service = (name: string, clusterIP?: string): object => ({
+  metadata: { name },
+  spec: { ports: [{ port: 80 }], ...(clusterIP === undefined ? {} : { clusterIP }) },
+});
+
+test('an address in use is an object that names its service, and goes with it', async () => {
+  const made = await shared.ask(201, 'POST', services, service('harbour'));
+  const address = made.spec.clusterIP as string;
+  const object = await shared.ask(200, 'GET', `${networking}/ipaddresses/${address}`);
+  assert.deepEqual(object.spec.parentRef, { resource: 'services', namespace: 'default', name: 'harbour' });
+  assert.equal(object.metadata.labels['ipaddress.kubernetes.io/ip-family'], 'IPv4');
+  await shared.ask(422, 'POST', services, service('other', address));
+  await shared.ask(200, 'DELETE', `${services}/harbour`);
+  await shared.ask(404, 'GET', `${networking}/ipaddresses/${address}`);
+});
+
+test('an address that somebody reserved is not given to a service', async () => {
+  await shared.ask(201, 'POST', `${networking}/ipaddresses`, {
+    metadata: { name: '10.96.7.7' },
+    spec: { parentRef: { resource: 'gateways', group: 'example.com', name: 'g' } },
+  });
+  const refused = await shared.ask(422, 'POST', services, service('taken', '10.96.7.7'));
+  assert.match(refused.message, /provided IP is already allocated/);
+});
+
+test('a new range is used at once, and stays while its addresses are in use', async () => {
+  const outside = await shared.ask(422, 'POST', services, service('far', '10.97.0.9'));
+  assert.match(outside.message, /is not in the valid range. The range of valid IPs is 10.96.0.0\/16/);
+  const range = { metadata: { name: 'more' }, spec: { cidrs: ['10.97.0.0/24'] } };
+  const made = await shared.ask(201, 'POST', `${networking}/servicecidrs`, range);
+  assert.equal(made.status.conditions[0].type, 'Ready');
+  await shared.ask(201, 'POST', services, service('far', '10.97.0.9'));
+  const held = await shared.ask(409, 'DELETE', `${networking}/servicecidrs/more`);
+  assert.match(held.message, /addresses in use that no other range has, such as 10.97.0.9/);
+  await shared.ask(200, 'DELETE', `${services}/far`);
+  await shared.ask(200, 'DELETE', `${networking}/servicecidrs/more`);
+});
+
+test('what is missing of addresses and ranges is made when a server takes over', async (t) => {
+  const made = await shared.ask(201, 'POST', services, service('orphan'));
+  const path = `${networking}/ipaddresses/${made.spec.clusterIP}`;
+  await shared.ask(200, 'DELETE', path);
+  const server = await startApiServer(t, { endpoint: shared.endpoint });
+  const status = async (where: string): Promise<number> => (await server.request('GET', where)).status;
+  await until(async () => (await status(path)) === 200, 'the address has its object again');
+  assert.equal(await status(`${networking}/servicecidrs/kubernetes`), 200);
+  const own = (await server.request('GET', `${networking}/ipaddresses/10.96.0.1`)).json;
+  assert.equal(own.spec.parentRef.name, 'kubernetes');
+});

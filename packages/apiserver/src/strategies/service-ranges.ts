@@ -1,0 +1,40 @@
+/**
+ * Ranges that addresses of Services come from. A range is ready as soon as it is there, and stays as long as an address
+ * of it is in use that no other range has.
+ */
+import type { IPAddress, ServiceCIDR } from '@timonier/api';
+import { conflict, StatusError } from '@timonier/api/statuses';
+import { definedRanges } from '../allocation/addresses.ts';
+import { isInRange, readRange } from '../allocation/range.ts';
+import { timestamp } from '../pipeline/prepare.ts';
+import type { Strategy } from './strategy.ts';
+
+export const serviceRangeStrategy: Strategy = {
+  prepareCreate(object, { server }) {
+    (object as unknown as ServiceCIDR).status = {
+      conditions: [
+        {
+          type: 'Ready',
+          status: 'True',
+          reason: 'RangeAdded',
+          message: 'Kubernetes Service CIDR is ready',
+          lastTransitionTime: timestamp(server.now()),
+        },
+      ],
+    };
+  },
+  checkDelete(object, { server, target }) {
+    const { metadata, spec } = object as unknown as ServiceCIDR;
+    const name = metadata?.name ?? '';
+    const own = (spec?.cidrs ?? []).flatMap((cidr) => readRange(cidr) ?? []);
+    const others = [server.allocations.defaultRange, ...definedRanges(server, name)];
+    const left = name === 'kubernetes' ? others.slice(1) : others;
+    for (const stored of server.cache.resource('ipaddresses').index.values()) {
+      const address = (stored.object() as unknown as IPAddress).metadata?.name ?? '';
+      if (!own.some((range) => isInRange(range, address))) continue;
+      if (left.some((range) => isInRange(range, address))) continue;
+      const detail = `the range has addresses in use that no other range has, such as ${address}`;
+      throw new StatusError(conflict(target.info, name, detail));
+    }
+  },
+};
