@@ -130,6 +130,7 @@ export class LeaseRun {
   readonly #lastOfLink = new Map<string, number>();
   #now = 0;
   #delayMs = 2;
+  #calmUntil = 0;
 
   constructor(seed: number, mistake?: LeaseMistake) {
     this.#random = new Random(seed);
@@ -147,6 +148,13 @@ export class LeaseRun {
 
   #faults(): void {
     const random = this.#random;
+    if (random.chance(0.00005)) {
+      // Long enough to forget delays, so that promises become shorter.
+      this.#calmUntil = this.#now + 25_000;
+      this.#delayMs = 1;
+      this.#blocked.clear();
+    }
+    if (this.#now < this.#calmUntil) return;
     if (random.chance(0.0005)) this.#delayMs = random.pick([1, 1, 20, 150, 400]);
     if (random.chance(0.001)) this.#blocked.clear();
     const member = random.pick(this.#members);
@@ -160,6 +168,13 @@ export class LeaseRun {
     if (random.chance(0.001)) member.diskBusyUntil = this.#now + random.pick([50, 500, 1500]);
     if (random.chance(0.0004)) this.#crash(member);
     if (random.chance(0.002) && member.leads && this.#now >= member.downUntil) this.#transfer(member);
+  }
+
+  /** A voter promises less than before: what it promised before counts when the leader falls silent now. */
+  #worstMoment(): void {
+    const leader = this.#members.find((member) => member.leads);
+    if (leader === undefined || !this.#random.chance(0.3)) return;
+    for (const { id } of this.#members) this.#blocked.add(`${leader.id}${id}`).add(`${id}${leader.id}`);
   }
 
   #crash(member: SimulatedMember): void {
@@ -198,9 +213,11 @@ export class LeaseRun {
       if (packet !== undefined) this.#receive(member, packet, clock);
     }
     if (clock >= member.nextTick) {
+      const promised = pace.promiseMs;
       if (pace.tick(clock)) host.step({ type: 'election-timeout', ticks: pace.electionTicks });
       if (this.#mistake === 'lower-at-once')
         host.step({ type: 'election-timeout', ticks: 2 + Math.ceil(pace.promiseMs / pace.tickMs) });
+      if (pace.promiseMs < promised) this.#worstMoment();
       member.cover.follow(pace.promiseMs, clock);
       host.step({ type: 'tick', now: clock });
       // As early as a real timer may come.

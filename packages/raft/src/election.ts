@@ -170,7 +170,8 @@ function candidateIsUpToDate(core: Core, request: { lastIndex: number; lastTerm:
 
 export function handlePreVote(core: Core, request: PreVoteRequest): void {
   const seeks = request.term > core.term && !isLoyal(core);
-  const granted = seeks && candidateIsUpToDate(core, request);
+  const upToDate = candidateIsUpToDate(core, request) || core.has('vote-without-log-check');
+  const granted = seeks && upToDate;
   if (seeks && !granted) {
     // It lacks what we have and cannot win, but it would vote for us. Our own try may have been lost on it while it
     // was down or stood aside, and the next one be far away.
