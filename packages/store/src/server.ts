@@ -183,7 +183,12 @@ export async function startStore(
   const calls = new CallMetrics(component.metrics, options.extensiveMetrics);
   const services = clientServices(context).map((service) => calls.count(service));
   addMemberMetrics(component.metrics, { member, version: apiVersion, clusterVersion });
-  const gateway = clientGateway(services, component, options);
+  const gateway = clientGateway(
+    services,
+    component,
+    options,
+    () => options.clientCertAuth && member.machine.auth.enabled,
+  );
   const server = new GrpcServer({
     maxReceiveBytes: options.maxRequestBytes + overheadBytes,
     maxConcurrentStreams: options.maxConcurrentStreams,
@@ -237,6 +242,7 @@ function clientGateway(
   services: readonly ClientService[],
   component: Pick<ComponentContext<FlagSet>, 'metrics' | 'opsPages'>,
   options: StoreOptions,
+  namesCount: () => boolean,
 ): Gateway {
   const { metrics, opsPages } = component;
   const pages = new Map<string, GatewayPage>([
@@ -254,6 +260,7 @@ function clientGateway(
     maxLength: 2 * (options.maxRequestBytes + overheadBytes),
     cors: options.cors,
     hostWhitelist: options.hostWhitelist,
+    namesCount,
   });
 }
 

@@ -32,6 +32,7 @@ export class Normalizer {
         .filter((line) => line !== undefined)
         .join('\n')
         .replace(/"(raft_term|raftTerm|raftIndex|raftAppliedIndex|dbSize|dbSizeInUse)":\d+/g, '"$1":<n>')
+        .replace(/"raft_term":"\d+"/g, '"raft_term":"<n>"')
         .replace(/"RaftTerm" : \d+/g, '"RaftTerm" : <n>')
         .replace(
           /, \d+(\.\d+)? (k|M)?B, (true|false), (true|false), \d+, \d+, \d+, /g,

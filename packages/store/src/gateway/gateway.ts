@@ -12,6 +12,7 @@ import {
   STATUS_CODES,
 } from 'node:http';
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { BidiHandler, ServerStreamHandler, UnaryHandler } from '@timonier/grpc';
 import { GrpcError, Status } from '@timonier/grpc';
 import { GatewayCall, type GatewayMethod, parseJson } from './gateway-call.ts';
@@ -35,6 +36,8 @@ export interface GatewayOptions {
   readonly cors: readonly string[];
   /** Names that requests without TLS may use for this host; empty for every one. */
   readonly hostWhitelist: readonly string[];
+  /** Whether clients are told apart by the common names of their certificates, which the gateway does not do. */
+  readonly namesCount: () => boolean;
 }
 
 const httpStatus: ReadonlyMap<number, number> = new Map([
@@ -91,11 +94,19 @@ export class Gateway {
     this.#guard(request, response);
     const path = (request.url ?? '/').split('?')[0] ?? '/';
     try {
+      this.#allowOrigins(request, response);
       if (!this.#admitted(request)) {
-        plain(response, 403, 'Forbidden');
+        plain(response, 421, 'this host has another name; see --host-whitelist');
         return;
       }
-      this.#allowOrigins(request, response);
+      if (this.#mistaken(request, path)) {
+        plain(
+          response,
+          400,
+          'CommonName of client sending a request against gateway will be ignored and not used as expected',
+        );
+        return;
+      }
       if (request.method === 'OPTIONS') {
         response.writeHead(200).end();
         return;
@@ -125,6 +136,13 @@ export class Gateway {
     if (hostWhitelist.length === 0 || 'encrypted' in request.socket) return true;
     const host = (request.headers.host ?? '').replace(/:\d+$/, '');
     return hostWhitelist.includes(host);
+  }
+
+  /** Whoever shows a name would believe to be known by it. */
+  #mistaken({ socket }: IncomingMessage, path: string): boolean {
+    if (!(socket instanceof TLSSocket) || !path.startsWith('/v3/') || !this.#options.namesCount())
+      return false;
+    return socket.authorized && (socket.getPeerCertificate().subject?.CN ?? '') !== '';
   }
 
   #allowOrigins({ headers }: IncomingMessage, response: ServerResponse): void {
