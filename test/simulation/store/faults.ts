@@ -66,8 +66,8 @@ export class Faults {
     const possible = kinds.filter((kind) => !this.loyal || !endLoyalty.includes(kind));
     const chosen = possible.filter(() => random.chance(share));
     this.#kinds = chosen.length === 0 ? [random.pick(possible)] : chosen;
-    this.#paceMs = random.pick([60, 250, 1_000]);
-    this.#downMs = random.pick([50, 500, 4_000]);
+    this.#paceMs = random.pick([20, 60, 250]);
+    this.#downMs = random.pick([20, 200, 2_000]);
   }
 
   get names(): readonly string[] {
@@ -91,9 +91,9 @@ export class Faults {
           this.#network.block(host.name, other.name);
           this.#network.block(other.name, host.name);
         }
-      if (random.chance(0.3)) this.#crash(host, random.chance(0.5));
       // Nobody waits for a timeout: a closed connection ends loyalty.
-      else this.#network.reset(1);
+      if (random.chance(0.1)) this.#crash(host, random.chance(0.5));
+      else this.#network.reset(1, host.name);
     });
   }
 
@@ -130,7 +130,7 @@ export class Faults {
   }
 
   #turn(): void {
-    const ms = this.#world.random.pick([1_000, 3_000, 6_000]);
+    const ms = this.#world.random.pick([300, 1_000, 2_500]);
     this.#world.after(ms, undefined, () => {
       if (this.#over) return;
       if (this.#active) this.activeMs += ms;

@@ -143,11 +143,13 @@ export class SimulatedNetwork {
       }
   }
 
-  /** Breaks connections, each with this chance, with nobody dead. */
-  reset(chance: number): void {
+  /** Breaks connections, of one host or all, each with this chance, with nobody dead. */
+  reset(chance: number, host?: string): void {
     for (const endpoint of this.#endpoints.values())
-      for (const connection of endpoint.outgoing.values())
+      for (const connection of endpoint.outgoing.values()) {
+        if (host !== undefined && endpoint.host !== host && connection.toHost !== host) continue;
         if (connection.to !== undefined && this.#world.random.chance(chance)) this.#break(connection);
+      }
   }
 
   #passes(from: string, to: string): boolean {
