@@ -93,6 +93,10 @@ export class Member {
       start: (context) => this.#host.step({ type: 'read', context, now: clock.bootTime() }),
     });
     this.disk = new StateDisk(this.#storage.levels, bugs);
+    this.disk.onDamage = (error) => {
+      // At the start, whoever starts says so.
+      if (this.#host !== undefined) options.onFailure(error);
+    };
     const { cluster } = options;
     this.machine = new StateMachine({
       disk: this.disk,

@@ -84,12 +84,14 @@ export function receiveSnapshot(options: {
         const meta = await builder.finish();
         builder = undefined;
         // The core may have moved on while the state arrived; then nobody installs it.
-        const wanted =
-          meta.index > appliedIndex() &&
-          step({ ...message, index: meta.index, snapshotTerm: meta.term, configuration: meta.configuration });
-        disk.received(wanted);
+        const { index, term: snapshotTerm, configuration } = meta;
+        disk.received(true);
+        const wanted = index > appliedIndex() && step({ ...message, index, snapshotTerm, configuration });
+        if (!wanted) disk.received(false);
       }
     },
-    closed: () => void builder?.close(),
+    closed: () => {
+      if (builder !== undefined) void disk.giveUp(builder);
+    },
   };
 }

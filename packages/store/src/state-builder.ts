@@ -19,6 +19,7 @@ export class StateBuilder {
   #db: Level | undefined;
   #operations: DiskOperation[] = [];
   #bytes = 0;
+  #over = false;
 
   /** `open` opens the database, which is empty at first. */
   constructor(open: () => Promise<Level>) {
@@ -55,7 +56,8 @@ export class StateBuilder {
    */
   async finish(): Promise<StateMeta> {
     await this.#write(true);
-    await this.close();
+    this.#over = true;
+    await this.#close();
     // Recovery turns the logs of the database into tables, which it syncs; its own syncs cover the last log only.
     const db = await this.#open();
     const meta = readMeta(db);
@@ -68,8 +70,13 @@ export class StateBuilder {
     return meta;
   }
 
-  /** Ends without having finished. */
+  /** Ends without having finished; whoever still adds something is refused. */
   async close(): Promise<void> {
+    this.#over = true;
+    await this.#close();
+  }
+
+  async #close(): Promise<void> {
     const db = this.#db;
     this.#db = undefined;
     await db?.close();
@@ -85,6 +92,7 @@ export class StateBuilder {
     const operations = this.#operations;
     this.#operations = [];
     this.#bytes = 0;
+    if (this.#over) throw new Error('this state was given up');
     this.#db ??= await this.#open();
     if (operations.length > 0) await this.#db.batch(operations, { sync });
   }

@@ -57,6 +57,8 @@ export class StateDisk {
   /** A batch failed for lack of room: LevelDB must be opened anew before another. */
   #broken = false;
   #builder: StateBuilder | undefined;
+  /** Told when a read finds damage: the member must not go on. */
+  onDamage: (error: StateCorruptError) => void = () => undefined;
   /** A received state waits to be installed. */
   #received = false;
 
@@ -200,10 +202,20 @@ export class StateDisk {
   /** Starts receiving a snapshot beside the state; one that is under way is given up. */
   async receive(): Promise<StateBuilder> {
     if (this.#received) throw etcdError.replacing();
-    await this.#builder?.close();
+    const before = this.#builder;
+    const builder = new StateBuilder(() => this.#levels.open(incoming));
+    this.#builder = builder;
+    await before?.close();
     this.#levels.remove(incoming);
-    this.#builder = new StateBuilder(() => this.#levels.open(incoming));
-    return this.#builder;
+    return builder;
+  }
+
+  /** Ends what was being received and gives its room back. */
+  async giveUp(builder: StateBuilder): Promise<void> {
+    await builder.close();
+    if (this.#builder !== builder) return;
+    this.#builder = undefined;
+    this.#levels.remove(incoming);
   }
 
   /** Keeps what was received until `install`, or drops it. */
@@ -264,9 +276,14 @@ export class StateDisk {
     } catch (error) {
       if (!(error instanceof StateCorruptError)) throw error;
       const where = this.#levels.folder === undefined ? '' : ` in ${this.#levels.folder}/${current}`;
-      throw new StateCorruptError(`the state${where} is damaged: ${error.message}; ${rejoinAdvice}`, {
-        cause: error,
-      });
+      const damage = new StateCorruptError(
+        `the state${where} is damaged: ${error.message}; ${rejoinAdvice}`,
+        {
+          cause: error,
+        },
+      );
+      this.onDamage(damage);
+      throw damage;
     }
   }
 
