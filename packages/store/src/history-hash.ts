@@ -7,11 +7,15 @@ import { etcdError } from './errors.ts';
 import type { Mvcc } from './mvcc.ts';
 
 const turnMs = 5;
+const sweptMs = 5_000;
 
 /** `current` is asked again after every turn. Rejects when the state was compacted or replaced in between. */
 export async function hashHistory(current: () => Mvcc, revision: number): Promise<number> {
   const state = current();
   const { compactRevision } = state;
+  // Members take away what was compacted each at its own pace.
+  for (const until = performance.now() + sweptMs; state.sweeping && performance.now() < until;)
+    await new Promise((resolve) => setTimeout(resolve, turnMs));
   let hash = 0;
   let end = performance.now() + turnMs;
   for (const bytes of state.history(revision)) {

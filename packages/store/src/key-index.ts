@@ -89,23 +89,34 @@ export class KeyIndex {
   }
 
   /**
-   * Forgets what nobody may read at `revision` or later. Calls `drop` for every record that goes, in no
-   * particular order. `tooMuch` is a known bug (known-bugs.ts).
+   * Forgets what nobody may read at `revision` or later, of at most `count` keys from `from` on. Calls `drop` for every
+   * record that goes. Returns where to go on, undefined at the end. `tooMuch` is a known bug (known-bugs.ts).
    */
-  compact(revision: number, drop: (record: RevisionRecord) => void, tooMuch = false): void {
-    const gone: string[] = [];
-    this.#tree.forEach((history, key) => {
+  compact(
+    revision: number,
+    from: string,
+    count: number,
+    drop: (record: RevisionRecord) => void,
+    tooMuch = false,
+  ): string | undefined {
+    let left = count;
+    let next: string | undefined;
+    this.#tree.editRange(from, beyondAll, true, (key, history) => {
+      if (left-- === 0) {
+        next = key;
+        return { break: true };
+      }
       let keep = history.length;
       while (keep > 0 && (history[keep - 1]?.main ?? 0) > revision) keep--;
       // What a read at `revision` sees stays; an older deletion is seen as nothing. A deletion at `revision` itself
       // stays for watches that begin there.
       const seen = history[keep - 1];
       if (seen !== undefined && !tooMuch && (seen.version !== 0 || seen.main === revision)) keep--;
-      if (keep === 0) return;
+      if (keep === 0) return undefined;
       for (const record of history.splice(0, keep)) drop(record);
-      if (history.length === 0) gone.push(key);
+      return history.length === 0 ? { delete: true } : undefined;
     });
-    for (const key of gone) this.#tree.delete(key);
+    return next;
   }
 }
 

@@ -27,6 +27,7 @@ import { StateDisk, type StoredMember } from './state-disk.ts';
 import { StateMachine } from './state-machine.ts';
 import { type Leadership, Tenure } from './tenure.ts';
 import { type Alarm, alarmType } from './types.ts';
+import { Sweeper } from './sweeper.ts';
 import { Upkeep } from './upkeep.ts';
 import { Wal } from './wal.ts';
 import { WatchHub } from './watch.ts';
@@ -56,6 +57,7 @@ export class Member {
   readonly #tenure: Tenure;
   readonly #announcement: Announcement;
   readonly #upkeep: Upkeep;
+  readonly #sweeper: Sweeper;
   readonly pace: Pace;
   #host!: RaftHost;
   #wal: Wal | undefined;
@@ -208,6 +210,11 @@ export class Member {
       attributes: { id, name, peerUrls, clientUrls: this.isWitness ? [] : options.clientUrls },
       known: () => this.machine.members.get(this.id),
       propose: (request, bytes) => this.propose(request, bytes),
+    });
+    this.#sweeper = new Sweeper({
+      clock,
+      machine: this.machine,
+      flush: () => void this.#upkeep.flush(),
     });
     this.#upkeep = new Upkeep({
       clock,
@@ -405,6 +412,11 @@ export class Member {
     return this.#reads.barrier();
   }
 
+  /** Resolves when compacted history is gone from here, or after `timeoutMs`. */
+  swept(timeoutMs: number): Promise<void> {
+    return this.#sweeper.done(timeoutMs);
+  }
+
   /** Hands leadership to `target`, or to the most advanced other voter. Resolves with who was asked. */
   transfer(target?: NodeId): Promise<NodeId> {
     return this.#tenure.transfer(target);
@@ -422,6 +434,7 @@ export class Member {
     this.membership.stop();
     this.#reads.stop();
     this.#host.stop();
+    this.#sweeper.stop();
     await this.#transport.close();
     await this.#upkeep.flush();
     await this.#close();
@@ -470,6 +483,7 @@ export class Member {
   #applied(index: number): void {
     this.#reads.applied(index);
     if (this.machine.flushIsDue) void this.#upkeep.flush();
+    this.#sweeper.poke();
     this.#tenure.changed();
   }
 

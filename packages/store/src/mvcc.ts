@@ -8,6 +8,7 @@
 import { BlockStarts, type ChangeSet, decodeBlock, encodeBlock } from './change-block.ts';
 import { type KnownBugs, noBugs } from './known-bugs.ts';
 import { KeyIndex, type KeyRange, type RevisionRecord } from './key-index.ts';
+import { type Drops, Sweep } from './sweep.ts';
 import { RevisionCache } from './revision-cache.ts';
 import { sealBytes, StateCorruptError } from './state-seal.ts';
 import type { KeyValue } from './types.ts';
@@ -89,6 +90,8 @@ function sizeOf(changes: ChangeSet): number {
 }
 
 const nothing = Buffer.alloc(0);
+/** Blocks that are struck off the list together. */
+const goneAtOnce = 256;
 
 export class Mvcc {
   readonly index = new KeyIndex();
@@ -109,6 +112,10 @@ export class Mvcc {
   /** Blocks as they will be on disk once the journal is. */
   readonly #unwritten = new Map<number, Buffer>();
   #blocksChanged: [start: number, bytes: Buffer][] = [];
+  #sweep: Sweep | undefined;
+  #sweepDue = false;
+  /** Blocks of which nothing is left, and which `#blocks` still names. */
+  readonly #gone = new Set<number>();
 
   constructor(contents: Contents, bugs = noBugs) {
     this.#contents = contents;
@@ -134,6 +141,8 @@ export class Mvcc {
   restore(revision: number, compactRevision: number): void {
     this.#revision = revision;
     this.#compactRevision = compactRevision;
+    // An earlier life may have ended in the middle.
+    this.#sweepDue = compactRevision > 0;
   }
 
   loadLease(id: bigint, ttl: number): void {
@@ -172,7 +181,7 @@ export class Mvcc {
     const cached = this.#cache.get(main);
     if (cached !== undefined) return cached;
     const start = this.#blocks.of(main);
-    if (start === undefined) return undefined;
+    if (start === undefined || this.#gone.has(start)) return undefined;
     const bytes = this.#readBlock(start);
     let found: ChangeSet | undefined;
     for (const [revision, changes] of decodeBlock(bytes)) {
@@ -189,6 +198,7 @@ export class Mvcc {
    */
   *history(revision: number): Generator<Buffer> {
     for (const start of this.#blocks.upTo(revision)) {
+      if (this.#gone.has(start)) continue;
       const bytes = this.#readBlock(start);
       const sets = decodeBlock(bytes);
       if ((sets.at(-1)?.[0] ?? 0) <= revision) yield bytes;
@@ -311,36 +321,47 @@ export class Mvcc {
     this.#operations.push({ type: 'del', key: leaseKey(id), before: leaseValue(lease.ttl) });
   }
 
-  /** Forgets history below `revision`. */
+  /** Forgets history below `revision`: nobody may read it from now on. `sweep` takes it away. */
   compact(revision: number): void {
     this.#compactRevision = revision;
-    const dropped = new Map<number, number[]>();
-    const drop = ({ main, sub }: RevisionRecord): void => {
-      const subs = dropped.get(main);
-      if (subs === undefined) dropped.set(main, [sub]);
-      else subs.push(sub);
-    };
-    this.index.compact(revision, drop, this.bugs.has('live-revision-compacted'));
-    const blocks = new Map<number, [main: number, subs: readonly number[]][]>();
-    for (const [main, subs] of dropped) {
-      // What this log entry wrote has no block yet.
-      const start = main >= (this.#revisions[0] ?? Infinity) ? undefined : this.#blocks.of(main);
-      if (start === undefined) {
-        const changes = this.#overlay.get(main);
-        if (changes !== undefined) this.#overlay.set(main, without(main, changes, subs));
-        continue;
-      }
-      const inBlock = blocks.get(start);
-      if (inBlock === undefined) blocks.set(start, [[main, subs]]);
-      else inBlock.push([main, subs]);
+    this.#sweepDue = true;
+  }
+
+  /** Whether history is left that nobody may read. */
+  get sweeping(): boolean {
+    return this.#sweepDue || this.#sweep !== undefined;
+  }
+
+  /**
+   * Takes away a slice of the history that was compacted. What that changes on disk is part of the next journal record.
+   * Not while a log entry is being applied.
+   */
+  sweep(): void {
+    if (this.#sweep === undefined) {
+      if (!this.#sweepDue) return;
+      this.#sweepDue = false;
+      this.#sweep = new Sweep(this.#compactRevision);
     }
-    const gone = new Set<number>();
-    for (const [start, drops] of blocks) if (!this.#compactBlock(start, new Map(drops))) gone.add(start);
-    this.#blocks.remove(gone);
+    const sweep = this.#sweep;
+    if (!sweep.indexDone) {
+      const tooMuch = this.bugs.has('live-revision-compacted');
+      sweep.index(this.index, (main) => this.#blocks.of(main), tooMuch);
+      return;
+    }
+    const block = sweep.next();
+    if (block !== undefined) {
+      const [start, drops] = block;
+      if (!this.#compactBlock(start, drops)) this.#gone.add(start);
+    }
+    if (this.#gone.size >= goneAtOnce || block === undefined) {
+      this.#blocks.remove(this.#gone);
+      this.#gone.clear();
+    }
+    if (block === undefined) this.#sweep = undefined;
   }
 
   /** Takes changes out of a block. Returns whether anything is left of it. */
-  #compactBlock(start: number, dropped: ReadonlyMap<number, readonly number[]>): boolean {
+  #compactBlock(start: number, dropped: Drops): boolean {
     const left: ChangeSet[] = [];
     const bytes = this.#readBlock(start);
     for (const [main, changes] of decodeBlock(bytes)) {

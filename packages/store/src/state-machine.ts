@@ -52,6 +52,7 @@ export class StateMachine {
   #state: Mvcc;
   #auth = new AuthState();
   #index = 0;
+  #term = 0;
   #configuration: Configuration;
   #configurationIndex = 0;
   readonly #book: MemberBook;
@@ -135,7 +136,7 @@ export class StateMachine {
     if (meta !== undefined) {
       await this.#options.disk.load(state, meta);
       if (this.#replacing && this.#bugs.has('snapshot-without-history'))
-        state.index.compact(meta.revision, () => undefined);
+        state.index.compact(meta.revision, '', Infinity, () => undefined);
       await this.#options.disk.loadAuth(auth);
     }
     // Only now: nobody may see a state that is there in part.
@@ -145,7 +146,7 @@ export class StateMachine {
     this.#replacing = false;
     if (meta === undefined) return;
     this.#index = this.#flushedIndex = meta.index;
-    this.#flushedTerm = meta.term;
+    this.#term = this.#flushedTerm = meta.term;
     this.#configuration = meta.configuration;
     this.#alarms = meta.alarms ?? [];
     this.#book.replace(meta.members, meta.removed ?? []);
@@ -159,10 +160,23 @@ export class StateMachine {
     if (entry.type === 'config') this.#applyConfiguration(entry);
     else if (entry.type === 'normal') this.#applyBatch(entry);
     this.#index = entry.index;
-    const record = this.#state.takeJournal(entry.index, entry.term, this.#auth.takeOperations());
+    this.#term = entry.term;
+    this.#note(this.#state.takeJournal(entry.index, entry.term, this.#auth.takeOperations()));
+    if (this.#state.revision > before) this.#options.onRevisions(before + 1, this.#state.revision);
+  }
+
+  #note(record: JournalRecord): void {
     this.#journal.push(record);
     this.#journalBytes += record.bytes;
-    if (this.#state.revision > before) this.#options.onRevisions(before + 1, this.#state.revision);
+  }
+
+  /** Takes away a slice of the history that was compacted. Returns whether more is left. */
+  sweep(): boolean {
+    if (this.#replacing || !this.#state.sweeping) return false;
+    this.#state.sweep();
+    const record = this.#state.takeJournal(this.#index, this.#term);
+    if (record.operations.length > 0) this.#note(record);
+    return this.#state.sweeping;
   }
 
   #applyConfiguration(entry: Entry): void {

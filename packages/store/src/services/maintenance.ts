@@ -32,6 +32,9 @@ export type MaintenanceShape = {
   downgrade: { request: object; response: object };
 };
 
+/** For so long a defragmentation waits for what a compaction left to take away. */
+const sweptMs = 5_000;
+
 export function maintenanceHandlers(context: ServiceContext): Handlers<MaintenanceShape> {
   const { member } = context;
   return {
@@ -72,6 +75,7 @@ export function maintenanceHandlers(context: ServiceContext): Handlers<Maintenan
     },
     defragment: async () => {
       // Nothing has to be stopped or asked for: LevelDB gives room back by itself. This only makes it do so now.
+      await member.swept(sweptMs);
       await member.disk.defragment();
       return { header: header(context) };
     },
