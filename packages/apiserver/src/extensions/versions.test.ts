@@ -113,7 +113,10 @@ async function setUp(t: TestContext): Promise<{ server: TestServer; webhook: Web
 }
 
 async function established(server: TestServer): Promise<void> {
-  await until(async () => (await server.request('GET', '/apis/example.com/v1/hosts')).status === 200);
+  await until(
+    async () => (await server.request('GET', '/apis/example.com/v1/hosts')).status === 200,
+    'the kind is served',
+  );
 }
 
 const place = (version: string): string => `/apis/example.com/${version}/namespaces/default/hosts`;
@@ -192,7 +195,7 @@ test('a new storage version is remembered, and an old one stays until nothing is
   await until(async () => {
     const { json } = await server.request('GET', `${place('v2')}/a`);
     return json.spec?.address === 'h:80' && json.spec.weight === 1;
-  });
+  }, 'the new storage version counts');
   const removed = await server.request(
     'PATCH',
     `${definitions}/hosts.example.com`,

@@ -22,6 +22,8 @@ export interface HttpRequest extends AsyncIterable<Buffer> {
   readonly method?: string | undefined;
   readonly url?: string | undefined;
   readonly headers: IncomingHttpHeaders;
+  /** Names and values in turn, as they came. */
+  readonly rawHeaders: readonly string[];
   readonly httpVersionMajor: number;
   readonly socket: TLSSocket;
   /** Present over HTTP/2. */

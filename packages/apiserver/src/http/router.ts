@@ -18,6 +18,7 @@ import { anonymous, authenticateRequest, type User } from '../pipeline/authentic
 import { authorize } from '../pipeline/authorize.ts';
 import { deprecationOf } from '../pipeline/deprecation.ts';
 import { fenceOf } from '../pipeline/fence-gate.ts';
+import { impersonated } from '../pipeline/impersonate.ts';
 import { checkParameters, dryRunParameter, managerOf } from '../pipeline/query.ts';
 import { respondError, statusOf } from '../pipeline/respond.ts';
 import type { RequestContext, ServerState } from '../server-state.ts';
@@ -187,7 +188,13 @@ export class Router {
     };
   }
 
+  /** Who asks, or as whom. */
   #identify(exchange: Exchange): User {
+    const { authorizer } = this.#options.server;
+    return impersonated(this.#authenticate(exchange), exchange.request.rawHeaders, authorizer);
+  }
+
+  #authenticate(exchange: Exchange): User {
     const user = authenticateRequest(exchange.request);
     if (user === undefined) throw new StatusError(unauthorized());
     const token = /^Bearer +(\S+)$/i.exec(exchange.header('authorization') ?? '')?.[1];

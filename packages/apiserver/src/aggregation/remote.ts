@@ -1,0 +1,152 @@
+/**
+ * One secondary API server: how it is reached, whether it answers, and what it says it serves. Requests carry this
+ * server's client certificate and the user's name and groups in headers; the secondary server believes those because
+ * the certificate is signed by the authority it was told of.
+ */
+import type { IncomingMessage } from 'node:http';
+import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
+import type { APIResourceList } from '@timonier/api';
+import { StatusError } from '@timonier/api/statuses';
+import type { User } from '../pipeline/authenticate.ts';
+import type { ServerState } from '../server-state.ts';
+import { apiServiceName, passed, type Service, type Verdict } from './api-service.ts';
+import { type Endpoint, endpointsOf, serverNameOf } from './service-endpoint.ts';
+
+/** The certificate by which secondary servers know this one. */
+export interface ProxyTls {
+  readonly cert?: Buffer | undefined;
+  readonly key?: Buffer | undefined;
+}
+
+const checkTimeoutMs = 5_000;
+const maxDocumentBytes = 16 * 1024 * 1024;
+const maxSockets = 256;
+const defaultPort = 443;
+
+export class RemoteServer {
+  readonly group: string;
+  readonly version: string;
+  readonly service: Service;
+  /** What the last check found; until the first one it counts as reachable. */
+  verdict: Verdict = { available: false, reason: 'NotChecked', message: 'not checked yet' };
+  /** What it serves, as far as it ever said. */
+  resources: APIResourceList | undefined;
+  readonly #server: ServerState;
+  readonly #tls: ProxyTls;
+  readonly #agent: Agent;
+
+  constructor(server: ServerState, service: Service, tls: ProxyTls) {
+    this.#server = server;
+    this.#tls = tls;
+    this.service = service;
+    this.group = service.spec?.group ?? '';
+    this.version = service.spec?.version ?? '';
+    this.#agent = new Agent({ keepAlive: true, maxSockets });
+  }
+
+  get name(): string {
+    return apiServiceName(this);
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  /** The options of a request to one of its endpoints. Throws a `StatusError` (503) when there is none. */
+  target(endpoint = this.#choose()): RequestOptions {
+    const { caBundle, insecureSkipTLSVerify } = this.service.spec ?? {};
+    const { cert, key } = this.#tls;
+    return {
+      host: endpoint.host,
+      port: endpoint.port,
+      servername: serverNameOf(this.#service()),
+      agent: this.#agent,
+      rejectUnauthorized: insecureSkipTLSVerify !== true,
+      ...(caBundle ? { ca: Buffer.from(caBundle, 'base64') } : {}),
+      ...(cert === undefined || key === undefined ? {} : { cert, key }),
+    };
+  }
+
+  /** Asks every endpoint in turn whether it serves the group; one that does is enough. */
+  async check(signal: AbortSignal): Promise<Verdict> {
+    let endpoints: readonly Endpoint[];
+    try {
+      endpoints = endpointsOf(this.#server, this.#service());
+    } catch (error) {
+      if (!(error instanceof StatusError)) throw error;
+      const message = error.message;
+      const reason = message.includes('not found')
+        ? 'ServiceNotFound'
+        : message.includes('service port')
+          ? 'ServicePortError'
+          : 'MissingEndpoints';
+      return { available: false, reason, message };
+    }
+    let failure = '';
+    for (const endpoint of endpoints.slice(0, 5)) {
+      const path = `/apis/${this.group}/${this.version}`;
+      try {
+        const list = await this.#read(path, endpoint, signal);
+        if (typeof list === 'object' && list !== null && Array.isArray((list as APIResourceList).resources))
+          this.resources = list as APIResourceList;
+        return passed;
+      } catch (error) {
+        const text = error instanceof Error ? error.message : String(error);
+        failure = `failing or missing response from https://${endpoint.host}:${endpoint.port}${path}: ${text}`;
+      }
+    }
+    return { available: false, reason: 'FailedDiscoveryCheck', message: failure };
+  }
+
+  /** A JSON document of it, asked for in this server's own name. */
+  document(path: string, signal: AbortSignal): Promise<unknown> {
+    return this.#read(path, this.#choose(), signal);
+  }
+
+  #service(): { namespace: string; name: string; port: number } {
+    const { namespace = '', name = '', port = defaultPort } = this.service.spec?.service ?? {};
+    return { namespace, name, port };
+  }
+
+  #choose(): Endpoint {
+    const endpoints = endpointsOf(this.#server, this.#service());
+    const chosen = endpoints[Math.floor(Math.random() * endpoints.length)];
+    if (chosen === undefined) throw new Error(`${this.name} has no endpoints`);
+    return chosen;
+  }
+
+  async #read(path: string, endpoint: Endpoint, signal: AbortSignal): Promise<unknown> {
+    const headers = { accept: 'application/json', ...identityHeaders(ownUser) };
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(checkTimeoutMs)]);
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      const request = httpsRequest({ ...this.target(endpoint), path, method: 'GET', headers, signal: limit });
+      request.once('response', resolve);
+      request.once('error', reject);
+      request.end();
+    });
+    const chunks: Buffer[] = [];
+    let size = 0;
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > maxDocumentBytes) throw new Error('the answer is too large');
+      chunks.push(chunk);
+    }
+    const text = Buffer.concat(chunks).toString();
+    const { statusCode = 0 } = response;
+    if (statusCode < 200 || statusCode >= 300)
+      throw new Error(`bad status ${statusCode}: ${text.slice(0, 200).trim()}`);
+    return JSON.parse(text);
+  }
+}
+
+const ownUser: User = { name: 'system:kube-aggregator', groups: ['system:masters'] };
+
+/** Who a request is from, as secondary servers read it. */
+export function identityHeaders({ name, uid, groups, extra = {} }: User): Record<string, string | string[]> {
+  const headers: Record<string, string | string[]> = { 'x-remote-user': name };
+  if (uid !== undefined && uid !== '') headers['x-remote-uid'] = uid;
+  if (groups.length > 0) headers['x-remote-group'] = [...groups];
+  for (const [key, values] of Object.entries(extra))
+    headers[`x-remote-extra-${encodeURIComponent(key).toLowerCase()}`] = [...values];
+  return headers;
+}
