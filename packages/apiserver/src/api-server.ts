@@ -12,6 +12,9 @@ import { type AllocationOptions, Allocations } from './allocation/allocations.ts
 import { Authorizer } from './authorization/authorizer.ts';
 import { FreshReads } from './cache/fresh-reads.ts';
 import { WatchCache } from './cache/watch-cache.ts';
+import { Aggregator } from './aggregation/aggregator.ts';
+import type { AuthenticationConfig } from './aggregation/authentication-config.ts';
+import type { ProxyTls } from './aggregation/remote.ts';
 import { Extensions } from './extensions/manager.ts';
 import type { Failpoints } from './failpoints.ts';
 import { Documents } from './http/documents.ts';
@@ -36,6 +39,10 @@ export interface ApiServerOptions {
   readonly root: string;
   readonly tls: ServerTls;
   readonly kubeletTls: NodeProxyTls;
+  /** Absent: secondary API servers cannot know this one. */
+  readonly proxyTls?: ProxyTls | undefined;
+  /** What secondary API servers are told of this one. */
+  readonly authenticationConfig?: AuthenticationConfig | undefined;
   readonly office: Office | undefined;
   /** Undefined: tokens of ServiceAccounts are neither issued nor accepted. */
   readonly tokenSigner: TokenSigner | undefined;
@@ -65,6 +72,7 @@ export class ApiServer {
   readonly #front: Front;
   readonly #tls: TlsServer;
   readonly #extensions: Extensions;
+  readonly #aggregator: Aggregator;
   readonly #stop = new AbortController();
   readonly #tasks: Promise<void>[] = [];
   #stopFollowing: (() => void) | undefined;
@@ -104,11 +112,16 @@ export class ApiServer {
       root,
       now: () => Date.now(),
     };
-    this.#preparation = new ClusterPreparation(this.#server, options, this.#stop.signal);
     if (failpoints.enabled) exposeHeldWrites(metricsRegistry, () => failpoints.held);
     this.#extensions = new Extensions(this.#server);
-    const documents = new Documents(registry, `${options.advertiseAddress}:${options.securePort}`);
-    const router = new Router({ server: this.#server, documents, health, metricsRegistry });
+    this.#aggregator = new Aggregator(this.#server, options.proxyTls ?? {});
+    const aggregator = this.#aggregator;
+    this.#preparation = new ClusterPreparation(this.#server, options, this.#stop.signal, () =>
+      aggregator.publishLocal(),
+    );
+    const address = `${options.advertiseAddress}:${options.securePort}`;
+    const documents = new Documents(registry, address, aggregator);
+    const router = new Router({ server: this.#server, documents, aggregator, health, metricsRegistry });
     this.#tls = new TlsServer(options.tls, router);
     this.#front = new Front({
       office,
@@ -131,6 +144,7 @@ export class ApiServer {
     if (internalPort !== undefined) await this.#front.listenInternal(bindAddress, internalPort);
     if (privateSocket !== '') await this.#front.listenPrivate(privateSocket);
     this.#extensions.start();
+    this.#aggregator.start();
     this.#tasks.push(this.#server.cache.run(this.#stop.signal));
     this.#stopFollowing = office?.onChange(() => this.#preparation.begin());
     this.#preparation.begin();
@@ -149,7 +163,12 @@ export class ApiServer {
     while (this.#front.connections > 0 && Date.now() < deadline)
       await new Promise((resolve) => setTimeout(resolve, 20));
     this.#front.reset();
-    await Promise.all([...this.#tasks, this.#extensions.stop(), this.#preparation.ended()]);
+    await Promise.all([
+      ...this.#tasks,
+      this.#extensions.stop(),
+      this.#aggregator.stop(),
+      this.#preparation.ended(),
+    ]);
     this.#server.store.close();
   }
 

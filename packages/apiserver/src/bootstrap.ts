@@ -107,3 +107,18 @@ async function replace(
 function hasReason(error: unknown, reason: string): boolean {
   return error instanceof StatusError && error.status.reason === reason;
 }
+
+/** Makes a ConfigMap, or gives the one that is there these data. */
+export async function publish(writer: Writer, object: ApiObject): Promise<void> {
+  const { name = '', namespace = '' } = object.metadata ?? {};
+  try {
+    await writer.create('configmaps', namespace, object);
+  } catch (error) {
+    if (!hasReason(error, 'AlreadyExists')) throw error;
+    const data = object['data'] as Record<string, string>;
+    await writer.update('configmaps', namespace, name, (current) => ({
+      ...current,
+      data: { ...(current['data'] as Record<string, string> | undefined), ...data },
+    }));
+  }
+}

@@ -46,6 +46,12 @@ const flags = {
   'client-ca-file': stringFlag('', 'authority that signs client certificates'),
   'kubelet-client-certificate': stringFlag('', 'client certificate for kubelets'),
   'kubelet-client-key': stringFlag('', 'key of the client certificate for kubelets'),
+  'proxy-client-cert-file': stringFlag('', 'client certificate for secondary API servers'),
+  'proxy-client-key-file': stringFlag('', 'key of the client certificate for secondary API servers'),
+  'requestheader-client-ca-file': stringFlag(
+    '',
+    'authority of the client certificate for secondary API servers; they read it from kube-system',
+  ),
   'kubelet-certificate-authority': stringFlag('', 'authority of the kubelets’ certificates'),
   'service-cluster-ip-range': stringFlag('10.96.0.0/16', 'addresses of Services'),
   'service-node-port-range': stringFlag('30000-32767', 'node ports of Services'),
@@ -94,6 +100,16 @@ export const command = defineComponent({
       store: { endpoints: values['etcd-servers'], tls: await storeTls(values) },
       root: `${values['etcd-prefix'].replace(/\/+$/, '')}/`,
       tls,
+      proxyTls: {
+        cert: await readOptional('proxy-client-cert-file', values['proxy-client-cert-file']),
+        key: await readOptional('proxy-client-key-file', values['proxy-client-key-file']),
+      },
+      authenticationConfig: {
+        clientCa: tls.clientCa.toString(),
+        requestHeaderCa: (
+          await readOptional('requestheader-client-ca-file', values['requestheader-client-ca-file'])
+        )?.toString(),
+      },
       kubeletTls: {
         ca: await readOptional('kubelet-certificate-authority', values['kubelet-certificate-authority']),
         cert: await readOptional('kubelet-client-certificate', values['kubelet-client-certificate']),

@@ -8,14 +8,17 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { storageKey } from '@timonier/api';
+import { repairAddresses } from './allocation/repair.ts';
 import { reconcilePolicy } from './authorization/reconcile.ts';
-import { bootstrap } from './bootstrap.ts';
+import { type AuthenticationConfig, authenticationConfigMap } from './aggregation/authentication-config.ts';
+import { bootstrap, publish } from './bootstrap.ts';
 import { selfWriter } from './self-writer.ts';
 import type { ServerState } from './server-state.ts';
 
 export interface PreparationOptions {
   readonly securePort: number;
   readonly masters: readonly { readonly name: string; readonly address: string }[];
+  readonly authenticationConfig?: AuthenticationConfig | undefined;
 }
 
 const retryMs = 500;
@@ -25,11 +28,19 @@ export class ClusterPreparation {
   readonly #server: ServerState;
   readonly #options: PreparationOptions;
   readonly #stop: AbortSignal;
+  readonly #publish: () => Promise<void>;
   /** The term for which everything was found or made. */
   #preparedFor: string | undefined;
   #running: Promise<void> | undefined;
 
-  constructor(server: ServerState, options: PreparationOptions, stop: AbortSignal) {
+  /** `publish` makes what else the cluster must have. */
+  constructor(
+    server: ServerState,
+    options: PreparationOptions,
+    stop: AbortSignal,
+    publish: () => Promise<void> = () => Promise.resolve(),
+  ) {
+    this.#publish = publish;
     this.#server = server;
     this.#options = options;
     this.#stop = stop;
@@ -98,6 +109,10 @@ export class ClusterPreparation {
     const writer = selfWriter(this.#server);
     const { securePort: port, masters } = this.#options;
     await bootstrap(writer, { serviceIp: this.#server.allocations.firstAddress, port, masters });
+    if (this.#options.authenticationConfig !== undefined)
+      await publish(writer, authenticationConfigMap(this.#options.authenticationConfig));
+    await repairAddresses(writer, this.#server);
+    await this.#publish();
     await reconcilePolicy(writer, this.#server);
   }
 }

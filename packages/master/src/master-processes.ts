@@ -63,6 +63,17 @@ function storeProcess(config: HostConfig): ProcessSpec {
   };
 }
 
+const frontProxyAuthority = `${etc}/pki/front-proxy-ca.crt`;
+
+function frontProxyFlags(): Record<string, string> {
+  const proxy = pki('front-proxy-client');
+  return {
+    'proxy-client-cert-file': proxy.certificate,
+    'proxy-client-key-file': proxy.key,
+    'requestheader-client-ca-file': frontProxyAuthority,
+  };
+}
+
 const serviceAccountKey = `${etc}/pki/sa.key`;
 
 function apiserverProcess(config: HostConfig, ownStore: boolean): ProcessSpec {
@@ -80,6 +91,8 @@ function apiserverProcess(config: HostConfig, ownStore: boolean): ProcessSpec {
         'kubelet-client-certificate': kubelet.certificate,
         'kubelet-client-key': kubelet.key,
         'kubelet-certificate-authority': `${etc}/pki/ca.crt`,
+        // A host prepared by an older version has none, and goes on without secondary API servers.
+        ...(existsSync(frontProxyAuthority) ? frontProxyFlags() : {}),
         // A host prepared by an older version has none, and goes on without tokens.
         'service-account-signing-key-file': existsSync(serviceAccountKey) ? serviceAccountKey : '',
         'advertise-address': config.address,

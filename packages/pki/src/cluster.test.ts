@@ -29,7 +29,8 @@ test('a cluster’s certificates verify with openssl and carry users, groups and
   for (const name of pki.names) {
     const purpose = name === 'apiserver' ? 'sslserver' : 'sslclient';
     const file = pki.files(name).certificateFile;
-    const output = execFileSync('openssl', ['verify', '-purpose', purpose, '-CAfile', pki.caFile, file]);
+    const authority = name === 'front-proxy-client' ? pki.frontProxyCaFile : pki.caFile;
+    const output = execFileSync('openssl', ['verify', '-purpose', purpose, '-CAfile', authority, file]);
     assert.match(output.toString(), /: OK/);
   }
   const kubelet = new X509Certificate(await readFile(pki.files(kubeletIdentity('worker-2')).certificateFile));
@@ -44,7 +45,7 @@ test('a cluster’s certificates verify with openssl and carry users, groups and
 test('a second call keeps what is there and makes only what is missing, wrong or about to expire', async (t) => {
   const directory = await temporaryDirectory(t);
   const first = await createClusterPki(directory, options);
-  assert.equal(first.created.length, first.names.length + 1);
+  assert.equal(first.created.length, first.names.length + 2, 'and two authorities');
   assert.deepEqual((await createClusterPki(directory, options)).created, []);
   await rm(first.files('dns').keyFile);
   assert.deepEqual((await createClusterPki(directory, options)).created, ['dns']);

@@ -42,6 +42,8 @@ export interface ClusterPkiOptions {
 export interface ClusterPki {
   readonly directory: string;
   readonly caFile: string;
+  /** The authority by which secondary API servers know this cluster's; it signs nothing else. */
+  readonly frontProxyCaFile: string;
   /** The private key that signs tokens of ServiceAccounts; every master has the same. */
   readonly serviceAccountKeyFile: string;
   /** Files of the identity `name`; throws when the cluster has none of that name. */
@@ -56,6 +58,8 @@ const leafDays = 365;
 /** An identity with less than this left is made anew. */
 const renewDays = 30;
 const authorityName = 'ca';
+const frontProxyAuthority = 'front-proxy-ca';
+const frontProxyName = 'front-proxy-client';
 
 /** Name of the identity of the kubelet on host `name`: client and server in one. */
 export function kubeletIdentity(name: string): string {
@@ -85,19 +89,42 @@ export async function createClusterPki(directory: string, options: ClusterPkiOpt
     const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
     await replaceFile(serviceAccountKeyFile, pem, 0o600);
   }
-  const names = [...specs.keys()];
+  const proxyFiles = await ensureFrontProxy(directory, now, created);
+  const names = [...specs.keys(), frontProxyName];
   return {
     directory,
     caFile: identityFiles(directory, authorityName).certificateFile,
+    frontProxyCaFile: identityFiles(directory, frontProxyAuthority).certificateFile,
     serviceAccountKeyFile,
     names,
     created,
     files: (name) => {
+      if (name === frontProxyName) return proxyFiles;
       if (!specs.has(name))
         throw new Error(`the cluster has no identity "${name}"; it has ${names.join(', ')}`);
       return identityFiles(directory, name);
     },
   };
+}
+
+/**
+ * The API server's identity towards secondary API servers. Its authority is one of its own: whoever it signs may speak
+ * in everybody's name there.
+ */
+async function ensureFrontProxy(directory: string, now: Date, created: string[]): Promise<IdentityFiles> {
+  let authority = await readIdentity(directory, frontProxyAuthority);
+  if (authority === undefined || !authorityIsValid(authority, now)) {
+    authority = createAuthority('timonier-front-proxy-ca', authorityDays, now);
+    await writeIdentity(directory, frontProxyAuthority, authority);
+    created.push(frontProxyAuthority);
+  }
+  const spec: CertificateSpec = { commonName: frontProxyName, usages: ['client'], validDays: leafDays };
+  const present = await readIdentity(directory, frontProxyName);
+  if (present === undefined || !identityIsValid(present, spec, authority, now)) {
+    await writeIdentity(directory, frontProxyName, createCertificate(spec, authority, now));
+    created.push(frontProxyName);
+  }
+  return identityFiles(directory, frontProxyName);
 }
 
 /** What each identity of the cluster says. */

@@ -33,6 +33,7 @@ export class Aggregator {
   #timer: NodeJS.Timeout | undefined;
   #dueAt = 0;
   #generation = 0;
+  #hasPublished = false;
 
   constructor(server: ServerState, tls: ProxyTls) {
     this.#server = server;
@@ -169,12 +170,17 @@ export class Aggregator {
     return this.#server.office?.holds() ?? true;
   }
 
-  async #write(): Promise<void> {
-    const { registry } = this.#server;
-    const local: GroupVersion[] = registry
+  /** Makes the APIServices of what this server serves itself; from then on keeps them. Throws when it cannot. */
+  async publishLocal(): Promise<void> {
+    const local: GroupVersion[] = this.#server.registry
       .groups()
       .flatMap(({ group, versions }) => versions.map((version) => ({ group, version })));
     await this.#writer.keepLocal(local, (name) => this.#remotes.has(name));
+    this.#hasPublished = true;
+  }
+
+  async #write(): Promise<void> {
+    if (this.#hasPublished) await this.publishLocal();
     for (const remote of this.remotes) await this.#writeStatus(remote.name, remote.verdict);
   }
 
@@ -194,8 +200,8 @@ export class Aggregator {
   }
 }
 
-function fingerprint({ verdict, resources }: RemoteServer): string {
+function fingerprint({ verdict, resources, openapi }: RemoteServer): string {
   return createHash('sha256')
-    .update(JSON.stringify([verdict.available, resources]))
+    .update(JSON.stringify([verdict.available, resources, openapi]))
     .digest('base64');
 }

@@ -41,6 +41,7 @@ const priorities: Readonly<Record<string, readonly [group: number, version: numb
   'v1.flowcontrol.apiserver.k8s.io': [16_100, 21],
   'v1.resource.k8s.io': [16_200, 15],
 };
+const atOnce = 8;
 const otherBuiltIn = [16_000, 15] as const;
 const custom = [1_000, 100] as const;
 
@@ -56,6 +57,7 @@ export class ApiServiceWriter {
     const { cache, root, registry } = this.#server;
     const { index } = cache.resource(apiServicePrefix);
     const names = new Set(served.map(apiServiceName));
+    const missing: { type: GroupVersion; isCustom: boolean }[] = [];
     for (const type of served) {
       const name = apiServiceName(type);
       if (type.group === apiServiceGroup || isRemote(name)) continue;
@@ -65,8 +67,14 @@ export class ApiServiceWriter {
         .some(
           (info) => info.group === type.group && info.version === type.version && info.custom !== undefined,
         );
-      await ignoring('AlreadyExists', this.#create(type, isCustom));
+      missing.push({ type, isCustom });
     }
+    for (let start = 0; start < missing.length; start += atOnce)
+      await Promise.all(
+        missing
+          .slice(start, start + atOnce)
+          .map(({ type, isCustom }) => ignoring('AlreadyExists', this.#create(type, isCustom))),
+      );
     for (const stored of index.values()) {
       if (!stored.json.includes(automanagedLabel)) continue;
       const { name = '', labels = {}, deletionTimestamp } = stored.object().metadata ?? {};

@@ -24,7 +24,7 @@ export const local: Verdict = {
 };
 
 export function asApiService(object: ApiObject): Service {
-  return object as unknown as Service;
+  return object;
 }
 
 /** The name that an APIService must have. */

@@ -3,7 +3,10 @@ import type { APIGroup, APIResourceList } from '@timonier/api';
 import type { GroupDiscovery, GroupDiscoveryList } from '@timonier/api/discovery';
 import type { RemoteServer } from './remote.ts';
 
-type Remote = Pick<RemoteServer, 'group' | 'version' | 'verdict' | 'resources' | 'service'>;
+type Remote = Pick<
+  RemoteServer,
+  'group' | 'version' | 'verdict' | 'resources' | 'service' | 'openapi' | 'swagger'
+>;
 
 /** The higher its priority, the earlier a version is named. */
 function byPriority(a: Remote, b: Remote): number {
@@ -104,4 +107,35 @@ function aggregated(list: APIResourceList, remote: Remote): Discovered[] {
     ];
   }
   return [...found.values()];
+}
+
+interface OpenApiIndex {
+  paths: Record<string, { serverRelativeURL: string }>;
+}
+
+/** The index of OpenAPI v3 with the documents of secondary servers, which are asked of them. */
+export function withRemotePaths(index: OpenApiIndex, remotes: readonly Remote[]): OpenApiIndex {
+  const paths = { ...index.paths };
+  for (const remote of remotes) {
+    const place = `apis/${remote.group}/${remote.version}`;
+    const url = remote.openapi?.paths?.[place]?.serverRelativeURL;
+    if (url !== undefined) paths[place] = { serverRelativeURL: url };
+  }
+  return { paths };
+}
+
+/** OpenAPI v2 with the paths and definitions of secondary servers; what is here already stays as it is. */
+export function withRemoteSwagger(
+  document: Record<string, unknown>,
+  remotes: readonly Remote[],
+): Record<string, unknown> {
+  const paths = { ...(document['paths'] as Record<string, unknown>) };
+  const definitions = { ...(document['definitions'] as Record<string, unknown>) };
+  for (const { group, version, swagger } of remotes) {
+    const prefix = `/apis/${group}/${version}`;
+    for (const [path, item] of Object.entries(swagger?.paths ?? {}))
+      if (path === prefix || path.startsWith(`${prefix}/`)) paths[path] ??= item;
+    for (const [name, schema] of Object.entries(swagger?.definitions ?? {})) definitions[name] ??= schema;
+  }
+  return { ...document, paths, definitions };
 }

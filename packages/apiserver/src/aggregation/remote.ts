@@ -31,6 +31,14 @@ export class RemoteServer {
   verdict: Verdict = { available: false, reason: 'NotChecked', message: 'not checked yet' };
   /** What it serves, as far as it ever said. */
   resources: APIResourceList | undefined;
+  /** Its index of OpenAPI v3, and its OpenAPI v2, as far as it has them. */
+  openapi: { readonly paths?: Readonly<Record<string, { readonly serverRelativeURL: string }>> } | undefined;
+  swagger:
+    | {
+        readonly paths?: Readonly<Record<string, unknown>>;
+        readonly definitions?: Readonly<Record<string, unknown>>;
+      }
+    | undefined;
   readonly #server: ServerState;
   readonly #tls: ProxyTls;
   readonly #agent: Agent;
@@ -88,7 +96,7 @@ export class RemoteServer {
       try {
         const list = await this.#read(path, endpoint, signal);
         if (typeof list === 'object' && list !== null && Array.isArray((list as APIResourceList).resources))
-          this.resources = list as APIResourceList;
+          await this.#learn(list as APIResourceList, endpoint, signal);
         return passed;
       } catch (error) {
         const text = error instanceof Error ? error.message : String(error);
@@ -98,9 +106,14 @@ export class RemoteServer {
     return { available: false, reason: 'FailedDiscoveryCheck', message: failure };
   }
 
-  /** A JSON document of it, asked for in this server's own name. */
-  document(path: string, signal: AbortSignal): Promise<unknown> {
-    return this.#read(path, this.#choose(), signal);
+  /** Asks for its OpenAPI documents when it serves something else than before; not every server has them. */
+  async #learn(list: APIResourceList, endpoint: Endpoint, signal: AbortSignal): Promise<void> {
+    const isKnown = this.openapi !== undefined && JSON.stringify(list) === JSON.stringify(this.resources);
+    this.resources = list;
+    if (isKnown) return;
+    const read = (path: string): Promise<unknown> => this.#read(path, endpoint, signal).catch(() => ({}));
+    this.openapi = (await read('/openapi/v3')) as RemoteServer['openapi'];
+    this.swagger = (await read('/openapi/v2')) as RemoteServer['swagger'];
   }
 
   #service(): { namespace: string; name: string; port: number } {

@@ -19,6 +19,14 @@ import {
   type OpenApiOptions,
 } from '@timonier/api/openapi';
 import { notAcceptable, pathNotFound, StatusError } from '@timonier/api/statuses';
+import {
+  withRemoteDiscovery,
+  withRemoteGroups,
+  withRemotePaths,
+  withRemoteSwagger,
+  withRemoteVersions,
+} from '../aggregation/discovery.ts';
+import type { RemoteServer } from '../aggregation/remote.ts';
 import { contentTypes, parseAccept } from './media.ts';
 import type { Exchange } from './exchange.ts';
 import { modelTexts } from '@timonier/api/openapi/model-texts';
@@ -28,6 +36,15 @@ const kubernetesMinor = 36;
 const aggregatedType = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
 const yearMs = 365 * 86_400_000;
 const all = (): boolean => true;
+
+/** The secondary servers, whose documents are part of these. */
+interface Remotes {
+  readonly remotes: readonly RemoteServer[];
+  /** Changes when what they contribute does. */
+  readonly generation: number;
+}
+
+const noRemotes: Remotes = { remotes: [], generation: 0 };
 
 interface Document {
   readonly body: Buffer;
@@ -41,11 +58,13 @@ export class Documents {
   readonly #address: string;
   readonly #openapi: OpenApiOptions;
   readonly #kept = new Map<string, Document>();
-  #generation = 0;
+  readonly #remotes: Remotes;
+  #generation = '';
 
   /** `address` is the `host:port` that clients are told. */
-  constructor(registry: Registry, address: string) {
+  constructor(registry: Registry, address: string, remotes: Remotes = noRemotes) {
     this.#registry = registry;
+    this.#remotes = remotes;
     this.#address = address;
     this.#openapi = { registry, served: all, version: version().gitVersion ?? '', texts: modelTexts() };
   }
@@ -58,9 +77,7 @@ export class Documents {
       return;
     }
     if (path === '/openapi/v2' && wantsProtobuf(exchange)) {
-      const document = this.#document('/openapi/v2 protobuf', () =>
-        encodeOpenApiV2(openapiV2(this.#openapi)),
-      );
+      const document = this.#document('/openapi/v2 protobuf', () => encodeOpenApiV2(this.#openapiV2()));
       await exchange.send(200, openapiV2ProtobufTypes[1] ?? '', document.body, {
         etag: document.etag,
         vary: 'Accept',
@@ -69,7 +86,7 @@ export class Documents {
     }
     const aggregated = (path === '/api' || path === '/apis') && wantsAggregated(exchange);
     const document = this.#document(aggregated ? `${path} aggregated` : path, () =>
-      aggregated ? aggregatedDiscovery(this.#registry, all, path === '/api') : this.#discovery(path),
+      aggregated ? this.#aggregated(path === '/api') : this.#discovery(path),
     );
     const headers = { etag: document.etag, vary: 'Accept' };
     if (exchange.header('if-none-match') === document.etag) {
@@ -106,9 +123,10 @@ export class Documents {
 
   /** What was made from another state of the registry is forgotten: kinds come and go at run time. */
   #document(key: string, make: () => object | undefined): Document {
-    if (this.#generation !== this.#registry.generation) {
+    const generation = `${this.#registry.generation} ${this.#remotes.generation}`;
+    if (this.#generation !== generation) {
       this.#kept.clear();
-      this.#generation = this.#registry.generation;
+      this.#generation = generation;
     }
     let document = this.#kept.get(key);
     if (document === undefined) {
@@ -124,14 +142,26 @@ export class Documents {
     return document;
   }
 
+  #aggregated(core: boolean): object {
+    const document = aggregatedDiscovery(this.#registry, all, core);
+    return core ? document : withRemoteDiscovery(document, this.#remotes.remotes);
+  }
+
+  #openapiV2(): Record<string, unknown> {
+    return withRemoteSwagger(openapiV2(this.#openapi), this.#remotes.remotes);
+  }
+
   #discovery(path: string): object | undefined {
     if (path === '/version') return version();
-    if (path === '/openapi/v2') return openapiV2(this.#openapi);
+    if (path === '/openapi/v2') return this.#openapiV2();
     if (path === '/openapi/v3')
-      return openapiV3Index(this.#openapi, (type) => {
-        const place = `/openapi/v3/${openapiV3Path(type)}`;
-        return this.#document(place, () => openapiV3(this.#openapi, type)).hash;
-      });
+      return withRemotePaths(
+        openapiV3Index(this.#openapi, (type) => {
+          const place = `/openapi/v3/${openapiV3Path(type)}`;
+          return this.#document(place, () => openapiV3(this.#openapi, type)).hash;
+        }),
+        this.#remotes.remotes,
+      );
     if (path === '')
       return {
         paths: [
@@ -154,8 +184,12 @@ export class Documents {
         ? apiVersions(this.#address)
         : apiResourceList(this.#registry, all, { group: '', version: first });
     if (root !== 'apis') return undefined;
-    if (first === '') return apiGroupList(this.#registry, all);
-    if (second === '') return apiGroup(this.#registry, all, first);
+    const { remotes } = this.#remotes;
+    if (first === '') {
+      const list = apiGroupList(this.#registry, all);
+      return { ...list, groups: withRemoteGroups(list.groups, remotes) };
+    }
+    if (second === '') return withRemoteVersions(apiGroup(this.#registry, all, first), first, remotes);
     return apiResourceList(this.#registry, all, { group: first, version: second });
   }
 }

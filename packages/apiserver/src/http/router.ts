@@ -14,6 +14,8 @@ import {
   verbNotAllowed,
 } from '@timonier/api/statuses';
 import type { Registry as MetricsRegistry } from 'prom-client';
+import type { Aggregator } from '../aggregation/aggregator.ts';
+import { forward, forwardUpgrade } from '../aggregation/proxy.ts';
 import { anonymous, authenticateRequest, type User } from '../pipeline/authenticate.ts';
 import { authorize } from '../pipeline/authorize.ts';
 import { deprecationOf } from '../pipeline/deprecation.ts';
@@ -32,6 +34,7 @@ import { readRequestInfo, type RequestInfo, type ResourceRequest } from './reque
 export interface RouterOptions {
   readonly server: ServerState;
   readonly documents: Documents;
+  readonly aggregator: Aggregator;
   readonly health: Health;
   readonly metricsRegistry: MetricsRegistry;
 }
@@ -108,6 +111,12 @@ export class Router {
     try {
       const user = this.#identify(exchange);
       authorize(this.#options.server.authorizer, user, info);
+      const remote = this.#options.aggregator.remoteFor(info.path);
+      if (remote !== undefined) {
+        this.#options.aggregator.checkAvailable(remote);
+        await forwardUpgrade(remote, user, request, socket, head);
+        return;
+      }
       const target = info.served;
       if (target === undefined || !upgrading.has(target.subresource)) throw new StatusError(pathNotFound());
       await connect(this.#context(exchange, user, target, false), request, socket, head);
@@ -125,6 +134,7 @@ export class Router {
     const { server } = this.#options;
     const read = (): RequestInfo => readRequestInfo(exchange.method, exchange.url, server.registry);
     const info = read();
+    if (this.#options.aggregator.remoteFor(info.path) !== undefined) return info;
     const isUnknown = info.group !== undefined && info.group.includes('.') && info.served === undefined;
     const namesKinds = info.resource === undefined && discovery.test(info.path);
     if (!isUnknown && !namesKinds) return info;
@@ -146,9 +156,15 @@ export class Router {
   }
 
   async #answer(exchange: Exchange, info: RequestInfo): Promise<void> {
-    const { server, documents, health, metricsRegistry } = this.#options;
+    const { server, documents, aggregator, health, metricsRegistry } = this.#options;
     const user = this.#identify(exchange);
     authorize(this.#options.server.authorizer, user, info);
+    const remote = aggregator.remoteFor(info.path);
+    if (remote !== undefined) {
+      aggregator.checkAvailable(remote);
+      await forward(remote, exchange, user);
+      return;
+    }
     if (info.resource === undefined || info.resource === '') {
       if (exchange.method !== 'GET' && exchange.method !== 'HEAD') throw new StatusError(verbNotAllowed());
       if (operational.test(info.path)) {

@@ -121,6 +121,14 @@ export async function startApiServer(
     store: { endpoints: [options.endpoint] },
     root: '/registry/',
     tls: { cert: await readFile(files.certificateFile), key: await readFile(files.keyFile), clientCa: ca },
+    proxyTls: {
+      cert: await readFile(pki.files('front-proxy-client').certificateFile),
+      key: await readFile(pki.files('front-proxy-client').keyFile),
+    },
+    authenticationConfig: {
+      clientCa: ca.toString(),
+      requestHeaderCa: await readFile(pki.frontProxyCaFile, 'utf8'),
+    },
     kubeletTls: {
       ca,
       cert: await readFile(kubeletFiles.certificateFile),

@@ -78,7 +78,10 @@ export class LocalCluster {
       const pkiDir = join(host.configDir, 'pki');
       mkdirSync(pkiDir, { recursive: true, mode: 0o700 });
       copyFileSync(pki.caFile, join(pkiDir, 'ca.crt'));
-      if (host.plan.kind === 'master') copyFileSync(pki.serviceAccountKeyFile, join(pkiDir, 'sa.key'));
+      if (host.plan.kind === 'master') {
+        copyFileSync(pki.serviceAccountKeyFile, join(pkiDir, 'sa.key'));
+        copyFileSync(pki.frontProxyCaFile, join(pkiDir, 'front-proxy-ca.crt'));
+      }
       const kubelet = kubeletIdentity(host.plan.name);
       for (const [name, identity] of identitiesOf(host.plan.kind, kubelet)) {
         const { certificateFile, keyFile } = pki.files(identity);
@@ -179,6 +182,7 @@ function identitiesOf(kind: 'master' | 'worker', kubelet: string): readonly (rea
     'cloud-controller-manager',
     'apiserver',
     'apiserver-kubelet-client',
+    'front-proxy-client',
     'store-peer',
     'store-server',
     'store-client',
