@@ -170,13 +170,19 @@ export class StateMachine {
     this.#journalBytes += record.bytes;
   }
 
-  /** Takes away a slice of the history that was compacted. Returns whether more is left. */
-  sweep(): boolean {
-    if (this.#replacing || !this.#state.sweeping) return false;
+  /**
+   * Takes away a slice of the history that was compacted. Returns how many bytes wait for the disk because of it;
+   * undefined when nothing is left.
+   */
+  sweep(): number | undefined {
+    if (this.#replacing || !this.#state.sweeping) return undefined;
     this.#state.sweep();
     const record = this.#state.takeJournal(this.#index, this.#term);
     if (record.operations.length > 0) this.#note(record);
-    return this.#state.sweeping;
+    let bytes = record.bytes;
+    // What a block was is held too, to be taken out of the tally.
+    for (const { before } of record.operations) bytes += before?.length ?? 0;
+    return bytes;
   }
 
   #applyConfiguration(entry: Entry): void {

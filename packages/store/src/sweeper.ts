@@ -1,24 +1,26 @@
 /**
- * Drives the sweep behind a compaction: one slice a turn, with everything else in between, and no faster than the disk
- * takes what the slices change.
+ * Drives the sweep behind a compaction: a slice now and then, so that it takes a share of the thread and no more, and
+ * what it leaves for the disk is written down before it grows large.
  */
 import type { Clock } from './clock.ts';
 import type { StateMachine } from './state-machine.ts';
 
 export interface SweeperOptions {
-  readonly clock: Pick<Clock, 'soon' | 'after'>;
+  readonly clock: Pick<Clock, 'after'>;
   readonly machine: StateMachine;
   /** Writes down what has gathered. */
   readonly flush: () => void;
 }
 
-const maxUnwrittenBytes = 8 * 1024 * 1024;
-const pauseMs = 20;
+const maxHeldBytes = 8 * 1024 * 1024;
+/** A slice takes a millisecond or a few. */
+const pauseMs = 5;
 
 export class Sweeper {
   readonly #o: SweeperOptions;
   #running = false;
   #stopped = false;
+  #held = 0;
 
   constructor(options: SweeperOptions) {
     this.#o = options;
@@ -28,7 +30,16 @@ export class Sweeper {
   poke(): void {
     if (this.#running || this.#stopped || !this.#o.machine.state.sweeping) return;
     this.#running = true;
-    this.#o.clock.soon(() => this.#slice());
+    this.#o.clock.after(pauseMs, () => {
+      this.#running = false;
+      if (this.#stopped) return;
+      this.#held += this.#o.machine.sweep() ?? 0;
+      if (this.#held >= maxHeldBytes) {
+        this.#held = 0;
+        this.#o.flush();
+      }
+      this.poke();
+    });
   }
 
   /** Resolves when nothing is left to take away, or after `timeoutMs`. */
@@ -42,21 +53,5 @@ export class Sweeper {
 
   stop(): void {
     this.#stopped = true;
-  }
-
-  #slice(): void {
-    const { clock, machine, flush } = this.#o;
-    this.#running = false;
-    if (this.#stopped || !machine.sweep()) return;
-    if (machine.unwrittenBytes < maxUnwrittenBytes) {
-      this.poke();
-      return;
-    }
-    flush();
-    this.#running = true;
-    clock.after(pauseMs, () => {
-      this.#running = false;
-      this.poke();
-    });
   }
 }
