@@ -114,14 +114,18 @@ export class Simulation {
       member.host.step({ type: 'disk-stalled', stalled: false });
     }
     let target = Infinity;
+    let proposedIn = 0;
     for (let round = 0; round < 300; round += 1) {
       for (const { host } of this.#members.values()) host.step({ type: 'tick', now: (this.#now += 1) });
       this.#carryAll();
       const leader = this.#anyLeader();
       if (leader === undefined || !leader.host.node.status.termCommitted) continue;
-      if (target === Infinity) {
+      // What a leader proposes that is about to leave, because it was removed, may be lost with it.
+      const { term } = leader.host.node.status;
+      if (term !== proposedIn) {
         this.#propose(leader);
         target = leader.host.log.lastIndex();
+        proposedIn = term;
         continue;
       }
       const { voters, learners } = leader.host.node.status.configuration;

@@ -90,6 +90,11 @@ export class ConfigurationHistory {
     return this.#last.index;
   }
 
+  /** What was in force before the current configuration, if the current one may still be cut off. */
+  get previous(): Configuration {
+    return (this.#milestones.at(-2) ?? this.#last).configuration;
+  }
+
   get #last(): Milestone {
     const last = this.#milestones.at(-1);
     if (last === undefined) throw new Error('a configuration history is never empty');

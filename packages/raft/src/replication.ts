@@ -14,7 +14,7 @@ import { reachedByMajority } from './quorum.ts';
 import { handleRoundAnswer, releaseEarlyReads } from './reads.ts';
 import { sendTimeoutNowWhenReady } from './transfer.ts';
 import { handOver } from './witness.ts';
-import type { DropReason, Entry, Proposal } from './types.ts';
+import type { DropReason, Entry, NodeId, Proposal } from './types.ts';
 
 export function propose(core: Core, proposals: readonly Proposal[], context: number | undefined): void {
   const refusal = refusalOf(core, proposals);
@@ -172,13 +172,27 @@ export function handleHeartbeatResponse(core: Core, peer: Progress, response: He
   if (peer.match < core.log.lastIndex || peer.state === 'probe') replicateTo(core, peer);
 }
 
-/** Commits what a majority holds durably, if it is of the own term. */
-export function maybeCommit(core: Core): void {
+/** Up to where a majority of these voters holds the log durably. */
+function reachedBy(core: Core, voters: readonly NodeId[]): number {
   const reached: number[] = [];
-  for (const id of core.configuration.voters) {
+  for (const id of voters) {
     reached.push(id === core.id ? core.persisted : (core.progress.get(id)?.match ?? 0));
   }
-  const index = reachedByMajority(reached);
+  return reachedByMajority(reached);
+}
+
+/**
+ * Commits what a majority holds durably, if it is of the own term. A change of the configuration, and what comes before
+ * it, may also be committed by a majority of the configuration that it ends: majorities of the two overlap, so whoever
+ * is elected by either has it. A single voter could not be given a second one that is not there yet otherwise.
+ */
+export function maybeCommit(core: Core): void {
+  let index = reachedBy(core, core.configuration.voters);
+  const changedAt = core.history.index;
+  if (changedAt > core.commit && index < changedAt) {
+    const before = reachedBy(core, core.history.previous.voters);
+    index = Math.max(index, Math.min(before, changedAt));
+  }
   if (index <= core.commit) return;
   if (index < core.termStart && !core.has('commit-old-term')) return;
   const termWasCommitted = core.termCommitted;

@@ -13,10 +13,10 @@ const lastBackoffMs = 1_000;
 const helloTimeoutMs = 3_000;
 
 export class Outgoing {
-  readonly address: PeerAddress;
+  #address: PeerAddress;
   readonly #id: NodeId;
   readonly #options: TransportOptions;
-  readonly #open: () => Socket;
+  readonly #open: (address: PeerAddress) => Socket;
   #socket: Socket | undefined;
   #ready = false;
   #corked = false;
@@ -25,12 +25,27 @@ export class Outgoing {
   #closed = false;
   #lastProblem = '';
 
-  constructor(id: NodeId, address: PeerAddress, options: TransportOptions, open: () => Socket) {
+  constructor(
+    id: NodeId,
+    address: PeerAddress,
+    options: TransportOptions,
+    open: (address: PeerAddress) => Socket,
+  ) {
     this.#id = id;
-    this.address = address;
+    this.#address = address;
     this.#options = options;
     this.#open = open;
     this.#connect();
+  }
+
+  get address(): PeerAddress {
+    return this.#address;
+  }
+
+  /** Connects there from now on. A connection that stands stays: what ends the member at its old place ends it, too. */
+  moveTo(address: PeerAddress): void {
+    this.#address = address;
+    if (!this.#ready) this.#socket?.destroy();
   }
 
   get ready(): boolean {
@@ -66,7 +81,7 @@ export class Outgoing {
 
   #connect(): void {
     const { cluster, member, tls, log, urls = [], onConnected, onClosed, onRemoved } = this.#options;
-    const socket = this.#open();
+    const socket = this.#open(this.#address);
     this.#socket = socket;
     const reader = new FrameReader();
     const timer = setTimeout(() => socket.destroy(new Error('no hello in time')), helloTimeoutMs);
@@ -96,7 +111,7 @@ export class Outgoing {
     socket.on('error', (error) => {
       if (error.message === this.#lastProblem || this.#closed) return;
       this.#lastProblem = error.message;
-      log.warn({ peer: this.#id, address: this.address, reason: error.message }, 'no connection to peer');
+      log.warn({ peer: this.#id, address: this.#address, reason: error.message }, 'no connection to peer');
     });
     socket.on('close', () => {
       clearTimeout(timer);

@@ -122,10 +122,12 @@ export class Transport {
     for (const socket of early) if (!socket.destroyed) this.#accept(socket);
   }
 
-  /** Keeps a connection to a member from now on. */
+  /** Keeps a connection to a member from now on, at this address. */
   addPeer(id: NodeId, address: PeerAddress): void {
-    if (this.#closed || this.#outgoing.has(id)) return;
-    this.#outgoing.set(id, new Outgoing(id, address, this.#options, () => this.#open(address)));
+    if (this.#closed) return;
+    const known = this.#outgoing.get(id);
+    if (known !== undefined) known.moveTo(address);
+    else this.#outgoing.set(id, new Outgoing(id, address, this.#options, (at) => this.#open(at)));
   }
 
   /** Ends the connection to a member; one that was removed for good also loses its own. */

@@ -36,7 +36,7 @@ const maxCallers = 16;
 export class Links {
   readonly #options: LinksOptions;
   /** Members that entries in the log bring, applied or not. */
-  readonly #coming = new Map<NodeId, readonly string[]>();
+  readonly #coming = new Map<NodeId, StoredMember>();
   /** Who called before it was known. */
   readonly #callers = new Map<NodeId, readonly string[]>();
   readonly #linked = new Map<NodeId, string>();
@@ -52,9 +52,14 @@ export class Links {
     for (const entry of entries) {
       if (entry.type !== 'config') continue;
       const change = readContext(decodeConfiguration(entry.data).context)?.change;
-      if (change?.kind === 'add') this.#coming.set(change.member.id, change.member.peerUrls);
+      if (change?.kind === 'add') this.#coming.set(change.member.id, change.member);
       else if (change?.kind === 'remove') this.#coming.delete(change.id);
     }
+  }
+
+  /** Members that the log brings and that are not applied yet. */
+  get coming(): ReadonlyMap<NodeId, StoredMember> {
+    return this.#coming;
   }
 
   /** Brings connections in step: another configuration is in force, or members are described anew. */
@@ -64,7 +69,7 @@ export class Links {
     const belongs = new Set([...voters, ...learners]);
     const wanted = new Map<NodeId, readonly string[]>();
     for (const id of belongs) {
-      const urls = members().get(id)?.peerUrls ?? this.#coming.get(id) ?? this.#callers.get(id);
+      const urls = members().get(id)?.peerUrls ?? this.#coming.get(id)?.peerUrls ?? this.#callers.get(id);
       if (id !== self && urls !== undefined) wanted.set(id, urls);
     }
     if (belongs.has(self)) this.#callers.clear();
@@ -96,7 +101,6 @@ export class Links {
       log.warn({ peer: id, url, err: error }, 'member has no usable address');
       return;
     }
-    if (this.#linked.has(id)) transport.removePeer(id);
     this.#linked.set(id, url);
     transport.addPeer(id, address);
   }

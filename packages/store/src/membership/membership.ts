@@ -151,16 +151,20 @@ export class Membership {
   }
 
   roster(): Roster {
-    const { cluster } = this.#options;
+    const { cluster, host } = this.#options;
     const plain = ({ id, name, peerUrls, witness }: StoredMember) => ({
       id,
       name,
       peerUrls,
       witness: witness === true,
     });
+    // A second voter must find itself before the change that adds it is committed, if that needs it.
+    const coming = [...this.#links.coming.values()].filter(({ id }) => !this.members.has(id));
+    const { voters, learners } = host().configuration;
+    const inForce = coming.filter(({ id }) => voters.includes(id) || learners.includes(id));
     return {
       cluster: cluster.id,
-      members: [...this.members.values()].map(plain),
+      members: [...this.members.values(), ...inForce].map(plain),
       founders: cluster.members.map((founder) => plain({ ...founder, clientUrls: [] })),
     };
   }
