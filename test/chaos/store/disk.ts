@@ -36,11 +36,22 @@ export class Disk {
     await file.truncate(bytes);
     await file.close();
     mkdirSync(this.folder, { recursive: true });
+    await this.#format();
+    await this.#mount();
+  }
+
+  /** Everything on it is gone. Only when nobody has a file open there. */
+  async reformat(): Promise<void> {
+    await run('umount', [this.folder], { timeout: commandMs });
+    await this.#format();
+    await this.#mount();
+  }
+
+  async #format(): Promise<void> {
     const now = 'lazy_itable_init=0,lazy_journal_init=0';
     await run('mkfs.ext4', ['-q', '-F', '-m', '0', '-J', 'size=8', '-E', now, this.#image], {
       timeout: commandMs,
     });
-    await this.#mount();
   }
 
   /** Everything that was not forced out is gone, and nothing can be read or written until `powerOn`. */

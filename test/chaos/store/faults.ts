@@ -7,6 +7,7 @@ import type { Random } from '../../simulation/random.ts';
 import type { Group } from './group.ts';
 import { syncMode } from '../sync-gate.ts';
 import type { Host } from './host.ts';
+import { putBack, takeOut } from './membership.ts';
 import { maintenanceService } from './protocol.ts';
 import { clients, type Direction } from './switchboard.ts';
 
@@ -173,6 +174,16 @@ export const hostFaults: readonly Fault[] = [
     heal: (scene) => {
       for (const host of scene.struck) host.stepClock(0);
       return Promise.resolve();
+    },
+  },
+  {
+    name: 'member replaced',
+    weight: 2,
+    holdMs: [50, 1_000],
+    ends: true,
+    begin: (scene) => strike(scene, (host) => takeOut(scene.group, host)),
+    heal: async (scene) => {
+      for (const host of scene.struck) await putBack(scene.group, host);
     },
   },
   {

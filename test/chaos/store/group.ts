@@ -40,10 +40,9 @@ export class Group {
       (name) =>
         new Host({ name, address: board.address(name), folder, diskBytes, program, flags, tools, ended }),
     );
-    const members = hosts.map(({ name, peerUrl }) => `${name}=${peerUrl}`).join(',');
-    await Promise.all(hosts.map((host) => host.prepare([`--initial-cluster=${members}`])));
-    for (const host of hosts) host.start();
     const group = new Group(hosts, board);
+    await Promise.all(hosts.map((host) => host.prepare([`--initial-cluster=${group.initialCluster}`])));
+    for (const host of hosts) host.start();
     await group.serving(60_000);
     return group;
   }
@@ -99,6 +98,11 @@ export class Group {
       }),
     );
     return found.find((host) => host !== undefined);
+  }
+
+  /** All members with their addresses, in the form of the flag. */
+  get initialCluster(): string {
+    return this.hosts.map(({ name, peerUrl }) => `${name}=${peerUrl}`).join(',');
   }
 
   async stop(): Promise<void> {

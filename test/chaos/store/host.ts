@@ -77,6 +77,11 @@ export class Host {
     await this.disk.create(this.#o.diskBytes);
   }
 
+  /** From the next start on this is a member that joins a group that is there already. */
+  join(initialCluster: string): void {
+    this.#flags = [`--initial-cluster=${initialCluster}`, '--initial-cluster-state=existing'];
+  }
+
   start(): void {
     this.#wanted = true;
     if (this.running) return;

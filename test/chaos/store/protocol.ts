@@ -61,7 +61,20 @@ type MaintenanceShape = {
   moveLeader: { request: object; response: object };
 };
 
-const options = { bigintFields: ['clusterId', 'memberId', 'leader', 'lease', 'targetID'] };
+export interface MemberAnswer {
+  readonly ID: bigint;
+  readonly peerURLs: readonly string[];
+  readonly isLearner: boolean;
+}
+
+type ClusterShape = {
+  memberList: { request: object; response: { readonly members: readonly MemberAnswer[] } };
+  memberAdd: { request: object; response: object };
+  memberRemove: { request: object; response: object };
+  memberPromote: { request: object; response: object };
+};
+
+const options = { bigintFields: ['ID', 'clusterId', 'memberId', 'leader', 'lease', 'targetID'] };
 
 export const kvService = loadService<KvShape>('etcd/rpc.proto', 'etcdserverpb.KV', options);
 export const watchService = loadService<WatchShape>('etcd/rpc.proto', 'etcdserverpb.Watch', options);
@@ -71,5 +84,8 @@ export const maintenanceService = loadService<MaintenanceShape>(
   options,
 );
 
+export const clusterService = loadService<ClusterShape>('etcd/rpc.proto', 'etcdserverpb.Cluster', options);
+
+export type ClusterClient = GrpcClient<ClusterShape>;
 export type KvClient = GrpcClient<KvShape>;
 export type WatchClient = GrpcClient<WatchShape>;
