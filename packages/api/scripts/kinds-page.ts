@@ -60,7 +60,7 @@ export function kindsPage(): string {
 The ${count} built-in resources of Kubernetes 1.36 that are generally available, as the API server serves them. Every stored
 kind can be created, read, listed, watched, updated, patched in four ways and deleted, in JSON, YAML and protobuf; kinds
 without columns here are answered and not stored. Columns with a star are shown by \`-o wide\` only; every kind can be
-selected by name and namespace. Of the subresources, \`proxy\` is not served yet.
+selected by name and namespace.
 
 Made by \`packages/api/scripts/kinds-page.ts\` from the registry; a test checks that it is up to date.
 

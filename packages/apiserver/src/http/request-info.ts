@@ -60,7 +60,8 @@ export function readRequestInfo(method: string, url: URL, registry: Registry): R
     rest = rest.slice(2);
   }
   const [resource = '', name = '', ...sub] = rest;
-  const subresource = sub.join('/');
+  // What stands behind `proxy` is a path of somebody else's.
+  const subresource = sub[0] === 'proxy' ? 'proxy' : sub.join('/');
   const watch = watchPath || isTrue(url.searchParams.get('watch'));
   const verb = verbOf(method, name, watch && subresource === '');
   const info = registry.lookup(group, version, resource);

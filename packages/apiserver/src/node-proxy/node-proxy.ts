@@ -4,7 +4,7 @@
  * client with a certificate of its own there, and checks the kubelet's.
  */
 import type { IncomingMessage } from 'node:http';
-import { request as httpsRequest } from 'node:https';
+import { request as httpsRequest, type RequestOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { Node } from '@timonier/api';
 import { internalError, serviceUnavailable, StatusError } from '@timonier/api/statuses';
@@ -64,7 +64,7 @@ export class NodeProxy {
     signal: AbortSignal,
   ): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
-      const request = httpsRequest({ ...this.#target(node), path, method, headers, signal });
+      const request = httpsRequest({ ...this.optionsFor(node), path, method, headers, signal });
       const timer = setTimeout(() => request.destroy(new Error('no answer in time')), connectTimeoutMs);
       request.once('response', (response) => {
         clearTimeout(timer);
@@ -93,7 +93,12 @@ export class NodeProxy {
       const headers: Record<string, string | string[]> = {};
       for (const [name, value] of Object.entries(client.headers))
         if (value !== undefined && !notPassedOn.has(name)) headers[name] = value;
-      const request = httpsRequest({ ...this.#target(node), path, method: client.method ?? 'GET', headers });
+      const request = httpsRequest({
+        ...this.optionsFor(node),
+        path,
+        method: client.method ?? 'GET',
+        headers,
+      });
       const timer = setTimeout(() => request.destroy(new Error('no answer in time')), connectTimeoutMs);
       socket.on('error', () => request.destroy());
       request.once('error', (error) => {
@@ -126,7 +131,8 @@ export class NodeProxy {
     });
   }
 
-  #target(node: NodeAddress): object {
+  /** How a request to a kubelet is made: where to, and with which certificate. */
+  optionsFor(node: NodeAddress): RequestOptions {
     const { ca, cert, key } = this.#tls;
     return { host: node.host, port: node.port, ca, cert, key, agent: false };
   }

@@ -4,6 +4,7 @@ import type { RequestContext } from '../server-state.ts';
 import { bind } from '../subresources/binding.ts';
 import { evict } from '../subresources/eviction.ts';
 import { finalize } from '../subresources/finalize.ts';
+import { proxy } from '../subresources/proxy.ts';
 import { scale } from '../subresources/scale.ts';
 import { log } from '../subresources/streams.ts';
 import { issueToken } from '../subresources/token.ts';
@@ -44,6 +45,7 @@ const subresources: Readonly<Record<string, Readonly<Record<string, Handler>>>> 
   eviction: { create: evict },
   finalize: { update: finalize },
   log: { get: log },
+  proxy: { get: proxy, create: proxy, update: proxy, patch: proxy, delete: proxy },
   token: { create: issueToken },
 };
 

@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { test, type TestContext } from 'node:test';
+import { patchAs, sharedServer } from '../testing/shared-server.ts';
+
+const shared = sharedServer();
+const core = '/api/v1/namespaces/default';
+
+/** An address of this machine that is not its loopback: proxying to that is refused. */
+function ownAddress(): string {
+  const all = Object.values(networkInterfaces()).flat();
+  const found = all.find((one) => one !== undefined && one.family === 'IPv4' && !one.internal);
+  return found?.address ?? '';
+}
+
+interface Heard {
+  readonly port: number;
+  readonly requests: { method: string; url: string; headers: IncomingMessage['headers']; body: string }[];
+}
+
+async function listen(t: TestContext): Promise<Heard> {
+  const requests: Heard['requests'] = [];
+  const server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk) => (body += String(chunk)));
+    request.on('end', () => {
+      requests.push({ method: request.method ?? '', url: request.url ?? '', headers: request.headers, body });
+      response.writeHead(request.url === '/teapot' ? 418 : 200, {
+        'x-boat': 'yes',
+        'content-type': 'text/plain',
+      });
+      response.end(`${request.method} ${request.url} ${body}`);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', resolve));
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { port: (server.address() as AddressInfo).port, requests };
+}
+
+async function podAt(name: string, address: string, port: number): Promise<void> {
+  const containers = [{ name: 'a', image: 'b', ports: [{ containerPort: port }] }];
+  await shared.ask(201, 'POST', `${core}/pods`, { metadata: { name }, spec: { containers } });
+  const status = { phase: 'Running', podIP: address, podIPs: [{ ip: address }] };
+  await shared.ask(200, 'PATCH', `${core}/pods/${name}/status`, { status }, patchAs('merge-patch+json'));
+}
+
+const skip = ownAddress() === '' ? 'this machine has no address but its loopback' : false;
+
+test(
+  'requests to a pod pass with method, path, query and body, and without who the client is',
+  { skip },
+  async (t) => {
+    const { port, requests } = await listen(t);
+    await podAt('boat', ownAddress(), port);
+    const path = `${core}/pods/boat:${port}/proxy`;
+    const answer = await shared.server.request('POST', `${path}/a%2Fb/c?x=1&watch=1`, 'cargo', {
+      headers: { 'content-type': 'text/plain', authorization: 'Bearer secret' },
+    });
+    assert.equal(answer.status, 200, answer.body.toString());
+    assert.equal(answer.headers['x-boat'], 'yes');
+    assert.equal(answer.body.toString(), 'POST /a%2Fb/c?x=1&watch=1 cargo');
+    assert.equal(requests[0]?.headers.authorization, undefined);
+    assert.equal((await shared.server.request('GET', `${path}/teapot`)).status, 418);
+    const bare = await shared.server.request('GET', `${core}/pods/http:boat:${port}/proxy`);
+    assert.equal(bare.status, 301);
+    assert.equal(bare.headers['location'], `${core}/pods/http:boat:${port}/proxy/`);
+    const own = await shared.server.request('GET', `${core}/pods/boat/proxy/`);
+    assert.equal(own.body.toString(), 'GET / ', 'without a port it is the first of the containers');
+  },
+);
+
+test(
+  'requests to a service reach a ready endpoint, by the number or name of its port',
+  { skip },
+  async (t) => {
+    const { port } = await listen(t);
+    const ports = [{ name: 'web', port: 80, targetPort: port }];
+    await shared.ask(201, 'POST', `${core}/services`, {
+      metadata: { name: 'harbour' },
+      spec: { ports, selector: { app: 'boat' } },
+    });
+    const empty = await shared.ask(503, 'GET', `${core}/services/harbour/proxy/`);
+    assert.match(empty.message, /no endpoints available for service "harbour"/);
+    await shared.ask(201, 'POST', '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices', {
+      metadata: { name: 'harbour-1', labels: { 'kubernetes.io/service-name': 'harbour' } },
+      addressType: 'IPv4',
+      endpoints: [{ addresses: [ownAddress()], conditions: { ready: true } }],
+      ports: [{ name: 'web', port }],
+    });
+    for (const name of ['harbour', 'harbour:80', 'harbour:web', 'http:harbour:web']) {
+      const answer = await shared.server.request('GET', `${core}/services/${name}/proxy/hello`);
+      assert.equal(answer.body.toString(), 'GET /hello ', name);
+    }
+    await shared.ask(503, 'GET', `${core}/services/harbour:other/proxy/`);
+  },
+);
+
+test('what cannot be proxied to is told', async () => {
+  await shared.ask(404, 'GET', `${core}/pods/none/proxy/`);
+  await shared.ask(400, 'GET', `${core}/pods/ftp:none:1/proxy/`);
+  await podAt('inward', '127.0.0.1', 80);
+  const refused = await shared.ask(400, 'GET', `${core}/pods/inward/proxy/`);
+  assert.match(refused.message, /address not allowed/);
+  await shared.ask(201, 'POST', `${core}/pods`, {
+    metadata: { name: 'nowhere' },
+    spec: { containers: [{ name: 'a', image: 'b' }] },
+  });
+  await shared.ask(503, 'GET', `${core}/pods/nowhere/proxy/`);
+});

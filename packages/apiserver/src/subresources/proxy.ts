@@ -1,0 +1,190 @@
+/**
+ * proxy of pods, services and nodes: a request passed on to what listens there, and its answer back, both as streams.
+ * The name in the path may carry a scheme and a port: `[scheme:]name[:port]`. Who the client is does not pass, and
+ * certificates of pods are not checked: nobody here knows them.
+ */
+import { type IncomingMessage, request as httpRequest } from 'node:http';
+import { request as httpsRequest, type RequestOptions } from 'node:https';
+import { isIP } from 'node:net';
+import { type ResourceInfo, storageKey } from '@timonier/api';
+import type { Node, Pod, Service } from '@timonier/api';
+import type { ApiObject } from '@timonier/api/decode';
+import { notFound, serviceUnavailable, StatusError } from '@timonier/api/statuses';
+import { endpointsOf } from '../aggregation/service-endpoint.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { kubeletAddress } from '../node-proxy/node-proxy.ts';
+import { bad } from '../pipeline/query.ts';
+import type { RequestContext } from '../server-state.ts';
+import { freshEnough } from '../verbs/get.ts';
+
+const answerTimeoutMs = 30_000;
+/** Headers about one connection only, or about who the client is. */
+const notPassedOn: ReadonlySet<string> = new Set([
+  'authorization',
+  'connection',
+  'expect',
+  'host',
+  'http2-settings',
+  'keep-alive',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'timonier-office',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+interface Destination {
+  readonly scheme: 'http' | 'https';
+  readonly options: RequestOptions;
+}
+
+export async function proxy(context: RequestContext): Promise<void> {
+  const { exchange } = context;
+  await freshEnough(context, undefined);
+  const destination = destinationOf(context);
+  const rest = pathBehind(context);
+  if (rest === '' && (exchange.method === 'GET' || exchange.method === 'HEAD')) {
+    exchange.statusCode = 301;
+    exchange.response.writeHead(301, { location: `${exchange.url.pathname}/${exchange.url.search}` });
+    exchange.response.end();
+    return;
+  }
+  await pass(exchange, destination, `${rest || '/'}${exchange.url.search}`);
+}
+
+/** What stands behind `proxy` in the path, as it was written. */
+function pathBehind({ exchange }: RequestContext): string {
+  const match = /^\/api\/v1\/(?:namespaces\/[^/]+\/)?[^/]+\/[^/]+\/proxy(.*)$/s.exec(exchange.url.pathname);
+  return match?.[1] ?? '';
+}
+
+function destinationOf(context: RequestContext): Destination {
+  const { scheme, name, port } = partsOf(context);
+  switch (context.target.info.resource) {
+    case 'services':
+      return { scheme, options: serviceOptions(context, name, port, scheme) };
+    case 'pods':
+      return { scheme, options: podOptions(context, name, port, scheme) };
+    default: {
+      const node = find(context, context.target.info, name) as Node;
+      const { host, port: kubelet } = kubeletAddress(node);
+      // A port that is not the kubelet's belongs to something that the cluster's authority says nothing about.
+      if (port !== '' && Number(port) !== kubelet)
+        return { scheme, options: { host, port: numberOf(port), ...unchecked(scheme) } };
+      return { scheme: 'https', options: context.server.nodes.optionsFor({ host, port: kubelet }) };
+    }
+  }
+}
+
+function partsOf({ target }: RequestContext): { scheme: 'http' | 'https'; name: string; port: string } {
+  const parts = target.name.split(':');
+  const [scheme, name = '', port = ''] =
+    parts.length === 3 ? parts : parts.length < 3 ? ['http', ...parts] : [];
+  if ((scheme !== 'http' && scheme !== 'https' && scheme !== '') || name === '')
+    throw bad(`invalid ${target.info.singular} request "${target.name}"`);
+  return { scheme: scheme === 'https' ? 'https' : 'http', name, port };
+}
+
+function find(context: RequestContext, info: ResourceInfo, name: string): ApiObject {
+  const { server, target } = context;
+  const key = storageKey(info, target.namespace, name, server.root);
+  const stored = server.cache.resource(info.storagePrefix ?? '').index.get(key);
+  if (stored === undefined) throw new StatusError(notFound(info, name));
+  return stored.object();
+}
+
+function podOptions(context: RequestContext, name: string, port: string, scheme: string): RequestOptions {
+  const pod = find(context, context.target.info, name) as unknown as Pod;
+  const host = pod.status?.podIP ?? '';
+  if (isIP(host) === 0) throw new StatusError(serviceUnavailable(`pod ${name} has no address yet`));
+  if (/^127\.|^169\.254\.|^::1$|^fe80:/i.test(host)) throw bad('address not allowed');
+  const named = pod.spec?.containers.flatMap(({ ports }) => ports ?? []) ?? [];
+  const chosen = port === '' ? named[0]?.containerPort : numberOf(port);
+  return { host, ...(chosen === undefined ? {} : { port: chosen }), ...unchecked(scheme) };
+}
+
+function serviceOptions(context: RequestContext, name: string, port: string, scheme: string): RequestOptions {
+  const { server, target } = context;
+  const service = find(context, target.info, name) as unknown as Service;
+  const ports = service.spec?.ports ?? [];
+  const chosen =
+    port === '' && ports.length === 1
+      ? ports[0]
+      : ports.find((one) => one.name === port || String(one.port) === port);
+  if (chosen === undefined)
+    throw new StatusError(serviceUnavailable(`no service port "${port}" found for service "${name}"`));
+  const endpoints = endpointsOf(server, { namespace: target.namespace, name, port: chosen.port });
+  const endpoint = endpoints[Math.floor(Math.random() * endpoints.length)];
+  if (endpoint === undefined)
+    throw new StatusError(serviceUnavailable(`no endpoints available for service "${name}"`));
+  return { host: endpoint.host, port: endpoint.port, ...unchecked(scheme) };
+}
+
+function unchecked(scheme: string): RequestOptions {
+  return scheme === 'https' ? { rejectUnauthorized: false } : {};
+}
+
+function numberOf(port: string): number {
+  const number = Number(port);
+  if (!Number.isInteger(number) || number < 1 || number > 65_535) throw bad(`invalid port "${port}"`);
+  return number;
+}
+
+async function pass(exchange: Exchange, { scheme, options }: Destination, path: string): Promise<void> {
+  const { request, response, signal, method } = exchange;
+  const headers: Record<string, string | string[]> = {};
+  for (const [name, value] of Object.entries(request.headers))
+    if (value !== undefined && !name.startsWith(':') && !notPassedOn.has(name)) headers[name] = value;
+  const open = scheme === 'https' ? httpsRequest : httpRequest;
+  const upstream = open({ ...options, agent: false, method, path, headers, signal });
+  const answered = new Promise<IncomingMessage>((resolve, reject) => {
+    upstream.once('response', resolve);
+    upstream.once('error', reject);
+  });
+  answered.catch(() => undefined);
+  const timer = setTimeout(() => upstream.destroy(new Error('no answer in time')), answerTimeoutMs);
+  try {
+    if (method !== 'GET' && method !== 'HEAD')
+      for await (const chunk of request) {
+        if (upstream.destroyed) break;
+        if (!upstream.write(chunk)) await drained(upstream);
+      }
+    upstream.end();
+    const answer = await answered;
+    clearTimeout(timer);
+    exchange.statusCode = answer.statusCode ?? 502;
+    response.writeHead(exchange.statusCode, passedBack(answer));
+    for await (const chunk of answer as AsyncIterable<Buffer>) {
+      if (signal.aborted) break;
+      if (!response.write(chunk)) await exchange.drained();
+    }
+    response.end();
+  } catch (error) {
+    if (signal.aborted || response.headersSent) {
+      response.destroy();
+      return;
+    }
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new StatusError(serviceUnavailable(`error trying to reach service: ${reason}`));
+  } finally {
+    clearTimeout(timer);
+    upstream.destroy();
+  }
+}
+
+function drained(upstream: { once(event: 'drain' | 'close', listener: () => void): unknown }): Promise<void> {
+  return new Promise((resolve) => {
+    upstream.once('drain', resolve);
+    upstream.once('close', resolve);
+  });
+}
+
+function passedBack(answer: IncomingMessage): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(answer.headers))
+    if (value !== undefined && !notPassedOn.has(name))
+      headers[name] = Array.isArray(value) ? value.join(', ') : value;
+  return headers;
+}
