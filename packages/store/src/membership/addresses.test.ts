@@ -81,8 +81,13 @@ test('members that know each other by certificates take in another one the same 
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const { ca, cert, key } = certificates(folder);
   const secure = [
-    ...[`--cert-file=${cert}`, `--key-file=${key}`, `--trusted-ca-file=${ca}`, '--client-cert-auth=true'],
-    ...[`--peer-cert-file=${cert}`, `--peer-key-file=${key}`, `--peer-trusted-ca-file=${ca}`],
+    `--cert-file=${cert}`,
+    `--key-file=${key}`,
+    `--trusted-ca-file=${ca}`,
+    '--client-cert-auth=true',
+    `--peer-cert-file=${cert}`,
+    `--peer-key-file=${key}`,
+    `--peer-trusted-ca-file=${ca}`,
   ];
   const c = await TestCluster.create(2, { tls: true, extra: secure });
   t.after(async () => {

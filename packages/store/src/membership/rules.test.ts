@@ -8,10 +8,10 @@ function group(
   voters: string,
   { learners = '', alive = voters, ...rest }: { learners?: string; alive?: string } & Partial<Situation> = {},
 ): Situation {
-  const ids = [...voters, ...learners];
+  const ids = `${voters}${learners}`.split('');
   const members = new Map(ids.map((id) => [id, member(id)] as const));
   return {
-    configuration: { voters: [...voters], learners: [...learners] },
+    configuration: { voters: voters.split(''), learners: learners.split('') },
     members,
     removed: new Set(),
     healthy: new Set(alive),
