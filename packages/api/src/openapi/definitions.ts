@@ -3,6 +3,7 @@
  * defaults are named. Texts for people come from an `OpenApiTexts`, where one is given.
  */
 import { messageSchema, type Schema } from '../schema.ts';
+import { swaggerSchema } from './swagger.ts';
 
 export type OpenApiVersion = 'v2' | 'v3';
 
@@ -95,7 +96,8 @@ export class Definitions {
       return this.#version === 'v3' ? { allOf: [reference] } : reference;
     };
     const strings = { apiVersion: { type: 'string' }, kind: { type: 'string' } };
-    const { properties = {}, ...rest } = schema as { properties?: SchemaDocument };
+    const said = this.#version === 'v3' ? schema : swaggerSchema(schema);
+    const { properties = {}, ...rest } = said as { properties?: SchemaDocument };
     const named = (name: string): readonly KindName[] => [{ group, version, kind: name }];
     this.#custom.add(customDefinition(type)).add(customDefinition({ ...type, kind: listKind }));
     this.#out.set(customDefinition(type), {

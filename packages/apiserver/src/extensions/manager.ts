@@ -107,7 +107,12 @@ export class Extensions {
       gone.push(definition);
     }
     if (add.length + remove.length > 0) this.#server.registry.change({ add, remove });
-    for (const definition of gone) cache.drop(storagePrefixOf(definition));
+    for (const definition of gone) {
+      cache.drop(storagePrefixOf(definition));
+      // The names that it had are free for the others of its group.
+      for (const [key, other] of this.#known)
+        if (other.definition.spec.group === definition.spec.group) this.#dirty.add(key);
+    }
     this.#work();
   }
 
