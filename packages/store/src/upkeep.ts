@@ -34,6 +34,7 @@ export interface UpkeepOptions {
 
 /** Between two attempts to send a state to the same member. */
 const retryMs = 500;
+const pollMs = 20;
 
 export class Upkeep {
   readonly #options: UpkeepOptions;
@@ -76,7 +77,8 @@ export class Upkeep {
   /** Sends the whole state to a member that needs more than the log still holds. */
   async sendSnapshot(to: NodeId, message: Extract<Message, { type: 'snapshot' }>): Promise<void> {
     if (this.#holds.isSending(to)) return;
-    const sending = (index: number): void => this.#holds.sending(to, index);
+    let index = 0;
+    const sending = (upTo: number): void => this.#holds.sending(to, (index = upTo));
     sending(this.#options.machine.flushed.index);
     let arrived = false;
     const { self, host, disk, transport, metrics, clock, log, isWitness } = this.#options;
@@ -88,6 +90,7 @@ export class Upkeep {
       arrived = true;
       metrics()?.snapshots.inc({ direction: 'sent' });
       log.info({ to, records }, 'sent a snapshot');
+      await this.#acknowledged(to, index);
       host().step({ type: 'snapshot-sent', peer: to });
     } catch (error) {
       log.warn({ err: error, to }, 'snapshot was not sent');
@@ -96,6 +99,18 @@ export class Upkeep {
       host().step({ type: 'snapshot-failed', peer: to });
     } finally {
       this.#holds.sent(to, arrived);
+    }
+  }
+
+  /**
+   * Waits a moment until the member's own word that it has the state is here. Without it the core would ask what comes
+   * after the state that it had asked for, which is older than the one that was sent, and may be cut.
+   */
+  async #acknowledged(to: NodeId, index: number): Promise<void> {
+    const { host, clock } = this.#options;
+    for (let i = 0; i < retryMs / pollMs; i++) {
+      if ((host().status.progress.get(to)?.match ?? Infinity) >= index) return;
+      await new Promise<void>((resolve) => void clock.after(pollMs, resolve));
     }
   }
 }
