@@ -3,9 +3,12 @@
  *
  * etcd uses bcrypt, which Node does not have; docs/decisions/0050 says why this one. The cost keeps bcrypt's scale:
  * one more is twice the work. Memory stops growing at 64 MiB, then the work is repeated instead.
+ * libuv's threads also write the state: few hashes are computed at a time, and whoever comes when too many wait is
+ * refused.
  * A hash is text: `$scrypt$ln=LOG2N,r=R,p=P$SALT$HASH`, salt and hash in base64 without padding.
  */
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
+import { etcdError } from '../errors.ts';
 
 export const passwordCost = { min: 4, max: 31, default: 10 } as const;
 
@@ -22,6 +25,34 @@ const maxLogN = 16;
 /** What a stored hash may ask for at most; a hash comes from a client when it was computed there. */
 const limits: Parameters = { logN: 20, r: 32, p: 2 ** 20 };
 
+/** Lets a few at a time through, keeps some waiting in their order, and refuses the rest. */
+export class PasswordWork {
+  readonly #bounds: { readonly atOnce: number; readonly waiting: number };
+  #running = 0;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(bounds: { readonly atOnce: number; readonly waiting: number }) {
+    this.#bounds = bounds;
+  }
+
+  /** Rejects with etcd's error when too many wait. */
+  async do<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#running < this.#bounds.atOnce) this.#running++;
+    else if (this.#waiting.length >= this.#bounds.waiting) throw etcdError.tooManyRequests();
+    // Whoever ends hands its place over.
+    else await new Promise<void>((resolve) => void this.#waiting.push(resolve));
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#running--;
+      else next();
+    }
+  }
+}
+
+const pool = new PasswordWork({ atOnce: 2, waiting: 500 });
+
 /** `cost` outside of bcrypt's range counts as the default, as in etcd. */
 function parametersFor(cost: number): Parameters {
   const valid = cost >= passwordCost.min && cost <= passwordCost.max ? cost : passwordCost.default;
@@ -31,12 +62,16 @@ function parametersFor(cost: number): Parameters {
 
 function derive(password: string, salt: Buffer, { logN, r, p }: Parameters, bytes: number): Promise<Buffer> {
   const N = 2 ** logN;
-  return new Promise((resolve, reject) => {
-    scrypt(password, salt, bytes, { N, r, p, maxmem: 256 * N * r + 1024 * r * p }, (error, key) => {
-      if (error === null) resolve(key);
-      else reject(error);
-    });
-  });
+  const options = { N, r, p, maxmem: 256 * N * r + 1024 * r * p };
+  return pool.do(
+    () =>
+      new Promise((resolve, reject) => {
+        scrypt(password, salt, bytes, options, (error, key) => {
+          if (error === null) resolve(key);
+          else reject(error);
+        });
+      }),
+  );
 }
 
 function base64(bytes: Buffer): string {
