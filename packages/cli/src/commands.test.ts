@@ -44,7 +44,7 @@ test('a verb on a cluster that does not run says what to do', () => {
 
 test('kubectl knows its verbs, and every verb of ours has help with an example', () => {
   assert.match(timonier('kubectl', 'gte', 'pods').stderr, /did you mean "get"\?/);
-  for (const name of ['up', 'down', 'status', 'host', 'image', 'chaos', 'kubectl']) {
+  for (const name of ['up', 'down', 'status', 'host', 'image', 'chaos', 'snapshot', 'kubectl']) {
     const { status, stdout } = timonier(name, '--help');
     assert.equal(status, 0, name);
     assert.match(stdout, new RegExp(`Examples:\\n  timonier ${name}[ \\n]`), name);
