@@ -130,7 +130,9 @@ export class Faults {
   }
 
   #turn(): void {
-    const ms = this.#world.random.pick([300, 1_000, 2_500]);
+    // Reigns that are short need many of them before anything goes wrong.
+    const stretch = this.shortReigns && this.#active ? 4 : 1;
+    const ms = stretch * this.#world.random.pick([300, 1_000, 2_500]);
     this.#world.after(ms, undefined, () => {
       if (this.#over) return;
       if (this.#active) this.activeMs += ms;

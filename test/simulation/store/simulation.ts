@@ -118,7 +118,7 @@ class Simulation {
       drift: this.#drift,
       bugs: new Set(options.bugs),
       pipeline: narrow
-        ? { maxInflight: random.pick([1, 2, 8]), maxAppendBytes: random.pick([1, 200]) }
+        ? { maxInflight: random.pick([1, 1, 8]), maxAppendBytes: random.pick([1, 1, 200]) }
         : undefined,
     };
     this.#hosts = settings.names.map(
@@ -138,12 +138,12 @@ class Simulation {
         }),
     );
     this.#clients = new Clients(world, this.#hosts, this.#truth, {
-      clients: shortReigns ? 20 : random.pick([3, 8, 20]),
-      thinkMs: shortReigns ? 20 : random.pick([20, 100, 400]),
+      clients: shortReigns ? 5 : random.pick([3, 8, 20]),
+      thinkMs: shortReigns ? random.pick([20, 80]) : random.pick([20, 100, 400]),
       compactions: random.chance(0.6),
       leases: random.chance(0.7),
     });
-    this.#watchers = new Watchers(world, this.#hosts, this.#truth, random.pick([0, 4, 10]));
+    this.#watchers = new Watchers(world, this.#hosts, this.#truth, shortReigns ? 0 : random.pick([0, 4, 10]));
     this.#network.onRaft = (from, to, messages) => {
       for (const { type, flag, term } of messages)
         if (type === voteResponse && flag === true) this.#guard(() => this.#truth.vote(from, to, term));

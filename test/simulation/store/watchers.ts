@@ -13,6 +13,8 @@ import { sameKeyValue, type Truth } from './truth.ts';
 import { Violation, type World } from './world.ts';
 
 const slowMs = 400;
+/** How often a watcher looks whether it has to go elsewhere. */
+const lookMs = 100;
 
 class SimulatedWatcher {
   readonly number: number;
@@ -156,8 +158,9 @@ export class Watchers {
 
   #live(watcher: SimulatedWatcher): void {
     const { random } = this.#world;
-    this.#world.after(watcher.attached ? random.next() * 2 * this.#moveMs : 30, undefined, () => {
+    this.#world.after(lookMs, undefined, () => {
       this.#live(watcher);
+      if (watcher.attached && !random.chance(lookMs / this.#moveMs)) return;
       const host = random.pick(this.#hosts);
       const { member, life } = host;
       if (member === undefined || life.frozen) return;
