@@ -130,6 +130,8 @@ async function allocate(service: Service, held: Holdings, context: WriteContext)
 async function checkAddress(service: Service, address: string, context: WriteContext): Promise<void> {
   const addresses = new ServiceAddresses(context.server);
   const field = 'spec.clusterIPs';
+  // A range may have been made a moment ago.
+  if (!addresses.contains(address)) await context.server.reads.fresh();
   if (!addresses.contains(address))
     throw refused(
       service,
