@@ -27,7 +27,7 @@ async function withToken(server: TestServer, token: string, path: string): Promi
 
 test('a pod gets a token of its account, which holds for what the account may and as long as the pod is there', async (t) => {
   const { endpoint } = await startEtcd(t);
-  const server = await startApiServer(t, { endpoint });
+  const server = await startApiServer(t, { endpoint, admission: ['ServiceAccount'] });
   const post = async (path: string, body: unknown, as = 'admin') =>
     server.request('POST', path, body, { as });
   await post(`${namespace}/serviceaccounts`, { metadata: { name: 'default' } });
