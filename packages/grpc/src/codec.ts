@@ -49,6 +49,8 @@ interface MessagePlan {
   defaults: Loose;
   lists: string[];
   maps: string[];
+  /** Makes a message without any field; compiled at its first use. */
+  empty: (() => Loose) | undefined;
 }
 
 const writer = new BackwardWriter();
@@ -97,7 +99,14 @@ export class CodecSet {
     const known = this.#plans.get(type);
     if (known !== undefined) return known;
     // Registered before its fields are compiled: message types may contain themselves.
-    const plan: MessagePlan = { fields: [], readers: new Map(), defaults: {}, lists: [], maps: [] };
+    const plan: MessagePlan = {
+      fields: [],
+      readers: new Map(),
+      defaults: {},
+      lists: [],
+      maps: [],
+      empty: undefined,
+    };
     this.#plans.set(type, plan);
     // Written back to front, so that fields come out in ascending order.
     for (const field of type.fieldsArray.toSorted((a, b) => b.id - a.id))
@@ -225,10 +234,24 @@ function writeMessage(plan: MessagePlan, message: Loose): void {
 }
 
 function emptyMessage(plan: MessagePlan): Loose {
-  const target: Loose = { ...plan.defaults };
-  for (const name of plan.lists) target[name] = [];
-  for (const name of plan.maps) target[name] = {};
-  return target;
+  return (plan.empty ??= compileEmpty(plan))();
+}
+
+/**
+ * A function of its own for each type, so that the engine sees one shape of object in it. Names come from our own
+ * definitions and values are passed in, not written out.
+ */
+function compileEmpty({ defaults, lists, maps }: MessagePlan): () => Loose {
+  const names = Object.keys(defaults);
+  const literal = names.map((name, i) => {
+    const value = lists.includes(name) ? '[]' : maps.includes(name) ? '{}' : `values[${i}]`;
+    return `${JSON.stringify(name)}: ${value}`;
+  });
+  // oxlint-disable-next-line typescript/no-implied-eval
+  const make = new Function('values', `return () => ({ ${literal.join(', ')} });`) as (
+    values: unknown[],
+  ) => () => Loose;
+  return make(names.map((name) => defaults[name]));
 }
 
 function readMessage(plan: MessagePlan, end: number): Loose {
