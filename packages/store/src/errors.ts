@@ -29,10 +29,8 @@ export const etcdError = {
     'can only promote a learner member which is in sync with leader',
   ),
   tooManyLearners: make(Status.FAILED_PRECONDITION, 'too many learner members in cluster'),
-  notEnoughStarted: make(
-    Status.FAILED_PRECONDITION,
-    're-configuration failed due to not enough started members',
-  ),
+  // Without a code of its own in etcd, too.
+  notEnoughStarted: make(Status.UNKNOWN, 're-configuration failed due to not enough started members'),
   unhealthy: make(Status.UNAVAILABLE, 'unhealthy cluster'),
   notForLearner: make(Status.UNAVAILABLE, 'rpc not supported for learner'),
   witness: (): GrpcError =>

@@ -80,6 +80,8 @@ export class Links {
 
   /** A member said where it is reached. */
   called(from: NodeId, urls: readonly string[]): void {
+    // Never itself: a link to itself would be dropped one day, with the message that it was removed.
+    if (from === this.#options.self) return;
     if (this.#linked.has(from) || this.#callers.size >= maxCallers || urls.length === 0) return;
     this.#callers.set(from, urls);
     this.sync();

@@ -86,10 +86,10 @@ function invalidityOf(change: MemberChange, situation: Situation): GrpcError | u
         : undefined;
     case 'promote':
       if (!members.has(change.id)) return etcdError.memberNotFound();
-      if (!configuration.learners.includes(change.id)) return etcdError.memberNotLearner();
-      return (situation.match.get(change.id) ?? 0) < situation.committed * readyShare
-        ? etcdError.learnerNotReady()
-        : undefined;
+      // In this order, as in etcd, also for a voter that never came. The leader itself has no match, and everything.
+      if ((situation.match.get(change.id) ?? Infinity) < situation.committed * readyShare)
+        return etcdError.learnerNotReady();
+      return configuration.learners.includes(change.id) ? undefined : etcdError.memberNotLearner();
     case 'remove':
       if (!members.has(change.id)) return etcdError.memberNotFound();
       // Whatever the flags say: a group without a voter that has the state is no group.
