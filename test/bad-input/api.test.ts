@@ -290,16 +290,19 @@ test('what is not served, not taken and not offered has the code of its protocol
     ['limit=x', /query parameter "limit" is "x", which is not a number/],
     ['resourceVersion=x', /invalid resource version "x"/],
     ['continue=x', /continue key is not valid/],
-    ['resourceVersion=5&resourceVersionMatch=About', /resourceVersionMatch: Unsupported value: "About"/],
-    ['resourceVersionMatch=Exact', /resourceVersionMatch is forbidden unless resourceVersion is provided/],
     ['labelSelector=%21%21', /unable to parse requirement/],
     ['fieldSelector=a', /can't understand 'a'/],
     ['fieldSelector=a%3Db', /field label not supported: a/],
     ['watch=1&resourceVersion=x', /invalid resource version "x"/],
-    ['watch=1&sendInitialEvents=true', /requires setting resourceVersionMatch to NotOlderThan/],
   ];
   for (const [query, message] of queries)
     await ask('GET', `${configMaps}?${query}`, 400, 'BadRequest', message);
+  const options: readonly (readonly [string, RegExp])[] = [
+    ['resourceVersion=5&resourceVersionMatch=About', /resourceVersionMatch: Unsupported value: "About"/],
+    ['resourceVersionMatch=Exact', /resourceVersionMatch is forbidden unless resourceVersion is provided/],
+    ['watch=1&sendInitialEvents=true', /requires setting resourceVersionMatch to NotOlderThan/],
+  ];
+  for (const [query, message] of options) await ask('GET', `${configMaps}?${query}`, 422, 'Invalid', message);
   await ask(
     'POST',
     `${configMaps}?colour=red`,
