@@ -20,7 +20,8 @@ test('what is no object ends with a space or with the text', () => {
   assert.equal(splitter.end(), 'true');
 });
 
-test('a value that never ends is given up at the bound', () => {
+test('a value that is too long is given up, whether its end has come or not', () => {
   const splitter = new JsonSplitter(10);
+  assert.throws(() => new JsonSplitter(10).push('{"a":"aaaaaaaaaaaa"}'), RangeError);
   assert.throws(() => splitter.push('{"a":"aaaaaaaaaaaa'), RangeError);
 });

@@ -30,7 +30,7 @@ export class JsonSplitter {
       if (value === undefined) break;
       values.push(value);
     }
-    if (this.#text.length > this.#maxLength) throw new RangeError('a value is too long');
+    this.#check(this.#text.length);
     return values;
   }
 
@@ -62,7 +62,12 @@ export class JsonSplitter {
     return undefined;
   }
 
+  #check(length: number): void {
+    if (length > this.#maxLength) throw new RangeError('a value is too long');
+  }
+
   #cut(at: number): string {
+    this.#check(at);
     const value = this.#text.slice(0, at);
     this.#text = this.#text.slice(at);
     this.#looked = 0;
