@@ -1,6 +1,6 @@
 /** What is special about writing a custom resource definition: its defaults, its status, and how its end begins. */
 import type { ApiObject } from '@timonier/api/decode';
-import { timestamp } from '../pipeline/prepare.ts';
+import { formatTime } from '@timonier/api/time';
 import type { Strategy } from '../strategies/strategy.ts';
 import {
   asDefinition,
@@ -49,7 +49,7 @@ export const definitionStrategy: Strategy = {
           reason: 'InstanceDeletionPending',
           message: 'CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon',
         },
-        timestamp(server.now()),
+        formatTime(new Date(server.now())),
       ),
     };
   },

@@ -2,6 +2,7 @@
 import type { ResourceInfo } from '@timonier/api';
 import { checkOwnNode } from '../authorization/own-node.ts';
 import { bindingStrategy, roleStrategy } from '../authorization/escalation.ts';
+import { apiServiceStrategy } from '../aggregation/api-service-strategy.ts';
 import { definitionStrategy } from '../extensions/definition-strategy.ts';
 import { namespaceStrategy } from './namespaces.ts';
 import { certificateStrategy } from './certificates.ts';
@@ -38,7 +39,7 @@ const strategies: Readonly<Record<string, Strategy>> = {
   'rbac.authorization.k8s.io/clusterrolebindings': bindingStrategy,
   'rbac.authorization.k8s.io/rolebindings': bindingStrategy,
   'apiextensions.k8s.io/customresourcedefinitions': definitionStrategy,
-  'apiregistration.k8s.io/apiservices': { keepsStatusOnCreate: true },
+  'apiregistration.k8s.io/apiservices': apiServiceStrategy,
 };
 
 export function strategyOf(info: Pick<ResourceInfo, 'group' | 'resource'>): Strategy {
