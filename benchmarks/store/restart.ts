@@ -1,5 +1,5 @@
 /**
- * Restart with 1 GB: one member of each side with a million keys of a kilobyte, stopped in an orderly way and started
+ * Restart with 1 GB: one member of each side with half a million keys of two kilobytes, stopped in an orderly way and started
  * again, until it answers a linearizable read; and what holding the data costs in memory.
  */
 import { setTimeout as pause } from 'node:timers/promises';
@@ -8,7 +8,7 @@ import { fill } from './fill.ts';
 import { inTurn, type Row } from './rows.ts';
 import { Side } from './side.ts';
 
-const filling = { prefix: 'big/', keys: 1_000_000, valueBytes: 1_000 };
+const filling = { prefix: 'big/', keys: 500_000, valueBytes: 2_000 };
 const deadlineMs = 120_000;
 /** Restarts of each; filling takes too long to be repeated. */
 const restarts = 2;
@@ -31,7 +31,7 @@ async function serving(side: Side): Promise<number> {
 
 export const restartRow: Row = {
   name: 'restart',
-  summary: 'one member with a million keys of 1 kB: start until a linearizable read, memory',
+  summary: 'one member with half a million keys of 2 kB: start until a linearizable read, memory',
   run: async ({ record, log }) => {
     const sides: Side[] = [];
     try {
@@ -44,7 +44,7 @@ export const restartRow: Row = {
         await fill((await side.leader()).address, filling);
         const seconds = (performance.now() - begin) / 1000;
         log(`${side.name} took 1 GB in ${seconds.toFixed(1)} s`);
-        record(side.name, 'keys of 1 kB in transactions of 100', '/s', {
+        record(side.name, 'keys of 2 kB in transactions of 100', '/s', {
           value: filling.keys / seconds,
           cpuMicros: (side.cpu() - cpuBefore) / filling.keys,
         });
