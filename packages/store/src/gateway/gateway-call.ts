@@ -89,8 +89,9 @@ export class GatewayCall implements BidiCall<object, object> {
     const splitter = new JsonSplitter(this.#maxLength);
     const decoder = new StringDecoder('utf8');
     try {
-      for await (const chunk of this.#request as AsyncIterable<Buffer>)
-        yield* splitter.push(decoder.write(chunk));
+      // Whoever stops reading still answers, on this connection.
+      const chunks: AsyncIterable<Buffer> = this.#request.iterator({ destroyOnReturn: false });
+      for await (const chunk of chunks) yield* splitter.push(decoder.write(chunk));
     } catch (error) {
       if (error instanceof RangeError)
         throw new GrpcError(Status.RESOURCE_EXHAUSTED, `request is larger than ${this.#maxLength} bytes`);

@@ -81,6 +81,45 @@ test('a message longer than the bound is refused before all of it has come', asy
   assert.equal((await ask(port, '/v3/put', '{"key":"YQ=="}')).text, '{"header":{"revision":"7"}}');
 });
 
+/** Sends the pieces one after the other and returns all that comes back until the connection ends. */
+async function talk(port: number, pieces: readonly string[]): Promise<string> {
+  const socket = connect(port, '127.0.0.1').setNoDelay(true).setEncoding('utf8');
+  socket.on('error', () => undefined);
+  let text = '';
+  socket.on('data', (piece: string) => (text += piece));
+  const closed = once(socket, 'close');
+  for (const piece of pieces) {
+    // In a packet of its own.
+    await new Promise<void>((resolve) => socket.write(piece, () => setImmediate(resolve)));
+  }
+  await closed;
+  return text;
+}
+
+test('what follows a message does not cost its sender the answer', async (t) => {
+  const port = await serve(t);
+  const text = await talk(port, [
+    'POST /v3/put HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 14\r\n\r\n',
+    '{"key":"YQ=="}'.slice(0, 5),
+    '{"key":"YQ=="}'.slice(5, 13),
+    '}',
+  ]);
+  assert.match(text, /^HTTP\/1.1 200 OK[\s\S]*\{"header":\{"revision":"7"\}\}$/);
+  const late = await talk(port, [
+    'POST /v3/put HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 16\r\n\r\n{"key":"YQ=="}',
+    '\r\n',
+  ]);
+  assert.match(late, /^HTTP\/1.1 200 OK[\s\S]*\{"header":\{"revision":"7"\}\}$/);
+});
+
+test('who sends more than the bound gets the refusal while still sending, and is ended', async (t) => {
+  const port = await serve(t);
+  const text = await talk(port, [
+    `POST /v3/put HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n{"key":"${'a'.repeat(2_000)}`,
+  ]);
+  assert.match(text, /^HTTP\/1.1 429 [\s\S]*connection: close[\s\S]*larger than 1000 bytes/i);
+});
+
 test('an error before and one within a stream say so each in its way', async (t) => {
   const port = await serve(t);
   assert.deepEqual(await ask(port, '/v3/range', '{}'), {

@@ -231,6 +231,8 @@ function refuse(response: ServerResponse, thrown: unknown): void {
       : new GrpcError(Status.INTERNAL, thrown instanceof Error ? thrown.message : String(thrown));
   const status = httpStatus.get(error.code) ?? 500;
   const { code, details } = error;
+  // The rest of what is refused is not waited for.
+  if (!response.req.complete) response.shouldKeepAlive = false;
   if (response.headersSent) {
     // A stream that has begun can only say it in a line of its own.
     const line = { grpc_code: code, http_code: status, message: details, http_status: STATUS_CODES[status] };
