@@ -6,6 +6,7 @@
  * as stale, and requests for it are refused at once.
  */
 import { createHash } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { type GroupVersion, StatusError } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { serviceUnavailable } from '@timonier/api/statuses';
@@ -20,6 +21,7 @@ const checkEveryMs = 5_000;
 const retryMs = 500;
 /** After a change that may make a server reachable: its APIService, its Service or its endpoints. */
 const settleMs = 50;
+const stopMs = 500;
 const path = /^\/(?:openapi\/v3\/)?apis\/([^/]+)\/([^/]+)(?:\/|$)/;
 
 export class Aggregator {
@@ -57,7 +59,8 @@ export class Aggregator {
 
   async stop(): Promise<void> {
     this.#stop.abort();
-    await this.#checking;
+    // A write that waits for a store which is gone ends with the store's connection.
+    await Promise.race([this.#checking, pause(stopMs)]);
     for (const { remote } of this.#remotes.values()) remote.close();
   }
 

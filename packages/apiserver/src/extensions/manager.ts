@@ -5,6 +5,7 @@
  *
  * On the active master it also keeps the definitions' status, and empties the kinds whose definition is being deleted.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { ResourceInfo } from '@timonier/api';
 import { StatusError } from '@timonier/api/statuses';
 import { timestamp } from '../pipeline/prepare.ts';
@@ -34,6 +35,7 @@ interface Known {
 }
 
 const retryMs = 200;
+const stopMs = 500;
 
 export class Extensions {
   readonly #server: ServerState;
@@ -66,7 +68,8 @@ export class Extensions {
 
   async stop(): Promise<void> {
     this.#stop.abort();
-    await this.#working;
+    // A write that waits for a store which is gone ends with the store's connection.
+    await Promise.race([this.#working, pause(stopMs)]);
   }
 
   #follow(): void {

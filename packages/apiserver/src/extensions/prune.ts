@@ -2,6 +2,7 @@
  * Pruning and defaulting by a structural schema. Pruning makes a fresh tree without the fields that the schema does not
  * know, and names them; defaulting fills in, in place. Source: "Extend the Kubernetes API with CustomResourceDefinitions".
  */
+import { messageSchema } from '@timonier/api';
 import { setOwn } from '@timonier/api/json';
 import { copyOf } from '../storage/copy.ts';
 import {
@@ -47,10 +48,23 @@ function prune(
   for (const [name, item] of Object.entries(value)) {
     const place = join(path, name);
     const known = Object.hasOwn(properties, name) ? properties[name] : values;
-    if (isResource && typeFields.has(name)) setOwn(out, name, copyOf(item));
+    const isInnerMetadata = isResource && path !== '' && name === 'metadata' && isObject(item);
+    if (isInnerMetadata) setOwn(out, name, knownMetadata(item, place, problems));
+    else if (isResource && typeFields.has(name)) setOwn(out, name, copyOf(item));
     else if (known !== undefined) setOwn(out, name, pruned(known, item, place, problems));
     else if (keepsAll) setOwn(out, name, copyOf(item));
     else problems.push(`unknown field "${place}"`);
+  }
+  return out;
+}
+
+/** The metadata of an object inside another; the outer one's is checked with the whole object. */
+function knownMetadata(metadata: JsonObject, path: string, problems: string[]): JsonObject {
+  const { fields } = messageSchema('io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta');
+  const out: JsonObject = {};
+  for (const [name, item] of Object.entries(metadata)) {
+    if (fields.has(name)) setOwn(out, name, copyOf(item));
+    else problems.push(`unknown field "${join(path, name)}"`);
   }
   return out;
 }
