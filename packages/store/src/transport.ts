@@ -241,9 +241,12 @@ export class Transport {
             ? `member ${hello.member} belongs to cluster ${hello.cluster}, this is cluster ${cluster}`
             : hello.protocol !== peerProtocol
               ? `peer protocol ${hello.protocol} is not spoken here`
-              : isRemoved?.(hello.member) === true
-                ? `member ${hello.member} was removed from the cluster`
-                : '';
+              : hello.member === member
+                ? // A replaced member's address is its successor's now, which may read of it in an old log.
+                  `this is member ${member} itself, called at the address of another`
+                : isRemoved?.(hello.member) === true
+                  ? `member ${hello.member} was removed from the cluster`
+                  : '';
       const removed = refusal !== '' && hello?.cluster === cluster && isRemoved?.(hello.member) === true;
       socket.write(encodeFrame({ hello: { cluster, member, protocol: peerProtocol, refusal, removed } }));
       if (hello === undefined || refusal !== '') {

@@ -27,6 +27,8 @@ export interface LinksOptions {
   /** What is in force, and what is known of members by what was applied. */
   readonly configuration: () => Configuration;
   readonly members: () => ReadonlyMap<NodeId, StoredMember>;
+  /** Who was taken out for good, by what was applied. */
+  readonly removed: () => ReadonlySet<NodeId>;
 }
 
 /** A removed member is told, and has so long to take it in. In milliseconds. */
@@ -75,7 +77,8 @@ export class Links {
     if (belongs.has(self)) this.#callers.clear();
     else for (const [id, urls] of this.#callers) if (!wanted.has(id)) wanted.set(id, urls);
     for (const [id, urls] of wanted) this.#link(id, urls[0] ?? '');
-    for (const id of this.#linked.keys()) if (!wanted.has(id)) this.#leave(id);
+    // Who belongs stays linked, also while its address is not applied yet.
+    for (const id of this.#linked.keys()) if (!wanted.has(id) && !belongs.has(id)) this.#leave(id);
   }
 
   /** A member said where it is reached. */
@@ -109,7 +112,7 @@ export class Links {
 
   #leave(id: NodeId): void {
     if (this.#leaving.has(id)) return;
-    const { transport, clock, members } = this.#options;
+    const { transport, clock, members, removed } = this.#options;
     const keep = clock.after(farewellMs, () => {
       this.#leaving.delete(id);
       // Only a removal that was applied is final; one that is cut off again finds the link still there.
@@ -117,7 +120,8 @@ export class Links {
         this.#leave(id);
         return;
       }
-      transport.send(id, { removed: {} });
+      // Who is merely unknown yet, as everybody is to a member that joins, must not be told such a thing.
+      if (removed().has(id)) transport.send(id, { removed: {} });
       this.#linked.delete(id);
       // What was just queued goes out first.
       clock.after(farewellMs, () => {

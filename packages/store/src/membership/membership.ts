@@ -68,6 +68,7 @@ export class Membership {
       log,
       configuration: () => host().configuration,
       members: () => machine.members,
+      removed: () => machine.removed,
     });
   }
 
