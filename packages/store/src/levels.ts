@@ -47,6 +47,7 @@ export interface Levels {
   /** Opens or creates one, and keeps other processes away from it until it is closed. */
   open(name: string): Promise<Level>;
   exists(name: string): boolean;
+  /** As a whole: a crash leaves all of it under its name, or nothing. */
   remove(name: string): void;
   rename(from: string, to: string): void;
   /** Bytes of all its files. */
@@ -77,7 +78,7 @@ export function folderLevels(folder: string): Levels {
       return level;
     },
     exists: (name) => existsSync(join(folder, name)),
-    remove: (name) => rmSync(join(folder, name), { recursive: true, force: true }),
+    remove: (name) => removeFolder(join(folder, name)),
     rename: (from, to) => replaceFolder(join(folder, from), join(folder, to)),
     room: () => diskRoom(folder),
     size: (name) => {
@@ -89,6 +90,16 @@ export function folderLevels(folder: string): Levels {
       return bytes;
     },
   };
+}
+
+/** A folder of which a crash left some files would be opened, and found damaged: so its name goes first. */
+function removeFolder(path: string): void {
+  const going = `${path}.going`;
+  rmSync(going, { recursive: true, force: true });
+  if (!existsSync(path)) return;
+  renameSync(path, going);
+  syncFolder(dirname(path));
+  rmSync(going, { recursive: true, force: true });
 }
 
 /** Renames a folder whose files are durable, durably. */
