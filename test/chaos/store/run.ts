@@ -131,7 +131,11 @@ export async function runChaos(options: RunOptions): Promise<RunResult> {
         const random = new Random(seed * 31 + i);
         if (faults.length === 0) return [];
         const { longestPauseMs } = options;
-        const track = { name, faults, group, random, now, begun: note, longestPauseMs, excused };
+        const failed = (text: string): void => {
+          note(text);
+          violations.push({ rule: 'liveness', text });
+        };
+        const track = { name, faults, group, random, now, begun: note, failed, longestPauseMs, excused };
         return runTrack({ ...track, signal: striking.signal });
       }),
     ).finally(() => {

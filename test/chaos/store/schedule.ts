@@ -25,6 +25,8 @@ export interface TrackOptions {
   readonly now: () => number;
   readonly signal: AbortSignal;
   readonly begun: (text: string) => void;
+  /** A fault could not be begun or healed. */
+  readonly failed: (text: string) => void;
   readonly longestPauseMs: number;
   /** Until when members may end by themselves, by name. */
   readonly excused: Map<string, number>;
@@ -35,7 +37,7 @@ const excuseMs = 3_000;
 
 /** Resolves with everything that happened when the signal came and the last fault was healed. */
 export async function runTrack(options: TrackOptions): Promise<Incident[]> {
-  const { name, faults, group, random, now, signal, begun, longestPauseMs, excused } = options;
+  const { name, faults, group, random, now, signal, begun, failed, longestPauseMs, excused } = options;
   const incidents: Incident[] = [];
   while (!signal.aborted) {
     await rest(random.next() * longestPauseMs, signal);
@@ -54,9 +56,9 @@ export async function runTrack(options: TrackOptions): Promise<Incident[]> {
       if (fault.ends === true) for (const host of group.hosts) excused.set(host.name, now() + excuseMs);
       incidents.push({ track: name, fault: fault.name, what, begin, end: now() });
     } catch (error) {
-      throw new Error(`${fault.name}: ${error instanceof Error ? error.message : String(error)}`, {
-        cause: error,
-      });
+      // What it did cannot be undone, so that nothing on this track would mean anything any more.
+      failed(`${fault.name}: ${error instanceof Error ? error.message : String(error)}`);
+      break;
     }
   }
   return incidents;
