@@ -1,7 +1,6 @@
 /**
  * The twin in memory of LevelDB in a folder. A synced batch is durable with all before it; of unsynced ones each may be
- * lost, in any order. Renames and removals happen in order, and those since the last sync may be undone by a crash; a
- * removal may have got halfway, and leaves what cannot be opened.
+ * lost, in any order. Renames and removals happen in order, and those since the last sync may be undone by a crash.
  */
 import type { Level, LevelIterator, LevelRange, Levels } from '../../../packages/store/src/levels.ts';
 import type { DiskOperation } from '../../../packages/store/src/mvcc.ts';
@@ -18,7 +17,6 @@ class Database {
   /** Synced batches on their way. */
   readonly inFlight = new Set<readonly DiskOperation[]>();
   open = false;
-  damaged = false;
 
   sync(): void {
     for (const operations of this.unsynced) change(this.durable, operations);
@@ -57,7 +55,7 @@ type Folder = ReadonlyMap<string, Database>;
 export class MemoryLevels {
   #folder = new Map<string, Database>();
   /** The folder as it was before each change that is not durable yet. */
-  #before: { readonly folder: Folder; readonly removed: Database | undefined }[] = [];
+  #before: Folder[] = [];
 
   /** As one life of a member sees it. */
   of(world: World, life: Life, speed: DiskSpeed): Levels {
@@ -69,11 +67,10 @@ export class MemoryLevels {
         let database = this.#folder.get(name);
         if (database === undefined) {
           database = new Database();
-          this.#change(undefined);
+          this.#change();
           this.#folder.set(name, database);
         }
         if (database.open) throw new Error(`${name} is open already`);
-        if (database.damaged) throw new Error(`Corruption: ${name} lacks files`);
         database.open = true;
         return this.#level(database, later, speed);
       },
@@ -81,13 +78,13 @@ export class MemoryLevels {
       remove: (name) => {
         const database = this.#folder.get(name);
         if (database === undefined) return;
-        this.#change(database);
+        this.#change();
         this.#folder.delete(name);
       },
       rename: (from, to) => {
         const database = this.#folder.get(from);
         if (database === undefined || this.#folder.has(to)) throw new Error(`cannot rename ${from} to ${to}`);
-        this.#change(undefined);
+        this.#change();
         this.#folder.delete(from);
         this.#folder.set(to, database);
       },
@@ -106,18 +103,14 @@ export class MemoryLevels {
       for (const database of this.#folder.values()) database.killed();
       return;
     }
-    const undo = random.below(this.#before.length + 1);
-    const undone = this.#before[undo];
-    if (undone !== undefined) {
-      this.#folder = new Map(undone.folder);
-      if (undone.removed !== undefined && random.chance(0.5)) undone.removed.damaged = true;
-    }
+    const undone = this.#before[random.below(this.#before.length + 1)];
+    if (undone !== undefined) this.#folder = new Map(undone);
     this.#before = [];
     for (const database of this.#folder.values()) database.crash(random);
   }
 
-  #change(removed: Database | undefined): void {
-    this.#before.push({ folder: new Map(this.#folder), removed });
+  #change(): void {
+    this.#before.push(new Map(this.#folder));
   }
 
   #level(database: Database, later: (ms: number) => Promise<void>, speed: DiskSpeed): Level {
