@@ -15,6 +15,8 @@ export class Sweep {
   #from: string | undefined = '';
   /** What goes of each block, by revision. */
   readonly #blocks = new Map<number, Map<number, number[]>>();
+  /** Oldest last. */
+  #starts: number[] | undefined;
 
   constructor(revision: number) {
     this.revision = revision;
@@ -40,12 +42,16 @@ export class Sweep {
     this.#from = index.compact(this.revision, this.#from, sliceKeys, drop, tooMuch);
   }
 
-  /** The next block to rewrite; undefined when all are. */
+  /**
+   * The next block to rewrite, oldest first; undefined when all are. The order matters: a crash may keep what was
+   * done so far, and a deletion must not be forgotten before everything that it deleted.
+   */
   next(): readonly [start: number, drops: Drops] | undefined {
-    for (const [start, drops] of this.#blocks) {
-      this.#blocks.delete(start);
-      return [start, drops];
-    }
-    return undefined;
+    this.#starts ??= [...this.#blocks.keys()].sort((a, b) => b - a);
+    const start = this.#starts.pop();
+    if (start === undefined) return undefined;
+    const drops = this.#blocks.get(start) ?? new Map<number, number[]>();
+    this.#blocks.delete(start);
+    return [start, drops];
   }
 }
