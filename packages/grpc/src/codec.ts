@@ -40,17 +40,27 @@ interface FieldPlan {
   readonly name: string;
   readonly tag: number;
   readonly write: (value: unknown) => void;
+  /** Of a field that is neither a list nor a map. */
+  readonly single: { readonly format: ScalarFormat; readonly presence: boolean } | undefined;
+}
+
+interface FieldReader {
+  readonly read: (target: Loose, wireType: number) => void;
+  /** Of a field that only sets its own value: its name, and what reads the value. */
+  readonly single: { readonly name: string; readonly read: ReadValue } | undefined;
 }
 
 interface MessagePlan {
   fields: FieldPlan[];
   /** By field number: reads one occurrence into the object. */
-  readers: Map<number, (target: Loose, wireType: number) => void>;
+  readers: Map<number, FieldReader>;
   defaults: Loose;
   lists: string[];
   maps: string[];
-  /** Makes a message without any field; compiled at its first use. */
+  /** Compiled at their first use (codec-compile.ts). */
   empty: (() => Loose) | undefined;
+  write: ((message: Loose) => void) | undefined;
+  read: ((target: Loose, end: number) => void) | undefined;
 }
 
 const writer = new BackwardWriter();
@@ -106,6 +116,8 @@ export class CodecSet {
       lists: [],
       maps: [],
       empty: undefined,
+      write: undefined,
+      read: undefined,
     };
     this.#plans.set(type, plan);
     // Written back to front, so that fields come out in ascending order.
@@ -131,15 +143,19 @@ export class CodecSet {
         name,
         tag,
         write: packable ? packedWriter(field.id, format) : listWriter(tag, format),
+        single: undefined,
       });
-      plan.readers.set(field.id, (target, wireType) => {
-        const list = target[name] as unknown[];
-        if (!packable || wireType !== 2) {
-          list.push(format.read());
-          return;
-        }
-        const end = reader.lengthDelimited();
-        while (reader.position < end) list.push(format.read());
+      plan.readers.set(field.id, {
+        read: (target, wireType) => {
+          const list = target[name] as unknown[];
+          if (!packable || wireType !== 2) {
+            list.push(format.read());
+            return;
+          }
+          const end = reader.lengthDelimited();
+          while (reader.position < end) list.push(format.read());
+        },
+        single: undefined,
       });
       return;
     }
@@ -154,11 +170,15 @@ export class CodecSet {
         format.write(value);
         writer.varint32(tag);
       },
+      single: { format, presence },
     });
     const siblings = (field.partOf?.fieldsArray ?? []).map((member) => member.name).filter((n) => n !== name);
-    plan.readers.set(field.id, (target) => {
-      for (const sibling of siblings) target[sibling] = undefined;
-      target[name] = format.read();
+    plan.readers.set(field.id, {
+      read: (target) => {
+        for (const sibling of siblings) target[sibling] = undefined;
+        target[name] = format.read();
+      },
+      single: siblings.length === 0 ? { name, read: format.read } : undefined,
     });
   }
 
@@ -186,8 +206,9 @@ export class CodecSet {
           writer.varint32(tag);
         }
       },
+      single: undefined,
     });
-    plan.readers.set(field.id, (target) => {
+    const readEntry = (target: Loose): void => {
       const end = reader.lengthDelimited();
       let k: unknown = key.zero;
       let v: unknown = nested === undefined ? value.zero : undefined;
@@ -205,7 +226,8 @@ export class CodecSet {
         writable: true,
         configurable: true,
       });
-    });
+    };
+    plan.readers.set(field.id, { read: readEntry, single: undefined });
   }
 
   #scalar(type: string, field: protobuf.FieldBase): ScalarFormat {
@@ -227,31 +249,11 @@ function isZero(value: unknown): boolean {
 }
 
 function writeMessage(plan: MessagePlan, message: Loose): void {
-  for (const field of plan.fields) {
-    const value = message[field.name];
-    if (value !== undefined && value !== null) field.write(value);
-  }
+  (plan.write ??= compileWrite(plan))(message);
 }
 
 function emptyMessage(plan: MessagePlan): Loose {
   return (plan.empty ??= compileEmpty(plan))();
-}
-
-/**
- * A function of its own for each type, so that the engine sees one shape of object in it. Names come from our own
- * definitions and values are passed in, not written out.
- */
-function compileEmpty({ defaults, lists, maps }: MessagePlan): () => Loose {
-  const names = Object.keys(defaults);
-  const literal = names.map((name, i) => {
-    const value = lists.includes(name) ? '[]' : maps.includes(name) ? '{}' : `values[${i}]`;
-    return `${JSON.stringify(name)}: ${value}`;
-  });
-  // oxlint-disable-next-line typescript/no-implied-eval
-  const make = new Function('values', `return () => ({ ${literal.join(', ')} });`) as (
-    values: unknown[],
-  ) => () => Loose;
-  return make(names.map((name) => defaults[name]));
 }
 
 function readMessage(plan: MessagePlan, end: number): Loose {
@@ -259,15 +261,68 @@ function readMessage(plan: MessagePlan, end: number): Loose {
   const outerEnd = reader.end;
   reader.end = end;
   if (++depth > maxDepth) throw new RangeError(`message is nested deeper than ${maxDepth} levels`);
-  while (reader.position < end) {
-    const tag = reader.uint32();
-    const read = plan.readers.get(tag >>> 3);
-    if (read === undefined) reader.skip(tag & 7);
-    else read(target, tag & 7);
-  }
+  (plan.read ??= compileRead(plan))(target, end);
   depth--;
   reader.end = outerEnd;
   return target;
+}
+
+// Each type gets functions of its own, so that the engine sees one shape of object in them and one callee at each
+// place. Names come from our own definitions, and everything else is passed in, not written out.
+
+function compiled(parameters: Record<string, unknown>, body: string): unknown {
+  // oxlint-disable-next-line typescript/no-implied-eval
+  const make = new Function(...Object.keys(parameters), body) as (...values: unknown[]) => unknown;
+  return make(...Object.values(parameters));
+}
+
+function compileEmpty({ defaults, lists, maps }: MessagePlan): () => Loose {
+  const names = Object.keys(defaults);
+  const literal = names.map((name, i) => {
+    const value = lists.includes(name) ? '[]' : maps.includes(name) ? '{}' : `values[${i}]`;
+    return `${JSON.stringify(name)}: ${value}`;
+  });
+  const values = names.map((name) => defaults[name]);
+  return compiled({ values }, `return () => ({ ${literal.join(', ')} });`) as () => Loose;
+}
+
+function compileWrite({ fields }: MessagePlan): (message: Loose) => void {
+  const parameters: Record<string, unknown> = { writer, isZero };
+  const lines = fields.map(({ name, tag, write, single }, i) => {
+    parameters[`w${i}`] = single?.format.write ?? write;
+    const wanted = single?.presence === false ? ' && !isZero(value)' : '';
+    const call = single === undefined ? `w${i}(value);` : `w${i}(value); writer.varint32(${tag});`;
+    return `value = message[${JSON.stringify(name)}];
+      if (value !== undefined && value !== null${wanted}) { ${call} }`;
+  });
+  return compiled(parameters, `return (message) => { let value; ${lines.join('\n')} };`) as (
+    message: Loose,
+  ) => void;
+}
+
+function compileRead({ readers }: MessagePlan): (target: Loose, end: number) => void {
+  const parameters: Record<string, unknown> = { current: () => reader };
+  const cases = [...readers].map(([id, { read, single }]) => {
+    parameters[`r${id}`] = single?.read ?? read;
+    const call =
+      single === undefined
+        ? `r${id}(target, tag & 7);`
+        : `target[${JSON.stringify(single.name)}] = r${id}();`;
+    return `case ${id}: ${call} break;`;
+  });
+  return compiled(
+    parameters,
+    `return (target, end) => {
+      const reader = current();
+      while (reader.position < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          ${cases.join('\n')}
+          default: reader.skip(tag & 7);
+        }
+      }
+    };`,
+  ) as (target: Loose, end: number) => void;
 }
 
 function messageFormat(plan: MessagePlan): ScalarFormat {
