@@ -38,7 +38,7 @@ test('a receiver that is slow slows the sender down: of 100 MB, only little is u
         },
         closed: () => undefined,
       }),
-    } as ConstructorParameters<typeof Transport>[0]);
+    });
   const [a, b] = [make('a'), make('b')];
   t.after(() => Promise.all([a.close(), b.close()]));
   await b.listen({ host: '127.0.0.1', port });
