@@ -171,3 +171,11 @@ test('a program knows which variables it uses, and those of its loops are its ow
   const program = environment.compile('l.all(x, x == s) && l.exists(a, a == "b")');
   assert.deepEqual([...program.variables].sort(), ['l', 's']);
 });
+
+test('what repeats its input cannot grow without bound', () => {
+  const big = 'x'.repeat(100_000);
+  for (const source of ['s.replace("", s)', `"${'%s'.repeat(90)}".format([${'s, '.repeat(89)}s])`]) {
+    const program = new Environment({ variables: { s: types.string } }).compile(source);
+    assert.throws(() => program.evaluate(() => big, Number.MAX_SAFE_INTEGER), /the result would be longer/);
+  }
+});

@@ -39,6 +39,14 @@ function formatIssue(source: string, { at, message }: Issue): string {
   return `ERROR: <input>:${line}:${column + 1}: ${message}\n | ${text}\n | ${'.'.repeat(column)}^`;
 }
 
+/** No text that an expression makes is longer: what repeats its input could grow without bound. */
+const maxText = 8 * 1024 * 1024;
+
+/** Throws when a text of this length must not be made. */
+export function checkLength(length: number): void {
+  if (length > maxText) throw new EvaluationError(`the result would be longer than ${maxText} characters`);
+}
+
 export function noSuchOverload(name?: string): EvaluationError {
   return new EvaluationError(name === undefined ? 'no such overload' : `no such overload: ${name}`);
 }

@@ -33,7 +33,10 @@ import { asDuration, asInt, asTime, asUint } from './operators.ts';
 function integerOf(text: string): bigint {
   if (!/^[+-]?\d+$/.test(text))
     throw new EvaluationError(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
-  return BigInt(text.replace(/^\+/, ''));
+  // Longer ones overflow anyway, and would take long to read.
+  const digits = text.replace(/^([+-]?)0+(?=\d)/, '$1');
+  if (digits.length > 24) throw new EvaluationError('integer overflow');
+  return BigInt(digits.replace(/^\+/, ''));
 }
 
 function truncated(value: number): bigint {

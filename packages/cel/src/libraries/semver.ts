@@ -8,6 +8,8 @@ const semverType = opaque('kubernetes.Semver');
 const form =
   /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-((?:0|[1-9]\d*|\d*[a-zA-Z-][\da-zA-Z-]*)(?:\.(?:0|[1-9]\d*|\d*[a-zA-Z-][\da-zA-Z-]*))*))?(?:\+([\da-zA-Z-]+(?:\.[\da-zA-Z-]+)*))?$/;
 
+const maxLength = 1_024;
+
 interface Version {
   readonly numbers: readonly [bigint, bigint, bigint];
   readonly before: readonly string[];
@@ -23,6 +25,7 @@ function normalized(text: string): string {
 }
 
 function read(text: string, normalize = false): OpaqueValue | undefined {
+  if (text.length > maxLength) return undefined;
   const source = normalize ? normalized(text) : text;
   const match = form.exec(source);
   if (match === null) return undefined;

@@ -1,11 +1,12 @@
 /** `string.format(list)`: the clauses of cel-go's strings extension. */
-import { EvaluationError } from '../errors.ts';
+import { checkLength, EvaluationError } from '../errors.ts';
 import { formatSeconds, formatTimestamp } from '../json.ts';
 import { Duration, List, Mapping, Timestamp, TypeValue, Uint, type Value } from '../values.ts';
 import { formatDouble } from './conversions.ts';
 
 export function format(template: string, args: List): string {
   let next = 0;
+  let length = template.length;
   return template.replaceAll(
     /%(?:(%)|(?:\.(\d+))?([a-zA-Z]))|%/g,
     (_, percent?: string, precision?: string, verb?: string) => {
@@ -13,7 +14,10 @@ export function format(template: string, args: List): string {
       if (verb === undefined) throw new EvaluationError('unexpected end of string');
       if (next >= args.size) throw new EvaluationError(`index ${next} out of range`);
       const value = args.at(next++);
-      return clause(verb, value, precision === undefined ? 6 : Number(precision));
+      const text = clause(verb, value, precision === undefined ? 6 : Number(precision));
+      length += text.length;
+      checkLength(length);
+      return text;
     },
   );
 }

@@ -1,7 +1,7 @@
 /** Texts: the standard functions, cel-go's strings extension (version 2), and Kubernetes' regular expressions. */
 import { RE2JS } from 're2js';
 import { maxSize } from '../checker.ts';
-import { EvaluationError } from '../errors.ts';
+import { checkLength, EvaluationError } from '../errors.ts';
 import {
   globalFunction,
   type Library,
@@ -80,10 +80,17 @@ function lastIndexOf(text: string, part: string, from?: bigint): bigint {
 function replace(text: string, from: string, to: string, count = -1n): string {
   const parts = from === '' ? ['', ...points(text), ''] : text.split(from);
   const times = count < 0n ? parts.length : Math.min(Number(count), parts.length - 1);
+  checkLength(text.length + times * to.length);
   let out = parts[0] ?? '';
   for (let i = 1; i < parts.length; i++) out += (i <= times ? to : from) + (parts[i] ?? '');
   return out;
 }
+
+/** By the longest result: every place between two characters may take the replacement. */
+const replaceCost = (text?: number, _from?: number, to?: number): number =>
+  Math.ceil(((text ?? 0) + 1) * ((to ?? 0) + 1) * textCost);
+const joinCost = (items?: number, separator?: number): number =>
+  (items ?? 0) + Math.ceil((items ?? 0) * (separator ?? 0) * textCost);
 
 function split(text: string, separator: string, count = -1n): ArrayList {
   const limit = Number(count);
@@ -94,12 +101,14 @@ function split(text: string, separator: string, count = -1n): ArrayList {
 }
 
 function joined(items: List, separator: string): string {
-  return [...items]
-    .map((item) => {
-      if (typeof item !== 'string') throw new EvaluationError('no such overload: join');
-      return item;
-    })
-    .join(separator);
+  let length = 0;
+  const parts = Array.from(items, (item) => {
+    if (typeof item !== 'string') throw new EvaluationError('no such overload: join');
+    length += item.length + separator.length;
+    checkLength(length);
+    return item;
+  });
+  return parts.join(separator);
 }
 
 /** The longest text that joining items of a type can make. */
@@ -222,12 +231,12 @@ export const texts: Library = {
       string,
       (text: string, from: string, to: string) => replace(text, from, to),
       {
-        cost: walkFirst,
+        cost: replaceCost,
         size: (text, _, to) => ((text ?? 0) + 1) * ((to ?? 0) + 1),
       },
     ),
     memberFunction([string, string, string, int], string, replace, {
-      cost: walkFirst,
+      cost: replaceCost,
       size: (text, _, to) => ((text ?? 0) + 1) * ((to ?? 0) + 1),
     }),
   ],
@@ -262,11 +271,11 @@ export const texts: Library = {
   ],
   join: [
     memberFunction([list(string)], string, (items: List) => joined(items, ''), {
-      cost: same,
+      cost: joinCost,
       sizeByTypes: joinedSize,
     }),
     memberFunction([list(string), string], string, joined, {
-      cost: same,
+      cost: joinCost,
       sizeByTypes: joinedSize,
     }),
   ],
