@@ -27,10 +27,16 @@ const deadlineMs = 120_000;
 /** Half a gigabyte, and its history: each key is written twice. */
 const filling = { prefix: 'stall/', keys: 250_000, valueBytes: 1_000, times: 2 };
 
-/** Puts at a steady pace, whether or not the one before is answered. Returns the latencies in milliseconds. */
-async function probe(address: string, during: () => Promise<void>): Promise<number[]> {
+interface Probed {
+  /** Milliseconds; of a put that failed, until it did. */
+  readonly latencies: number[];
+  failed: number;
+}
+
+/** Puts at a steady pace, whether or not the one before is answered. */
+async function probe(address: string, during: () => Promise<void>): Promise<Probed> {
   const client = createClient(kv, address, { timeoutMs: 10_000 });
-  const latencies: number[] = [];
+  const probed: Probed = { latencies: [], failed: 0 };
   const waiting: Promise<unknown>[] = [];
   const value = Buffer.alloc(256, 'p');
   try {
@@ -48,12 +54,13 @@ async function probe(address: string, during: () => Promise<void>): Promise<numb
       waiting.push(
         client
           .unary('put', { key: Buffer.from('bench/probe'), value })
-          .then(() => latencies.push(performance.now() - due)),
+          .catch(() => probed.failed++)
+          .finally(() => probed.latencies.push(performance.now() - due)),
       );
       if (performance.now() - begin > deadlineMs) throw new Error('what was to be measured does not end');
     }
     await Promise.all([work, ...waiting]);
-    return latencies;
+    return probed;
   } finally {
     client.close();
   }
@@ -79,13 +86,13 @@ async function run(side: Side, { record, directory, log }: RowContext): Promise<
   let quiet = NaN;
   const measure = async (what: string, during: () => Promise<void>): Promise<void> => {
     const begin = performance.now();
-    const latencies = await probe(address, during);
+    const { latencies, failed } = await probe(address, during);
     const p99 = percentile(latencies, 0.99);
     if (what === 'quiet') quiet = p99;
     else record(side.name, `p99 of puts during ${what}, times the quiet one`, '×', { value: p99 / quiet });
     record(side.name, `p99 of puts, ${what}`, 'ms', { value: p99 });
     log(
-      `${side.name}, ${what}: p99 ${p99.toFixed(1)} ms, worst ${Math.max(...latencies).toFixed(1)} ms of ${latencies.length} in ${((performance.now() - begin) / 1000).toFixed(1)} s`,
+      `${side.name}, ${what}: p99 ${p99.toFixed(1)} ms, worst ${Math.max(...latencies).toFixed(1)} ms of ${latencies.length} in ${((performance.now() - begin) / 1000).toFixed(1)} s, ${failed} failed`,
     );
   };
   await pause(3_000);
