@@ -60,7 +60,11 @@ const change: fc.Arbitrary<AuthChange> = fc.oneof(
   fc.record({
     roleGrantPermission: fc.record({
       name: role,
-      perm: fc.record({ permType: fc.constantFrom(0, 1, 2), key, rangeEnd: end }),
+      perm: fc.record(
+        { permType: fc.constantFrom(0, 1, 2), key, rangeEnd: end },
+        // As the codec makes them.
+        { noNullPrototype: true },
+      ),
     }),
   }),
   fc.record({ roleRevokePermission: fc.record({ role, key, rangeEnd: end }) }),
