@@ -10,7 +10,7 @@ import type { KeyValue, WatchEvent } from '../../../packages/store/src/types.ts'
 import type { Watcher } from '../../../packages/store/src/watch.ts';
 import type { SimulatedHost } from './host.ts';
 import { sameKeyValue, type Truth } from './truth.ts';
-import { Violation, type World } from './world.ts';
+import { type Life, Violation, type World } from './world.ts';
 
 const slowMs = 400;
 /** How often a watcher looks whether it has to go elsewhere. */
@@ -27,7 +27,7 @@ class SimulatedWatcher {
   events = 0;
   /** Delivered in this event: looked at when it is over, for then the truth has learnt of it. */
   readonly #given: { host: SimulatedHost; events: readonly WatchEvent[]; revision: number }[] = [];
-  #attached: { readonly host: SimulatedHost; readonly member: Member; readonly watcher: Watcher } | undefined;
+  #attached: { readonly life: Life; readonly member: Member; readonly watcher: Watcher } | undefined;
   readonly #world: World;
   readonly #truth: Truth;
 
@@ -44,11 +44,12 @@ class SimulatedWatcher {
   }
 
   get attached(): boolean {
-    return this.#attached !== undefined && !this.#attached.host.life.over;
+    return this.#attached !== undefined && !this.#attached.life.over;
   }
 
   attach(host: SimulatedHost, member: Member): void {
     this.detach();
+    const { life } = host;
     const watcher = member.hub.add({
       range: { from: this.from, to: this.to },
       from: this.next,
@@ -60,7 +61,7 @@ class SimulatedWatcher {
         if (this.#attached?.watcher !== watcher && this.#attached !== undefined) return true;
         this.#given.push({ host, events, revision });
         if (!this.slow) return true;
-        this.#world.after(this.#world.random.next() * slowMs, host.life, () => member.hub.resume(watcher));
+        this.#world.after(this.#world.random.next() * slowMs, life, () => member.hub.resume(watcher));
         return false;
       },
       compacted: (revision) => {
@@ -71,7 +72,7 @@ class SimulatedWatcher {
         this.#attached = undefined;
       },
     });
-    this.#attached = { host, member, watcher };
+    this.#attached = { life, member, watcher };
   }
 
   detach(): void {
