@@ -76,7 +76,8 @@ async function walk({ info, object }: Example): Promise<void> {
   ok(await server.request('GET', path), 404);
 
   const created = ok(await server.request('POST', `${collection}?fieldValidation=Strict`, object()), 201);
-  const first = info.kind === 'CustomResourceDefinition' ? await established(state) : created.json;
+  const condition = writtenOn[info.kind];
+  const first = condition === undefined ? created.json : await settled(state, condition);
   assert.equal(first.apiVersion, apiVersionOf(info));
   assert.equal(first.kind, info.kind);
   assert.equal(first.metadata?.generation, info.hasGeneration ? 1 : undefined);
@@ -149,14 +150,18 @@ async function walk({ info, object }: Example): Promise<void> {
   assert.equal(types.at(-1), 'DELETED');
 }
 
-/** The server itself writes on into a definition, until its kind is served. */
-async function established(state: () => Promise<ApiObject>): Promise<ApiObject> {
+/** Kinds that the server itself writes on into after their creation, and the condition with which it is done. */
+const writtenOn: Readonly<Record<string, string>> = {
+  APIService: 'Available',
+  CustomResourceDefinition: 'Established',
+};
+
+async function settled(state: () => Promise<ApiObject>, condition: string): Promise<ApiObject> {
   let object = await state();
-  const isDone = (): boolean => JSON.stringify(object['status']).includes('"Established"');
   await until(async () => {
     object = await state();
-    return isDone();
-  }, 'the definition is established');
+    return JSON.stringify(object['status'] ?? {}).includes(`"${condition}"`);
+  }, `the server says ${condition}`);
   return object;
 }
 

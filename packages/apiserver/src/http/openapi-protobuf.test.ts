@@ -56,6 +56,6 @@ test('the OpenAPI v2 document in protobuf has every definition, path and operati
     const path = paths[named.get(1)?.[0]?.toString() ?? ''] ?? {};
     const value = read(named.get(2)?.[0] ?? Buffer.alloc(0));
     for (const [method, number] of Object.entries(numbers))
-      assert.equal(value.has(number), path[method] !== undefined, `${method} ${named.get(1)?.[0]}`);
+      assert.equal(value.has(number), path[method] !== undefined, `${method} ${String(named.get(1)?.[0])}`);
   }
 });
