@@ -8,7 +8,7 @@
  */
 import { parseArgs } from 'node:util';
 import { type KnownBug } from '../../../packages/store/src/known-bugs.ts';
-import { type BugName, bugNames, hunt, knownBugs } from './bugs.ts';
+import { type BugName, bugNames, elusive, hunt, knownBugs } from './bugs.ts';
 import { RunFailure, simulate, type Summary } from './simulation.ts';
 
 const { values } = parseArgs({
@@ -72,7 +72,7 @@ async function huntAll(bugs: readonly BugName[], seeds: number, steps: number): 
     const found = await hunt(bug, 1, seeds, steps);
     const how = found === undefined ? `SURVIVED ${seeds}` : `${found.seed}`;
     console.log(`| ${bug} | ${knownBugs[bug]} | ${how} | ${kindOf(found?.message ?? '')} |`);
-    if (found === undefined) process.exitCode = 1;
+    if (found === undefined && !elusive.has(bug)) process.exitCode = 1;
     last = Math.max(last, found?.seed ?? 0);
   }
   for (let seed = 1; seed <= last; seed += 1) if ((await oneRun(seed, steps, [])) === undefined) return;
