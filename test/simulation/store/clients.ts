@@ -192,8 +192,9 @@ export class Clients {
         : equalTo(key, { target: compareTarget.value, value: known?.value ?? Buffer.from('none') });
     const success = [put(putRequest(key, this.#value(), { prevKv: true }))];
     if (other !== key) {
-      if (random.chance(0.5)) success.push(put(putRequest(other, this.#value())));
-      else if (random.chance(0.5)) success.push(remove(deleteRequest(other)));
+      const also = random.next();
+      if (also < 0.5) success.push(put(putRequest(other, this.#value())));
+      else if (also < 0.75) success.push(remove(deleteRequest(other)));
     }
     success.push(get(rangeRequest('k', 'l')));
     return { txn: { compare: [compare], success, failure: [get(rangeRequest(key, ''))] } };

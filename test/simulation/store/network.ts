@@ -302,7 +302,7 @@ export class SimulatedNetwork {
         const copy = frameCodec.decode(frameCodec.encode(frame));
         // What the receiver does belongs to its own life; the sender only waits for it.
         await new Promise<void>((resolve, reject) => {
-          world.after(0, to.life, () => receiver.frame(copy).then(resolve, reject));
+          world.after(0, to.life, () => void receiver.frame(copy).then(resolve, reject));
           const watch = (): void => {
             if (to.life.over) reject(new Error('connection closed before the end was confirmed'));
             else world.after(100, from.life, watch);
