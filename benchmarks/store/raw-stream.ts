@@ -82,7 +82,12 @@ export class RawStream {
       onread: {
         buffer: readBuffer,
         callback: (length) => {
-          this.#feed(readBuffer, length);
+          try {
+            this.#feed(readBuffer, length);
+          } catch (error) {
+            // Thrown from here it would end the process, and leave the stores behind.
+            this.#end(error instanceof Error ? error : new Error(String(error)));
+          }
           return true;
         },
       },
