@@ -6,11 +6,11 @@ import { bootTimeMs } from '@timonier/linux/clock';
 
 export interface Clock {
   /** Milliseconds of a clock that never goes back. */
-  now(): number;
+  readonly now: () => number;
   /** Milliseconds of CLOCK_BOOTTIME, which counts on while the machine sleeps. */
-  bootTime(): number;
+  readonly bootTime: () => number;
   /** Uniform in [0, 1). */
-  random(): number;
+  readonly random: () => number;
   /** Runs once after `ms`; returns how to prevent that. */
   after(ms: number, run: () => void): () => void;
   /** Runs every `ms`; returns how to end that. */

@@ -1,6 +1,6 @@
 /**
  * The twin in memory of LevelDB in a folder. A synced batch is durable with all before it; of unsynced ones each may be
- * lost, in any order. Renames and removals happen in order, and those since the last sync may be undone by a crash.
+ * lost, in any order. Which databases there are is durable at once, as levels.ts of the store sees to.
  */
 import type { Level, LevelIterator, LevelRange, Levels } from '../../../packages/store/src/levels.ts';
 import type { DiskOperation } from '../../../packages/store/src/mvcc.ts';
@@ -50,12 +50,8 @@ function change(records: Records, operations: readonly DiskOperation[]): void {
   }
 }
 
-type Folder = ReadonlyMap<string, Database>;
-
 export class MemoryLevels {
-  #folder = new Map<string, Database>();
-  /** The folder as it was before each change that is not durable yet. */
-  #before: Folder[] = [];
+  readonly #folder = new Map<string, Database>();
 
   /** As one life of a member sees it. */
   of(world: World, life: Life, speed: DiskSpeed): Levels {
@@ -67,7 +63,6 @@ export class MemoryLevels {
         let database = this.#folder.get(name);
         if (database === undefined) {
           database = new Database();
-          this.#change();
           this.#folder.set(name, database);
         }
         if (database.open) throw new Error(`${name} is open already`);
@@ -78,13 +73,11 @@ export class MemoryLevels {
       remove: (name) => {
         const database = this.#folder.get(name);
         if (database === undefined) return;
-        this.#change();
         this.#folder.delete(name);
       },
       rename: (from, to) => {
         const database = this.#folder.get(from);
         if (database === undefined || this.#folder.has(to)) throw new Error(`cannot rename ${from} to ${to}`);
-        this.#change();
         this.#folder.delete(from);
         this.#folder.set(to, database);
       },
@@ -103,14 +96,7 @@ export class MemoryLevels {
       for (const database of this.#folder.values()) database.killed();
       return;
     }
-    const undone = this.#before[random.below(this.#before.length + 1)];
-    if (undone !== undefined) this.#folder = new Map(undone);
-    this.#before = [];
     for (const database of this.#folder.values()) database.crash(random);
-  }
-
-  #change(): void {
-    this.#before.push(new Map(this.#folder));
   }
 
   #level(database: Database, later: (ms: number) => Promise<void>, speed: DiskSpeed): Level {
@@ -131,7 +117,6 @@ export class MemoryLevels {
         if (!sync) return;
         database.inFlight.delete(operations);
         database.sync();
-        this.#before = [];
       },
       iterator: (range) => {
         checkOpen();
