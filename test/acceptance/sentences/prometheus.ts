@@ -1,8 +1,8 @@
 /** Sentence 6: Debian's Prometheus, with the project's own configuration, finds every process up. */
+import { testPort } from '@timonier/linux/test-ports';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -37,7 +37,7 @@ export async function prometheus(cluster: Cluster): Promise<string> {
   const { hosts } = await cluster.status();
   const processes = hosts.flatMap(({ processes: list }) => list);
   expect(expected.length >= processes.length, `${expected.length} targets for ${processes.length} processes`);
-  const port = await freePort();
+  const port = await testPort();
   const child = spawn(
     'prometheus',
     [
@@ -69,15 +69,4 @@ export async function prometheus(cluster: Cluster): Promise<string> {
     await exit;
     await rm(directory, { recursive: true, force: true });
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }

@@ -4,11 +4,11 @@
  *
  * Invariant: `close` leaves no process and no file, whatever happened before.
  */
+import { testPorts } from '@timonier/linux/test-ports';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -39,23 +39,7 @@ export interface StoreStatus {
   readonly version: string;
 }
 
-/** Ports that were free a moment ago. etcd cannot be asked to choose one and tell. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => {
-    const address = server.address();
-    if (address === null || typeof address === 'string') throw new Error('a TCP server has no port');
-    return address.port;
-  });
-  await Promise.all(servers.map(async (server) => once(server.close(), 'close')));
-  return ports;
-}
+export { testPorts as freePorts };
 
 export class StoreMember {
   readonly name: string;
@@ -148,7 +132,7 @@ export class StoreGroup {
   /** Starts `size` members with fresh data and waits until they agree on a leader. */
   static async start(program: Program, size: number): Promise<StoreGroup> {
     const directory = await mkdtemp(join(tmpdir(), `store-${program.name}-`));
-    const ports = await freePorts(size * 3);
+    const ports = await testPorts(size * 3);
     const plan = Array.from({ length: size }, (_unused, i) => ({
       name: `m${i + 1}`,
       client: `http://127.0.0.1:${ports[i * 3]}`,

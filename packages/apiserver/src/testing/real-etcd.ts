@@ -1,7 +1,7 @@
 /** For tests: Debian's etcd on ports of the kernel's choice, in a folder of its own, ended with the test. */
+import { testPort, testPorts } from '@timonier/linux/test-ports';
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -15,7 +15,7 @@ const startDeadlineMs = 20_000;
 
 export async function startEtcd(t: Pick<TestContext, 'after'>): Promise<RealEtcd> {
   const directory = await mkdtemp(join(tmpdir(), 'timonier-apiserver-etcd-'));
-  const [client, peer] = [await freePort(), await freePort()];
+  const [client, peer] = await testPorts(2);
   const endpoint = `http://127.0.0.1:${client}`;
   const peerUrl = `http://127.0.0.1:${peer}`;
   const etcd = spawn(
@@ -51,11 +51,4 @@ export async function startEtcd(t: Pick<TestContext, 'after'>): Promise<RealEtcd
   return { endpoint };
 }
 
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
+export { testPort as freePort };

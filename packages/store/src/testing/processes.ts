@@ -1,29 +1,14 @@
-/** Real members as processes for tests: own folders, ports from the kernel, ended by their own process ids. */
+/** Real members as processes for tests: own folders, ports of their own, ended by their own process ids. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { testPorts } from '@timonier/linux/test-ports';
 
 const entry = fileURLToPath(new URL('./main.ts', import.meta.url));
 
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve) => {
-          server.listen(0, '127.0.0.1', () => {
-            const address = server.address();
-            resolve(typeof address === 'object' && address !== null ? address.port : 0);
-          });
-        }),
-    ),
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
+export { testPorts as freePorts };
 
 /** Waits for a condition with a deadline; the last problem becomes the failure's text. */
 export async function eventually<T>(what: string, check: () => Promise<T>, timeoutMs = 40_000): Promise<T> {
@@ -73,7 +58,7 @@ export class TestCluster {
     options: { readonly extra?: readonly string[]; readonly tls?: boolean } = {},
   ): Promise<TestCluster> {
     const names = Array.from({ length: size }, (_, i) => `m${i + 1}`);
-    return new TestCluster(names, await freePorts(size * 2), options.extra ?? [], options.tls === true);
+    return new TestCluster(names, await testPorts(size * 2), options.extra ?? [], options.tls === true);
   }
 
   #port(name: string, offset: 0 | 1): number {
