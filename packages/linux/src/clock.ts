@@ -3,7 +3,7 @@
  * suspended, and reads the same in every process of the machine. Node offers only CLOCK_MONOTONIC, so the kernel is
  * asked directly.
  */
-import koffi from 'koffi';
+import { koffi } from './native.ts';
 
 const clockBootTime = 7;
 

@@ -5,7 +5,7 @@
  */
 import { closeSync, constants, openSync } from 'node:fs';
 import { constants as osConstants } from 'node:os';
-import koffi from 'koffi';
+import { koffi } from './native.ts';
 
 // The symbols come from the C library this process is already linked with.
 const libc = koffi.load(null);

@@ -6,7 +6,7 @@
  * namespace is the one of the calling thread.
  */
 import { spawnSync } from 'node:child_process';
-import koffi from 'koffi';
+import { koffi } from './native.ts';
 
 export class NftError extends Error {
   override readonly name = 'NftError';

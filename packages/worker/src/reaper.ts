@@ -4,7 +4,7 @@
  * and only those: taking Node's own would lose an exit code that somebody waits for.
  */
 import { readdirSync, readFileSync } from 'node:fs';
-import koffi from 'koffi';
+import { koffi } from '@timonier/linux/native';
 
 const noHang = 1;
 /** A child of Node's own is collected within one turn of the event loop; a zombie older than this is an orphan. */
