@@ -4,8 +4,9 @@
  *
  * What is checked, whenever somebody is elected or proves that nobody else can be: no other member believes at that
  * moment that nobody newer can lead. Somebody elected late for a term that is over already can prove nothing.
- * Leadership is handed over now and then, which ends loyalty on purpose and withdraws the lease first. Connections are
- * not closed here.
+ * Leadership is handed over now and then, which ends loyalty on purpose and withdraws the lease first. Connections close
+ * when a member crashes, and between members of which neither follows the other: a living leader whose connection is
+ * reset is the exception that nothing of this holds for.
  */
 import { MemoryHost } from '@timonier/raft/memory-host';
 import type { Effects, Message } from '@timonier/raft';
@@ -18,6 +19,7 @@ import { Random } from './random.ts';
 export type LeaseMistake =
   | 'fixed-length' // counts on the ceiling instead of what the voters promised
   | 'no-abstention' // votes at once after a crash
+  | 'absolved-by-anyone' // forgets what it promised before a crash when any connection closes
   | 'late-transfer' // obeys the call of a transfer that was given up
   | 'unrecorded' // promises more than a restart will find on disk
   | 'lower-at-once'; // forgets what was promised under a longer timeout
@@ -72,7 +74,9 @@ class SimulatedMember {
         random: () => random.next(),
         maxInflight: 4,
         maxAppendBytes: 1000,
-        ...(mistake === 'late-transfer' ? { mutations: new Set(['late-transfer'] as const) } : {}),
+        ...(mistake === 'late-transfer' || mistake === 'absolved-by-anyone'
+          ? { mutations: new Set([mistake]) }
+          : {}),
       },
       { voters: ids, learners: [] },
       (_host, effects) => run.observe(this, effects),
@@ -131,6 +135,7 @@ export class LeaseRun {
   #now = 0;
   #delayMs = 2;
   #calmUntil = 0;
+  #ambushUntil = 0;
 
   constructor(seed: number, mistake?: LeaseMistake) {
     this.#random = new Random(seed);
@@ -167,13 +172,46 @@ export class LeaseRun {
     if (random.chance(0.002)) member.stalledUntil = this.#now + random.pick([40, 200, 600, 2000]);
     if (random.chance(0.001)) member.diskBusyUntil = this.#now + random.pick([50, 500, 1500]);
     if (random.chance(0.0004)) this.#crash(member);
-    if (random.chance(0.002) && member.leads && this.#now >= member.downUntil) this.#transfer(member);
+    // On slow links a call to campaign may come after the leader gave the transfer up.
+    if (random.chance(this.#delayMs > 100 ? 0.01 : 0.002) && member.leads && this.#now >= member.downUntil)
+      this.#transfer(member);
+    if (random.chance(0.0002)) this.#ambush(member);
+    if (random.chance(this.#now < this.#ambushUntil ? 0.02 : 0.0005))
+      this.#reset(member, random.pick(this.#members));
+  }
+
+  /** The connections between two members break, and neither of them leads the other. */
+  #reset(one: SimulatedMember, other: SimulatedMember): void {
+    const follows = (a: SimulatedMember, b: SimulatedMember): boolean =>
+      a.host.node.status.leader === b.id || b.leads;
+    if (one === other || follows(one, other) || follows(other, one)) return;
+    this.#closed(one, other);
+    this.#closed(other, one);
+  }
+
+  /** `member` sees that its connection to `peer` is gone, with all that was on its way. */
+  #closed(member: SimulatedMember, peer: SimulatedMember): void {
+    if (this.#now < member.downUntil) return;
+    member.inbox = member.inbox.filter(({ message }) => message.from !== peer.id);
+    member.host.step({ type: 'peer-closed', peer: peer.id });
+  }
+
+  /** A voter forgets what it promised, and the leader that it promised it to is not heard any more. */
+  #ambush(voter: SimulatedMember): void {
+    if (voter.leads || this.#now < voter.downUntil) return;
+    this.#silenceLeader();
+    this.#crash(voter);
+    this.#ambushUntil = this.#now + 400;
   }
 
   /** A voter promises less than before: what it promised before counts when the leader falls silent now. */
   #worstMoment(): void {
+    if (this.#random.chance(0.3)) this.#silenceLeader();
+  }
+
+  #silenceLeader(): void {
     const leader = this.#members.find((member) => member.leads);
-    if (leader === undefined || !this.#random.chance(0.3)) return;
+    if (leader === undefined) return;
     for (const { id } of this.#members) this.#blocked.add(`${leader.id}${id}`).add(`${id}${leader.id}`);
   }
 
@@ -186,6 +224,8 @@ export class LeaseRun {
     member.host.restart(this.#random.below(member.host.writes.length + 1));
     member.downUntil = this.#now + downMs;
     member.nextTick = member.downUntil + member.pace.tickMs;
+    if (this.#random.chance(0.5)) return;
+    for (const other of this.#members) if (other !== member) this.#closed(other, member);
   }
 
   /** As the store does it: what was proven counts no more. */

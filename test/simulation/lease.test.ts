@@ -43,6 +43,7 @@ test('nobody is elected while another member holds a lease', () => {
 for (const mistake of [
   'fixed-length',
   'no-abstention',
+  'absolved-by-anyone',
   'late-transfer',
   'unrecorded',
   'lower-at-once',

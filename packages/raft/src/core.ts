@@ -43,6 +43,8 @@ export class Core {
   role: Role = 'follower';
   leader: NodeId | null = null;
   diskStalled = false;
+  /** Nothing that was promised in an earlier life counts any more. */
+  absolved = false;
 
   /** Ticks stepped so far, and the newest `now` the host mentioned. */
   ticks = 0;
@@ -155,7 +157,7 @@ export class Core {
 
   /** Whether promises of an earlier life may still hold. */
   get abstains(): boolean {
-    return this.ticks < (this.options.abstainTicks ?? 0);
+    return !this.absolved && this.ticks < (this.options.abstainTicks ?? 0);
   }
 
   has(mutation: Mutation): boolean {

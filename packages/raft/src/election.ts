@@ -99,6 +99,8 @@ export function tickElection(core: Core): void {
 /** The connection from the leader was closed: stop being loyal, and ask soon whether others see it like that. */
 export function loseLeader(core: Core): void {
   const lost = core.leader;
+  // It was heard of in this life: it was elected when promises to earlier leaders were over, and its own are void now.
+  core.absolved = true;
   becomeFollower(core, core.term, null);
   core.hurriedCampaigns = HURRIED_CAMPAIGNS;
   core.timeout = 1 + rankOf(core, lost);

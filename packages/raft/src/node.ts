@@ -72,6 +72,7 @@ export class RaftNode {
         startTransfer(core, input.target);
         break;
       case 'peer-closed':
+        if (core.has('absolved-by-anyone')) core.absolved = true;
         if (core.leader === input.peer && core.role === 'follower') loseLeader(core);
         else reassure(core, input.peer);
         break;

@@ -2,7 +2,8 @@
  * Replays a scenario written as text: lines beginning with "> " are commands to a small in-memory group, "#" is
  * comment, everything else is the expected output. `replay` returns the whole text with the output as it is now.
  *
- *   > group a b c [learners d] [witnesses c] [outsiders e] [bytes 64]  new members, timeouts of 10 ticks, heartbeats each tick
+ *   > group a b c [learners d] [witnesses c] [outsiders e] [bytes 64] [abstain 5]  new members, timeouts of 10 ticks,
+ *       heartbeats each tick
  *   > tick a 3           > campaign a        > propose a x y        > config a voters a,b learners c
  *   > deliver [a->b]     carries messages until all is quiet (or only those waiting on one link)
  *   > drop a->b          loses what waits on one link
@@ -128,6 +129,7 @@ class Scenario {
       witnesses: [],
       outsiders: [],
       bytes: [],
+      abstain: [],
     };
     let role = 'voters';
     for (const word of args) {
@@ -141,6 +143,7 @@ class Scenario {
         id,
         electionTicks: 10,
         heartbeatTicks: 1,
+        abstainTicks: Number(roles['abstain']?.[0] ?? '0'),
         random: () => 0,
         maxInflight: 4,
         maxAppendBytes: Number(roles['bytes']?.[0] ?? '64'),

@@ -196,6 +196,7 @@ export type Mutation =
   | 'witness-forgets' // a witness drops entries that a full voter lacks
   | 'commit-beyond-match' // takes the leader's commit index for entries that were never compared
   | 'stale-acknowledgement' // counts acknowledgements of an earlier term
+  | 'absolved-by-anyone' // forgets promises of an earlier life when any connection closes
   | 'disloyal'; // grants pre-votes and votes while the leader is heard
 
 export interface RaftOptions {
@@ -211,7 +212,8 @@ export interface RaftOptions {
   readonly electionTicks: number;
   /**
    * For this many ticks after the start this member neither campaigns nor grants a vote, except to one whom the leader
-   * named: it may have promised its loyalty before a crash. Default 0.
+   * named: it may have promised its loyalty before a crash. It ends early when a leader that was heard of since closes
+   * its connection. Default 0.
    */
   readonly abstainTicks?: number;
   readonly heartbeatTicks: number;
