@@ -53,12 +53,17 @@ export function readIdentity(
   const founders = found.founders ?? flagged.members;
   const known = new Set([...founders.flatMap((member) => member.peerUrls), ...(found.known ?? [])]);
   const sameFounders = sorted(founders) === sorted(flagged.members);
-  // Other members than the founders may be named: those of today. Other ones than all it ever met may not.
+  // Other members than the founders may be named: those of today. Other ones than all it ever met may not. One that
+  // names only itself, and has met others, moved: where to, they may know before it does.
+  const named = flagged.members.some((member) => member.peerUrls.some((url) => known.has(url)));
+  const moved =
+    flagged.members.length === 1 &&
+    name === found.name &&
+    founders.some((founder) => founder.name !== found.name);
   if (
     found.cluster !== flagged.id &&
     found.restored !== true &&
-    ((sameFounders && !joins) ||
-      !flagged.members.some((member) => member.peerUrls.some((url) => known.has(url))))
+    ((sameFounders && !joins) || !(named || moved))
   )
     throw new Error(
       `data directory ${folder} belongs to cluster ${found.cluster}, not to ${flagged.id} (from --initial-cluster and --initial-cluster-token); use another --data-dir`,
