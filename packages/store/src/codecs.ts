@@ -35,6 +35,8 @@ export interface StoredRequest {
   readonly leaseGrant?: LeaseGrantRequest;
   readonly leaseRevoke?: { readonly ID: bigint };
   readonly leaseExpiry?: { readonly ID: bigint; readonly term: number };
+  readonly clusterVersion?: ClusterVersionChange;
+  readonly leaseCheckpoints?: LeaseCheckpoints;
   readonly memberAttributes?: MemberAttributes;
   readonly alarm?: Alarm & { readonly activate: boolean };
   readonly auth?: AuthChange;
@@ -42,6 +44,18 @@ export interface StoredRequest {
   /** Who asked; neither is there while nobody needs to say. */
   readonly username?: string;
   readonly authRevision?: number;
+}
+
+export interface ClusterVersionChange {
+  readonly version: number;
+  /** Who belonged to the cluster when it was decided. */
+  readonly members: readonly string[];
+}
+
+/** Seconds that are left of leases; 0 takes an earlier word on it back. */
+export interface LeaseCheckpoints {
+  readonly term: number;
+  readonly checkpoints: readonly { readonly ID: bigint; readonly remainingTtl: number }[];
 }
 
 export interface MemberAttributes {

@@ -10,6 +10,7 @@ import { opensslNames } from './flags/cipher-suites.ts';
 import { etcdFlags } from './flags/etcd-flags.ts';
 import { fixedFlags, checkFixed } from './flags/fixed-flags.ts';
 import { ownFlags } from './flags/own-flags.ts';
+import type { Platform } from './platform.ts';
 import { startStore } from './server.ts';
 
 const flags = { ...etcdFlags, ...fixedFlags(), ...ownFlags };
@@ -58,7 +59,7 @@ function tokensOf(text: string, ttlSeconds: number): Tokens {
   }
 }
 
-async function run(context: ComponentContext<typeof flags>): Promise<void> {
+async function run(context: ComponentContext<typeof flags>, platform?: Platform): Promise<void> {
   const { flags: f, positional } = context;
   if (positional.length > 0) throw new UsageError(`"${positional.join(' ')}" is not a flag`);
   checkFixed(f);
@@ -134,18 +135,23 @@ async function run(context: ComponentContext<typeof flags>): Promise<void> {
     privateSocket: f['private-socket'],
     cors: everyone(f.cors),
     hostWhitelist: everyone(f['host-whitelist']),
+    ...(platform === undefined ? {} : { platform }),
   });
 }
 
-export const command = defineComponent({
-  name: 'store',
-  summary: 'a member of the built-in etcd v3 store',
-  examples: [
-    'timonier store --data-dir /var/lib/timonier/store',
-    'timonier store --name a --initial-cluster a=http://10.0.0.1:2380,b=http://10.0.0.2:2380 --listen-peer-urls http://10.0.0.1:2380',
-  ],
-  flags,
-  opsAddress: '127.0.0.1:2381',
-  arrange: (argv, variables) => readConfigFile(argv, variables, flags, ownFlags),
-  run,
-});
+/** The command on another platform than the machine as it is, for tests. */
+export const commandOn = (platform?: Platform) =>
+  defineComponent({
+    name: 'store',
+    summary: 'a member of the built-in etcd v3 store',
+    examples: [
+      'timonier store --data-dir /var/lib/timonier/store',
+      'timonier store --name a --initial-cluster a=http://10.0.0.1:2380,b=http://10.0.0.2:2380 --listen-peer-urls http://10.0.0.1:2380',
+    ],
+    flags,
+    opsAddress: '127.0.0.1:2381',
+    arrange: (argv, variables) => readConfigFile(argv, variables, flags, ownFlags),
+    run: (context) => run(context, platform),
+  });
+
+export const command = commandOn();

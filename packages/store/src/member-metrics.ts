@@ -6,15 +6,15 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { idText } from './cluster.ts';
 import type { Member } from './member.ts';
+import { etcdClusterVersion } from './versions/entry-versions.ts';
 
 export interface MemberFacts {
   readonly member: Member;
-  /** Versions of etcd's API, of this member and agreed on by all. */
+  /** Of etcd's API, that this member speaks. */
   readonly version: string;
-  readonly clusterVersion: string;
 }
 
-export function addMemberMetrics(registry: Registry, { member, version, clusterVersion }: MemberFacts): void {
+export function addMemberMetrics(registry: Registry, { member, version }: MemberFacts): void {
   const registers = [registry];
   const gauge = (name: string, help: string, read: () => number): void => {
     const made: Gauge = new Gauge({ name, help, registers, collect: () => made.set(read()) });
@@ -23,11 +23,24 @@ export function addMemberMetrics(registry: Registry, { member, version, clusterV
     new Gauge({ name, help, labelNames: [label], registers }).set({ [label]: value }, 1);
   };
   info('etcd_server_version', 'Always 1; the label says what runs.', 'server_version', version);
-  info(
-    'etcd_cluster_version',
-    'Always 1; the label says what all agree on.',
-    'cluster_version',
-    clusterVersion,
+  const agreed = new Gauge({
+    name: 'etcd_cluster_version',
+    help: 'Always 1; the label says what all agree on. Absent until they do.',
+    labelNames: ['cluster_version'],
+    registers,
+    collect: () => {
+      const { clusterVersion } = member.machine;
+      agreed.reset();
+      if (clusterVersion === undefined) return;
+      // As etcd shows it: without the last number.
+      const [major = '', minor = ''] = etcdClusterVersion(clusterVersion).split('.');
+      agreed.set({ cluster_version: `${major}.${minor}` }, 1);
+    },
+  });
+  gauge(
+    'timonier_store_cluster_version',
+    'Version of the log that all members agreed on; 0 while none was decided.',
+    () => member.machine.clusterVersion ?? 0,
   );
   info(
     'etcd_server_id',

@@ -29,11 +29,14 @@ import { type Leadership, Tenure } from './tenure.ts';
 import { type Alarm, alarmType } from './types.ts';
 import { Sweeper } from './sweeper.ts';
 import { Upkeep } from './upkeep.ts';
+import { VersionAgreement } from './versions/agreement.ts';
+import { spoken, type VersionRange } from './versions/entry-versions.ts';
 import { Wal } from './wal.ts';
 import { WatchHub } from './watch.ts';
 
 const flushEveryMs = 1_000;
 const sweepEveryMs = 100;
+const versionEveryMs = 500;
 const requestTimeoutMs = 7_000;
 const maxPending = 50_000;
 
@@ -58,6 +61,7 @@ export class Member {
   readonly #announcement: Announcement;
   readonly #upkeep: Upkeep;
   readonly #sweeper: Sweeper;
+  readonly #agreement: VersionAgreement;
   readonly pace: Pace;
   #host!: RaftHost;
   #wal: Wal | undefined;
@@ -104,6 +108,7 @@ export class Member {
       disk: this.disk,
       bugs,
       stateless: options.witness === true,
+      versions: this.versions,
       cluster: cluster.id,
       configuration: { voters: cluster.members.map(({ id }) => id).toSorted(), learners: [] },
       members: cluster.members.map(({ id, name, peerUrls }) => ({ id, name, peerUrls, clientUrls: [] })),
@@ -159,7 +164,10 @@ export class Member {
       tls: options.peerTls,
       log: options.log,
       onFrame: (from, frame) => this.#frame(from, frame),
-      onConnected: () => this.#proposals.retry(),
+      onConnected: (peer) => {
+        this.#agreement.connected(peer);
+        this.#proposals.retry();
+      },
       onClosed: (peer) => this.#peerClosed(peer),
       onBulk: (from) =>
         receiveSnapshot({
@@ -210,6 +218,17 @@ export class Member {
       attributes: { id, name, peerUrls, clientUrls: this.isWitness ? [] : options.clientUrls },
       known: () => this.machine.members.get(this.id),
       propose: (request, bytes) => this.propose(request, bytes),
+    });
+    this.#agreement = new VersionAgreement({
+      self: this.id,
+      range: this.versions,
+      decided: () => this.machine.clusterVersion,
+      members: () => [...this.machine.members.keys()],
+      leads: () => this.#host.role === 'leader' && !this.isWitness,
+      send: (to, frame) => this.#transport.send(to, frame),
+      propose: (clusterVersion) => this.propose({ clusterVersion }, 100),
+      log: options.log,
+      failed: (error) => options.onFailure(error),
     });
     this.#sweeper = new Sweeper({
       clock,
@@ -342,6 +361,7 @@ export class Member {
     this.#timers.push(
       clock.every(flushEveryMs, () => void this.#upkeep.flush()),
       clock.every(sweepEveryMs, () => this.#sweep()),
+      clock.every(versionEveryMs, () => this.#agreement.look()),
     );
   }
 
@@ -364,6 +384,11 @@ export class Member {
   /** Etcd's rule: no lease may run out while an election is still going on. In seconds. */
   get minLeaseTtl(): number {
     return Math.ceil((1.5 * this.#options.electionMs) / 1000);
+  }
+
+  /** Which versions of the log this member carries out. */
+  get versions(): VersionRange {
+    return this.#platform.versions ?? spoken;
   }
 
   /** Raises an alarm of a member, or takes it back. */
@@ -450,6 +475,7 @@ export class Member {
   #frame(from: NodeId, frame: PeerFrame): void {
     if (frame.raft !== undefined) this.#host.receive(from, frame.raft.messages);
     else if (this.membership.frame(from, frame)) return;
+    else if (frame.speaks !== undefined) this.#agreement.told(from, frame.speaks);
     else if (frame.forward !== undefined) this.#forwarding.received(from, frame.forward);
     else if (frame.forwardRefused !== undefined)
       this.#proposals.refused(frame.forwardRefused.id, frame.forwardRefused.term);
@@ -465,6 +491,7 @@ export class Member {
   #peerClosed(peer: NodeId): void {
     this.#options.log.info({ peer }, 'peer connection closed');
     this.leases.peerClosed(peer);
+    this.#agreement.closed(peer);
     this.#host.step({ type: 'peer-closed', peer });
   }
 

@@ -49,6 +49,8 @@ export interface JournalRecord {
 export interface LeaseRecord {
   readonly id: bigint;
   readonly ttl: number;
+  /** What was left at the last checkpoint, in seconds; 0 when there was none since it was renewed. */
+  readonly remaining: number;
   readonly keys: Set<string>;
 }
 
@@ -77,9 +79,11 @@ export function leaseKey(id: bigint): Buffer {
   return key;
 }
 
-export function leaseValue(ttl: number): Buffer {
-  const value = Buffer.allocUnsafe(8);
+/** The remaining time is there only when there was a checkpoint. */
+export function leaseValue(ttl: number, remaining = 0): Buffer {
+  const value = Buffer.allocUnsafe(remaining > 0 ? 16 : 8);
   value.writeDoubleLE(ttl);
+  if (remaining > 0) value.writeDoubleLE(remaining, 8);
   return value;
 }
 
@@ -145,9 +149,10 @@ export class Mvcc {
     this.#sweepDue = compactRevision > 0;
   }
 
-  loadLease(id: bigint, ttl: number): void {
+  loadLease(id: bigint, value: Buffer): void {
     if (this.bugs.has('lease-lost-on-restart')) return;
-    this.leases.set(id, { id, ttl, keys: new Set() });
+    const remaining = value.length >= 16 ? value.readDoubleLE(8) : 0;
+    this.leases.set(id, { id, ttl: value.readDoubleLE(0), remaining, keys: new Set() });
   }
 
   /** Takes one block from disk, in ascending order. */
@@ -306,8 +311,16 @@ export class Mvcc {
   }
 
   grantLease(id: bigint, ttl: number): void {
-    this.leases.set(id, { id, ttl, keys: new Set() });
+    this.leases.set(id, { id, ttl, remaining: 0, keys: new Set() });
     this.#put(leaseKey(id), leaseValue(ttl), null);
+  }
+
+  /** Writes down what is left of a lease, in seconds; 0 for all of it. One that is gone is nobody's business. */
+  checkpointLease(id: bigint, remaining: number): void {
+    const lease = this.leases.get(id);
+    if (lease === undefined || lease.remaining === remaining) return;
+    this.leases.set(id, { ...lease, remaining });
+    this.#put(leaseKey(id), leaseValue(lease.ttl, remaining), leaseValue(lease.ttl, lease.remaining));
   }
 
   /** Removes a lease and deletes its keys in one revision. */
@@ -318,7 +331,7 @@ export class Mvcc {
       for (const key of [...lease.keys].sort()) this.deleteRange({ from: key, to: undefined });
     });
     this.leases.delete(id);
-    this.#operations.push({ type: 'del', key: leaseKey(id), before: leaseValue(lease.ttl) });
+    this.#operations.push({ type: 'del', key: leaseKey(id), before: leaseValue(lease.ttl, lease.remaining) });
   }
 
   /** Forgets history below `revision`: nobody may read it from now on. `sweep` takes it away. */

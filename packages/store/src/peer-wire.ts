@@ -19,6 +19,7 @@ export interface PeerFrame {
   rosterCall?: object;
   roster?: Roster;
   removed?: object;
+  speaks?: Speaks;
 }
 
 export interface MemberAnswer {
@@ -28,8 +29,17 @@ export interface MemberAnswer {
   index: number;
 }
 
+/** Versions of the log that the sender speaks, and the one that it knows to be decided; 0 when none is. */
+export interface Speaks {
+  min: number;
+  max: number;
+  decided: number;
+  asks: boolean;
+}
+
 export interface Roster {
   cluster: string;
+  version: number;
   members: readonly RosterMember[];
   founders: readonly RosterMember[];
 }

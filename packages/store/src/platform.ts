@@ -15,6 +15,7 @@ import { type StartLogThread, startLogWorker } from './log-thread.ts';
 import type { PeerFrame } from './peer-wire.ts';
 import { folderPromises, type PromiseRecord } from './promise-file.ts';
 import { type PeerAddress, Transport, type TransportOptions } from './transport.ts';
+import type { VersionRange } from './versions/entry-versions.ts';
 
 /** What a member needs of `Transport`; see there. */
 export interface Network {
@@ -49,6 +50,8 @@ export interface Platform {
   storage(dataDir: string): Storage;
   network(options: TransportOptions): Network;
   readonly bugs: KnownBugs;
+  /** What the member speaks when it stands for another release of itself; see versions/entry-versions.ts. */
+  readonly versions?: VersionRange;
   /** Narrow ones make a group take many small steps. */
   readonly pipeline?: Pipeline;
   /** Sees every step of the consensus core; see `HostOptions`. */

@@ -29,7 +29,9 @@ import type { ServiceContext } from './services/context.ts';
 import { leadershipHandlers } from './services/leadership.ts';
 import { apiVersion } from './services/maintenance.ts';
 import { finishRecovery, forceNewCluster } from './recover-lost-quorum.ts';
+import type { Platform } from './platform.ts';
 import type { PeerTls } from './transport.ts';
+import { etcdClusterVersion, IncompatibleVersionError, spoken } from './versions/entry-versions.ts';
 
 export interface StoreOptions {
   readonly cluster: InitialCluster;
@@ -73,10 +75,9 @@ export interface StoreOptions {
   readonly cors: readonly string[];
   /** Names that requests to it without TLS may use for this host; empty for every one. */
   readonly hostWhitelist: readonly string[];
+  /** Where time, disks and network come from; no flag reaches it. */
+  readonly platform?: Platform;
 }
-
-/** The version of etcd's API that all members of a cluster can speak. */
-const clusterVersion = '3.5';
 
 /** Room for the frame around a request, as etcd allows. */
 const overheadBytes = 512 * 1024;
@@ -97,6 +98,7 @@ export async function startStore(
     joins: options.joins,
     witness: options.witness,
     tls: options.peerTls,
+    versions: options.platform?.versions ?? spoken,
   });
   const member = await Member.start({
     ...options,
@@ -114,6 +116,10 @@ export async function startStore(
     onFailure: (error) => {
       // Whatever is in memory may differ from what is on disk: nothing more may be said or written.
       failure = error;
+      if (error instanceof IncompatibleVersionError) {
+        log.fatal({ dataDir }, error.message);
+        process.exit(1);
+      }
       const full = /no space left|ENOSPC|EDQUOT/i.test(error.message);
       log.fatal(
         { err: error },
@@ -161,7 +167,10 @@ export async function startStore(
   const healths = new Healths(component.metrics);
   component.opsPages.set('/health', () => healths.ask(() => member.barrier()));
   component.opsPages.set('/version', () =>
-    Promise.resolve({ status: 200, body: { etcdserver: apiVersion, etcdcluster: `${clusterVersion}.0` } }),
+    Promise.resolve({
+      status: 200,
+      body: { etcdserver: apiVersion, etcdcluster: etcdClusterVersion(member.machine.clusterVersion) },
+    }),
   );
 
   const context: ServiceContext = {
@@ -182,7 +191,7 @@ export async function startStore(
   };
   const calls = new CallMetrics(component.metrics, options.extensiveMetrics);
   const services = clientServices(context).map((service) => calls.count(service));
-  addMemberMetrics(component.metrics, { member, version: apiVersion, clusterVersion });
+  addMemberMetrics(component.metrics, { member, version: apiVersion });
   const gateway = clientGateway(
     services,
     component,

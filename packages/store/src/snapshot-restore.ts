@@ -15,6 +15,7 @@ import { metaKey, type StateMeta, type StoredMember } from './state-meta.ts';
 import { StateCorruptError, unseal } from './state-seal.ts';
 import type { SnapshotRecord } from './snapshot-file.ts';
 import type { KeyValue } from './types.ts';
+import { checkCarriesOut, firstVersion, spoken } from './versions/entry-versions.ts';
 
 /** By how much revisions and the office's epoch jump: more than a cluster gets through in the life of a backup. */
 export const defaultBump = 1_000_000_000;
@@ -41,7 +42,7 @@ function gap(main: number): KeyValue {
 
 /**
  * Reads the records of a state twice, in the order of their keys, and adds those of the new one. Resolves with what
- * it says about itself. Memory grows with the number of keys, not with their contents.
+ * it says about itself; rejects with `IncompatibleVersionError` when it is of a newer release. Memory grows with the number of keys, not with their contents.
  */
 export async function makeNewCluster(
   old: StateMeta,
@@ -49,6 +50,7 @@ export async function makeNewCluster(
   builder: StateBuilder,
   { cluster, members, bumpRevision }: NewCluster,
 ): Promise<StateMeta> {
+  checkCarriesOut(spoken, old.clusterVersion ?? firstVersion);
   const newest = new Map<string, Place>();
   for await (const [key, sealed] of records()) {
     if (!isBlockKey(key)) continue;

@@ -109,7 +109,7 @@ export class StateDisk {
       const payload = this.#trusted(() => unseal(key, sealed));
       counter.add(key, sealed);
       if (isBlockKey(key)) state.load(key.readUInt32BE(1) * 0x1_0000_0000 + key.readUInt32BE(5), payload);
-      else if (key[0] === leasePrefix) state.loadLease(key.readBigInt64BE(1), payload.readDoubleLE(0));
+      else if (key[0] === leasePrefix) state.loadLease(key.readBigInt64BE(1), payload);
     }
     const { tally } = counter;
     if (meta.tally === undefined || !sameTally(tally, meta.tally))

@@ -11,7 +11,7 @@ import { AuthState } from './auth/auth-state.ts';
 import { checkRequest } from './auth/check-request.ts';
 import type { Tokens } from './auth/tokens.ts';
 import { idNumber } from './cluster.ts';
-import { entryBatchCodec, type StoredRequest } from './codecs.ts';
+import { type ClusterVersionChange, entryBatchCodec, type StoredRequest } from './codecs.ts';
 import { etcdError } from './errors.ts';
 import { type KnownBugs, noBugs } from './known-bugs.ts';
 import { type Alarm, alarmType } from './types.ts';
@@ -21,6 +21,13 @@ import type { MemberChange, StoredMember } from './membership/change.ts';
 import { type ChangeOrigin, readContext } from './membership/context.ts';
 import type { StateDisk, StateMeta } from './state-disk.ts';
 import { deleteRange, hasPut, put, txn } from './txn.ts';
+import {
+  checkCarriesOut,
+  firstVersion,
+  leaseCheckpointVersion,
+  spoken,
+  type VersionRange,
+} from './versions/entry-versions.ts';
 
 export type ApplyResult = object;
 
@@ -32,6 +39,8 @@ export interface StateMachineOptions {
   readonly configuration: Configuration;
   /** Whether only who belongs to the group is kept, and no keys: a witness. */
   readonly stateless?: boolean;
+  /** Which versions of the log it carries out; what this release does when absent. */
+  readonly versions?: VersionRange;
   /** Answers the request of this process that waits for the result, if there is one. */
   readonly onResult: (proposer: number, id: number, result: ApplyResult | GrpcError) => void;
   /** New revisions exist, `from` to `to` inclusive. */
@@ -49,12 +58,15 @@ const flushBytes = 4 * 1024 * 1024;
 export class StateMachine {
   readonly #options: StateMachineOptions;
   readonly #bugs: KnownBugs;
+  readonly #versions: VersionRange;
   #state: Mvcc;
   #auth = new AuthState();
   #index = 0;
   #term = 0;
   #configuration: Configuration;
-  #configurationIndex = 0;
+  #version: number | undefined;
+  /** The last entry that changed what a state says about itself. */
+  #metaIndex = 0;
   readonly #book: MemberBook;
   #alarms: readonly Alarm[] = [];
   #journal: JournalRecord[] = [];
@@ -69,6 +81,7 @@ export class StateMachine {
     this.#configuration = options.configuration;
     this.#book = new MemberBook(options.members);
     this.#bugs = options.bugs ?? noBugs;
+    this.#versions = options.versions ?? spoken;
     this.#state = new Mvcc(options.disk, this.#bugs);
   }
 
@@ -103,6 +116,11 @@ export class StateMachine {
     return this.#book.removed;
   }
 
+  /** The version of the log that all members agreed on; undefined when none was decided yet. */
+  get clusterVersion(): number | undefined {
+    return this.#version;
+  }
+
   /** What members complain about. While one is out of space nobody may add anything. */
   get alarms(): readonly Alarm[] {
     return this.#alarms;
@@ -126,9 +144,11 @@ export class StateMachine {
 
   /**
    * Starts from what the disk holds: at the start, and after a snapshot was installed. Watchers are then told by
-   * `WatchHub.replaced`, which brings each forward from where it was.
+   * `WatchHub.replaced`, which brings each forward from where it was. Rejects with `IncompatibleVersionError`, before
+   * anything was changed, when another release is needed for it.
    */
   async load(meta: StateMeta | undefined): Promise<void> {
+    if (meta !== undefined) checkCarriesOut(this.#versions, meta.clusterVersion ?? firstVersion);
     const state = new Mvcc(this.#options.disk, this.#bugs);
     const auth = new AuthState();
     this.#journal = [];
@@ -149,6 +169,8 @@ export class StateMachine {
     this.#term = this.#flushedTerm = meta.term;
     this.#configuration = meta.configuration;
     this.#alarms = meta.alarms ?? [];
+    this.#version = meta.clusterVersion;
+    this.#metaIndex = meta.index;
     this.#book.replace(meta.members, meta.removed ?? []);
   }
 
@@ -188,7 +210,7 @@ export class StateMachine {
   #applyConfiguration(entry: Entry): void {
     const { configuration, context } = decodeConfiguration(entry.data);
     this.#configuration = configuration;
-    this.#configurationIndex = entry.index;
+    this.#metaIndex = entry.index;
     const said = readContext(context);
     if (said !== undefined) this.#book.apply(said.change);
     this.#options.onMembership(entry, said?.change, said?.origin);
@@ -204,7 +226,7 @@ export class StateMachine {
       try {
         result =
           this.#options.stateless === true
-            ? { ...this.#runAboutMembers(request), header: { revision: 0 } }
+            ? { ...this.#runAboutMembers(request, index), header: { revision: 0 } }
             : this.#run(request, index, term);
       } catch (error) {
         // Anything but an answer to the client is a bug that would make members differ.
@@ -264,18 +286,43 @@ export class StateMachine {
     }
     if (request.auth !== undefined || request.authenticate !== undefined)
       return { ...applyAuth(this.#auth, this.#options.tokens, request, index), ...revision() };
-    return { ...this.#runAboutMembers(request), ...revision() };
+    if (request.leaseCheckpoints !== undefined) {
+      const decided = request.leaseCheckpoints;
+      // As above: another leader may have renewed them since.
+      if (this.#speaks(leaseCheckpointVersion) && decided.term === term)
+        for (const { ID, remainingTtl } of decided.checkpoints) state.checkpointLease(ID, remainingTtl);
+      return revision();
+    }
+    return { ...this.#runAboutMembers(request, index), ...revision() };
+  }
+
+  /** Whether what a version brought is in force. */
+  #speaks(version: number): boolean {
+    return (this.#version ?? firstVersion) >= version;
   }
 
   /** What concerns members and no keys; nothing for all other requests. */
-  #runAboutMembers(request: StoredRequest): object {
-    if (request.memberAttributes !== undefined) this.#book.announced(request.memberAttributes);
+  #runAboutMembers(request: StoredRequest, index: number): object {
+    const { memberAttributes, clusterVersion, alarm: change } = request;
+    if (memberAttributes === undefined && clusterVersion === undefined && change === undefined) return {};
+    this.#metaIndex = index;
+    if (memberAttributes !== undefined) this.#book.announced(memberAttributes);
+    if (clusterVersion !== undefined) this.#raiseVersion(clusterVersion);
     if (request.alarm === undefined) return {};
     const { activate, member, alarm, disk = false } = request.alarm;
     const others = this.#alarms.filter((raised) => raised.member !== member || raised.alarm !== alarm);
     const known = others.length < this.#alarms.length;
     this.#alarms = activate ? [...others, { member, alarm, ...(disk ? { disk } : {}) }] : others;
     return { alarms: activate || known ? [{ memberID: idNumber(member), alarm }] : [] };
+  }
+
+  #raiseVersion({ version, members }: ClusterVersionChange): void {
+    const known = new Set(members);
+    if (version <= (this.#version ?? 0) || [...this.#book.members.keys()].some((id) => !known.has(id)))
+      return;
+    // Not an answer to the client: a member that cannot follow must end here, and another release go on.
+    checkCarriesOut(this.#versions, version);
+    this.#version = version;
   }
 
   /** Whether nothing may be added: a quota is used up, or so many disks are full that no majority has room. */
@@ -325,8 +372,9 @@ export class StateMachine {
     const records = this.#journal.slice(0, count);
     const last = records.at(-1);
     if (last === undefined) return;
-    // A configuration that is newer than the batch would be ahead of the index it stands beside; wait for it.
-    if (this.#configurationIndex > last.index) return;
+    // What a state says about itself must not be ahead of the index beside it: entries between the two are carried out
+    // again after a crash, and with an alarm or a version of later they would do something else. Wait for it.
+    if (this.#metaIndex > last.index) return;
     const state = this.#state;
     await this.#options.disk.flush(records, this.#metaAt(last));
     if (state !== this.#state) return;
@@ -350,6 +398,7 @@ export class StateMachine {
       members: [...this.#book.members.values()],
       removed: [...this.#book.removed],
       alarms: this.#alarms,
+      ...(this.#version === undefined ? {} : { clusterVersion: this.#version }),
     };
   }
 }

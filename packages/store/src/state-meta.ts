@@ -16,6 +16,8 @@ export interface StateMeta {
   readonly members: readonly StoredMember[];
   /** Absent in states of before there were alarms. */
   readonly alarms?: readonly Alarm[];
+  /** Version of what entries do; absent when none was decided. */
+  readonly clusterVersion?: number;
   /** Ids that were members once and never will be again. */
   readonly removed?: readonly string[];
   /** What all other records add up to. Absent in states of before records had seals. */

@@ -166,6 +166,7 @@ export class Membership {
     return {
       cluster: cluster.id,
       members: [...this.members.values(), ...inForce].map(plain),
+      version: this.#options.machine.clusterVersion ?? 0,
       founders: cluster.members.map((founder) => plain({ ...founder, clientUrls: [] })),
     };
   }

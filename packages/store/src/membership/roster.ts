@@ -6,6 +6,7 @@ import type { InitialCluster, InitialMember } from '../cluster.ts';
 import { parseUrl } from '../cluster.ts';
 import { encodeFrame, FrameReader, type Roster } from '../peer-wire.ts';
 import { openPeerSocket, type PeerTls } from '../transport.ts';
+import { checkCarriesOut, firstVersion, type VersionRange } from '../versions/entry-versions.ts';
 
 export interface JoinOptions {
   readonly name: string;
@@ -14,6 +15,8 @@ export interface JoinOptions {
   /** Everyone on the command line. */
   readonly flagged: readonly InitialMember[];
   readonly tls: PeerTls | undefined;
+  /** What this member speaks. */
+  readonly versions: VersionRange;
 }
 
 const askMs = 3_000;
@@ -27,6 +30,7 @@ export async function joinExisting(options: JoinOptions): Promise<InitialCluster
       `--initial-cluster-state existing: --initial-cluster names nobody but ${name}; name the members that are there`,
     );
   const roster = await firstRoster(others, options.tls);
+  checkCarriesOut(options.versions, roster.version || firstVersion);
   const self = roster.members.find((member) => sameUrls(member.peerUrls, peerUrls));
   if (self === undefined)
     throw new Error(

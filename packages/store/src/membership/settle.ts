@@ -2,6 +2,7 @@
 import type { InitialCluster } from '../cluster.ts';
 import { readIdentity } from '../identity.ts';
 import type { PeerTls } from '../transport.ts';
+import type { VersionRange } from '../versions/entry-versions.ts';
 import { joinExisting } from './roster.ts';
 
 export interface SettleOptions {
@@ -12,14 +13,16 @@ export interface SettleOptions {
   readonly joins: boolean;
   readonly witness: boolean;
   readonly tls: PeerTls | undefined;
+  /** What this member speaks. */
+  readonly versions: VersionRange;
 }
 
 /** Rejects with one sentence that says what to do. */
 export async function settleCluster(options: SettleOptions): Promise<InitialCluster> {
-  const { dataDir, flagged, joins, witness, tls } = options;
+  const { dataDir, flagged, joins, witness, tls, versions } = options;
   const known = readIdentity(dataDir, flagged, { joins, witness });
   if (known !== undefined) return known;
   if (!joins) return flagged;
   const { name, peerUrls } = flagged.self;
-  return joinExisting({ name, peerUrls, witness, flagged: flagged.members, tls });
+  return joinExisting({ name, peerUrls, witness, flagged: flagged.members, tls, versions });
 }

@@ -6,6 +6,7 @@ import { hashHistory } from '../history-hash.ts';
 import { checkRevision } from '../range.ts';
 import { streamSnapshot } from '../snapshot-stream.ts';
 import { alarmType, type ResponseHeader } from '../types.ts';
+import { etcdClusterVersion, firstVersion } from '../versions/entry-versions.ts';
 import { header, type ServiceContext, withHeader } from './context.ts';
 
 /** The version of etcd's API this store speaks; clients ask it for what they may use. */
@@ -58,7 +59,7 @@ export function maintenanceHandlers(context: ServiceContext): Handlers<Maintenan
           ),
         ],
         isLearner: member.machine.configuration.learners.includes(member.id),
-        storageVersion: '3.5.0',
+        storageVersion: etcdClusterVersion(member.machine.clusterVersion ?? firstVersion),
       };
     },
     alarm: async ({ action, memberID, alarm }) => {

@@ -6,7 +6,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { testPorts } from '@timonier/linux/test-ports';
 
-const entry = fileURLToPath(new URL('./main.ts', import.meta.url));
+/** This release, and one that stands for an older one: it speaks the first version of the log only. */
+const entries = {
+  present: fileURLToPath(new URL('./main.ts', import.meta.url)),
+  older: fileURLToPath(new URL('./older.ts', import.meta.url)),
+};
 
 export { testPorts as freePorts };
 
@@ -40,6 +44,9 @@ export class TestCluster {
   readonly output = new Map<string, string>();
   /** What a member's command line is put behind, such as `nsenter …`; it must become the member's process. */
   readonly prefixes = new Map<string, readonly string[]>();
+
+  /** Which release members run; the present one unless said otherwise. */
+  readonly releases = new Map<string, keyof typeof entries>();
 
   private constructor(
     names: readonly string[],
@@ -107,7 +114,11 @@ export class TestCluster {
       '--ops-address=',
       ...this.#extra,
     ].filter((flag) => !given.has(named(flag)));
-    const [program, ...args] = [...(this.prefixes.get(name) ?? []), process.execPath, entry];
+    const [program, ...args] = [
+      ...(this.prefixes.get(name) ?? []),
+      process.execPath,
+      entries[this.releases.get(name) ?? 'present'],
+    ];
     const child = spawn(program, [...args, ...usual, ...more], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
