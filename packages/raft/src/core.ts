@@ -189,7 +189,8 @@ export class Core {
     if (first.index <= this.log.lastIndex) {
       invariant(first.index > this.commit, () => `entry ${first.index} would replace commit ${this.commit}`);
       this.persisted = Math.min(this.persisted, first.index - 1);
-      if (this.history.cut(first.index)) this.#configurationChanged = true;
+      if (!this.has('configuration-stays') && this.history.cut(first.index))
+        this.#configurationChanged = true;
     }
     this.log.append(entries);
     this.#append = entries;

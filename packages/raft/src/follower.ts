@@ -39,7 +39,7 @@ export function handleAppend(core: Core, request: AppendRequest): void {
   }
   if (known < entries.length) core.append(known === 0 ? entries : entries.slice(known));
   const last = prevIndex + entries.length;
-  advanceCommit(core, Math.min(request.commit, core.has('commit-beyond-match') ? core.log.lastIndex : last));
+  advanceCommit(core, Math.min(request.commit, last));
   acknowledge(core, request, last);
 }
 

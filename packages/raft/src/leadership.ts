@@ -43,7 +43,8 @@ export function resign(core: Core): void {
 
 /** A leader that took itself out of the configuration leads until that is committed (dissertation §4.2.2). */
 export function leaveIfRemoved(core: Core): void {
-  if (core.role === 'leader' && core.history.index <= core.commit && !core.isVoter) resign(core);
+  if (core.role !== 'leader' || core.isVoter || core.has('removed-leads-on')) return;
+  if (core.history.index <= core.commit) resign(core);
 }
 
 export function setDiskStalled(core: Core, stalled: boolean): void {

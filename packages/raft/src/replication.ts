@@ -43,7 +43,7 @@ function refusalOf(core: Core, proposals: readonly Proposal[]): DropReason | nul
   const change = proposals.find((proposal) => proposal.type === 'config');
   if (change === undefined) return null;
   if (!core.termCommitted) return 'term-not-committed';
-  if (core.history.index > core.commit) return 'change-in-progress';
+  if (core.history.index > core.commit && !core.has('two-changes')) return 'change-in-progress';
   if (proposals.length > 1) return 'invalid-configuration';
   try {
     const { configuration } = decodeConfiguration(change.data);
@@ -178,6 +178,8 @@ function reachedBy(core: Core, voters: readonly NodeId[]): number {
   for (const id of voters) {
     reached.push(id === core.id ? core.persisted : (core.progress.get(id)?.match ?? 0));
   }
+  if (core.has('learner-counts'))
+    for (const { match, voter } of core.progress.values()) if (!voter) reached[0] = match;
   return reachedByMajority(reached);
 }
 

@@ -194,7 +194,10 @@ export type Mutation =
   | 'late-transfer' // obeys the call of a transfer that was given up
   | 'witness-stays' // a witness that leads takes proposals and keeps its office
   | 'witness-forgets' // a witness drops entries that a full voter lacks
-  | 'commit-beyond-match' // takes the leader's commit index for entries that were never compared
+  | 'learner-counts' // takes a learner's copy for a voter's
+  | 'two-changes' // changes the configuration before the last change is committed
+  | 'configuration-stays' // keeps a configuration whose entry was cut off
+  | 'removed-leads-on' // keeps the office when its own removal is committed
   | 'stale-acknowledgement' // counts acknowledgements of an earlier term
   | 'absolved-by-anyone' // forgets promises of an earlier life when any connection closes
   | 'disloyal'; // grants pre-votes and votes while the leader is heard

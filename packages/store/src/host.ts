@@ -437,12 +437,13 @@ export class RaftHost {
       this.#o.bugs?.has('log-released-early') === true ? this.#appliedMark : machine.flushed;
     if (this.#installing || index <= log.snapshot().index || index < log.firstIndex()) return;
     // A witness has no state to send: what a full voter may still need stays, however much it is.
-    const keepFrom = isWitness
-      ? Math.max(log.firstIndex(), Math.min(this.#node.settled, index) + 1)
-      : Math.min(
-          this.#budget.keepFrom(index, trailingEntries, trailingBytes),
-          Math.max(releasable + 1, this.#budget.keepFrom(index, Infinity, heldBytes)),
-        );
+    const keepFrom =
+      isWitness && this.#o.bugs?.has('witness-forgets') !== true
+        ? Math.max(log.firstIndex(), Math.min(this.#node.settled, index) + 1)
+        : Math.min(
+            this.#budget.keepFrom(index, trailingEntries, trailingBytes),
+            Math.max(releasable + 1, this.#budget.keepFrom(index, Infinity, heldBytes)),
+          );
     log.compact({ index, term, configuration: machine.configuration }, keepFrom);
     this.#budget.cutTo(keepFrom);
     wal.release(keepFrom - 1);

@@ -62,6 +62,12 @@ export type StoreBug =
   | 'read-by-lease'
   /** A read does not wait until its index is applied. */
   | 'read-before-applied'
+  /** A learner becomes a voter whether it is there or not. */
+  | 'promoted-unready'
+  /** Who was removed is forgotten by a restart. */
+  | 'removal-forgotten'
+  /** A witness answers clients. */
+  | 'witness-serves'
   /** A shorter timeout is in force at once, whatever was promised under the longer one. */
   | 'promise-cut-short'
   /** A member votes right after a restart, although it may have promised its loyalty. */

@@ -210,6 +210,7 @@ export class Member {
       timeoutMs: requestTimeoutMs,
       log: options.log,
       onRemoved: options.onRemoved,
+      bugs,
       onChanged: () => this.#tenure.changed(),
     });
     const { id, name, peerUrls } = cluster.self;

@@ -396,7 +396,7 @@ export class StateMachine {
       compactRevision: record.compactRevision,
       configuration: this.#configuration,
       members: [...this.#book.members.values()],
-      removed: [...this.#book.removed],
+      removed: this.#bugs.has('removal-forgotten') ? [] : [...this.#book.removed],
       alarms: this.#alarms,
       ...(this.#version === undefined ? {} : { clusterVersion: this.#version }),
     };

@@ -4,6 +4,7 @@
  * Keys are few, so that clients meet; values are unique, so that what is read tells who wrote it. One kind of request
  * takes an office as a master does: read the epoch, then write the next one if it is still the same.
  */
+import type { KnownBugs } from '../../../packages/store/src/known-bugs.ts';
 import type { Random } from '../random.ts';
 import type { SimulatedHost } from './host.ts';
 import { ask, type ClientRequest, Operation, outcomeOf } from './operations.ts';
@@ -26,6 +27,7 @@ export interface ClientSettings {
   readonly thinkMs: number;
   readonly compactions: boolean;
   readonly leases: boolean;
+  readonly bugs: KnownBugs;
 }
 
 const keyCount = 10;
@@ -107,7 +109,7 @@ export class Clients {
           settle('refused');
           return;
         }
-        ask(member, operation).then(
+        ask(member, operation, this.#settings.bugs).then(
           () => settle('ok'),
           (error: unknown) => {
             try {

@@ -21,7 +21,7 @@ function change(key: string, value: string, modRevision: number, version = 1): K
 
 /** k=1 at 2, k=2 at 3, k deleted at 4. */
 function truth(): Truth {
-  const made = new Truth(new World(1));
+  const made = new Truth(new World(1), ['a']);
   const changes = [change('k', '1', 2), change('k', '2', 3, 2), change('k', '', 4, 0)];
   for (const each of changes) made.revisions.push([each]);
   made.keys.set('k', changes);

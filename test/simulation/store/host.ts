@@ -7,6 +7,8 @@ import { type InitialCluster, parseInitialCluster } from '../../../packages/stor
 import type { Pipeline } from '../../../packages/store/src/host.ts';
 import type { KnownBugs } from '../../../packages/store/src/known-bugs.ts';
 import { Member } from '../../../packages/store/src/member.ts';
+import { identityIn } from '../../../packages/store/src/membership/roster.ts';
+import type { Roster } from '../../../packages/store/src/peer-wire.ts';
 import type { Platform } from '../../../packages/store/src/platform.ts';
 import { simulatedClock } from './clock.ts';
 import { MemoryLevels } from './levels.ts';
@@ -15,7 +17,8 @@ import type { SimulatedNetwork } from './network.ts';
 import { Life, type World } from './world.ts';
 
 export interface HostSettings {
-  readonly names: readonly string[];
+  /** Of the members that make the cluster. */
+  readonly founders: readonly string[];
   readonly trailingEntries: number;
   readonly segmentBytes: number;
   /** Largest difference of a clock's speed from the true one. */
@@ -39,13 +42,22 @@ export interface HostEvents {
   readonly failed: (host: SimulatedHost, error: Error) => void;
 }
 
+export function urlOf(name: string): string {
+  return `http://${name}:2380`;
+}
+
 /** Milliseconds of one synced write on a healthy disk, at most. */
 const healthyWriteMs = 3;
 
 export class SimulatedHost implements DiskSpeed {
   readonly name: string;
-  readonly number: number;
-  readonly cluster: InitialCluster;
+  /** Who its data says that it is; undefined while it has none. */
+  identity: InitialCluster | undefined;
+  witness = false;
+  /** Its data says that it was taken out of the cluster: it is of no use any more. */
+  removed = false;
+  /** Since when nothing lives or moves here, in milliseconds of true time. */
+  goneSince: number | undefined;
   life = new Life();
   /** The member of the present life, once it serves. */
   member: Member | undefined;
@@ -60,8 +72,8 @@ export class SimulatedHost implements DiskSpeed {
   readonly #network: SimulatedNetwork;
   readonly #settings: HostSettings;
   readonly #events: HostEvents;
-  readonly #logDisk = new MemoryLogDisk();
-  readonly #levels = new MemoryLevels();
+  #logDisk = new MemoryLogDisk();
+  #levels = new MemoryLevels();
   readonly #speed: number;
   readonly #clockOffset: number;
   #promiseMs: number | undefined;
@@ -69,26 +81,58 @@ export class SimulatedHost implements DiskSpeed {
   #platform: Platform | undefined;
 
   constructor(
-    number: number,
+    name: string,
     world: World,
     network: SimulatedNetwork,
     settings: HostSettings,
     events: HostEvents,
   ) {
-    this.number = number;
-    this.name = settings.names[number] ?? '';
+    this.name = name;
+    this.life.end();
     this.#world = world;
     this.#network = network;
     this.#settings = settings;
     this.#events = events;
     this.#speed = 1 + (world.random.next() * 2 - 1) * settings.drift;
     this.#clockOffset = world.random.next() * 1_000_000;
-    const text = settings.names.map((name) => `${name}=http://${name}:2380`).join(',');
-    this.cluster = parseInitialCluster(text, this.name, 'simulated');
+    if (settings.founders.includes(name))
+      this.identity = parseInitialCluster(this.#flag(settings.founders), name, 'simulated');
   }
 
+  #flag(names: readonly string[]): string {
+    return names.map((name) => `${name}=${urlOf(name)}`).join(',');
+  }
+
+  /** Empty while it is nobody. */
   get id(): string {
-    return this.cluster.self.id;
+    return this.identity?.self.id ?? '';
+  }
+
+  /** Finds itself in what a member says, as with `--initial-cluster-state existing`. Throws when it is not there. */
+  join(roster: Roster, witness: boolean): void {
+    const known = roster.members.flatMap(({ peerUrls }) => peerUrls).map((url) => new URL(url).hostname);
+    const flagged = parseInitialCluster(
+      this.#flag([...new Set([...known, this.name])]),
+      this.name,
+      'simulated',
+    );
+    this.identity = identityIn(roster, {
+      name: this.name,
+      peerUrls: [urlOf(this.name)],
+      witness,
+      flagged: flagged.members,
+    });
+    this.witness = witness;
+  }
+
+  /** Another machine in its place, with the same name and address and empty disks. */
+  replace(): void {
+    this.identity = undefined;
+    this.removed = false;
+    this.witness = false;
+    this.#promiseMs = undefined;
+    this.#logDisk = new MemoryLogDisk();
+    this.#levels = new MemoryLevels();
   }
 
   /** CLOCK_BOOTTIME of this host. */
@@ -107,8 +151,11 @@ export class SimulatedHost implements DiskSpeed {
 
   /** Starts a life. */
   start(): void {
+    const cluster = this.identity;
+    if (cluster === undefined || this.removed) return;
     const life = new Life();
     this.life = life;
+    this.goneSince = undefined;
     this.lives += 1;
     this.busy = true;
     this.#platform = this.#createPlatform(life);
@@ -119,7 +166,8 @@ export class SimulatedHost implements DiskSpeed {
       if (!life.over) this.#events.failed(this, error instanceof Error ? error : new Error(String(error)));
     };
     Member.start({
-      cluster: this.cluster,
+      cluster,
+      witness: this.witness,
       dataDir: this.name,
       listenPeers: [{ tls: false, host: this.name, port: 2380 }],
       peerTls: undefined,
@@ -137,6 +185,10 @@ export class SimulatedHost implements DiskSpeed {
         error: (fields, message) => this.#note(fields, message),
       },
       onFailure: failed,
+      onRemoved: () => {
+        this.removed = true;
+        this.stop().catch(failed);
+      },
     }).then((member) => {
       if (life.over) return;
       this.member = member;
@@ -155,8 +207,7 @@ export class SimulatedHost implements DiskSpeed {
   crash(powerLoss: boolean): void {
     const { random } = this.#world;
     this.#world.say(() => `${this.name} ${powerLoss ? 'loses power' : 'is killed'}`);
-    this.life.end();
-    this.member = undefined;
+    this.#end();
     this.#thread?.interrupt(random);
     this.#logDisk.crash(powerLoss ? random : undefined);
     this.#levels.crash(powerLoss ? random : undefined);
@@ -170,8 +221,13 @@ export class SimulatedHost implements DiskSpeed {
     this.busy = true;
     await member?.stop();
     if (life.over) return;
-    life.end();
+    this.#end();
+  }
+
+  #end(): void {
+    this.life.end();
     this.member = undefined;
+    this.goneSince ??= this.#world.now;
   }
 
   #createPlatform(life: Life): Platform {

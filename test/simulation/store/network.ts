@@ -49,7 +49,7 @@ class Endpoint {
 interface Connection {
   readonly id: string;
   readonly from: Endpoint;
-  readonly toHost: string;
+  toHost: string;
   to: Endpoint | undefined;
   attempts: number;
   /** When the last frame arrives. */
@@ -84,7 +84,13 @@ export class SimulatedNetwork {
         this.#endpoints.set(host, endpoint);
       },
       addPeer: (id, address) => {
-        if (endpoint.outgoing.has(id)) return;
+        const known = connectionTo(id);
+        if (known !== undefined) {
+          if (known.toHost === address.host) return;
+          known.toHost = address.host;
+          this.#break(known);
+          return;
+        }
         const connection: Connection = {
           id,
           from: endpoint,
@@ -104,6 +110,9 @@ export class SimulatedNetwork {
         connection.closed = true;
         endpoint.outgoing.delete(id);
         this.#noticeAtOther(connection);
+        if (options.isRemoved?.(id) !== true) return;
+        const theirs = this.#endpointOf(id)?.outgoing.get(options.member);
+        if (theirs?.to === endpoint) this.#break(theirs);
       },
       connected: (id) => connectionTo(id)?.to !== undefined,
       send: (id, frame) => this.#send(connectionTo(id), encodeFrame(frame)),
@@ -176,11 +185,32 @@ export class SimulatedNetwork {
         this.#again(connection);
         return;
       }
+      if (!this.#welcome(connection, to)) {
+        this.#again(connection);
+        return;
+      }
       connection.to = to;
       connection.attempts = 0;
       connection.lastAt = this.#world.now;
       from.options.onConnected(connection.id);
     });
+  }
+
+  /** The two introduce themselves, as `Transport` does. Returns whether they get on with each other. */
+  #welcome({ id, from }: Connection, to: Endpoint): boolean {
+    const { cluster, member, urls, onRemoved } = from.options;
+    if (to.options.cluster !== cluster || to.options.member === member) return false;
+    if (to.options.isRemoved?.(member) === true) {
+      onRemoved?.(id);
+      return false;
+    }
+    this.#world.after(0, to.life, () => to.options.onCalled?.(member, urls ?? []));
+    return to.options.member === id;
+  }
+
+  #endpointOf(member: string): Endpoint | undefined {
+    for (const endpoint of this.#endpoints.values()) if (endpoint.options.member === member) return endpoint;
+    return undefined;
   }
 
   #again(connection: Connection): void {
@@ -282,7 +312,7 @@ export class SimulatedNetwork {
     const { from, toHost } = connection;
     const world = this.#world;
     const to = this.#endpoints.get(toHost);
-    if (to === undefined) throw new Error('connection refused');
+    if (to === undefined || !this.#welcome(connection, to)) throw new Error('connection refused');
     const receiver = to.options.onBulk(from.options.member);
     const until = world.now + timeoutMs;
     const cross = (): Promise<void> =>

@@ -1,7 +1,9 @@
 /** What clients ask for, and what they learn about it. */
 import { GrpcError, Status } from '@timonier/grpc';
+import type { KnownBugs } from '../../../packages/store/src/known-bugs.ts';
 import type { Member } from '../../../packages/store/src/member.ts';
 import { range } from '../../../packages/store/src/range.ts';
+import { behindStanding } from '../../../packages/store/src/services/standing.ts';
 import type {
   DeleteRangeRequest,
   DeleteRangeResponse,
@@ -85,8 +87,14 @@ export class Operation {
   }
 }
 
-/** Asks a member as its services do. Rejects with etcd's errors. */
-export async function ask(member: Member, operation: Operation): Promise<void> {
+/** Asks a member as its services do, which stand behind what it is. Rejects with etcd's errors. */
+export async function ask(member: Member, operation: Operation, bugs: KnownBugs): Promise<void> {
+  const handlers = { call: (_request: { readonly serializable: boolean }) => carryOut(member, operation) };
+  const { call } = behindStanding({ member }, handlers, [], bugs);
+  await call({ serializable: operation.request.range?.serializable === true });
+}
+
+async function carryOut(member: Member, operation: Operation): Promise<void> {
   const { put, deleteRange, txn, range: read, renew, ...other } = operation.request;
   if (read !== undefined) {
     if (!read.serializable) await member.barrier();

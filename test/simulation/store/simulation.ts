@@ -2,6 +2,7 @@
  * One run: a whole cluster of real members under one seed, its clients, watchers and faults, and everything that is
  * checked after every step and at the end. The same options give the same run, to the last bit of `hash`.
  */
+import type { Configuration } from '@timonier/raft';
 import type { KnownBug } from '../../../packages/store/src/known-bugs.ts';
 import { toWire } from '../../../packages/store/src/peer-wire.ts';
 import { Clients } from './clients.ts';
@@ -10,6 +11,7 @@ import { checkHistory } from './history.ts';
 import { SimulatedHost } from './host.ts';
 import { checkLeases } from './leases.ts';
 import { SimulatedNetwork } from './network.ts';
+import { Operator } from './operator.ts';
 import { Truth } from './truth.ts';
 import { Watchers } from './watchers.ts';
 import { Violation, World } from './world.ts';
@@ -43,6 +45,9 @@ export interface Summary {
   readonly leaseEnds: number;
   readonly audits: number;
   readonly lives: number;
+  /** Of members, made by the operator; and learners that were promoted. */
+  readonly changes: number;
+  readonly promotions: number;
 }
 
 /** A run that ended in a violation. The story tells what led to it. */
@@ -69,7 +74,7 @@ const voteResponse = toWire({
   granted: true,
 }).type;
 
-const names = ['a', 'b', 'c', 'd', 'e'];
+const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
 /** After the faults have ended, everything must be settled within this time. */
 const settleMs = 60_000;
 
@@ -97,6 +102,7 @@ class Simulation {
   readonly #clients: Clients;
   readonly #watchers: Watchers;
   readonly #faults: Faults;
+  readonly #operator: Operator | undefined;
   readonly #drift: number;
   /** By host: the state that was last compared with the truth as a whole. */
   readonly #audited = new Map<SimulatedHost, object>();
@@ -105,14 +111,15 @@ class Simulation {
     const { random } = world;
     this.#world = world;
     this.#options = options;
-    this.#truth = new Truth(world);
     this.#network = new SimulatedNetwork(world);
     const shortReigns = random.chance(0.2);
     const size = shortReigns ? random.pick([3, 5, 5]) : random.pick([1, 3, 3, 3, 3, 5, 5]);
     const narrow = shortReigns || random.chance(0.2);
     this.#drift = random.pick([0, 0.001, 0.004]);
+    const founders = names.slice(0, size);
+    const changing = !shortReigns && random.chance(0.35);
     const settings = {
-      names: names.slice(0, size),
+      founders,
       trailingEntries: random.pick([0, 5, 50, 1_000]),
       segmentBytes: random.pick([8, 32, 128]) * 1024,
       drift: this.#drift,
@@ -121,9 +128,9 @@ class Simulation {
         ? { maxInflight: random.pick([1, 1, 8]), maxAppendBytes: random.pick([1, 1, 200]) }
         : undefined,
     };
-    this.#hosts = settings.names.map(
-      (_, number) =>
-        new SimulatedHost(number, world, this.#network, settings, {
+    this.#hosts = (changing ? names : founders).map(
+      (name) =>
+        new SimulatedHost(name, world, this.#network, settings, {
           started: (host) => this.#audit(host),
           effects: (host, effects) => {
             this.#guard(() => this.#truth.effects(host, effects));
@@ -137,11 +144,23 @@ class Simulation {
           },
         }),
     );
+    this.#truth = new Truth(
+      world,
+      this.#hosts.map(({ id }) => id).filter((id) => id !== ''),
+    );
+    this.#truth.hosts = this.#hosts;
+    this.#operator = changing
+      ? new Operator(world, this.#hosts, this.#truth, {
+          paceMs: random.pick([300, 1_000, 3_000]),
+          witnesses: random.chance(0.6),
+        })
+      : undefined;
     this.#clients = new Clients(world, this.#hosts, this.#truth, {
       clients: shortReigns ? 5 : random.pick([3, 8, 20]),
       thinkMs: shortReigns ? random.pick([20, 80]) : random.pick([20, 100, 400]),
       compactions: random.chance(0.6),
       leases: random.chance(0.7),
+      bugs: settings.bugs,
     });
     this.#watchers = new Watchers(world, this.#hosts, this.#truth, shortReigns ? 0 : random.pick([0, 4, 10]));
     this.#network.onRaft = (from, to, messages) => {
@@ -155,11 +174,15 @@ class Simulation {
   async run(): Promise<Summary> {
     const world = this.#world;
     const { steps, seed } = this.#options;
-    world.say(() => `seed ${seed}: ${this.#hosts.length} members, faults ${this.#faults.names.join(', ')}`);
+    world.say(
+      () =>
+        `seed ${seed}: ${this.#truth.configuration.voters.length} members${this.#operator === undefined ? '' : ' that change'}, faults ${this.#faults.names.join(', ')}`,
+    );
     for (const host of this.#hosts) host.start();
     this.#clients.start();
     this.#watchers.start();
     this.#faults.start();
+    this.#operator?.start();
     await world.run(() => world.steps >= steps);
     await this.#settle();
     for (const host of this.#hosts) this.#audit(host);
@@ -170,7 +193,7 @@ class Simulation {
     world.mix(this.#truth.revision);
     return {
       seed,
-      members: this.#hosts.length,
+      members: this.#truth.configurations[0]?.configuration.voters.length ?? 0,
       hash: world.hash,
       steps: world.steps,
       ms: world.now,
@@ -186,6 +209,8 @@ class Simulation {
       events: this.#watchers.events,
       leaseEnds,
       audits: this.#truth.audits,
+      changes: this.#operator?.changes ?? 0,
+      promotions: this.#truth.promotions,
       lives: this.#hosts.reduce((sum, { lives }) => sum + lives, 0),
     };
   }
@@ -195,15 +220,18 @@ class Simulation {
     const world = this.#world;
     world.say(() => 'faults end');
     this.#faults.end();
+    this.#operator?.end();
     this.#clients.stop();
     const until = world.now + settleMs;
     await world.run(() => this.#settled() || world.now > until);
     if (this.#settled()) return;
-    const states = this.#hosts.map(({ name, member }) =>
-      member === undefined
-        ? `${name} is down`
-        : `${name} ${member.host.role} of term ${member.host.term} at ${member.machine.appliedIndex} of ${this.#truth.index}`,
-    );
+    const states = this.#hosts
+      .filter(({ id }) => id !== '')
+      .map(({ name, member, removed }) =>
+        member === undefined
+          ? `${name} is ${removed ? 'removed' : 'down'}`
+          : `${name} ${member.host.role} of term ${member.host.term} at ${member.machine.appliedIndex} of ${this.#truth.index}`,
+      );
     const watchers = this.#watchers.complete() ? '' : ', watchers wait';
     throw new Violation(
       `liveness: not settled ${settleMs / 1000} s after all faults ended: ${states.join(', ')}; ${this.#clients.waiting} requests wait${watchers}`,
@@ -211,17 +239,26 @@ class Simulation {
   }
 
   #settled(): boolean {
-    const { index } = this.#truth;
     return (
       this.#clients.waiting === 0 &&
-      this.#hosts.every(
-        ({ alive, member }) =>
-          alive &&
-          member !== undefined &&
-          member.machine.appliedIndex === index &&
-          member.host.leader !== null,
-      ) &&
+      this.#operator?.settled !== false &&
+      this.#hosts.every((host) => this.#isSettled(host)) &&
       this.#watchers.complete()
+    );
+  }
+
+  /** Members run, have everything and agree on who they are; the others know that they are none. */
+  #isSettled({ id, alive, member, removed, witness }: SimulatedHost): boolean {
+    const { index, configuration } = this.#truth;
+    if (id === '') return true;
+    if (!configuration.voters.includes(id) && !configuration.learners.includes(id)) return removed && !alive;
+    return (
+      alive &&
+      member !== undefined &&
+      member.machine.appliedIndex === index &&
+      member.host.leader !== null &&
+      !(witness && member.host.role === 'leader') &&
+      sameMembers(member.host.configuration, configuration)
     );
   }
 
@@ -267,4 +304,10 @@ class Simulation {
         );
     }
   }
+}
+
+function sameMembers(a: Configuration, b: Configuration): boolean {
+  const text = ({ voters, learners, witnesses = [] }: Configuration): string =>
+    [voters, learners, witnesses].map((ids) => ids.toSorted().join()).join(';');
+  return text(a) === text(b);
 }

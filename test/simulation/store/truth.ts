@@ -4,13 +4,22 @@
  *   election safety      at most one leader a term, at most one vote of a member a term
  *   log matching         an entry is determined by its index and term, and so is its predecessor
  *   leader completeness  a new leader holds every entry committed before
+ *   commit               what a leader commits is in the logs of a majority
  *   state machine        members agree on what is committed where, on the revisions it makes and on leases
+ *   members              only a voter is elected, a witness takes nothing in, and no learner is promoted that is away
  *
  * Whether the revisions are what clients asked for is another question: history.ts.
  */
-import type { Effects, Entry, NodeId } from '@timonier/raft';
+import {
+  type Configuration,
+  decodeConfiguration,
+  type Effects,
+  type Entry,
+  type NodeId,
+} from '@timonier/raft';
 import { entryBatchCodec } from '../../../packages/store/src/codecs.ts';
 import type { Member } from '../../../packages/store/src/member.ts';
+import { readContext } from '../../../packages/store/src/membership/context.ts';
 import { range } from '../../../packages/store/src/range.ts';
 import type { KeyValue } from '../../../packages/store/src/types.ts';
 import type { SimulatedHost } from './host.ts';
@@ -29,6 +38,9 @@ export interface LeaseEnd {
   readonly at: number;
 }
 
+/** A learner that did not live for so long cannot seem healthy to anybody. In milliseconds. */
+const staleMs = 4_000;
+
 export class Truth {
   /** By revision; 0 and 1 hold nothing. */
   readonly revisions: (readonly KeyValue[])[] = [[], []];
@@ -40,6 +52,13 @@ export class Truth {
   compactRevision = 0;
   elections = 0;
   audits = 0;
+  promotions = 0;
+  /** By the index of its entry, as committed; the founders' first. */
+  readonly configurations: { readonly index: number; readonly configuration: Configuration }[] = [];
+  /** Who was taken out for good. */
+  readonly removed = new Set<NodeId>();
+  /** Other hosts, to look into their logs. */
+  hosts: readonly SimulatedHost[] = [];
   readonly #world: World;
   readonly #leaders = new Map<number, NodeId>();
   readonly #votes = new Map<string, NodeId>();
@@ -47,10 +66,26 @@ export class Truth {
   readonly #committed: number[] = [0];
   /** By life: commits up to here were looked at. */
   readonly #checked = new WeakMap<Life, number>();
+  /** By life of a witness: the first entry that it held when looked at last. */
+  readonly #firstHeld = new WeakMap<Life, number>();
+  /** By life: the configuration before the one in force. */
+  readonly #before = new WeakMap<Life, Configuration>();
   readonly #applied: Applied[] = [{ term: 0, revision: 1, compactRevision: 0, leases: 0 }];
 
-  constructor(world: World) {
+  constructor(world: World, founders: readonly NodeId[]) {
     this.#world = world;
+    this.configurations.push({ index: 0, configuration: { voters: founders, learners: [] } });
+  }
+
+  /** The newest one that is committed and applied somewhere. */
+  get configuration(): Configuration {
+    return this.configurations.at(-1)?.configuration ?? { voters: [], learners: [] };
+  }
+
+  /** Whether `id` is a voter by the newest configuration that is committed up to `index`. */
+  #isVoterAt(id: NodeId, index: number): boolean {
+    const at = this.configurations.findLast((known) => known.index <= index);
+    return at?.configuration.voters.includes(id) === true;
   }
 
   get revision(): number {
@@ -78,18 +113,26 @@ export class Truth {
 
   /** Called for every step of a member's core, before it is carried out. */
   effects(host: SimulatedHost, effects: Effects): void {
-    const log = host.member?.host.log;
+    const { member } = host;
     const { roleChange } = effects;
-    if (log === undefined) return;
+    if (member === undefined) return;
+    const { log } = member.host;
     // A lone voter may lose the term with its entries, of which nothing has left it then.
-    const lone = host.cluster.members.length === 1;
+    const lone = member.host.configuration.voters.length === 1;
+    if (effects.configuration !== undefined) this.#before.set(host.life, member.host.configuration);
+    if (host.witness) this.#checkWitness(host, member, effects);
+    if (effects.accepted !== undefined && host.witness)
+      throw new Violation(`witness: ${host.name} leads and takes proposals`);
     for (const entry of lone ? [] : effects.append) this.#checkEntry(host, entry, log.term(entry.index - 1));
     if (roleChange?.role === 'leader') {
       const { term } = roleChange;
       const known = this.#leaders.get(term);
-      if (known !== undefined && known !== host.name)
+      if (known !== undefined && known !== host.id)
         throw new Violation(`election safety: ${known} and ${host.name} lead term ${term}`);
-      this.#leaders.set(term, host.name);
+      this.#leaders.set(term, host.id);
+      const { voters } = effects.configuration ?? member.host.configuration;
+      if (!voters.includes(host.id) && !this.#isVoterAt(host.id, member.host.commitIndex))
+        throw new Violation(`members: ${host.name} is elected and no voter`);
       this.elections += 1;
       const last = log.lastIndex();
       for (let index = log.firstIndex(); index < this.#committed.length; index += 1) {
@@ -101,7 +144,10 @@ export class Truth {
           );
       }
     }
+    for (const { index, type, data } of effects.append)
+      if (type === 'config' && effects.accepted !== undefined) this.#checkPromotion(index, data);
     if (effects.commit !== undefined) {
+      if (member.host.role === 'leader') this.#checkQuorum(host, member, effects);
       const from = Math.max(log.firstIndex(), (this.#checked.get(host.life) ?? 0) + 1);
       this.#checked.set(host.life, effects.commit);
       for (let index = from; index <= effects.commit; index += 1) {
@@ -114,6 +160,55 @@ export class Truth {
           );
       }
     }
+  }
+
+  /** It has no state to send in the place of entries, so what it drops must be with every full voter. */
+  #checkWitness(host: SimulatedHost, { host: { log, configuration } }: Member, effects: Effects): void {
+    const first = log.firstIndex();
+    const known = this.#firstHeld.get(host.life) ?? first;
+    this.#firstHeld.set(host.life, first);
+    if (effects.installSnapshot !== undefined || first <= known) return;
+    for (const id of configuration.voters) {
+      // One that was added since counted for nothing when they went.
+      if (configuration.witnesses?.includes(id) === true || !this.#isVoterAt(id, first - 1)) continue;
+      const member = this.hosts.find((other) => other.id === id)?.member;
+      if (member !== undefined && member.host.log.lastIndex() < first - 1)
+        throw new Violation(
+          `witness: ${host.name} dropped entries up to ${first - 1}, of which ${member.host.log.lastIndex()} are all that ${id} has`,
+        );
+    }
+  }
+
+  /** What is committed must be held by a majority, of the configuration in force or of the one that is being changed. */
+  #checkQuorum(host: SimulatedHost, member: Member, { commit: index = 0, configuration }: Effects): void {
+    const term = member.host.log.term(index);
+    const lacking = this.hosts.filter(({ id, member: other }) => {
+      // Who is down had it when it said so; and what is let go was committed.
+      if (id === '' || other === undefined) return false;
+      const { log } = other.host;
+      if (index < log.firstIndex()) return false;
+      return index > log.lastIndex() || log.term(index) !== term;
+    });
+    if (lacking.length === 0) return;
+    const lacks = new Set(lacking.map(({ id }) => id));
+    const before = member.host.configuration;
+    const held = [configuration ?? before, before, this.#before.get(host.life) ?? before].some(
+      ({ voters }) => voters.filter((id) => !lacks.has(id)).length > voters.length / 2,
+    );
+    if (!held)
+      throw new Violation(
+        `commit: ${host.name} commits ${index} of term ${term}, which ${lacking.map(({ name }) => name).join(', ')} lack`,
+      );
+  }
+
+  #checkPromotion(index: number, data: Uint8Array): void {
+    const change = readContext(decodeConfiguration(data).context)?.change;
+    if (change?.kind !== 'promote') return;
+    this.promotions += 1;
+    const host = this.hosts.find(({ id }) => id === change.id);
+    const since = host === undefined ? 0 : host.goneSince;
+    if (since !== undefined && this.#world.now - since > staleMs)
+      throw new Violation(`members: ${host?.name ?? change.id} is promoted at ${index} and not there`);
   }
 
   /** Called when a message arrives. Votes count once they left, for a crash may undo them before. */
@@ -140,6 +235,8 @@ export class Truth {
 
   /** Called when a member has applied an entry. */
   apply(host: SimulatedHost, member: Member, entry: Entry): void {
+    // It has no state that could be compared.
+    if (host.witness) return;
     const { machine } = member;
     const { state } = machine;
     const { index, term } = entry;
@@ -156,6 +253,7 @@ export class Truth {
       if (now.revision < before.revision)
         throw new Violation(`revision: ${host.name} goes back from ${before.revision} to ${now.revision}`);
       this.#applied.push(now);
+      if (entry.type === 'config') this.#learnConfiguration(entry);
       for (let main = before.revision + 1; main <= now.revision; main += 1) this.#learn(host, member, main);
       this.compactRevision = now.compactRevision;
       this.#learnLeases(entry, state.leases);
@@ -173,6 +271,13 @@ export class Truth {
       );
     const from = (this.#applied[index - 1]?.revision ?? 0) + 1;
     for (let main = from; main <= now.revision; main += 1) this.#compare(host, member, main);
+  }
+
+  #learnConfiguration({ index, data }: Entry): void {
+    const { configuration, context } = decodeConfiguration(data);
+    this.configurations.push({ index, configuration });
+    const change = readContext(context)?.change;
+    if (change?.kind === 'remove') this.removed.add(change.id);
   }
 
   #learn(host: SimulatedHost, member: Member, main: number): void {
@@ -209,6 +314,7 @@ export class Truth {
 
   /** Compares all of a member's state with what it must be at the index it has applied. */
   audit(host: SimulatedHost, member: Member): void {
+    if (host.witness) return;
     const { machine } = member;
     const { state } = machine;
     const known = this.#applied[machine.appliedIndex];

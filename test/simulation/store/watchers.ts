@@ -164,7 +164,8 @@ export class Watchers {
       if (watcher.attached && !random.chance(lookMs / this.#moveMs)) return;
       const host = random.pick(this.#hosts);
       const { member, life } = host;
-      if (member === undefined || life.frozen) return;
+      // Those that have no state of their own yet, or never, answer no watches.
+      if (member === undefined || life.frozen || member.isWitness || member.isLearner) return;
       if (watcher.isCurrent() && random.chance(0.3)) {
         // A new watch from now on, as after a fresh list.
         const fresh = this.#truth.revision + 1;

@@ -6,6 +6,7 @@ import { decodeConfiguration, type Entry, type MemoryLog, type NodeId } from '@t
 import type { Clock } from '../clock.ts';
 import type { InitialCluster } from '../cluster.ts';
 import type { HostLog, RaftHost } from '../host.ts';
+import type { KnownBugs } from '../known-bugs.ts';
 import type { PeerFrame, Roster } from '../peer-wire.ts';
 import type { StateMachine } from '../state-machine.ts';
 import type { MemberChange, StoredMember } from './change.ts';
@@ -26,6 +27,7 @@ export interface MembershipOptions {
   readonly timeoutMs: number;
   readonly log: HostLog;
   readonly onRemoved: (() => void) | undefined;
+  readonly bugs?: KnownBugs;
   /** Members changed, by what was applied. */
   readonly onChanged: () => void;
 }
@@ -186,14 +188,14 @@ export class Membership {
   }
 
   #promote(): void {
-    const { host, machine, strictness, log } = this.#options;
+    const { host, machine, strictness, log, bugs } = this.#options;
     const candidates = [...machine.members.values()].some(({ autoPromote }) => autoPromote === true);
     if (!candidates || this.#promoting || host().role !== 'leader') return;
     const situation = situationOf(host(), machine, strictness);
     // Under load nobody has what was committed this very moment.
     const committed = this.#committedAtLook;
     this.#committedAtLook = situation?.committed ?? Infinity;
-    const id = situation === undefined ? undefined : dueForPromotion({ ...situation, committed });
+    const id = situation === undefined ? undefined : dueForPromotion({ ...situation, committed }, bugs);
     if (id === undefined || this.#readiness?.id !== id)
       this.#readiness = id === undefined ? undefined : { id, seen: 1 };
     else this.#readiness.seen += 1;

@@ -23,13 +23,18 @@ const askMs = 3_000;
 
 /** Who this member is in the cluster that is there. Rejects with what to do when it does not belong to it. */
 export async function joinExisting(options: JoinOptions): Promise<InitialCluster> {
-  const { name, peerUrls, witness, flagged } = options;
+  const { name, flagged } = options;
   const others = flagged.filter((member) => member.name !== name).flatMap((member) => member.peerUrls);
   if (others.length === 0)
     throw new Error(
       `--initial-cluster-state existing: --initial-cluster names nobody but ${name}; name the members that are there`,
     );
-  const roster = await firstRoster(others, options.tls);
+  return identityIn(await firstRoster(others, options.tls), options);
+}
+
+/** Which member of a roster this one is. Throws with what to do when it is none of them, or may not come. */
+export function identityIn(roster: Roster, options: Omit<JoinOptions, 'tls'>): InitialCluster {
+  const { name, peerUrls, witness, flagged } = options;
   checkCarriesOut(options.versions, roster.version || firstVersion);
   const self = roster.members.find((member) => sameUrls(member.peerUrls, peerUrls));
   if (self === undefined)

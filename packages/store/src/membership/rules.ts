@@ -5,6 +5,7 @@
 import type { GrpcError } from '@timonier/grpc';
 import type { Configuration, NodeId } from '@timonier/raft';
 import { etcdError } from '../errors.ts';
+import { noBugs } from '../known-bugs.ts';
 import type { MemberChange, StoredMember } from './change.ts';
 
 export interface Situation {
@@ -106,16 +107,20 @@ function invalidityOf(change: MemberChange, situation: Situation): GrpcError | u
  * The learner to promote now, if there is one: marked for it by our own verb, alive, as far as the leader, and such
  * that the voters survive at least as many failures after it as before.
  */
-export function dueForPromotion(situation: Situation): NodeId | undefined {
-  const { configuration, members, healthy, match, committed } = situation;
+export function dueForPromotion(situation: Situation, bugs = noBugs): NodeId | undefined {
+  const { configuration, members } = situation;
   return configuration.learners.find(
-    (id) =>
-      members.get(id)?.autoPromote === true &&
-      healthy.has(id) &&
-      // It was started, and has everything that was committed a moment ago.
-      (members.get(id)?.name ?? '') !== '' &&
-      (match.get(id) ?? 0) >= committed &&
-      failuresSurvived(withVoter(configuration, id), healthy) >= failuresSurvived(configuration, healthy),
+    (id) => members.get(id)?.autoPromote === true && (bugs.has('promoted-unready') || isReady(id, situation)),
+  );
+}
+
+function isReady(id: NodeId, { configuration, members, healthy, match, committed }: Situation): boolean {
+  return (
+    healthy.has(id) &&
+    // It was started, and has everything that was committed a moment ago.
+    (members.get(id)?.name ?? '') !== '' &&
+    (match.get(id) ?? 0) >= committed &&
+    failuresSurvived(withVoter(configuration, id), healthy) >= failuresSurvived(configuration, healthy)
   );
 }
 

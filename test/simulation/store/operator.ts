@@ -1,0 +1,160 @@
+/**
+ * Who changes the cluster while it lives: adds learners that are promoted by themselves, voters and witnesses, removes
+ * members, dead or alive, and puts new machines in the place of dead ones. Asks any member, as `member add` does, and
+ * then starts who was added, as `--initial-cluster-state existing` does.
+ */
+import { GrpcError } from '@timonier/grpc';
+import type { MemberChange, StoredMember } from '../../../packages/store/src/membership/change.ts';
+import { type SimulatedHost, urlOf } from './host.ts';
+import type { Truth } from './truth.ts';
+import type { World } from './world.ts';
+
+export interface OperatorSettings {
+  /** Mean time between two changes, in milliseconds. */
+  readonly paceMs: number;
+  /** Whether there may be witnesses. */
+  readonly witnesses: boolean;
+}
+
+const mostMembers = 6;
+const fewestVoters = 2;
+
+export class Operator {
+  /** Changes that were made. */
+  changes = 0;
+  readonly #world: World;
+  readonly #hosts: readonly SimulatedHost[];
+  readonly #truth: Truth;
+  readonly #settings: OperatorSettings;
+  /** Those that were asked for, by host, until they run. */
+  readonly #expected = new Map<SimulatedHost, StoredMember>();
+  #waiting = 0;
+  #over = false;
+
+  constructor(world: World, hosts: readonly SimulatedHost[], truth: Truth, settings: OperatorSettings) {
+    this.#world = world;
+    this.#hosts = hosts;
+    this.#truth = truth;
+    this.#settings = settings;
+  }
+
+  start(): void {
+    const { random } = this.#world;
+    this.#world.after(random.next() * 2 * this.#settings.paceMs, undefined, () => {
+      if (this.#over) return;
+      // The answer to one change is waited for, unless it takes too long.
+      if (this.#waiting < 2) this.#change();
+      this.start();
+    });
+  }
+
+  /** Changes nothing any more. */
+  end(): void {
+    this.#over = true;
+  }
+
+  /** Whether every member that was added runs. */
+  get settled(): boolean {
+    return this.#waiting === 0 && this.#expected.size === 0;
+  }
+
+  #change(): void {
+    const { random } = this.#world;
+    const { voters, learners, witnesses = [] } = this.#truth.configuration;
+    const members = this.#hosts.filter(({ id }) => voters.includes(id) || learners.includes(id));
+    const free = this.#hosts.filter((host) => this.#isFree(host));
+    const dead = members.filter(({ alive }) => !alive);
+    const mayAdd = free.length > 0 && members.length < mostMembers && learners.length === 0;
+    if (mayAdd && (voters.length < 3 || random.chance(0.55))) {
+      const witness = this.#settings.witnesses && witnesses.length === 0 && random.chance(0.6);
+      this.#add(random.pick(free), witness, random.chance(0.75));
+    } else if (voters.length > fewestVoters && (members.length > 4 || random.chance(0.5))) {
+      const victim = random.pick(dead.length > 0 && random.chance(0.6) ? dead : members);
+      this.#ask({ kind: 'remove', id: victim.id });
+    }
+  }
+
+  /** A machine that never was a member, or whose member was taken out for good and is known to be. */
+  #isFree(host: SimulatedHost): boolean {
+    if (host.alive || !host.life.over || this.#expected.has(host)) return false;
+    return host.id === '' || (host.removed && this.#truth.removed.has(host.id));
+  }
+
+  #add(host: SimulatedHost, witness: boolean, asLearner: boolean): void {
+    const { random } = this.#world;
+    const digits = Array.from({ length: 16 }, () => random.below(16).toString(16));
+    const id = digits.join('').replace(/^0+/, '');
+    host.replace();
+    const member: StoredMember = {
+      id,
+      name: '',
+      peerUrls: [urlOf(host.name)],
+      clientUrls: [],
+      ...(asLearner ? { autoPromote: true } : {}),
+      ...(witness ? { witness } : {}),
+    };
+    this.#expected.set(host, member);
+    this.#ask({ kind: 'add', member, learner: asLearner });
+    // Whatever the answer is: an added member is started some time, and one that was not is not there to find itself.
+    this.#startLater(host, member, this.#world.now + 30_000);
+  }
+
+  #startLater(host: SimulatedHost, member: StoredMember, until: number): void {
+    this.#world.after(this.#world.random.next() * 1_500, undefined, () => {
+      const known = this.#hosts.filter(({ alive, id }) => alive && id !== '');
+      const { removed } = this.#truth;
+      if (
+        removed.has(member.id) ||
+        (this.#world.now > until && this.#waiting === 0 && !this.#belongs(member.id))
+      ) {
+        this.#expected.delete(host);
+        return;
+      }
+      const other = known.length === 0 ? undefined : this.#world.random.pick(known);
+      try {
+        if (other?.member === undefined) throw new Error('nobody answers');
+        host.join(other.member.membership.roster(), member.witness === true);
+      } catch {
+        // Not there yet, or asked one that does not know it yet.
+        this.#startLater(host, member, until);
+        return;
+      }
+      this.#expected.delete(host);
+      host.start();
+    });
+  }
+
+  #belongs(id: string): boolean {
+    const { voters, learners } = this.#truth.configuration;
+    return voters.includes(id) || learners.includes(id);
+  }
+
+  #ask(change: MemberChange): void {
+    const asked = this.#hosts.filter(({ member, id }) => member !== undefined && this.#belongs(id));
+    const host = asked.length === 0 ? undefined : this.#world.random.pick(asked);
+    if (host?.member === undefined) return;
+    const what = change.kind === 'add' ? `add ${change.member.peerUrls.join()}` : change.kind;
+    this.#world.say(() => `operator: ${what} ${change.kind === 'remove' ? change.id : ''}`);
+    this.#waiting += 1;
+    const { life } = host;
+    let open = true;
+    const done = (): void => {
+      if (!open) return;
+      open = false;
+      this.#waiting -= 1;
+      life.mourners.delete(done);
+    };
+    life.mourners.add(done);
+    host.member.membership.make(change).then(
+      () => {
+        this.changes += 1;
+        done();
+      },
+      (error: unknown) => {
+        // Etcd's errors are answers.
+        if (!(error instanceof GrpcError)) this.#world.fail(error);
+        done();
+      },
+    );
+  }
+}
