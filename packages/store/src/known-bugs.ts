@@ -66,6 +66,8 @@ export type StoreBug =
   | 'promoted-unready'
   /** Who was removed is forgotten by a restart. */
   | 'removal-forgotten'
+  /** The leader counts on it that all members speak the version that it speaks itself. */
+  | 'version-unheard'
   /** A witness answers clients. */
   | 'witness-serves'
   /** A shorter timeout is in force at once, whatever was promised under the longer one. */

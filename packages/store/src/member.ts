@@ -223,6 +223,7 @@ export class Member {
     this.#agreement = new VersionAgreement({
       self: this.id,
       range: this.versions,
+      bugs,
       decided: () => this.machine.clusterVersion,
       members: () => [...this.machine.members.keys()],
       leads: () => this.#host.role === 'leader' && !this.isWitness,

@@ -51,6 +51,7 @@ export const knownBugs: Readonly<Record<Exclude<KnownBug, Elsewhere>, string>> =
   'removed-leads-on': 'leads on after its own removal',
   'promoted-unready': 'promotes a learner that is not there',
   'removal-forgotten': 'forgets by a restart who was removed',
+  'version-unheard': 'raises the version of the log without having heard of every member',
   'witness-serves': 'a witness answers clients',
   'witness-stays': 'a witness that leads takes proposals',
   'witness-forgets': 'a witness drops entries that a full member lacks',

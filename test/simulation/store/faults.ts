@@ -254,7 +254,12 @@ export class Faults {
     const { random } = this.#world;
     host.busy = true;
     this.#world.after(random.next() * 2 * this.#downMs, undefined, () => {
-      if (host.life.over) host.start();
+      if (!host.life.over) return;
+      if (host.older && random.chance(0.3)) {
+        this.#world.say(() => `${host.name} is upgraded`);
+        host.older = false;
+      }
+      host.start();
     });
   }
 

@@ -10,6 +10,11 @@ import { Member } from '../../../packages/store/src/member.ts';
 import { identityIn } from '../../../packages/store/src/membership/roster.ts';
 import type { Roster } from '../../../packages/store/src/peer-wire.ts';
 import type { Platform } from '../../../packages/store/src/platform.ts';
+import {
+  firstVersion,
+  spoken,
+  type VersionRange,
+} from '../../../packages/store/src/versions/entry-versions.ts';
 import { simulatedClock } from './clock.ts';
 import { MemoryLevels } from './levels.ts';
 import { type DiskSpeed, MemoryLogDisk, SimulatedLogThread } from './log-disk.ts';
@@ -26,6 +31,8 @@ export interface HostSettings {
   readonly bugs: KnownBugs;
   /** Undefined: what a real member has. */
   readonly pipeline: Pipeline | undefined;
+  /** Share of the hosts that begin with an older release. */
+  readonly older: number;
 }
 
 export interface HostEvents {
@@ -42,6 +49,8 @@ export interface HostEvents {
   readonly failed: (host: SimulatedHost, error: Error) => void;
 }
 
+const olderRelease: VersionRange = { min: firstVersion, max: firstVersion };
+
 export function urlOf(name: string): string {
   return `http://${name}:2380`;
 }
@@ -54,6 +63,8 @@ export class SimulatedHost implements DiskSpeed {
   /** Who its data says that it is; undefined while it has none. */
   identity: InitialCluster | undefined;
   witness = false;
+  /** Runs an older release, which does not speak the newest version of the log. */
+  older: boolean;
   /** Its data says that it was taken out of the cluster: it is of no use any more. */
   removed = false;
   /** Since when nothing lives or moves here, in milliseconds of true time. */
@@ -93,6 +104,7 @@ export class SimulatedHost implements DiskSpeed {
     this.#network = network;
     this.#settings = settings;
     this.#events = events;
+    this.older = settings.older > 0 && world.random.chance(settings.older);
     this.#speed = 1 + (world.random.next() * 2 - 1) * settings.drift;
     this.#clockOffset = world.random.next() * 1_000_000;
     if (settings.founders.includes(name))
@@ -121,8 +133,13 @@ export class SimulatedHost implements DiskSpeed {
       peerUrls: [urlOf(this.name)],
       witness,
       flagged: flagged.members,
+      versions: this.#versions,
     });
     this.witness = witness;
+  }
+
+  get #versions(): VersionRange {
+    return this.older ? olderRelease : spoken;
   }
 
   /** Another machine in its place, with the same name and address and empty disks. */
@@ -235,6 +252,7 @@ export class SimulatedHost implements DiskSpeed {
     return {
       clock: simulatedClock(world, life, this.#speed, this.#clockOffset),
       bugs: this.#settings.bugs,
+      versions: this.#versions,
       ...(this.#settings.pipeline === undefined ? {} : { pipeline: this.#settings.pipeline }),
       observe: (effects) => this.#events.effects(this, effects),
       network: (options) => this.#network.open(this.name, life, options),

@@ -5,6 +5,7 @@
  */
 import { GrpcError } from '@timonier/grpc';
 import type { MemberChange, StoredMember } from '../../../packages/store/src/membership/change.ts';
+import { IncompatibleVersionError } from '../../../packages/store/src/versions/entry-versions.ts';
 import { type SimulatedHost, urlOf } from './host.ts';
 import type { Truth } from './truth.ts';
 import type { World } from './world.ts';
@@ -114,8 +115,9 @@ export class Operator {
       try {
         if (other?.member === undefined) throw new Error('nobody answers');
         host.join(other.member.membership.roster(), member.witness === true);
-      } catch {
-        // Not there yet, or asked one that does not know it yet.
+      } catch (error) {
+        // Not there yet, or asked one that does not know it yet, or too old to come.
+        if (error instanceof IncompatibleVersionError) host.older = false;
         this.#startLater(host, member, until);
         return;
       }

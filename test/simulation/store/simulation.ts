@@ -5,6 +5,11 @@
 import type { Configuration } from '@timonier/raft';
 import type { KnownBug } from '../../../packages/store/src/known-bugs.ts';
 import { toWire } from '../../../packages/store/src/peer-wire.ts';
+import {
+  firstVersion,
+  IncompatibleVersionError,
+  spoken,
+} from '../../../packages/store/src/versions/entry-versions.ts';
 import { Clients } from './clients.ts';
 import { Faults } from './faults.ts';
 import { checkHistory } from './history.ts';
@@ -127,6 +132,7 @@ class Simulation {
       pipeline: narrow
         ? { maxInflight: random.pick([1, 1, 8]), maxAppendBytes: random.pick([1, 1, 200]) }
         : undefined,
+      older: random.chance(0.3) ? random.pick([0.3, 0.7, 1]) : 0,
     };
     this.#hosts = (changing ? names : founders).map(
       (name) =>
@@ -140,6 +146,12 @@ class Simulation {
           },
           apply: (host, member, entry) => this.#guard(() => this.#truth.apply(host, member, entry)),
           failed: (host, error) => {
+            // Who was taken out meanwhile may come too late.
+            if (error instanceof IncompatibleVersionError && this.#truth.removed.has(host.id)) {
+              host.crash(false);
+              host.removed = true;
+              return;
+            }
             world.fail(new Violation(`${host.name} cannot go on: ${error.message}`, { cause: error }));
           },
         }),
@@ -251,12 +263,17 @@ class Simulation {
   #isSettled({ id, alive, member, removed, witness }: SimulatedHost): boolean {
     const { index, configuration } = this.#truth;
     if (id === '') return true;
+    const members = this.#hosts.filter(
+      (host) => configuration.voters.includes(host.id) || configuration.learners.includes(host.id),
+    );
+    const newest = members.every(({ older }) => !older) ? spoken.max : firstVersion;
     if (!configuration.voters.includes(id) && !configuration.learners.includes(id)) return removed && !alive;
     return (
       alive &&
       member !== undefined &&
       member.machine.appliedIndex === index &&
       member.host.leader !== null &&
+      (member.machine.clusterVersion ?? 0) >= newest &&
       !(witness && member.host.role === 'leader') &&
       sameMembers(member.host.configuration, configuration)
     );

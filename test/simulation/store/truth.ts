@@ -30,6 +30,7 @@ interface Applied {
   readonly revision: number;
   readonly compactRevision: number;
   readonly leases: number;
+  readonly version: number;
 }
 
 /** An end of a lease, when it was first applied. */
@@ -70,7 +71,7 @@ export class Truth {
   readonly #firstHeld = new WeakMap<Life, number>();
   /** By life: the configuration before the one in force. */
   readonly #before = new WeakMap<Life, Configuration>();
-  readonly #applied: Applied[] = [{ term: 0, revision: 1, compactRevision: 0, leases: 0 }];
+  readonly #applied: Applied[] = [{ term: 0, revision: 1, compactRevision: 0, leases: 0, version: 0 }];
 
   constructor(world: World, founders: readonly NodeId[]) {
     this.#world = world;
@@ -245,6 +246,7 @@ export class Truth {
       revision: state.revision,
       compactRevision: state.compactRevision,
       leases: state.leases.size,
+      version: machine.clusterVersion ?? 0,
     };
     const known = this.#applied[index];
     if (known === undefined) {
@@ -264,7 +266,8 @@ export class Truth {
       known.term !== now.term ||
       known.revision !== now.revision ||
       known.compactRevision !== now.compactRevision ||
-      known.leases !== now.leases
+      known.leases !== now.leases ||
+      known.version !== now.version
     )
       throw new Violation(
         `state machine: after ${index} ${host.name} has ${JSON.stringify(now)}, others had ${JSON.stringify(known)}`,
@@ -325,6 +328,8 @@ export class Truth {
       throw new Violation(
         `state machine: at ${machine.appliedIndex} ${host.name} is at revision ${state.revision} compacted at ${state.compactRevision}, not ${known.revision} and ${known.compactRevision}`,
       );
+    if ((machine.clusterVersion ?? 0) !== known.version)
+      throw new Violation(`version: ${host.name} is at ${machine.clusterVersion}, not ${known.version}`);
     if (state.leases.size !== known.leases)
       throw new Violation(
         `leases: at ${machine.appliedIndex} ${host.name} knows ${state.leases.size} leases, not ${known.leases}`,

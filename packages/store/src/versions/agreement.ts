@@ -8,6 +8,7 @@
 import type { NodeId } from '@timonier/raft';
 import type { ClusterVersionChange } from '../codecs.ts';
 import type { HostLog } from '../host.ts';
+import type { KnownBugs } from '../known-bugs.ts';
 import type { PeerFrame, Speaks } from '../peer-wire.ts';
 import {
   checkCarriesOut,
@@ -27,6 +28,7 @@ export interface AgreementOptions {
   readonly send: (to: NodeId, frame: PeerFrame) => boolean;
   readonly propose: (change: ClusterVersionChange) => Promise<object>;
   readonly log: HostLog;
+  readonly bugs?: KnownBugs;
   /** The cluster has decided for a version that this member does not speak: it must not go on. */
   readonly failed: (error: IncompatibleVersionError) => void;
 }
@@ -70,12 +72,12 @@ export class VersionAgreement {
 
   /** To be called every so often: asks who is not known, and proposes what all can do, while this member leads. */
   look(): void {
-    const { decided, members, leads, propose, log } = this.#options;
+    const { decided, members, leads, propose, log, bugs } = this.#options;
     if (this.#proposing || !leads()) return;
     const all = members();
     for (const member of all) if (this.speaks(member) === undefined) this.#tell(member, true);
     const from = decided();
-    const version = versionToPropose(from, all, (member) => this.speaks(member));
+    const version = versionToPropose(from, all, (member) => this.#countsAs(member, bugs));
     if (version === undefined) return;
     this.#proposing = true;
     propose({ version, members: all })
@@ -86,6 +88,10 @@ export class VersionAgreement {
       .finally(() => {
         this.#proposing = false;
       });
+  }
+
+  #countsAs(member: NodeId, bugs: KnownBugs | undefined): VersionRange | undefined {
+    return bugs?.has('version-unheard') === true ? this.#options.range : this.speaks(member);
   }
 
   #tell(member: NodeId, asks: boolean): void {
