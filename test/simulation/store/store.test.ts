@@ -46,7 +46,6 @@ test('a seed replays exactly, and another one does not', async () => {
 /** Those that few seeds find; the code as it is passes the same seeds, see above. */
 const quick: readonly BugName[] = [
   'read-before-applied',
-  'read-before-own-term',
   'keep-conflicts',
   'ack-before-fsync',
   'state-not-synced',
