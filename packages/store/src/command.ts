@@ -95,6 +95,10 @@ async function run(context: ComponentContext<typeof flags>, platform?: Platform)
     throw new UsageError(`--metrics: "${f.metrics}" is neither basic nor extensive`);
   if (f['client-cert-auth'] && tls?.ca === undefined)
     throw new UsageError('--client-cert-auth needs --trusted-ca-file');
+  if (f['experimental-enable-lease-checkpoint-persist'] && !f['experimental-enable-lease-checkpoint'])
+    throw new UsageError(
+      '--experimental-enable-lease-checkpoint-persist needs --experimental-enable-lease-checkpoint',
+    );
   await startStore(context, {
     cluster: parseInitialCluster(initial, f.name, f['initial-cluster-token']),
     joins: f['initial-cluster-state'] === 'existing',
@@ -123,6 +127,7 @@ async function run(context: ComponentContext<typeof flags>, platform?: Platform)
     autoDisarm: f['auto-disarm'],
     tokens: tokensOf(f['auth-token'], f['auth-token-ttl']),
     passwordCost: f['bcrypt-cost'],
+    leaseCheckpoints: f['experimental-enable-lease-checkpoint'],
     maxRequestBytes: f['max-request-bytes'],
     maxConcurrentStreams: f['max-concurrent-streams'],
     keepaliveMs: f['grpc-keepalive-interval'] || Infinity,

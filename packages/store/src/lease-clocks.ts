@@ -8,6 +8,8 @@ import type { NodeId } from '@timonier/raft';
 import type { Clock } from './clock.ts';
 import { etcdError } from './errors.ts';
 import { type KnownBugs, noBugs } from './known-bugs.ts';
+import type { LeaseCheckpoints as CheckpointsChange } from './codecs.ts';
+import { LeaseCheckpoints } from './lease-checkpoints.ts';
 import { Lessor, type LeaseTimes } from './lessor.ts';
 import type { PeerFrame } from './peer-wire.ts';
 
@@ -28,6 +30,10 @@ export interface LeaseClocksOptions {
   /** Ends a lease whose time is over, unless another leader begins before that is agreed. */
   readonly expire: (id: bigint) => Promise<object>;
   readonly bugs?: KnownBugs;
+  /** Milliseconds after which what is left of a long lease is written down; Infinity for never. */
+  readonly checkpointMs: number;
+  readonly checkpointsAllowed: () => boolean;
+  readonly checkpoint: (checkpoints: CheckpointsChange['checkpoints']) => Promise<object>;
 }
 
 interface Call {
@@ -37,12 +43,15 @@ interface Call {
   readonly peer: NodeId;
 }
 
+/** Of a member that does not lead, or not yet. */
+const askAgain: LeaseAnswer = { remainingMs: -2, grantedTtl: 0 };
 const retryMs = 20;
 const revocationsAtOnce = 500;
 
 export class LeaseClocks {
   readonly #options: LeaseClocksOptions;
   readonly #lessor: Lessor;
+  readonly #checkpoints: LeaseCheckpoints;
   readonly #calls = new Map<number, Call>();
   readonly #revoking = new Set<bigint>();
   #nextCall = 1;
@@ -50,24 +59,39 @@ export class LeaseClocks {
   constructor(options: LeaseClocksOptions) {
     this.#options = options;
     this.#lessor = new Lessor(options.clock.now, options.bugs ?? noBugs);
+    this.#checkpoints = new LeaseCheckpoints({
+      everyMs: options.checkpointMs,
+      now: options.clock.now,
+      allowed: options.checkpointsAllowed,
+      leases: options.leases,
+      remaining: (id) => this.#lessor.remaining(id),
+      propose: options.checkpoint,
+    });
   }
 
-  /** Starts all clocks anew; `graceMs` covers the time in which nobody could renew anything. */
+  /**
+   * Starts all clocks anew; `graceMs` covers the time in which nobody could renew anything. Only once this member has
+   * applied an entry of its own term: before, what leases there are and what is left of them may be news to it.
+   */
   promote(graceMs: number): void {
     this.#lessor.promote(this.#options.leases(), graceMs);
+    this.#checkpoints.promote();
     this.#revoking.clear();
   }
 
   demote(): void {
     this.#lessor.demote();
+    this.#checkpoints.demote();
   }
 
   granted(id: bigint): void {
     this.#lessor.granted(id, this.#options.leases().get(id)?.ttl ?? 0);
+    this.#checkpoints.clockSet(id);
   }
 
   revoked(id: bigint): void {
     this.#lessor.revoked(id);
+    this.#checkpoints.revoked(id);
     this.#revoking.delete(id);
   }
 
@@ -96,15 +120,23 @@ export class LeaseClocks {
     }
   }
 
-  /** What this member knows itself; for its own clients and for other members. */
-  answer(id: bigint, renew: boolean): LeaseAnswer {
+  /** What this member knows itself; for its own clients and for other members. At once, except for some renewals. */
+  answer(id: bigint, renew: boolean): LeaseAnswer | Promise<LeaseAnswer> {
     const lease = this.#options.leases().get(id);
     if (!this.#options.leads() || !this.#lessor.leading)
       return lease !== undefined && this.#options.bugs?.has('renewed-by-follower') === true
         ? { remainingMs: lease.ttl * 1000, grantedTtl: lease.ttl }
-        : { remainingMs: -2, grantedTtl: 0 };
+        : askAgain;
     if (lease === undefined) return { remainingMs: -1, grantedTtl: 0 };
-    if (renew && this.#lessor.renew(id, lease.ttl) === undefined) return { remainingMs: -1, grantedTtl: 0 };
+    if (renew) {
+      if (this.#lessor.renew(id, lease.ttl) === undefined) return { remainingMs: -1, grantedTtl: 0 };
+      this.#checkpoints.clockSet(id);
+      if (this.#checkpoints.counts(id))
+        return this.#checkpoints.takeBack(id).then(
+          () => this.answer(id, false),
+          () => askAgain,
+        );
+    }
     return { remainingMs: this.#lessor.remaining(id) ?? -1, grantedTtl: lease.ttl };
   }
 
@@ -135,6 +167,7 @@ export class LeaseClocks {
       this.#revoking.add(id);
       this.#options.expire(id).catch(() => this.#revoking.delete(id));
     }
+    if (this.#lessor.leading) this.#checkpoints.sweep();
   }
 
   #ask(lease: bigint, renew: boolean): Promise<LeaseAnswer> {

@@ -32,7 +32,7 @@ test('whatever is granted, renewed and revoked, a lease is found to be over exac
           deadlines.delete(BigInt(s.id));
         } else if (s.do === 'promote') {
           deadlines = new Map(s.ids.map((id) => [BigInt(id), now + 2_500]));
-          lessor.promote(new Map(s.ids.map((id) => [BigInt(id), { ttl: 2 }])), 500);
+          lessor.promote(new Map(s.ids.map((id) => [BigInt(id), { ttl: 2, remaining: 0 }])), 500);
         } else now += s.ms;
         const over = [...deadlines].filter(([, deadline]) => deadline <= now).map(([id]) => id);
         assert.deepEqual(new Set(lessor.expired(100)), new Set(over));

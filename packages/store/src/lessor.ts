@@ -1,13 +1,16 @@
 /**
  * Lease clocks. Which leases exist is replicated state; when one runs out is decided by the leader alone, by its own
  * monotonic clock, and becomes true for all by a revocation in the log. A new leader gives every lease its full time
- * again: a lease may live longer than asked for, never shorter.
+ * again, or what was left at its last checkpoint: a lease may live longer than asked for, never shorter.
  */
 
 import { type KnownBugs, noBugs } from './known-bugs.ts';
 
+/** In seconds. */
 export interface LeaseTimes {
   readonly ttl: number;
+  /** What was left at the last checkpoint; 0 when there was none since it was granted or renewed. */
+  readonly remaining: number;
 }
 
 export class Lessor {
@@ -30,7 +33,8 @@ export class Lessor {
     this.#deadlines.clear();
     const again = this.#bugs.has('lease-not-extended') ? 0 : 1000;
     this.#quietUntil = Infinity;
-    for (const [id, { ttl }] of leases) this.#set(id, this.#now() + ttl * again + graceMs);
+    for (const [id, { ttl, remaining }] of leases)
+      this.#set(id, this.#now() + (remaining > 0 ? remaining : ttl) * again + graceMs);
   }
 
   demote(): void {

@@ -30,6 +30,8 @@ export interface MemberOptions {
   readonly strictReconfig?: boolean;
   /** Learners that may be there at a time. Default 1. */
   readonly maxLearners?: number;
+  /** Whether what is left of long leases is written down, so that a new leader goes on from there. Default false. */
+  readonly leaseCheckpoints?: boolean;
   readonly log: HostLog;
   readonly onFailure: (error: Error) => void;
   /** The group has taken this member out for good, and it has had a moment to say so to its clients. */

@@ -10,7 +10,8 @@ import { idNumber } from './cluster.ts';
 import type { StoredRequest } from './codecs.ts';
 import { Forwarding } from './forwarding.ts';
 import { RaftHost } from './host.ts';
-import { LeaseClocks } from './lease-clocks.ts';
+import { defaultCheckpointMs } from './lease-checkpoints.ts';
+import { type LeaseAnswer, LeaseClocks } from './lease-clocks.ts';
 import type { MemberOptions } from './member-options.ts';
 import { Membership } from './membership/membership.ts';
 import type { StoreMetrics } from './metrics.ts';
@@ -30,7 +31,7 @@ import { type Alarm, alarmType } from './types.ts';
 import { Sweeper } from './sweeper.ts';
 import { Upkeep } from './upkeep.ts';
 import { VersionAgreement } from './versions/agreement.ts';
-import { spoken, type VersionRange } from './versions/entry-versions.ts';
+import { leaseCheckpointVersion, spoken, type VersionRange } from './versions/entry-versions.ts';
 import { Wal } from './wal.ts';
 import { WatchHub } from './watch.ts';
 
@@ -135,6 +136,16 @@ export class Member {
       leases: () => this.machine.state.leases,
       send: (to, frame) => this.#transport.send(to, frame),
       expire: (ID) => this.propose({ leaseExpiry: { ID, term: this.#host.term }, ...itself }, 40),
+      checkpointMs:
+        options.leaseCheckpoints === true
+          ? (this.#platform.leaseCheckpointMs ?? defaultCheckpointMs)
+          : Infinity,
+      checkpointsAllowed: () => (this.machine.clusterVersion ?? 0) >= leaseCheckpointVersion,
+      checkpoint: (checkpoints) =>
+        this.propose(
+          { leaseCheckpoints: { term: this.#host.term, checkpoints }, ...itself },
+          20 * checkpoints.length,
+        ),
     });
     this.quota = new Quota({
       bytes: options.quotaBytes,
@@ -335,6 +346,8 @@ export class Member {
         termBegan: (term) => {
           this.#proposals.termBegan(term);
           this.membership.termBegan(term);
+          if (this.#host.role === 'leader' && this.#host.term === term)
+            this.leases.promote(this.pace.electionMs);
         },
         configuration: (appended) => this.membership.appended(appended),
         readReady: (context, index) => this.#reads.ready(context, index),
@@ -483,7 +496,11 @@ export class Member {
       this.#proposals.refused(frame.forwardRefused.id, frame.forwardRefused.term);
     else if (frame.leaseCall !== undefined) {
       const { id, lease, renew } = frame.leaseCall;
-      this.#transport.send(from, { leaseAnswer: { id, ...this.leases.answer(lease, renew) } });
+      const answer = this.leases.answer(lease, renew);
+      const send = (known: LeaseAnswer): boolean =>
+        this.#transport.send(from, { leaseAnswer: { id, ...known } });
+      if (answer instanceof Promise) void answer.then(send);
+      else send(answer);
     } else if (frame.leaseAnswer !== undefined) {
       const { id, remainingMs, grantedTtl } = frame.leaseAnswer;
       this.leases.answered(id, { remainingMs, grantedTtl });
@@ -501,9 +518,8 @@ export class Member {
     const { log } = this.#options;
     log.info({ role, term, leader: this.memberName(leader) }, 'role changed');
     if (leader !== null) this.#metrics?.leaderChanges.inc();
-    if (role === 'leader') {
-      this.leases.promote(this.pace.electionMs);
-    } else this.leases.demote();
+    // A new leader begins to count once it has applied an entry of its own.
+    this.leases.demote();
     if (leader !== null) this.#platform.clock.soon(() => this.#proposals.retry());
     this.#tenure.roleChanged();
     if (leader !== null) this.#announcement.make();

@@ -50,6 +50,8 @@ export interface Platform {
   storage(dataDir: string): Storage;
   network(options: TransportOptions): Network;
   readonly bugs: KnownBugs;
+  /** Other than etcd's five minutes between checkpoints of a lease. */
+  readonly leaseCheckpointMs?: number;
   /** What the member speaks when it stands for another release of itself; see versions/entry-versions.ts. */
   readonly versions?: VersionRange;
   /** Narrow ones make a group take many small steps. */

@@ -60,6 +60,7 @@ export interface StoreOptions {
   readonly tokens: Tokens;
   /** On bcrypt's scale. */
   readonly passwordCost: number;
+  readonly leaseCheckpoints: boolean;
   readonly maxRequestBytes: number;
   readonly maxConcurrentStreams: number;
   readonly keepaliveMs: number;

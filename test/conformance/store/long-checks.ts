@@ -1,6 +1,7 @@
 /**
  * etcdctl's own checks, `check perf` and `check datascale`, on Debian's etcd and on `timonier store` one after the
- * other. They take over a minute each, so they are no part of the tests: `./bin/node test/conformance/store/long-checks.ts`.
+ * other, and how much of a long lease is left after the leader changed, with checkpoints and without. They take minutes,
+ * so they are no part of the tests: `./bin/node test/conformance/store/long-checks.ts [perf|datascale|leases]…`.
  * Ends with 1 when ours does not pass what etcd passes.
  */
 import { run } from '../../acceptance/command.ts';
@@ -28,7 +29,66 @@ async function verdicts(program: Program, check: readonly string[]): Promise<str
   }
 }
 
+/** Longer than the five minutes between two checkpoints of a lease. */
+const leaseTtl = 400;
+const checkpointMs = 302_000;
+
+/** Seconds left of a lease before and after leadership moved, more than one checkpoint after it was granted. */
+async function leaseAcrossLeaders(program: Program, checkpoints: boolean): Promise<[number, number]> {
+  const group = await StoreGroup.start(
+    program,
+    3,
+    checkpoints
+      ? {
+          'experimental-enable-lease-checkpoint': 'true',
+          'experimental-enable-lease-checkpoint-persist': 'true',
+        }
+      : {},
+  );
+  try {
+    const ask = async (args: readonly string[]): Promise<string> => {
+      const { stdout } = await (await group.leader()).etcdctl(args);
+      return stdout;
+    };
+    const granted = await ask(['lease', 'grant', String(leaseTtl)]);
+    const id = granted.split(' ')[1] ?? '';
+    const left = async (): Promise<number> =>
+      Number(/remaining\((\d+)s\)/.exec(await ask(['lease', 'timetolive', id]))?.[1]);
+    await new Promise((resolve) => setTimeout(resolve, checkpointMs));
+    const before = await left();
+    const leader = await group.leader();
+    const next = group.members.find((member) => member !== leader);
+    await leader.etcdctl(['move-leader', (await next?.status())?.memberId ?? '']);
+    return [before, await left()];
+  } finally {
+    await group.close();
+  }
+}
+
+async function compareLeases(): Promise<void> {
+  const all = await Promise.all(
+    [etcd, timonier].flatMap((program) =>
+      [true, false].map(async (checkpoints) => ({
+        program: program.name,
+        checkpoints,
+        left: await leaseAcrossLeaders(program, checkpoints),
+      })),
+    ),
+  );
+  for (const { program, checkpoints, left } of all) {
+    const [before, after] = left;
+    process.stdout.write(
+      `lease of ${leaseTtl} s, checkpoints ${checkpoints ? 'on' : 'off'}, ${program}: ${before} s left, ${after} s after the leader changed\n`,
+    );
+    const kept = after <= before + 10;
+    if (kept !== checkpoints) process.exitCode = 1;
+  }
+}
+
+const wanted = process.argv.slice(2);
+if (wanted.length === 0 || wanted.includes('leases')) await compareLeases();
 for (const check of checks) {
+  if (wanted.length > 0 && !wanted.includes(check[1])) continue;
   const theirs = await verdicts(etcd, check);
   const ours = await verdicts(timonier, check);
   const passes = (lines: readonly string[]): boolean =>

@@ -130,7 +130,11 @@ export class StoreGroup {
   }
 
   /** Starts `size` members with fresh data and waits until they agree on a leader. */
-  static async start(program: Program, size: number): Promise<StoreGroup> {
+  static async start(
+    program: Program,
+    size: number,
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<StoreGroup> {
     const directory = await mkdtemp(join(tmpdir(), `store-${program.name}-`));
     const ports = await testPorts(size * 3);
     const plan = Array.from({ length: size }, (_unused, i) => ({
@@ -158,6 +162,7 @@ export class StoreGroup {
             'initial-cluster': initialCluster,
             'initial-cluster-token': 'conformance',
             'bcrypt-cost': '4',
+            ...more,
           }).map(([flag, value]) => `--${flag}=${value}`),
         }),
     );

@@ -123,6 +123,16 @@ export const etcdFlags = {
     'check the data before serving; it always is, by the checksum of every record',
     { env: env('experimental-initial-corrupt-check') },
   ),
+  'experimental-enable-lease-checkpoint': booleanFlag(
+    false,
+    'write down what is left of long leases, so that a new leader goes on from there',
+    { env: env('experimental-enable-lease-checkpoint') },
+  ),
+  'experimental-enable-lease-checkpoint-persist': booleanFlag(
+    false,
+    'keep that on disk, too; it always is, with --experimental-enable-lease-checkpoint',
+    { env: env('experimental-enable-lease-checkpoint-persist') },
+  ),
   'experimental-watch-progress-notify-interval': text(
     'experimental-watch-progress-notify-interval',
     '10m',

@@ -84,11 +84,6 @@ export const fixed: Readonly<Record<string, FixedFlag>> = {
   ),
   'experimental-compact-hash-check-enabled': only('members do not compare hashes by themselves', ...off),
   'experimental-compact-hash-check-time': only('members do not compare hashes by themselves', '1m', '1m0s'),
-  'experimental-enable-lease-checkpoint': only('a new leader gives every lease its full time again', ...off),
-  'experimental-enable-lease-checkpoint-persist': only(
-    'a new leader gives every lease its full time again',
-    ...off,
-  ),
   'experimental-compaction-batch-limit': only('compaction does not go in batches', '1000'),
   'experimental-compaction-sleep-interval': only('compaction does not go in batches', '10ms'),
   'experimental-downgrade-check-time': only('there are no downgrades', '5s'),

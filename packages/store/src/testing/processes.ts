@@ -6,10 +6,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { testPorts } from '@timonier/linux/test-ports';
 
-/** This release, and one that stands for an older one: it speaks the first version of the log only. */
+/** Releases. The older one speaks the first version of the log only. */
 const entries = {
   present: fileURLToPath(new URL('./main.ts', import.meta.url)),
   older: fileURLToPath(new URL('./older.ts', import.meta.url)),
+  /** The present one that writes down what is left of leases a thousand times more often. */
+  hasty: fileURLToPath(new URL('./hasty.ts', import.meta.url)),
 };
 
 export { testPorts as freePorts };
