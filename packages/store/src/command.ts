@@ -127,6 +127,8 @@ async function run(context: ComponentContext<typeof flags>, platform?: Platform)
     autoDisarm: f['auto-disarm'],
     tokens: tokensOf(f['auth-token'], f['auth-token-ttl']),
     passwordCost: f['bcrypt-cost'],
+    initialCorruptCheck: f['experimental-initial-corrupt-check'],
+    corruptCheckMs: f['experimental-corrupt-check-time'],
     leaseCheckpoints: f['experimental-enable-lease-checkpoint'],
     maxRequestBytes: f['max-request-bytes'],
     maxConcurrentStreams: f['max-concurrent-streams'],

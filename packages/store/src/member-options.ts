@@ -32,6 +32,8 @@ export interface MemberOptions {
   readonly maxLearners?: number;
   /** Whether what is left of long leases is written down, so that a new leader goes on from there. Default false. */
   readonly leaseCheckpoints?: boolean;
+  /** Between two comparisons of the data of all members by the leader; 0, the default, for none. */
+  readonly corruptCheckMs?: number;
   readonly log: HostLog;
   readonly onFailure: (error: Error) => void;
   /** The group has taken this member out for good, and it has had a moment to say so to its clients. */

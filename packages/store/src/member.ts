@@ -5,8 +5,11 @@
  */
 import type { NodeId, Role } from '@timonier/raft';
 import { Announcement } from './announcement.ts';
+import { Consistency } from './consistency/consistency.ts';
+import { rejoinAdvice } from './recover-advice.ts';
+import { StateCorruptError } from './state-seal.ts';
 import { itself } from './auth/types.ts';
-import { idNumber } from './cluster.ts';
+import { idNumber, idText } from './cluster.ts';
 import type { StoredRequest } from './codecs.ts';
 import { Forwarding } from './forwarding.ts';
 import { RaftHost } from './host.ts';
@@ -63,6 +66,7 @@ export class Member {
   readonly #upkeep: Upkeep;
   readonly #sweeper: Sweeper;
   readonly #agreement: VersionAgreement;
+  readonly consistency: Consistency;
   readonly pace: Pace;
   #host!: RaftHost;
   #wal: Wal | undefined;
@@ -231,6 +235,25 @@ export class Member {
       known: () => this.machine.members.get(this.id),
       propose: (request, bytes) => this.propose(request, bytes),
     });
+    this.consistency = new Consistency({
+      self: this.id,
+      clock,
+      everyMs: options.corruptCheckMs ?? 0,
+      state: () => this.machine.state,
+      configuration: () => this.machine.configuration,
+      name: (id) => this.memberName(id),
+      leads: () => this.#host.role === 'leader' && !this.isWitness,
+      send: (to, frame) => this.#transport.send(to, frame),
+      barrier: () => this.barrier(),
+      alarm: (id) =>
+        this.alarm(true, {
+          // As in later versions of etcd, which does not know who is right either.
+          member: id ?? idText(0n),
+          alarm: alarmType.corrupt,
+          ...(id === undefined ? {} : { apart: true }),
+        }),
+      log: options.log,
+    });
     this.#agreement = new VersionAgreement({
       self: this.id,
       range: this.versions,
@@ -302,6 +325,7 @@ export class Member {
     this.#wal = wal;
     const meta = await this.disk.settle(content.snapshot?.index ?? 0);
     await this.machine.load(meta);
+    if (this.machine.isApart(this.id)) throw this.#apart();
     this.quota.measured(this.#used());
     this.hub.replaced(this.machine.state);
     const recovered = recover(content, meta, this.machine.configuration);
@@ -373,6 +397,7 @@ export class Member {
     this.membership.recovered(recovered.log);
     this.#transport.begin();
     this.#host.start();
+    this.consistency.start();
     this.#timers.push(
       clock.every(flushEveryMs, () => void this.#upkeep.flush()),
       clock.every(sweepEveryMs, () => this.#sweep()),
@@ -404,6 +429,18 @@ export class Member {
   /** Which versions of the log this member carries out. */
   get versions(): VersionRange {
     return this.#platform.versions ?? spoken;
+  }
+
+  /** Whether nothing may be read here: of this member, or of all. */
+  get isCorrupt(): boolean {
+    const { machine } = this;
+    return machine.alarms.length > 0 && (machine.isCorrupt || machine.isApart(this.id));
+  }
+
+  #apart(): StateCorruptError {
+    return new StateCorruptError(
+      `${this.memberName(this.id)} (${this.id}) holds other data than a majority of the members (alarm CORRUPT): ${rejoinAdvice}`,
+    );
   }
 
   /** Raises an alarm of a member, or takes it back. */
@@ -475,6 +512,7 @@ export class Member {
     this.#reads.stop();
     this.#host.stop();
     this.#sweeper.stop();
+    this.consistency.stop();
     await this.#transport.close();
     await this.#upkeep.flush();
     await this.#close();
@@ -490,6 +528,7 @@ export class Member {
   #frame(from: NodeId, frame: PeerFrame): void {
     if (frame.raft !== undefined) this.#host.receive(from, frame.raft.messages);
     else if (this.membership.frame(from, frame)) return;
+    else if (this.consistency.frame(from, frame)) return;
     else if (frame.speaks !== undefined) this.#agreement.told(from, frame.speaks);
     else if (frame.forward !== undefined) this.#forwarding.received(from, frame.forward);
     else if (frame.forwardRefused !== undefined)
@@ -511,6 +550,7 @@ export class Member {
     this.#options.log.info({ peer }, 'peer connection closed');
     this.leases.peerClosed(peer);
     this.#agreement.closed(peer);
+    this.consistency.peerClosed(peer);
     this.#host.step({ type: 'peer-closed', peer });
   }
 
@@ -527,6 +567,9 @@ export class Member {
 
   #applied(index: number): void {
     this.#reads.applied(index);
+    // Written down first, so that the next start knows it, too.
+    if (this.isCorrupt && this.machine.isApart(this.id))
+      void this.#upkeep.flush().then(() => this.#options.onFailure(this.#apart()));
     if (this.machine.flushIsDue) void this.#upkeep.flush();
     this.#sweeper.poke();
     this.#tenure.changed();

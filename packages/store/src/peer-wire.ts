@@ -20,6 +20,8 @@ export interface PeerFrame {
   roster?: Roster;
   removed?: object;
   speaks?: Speaks;
+  hashCall?: { id: number; revision: number };
+  hashAnswer?: HashAnswer;
 }
 
 export interface MemberAnswer {
@@ -27,6 +29,14 @@ export interface MemberAnswer {
   code: number;
   text: string;
   index: number;
+}
+
+/** The hash counts only when it is known. */
+export interface HashAnswer {
+  id: number;
+  known: boolean;
+  hash: number;
+  compactRevision: number;
 }
 
 /** Versions of the log that the sender speaks, and the one that it knows to be decided; 0 when none is. */

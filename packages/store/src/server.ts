@@ -61,6 +61,9 @@ export interface StoreOptions {
   /** On bcrypt's scale. */
   readonly passwordCost: number;
   readonly leaseCheckpoints: boolean;
+  /** Whether the data is compared with that of the other members before it is served, and how often afterwards. */
+  readonly initialCorruptCheck: boolean;
+  readonly corruptCheckMs: number;
   readonly maxRequestBytes: number;
   readonly maxConcurrentStreams: number;
   readonly keepaliveMs: number;
@@ -132,6 +135,7 @@ export async function startStore(
     },
   });
   shutdown.add('member', () => member.stop(), 8_000);
+  if (options.initialCorruptCheck && !options.witness) await member.consistency.initial();
   const { state } = member.machine;
   const metrics = new StoreMetrics(component.metrics, {
     hasLeader: () => member.host.leader !== null,

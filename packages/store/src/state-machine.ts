@@ -22,6 +22,7 @@ import { type ChangeOrigin, readContext } from './membership/context.ts';
 import type { StateDisk, StateMeta } from './state-disk.ts';
 import { deleteRange, hasPut, put, txn } from './txn.ts';
 import {
+  apartVersion,
   checkCarriesOut,
   firstVersion,
   leaseCheckpointVersion,
@@ -310,9 +311,12 @@ export class StateMachine {
     if (clusterVersion !== undefined) this.#raiseVersion(clusterVersion);
     if (request.alarm === undefined) return {};
     const { activate, member, alarm, disk = false } = request.alarm;
+    const apart = request.alarm.apart === true && this.#speaks(apartVersion);
     const others = this.#alarms.filter((raised) => raised.member !== member || raised.alarm !== alarm);
     const known = others.length < this.#alarms.length;
-    this.#alarms = activate ? [...others, { member, alarm, ...(disk ? { disk } : {}) }] : others;
+    this.#alarms = activate
+      ? [...others, { member, alarm, ...(disk ? { disk } : {}), ...(apart ? { apart } : {}) }]
+      : others;
     return { alarms: activate || known ? [{ memberID: idNumber(member), alarm }] : [] };
   }
 
@@ -334,9 +338,16 @@ export class StateMachine {
     return full.length > 0 && well < Math.floor(voters.length / 2) + 1;
   }
 
-  /** Whether a member was found to differ from the others: nothing may be read or written, as in etcd. */
+  /** Whether members differ and nobody knows which are right: nothing may be read or written, as in etcd. */
   get isCorrupt(): boolean {
-    return this.#alarms.some(({ alarm }) => alarm === alarmType.corrupt);
+    return this.#alarms.some(({ alarm, apart }) => alarm === alarmType.corrupt && apart !== true);
+  }
+
+  /** Whether a majority was found to hold other data than this member: it must not go on. */
+  isApart(id: NodeId): boolean {
+    return this.#alarms.some(
+      ({ alarm, member, apart }) => alarm === alarmType.corrupt && member === id && apart === true,
+    );
   }
 
   #refuse(request: StoredRequest): void {

@@ -125,6 +125,8 @@ export interface Alarm {
   readonly alarm: number;
   /** Whether it is the file system that is full. */
   readonly disk?: boolean;
+  /** Whether a majority of the members holds the same data and only this one another. */
+  readonly apart?: boolean;
 }
 
 export interface WatchCreateRequest {

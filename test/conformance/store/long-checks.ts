@@ -58,7 +58,9 @@ async function leaseAcrossLeaders(program: Program, checkpoints: boolean): Promi
     const before = await left();
     const leader = await group.leader();
     const next = group.members.find((member) => member !== leader);
-    await leader.etcdctl(['move-leader', (await next?.status())?.memberId ?? '']);
+    const id16 = BigInt((await next?.status())?.memberId ?? '').toString(16);
+    const moved = await leader.etcdctl(['move-leader', id16]);
+    if (moved.code !== 0 || (await group.leader()) === leader) throw new Error(`not moved: ${moved.stderr}`);
     return [before, await left()];
   } finally {
     await group.close();

@@ -119,9 +119,14 @@ export const etcdFlags = {
   'listen-metrics-urls': urls('listen-metrics-urls', [], 'more addresses for /metrics, /health and /version'),
   metrics: text('metrics', 'basic', 'basic, or extensive: with histograms of the time of calls'),
   'experimental-initial-corrupt-check': booleanFlag(
-    true,
-    'check the data before serving; it always is, by the checksum of every record',
+    false,
+    'compare the data with that of the other members before serving; its own checksums are always checked',
     { env: env('experimental-initial-corrupt-check') },
+  ),
+  'experimental-corrupt-check-time': durationFlag(
+    0,
+    'how often the leader compares the data of all members; 0s is never',
+    { env: env('experimental-corrupt-check-time'), placeholder: '0s' },
   ),
   'experimental-enable-lease-checkpoint': booleanFlag(
     false,

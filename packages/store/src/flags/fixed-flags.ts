@@ -77,13 +77,15 @@ export const fixed: Readonly<Record<string, FixedFlag>> = {
   'proxy-dial-timeout': noProxy('1000'),
   'proxy-write-timeout': noProxy('5000'),
   'proxy-read-timeout': noProxy('0'),
-  'experimental-corrupt-check-time': only(
-    'members do not compare hashes by themselves; ask `endpoint hashkv`',
-    '0s',
-    '0',
+  'experimental-compact-hash-check-enabled': only(
+    'members compare their whole data, by --experimental-corrupt-check-time',
+    ...off,
   ),
-  'experimental-compact-hash-check-enabled': only('members do not compare hashes by themselves', ...off),
-  'experimental-compact-hash-check-time': only('members do not compare hashes by themselves', '1m', '1m0s'),
+  'experimental-compact-hash-check-time': only(
+    'members compare their whole data, by --experimental-corrupt-check-time',
+    '1m',
+    '1m0s',
+  ),
   'experimental-compaction-batch-limit': only('compaction does not go in batches', '1000'),
   'experimental-compaction-sleep-interval': only('compaction does not go in batches', '10ms'),
   'experimental-downgrade-check-time': only('there are no downgrades', '5s'),

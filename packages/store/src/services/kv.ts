@@ -50,7 +50,7 @@ export function kvHandlers(context: ServiceContext): Handlers<KvShape> {
       metrics.ranges.inc();
       if (request.sortTarget > 4 || request.sortOrder > 2) throw etcdError.invalidSortOption();
       if (!request.serializable) await member.barrier();
-      if (member.machine.isCorrupt) throw etcdError.corrupt();
+      if (member.isCorrupt) throw etcdError.corrupt();
       if (member.machine.auth.enabled)
         await allowRead(call, (who) => member.machine.auth.check(who, request.key, request.rangeEnd, 'read'));
       return { ...range(member.machine.state, request), header: header(context) };

@@ -15,8 +15,10 @@ export interface VersionRange {
 
 /** What counts while nothing was decided yet: all that was there before there were versions. */
 export const firstVersion = 1;
-/** From this version on, the remaining time of leases can be written down. */
+/** From this version on, the remaining time of leases can be written down, */
 export const leaseCheckpointVersion = 2;
+/** and an alarm can be about one member that is alone with its data. */
+export const apartVersion = 2;
 
 /** What this code can carry out. */
 export const spoken: VersionRange = { min: firstVersion, max: leaseCheckpointVersion };
