@@ -9,8 +9,10 @@ import {
   type Lease,
   type Namespace,
   type Node,
+  type PersistentVolumeClaim,
   type Pod,
   type ReplicaSet,
+  type ResourceQuota,
   resources,
   type Service,
   type ServiceAccount,
@@ -29,12 +31,14 @@ export interface Informers {
   readonly replicasets: CatchingInformer<ReplicaSet>;
   readonly services: CatchingInformer<Service>;
   readonly endpointslices: CatchingInformer<EndpointSlice>;
+  readonly persistentvolumeclaims: CatchingInformer<PersistentVolumeClaim>;
+  readonly resourcequotas: CatchingInformer<ResourceQuota>;
   readonly serviceaccounts: CatchingInformer<ServiceAccount>;
   /** Only those named `kube-root-ca.crt`. */
   readonly rootCas: CatchingInformer<ConfigMap>;
 }
 
-/** Indexes: pods by `owner` (controller's uid), `orphans` (namespace), `node` and `namespace`, and so on. */
+/** Indexes: everything in namespaces by `namespace`, pods by `owner` (controller's uid), `orphans` (namespace), `node`, and so on. */
 export function createInformers(client: ApiClient, onError: (error: unknown) => void): Informers {
   return {
     pods: createInformer(client, resources.pods, {
@@ -47,7 +51,11 @@ export function createInformers(client: ApiClient, onError: (error: unknown) => 
       },
     }),
     nodes: createInformer(client, resources.nodes, { onError }),
-    leases: createInformer(client, resources.leases, { onError, namespace: 'kube-node-lease' }),
+    leases: createInformer(client, resources.leases, {
+      onError,
+      namespace: 'kube-node-lease',
+      indexes: { namespace: namespaceOf },
+    }),
     namespaces: createInformer(client, resources.namespaces, { onError }),
     deployments: createInformer(client, resources.deployments, {
       onError,
@@ -65,13 +73,25 @@ export function createInformers(client: ApiClient, onError: (error: unknown) => 
     endpointslices: createInformer(client, resources.endpointslices, {
       onError,
       indexes: {
+        namespace: namespaceOf,
         service: (slice) => {
           const name = slice.metadata?.labels?.[serviceNameLabel];
           return name === undefined ? [] : [`${slice.metadata?.namespace ?? ''}/${name}`];
         },
       },
     }),
-    serviceaccounts: createInformer(client, resources.serviceaccounts, { onError }),
+    persistentvolumeclaims: createInformer(client, resources.persistentvolumeclaims, {
+      onError,
+      indexes: { namespace: namespaceOf },
+    }),
+    resourcequotas: createInformer(client, resources.resourcequotas, {
+      onError,
+      indexes: { namespace: namespaceOf },
+    }),
+    serviceaccounts: createInformer(client, resources.serviceaccounts, {
+      onError,
+      indexes: { namespace: namespaceOf },
+    }),
     rootCas: createInformer(client, resources.configmaps, {
       onError,
       fieldSelector: 'metadata.name=kube-root-ca.crt',

@@ -52,7 +52,8 @@ export interface ControllerSettings {
 
 /** Says which keys a change of an object concerns. */
 export interface Feed {
-  subscribe(enqueue: (key: string) => void): () => void;
+  /** `enqueue` takes the key at once, or after a while. */
+  subscribe(enqueue: (key: string, afterMs?: number) => void): () => void;
 }
 
 /** A feed from an informer; `keysOf` sees the object and, at an update, the one before as well. */
@@ -97,7 +98,9 @@ export function startQueueLoop(context: LoopContext, options: QueueLoopOptions):
       else log.warn(fields, 'sync failed, will be repeated');
     },
   });
-  const unsubscribe = options.feeds.map((source) => source.subscribe((key) => queue.add(key)));
+  const unsubscribe = options.feeds.map((source) =>
+    source.subscribe((key, afterMs = 0) => queue.addAfter(key, afterMs)),
+  );
   return {
     stop: async () => {
       for (const end of unsubscribe) end();

@@ -26,7 +26,9 @@ export class MemoryApi {
   readonly calls: Call[] = [];
   /** Throws for calls that are to fail. */
   refuse: (call: Call) => void = () => undefined;
-  /** While true, watches show nothing new. */
+  /** Resources whose watches show nothing new, by their plural. */
+  readonly lagging = new Set<string>();
+  /** While true, no watch shows anything new. */
   #silent = false;
   #revision = 1;
   readonly #objects = new Map<string, Map<string, Stored>>();
@@ -91,7 +93,7 @@ export class MemoryApi {
     const show = (): void => {
       for (const watcher of this.#watchers.get(`${type.resource}.${type.group}`) ?? []) watcher(change);
     };
-    if (this.#silent) this.#held.push(show);
+    if (this.#silent || this.lagging.has(type.resource)) this.#held.push(show);
     else show();
   }
 

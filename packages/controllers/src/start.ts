@@ -25,6 +25,7 @@ import { startNodeIpamController } from './nodeipam/controller.ts';
 import { startNodeLifecycleController } from './nodelifecycle/controller.ts';
 import { startPodGc } from './podgc/controller.ts';
 import { startReplicaSetController } from './replicaset/controller.ts';
+import { startResourceQuotaController } from './resourcequota/controller.ts';
 import { startServiceAccountController } from './serviceaccount/controller.ts';
 
 export interface StartContext {
@@ -58,6 +59,7 @@ const controllers: Readonly<Record<string, (context: LoopContext, monitor: Resou
   nodeipam: startNodeIpamController,
   namespace: startNamespaceController,
   garbagecollector: startGarbageCollector,
+  resourcequota: startResourceQuotaController,
   serviceaccount: startServiceAccountController,
   podgc: startPodGc,
   clusterdns: startClusterDnsController,

@@ -1,6 +1,7 @@
 /** What may change of a running pod through `ephemeralcontainers` and `resize`. */
 import type { Container, EphemeralContainer, Pod } from '../generated/types.ts';
 import { checkDns1123Label } from '../names.ts';
+import { qualityOfService } from '../pod-quality.ts';
 import { checkName, same } from './checks.ts';
 import { validateResources } from './container.ts';
 import { duplicate, forbidden, invalid, notFound, required, type FieldError } from './field-error.ts';
@@ -69,7 +70,7 @@ export function validateResize(pod: Pod, old: Pod): FieldError[] {
       errors.push(...validateResources(container.resources, `${at}.resources`));
       errors.push(...resized(container, before, at, list === 'initContainers'));
     }
-  const classes = [pod, old].map(qualityOfService);
+  const classes = [pod, old].map(({ spec }) => (spec === undefined ? '' : qualityOfService(spec)));
   if (classes[0] !== classes[1])
     errors.push(invalid('spec', classes[0], 'Pod QOS Class may not change as a result of resizing'));
   return errors;
@@ -90,20 +91,4 @@ function resized(now: Container, before: Container, at: string, isInit: boolean)
     }
   }
   return errors;
-}
-
-/** Guaranteed when every container's limits are its requests; nothing at all is BestEffort. */
-function qualityOfService({ spec }: Pod): string {
-  const containers = [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])];
-  const amounts = containers.map(
-    ({ resources }) => [resources?.requests ?? {}, resources?.limits ?? {}] as const,
-  );
-  if (amounts.every(([requests, limits]) => Object.keys({ ...requests, ...limits }).length === 0))
-    return 'BestEffort';
-  const isFull = amounts.every(([requests, limits]) =>
-    ['cpu', 'memory'].every(
-      (name) => limits[name] !== undefined && (requests[name] ?? limits[name]) === limits[name],
-    ),
-  );
-  return isFull ? 'Guaranteed' : 'Burstable';
 }

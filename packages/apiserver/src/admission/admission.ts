@@ -1,11 +1,12 @@
 /** Runs the plugins that are switched on, each for the kinds and operations it asked for. */
 import { UsageError } from '@timonier/component';
-import type { AdmissionPlugin, AdmissionRequest } from './request.ts';
+import { combined, type CommitExtras } from '../pipeline/commit.ts';
+import type { AdmissionPlugin, AdmissionRequest, Reservation } from './request.ts';
 
 /** Which plugins apply is remembered per kind and operation; kinds come and go at run time. */
 const maxRemembered = 10_000;
 
-type Stage = 'admit' | 'validate';
+type Stage = 'admit' | 'validate' | 'reserve';
 
 export class Admission {
   readonly #plugins: readonly AdmissionPlugin[];
@@ -28,6 +29,18 @@ export class Admission {
   /** Rejects when a plugin refuses what is about to be committed. */
   async validate(request: AdmissionRequest): Promise<void> {
     for (const plugin of this.#pluginsFor(request, 'validate')) await plugin.validate?.(request);
+  }
+
+  /**
+   * What the write's transaction reserves beside `own`. Rejects when a plugin refuses the write. Who is given extras must
+   * come to a commit, which settles them.
+   */
+  reserve(request: AdmissionRequest, own?: CommitExtras): Reservation {
+    // One plugin reserves; with a second, the first one's extras would have to be settled when that refuses.
+    const [plugin] = this.#pluginsFor(request, 'reserve');
+    const reserved = plugin?.reserve?.(request);
+    if (reserved === undefined) return own;
+    return Promise.resolve(reserved).then((extras) => combined(own, extras));
   }
 
   #pluginsFor({ operation, context }: AdmissionRequest, stage: Stage): readonly AdmissionPlugin[] {

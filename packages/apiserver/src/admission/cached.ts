@@ -7,7 +7,7 @@ import type { StoredObject } from '../storage/stored-object.ts';
 const trees = new WeakMap<StoredObject, ApiObject>();
 
 /** The tree of a stored object, parsed once. It is shared: read it only. */
-function treeOf(stored: StoredObject): Readonly<ApiObject> {
+export function treeOf(stored: StoredObject): Readonly<ApiObject> {
   let tree = trees.get(stored);
   if (tree === undefined) trees.set(stored, (tree = stored.object()));
   return tree;

@@ -5,6 +5,7 @@ import { limitRanger } from './limit-ranger.ts';
 import { validatingAdmissionPolicy } from './policies/validating.ts';
 import { podSecurity } from './pod-security.ts';
 import { priority } from './priority.ts';
+import { resourceQuota } from './quota/resource-quota.ts';
 import type { AdmissionPlugin } from './request.ts';
 import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
@@ -22,4 +23,5 @@ export const admissionPlugins: readonly AdmissionPlugin[] = [
   mutatingAdmissionWebhook,
   validatingAdmissionPolicy,
   validatingAdmissionWebhook,
+  resourceQuota,
 ];

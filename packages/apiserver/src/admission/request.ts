@@ -6,6 +6,7 @@
  */
 import { type ApiObject } from '@timonier/api/decode';
 import { forbidden, StatusError } from '@timonier/api/statuses';
+import type { CommitExtras } from '../pipeline/commit.ts';
 import type { WriteContext } from '../server-state.ts';
 
 export type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
@@ -19,6 +20,8 @@ export interface AdmissionRequest {
   readonly old: ApiObject | undefined;
 }
 
+export type Reservation = CommitExtras | undefined | Promise<CommitExtras | undefined>;
+
 export interface AdmissionPlugin {
   /** Upstream's name, by which the command line switches it. */
   readonly name: string;
@@ -29,6 +32,11 @@ export interface AdmissionPlugin {
   readonly admit?: (request: AdmissionRequest) => void | Promise<void>;
   /** Throws to refuse the request, and changes nothing. */
   readonly validate?: (request: AdmissionRequest) => void | Promise<void>;
+  /**
+   * Reserves what the write uses, in the transaction that commits it, as the very last thing before that. Called at every
+   * attempt to commit. Throws to refuse the request.
+   */
+  readonly reserve?: (request: AdmissionRequest) => Reservation;
 }
 
 /** 403 in upstream's words: `pods "web" is forbidden: DETAIL`. */

@@ -17,6 +17,21 @@ import { notActive, officeKey, staleEpoch } from './fence-gate.ts';
 export interface CommitExtras {
   readonly compare: readonly Compare[];
   readonly success: readonly RequestOp[];
+  /** Told once, whatever becomes of the transaction: at which revision it was committed, if it was. */
+  readonly settled?: (outcome: { readonly committedAt?: number }) => void;
+}
+
+/** Two writes' worth of extras in one transaction. */
+export function combined(a: CommitExtras | undefined, b: CommitExtras | undefined): CommitExtras | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return {
+    compare: [...a.compare, ...b.compare],
+    success: [...a.success, ...b.success],
+    settled: (outcome) => {
+      a.settled?.(outcome);
+      b.settled?.(outcome);
+    },
+  };
 }
 
 /** Both conditions and effects, with further conditions. */
@@ -25,7 +40,7 @@ export function withConditions(
   compare: readonly Compare[],
 ): CommitExtras | undefined {
   if (compare.length === 0) return extras;
-  return { compare: [...(extras?.compare ?? []), ...compare], success: extras?.success ?? [] };
+  return combined({ compare, success: [] }, extras);
 }
 
 export interface Change {

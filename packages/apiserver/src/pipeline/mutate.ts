@@ -11,7 +11,7 @@ import type { ApiObject } from '@timonier/api/decode';
 import { fromStored, type StoredObject } from '../storage/stored-object.ts';
 import { prepareViews, rememberView, storedValue, viewOfAny } from '../storage/views.ts';
 import type { WriteContext, ServerState } from '../server-state.ts';
-import { commit, type CommitExtras } from './commit.ts';
+import { commit, type CommitExtras, type CommitResult } from './commit.ts';
 import type { Turn } from './turns.ts';
 
 export type Decision =
@@ -83,13 +83,7 @@ class Attempts {
         continue;
       }
       if (this.#context.dryRun) return rehearsed(this.#key, target.info, current, decision);
-      const result = await commit(this.#context, {
-        key: this.#key,
-        expected: current?.revision ?? 0,
-        createRevision: current?.createRevision ?? 0,
-        object: decision.action === 'put' ? decision.object : undefined,
-        extras: decision.extras,
-      });
+      const result = await this.#commit(current, decision);
       if (result.outcome === 'committed') {
         this.committed = result.stored;
         return { stored: result.stored, previous: current, revision: result.revision };
@@ -106,6 +100,27 @@ class Attempts {
       }
     }
     throw new StatusError(conflict(target.info, target.name, 'too many other writers; try again'));
+  }
+
+  async #commit(
+    current: StoredObject | undefined,
+    decision: Exclude<Decision, { action: 'keep' }>,
+  ): Promise<CommitResult> {
+    const { extras } = decision;
+    let committedAt: number | undefined;
+    try {
+      const result = await commit(this.#context, {
+        key: this.#key,
+        expected: current?.revision ?? 0,
+        createRevision: current?.createRevision ?? 0,
+        object: decision.action === 'put' ? decision.object : undefined,
+        extras,
+      });
+      if (result.outcome === 'committed') committedAt = result.revision;
+      return result;
+    } finally {
+      extras?.settled?.(committedAt === undefined ? {} : { committedAt });
+    }
   }
 
   /** The newest state that is at hand: of the watch cache, or of the writer before this one. */

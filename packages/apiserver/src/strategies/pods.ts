@@ -1,6 +1,6 @@
 /** Pods: their first status and quality of service. What a pod gets from its surroundings is admission's. */
-import type { Container, Pod, PodSpec } from '@timonier/api';
-import { compareQuantities } from '@timonier/api/quantity';
+import type { Pod } from '@timonier/api';
+import { qualityOfService } from '@timonier/api/pod-quality';
 import { takeEphemeralContainers, takeResources } from './pod-parts.ts';
 import type { Strategy } from './strategy.ts';
 
@@ -13,24 +13,3 @@ export const podStrategy: Strategy = {
     pod.status = { phase: 'Pending', qosClass: qualityOfService(spec) };
   },
 };
-
-/** Guaranteed: every container limits cpu and memory and requests as much. BestEffort: none names either. */
-export function qualityOfService(spec: PodSpec): 'Guaranteed' | 'Burstable' | 'BestEffort' {
-  const containers: readonly Container[] = [...(spec.containers ?? []), ...(spec.initContainers ?? [])];
-  let isGuaranteed = containers.length > 0;
-  let isBestEffort = true;
-  for (const { resources } of containers) {
-    for (const name of ['cpu', 'memory']) {
-      const limit = positive(resources?.limits?.[name]);
-      const request = positive(resources?.requests?.[name]);
-      if (limit !== undefined || request !== undefined) isBestEffort = false;
-      if (limit === undefined || (request !== undefined && compareQuantities(request, limit) !== 0))
-        isGuaranteed = false;
-    }
-  }
-  return isBestEffort ? 'BestEffort' : isGuaranteed ? 'Guaranteed' : 'Burstable';
-}
-
-function positive(quantity: string | number | undefined): string | number | undefined {
-  return quantity !== undefined && compareQuantities(quantity, '0') > 0 ? quantity : undefined;
-}

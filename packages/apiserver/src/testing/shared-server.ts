@@ -20,8 +20,11 @@ export interface SharedServer {
   ): Promise<any>;
 }
 
+/** What else a file's tests share: started when the server is ready, and ended before it. */
+export type Alongside = (server: TestServer, onEnd: (end: () => unknown) => void) => Promise<void>;
+
 /** To be called once, at the top of a file. */
-export function sharedServer(): SharedServer {
+export function sharedServer(alongside?: Alongside): SharedServer {
   const cleanups: (() => unknown)[] = [];
   let server: TestServer | undefined;
   let endpoint = '';
@@ -33,6 +36,7 @@ export function sharedServer(): SharedServer {
       async () => (await started.request('GET', '/api/v1/namespaces/default')).status === 200,
       'the namespace is there',
     );
+    await alongside?.(started, (end) => void cleanups.push(end));
     server = started;
   });
   after(async () => {

@@ -40,7 +40,7 @@ export async function createObject(context: WriteContext, sent: ApiObject): Prom
     await admission.validate({ ...request, object });
     const taken = object.metadata?.name ?? '';
     try {
-      return await commitNew(context, object);
+      return await commitNew({ ...request, object }, object);
     } catch (error) {
       const isTaken = error instanceof StatusError && error.status.reason === 'AlreadyExists';
       if (!isTaken || !isGenerated) throw error;
@@ -49,7 +49,8 @@ export async function createObject(context: WriteContext, sent: ApiObject): Prom
   }
 }
 
-async function commitNew(context: WriteContext, object: ApiObject): Promise<StoredObject> {
+async function commitNew(request: AdmissionRequest, object: ApiObject): Promise<StoredObject> {
+  const { context } = request;
   const { target, server } = context;
   const { info } = target;
   const name = object.metadata?.name ?? '';
@@ -61,8 +62,9 @@ async function commitNew(context: WriteContext, object: ApiObject): Promise<Stor
     // What is reserved for one attempt may be taken at the next.
     const copy = reserve === undefined ? object : copyOf(object);
     const reserved = await reserve?.(copy, undefined, context);
+    const owned = withOwnership(undefined, copy, context);
     const extras = withConditions(reserved, await inNamespace());
-    return { action: 'put', object: withOwnership(undefined, copy, context), extras };
+    return { action: 'put', object: owned, extras: await server.admission.reserve(request, extras) };
   });
   if (stored === undefined) throw new Error('a created object has no state');
   return stored;

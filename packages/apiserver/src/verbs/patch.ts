@@ -26,6 +26,7 @@ import { respondObject } from '../pipeline/respond.ts';
 import { checkObject } from '../pipeline/validate.ts';
 import type { RequestContext } from '../server-state.ts';
 import { copyOf } from '../storage/copy.ts';
+import type { Compare } from '../storage/etcd-messages.ts';
 import { strategyOf } from '../strategies/index.ts';
 import { afterUpdate, decideUpdate, updateObject } from './update.ts';
 
@@ -117,8 +118,8 @@ async function applyPatch(context: RequestContext, parsed: Parsed): Promise<void
         throw new StatusError(notFound(info, name));
       created = true;
       const conditions = await inNamespace();
-      const { object, extras } = await newObject(context, config);
-      return { action: 'put', object, extras: withConditions(extras, conditions) };
+      const { object, extras } = await newObject(context, config, conditions);
+      return { action: 'put', object, extras };
     }
     created = false;
     const old = current.object();
@@ -174,6 +175,7 @@ function merge(
 async function newObject(
   context: RequestContext,
   config: ApiObject,
+  conditions: readonly Compare[],
 ): Promise<{ object: ApiObject; extras: CommitExtras | undefined }> {
   const { info } = context.target;
   const { admission } = context.server;
@@ -184,5 +186,6 @@ async function newObject(
   prepareCreate(object, context);
   checkObject(info, object, undefined);
   await admission.validate({ ...request, object });
-  return { object, extras: await strategyOf(info).reserve?.(object, undefined, context) };
+  const extras = withConditions(await strategyOf(info).reserve?.(object, undefined, context), conditions);
+  return { object, extras: await admission.reserve({ ...request, object }, extras) };
 }

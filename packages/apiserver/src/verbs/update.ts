@@ -82,7 +82,11 @@ export async function decideUpdate(
   if (sameContent(owned, current)) return { action: 'keep' };
   await admission.validate({ ...request, object: owned });
   const extras = await strategyOf(info).reserve?.(owned, old, context);
-  return { action: 'put', object: owned, extras };
+  return {
+    action: 'put',
+    object: owned,
+    extras: await admission.reserve({ ...request, object: owned }, extras),
+  };
 }
 
 /** True when nothing keeps a deleted object any more. */

@@ -1,6 +1,7 @@
 /**
  * Follows the metadata of every kind that can be listed, watched and deleted. Runs also while passive, so that the
- * collector finds warm caches; kinds that appear later (custom resources) are found by a periodic discovery.
+ * collector finds warm caches; kinds that appear later are found by a periodic discovery, and those of custom resources
+ * soon after their definition changed.
  */
 import { type ApiClient, type CatchingInformer, createInformer, pause } from '@timonier/client';
 import { discover, type OwnedMetadata, type ServedResource } from '../discovery.ts';
@@ -13,6 +14,9 @@ export interface ServedResources {
 }
 
 const refreshMs = 30_000;
+/** A definition changes a few times until its kind is served. */
+const afterDefinitionMs = 500;
+const definitions = 'customresourcedefinitions.apiextensions.k8s.io';
 /** Short-lived records that nothing owns in a way that matters, and kinds that only mirror others. */
 const ignored = new Set(['events.', 'events.events.k8s.io', 'componentstatuses.']);
 
@@ -32,6 +36,7 @@ export class ResourceMonitor implements ServedResources {
   readonly #stopping = new AbortController();
   readonly #first = Promise.withResolvers<void>();
   readonly #running: Promise<void>;
+  #hurry = new AbortController();
   #served: readonly ServedResource[] = [];
   #problem: string | undefined;
 
@@ -87,6 +92,7 @@ export class ResourceMonitor implements ServedResources {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       let wait = refreshMs;
+      this.#hurry = new AbortController();
       try {
         this.#served = await discover(this.#client);
         this.#problem = undefined;
@@ -98,7 +104,8 @@ export class ResourceMonitor implements ServedResources {
         this.#onError(error);
         wait = 500;
       }
-      await pause(wait, signal);
+      await pause(wait, AbortSignal.any([signal, this.#hurry.signal]));
+      if (this.#hurry.signal.aborted) await pause(afterDefinitionMs, signal);
     }
   }
 
@@ -113,6 +120,7 @@ export class ResourceMonitor implements ServedResources {
       if (this.#monitored.has(key)) continue;
       const informer = this.#shared.get(key) ?? this.#start(type);
       const entry = { type, informer };
+      if (key === definitions) informer.on(() => this.#hurry.abort());
       this.#monitored.set(key, entry);
       fresh.push(entry);
     }
@@ -126,7 +134,13 @@ export class ResourceMonitor implements ServedResources {
   }
 
   #start(type: ServedResource): CatchingInformer<OwnedMetadata> {
-    const informer = createInformer(this.#client, type, { onError: this.#onError, transform: metadataOnly });
+    const informer = createInformer(this.#client, type, {
+      onError: this.#onError,
+      transform: metadataOnly,
+      indexes: {
+        namespace: ({ metadata }) => (metadata?.namespace === undefined ? [] : [metadata.namespace]),
+      },
+    });
     this.#own.add(informer);
     return informer;
   }
