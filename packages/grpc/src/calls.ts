@@ -46,6 +46,28 @@ export type Handlers<S extends ServiceShape> = {
       : UnaryHandler<S[M]['request'], S[M]['response']>;
 };
 
+/** A request over HTTP/2 that is no gRPC: a page, or JSON. */
+export interface WebCall extends ServerCall {
+  readonly method: string;
+  /** With its query. */
+  readonly path: string;
+  /** The host that the client means. */
+  readonly authority: string;
+  /** Whether it came over TLS. */
+  readonly secure: boolean;
+  readonly body: AsyncIterable<Buffer>;
+  /** Begins the answer; once, and before its bytes. Names in lower case. */
+  respond(status: number, fields: Readonly<Record<string, string>>): void;
+  /** Queues bytes of the answer; false asks to wait for `drained` before more. */
+  send(bytes: Buffer): boolean;
+  drained(): Promise<void>;
+  /** Ends the call without an end of its answer. */
+  abort(): void;
+}
+
+/** The answer ends when it resolves. */
+export type WebHandler = (call: WebCall) => Promise<void>;
+
 export interface ServerTls {
   /** PEM. */
   readonly cert: Buffer;

@@ -31,5 +31,7 @@ export {
   type ServerStreamHandler,
   type ServerTls,
   type UnaryHandler,
+  type WebCall,
+  type WebHandler,
 } from './server.ts';
 export { BackwardWriter, WireError, WireReader } from './wire.ts';

@@ -8,7 +8,7 @@
  */
 import { chmodSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
-import type { Handlers, ServerImplementation, ServerTls } from './calls.ts';
+import type { Handlers, ServerImplementation, ServerTls, WebHandler } from './calls.ts';
 import { type Http1Acceptor, LeanServer } from './h2/server.ts';
 import type { ServiceDefinition, ServiceShape } from './proto.ts';
 import { GrpcJsServer } from './server-grpc-js.ts';
@@ -22,6 +22,8 @@ export type {
   ServerStreamHandler,
   ServerTls,
   UnaryHandler,
+  WebCall,
+  WebHandler,
 } from './calls.ts';
 
 export type ServerKind = 'lean' | 'grpc-js';
@@ -34,6 +36,8 @@ export interface GrpcServerOptions {
   readonly keepaliveTimeoutMs?: number;
   /** Takes connections that speak HTTP/1; without it, and on grpc-js, they are ended. */
   readonly http1?: Http1Acceptor;
+  /** Answers requests over HTTP/2 that are no gRPC; without it, and on grpc-js, they are refused. */
+  readonly web?: WebHandler;
   /** What carries the calls; without it the variable TIMONIER_GRPC decides, and without that `lean`. */
   readonly implementation?: ServerKind;
 }
@@ -62,6 +66,7 @@ export class GrpcServer {
               ...(keepaliveTimeoutMs === undefined ? {} : { keepaliveTimeoutMs }),
             },
             options.http1,
+            options.web,
           )
         : new GrpcJsServer({ maxReceiveBytes, maxConcurrentStreams });
   }

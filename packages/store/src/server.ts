@@ -209,6 +209,7 @@ export async function startStore(
     keepaliveMs: options.keepaliveMs,
     keepaliveTimeoutMs: options.keepaliveTimeoutMs,
     http1: (socket) => gateway.accept(socket),
+    web: (call) => gateway.answer(call),
   });
   for (const service of services) serve(server, service);
   for (const endpoint of options.listenClients)

@@ -133,13 +133,19 @@ class Secured {
   }
 
   /** Posts to the gateway; `$token` is the last one that was given. */
-  async curl(name: string, path: string, body: object, authorization = ''): Promise<string> {
+  async curl(
+    name: string,
+    path: string,
+    body: object,
+    authorization = '',
+    http = '--http1.1',
+  ): Promise<string> {
     const { stdout } = await run('curl', [
       ...this.#certificate(name, 'curl'),
       ...(authorization === ''
         ? []
         : ['-H', `Authorization: ${authorization.replace('$token', this.#token)}`]),
-      '--http1.1',
+      http,
       '-d',
       JSON.stringify(body),
       this.endpoint + path,
@@ -208,9 +214,16 @@ suite('who a client is counts the same', () => {
   });
 
   test('not by a certificate on the gateway, but by a signed token until users change', async () => {
-    const range = (side: Secured, token = ''): Promise<string> =>
-      side.curl('nameless', '/v3/kv/range', { key: Buffer.from('k').toString('base64') }, token);
     const body = { key: Buffer.from('k').toString('base64') };
+    const http2 = '--http2-prior-knowledge';
+    // By either HTTP; curl says by which.
+    const range = async (side: Secured, token = ''): Promise<string> =>
+      (await side.curl('nameless', '/v3/kv/range', body, token)) +
+      (await side.curl('nameless', '/v3/kv/range', body, token, http2));
+    assert.match(
+      String(await same((side) => side.curl('reader', '/v3/kv/range', body, '', http2))),
+      /CommonName .* ignored and not used as expected\n\n400 2$/,
+    );
     assert.match(
       String(await same((side) => side.curl('reader', '/v3/kv/range', body))),
       /CommonName .* ignored/,

@@ -1,5 +1,6 @@
 /**
- * The JSON gateway, asked by curl on Debian's etcd and on `timonier store`: status, kind and body of every answer.
+ * The JSON gateway, asked by curl on Debian's etcd and on `timonier store`: status, kind and body of every answer; of
+ * ours also over HTTP/2, which etcd takes for gRPC without TLS (with TLS: credentials.test.ts).
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -187,10 +188,12 @@ interface Answer {
 class Browser {
   readonly #member: StoreMember;
   readonly #normalizer: Normalizer;
+  readonly #http: readonly string[];
   #token = '';
 
-  constructor(member: StoreMember) {
+  constructor(member: StoreMember, http: readonly string[] = []) {
     this.#member = member;
+    this.#http = http;
     this.#normalizer = new Normalizer({ url: member.endpoint });
   }
 
@@ -200,6 +203,7 @@ class Browser {
       '-sNi',
       '--max-time',
       '20',
+      ...this.#http,
       this.#member.endpoint + path,
       ...curl.map((word) => word.replace('$token', this.#token)),
       ...(data === undefined ? [] : ['-d', data]),
@@ -253,9 +257,10 @@ suite('curl gets the same from the JSON gateway', () => {
 
   before(
     async () => {
-      for (const program of [etcd, process.env['STORE_PEER'] === 'etcd' ? etcd : timonier])
-        groups.push(await StoreGroup.start(program, 1));
-      for (const i of groups.keys()) browsers.push(new Browser(member(i)));
+      const ours = process.env['STORE_PEER'] === 'etcd' ? etcd : timonier;
+      for (const program of [etcd, ours, ours]) groups.push(await StoreGroup.start(program, 1));
+      const http2 = ours === etcd ? [] : ['--http2-prior-knowledge'];
+      for (const i of groups.keys()) browsers.push(new Browser(member(i), i < 2 ? [] : http2));
     },
     { timeout: 90_000 },
   );
@@ -265,8 +270,9 @@ suite('curl gets the same from the JSON gateway', () => {
 
   for (const [name, ask] of asks)
     test(name, async () => {
-      const [theirs, ours] = await Promise.all(browsers.map((browser) => browser.ask(ask)));
+      const [theirs, ours, overHttp2] = await Promise.all(browsers.map((browser) => browser.ask(ask)));
       assert.deepEqual(ours, theirs);
+      assert.deepEqual(overHttp2, theirs, 'over HTTP/2');
     });
 
   test('health, version and metrics are on the port of the clients', async () => {

@@ -40,6 +40,8 @@ export class Connection {
   dead = false;
   readonly #transport: Transport;
   readonly #routes: ReadonlyMap<string, Route>;
+  /** For requests that are no gRPC. */
+  readonly #web: Route | undefined;
   readonly #limits: Limits;
   readonly #sender: Sender;
   readonly #reader: FrameReader;
@@ -60,7 +62,9 @@ export class Connection {
     limits: Limits,
     peer: string,
     clientName?: string,
+    web?: Route,
   ) {
+    this.#web = web;
     this.#transport = transport;
     this.#routes = routes;
     this.#limits = limits;
@@ -235,7 +239,7 @@ export class Connection {
           this.#streams.reset(id, ErrorCode.ENHANCE_YOUR_CALM);
           return;
         }
-        head = readHead(fields, this.#routes);
+        head = readHead(fields, this.#routes, this.#web);
         if (head === undefined) {
           this.#streams.reset(id, ErrorCode.PROTOCOL_ERROR);
           return;

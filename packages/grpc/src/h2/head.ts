@@ -2,7 +2,7 @@
  * What a request's headers say to a gRPC server: which method, until when, and whether it may be served at all.
  *
  * `undefined` for headers that RFC 9113 calls malformed (the stream is reset); a `refusal` for well-formed requests
- * that are not for us (they are answered). `:authority` may be anything: some clients send a whole URL there.
+ * that are not for us (they are answered). What is no gRPC goes to `web`, where there is one. `:authority` may be anything: some clients send a whole URL there.
  * A head is immutable and may be shared by all requests that carry the same headers.
  */
 import { Status } from '../error.ts';
@@ -30,6 +30,8 @@ const connectionSpecific = new Set([
   'upgrade',
 ]);
 
+const grpcType = /^application\/grpc(?:\+proto|;.*)?$/;
+
 const unitMs: Readonly<Record<string, number>> = {
   H: 3_600_000,
   M: 60_000,
@@ -48,6 +50,7 @@ export function parseTimeout(text: string): number | undefined {
 export function readHead<Route>(
   fields: readonly string[],
   routes: ReadonlyMap<string, Route>,
+  web?: Route,
 ): Head<Route> | undefined {
   let method: string | undefined;
   let path: string | undefined;
@@ -95,11 +98,14 @@ export function readHead<Route>(
     }
   }
   if (method === undefined || scheme === undefined || path === undefined || path === '') return undefined;
+  const isGrpc = grpcType.test(contentType);
+  if (!isGrpc && web !== undefined)
+    return { route: web, refusal: undefined, timeoutMs: undefined, contentLength, fields };
   const timeoutMs = timeout === undefined ? undefined : parseTimeout(timeout);
   const route = routes.get(path);
   let refusal: Buffer | undefined;
   if (method !== 'POST') refusal = httpError(405, Status.INTERNAL, `gRPC is called with POST, not ${method}`);
-  else if (!/^application\/grpc(?:\+proto|;.*)?$/.test(contentType))
+  else if (!isGrpc)
     refusal = httpError(415, Status.INTERNAL, `content type "${contentType}" is not application/grpc`);
   else if (route === undefined)
     refusal = errorTrailers(Status.UNIMPLEMENTED, `the server does not implement the method ${path}`, true);

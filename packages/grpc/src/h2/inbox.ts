@@ -65,6 +65,14 @@ export class Inbox {
     return message;
   }
 
+  /** Everything that waits, as a copy of its own; undefined for nothing. */
+  takeAll(): Buffer | undefined {
+    if (this.length === 0) return undefined;
+    const bytes = Buffer.from(this.#buffer.subarray(this.#start, this.#end));
+    this.clear();
+    return bytes;
+  }
+
   /** The only message of a call that has ended, without a copy. Throws when there is none or more than one. */
   only(maxBytes: number): Buffer {
     const length = this.length;

@@ -130,7 +130,11 @@ export class Sender {
   message(stream: Stream, message: Buffer): void {
     if (!stream.headersSent) {
       stream.headersSent = true;
-      this.frame(FrameType.HEADERS, Flag.END_HEADERS, stream.id, responseBlock);
+      this.frame(FrameType.HEADERS, Flag.END_HEADERS, stream.id, stream.opening);
+    }
+    if (stream.isWeb) {
+      this.#bytes(stream, message);
+      return;
     }
     const size = message.length + prefixBytes;
     if (this.#fits(stream, size)) {
@@ -152,6 +156,17 @@ export class Sender {
     const queue = (stream.queue ??= []);
     queue.push(message.length < 1024 ? Buffer.concat([prefix, message]) : prefix);
     if (message.length >= 1024) queue.push(message);
+    this.#queued(stream, size);
+  }
+
+  /** Bytes that are no message. */
+  #bytes(stream: Stream, bytes: Buffer): void {
+    if (bytes.length === 0) return;
+    (stream.queue ??= []).push(bytes);
+    this.#queued(stream, bytes.length);
+  }
+
+  #queued(stream: Stream, size: number): void {
     stream.queuedBytes += size;
     this.queuedBytes += size;
     this.#enlist(stream);
@@ -166,7 +181,12 @@ export class Sender {
 
   #close(stream: Stream, trailers: Buffer): void {
     stream.trailers = undefined;
-    this.frame(FrameType.HEADERS, Flag.END_HEADERS | Flag.END_STREAM, stream.id, trailers);
+    // What is no gRPC has no trailers, and headers of its own.
+    if (stream.isWeb) {
+      if (!stream.headersSent) this.frame(FrameType.HEADERS, Flag.END_HEADERS, stream.id, stream.opening);
+      stream.headersSent = true;
+      this.frame(FrameType.DATA, Flag.END_STREAM, stream.id, trailers);
+    } else this.frame(FrameType.HEADERS, Flag.END_HEADERS | Flag.END_STREAM, stream.id, trailers);
     this.#finished(stream);
   }
 

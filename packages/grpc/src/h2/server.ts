@@ -2,7 +2,8 @@
  * The lean gRPC server: sockets in, connections out, services looked up by path.
  *
  * Speaks HTTP/2 with prior knowledge on plain sockets and by ALPN on TLS. A connection that speaks HTTP/1 instead is
- * handed to whoever wants it, told by its first bytes, or on TLS by what it offers. Stopping tells every client to go
+ * handed to whoever wants it, told by its first bytes, or on TLS by what it offers; requests over HTTP/2 that are no
+ * gRPC go to one handler for all. Stopping tells every client to go
  * elsewhere, waits for running calls within the grace given, and then ends what is left.
  */
 import { createServer, type Server, type Socket } from 'node:net';
@@ -13,11 +14,13 @@ import type {
   ServerStreamHandler,
   ServerTls,
   UnaryHandler,
+  WebHandler,
 } from '../calls.ts';
 import type { MethodDefinition } from '../proto.ts';
 import { Connection } from './connection.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import type { Route } from './stream.ts';
+import { webRoute } from './web.ts';
 
 /** Takes over a connection that speaks HTTP/1; its first bytes were put back. */
 export type Http1Acceptor = (socket: Socket) => void;
@@ -27,6 +30,9 @@ const prefaceStart = Buffer.from('PRI * HTTP/2.0');
 export class LeanServer implements ServerImplementation {
   readonly #limits: Limits;
   readonly #http1: Http1Acceptor | undefined;
+  /** Where requests over HTTP/2 go that are no gRPC. */
+  readonly #web: Route | undefined;
+  readonly #secureWeb: Route | undefined;
   /** Connections that were handed over. */
   readonly #others = new Set<Socket>();
   readonly #routes = new Map<string, Route>();
@@ -36,7 +42,11 @@ export class LeanServer implements ServerImplementation {
   /** Called when the last connection is gone, while stopping. */
   #emptied: (() => void) | undefined;
 
-  constructor(limits: Partial<Limits> = {}, http1?: Http1Acceptor) {
+  constructor(limits: Partial<Limits> = {}, http1?: Http1Acceptor, web?: WebHandler) {
+    if (web !== undefined) {
+      this.#web = webRoute(web, false);
+      this.#secureWeb = webRoute(web, true);
+    }
     this.#limits = { ...defaultLimits, ...limits };
     this.#http1 = http1;
     this.#ticker = setInterval(() => this.#tick(), this.#limits.tickMs);
@@ -75,8 +85,7 @@ export class LeanServer implements ServerImplementation {
         ...(tls.clientCa === undefined ? {} : { ca: tls.clientCa }),
         requestCert: required,
         rejectUnauthorized: required,
-        // Whoever offers HTTP/1.1 wants pages and JSON: gRPC clients offer HTTP/2 alone.
-        ALPNProtocols: this.#http1 === undefined ? ['h2'] : ['http/1.1', 'h2'],
+        ALPNProtocols: this.#protocols(),
         minVersion: tls.minVersion ?? 'TLSv1.2',
         ...(tls.crl === undefined ? {} : { crl: tls.crl }),
         ...(tls.ciphers === undefined ? {} : { ciphers: tls.ciphers }),
@@ -92,6 +101,12 @@ export class LeanServer implements ServerImplementation {
     // A failed handshake concerns that client only.
     server.on('tlsClientError', (_error, socket) => socket.destroy());
     return server;
+  }
+
+  /** In our order of preference. Without a handler for more, HTTP/2 is for gRPC clients, which offer nothing else. */
+  #protocols(): string[] {
+    if (this.#http1 === undefined) return ['h2'];
+    return this.#web === undefined ? ['http/1.1', 'h2'] : ['h2', 'http/1.1'];
   }
 
   /** Waits for the bytes that tell HTTP/2 from HTTP/1. */
@@ -146,6 +161,7 @@ export class LeanServer implements ServerImplementation {
       this.#limits,
       peerOf(socket),
       clientNameOf(socket),
+      socket instanceof TLSSocket ? this.#secureWeb : this.#web,
     );
     this.#connections.set(socket, connection);
     socket.on('data', (chunk: Buffer) => connection.feed(chunk));

@@ -9,6 +9,7 @@ import { GrpcError, Status } from '../error.ts';
 import type { MethodDefinition } from '../proto.ts';
 import type { BidiCall, BidiHandler, ServerStreamHandler, UnaryHandler } from '../calls.ts';
 import { fieldOf, type Head } from './head.ts';
+import { responseBlock } from './hpack-encoder.ts';
 import { Inbox, messageLength, prefixBytes } from './inbox.ts';
 
 /** A method with its handler, in the form its kind asks for. */
@@ -17,6 +18,8 @@ export interface Route {
   readonly unary: UnaryHandler<object, object> | undefined;
   readonly serverStream: ServerStreamHandler<object, object> | undefined;
   readonly bidi: BidiHandler<object, object> | undefined;
+  /** In the place of the others: for what is no gRPC, whose bytes are nobody's messages. */
+  readonly web?: (stream: Stream) => Promise<void>;
 }
 
 /** What a stream asks of its connection. */
@@ -33,6 +36,8 @@ export interface Carrier {
   finish(stream: Stream, error: GrpcError | undefined): void;
   /** So many received bytes were used: the client may send as many more. */
   credit(stream: Stream, bytes: number): void;
+  /** Ends the stream without an end of its answer. */
+  cancel(stream: Stream): void;
   /** The handler of a stream that is gone has returned. */
   settled(): void;
 }
@@ -59,6 +64,8 @@ export class Stream implements BidiCall<object, object> {
   remoteClosed = false;
   gone = false;
   headersSent = false;
+  /** What precedes the answer. */
+  opening: Buffer = responseBlock;
   queue: Buffer[] | undefined;
   queuedBytes = 0;
   trailers: Buffer | undefined;
@@ -115,7 +122,13 @@ export class Stream implements BidiCall<object, object> {
 
   write(message: object): boolean {
     if (this.over) return true;
-    this.#carrier.send(this, encoded(this.#route, message));
+    return this.writeBytes(encoded(this.#route, message));
+  }
+
+  /** A message as it goes over the wire; of what is no gRPC, bytes. */
+  writeBytes(bytes: Buffer): boolean {
+    if (this.over) return true;
+    this.#carrier.send(this, bytes);
     return this.queuedBytes <= this.#carrier.streamQueueBytes;
   }
 
@@ -147,10 +160,10 @@ export class Stream implements BidiCall<object, object> {
   #take(): IteratorResult<object> | undefined {
     if (this.over) return done;
     try {
-      const bytes = this.#inbox?.take(this.#carrier.maxReceiveBytes);
+      const bytes = this.isWeb ? this.#inbox?.takeAll() : this.#inbox?.take(this.#carrier.maxReceiveBytes);
       if (bytes !== undefined) {
         this.#giveCredit(this.#inbox?.length ?? 0);
-        return { done: false, value: this.#route.method.request.decode(bytes) };
+        return { done: false, value: this.isWeb ? bytes : this.#route.method.request.decode(bytes) };
       }
       if (!this.remoteClosed) return undefined;
       if (this.#inbox !== undefined && this.#inbox.length > 0)
@@ -177,12 +190,20 @@ export class Stream implements BidiCall<object, object> {
   }
 
   get isBidi(): boolean {
-    return this.#route.bidi !== undefined;
+    return this.#route.bidi !== undefined || this.isWeb;
+  }
+
+  get isWeb(): boolean {
+    return this.#route.web !== undefined;
+  }
+
+  cancel(): void {
+    if (!this.gone) this.#carrier.cancel(this);
   }
 
   /** Its handler cannot start before the client has said more. */
   get waitsForRequest(): boolean {
-    return !this.remoteClosed && this.#route.bidi === undefined;
+    return !this.remoteClosed && !this.isBidi;
   }
 
   /** Nothing of what waits to be sent has gone out for `ms` milliseconds. Asked now and then. */
@@ -196,16 +217,16 @@ export class Stream implements BidiCall<object, object> {
 
   /** A stream in both directions begins with its headers; others with their request. */
   begin(): void {
-    const { bidi } = this.#route;
-    if (bidi !== undefined) this.#run(() => bidi(this));
+    const { bidi, web } = this.#route;
+    if (web !== undefined) this.#run(() => web(this));
+    else if (bidi !== undefined) this.#run(() => bidi(this));
   }
 
   /** The payload of a DATA frame. `counted` bytes of the stream's window were used for it. */
   receive(bytes: Buffer, start: number, end: number, counted: number): void {
     if (this.over) return;
-    const { bidi } = this.#route;
     try {
-      if (bidi === undefined) {
+      if (!this.isBidi) {
         const maxBytes = this.#carrier.maxReceiveBytes;
         if (this.remoteClosed && this.#inbox === undefined && end - start >= prefixBytes) {
           // The usual request: one message in one frame.
@@ -237,7 +258,7 @@ export class Stream implements BidiCall<object, object> {
   /** The client half-closed without more bytes. */
   halfClosed(): void {
     if (this.over) return;
-    if (this.#route.bidi !== undefined) {
+    if (this.isBidi) {
       this.#serve();
       return;
     }

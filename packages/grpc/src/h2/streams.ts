@@ -9,7 +9,7 @@
 import { GrpcError, Status } from '../error.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Head } from './head.ts';
-import { errorTrailers, okTrailers } from './hpack-encoder.ts';
+import { errorTrailers, okTrailers, webHead } from './hpack-encoder.ts';
 import type { Limits } from './limits.ts';
 import { broken, ErrorCode, Flag, FrameType } from './protocol.ts';
 import type { ReceiveCredit } from './receive-credit.ts';
@@ -19,6 +19,7 @@ import { type Carrier, type Route, Stream } from './stream.ts';
 
 /** Streams we ended before the client did, whose late frames are no fault. */
 const lingeringStreams = 1_000;
+const nothing = Buffer.alloc(0);
 
 export interface StreamsOptions {
   readonly peer: string;
@@ -148,6 +149,17 @@ export class Streams implements Carrier {
 
   finish(stream: Stream, error: GrpcError | undefined): void {
     if (stream.over) return;
+    if (stream.isWeb) {
+      // Its handler answers its own errors; one that is thrown came too late for that, or is a fault of ours.
+      if (error !== undefined && stream.headersSent) {
+        this.cancel(stream);
+        return;
+      }
+      if (error !== undefined) stream.opening = webHead(500, { 'content-length': '0' });
+      stream.end(stream.running);
+      this.#sender.finish(stream, nothing);
+      return;
+    }
     stream.end(stream.running);
     if (!stream.headersSent && error === undefined) {
       // No message at all, and OK: headers and trailers in one.
@@ -162,6 +174,10 @@ export class Streams implements Carrier {
 
   credit(stream: Stream, bytes: number): void {
     if (!stream.gone && !stream.remoteClosed) this.#credit.give(stream, bytes);
+  }
+
+  cancel(stream: Stream): void {
+    this.#cancel(stream);
   }
 
   settled(): void {

@@ -1,12 +1,12 @@
 /**
- * A call that came as JSON over HTTP/1, in the form that handlers of gRPC methods take.
+ * A call that came as JSON, in the form that handlers of gRPC methods take.
  *
  * Messages of a stream go out as one line each, `{"result":…}`, and are read one JSON value after the other from the
  * request's body. The call ends with its connection, or when the client has taken nothing for too long.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { StringDecoder } from 'node:string_decoder';
 import { type BidiCall, GrpcError, type JsonMethod, type MethodDefinition, Status } from '@timonier/grpc';
+import type { Exchange } from './exchange.ts';
 import { JsonSplitter } from './json-splitter.ts';
 
 export interface GatewayMethod {
@@ -17,32 +17,28 @@ export interface GatewayMethod {
 }
 
 export class GatewayCall implements BidiCall<object, object> {
-  readonly peer: string;
   /** The gateway speaks for nobody: a certificate's name counts on gRPC only, as in etcd. */
   readonly clientName = undefined;
-  readonly #request: IncomingMessage;
-  readonly #response: ServerResponse;
+  readonly #exchange: Exchange;
   readonly #method: GatewayMethod;
   readonly #maxLength: number;
-  readonly #controller = new AbortController();
 
-  constructor(request: IncomingMessage, response: ServerResponse, method: GatewayMethod, maxLength: number) {
-    this.#request = request;
-    this.#response = response;
+  constructor(exchange: Exchange, method: GatewayMethod, maxLength: number) {
+    this.#exchange = exchange;
     this.#method = method;
     this.#maxLength = maxLength;
-    const { remoteAddress, remotePort } = request.socket;
-    this.peer = `${remoteAddress ?? ''}:${remotePort ?? 0}`;
-    response.once('close', () => this.#controller.abort());
+  }
+
+  get peer(): string {
+    return this.#exchange.peer;
   }
 
   get signal(): AbortSignal {
-    return this.#controller.signal;
+    return this.#exchange.signal;
   }
 
   metadata(name: string): string | undefined {
-    const header = this.#request.headers[name] ?? this.#request.headers[`grpc-metadata-${name}`];
-    return Array.isArray(header) ? header[0] : header;
+    return this.#exchange.header(name) ?? this.#exchange.header(`grpc-metadata-${name}`);
   }
 
   /** A message from parsed JSON, with every default filled in as gRPC would. */
@@ -52,28 +48,18 @@ export class GatewayCall implements BidiCall<object, object> {
   }
 
   write(message: object): boolean {
-    const response = this.#response;
+    const exchange = this.#exchange;
     if (this.signal.aborted) return true;
-    if (!response.headersSent)
-      response.writeHead(200, {
+    if (!exchange.begun)
+      exchange.begin(200, {
         'Content-Type': 'application/json',
         'Grpc-Metadata-Content-Type': 'application/grpc',
       });
-    return response.write(`{"result":${this.#method.json.response.write(message)}}\n`);
+    return exchange.write(`{"result":${this.#method.json.response.write(message)}}\n`);
   }
 
   drained(): Promise<void> {
-    const response = this.#response;
-    if (!response.writableNeedDrain || this.signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      const done = (): void => {
-        response.off('drain', done);
-        response.off('close', done);
-        resolve();
-      };
-      response.on('drain', done);
-      response.on('close', done);
-    });
+    return this.#exchange.drained();
   }
 
   get requests(): AsyncIterable<object> {
@@ -89,16 +75,14 @@ export class GatewayCall implements BidiCall<object, object> {
     const splitter = new JsonSplitter(this.#maxLength);
     const decoder = new StringDecoder('utf8');
     try {
-      // Whoever stops reading still answers, on this connection.
-      const chunks: AsyncIterable<Buffer> = this.#request.iterator({ destroyOnReturn: false });
-      for await (const chunk of chunks) yield* splitter.push(decoder.write(chunk));
+      for await (const chunk of this.#exchange.body()) yield* splitter.push(decoder.write(chunk));
     } catch (error) {
       if (error instanceof RangeError)
         throw new GrpcError(Status.RESOURCE_EXHAUSTED, `request is larger than ${this.#maxLength} bytes`);
-      // The client is gone.
-      if (this.signal.aborted || this.#request.destroyed) return;
       throw error;
     }
+    // What a client that is gone had not finished is no message.
+    if (this.signal.aborted) return;
     const rest = splitter.end();
     if (rest !== undefined) yield rest;
   }

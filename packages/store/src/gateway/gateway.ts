@@ -1,20 +1,15 @@
 /**
- * The HTTP/1 half of the client port: the JSON gateway to every gRPC method, and /health, /version and /metrics.
+ * What the client port answers beside gRPC, over HTTP/1 and HTTP/2: the JSON gateway to every gRPC method, and /health,
+ * /version and /metrics.
  *
  * It answers with the very handlers that gRPC answers with, so checks, limits and errors are the same. A request's
  * body is bounded, and so is the time it may take to come; a client that takes nothing is disconnected.
  */
-import {
-  createServer,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-  STATUS_CODES,
-} from 'node:http';
+import { createServer, type Server, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
-import type { BidiHandler, ServerStreamHandler, UnaryHandler } from '@timonier/grpc';
+import type { BidiHandler, ServerStreamHandler, UnaryHandler, WebCall } from '@timonier/grpc';
 import { GrpcError, Status } from '@timonier/grpc';
+import { type Exchange, Http1Exchange, Http2Exchange } from './exchange.ts';
 import { GatewayCall, type GatewayMethod, parseJson } from './gateway-call.ts';
 
 /** A page by GET, as text. */
@@ -60,7 +55,6 @@ const httpStatus: ReadonlyMap<number, number> = new Map([
 ]);
 
 const bodyMs = 60_000;
-const stallMs = 30_000;
 
 export class Gateway {
   readonly #options: GatewayOptions;
@@ -72,12 +66,17 @@ export class Gateway {
     this.#server = createServer(
       // A watch's request goes on as long as the watch; bodies of others have their own deadline.
       { maxHeaderSize: 16 * 1024, headersTimeout: 10_000, requestTimeout: 0, keepAliveTimeout: 60_000 },
-      (request, response) => void this.#answer(request, response),
+      (request, response) => void this.#answer(new Http1Exchange(request, response)),
     );
     this.#server.on('clientError', (_error, socket) => socket.destroy());
   }
 
-  /** Takes over a connection. */
+  /** Answers one request of HTTP/2. */
+  answer(call: WebCall): Promise<void> {
+    return this.#answer(new Http2Exchange(call));
+  }
+
+  /** Takes over a connection of HTTP/1. */
   accept(socket: Socket): void {
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
@@ -90,39 +89,36 @@ export class Gateway {
     for (const socket of this.#sockets) socket.destroySoon();
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    this.#guard(request, response);
-    const path = (request.url ?? '/').split('?')[0] ?? '/';
+  async #answer(exchange: Exchange): Promise<void> {
+    const path = exchange.url.split('?')[0] ?? '/';
     try {
-      this.#allowOrigins(request, response);
-      if (!this.#admitted(request)) {
-        plain(response, 421, 'this host has another name; see --host-whitelist');
+      this.#allowOrigins(exchange);
+      if (!this.#admitted(exchange)) {
+        plain(exchange, 421, 'this host has another name; see --host-whitelist');
         return;
       }
-      if (this.#mistaken(request, path)) {
+      if (this.#mistaken(exchange, path)) {
         plain(
-          response,
+          exchange,
           400,
           'CommonName of client sending a request against gateway will be ignored and not used as expected',
         );
         return;
       }
-      if (request.method === 'OPTIONS') {
-        response.writeHead(200).end();
+      if (exchange.method === 'OPTIONS') {
+        exchange.begin(200, {});
+        exchange.end();
         return;
       }
       const page = this.#options.pages.get(path);
       const method = this.#options.methods.get(path);
-      if (page !== undefined) await servePage(request, response, page);
+      if (page !== undefined) await servePage(exchange, page);
       else if (method === undefined)
-        plain(response, 404, this.#isOurs(path) ? 'Not Found' : '404 page not found');
-      else if (request.method !== 'POST') plain(response, 405, 'Method Not Allowed');
-      else await this.#call(request, response, method);
+        plain(exchange, 404, this.#isOurs(path) ? 'Not Found' : '404 page not found');
+      else if (exchange.method !== 'POST') plain(exchange, 405, 'Method Not Allowed');
+      else await this.#call(exchange, method);
     } catch (error) {
-      refuse(response, error);
-    } finally {
-      // What is left of a body that nobody wants.
-      request.resume();
+      refuse(exchange, error);
     }
   }
 
@@ -131,66 +127,53 @@ export class Gateway {
   }
 
   /** Without TLS a browser can be tricked into speaking to us under another name. */
-  #admitted(request: IncomingMessage): boolean {
+  #admitted({ secure, host }: Exchange): boolean {
     const { hostWhitelist } = this.#options;
-    if (hostWhitelist.length === 0 || 'encrypted' in request.socket) return true;
-    const host = (request.headers.host ?? '').replace(/:\d+$/, '');
-    return hostWhitelist.includes(host);
+    return hostWhitelist.length === 0 || secure || hostWhitelist.includes(host.replace(/:\d+$/, ''));
   }
 
   /** Whoever shows a name would believe to be known by it. */
-  #mistaken({ socket }: IncomingMessage, path: string): boolean {
-    if (!(socket instanceof TLSSocket) || !path.startsWith('/v3/') || !this.#options.namesCount())
-      return false;
-    return socket.authorized && (socket.getPeerCertificate().subject?.CN ?? '') !== '';
+  #mistaken({ secure, clientName = '' }: Exchange, path: string): boolean {
+    return secure && path.startsWith('/v3/') && this.#options.namesCount() && clientName !== '';
   }
 
-  #allowOrigins({ headers }: IncomingMessage, response: ServerResponse): void {
+  #allowOrigins(exchange: Exchange): void {
     const { cors } = this.#options;
-    const origin = cors.length === 0 ? '*' : cors.find((each) => each === headers.origin);
+    const from = exchange.header('origin');
+    const origin = cors.length === 0 ? '*' : cors.find((each) => each === from);
     if (origin === undefined) return;
-    response.setHeader('Access-Control-Allow-Headers', 'accept, content-type, authorization');
-    response.setHeader('Access-Control-Allow-Methods', 'POST, GET, OPTIONS, PUT, DELETE');
-    response.setHeader('Access-Control-Allow-Origin', origin);
+    exchange.add('Access-Control-Allow-Headers', 'accept, content-type, authorization');
+    exchange.add('Access-Control-Allow-Methods', 'POST, GET, OPTIONS, PUT, DELETE');
+    exchange.add('Access-Control-Allow-Origin', origin);
   }
 
-  /** Ends a connection whose client takes nothing of what waits for it. */
-  #guard({ socket }: IncomingMessage, response: ServerResponse): void {
-    const stalled = (): void => {
-      if (response.writableLength > 0 || socket.writableLength > 0) socket.destroy();
-    };
-    socket.setTimeout(stallMs);
-    socket.on('timeout', stalled);
-    response.once('close', () => socket.off('timeout', stalled));
-  }
-
-  async #call(request: IncomingMessage, response: ServerResponse, method: GatewayMethod): Promise<void> {
-    const call = new GatewayCall(request, response, method, this.#options.maxLength);
+  async #call(exchange: Exchange, method: GatewayMethod): Promise<void> {
+    const call = new GatewayCall(exchange, method, this.#options.maxLength);
     const { requestStream, responseStream } = method.definition;
     if (requestStream) await (method.handler as BidiHandler<object, object>)(call);
     else {
-      const message = call.message(await firstValue(request, call));
+      const message = call.message(await firstValue(exchange, call));
       if (responseStream) await (method.handler as ServerStreamHandler<object, object>)(message, call);
       else {
         const answer = await (method.handler as UnaryHandler<object, object>)(message, call);
         const body = method.json.response.write(answer);
-        response.writeHead(200, {
+        exchange.begin(200, {
           'Content-Type': 'application/json',
           'Grpc-Metadata-Content-Type': 'application/grpc',
           'Content-Length': Buffer.byteLength(body),
         });
-        response.end(body);
+        exchange.end(body);
         return;
       }
     }
-    if (!response.headersSent) response.writeHead(200, { 'Content-Type': 'application/json' });
-    response.end();
+    if (!exchange.begun) exchange.begin(200, { 'Content-Type': 'application/json' });
+    exchange.end();
   }
 }
 
 /** The first JSON value of a body; an empty one is an empty message. */
-async function firstValue(request: IncomingMessage, call: GatewayCall): Promise<unknown> {
-  const late = setTimeout(() => request.destroy(), bodyMs);
+async function firstValue(exchange: Exchange, call: GatewayCall): Promise<unknown> {
+  const late = setTimeout(() => exchange.abort(), bodyMs);
   try {
     for await (const text of call.texts()) return parseJson(text);
     return {};
@@ -199,46 +182,40 @@ async function firstValue(request: IncomingMessage, call: GatewayCall): Promise<
   }
 }
 
-async function servePage(
-  request: IncomingMessage,
-  response: ServerResponse,
-  page: GatewayPage,
-): Promise<void> {
-  if (request.method !== 'GET' && request.method !== 'HEAD') {
-    response.setHeader('Allow', 'GET');
-    plain(response, 405, 'Method Not Allowed');
+async function servePage(exchange: Exchange, page: GatewayPage): Promise<void> {
+  if (exchange.method !== 'GET' && exchange.method !== 'HEAD') {
+    exchange.add('Allow', 'GET');
+    plain(exchange, 405, 'Method Not Allowed');
     return;
   }
   const { status, type, body } = await page();
-  response.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) });
-  response.end(request.method === 'HEAD' ? undefined : body);
+  exchange.begin(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) });
+  exchange.end(exchange.method === 'HEAD' ? undefined : body);
 }
 
 /** As Go's standard library answers. */
-function plain(response: ServerResponse, status: number, text: string): void {
-  response.writeHead(status, {
+function plain(exchange: Exchange, status: number, text: string): void {
+  exchange.begin(status, {
     'Content-Type': 'text/plain; charset=utf-8',
     'X-Content-Type-Options': 'nosniff',
   });
-  response.end(`${text}\n`);
+  exchange.end(`${text}\n`);
 }
 
-function refuse(response: ServerResponse, thrown: unknown): void {
-  if (response.destroyed) return;
+function refuse(exchange: Exchange, thrown: unknown): void {
+  if (exchange.signal.aborted) return;
   const error =
     thrown instanceof GrpcError
       ? thrown
       : new GrpcError(Status.INTERNAL, thrown instanceof Error ? thrown.message : String(thrown));
   const status = httpStatus.get(error.code) ?? 500;
   const { code, details } = error;
-  // The rest of what is refused is not waited for.
-  if (!response.req.complete) response.shouldKeepAlive = false;
-  if (response.headersSent) {
+  if (exchange.begun) {
     // A stream that has begun can only say it in a line of its own.
     const line = { grpc_code: code, http_code: status, message: details, http_status: STATUS_CODES[status] };
-    response.end(`${JSON.stringify({ error: line })}\n`);
+    exchange.end(`${JSON.stringify({ error: line })}\n`);
     return;
   }
-  response.writeHead(status, { 'Content-Type': 'application/json' });
-  response.end(JSON.stringify({ error: details, message: details, code }));
+  exchange.begin(status, { 'Content-Type': 'application/json' });
+  exchange.end(JSON.stringify({ error: details, message: details, code }));
 }
