@@ -16,6 +16,10 @@ import { Aggregator } from './aggregation/aggregator.ts';
 import type { AuthenticationConfig } from './aggregation/authentication-config.ts';
 import type { ProxyTls } from './aggregation/remote.ts';
 import { Extensions } from './extensions/manager.ts';
+import { FlowControl } from './flow-control/flow-control.ts';
+import { InFlight } from './flow-control/in-flight.ts';
+import { FlowControlKeeper } from './flow-control/keeper.ts';
+import { exposeFlowControl } from './flow-control/metrics.ts';
 import type { Failpoints } from './failpoints.ts';
 import { Documents } from './http/documents.ts';
 import { Front } from './http/front.ts';
@@ -23,6 +27,7 @@ import { Router } from './http/router.ts';
 import { type ServerTls, TlsServer } from './http/tls-server.ts';
 import { ApiServerMetrics, exposeHeldWrites } from './metrics.ts';
 import { NodeProxy, type NodeProxyTls } from './node-proxy/node-proxy.ts';
+import type { Limiter } from './pipeline/limit.ts';
 import { Turns } from './pipeline/turns.ts';
 import { ClusterPreparation } from './preparation.ts';
 import { servedRegistry } from './served.ts';
@@ -57,6 +62,7 @@ export interface ApiServerOptions {
   readonly internalPort: number | undefined;
   readonly privateSocket: string;
   readonly failpoints: Failpoints;
+  readonly limits: RequestLimits;
   /** How often old history is forgotten; 0 leaves that to the store. */
   readonly compactionIntervalMs: number;
   readonly log: Logger;
@@ -64,7 +70,17 @@ export interface ApiServerOptions {
   readonly health: Health;
 }
 
+/** Requests that are served at once. */
+export interface RequestLimits {
+  /** True: their sum is divided among priority levels. False: they hold as they are, for everybody together. */
+  readonly fair: boolean;
+  readonly maxRequestsInflight: number;
+  readonly maxMutatingRequestsInflight: number;
+}
+
 const drainMs = 1_000;
+/** How long a request may wait for its turn: a quarter of what a request may take, as upstream. */
+const waitLimitMs = 15_000;
 
 export class ApiServer {
   readonly #options: ApiServerOptions;
@@ -78,6 +94,8 @@ export class ApiServer {
   #stopFollowing: (() => void) | undefined;
   #stopCompacting: (() => void) | undefined;
   readonly #preparation: ClusterPreparation;
+  readonly #flowControl: FlowControl | undefined;
+  readonly #keeper: FlowControlKeeper | undefined;
 
   constructor(options: ApiServerOptions) {
     this.#options = options;
@@ -116,12 +134,30 @@ export class ApiServer {
     this.#extensions = new Extensions(this.#server);
     this.#aggregator = new Aggregator(this.#server, options.proxyTls ?? {});
     const aggregator = this.#aggregator;
-    this.#preparation = new ClusterPreparation(this.#server, options, this.#stop.signal, () =>
-      aggregator.publishLocal(),
-    );
+    const { fair, maxRequestsInflight: readOnly, maxMutatingRequestsInflight: mutating } = options.limits;
+    this.#flowControl = fair
+      ? new FlowControl({ cache, seats: readOnly + mutating, waitLimitMs })
+      : undefined;
+    this.#keeper = this.#flowControl && new FlowControlKeeper(this.#server, this.#flowControl);
+    if (this.#flowControl !== undefined) exposeFlowControl(metricsRegistry, this.#flowControl);
+    this.#preparation = new ClusterPreparation(this.#server, options, this.#stop.signal, {
+      first: () => aggregator.publishLocal(),
+      last: async () => this.#keeper?.keep(),
+    });
     const address = `${options.advertiseAddress}:${options.securePort}`;
     const documents = new Documents(registry, address, aggregator);
-    const router = new Router({ server: this.#server, documents, aggregator, health, metricsRegistry });
+    const limiter: Limiter =
+      this.#flowControl === undefined
+        ? { kind: 'plain', inFlight: new InFlight({ readOnly, mutating }) }
+        : { kind: 'fair', control: this.#flowControl };
+    const router = new Router({
+      server: this.#server,
+      documents,
+      aggregator,
+      health,
+      metricsRegistry,
+      limiter,
+    });
     this.#tls = new TlsServer(options.tls, router);
     this.#front = new Front({
       office,
@@ -145,6 +181,8 @@ export class ApiServer {
     if (privateSocket !== '') await this.#front.listenPrivate(privateSocket);
     this.#extensions.start();
     this.#aggregator.start();
+    this.#flowControl?.start();
+    this.#keeper?.start();
     this.#tasks.push(this.#server.cache.run(this.#stop.signal));
     this.#stopFollowing = office?.onChange(() => this.#preparation.begin());
     this.#preparation.begin();
@@ -156,6 +194,7 @@ export class ApiServer {
   async stop(): Promise<void> {
     this.#stopFollowing?.();
     this.#stopCompacting?.();
+    this.#flowControl?.stop();
     this.#front.stopAccepting();
     this.#tls.close();
     this.#stop.abort();
@@ -168,6 +207,7 @@ export class ApiServer {
       this.#extensions.stop(),
       this.#aggregator.stop(),
       this.#preparation.ended(),
+      this.#keeper?.stop(),
     ]);
     this.#server.store.close();
   }

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { isIPv4 } from 'node:net';
 import {
+  booleanFlag,
   defineComponent,
   durationFlag,
   type FlagValues,
@@ -15,7 +16,7 @@ import {
 import { OfficeClient } from '@timonier/client/office';
 import { selectPlugins } from './admission/admission.ts';
 import { admissionPlugins } from './admission/plugins.ts';
-import { ApiServer } from './api-server.ts';
+import { ApiServer, type RequestLimits } from './api-server.ts';
 import { parseEndpoint } from './storage/store-client.ts';
 import { Failpoints } from './failpoints.ts';
 import { TokenSigner } from './tokens/service-account-tokens.ts';
@@ -65,6 +66,23 @@ const flags = {
   ),
   'enable-admission-plugins': listFlag([], 'plugins to switch on, by name; all of them are on by default'),
   'disable-admission-plugins': listFlag([], 'plugins to switch off, by name'),
+  'enable-priority-and-fairness': booleanFlag(
+    true,
+    'divide the requests served at once among priority levels, by the cluster’s flow schemas',
+  ),
+  'max-requests-inflight': numberFlag(
+    400,
+    'requests served at once that change nothing; 0 is no limit without fairness, with it the sum of both is divided',
+    { min: 0, max: 1_000_000 },
+  ),
+  'max-mutating-requests-inflight': numberFlag(
+    200,
+    'requests served at once that change something; likewise',
+    {
+      min: 0,
+      max: 1_000_000,
+    },
+  ),
   'office-socket': stringFlag('', 'socket of the master supervisor; without it this server is always active'),
   'advertise-address': stringFlag('127.0.0.1', 'address under which this server is reached'),
   masters: listFlag([], 'all masters, NAME=ADDRESS each; the endpoints of the Service kubernetes'),
@@ -133,6 +151,7 @@ export const command = defineComponent({
       privateSocket: values['private-socket'],
       compactionIntervalMs: values['etcd-compaction-interval'],
       failpoints: new Failpoints(process.env),
+      limits: requestLimits(values),
       log,
       metrics,
       health,
@@ -142,6 +161,20 @@ export const command = defineComponent({
     log.info({ port }, 'serving');
   },
 });
+
+function requestLimits(values: FlagValues<typeof flags>): RequestLimits {
+  const fair = values['enable-priority-and-fairness'];
+  const limits = {
+    fair,
+    maxRequestsInflight: values['max-requests-inflight'],
+    maxMutatingRequestsInflight: values['max-mutating-requests-inflight'],
+  };
+  if (fair && limits.maxRequestsInflight + limits.maxMutatingRequestsInflight === 0)
+    throw new UsageError(
+      '--max-requests-inflight and --max-mutating-requests-inflight must sum to more than 0 to be divided fairly',
+    );
+  return limits;
+}
 
 async function storeTls(
   values: FlagValues<typeof flags>,

@@ -21,6 +21,12 @@ export interface PreparationOptions {
   readonly authenticationConfig?: AuthenticationConfig | undefined;
 }
 
+/** What else the cluster must have: before its roles, which make it ready, and after them. */
+export interface Preparations {
+  readonly first: () => Promise<void>;
+  readonly last: () => Promise<void>;
+}
+
 const retryMs = 500;
 const afterTakeoverMs = 1_000;
 
@@ -28,19 +34,13 @@ export class ClusterPreparation {
   readonly #server: ServerState;
   readonly #options: PreparationOptions;
   readonly #stop: AbortSignal;
-  readonly #publish: () => Promise<void>;
+  readonly #more: Preparations;
   /** The term for which everything was found or made. */
   #preparedFor: string | undefined;
   #running: Promise<void> | undefined;
 
-  /** `publish` makes what else the cluster must have. */
-  constructor(
-    server: ServerState,
-    options: PreparationOptions,
-    stop: AbortSignal,
-    publish: () => Promise<void> = () => Promise.resolve(),
-  ) {
-    this.#publish = publish;
+  constructor(server: ServerState, options: PreparationOptions, stop: AbortSignal, more: Preparations) {
+    this.#more = more;
     this.#server = server;
     this.#options = options;
     this.#stop = stop;
@@ -112,7 +112,8 @@ export class ClusterPreparation {
     if (this.#options.authenticationConfig !== undefined)
       await publish(writer, authenticationConfigMap(this.#options.authenticationConfig));
     await repairAddresses(writer, this.#server);
-    await this.#publish();
+    await this.#more.first();
     await reconcilePolicy(writer, this.#server);
+    await this.#more.last();
   }
 }

@@ -69,7 +69,8 @@ export async function forward(remote: RemoteServer, exchange: Exchange, user: Us
     const answer = await answered;
     clearTimeout(timer);
     exchange.statusCode = answer.statusCode ?? 502;
-    response.writeHead(exchange.statusCode, passedBack(answer.headers));
+    response.writeHead(exchange.statusCode, { ...passedBack(answer.headers), ...exchange.headers });
+    exchange.onBegun();
     for await (const chunk of answer as AsyncIterable<Buffer>) {
       if (signal.aborted) break;
       if (!response.write(chunk)) await exchange.drained();

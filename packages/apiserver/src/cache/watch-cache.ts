@@ -21,6 +21,8 @@ const BTree = BTreeModule.default;
 export interface ResourceCache {
   readonly index: InstanceType<typeof BTree<string, StoredObject>>;
   readonly log: EventLog;
+  /** Of all objects together, as JSON. */
+  readonly size: { bytes: number };
 }
 
 export interface WatchCacheOptions {
@@ -77,13 +79,12 @@ export class WatchCache {
     if (resource === undefined) {
       resource = this.#emptyResource(this.#revision);
       this.#resources.set(prefix, resource);
-      const { index } = resource;
       const start = `${this.#options.root}${prefix}/`;
       const found = this.#unclaimed.getRange(start, rangeEnd(start));
       for (const [key, kv] of found) {
         this.#unclaimed.delete(key);
         const object = this.#read(key, kv);
-        if (object !== undefined) index.set(key, object);
+        if (object !== undefined) put(resource, key, object);
       }
     }
     return resource;
@@ -173,7 +174,7 @@ export class WatchCache {
           if (target === undefined) unclaimed.set(text, ownBytes(kv));
           else {
             const object = this.#read(text, kv);
-            if (object !== undefined) target.index.set(text, object);
+            if (object !== undefined) put(target, text, object);
           }
         }
       }
@@ -183,8 +184,8 @@ export class WatchCache {
     }
     this.#resources.clear();
     this.#unclaimed = unclaimed;
-    for (const [prefix, { index }] of staged)
-      this.#resources.set(prefix, { index, log: new EventLog(revision, this.#capacity) });
+    for (const [prefix, { index, size }] of staged)
+      this.#resources.set(prefix, { index, size, log: new EventLog(revision, this.#capacity) });
     this.#revision = revision;
     // Who reads after this revision must find the kinds that it defines.
     for (const listener of this.#resetListeners) listener();
@@ -244,12 +245,12 @@ export class WatchCache {
       else this.#unclaimed.set(key, ownBytes(kv));
       return undefined;
     }
-    const { index, log } = this.resource(prefix);
+    const resource = this.resource(prefix);
+    const { index, log } = resource;
     const before = index.get(key);
     const current = event.type === 1 ? undefined : this.#read(key, kv);
     // An unreadable value hides the object: watchers must see it go.
-    if (current === undefined) index.delete(key);
-    else index.set(key, current);
+    put(resource, key, current);
     if (current === undefined && before === undefined) return undefined;
     log.append(changeOf(kv.modRevision, before, current));
     return log;
@@ -290,8 +291,18 @@ export class WatchCache {
   }
 
   #emptyResource(floor: number): ResourceCache {
-    return { index: new BTree<string, StoredObject>(), log: new EventLog(floor, this.#capacity) };
+    return {
+      index: new BTree<string, StoredObject>(),
+      log: new EventLog(floor, this.#capacity),
+      size: { bytes: 0 },
+    };
   }
+}
+
+function put({ index, size }: ResourceCache, key: string, object: StoredObject | undefined): void {
+  size.bytes += (object?.json.length ?? 0) - (index.get(key)?.json.length ?? 0);
+  if (object === undefined) index.delete(key);
+  else index.set(key, object);
 }
 
 /** The bytes received are a view into a larger network buffer that must not be kept alive. */

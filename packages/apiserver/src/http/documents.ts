@@ -91,7 +91,7 @@ export class Documents {
     const headers = { etag: document.etag, vary: 'Accept' };
     if (exchange.header('if-none-match') === document.etag) {
       exchange.statusCode = 304;
-      exchange.response.writeHead(304, headers);
+      exchange.response.writeHead(304, { ...headers, ...exchange.headers });
       exchange.response.end();
       return;
     }

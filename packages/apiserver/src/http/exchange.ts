@@ -52,6 +52,10 @@ export class Exchange {
   readonly method: string;
   /** Aborted when the client has gone or the answer is complete. */
   readonly signal: AbortSignal;
+  /** Headers that the answer has, whatever it is. */
+  readonly headers: Record<string, string> = {};
+  /** Called when the answer has begun that a request waited for, although it goes on. */
+  onBegun: () => void = () => undefined;
   /** Status code of the answer, once there is one. */
   statusCode = 0;
   readonly #warnings: string[] = [];
@@ -126,6 +130,7 @@ export class Exchange {
       'content-type': contentType,
       'cache-control': 'no-cache, private',
       ...extra,
+      ...this.headers,
       ...this.#warningHeader(),
       ...headers,
       'content-length': String(bytes.length),
@@ -140,6 +145,7 @@ export class Exchange {
     this.response.writeHead(status, {
       'content-type': contentType,
       'cache-control': 'no-cache, private',
+      ...this.headers,
       ...this.#warningHeader(),
       ...headers,
     });

@@ -1,6 +1,7 @@
 /**
  * From a request to its handler, and from whatever a handler throws to an answer: the order of the pipeline's stages
- * is here. authenticate → authorize → fence gate → the verb, which decodes, mutates, commits and encodes.
+ * is here. authenticate → impersonate → limit → authorize → fence gate → the verb, which decodes, mutates, commits and
+ * encodes.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -16,11 +17,13 @@ import {
 import type { Registry as MetricsRegistry } from 'prom-client';
 import type { Aggregator } from '../aggregation/aggregator.ts';
 import { forward, forwardUpgrade } from '../aggregation/proxy.ts';
+import { dumpPage } from '../flow-control/dump.ts';
 import { anonymous, authenticateRequest, type User } from '../pipeline/authenticate.ts';
 import { authorize } from '../pipeline/authorize.ts';
 import { deprecationOf } from '../pipeline/deprecation.ts';
 import { fenceOf } from '../pipeline/fence-gate.ts';
 import { impersonated } from '../pipeline/impersonate.ts';
+import { isStream, type Limiter, LimitStage } from '../pipeline/limit.ts';
 import { checkParameters, dryRunParameter, managerOf } from '../pipeline/query.ts';
 import { respondError, statusOf } from '../pipeline/respond.ts';
 import type { RequestContext, ServerState } from '../server-state.ts';
@@ -37,12 +40,14 @@ export interface RouterOptions {
   readonly aggregator: Aggregator;
   readonly health: Health;
   readonly metricsRegistry: MetricsRegistry;
+  readonly limiter: Limiter;
 }
 
-/** As upstream's two limits together. */
 const catchUpMs = 1_000;
-const maxInflight = 600;
+/** Watches and streams that are held at once. */
 const maxLongRunning = 20_000;
+/** What is under way, for a person. */
+const flowControlPages = '/debug/api_priority_and_fairness/';
 /** Documents that name kinds. */
 const discovery = /^\/(apis|openapi)(\/|$)/;
 const operational = /^\/(metrics|healthz|livez|readyz)(\/|$)/;
@@ -52,11 +57,12 @@ const mutating: ReadonlySet<string> = new Set(['create', 'update', 'patch', 'del
 
 export class Router {
   readonly #options: RouterOptions;
-  #inflight = 0;
+  readonly #limit: LimitStage;
   #long = 0;
 
   constructor(options: RouterOptions) {
     this.#options = options;
+    this.#limit = new LimitStage(options.limiter, options.server.cache);
   }
 
   /** Serves one request to its end; never rejects. */
@@ -73,23 +79,17 @@ export class Router {
     }
     const info = await this.#requestInfo(exchange);
     const kind = mutating.has(info.verb) ? 'mutating' : 'readOnly';
-    const isLong = info.verb === 'watch' || info.subresource === 'log';
+    const isLong = info.resource !== undefined && (info.verb === 'watch' || isStream(info));
     if (isLong) this.#long++;
-    else {
-      this.#inflight++;
-      server.metrics.inflight.inc({ request_kind: kind });
-    }
+    else server.metrics.inflight.inc({ request_kind: kind });
     try {
-      this.#limit(info, isLong);
+      if (this.#long > maxLongRunning) throw tooManyLong();
       await this.#answer(exchange, info);
     } catch (error) {
       await this.#fail(exchange, error);
     } finally {
       if (isLong) this.#long--;
-      else {
-        this.#inflight--;
-        server.metrics.inflight.dec({ request_kind: kind });
-      }
+      else server.metrics.inflight.dec({ request_kind: kind });
       this.#observe(exchange, info, performance.now() - started, isLong);
     }
   }
@@ -148,17 +148,20 @@ export class Router {
     return read();
   }
 
-  /** Throws 429 when more is under way than this server should hold at once. Health is always answered. */
-  #limit(info: RequestInfo, isLong: boolean): void {
-    if (info.resource === undefined) return;
-    if (isLong ? this.#long > maxLongRunning : this.#inflight > maxInflight)
-      throw new StatusError(tooManyRequests('Too many requests, please try again later.'));
+  async #answer(exchange: Exchange, info: RequestInfo): Promise<void> {
+    const user = this.#identify(exchange);
+    const leave = await this.#limit.enter(exchange, user, info);
+    if (leave === undefined) return;
+    try {
+      authorize(this.#options.server.authorizer, user, info);
+      await this.#dispatch(exchange, info, user);
+    } finally {
+      leave();
+    }
   }
 
-  async #answer(exchange: Exchange, info: RequestInfo): Promise<void> {
-    const { server, documents, aggregator, health, metricsRegistry } = this.#options;
-    const user = this.#identify(exchange);
-    authorize(this.#options.server.authorizer, user, info);
+  async #dispatch(exchange: Exchange, info: RequestInfo, user: User): Promise<void> {
+    const { server, documents, aggregator } = this.#options;
     const remote = aggregator.remoteFor(info.path);
     if (remote !== undefined) {
       aggregator.checkAvailable(remote);
@@ -167,13 +170,9 @@ export class Router {
     }
     if (info.resource === undefined || info.resource === '') {
       if (exchange.method !== 'GET' && exchange.method !== 'HEAD') throw new StatusError(verbNotAllowed());
-      if (operational.test(info.path)) {
-        const { request, response } = exchange;
-        await handleOps(request, response, health, metricsRegistry);
-        exchange.statusCode = 200;
-        return;
-      }
-      await documents.answer(exchange);
+      if (operational.test(info.path)) await this.#operate(exchange);
+      else if (info.path.startsWith(flowControlPages)) await this.#dump(exchange);
+      else await documents.answer(exchange);
       return;
     }
     const target = info.served;
@@ -188,6 +187,27 @@ export class Router {
     // The body must still be read, or the connection could not be used again; the gate comes first all the same.
     await handler(this.#context(exchange, user, target, isMutating));
     if (isMutating) server.log.trace({ user: user.name, verb: target.verb, path: info.path }, 'mutated');
+  }
+
+  async #operate(exchange: Exchange): Promise<void> {
+    const { health, metricsRegistry } = this.#options;
+    const { request, response, headers: ownHeaders } = exchange;
+    const writeHead = (status: number, headers: Record<string, string>): void => {
+      exchange.statusCode = status;
+      response.writeHead(status, { ...headers, ...ownHeaders });
+    };
+    const end = (body?: string): unknown => response.end(body);
+    if (!(await handleOps(request, { writeHead, end }, health, metricsRegistry)))
+      throw new StatusError(pathNotFound());
+  }
+
+  async #dump(exchange: Exchange): Promise<void> {
+    const { limiter } = this.#options;
+    const name = exchange.url.pathname.slice(flowControlPages.length);
+    const details = (exchange.query.get('includeRequestDetails') ?? '') !== '';
+    const text = limiter.kind === 'fair' ? dumpPage(limiter.control, name, details) : undefined;
+    if (text === undefined) throw new StatusError(pathNotFound());
+    await exchange.send(200, 'text/plain; charset=utf-8', text);
   }
 
   #context(exchange: Exchange, user: User, target: ResourceRequest, isMutating: boolean): RequestContext {
@@ -256,6 +276,10 @@ export class Router {
     metrics.requests.inc({ ...labels, code: String(exchange.statusCode) });
     if (!isLong) metrics.duration.observe(labels, milliseconds / 1_000);
   }
+}
+
+function tooManyLong(): StatusError {
+  return new StatusError(tooManyRequests('Too many requests, please try again later.'));
 }
 
 /** Writes an ordinary answer to a connection whose upgrade was refused. */

@@ -155,7 +155,7 @@ async function pass(exchange: Exchange, { scheme, options }: Destination, path: 
     const answer = await answered;
     clearTimeout(timer);
     exchange.statusCode = answer.statusCode ?? 502;
-    response.writeHead(exchange.statusCode, passedBack(answer));
+    response.writeHead(exchange.statusCode, { ...passedBack(answer), ...exchange.headers });
     for await (const chunk of answer as AsyncIterable<Buffer>) {
       if (signal.aborted) break;
       if (!response.write(chunk)) await exchange.drained();

@@ -10,7 +10,7 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { admissionPlugins } from '../admission/plugins.ts';
-import { ApiServer } from '../api-server.ts';
+import { ApiServer, type RequestLimits } from '../api-server.ts';
 import { Failpoints } from '../failpoints.ts';
 import { TokenSigner } from '../tokens/service-account-tokens.ts';
 
@@ -99,6 +99,8 @@ export interface TestServerOptions {
   readonly bindAddress?: string;
   /** Plugins to switch on although the clusters of tests have no controllers that they count on. */
   readonly admission?: readonly string[];
+  /** Fair, with upstream's numbers, unless a test is about them. */
+  readonly limits?: Partial<RequestLimits>;
   /** False when the server starts passive with no active one, so that nothing answers yet. */
   readonly waitUntilReady?: boolean;
 }
@@ -151,6 +153,12 @@ export async function startApiServer(
     privateSocket: join(directory, 'apiserver.sock'),
     compactionIntervalMs: 0,
     failpoints: new Failpoints(options.env ?? {}),
+    limits: {
+      fair: true,
+      maxRequestsInflight: 400,
+      maxMutatingRequestsInflight: 200,
+      ...options.limits,
+    },
     log: pino({ level: process.env['TIMONIER_LOG_LEVEL'] ?? 'silent' }),
     metrics,
     health: new Health(),

@@ -114,6 +114,7 @@ class WatchStream {
     ];
     try {
       let sequence = wantsState ? await this.#sendState() : await this.#position();
+      exchange.onBegun();
       let bookmarked = performance.now();
       while (
         !this.#ended &&

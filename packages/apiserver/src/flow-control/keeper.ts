@@ -1,0 +1,107 @@
+/**
+ * Keeps the flow schemas and priority levels of the cluster as they must be, on the active server: what every cluster
+ * has is there, and each schema's status says whether its level exists. Looks again after a change, and once a minute.
+ */
+import type { FlowSchema } from '@timonier/api';
+import { type ApiObject, decodeStrict } from '@timonier/api/decode';
+import { StatusError } from '@timonier/api/statuses';
+import { cachedObjects } from '../admission/cached.ts';
+import { ownContext, selfWriter } from '../self-writer.ts';
+import type { ServerState } from '../server-state.ts';
+import { updateObject } from '../verbs/update.ts';
+import { withDangling } from './dangling.ts';
+import type { FlowControl } from './flow-control.ts';
+import { reconcileFlowControl } from './reconcile.ts';
+
+const everyMs = 60_000;
+const settleMs = 250;
+
+export class FlowControlKeeper {
+  readonly #server: ServerState;
+  readonly #control: FlowControl;
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> | undefined;
+  #unfollow: (() => void)[] = [];
+  #stopReset: (() => void) | undefined;
+  #stopped = false;
+  #hasBegun = false;
+
+  constructor(server: ServerState, control: FlowControl) {
+    this.#server = server;
+    this.#control = control;
+  }
+
+  start(): void {
+    this.#stopReset = this.#server.cache.onReset(() => this.#follow());
+    this.#follow();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#stopReset?.();
+    for (const stop of this.#unfollow) stop();
+    clearTimeout(this.#timer);
+    await this.#running;
+  }
+
+  /** To be called once the cluster has what else it needs: from then on changes are followed. */
+  async keep(): Promise<void> {
+    this.#hasBegun = true;
+    await this.#keep();
+    this.#schedule(everyMs);
+  }
+
+  #follow(): void {
+    for (const stop of this.#unfollow) stop();
+    const { cache } = this.#server;
+    this.#unfollow = ['flowschemas', 'prioritylevelconfigurations'].map((prefix) =>
+      cache.resource(prefix).log.onAppend(() => this.#schedule(settleMs)),
+    );
+  }
+
+  #schedule(inMs: number): void {
+    if (this.#stopped || !this.#hasBegun) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#running ??= this.#keep()
+        .catch((error: unknown) => {
+          this.#server.log.warn({ reason: String(error) }, 'could not keep the flow schemas');
+        })
+        .finally(() => {
+          this.#running = undefined;
+          this.#schedule(everyMs);
+        });
+    }, inMs).unref();
+  }
+
+  async #keep(): Promise<void> {
+    const { office } = this.#server;
+    if (office !== undefined && !office.holds()) return;
+    await reconcileFlowControl(selfWriter(this.#server), this.#server);
+    const { dangling } = this.#control;
+    for (const schema of cachedObjects<FlowSchema>(this.#server, 'flowschemas')) {
+      const name = schema.metadata?.name ?? '';
+      const isDangling = dangling.has(name);
+      if (withDangling(schema, isDangling, this.#server.now()) === undefined) continue;
+      await this.#writeStatus(name, isDangling);
+    }
+  }
+
+  async #writeStatus(name: string, isDangling: boolean): Promise<void> {
+    const info = this.#server.registry.lookup('flowcontrol.apiserver.k8s.io', 'v1', 'flowschemas');
+    if (info === undefined) throw new Error('flow schemas are not served');
+    const target = { verb: 'update', info, namespace: '', name, subresource: 'status' } as const;
+    const change = (current: ApiObject): ApiObject => {
+      const schema = current as FlowSchema;
+      return (withDangling(schema, isDangling, this.#server.now()) ?? schema) as ApiObject;
+    };
+    try {
+      await updateObject(
+        ownContext(this.#server, target),
+        (current) => decodeStrict(info, change(current)).object,
+      );
+    } catch (error) {
+      if (!(error instanceof StatusError) || error.status.reason !== 'NotFound') throw error;
+    }
+  }
+}
