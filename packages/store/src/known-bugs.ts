@@ -44,6 +44,8 @@ export type StoreBug =
   | 'lease-not-extended'
   /** A member that does not lead answers renewals as if it did. */
   | 'renewed-by-follower'
+  /** A new leader renews leases whose end may be in its log, and not applied yet. */
+  | 'renewed-before-applied'
   /** What an old leader decided about the end of a lease is carried out under a new one. */
   | 'expiry-of-old-leader'
   /** A watch that resumes misses the revision it asked for. */

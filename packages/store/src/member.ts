@@ -558,8 +558,10 @@ export class Member {
     const { log } = this.#options;
     log.info({ role, term, leader: this.memberName(leader) }, 'role changed');
     if (leader !== null) this.#metrics?.leaderChanges.inc();
-    // A new leader begins to count once it has applied an entry of its own.
+    // A new leader begins to count once it has applied an entry of its own: an end of a lease may come before that.
     this.leases.demote();
+    if (role === 'leader' && this.#platform.bugs.has('renewed-before-applied'))
+      this.leases.promote(this.pace.electionMs);
     if (leader !== null) this.#platform.clock.soon(() => this.#proposals.retry());
     this.#tenure.roleChanged();
     if (leader !== null) this.#announcement.make();

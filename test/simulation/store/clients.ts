@@ -22,11 +22,14 @@ import type { Truth } from './truth.ts';
 import type { World } from './world.ts';
 
 export interface ClientSettings {
-  readonly clients: number;
+  readonly count: number;
   /** Mean pause between two requests of a client, in milliseconds. */
   readonly thinkMs: number;
   readonly compactions: boolean;
-  readonly leases: boolean;
+  /** Share of requests that are about leases, and how many leases are known at a time. */
+  readonly leases: number;
+  readonly leasesKnown: number;
+  readonly valueBytes: number;
   readonly bugs: KnownBugs;
 }
 
@@ -58,7 +61,7 @@ export class Clients {
   }
 
   start(): void {
-    for (let client = 0; client < this.#settings.clients; client += 1) this.#live(client);
+    for (let client = 0; client < this.#settings.count; client += 1) this.#live(client);
   }
 
   /** Nobody asks for anything more. */
@@ -147,26 +150,28 @@ export class Clients {
 
   #value(): string {
     this.#values += 1;
-    return `v${this.#values}`;
+    return `v${this.#values}`.padEnd(this.#settings.valueBytes, '.');
   }
 
   #choose(): ClientRequest {
     const random = this.#random;
+    const { leases, compactions } = this.#settings;
+    if (random.chance(leases)) return this.#lease();
     const kind = random.next();
     if (kind < 0.3) return { put: this.#put() };
     if (kind < 0.38) return { deleteRange: deleteRequest(this.#key(), random.chance(0.2) ? 'k5' : '') };
     if (kind < 0.56) return this.#txn();
     if (kind < 0.86) return { range: this.#range() };
-    if (kind < 0.87 && this.#settings.compactions) {
+    if (kind < 0.875 && compactions) {
       const { revision, compactRevision } = this.#truth;
       const target = compactRevision + random.below(Math.max(1, revision - compactRevision + 2));
       return { compaction: { revision: target, physical: false } };
     }
-    return this.#settings.leases ? this.#lease() : { put: this.#put() };
+    return { put: this.#put() };
   }
 
   #put(): NonNullable<ClientRequest['put']> {
-    const lease = this.#settings.leases && this.#random.chance(0.15) ? (this.#leases.at(-1) ?? 0n) : 0n;
+    const lease = this.#settings.leases > 0 && this.#random.chance(0.15) ? (this.#leases.at(-1) ?? 0n) : 0n;
     return putRequest(this.#key(), this.#value(), { lease, prevKv: this.#random.chance(0.3) });
   }
 
@@ -209,7 +214,7 @@ export class Clients {
       const ID = this.#nextLease;
       this.#nextLease += 1n;
       this.#leases.push(ID);
-      if (this.#leases.length > 5) this.#leases.shift();
+      if (this.#leases.length > this.#settings.leasesKnown) this.#leases.shift();
       return { leaseGrant: { ID, TTL: random.pick([1, 2, 3, 8]) } };
     }
     return random.chance(0.1) ? { leaseRevoke: { ID: lease } } : { renew: lease };

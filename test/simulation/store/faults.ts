@@ -1,142 +1,103 @@
 /**
- * What goes wrong, and when. Quiet times and times of faults take turns, about half each; every seed chooses which
- * kinds of faults there are at all and how often they come, because faults hide each other's consequences.
+ * What goes wrong, and when. Quiet times and times of faults take turns, about half each; which kinds of faults there
+ * are at all and how often they come is the profile's (profiles.ts), because faults hide each other's consequences.
  */
+import { Ambushes } from './ambushes.ts';
 import type { SimulatedHost } from './host.ts';
 import type { SimulatedNetwork } from './network.ts';
+import type { FaultKind, Profile } from './profiles.ts';
 import type { World } from './world.ts';
 
-const kinds = [
-  'crash',
-  'massacre',
-  'powerLoss',
-  'stop',
-  'partition',
-  'oneWay',
-  'depose',
-  'reset',
-  'storm',
-  'ambush',
-  'freeze',
-  'stall',
-  'slowDisk',
-  'transfer',
-  'loss',
-  'slowNet',
-  'double',
-  'overtake',
-] as const;
-
-type Kind = (typeof kinds)[number];
-
-/** Those that break connections while everybody lives, after which a lease may overlap another leader on purpose. */
-const endLoyalty: readonly Kind[] = ['reset', 'storm', 'ambush', 'transfer', 'stop', 'crash', 'massacre'];
-
 export class Faults {
-  /** Whether a proof of leadership must hold: nothing ends loyalty on purpose in this run. */
-  readonly loyal: boolean;
   /** Milliseconds of true time with faults active. */
   activeMs = 0;
   count = 0;
-  /** Leaders are cut off again and again before they have copied everything, and little else goes wrong. */
-  readonly shortReigns: boolean;
   readonly #world: World;
   readonly #hosts: readonly SimulatedHost[];
   readonly #network: SimulatedNetwork;
-  readonly #kinds: readonly Kind[];
-  readonly #paceMs: number;
-  readonly #downMs: number;
-  #active = false;
+  readonly #settings: Profile['faults'];
+  readonly #ambushes: Ambushes;
+  #active: boolean;
+  #activeSince = 0;
   #over = false;
 
   constructor(
     world: World,
     hosts: readonly SimulatedHost[],
     network: SimulatedNetwork,
-    shortReigns: boolean,
+    settings: Profile['faults'],
   ) {
-    const { random } = world;
     this.#world = world;
     this.#hosts = hosts;
     this.#network = network;
-    this.shortReigns = shortReigns;
-    this.loyal = !shortReigns && random.chance(0.3);
-    network.mayReset = !this.loyal;
-    const share = shortReigns ? 0.1 : random.pick([0.15, 0.4, 0.7]);
-    const possible = kinds.filter((kind) => !this.loyal || !endLoyalty.includes(kind));
-    const chosen = possible.filter(() => random.chance(share));
-    this.#kinds = chosen.length === 0 ? [random.pick(possible)] : chosen;
-    this.#paceMs = random.pick([20, 60, 250]);
-    this.#downMs = random.pick([20, 200, 2_000]);
+    this.#settings = settings;
+    this.#active = world.random.chance(0.5);
+    network.mayReset = !settings.loyal;
+    this.#ambushes = new Ambushes({
+      world,
+      hosts,
+      network,
+      active: () => this.#active && !this.#over,
+      over: () => this.#over,
+      crash: (host, powerLoss, downMs) => this.#crash(host, powerLoss, downMs),
+      freeze: (host, ms) => this.#freeze(host, ms),
+      healLater: () => this.#healLater(),
+    });
   }
 
-  get names(): readonly string[] {
-    return this.#kinds;
+  /** Whether a proof of leadership must hold: nothing ends loyalty on purpose in this run. */
+  get loyal(): boolean {
+    return this.#settings.loyal;
   }
 
   /** A member was elected. */
   elected(host: SimulatedHost): void {
     const { random } = this.#world;
-    if (!this.#active) return;
-    if (this.#kinds.includes('ambush') && random.chance(0.5)) {
-      this.#ambush(host);
-      return;
-    }
-    if (!this.shortReigns) return;
-    this.#world.after(random.next() * random.pick([3, 12, 60]), undefined, () => {
-      if (!this.#active) return;
-      this.#network.heal();
-      for (const other of this.#hosts)
-        if (other !== host && random.chance(0.75)) {
-          this.#network.block(host.name, other.name);
-          this.#network.block(other.name, host.name);
-        }
-      // Nobody waits for a timeout: a closed connection ends loyalty.
-      if (random.chance(0.1)) this.#crash(host, random.chance(0.5));
-      else this.#network.reset(1, host.name);
-    });
+    if (!this.#active || this.#over) return;
+    const { kinds, onElection } = this.#settings;
+    if (kinds.includes('ambush') && random.chance(0.5)) {
+      this.count += 1;
+      this.#ambushes.cutOffAtOnce(host);
+    } else if (onElection === 'reign-ends') this.#ambushes.endReign(host);
+    else if (onElection === 'late-mail') this.#ambushes.deliverLate();
   }
 
-  /** The new leader is cut off, and others lose power, before anything of its election has settled. */
-  #ambush(host: SimulatedHost): void {
-    const { random } = this.#world;
-    this.count += 1;
-    this.#world.after(random.next() * 2, undefined, () => {
-      if (!this.#active) return;
-      for (const other of this.#hosts) {
-        if (other === host) continue;
-        this.#network.block(host.name, other.name);
-        this.#network.block(other.name, host.name);
-        if (random.chance(0.4)) this.#crash(other, true);
-      }
-      this.#healLater();
-    });
+  /** A vote has arrived. */
+  voted(voter: string): void {
+    if (!this.#active || this.#over || !this.#settings.amnesia || !this.#world.random.chance(0.4)) return;
+    const host = this.#hosts.find(({ id }) => id === voter);
+    if (host !== undefined) this.#crash(host, this.#world.random.chance(0.5));
   }
 
   start(): void {
+    this.#calm();
     this.#turn();
     this.#next();
+    if (this.#settings.worstMoments) this.#ambushes.awaitWorstMoments();
   }
 
   /** Ends all faults for good, and brings everybody back. */
   end(): void {
     this.#over = true;
+    if (this.#active) this.activeMs += this.#world.now - this.#activeSince;
     this.#active = false;
     this.#calm();
+    this.#network.weather.delayMs = 1;
+    this.#network.weather.double = 0;
     for (const host of this.#hosts) {
       if (host.life.frozen) this.#world.thaw(host.life);
-      host.stalledUntil = 0;
+      host.stall('both', 0);
     }
   }
 
   #turn(): void {
-    // Reigns that are short need many of them before anything goes wrong.
-    const stretch = this.shortReigns && this.#active ? 4 : 1;
-    const ms = stretch * this.#world.random.pick([300, 1_000, 2_500]);
-    this.#world.after(ms, undefined, () => {
+    const { random } = this.#world;
+    const { activeMs, quietMs } = this.#settings;
+    this.#world.after(random.pick(this.#active ? activeMs : quietMs), undefined, () => {
       if (this.#over) return;
-      if (this.#active) this.activeMs += ms;
+      if (this.#active) this.activeMs += this.#world.now - this.#activeSince;
       this.#active = !this.#active;
+      this.#activeSince = this.#world.now;
       if (!this.#active) this.#calm();
       this.#turn();
     });
@@ -144,20 +105,22 @@ export class Faults {
 
   #calm(): void {
     this.#network.heal();
-    Object.assign(this.#network.weather, { delayMs: 1, lose: 0, double: 0, overtake: 0 });
+    const { delayMs, double, echoMs } = this.#settings;
+    Object.assign(this.#network.weather, { delayMs, lose: 0, double, overtake: 0, echoMs });
     for (const host of this.#hosts) host.slowness = 1;
   }
 
   #next(): void {
     const { random } = this.#world;
-    this.#world.after(random.next() * 2 * this.#paceMs, undefined, () => {
+    this.#world.after(random.next() * 2 * this.#settings.paceMs, undefined, () => {
       if (this.#over) return;
-      if (this.#active) this.#strike(random.pick(this.#kinds));
+      const { kinds } = this.#settings;
+      if (this.#active && kinds.length > 0) this.#strike(random.pick(kinds));
       this.#next();
     });
   }
 
-  #strike(kind: Kind): void {
+  #strike(kind: FaultKind): void {
     const { random } = this.#world;
     const network = this.#network;
     const host = random.pick(this.#hosts);
@@ -211,11 +174,23 @@ export class Faults {
         // Waits for an election; see elected.
         network.reset(1);
         return;
+      case 'usurp':
+        if (leader !== undefined) this.#ambushes.usurp(leader);
+        return;
+      case 'relapse':
+        if (leader !== undefined) this.#ambushes.relapse(leader);
+        return;
+      case 'duel':
+        if (leader !== undefined) this.#ambushes.duel(leader);
+        return;
+      case 'blink':
+        if (leader !== undefined) this.#ambushes.blink(leader);
+        return;
       case 'freeze':
         this.#freeze(victim);
         return;
       case 'stall':
-        victim.stalledUntil = this.#world.now + random.pick([100, 700, 2_500]);
+        victim.stall(random.pick(['log', 'state', 'both']), this.#world.now + random.pick([100, 700, 2_500]));
         return;
       case 'slowDisk':
         victim.slowness = random.pick([1, 10, 60]);
@@ -243,17 +218,17 @@ export class Faults {
     this.#world.after(this.#world.random.pick([100, 800, 3_000]), undefined, () => this.#network.heal());
   }
 
-  #crash(host: SimulatedHost, powerLoss: boolean): void {
+  #crash(host: SimulatedHost, powerLoss: boolean, downMs = this.#settings.downMs): void {
     // A member that is just starting can be hit as well, once it has a disk to lose something from.
     if (host.life.over) return;
     host.crash(powerLoss);
-    this.#restart(host);
+    this.#restart(host, downMs);
   }
 
-  #restart(host: SimulatedHost): void {
+  #restart(host: SimulatedHost, downMs = this.#settings.downMs): void {
     const { random } = this.#world;
     host.busy = true;
-    this.#world.after(random.next() * 2 * this.#downMs, undefined, () => {
+    this.#world.after(random.next() * 2 * downMs, undefined, () => {
       if (!host.life.over) return;
       if (host.older && random.chance(0.3)) {
         this.#world.say(() => `${host.name} is upgraded`);
@@ -274,11 +249,11 @@ export class Faults {
     );
   }
 
-  #freeze(host: SimulatedHost): void {
+  #freeze(host: SimulatedHost, ms = this.#world.random.pick([30, 300, 1_200, 5_000])): void {
     const { life } = host;
     if (life.over || life.frozen) return;
     life.frozen = true;
-    this.#world.after(this.#world.random.pick([30, 300, 1_200, 5_000]), undefined, () => {
+    this.#world.after(ms, undefined, () => {
       if (life.frozen && !life.over) this.#world.thaw(life);
     });
   }

@@ -58,7 +58,7 @@ export function urlOf(name: string): string {
 /** Milliseconds of one synced write on a healthy disk, at most. */
 const healthyWriteMs = 3;
 
-export class SimulatedHost implements DiskSpeed {
+export class SimulatedHost {
   readonly name: string;
   /** Who its data says that it is; undefined while it has none. */
   identity: InitialCluster | undefined;
@@ -74,8 +74,9 @@ export class SimulatedHost implements DiskSpeed {
   member: Member | undefined;
   /** Factor on every write; 1 is healthy. */
   slowness = 1;
-  /** No write ends before this time. */
-  stalledUntil = 0;
+  /** No write of the log, or of the state, ends before this time. */
+  #logStalledUntil = 0;
+  #stateStalledUntil = 0;
   /** A change of its life is under way or planned: leave it alone. */
   busy = true;
   lives = 0;
@@ -161,9 +162,15 @@ export class SimulatedHost implements DiskSpeed {
     return this.member !== undefined && !this.life.over;
   }
 
-  writeMs(): number {
+  /** Writes end no earlier than `until`. */
+  stall(what: 'log' | 'state' | 'both', until: number): void {
+    if (what !== 'state') this.#logStalledUntil = until;
+    if (what !== 'log') this.#stateStalledUntil = until;
+  }
+
+  #writeMs(stalledUntil: number): number {
     const { random, now } = this.#world;
-    return Math.max(0, this.stalledUntil - now) + (0.2 + random.next() * healthyWriteMs) * this.slowness;
+    return Math.max(0, stalledUntil - now) + (0.2 + random.next() * healthyWriteMs) * this.slowness;
   }
 
   /** Starts a life. */
@@ -249,6 +256,8 @@ export class SimulatedHost implements DiskSpeed {
 
   #createPlatform(life: Life): Platform {
     const world = this.#world;
+    const logSpeed: DiskSpeed = { writeMs: () => this.#writeMs(this.#logStalledUntil) };
+    const stateSpeed: DiskSpeed = { writeMs: () => this.#writeMs(this.#stateStalledUntil) };
     return {
       clock: simulatedClock(world, life, this.#speed, this.#clockOffset),
       bugs: this.#settings.bugs,
@@ -258,12 +267,12 @@ export class SimulatedHost implements DiskSpeed {
       network: (options) => this.#network.open(this.name, life, options),
       storage: () => ({
         claim: () => undefined,
-        levels: this.#levels.of(world, life, this),
+        levels: this.#levels.of(world, life, stateSpeed),
         log: {
           disk: this.#logDisk,
           segmentBytes: this.#settings.segmentBytes,
           startThread: (files, events) => {
-            this.#thread = new SimulatedLogThread(world, life, this.#logDisk, this, files, events);
+            this.#thread = new SimulatedLogThread(world, life, this.#logDisk, logSpeed, files, events);
             return this.#thread;
           },
         },
@@ -271,7 +280,7 @@ export class SimulatedHost implements DiskSpeed {
           read: () => this.#promiseMs,
           write: (ms) =>
             new Promise((resolve) => {
-              world.after(this.writeMs(), life, () => {
+              world.after(stateSpeed.writeMs(), life, () => {
                 this.#promiseMs = ms;
                 resolve();
               });

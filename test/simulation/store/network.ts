@@ -24,6 +24,8 @@ export interface Weather {
   lose: number;
   double: number;
   overtake: number;
+  /** Longest times after which a doubled one arrives again. */
+  echoMs: readonly number[];
 }
 
 const raftTag = 0x12;
@@ -59,7 +61,7 @@ interface Connection {
 }
 
 export class SimulatedNetwork {
-  readonly weather: Weather = { delayMs: 1, lose: 0, double: 0, overtake: 0 };
+  readonly weather: Weather = { delayMs: 1, lose: 0, double: 0, overtake: 0, echoMs: [5] };
   delivered = 0;
   /** Whether connections may break between members that live. */
   mayReset = true;
@@ -106,10 +108,11 @@ export class SimulatedNetwork {
       },
       removePeer: (id) => {
         const connection = connectionTo(id);
-        if (connection === undefined) return;
-        connection.closed = true;
-        endpoint.outgoing.delete(id);
-        this.#noticeAtOther(connection);
+        if (connection !== undefined) {
+          connection.closed = true;
+          endpoint.outgoing.delete(id);
+          this.#noticeAtOther(connection);
+        }
         if (options.isRemoved?.(id) !== true) return;
         const theirs = this.#endpointOf(id)?.outgoing.get(options.member);
         if (theirs?.to === endpoint) this.#break(theirs);
@@ -139,15 +142,19 @@ export class SimulatedNetwork {
     return this.#blocked.size > 0;
   }
 
-  /** Everything gets through again. */
-  heal(): void {
+  unblock(from: string, to: string): void {
+    this.#blocked.delete(`${from}>${to}`);
+  }
+
+  /** Everything gets through again. What was held back arrives late, or with `breaks` breaks half of the connections. */
+  heal(breaks = true): void {
     this.#blocked.clear();
     for (const endpoint of this.#endpoints.values())
       for (const connection of endpoint.outgoing.values()) {
         const { held } = connection;
         connection.held = [];
         if (held.length === 0) continue;
-        if (this.mayReset && this.#world.random.chance(0.5)) this.#break(connection);
+        if (breaks && this.mayReset && this.#world.random.chance(0.5)) this.#break(connection);
         else for (const bytes of held) this.#carry(connection, bytes);
       }
   }
@@ -158,6 +165,15 @@ export class SimulatedNetwork {
       for (const connection of endpoint.outgoing.values()) {
         if (host !== undefined && endpoint.host !== host && connection.toHost !== host) continue;
         if (connection.to !== undefined && this.#world.random.chance(chance)) this.#break(connection);
+      }
+  }
+
+  /** Breaks the connections between two. */
+  resetBetween(one: string, other: string): void {
+    for (const { host, outgoing } of this.#endpoints.values())
+      for (const connection of outgoing.values()) {
+        const { toHost } = connection;
+        if ((host === one && toHost === other) || (host === other && toHost === one)) this.#break(connection);
       }
   }
 
@@ -244,19 +260,34 @@ export class SimulatedNetwork {
     }
     this.#arrive(connection, bytes, at);
     if (isRaft && weather.double > 0 && random.chance(weather.double))
-      this.#arrive(connection, bytes, at + random.next() * random.pick([5, 500, 5_000]));
+      this.#arriveAgain(connection, bytes, at + random.next() * random.pick(weather.echoMs));
   }
 
   #arrive(connection: Connection, bytes: Buffer, at: number): void {
     const { to, from } = connection;
     if (to === undefined) return;
-    const id = from.options.member;
     this.#world.after(at - this.#world.now, to.life, () => {
-      this.delivered += 1;
-      const frame = frameCodec.decode(bytes.subarray(4));
-      if (bytes[4] === raftTag) this.onRaft(id, to.options.member, frame.raft?.messages ?? []);
-      to.options.onFrame(id, frame);
+      // What was on its way when the connection broke is lost.
+      if (connection.to === to) this.#deliver(from, to, bytes);
     });
+  }
+
+  /** A second time, perhaps in the next life of who it is meant for: the core promises to bear that. */
+  #arriveAgain({ to, from, toHost }: Connection, bytes: Buffer, at: number): void {
+    this.#world.after(at - this.#world.now, undefined, () => {
+      const now = this.#endpoints.get(toHost);
+      if (to === undefined || now?.options.member !== to.options.member || now.life.over) return;
+      if (!this.#passes(from.host, toHost)) return;
+      this.#world.after(0, now.life, () => this.#deliver(from, now, bytes));
+    });
+  }
+
+  #deliver(from: Endpoint, to: Endpoint, bytes: Buffer): void {
+    const id = from.options.member;
+    this.delivered += 1;
+    const frame = frameCodec.decode(bytes.subarray(4));
+    if (bytes[4] === raftTag) this.onRaft(id, to.options.member, frame.raft?.messages ?? []);
+    to.options.onFrame(id, frame);
   }
 
   /** A connection between two that live breaks: both notice, and a new one is opened. */

@@ -12,7 +12,7 @@ import type { World } from './world.ts';
 
 export interface OperatorSettings {
   /** Mean time between two changes, in milliseconds. */
-  readonly paceMs: number;
+  readonly changeMs: number;
   /** Whether there may be witnesses. */
   readonly witnesses: boolean;
 }
@@ -41,7 +41,7 @@ export class Operator {
 
   start(): void {
     const { random } = this.#world;
-    this.#world.after(random.next() * 2 * this.#settings.paceMs, undefined, () => {
+    this.#world.after(random.next() * 2 * this.#settings.changeMs, undefined, () => {
       if (this.#over) return;
       // The answer to one change is waited for, unless it takes too long.
       if (this.#waiting < 2) this.#change();

@@ -17,6 +17,7 @@ import { SimulatedHost } from './host.ts';
 import { checkLeases } from './leases.ts';
 import { SimulatedNetwork } from './network.ts';
 import { Operator } from './operator.ts';
+import { drawProfile, type Profile, type ProfileName } from './profiles.ts';
 import { Truth } from './truth.ts';
 import { Watchers } from './watchers.ts';
 import { Violation, World } from './world.ts';
@@ -26,6 +27,8 @@ export interface RunOptions {
   /** Events after which faults and clients end. */
   readonly steps: number;
   readonly bugs?: readonly KnownBug[];
+  /** Instead of the one that the seed draws. */
+  readonly profile?: ProfileName | undefined;
   /** Prints every line of the story at once. */
   readonly print?: boolean;
 }
@@ -33,6 +36,7 @@ export interface RunOptions {
 export interface Summary {
   readonly seed: number;
   readonly members: number;
+  readonly profile: string;
   readonly hash: number;
   readonly steps: number;
   /** Simulated, in milliseconds; and how much of it with faults. */
@@ -108,7 +112,7 @@ class Simulation {
   readonly #watchers: Watchers;
   readonly #faults: Faults;
   readonly #operator: Operator | undefined;
-  readonly #drift: number;
+  readonly #profile: Profile;
   /** By host: the state that was last compared with the truth as a whole. */
   readonly #audited = new Map<SimulatedHost, object>();
 
@@ -117,31 +121,19 @@ class Simulation {
     this.#world = world;
     this.#options = options;
     this.#network = new SimulatedNetwork(world);
-    const shortReigns = random.chance(0.2);
-    const size = shortReigns ? random.pick([3, 5, 5]) : random.pick([1, 3, 3, 3, 3, 5, 5]);
-    const narrow = shortReigns || random.chance(0.2);
-    this.#drift = random.pick([0, 0.001, 0.004]);
-    const founders = names.slice(0, size);
-    const changing = !shortReigns && random.chance(0.35);
-    const settings = {
-      founders,
-      trailingEntries: random.pick([0, 5, 50, 1_000]),
-      segmentBytes: random.pick([8, 32, 128]) * 1024,
-      drift: this.#drift,
-      bugs: new Set(options.bugs),
-      pipeline: narrow
-        ? { maxInflight: random.pick([1, 1, 8]), maxAppendBytes: random.pick([1, 1, 200]) }
-        : undefined,
-      older: random.chance(0.3) ? random.pick([0.3, 0.7, 1]) : 0,
-    };
-    this.#hosts = (changing ? names : founders).map(
+    const profile = drawProfile(random, options.profile);
+    const { changeMs, witnesses } = profile;
+    this.#profile = profile;
+    const founders = names.slice(0, profile.size);
+    const settings = { ...profile, founders, bugs: new Set(options.bugs) };
+    this.#hosts = (changeMs === undefined ? founders : names).map(
       (name) =>
         new SimulatedHost(name, world, this.#network, settings, {
           started: (host) => this.#audit(host),
           effects: (host, effects) => {
             this.#guard(() => this.#truth.effects(host, effects));
             if (effects.roleChange?.role !== 'leader') return;
-            this.#checkProofs(host);
+            this.#checkProofs(host, effects.roleChange.term);
             this.#faults.elected(host);
           },
           apply: (host, member, entry) => this.#guard(() => this.#truth.apply(host, member, entry)),
@@ -161,35 +153,27 @@ class Simulation {
       this.#hosts.map(({ id }) => id).filter((id) => id !== ''),
     );
     this.#truth.hosts = this.#hosts;
-    this.#operator = changing
-      ? new Operator(world, this.#hosts, this.#truth, {
-          paceMs: random.pick([300, 1_000, 3_000]),
-          witnesses: random.chance(0.6),
-        })
-      : undefined;
-    this.#clients = new Clients(world, this.#hosts, this.#truth, {
-      clients: shortReigns ? 5 : random.pick([3, 8, 20]),
-      thinkMs: shortReigns ? random.pick([20, 80]) : random.pick([20, 100, 400]),
-      compactions: random.chance(0.6),
-      leases: random.chance(0.7),
-      bugs: settings.bugs,
-    });
-    this.#watchers = new Watchers(world, this.#hosts, this.#truth, shortReigns ? 0 : random.pick([0, 4, 10]));
+    this.#operator =
+      changeMs === undefined
+        ? undefined
+        : new Operator(world, this.#hosts, this.#truth, { changeMs, witnesses });
+    this.#clients = new Clients(world, this.#hosts, this.#truth, { ...profile.clients, bugs: settings.bugs });
+    this.#watchers = new Watchers(world, this.#hosts, this.#truth, profile.watchers);
     this.#network.onRaft = (from, to, messages) => {
       for (const { type, flag, term } of messages)
-        if (type === voteResponse && flag === true) this.#guard(() => this.#truth.vote(from, to, term));
+        if (type === voteResponse && flag === true) {
+          this.#guard(() => this.#truth.vote(from, to, term));
+          this.#faults.voted(from);
+        }
     };
-    this.#faults = new Faults(world, this.#hosts, this.#network, shortReigns);
+    this.#faults = new Faults(world, this.#hosts, this.#network, profile.faults);
     world.afterEvent = () => this.#lookAround();
   }
 
   async run(): Promise<Summary> {
     const world = this.#world;
     const { steps, seed } = this.#options;
-    world.say(
-      () =>
-        `seed ${seed}: ${this.#truth.configuration.voters.length} members${this.#operator === undefined ? '' : ' that change'}, faults ${this.#faults.names.join(', ')}`,
-    );
+    world.say(() => `seed ${seed}: ${JSON.stringify(this.#profile)}`);
     for (const host of this.#hosts) host.start();
     this.#clients.start();
     this.#watchers.start();
@@ -201,10 +185,11 @@ class Simulation {
     if (world.failure !== undefined) throw world.failure;
     const { history } = this.#clients;
     const verdict = checkHistory(this.#truth, history);
-    const leaseEnds = checkLeases(this.#truth, history, this.#drift);
+    const leaseEnds = checkLeases(this.#truth, history, this.#profile.drift);
     world.mix(this.#truth.revision);
     return {
       seed,
+      profile: this.#profile.name ?? 'mixed',
       members: this.#truth.configurations[0]?.configuration.voters.length ?? 0,
       hash: world.hash,
       steps: world.steps,
@@ -267,7 +252,16 @@ class Simulation {
       (host) => configuration.voters.includes(host.id) || configuration.learners.includes(host.id),
     );
     const newest = members.every(({ older }) => !older) ? spoken.max : firstVersion;
-    if (!configuration.voters.includes(id) && !configuration.learners.includes(id)) return removed && !alive;
+    const belongs = (other: string): boolean =>
+      configuration.voters.includes(other) || configuration.learners.includes(other);
+    if (!belongs(id)) {
+      if (removed && !alive) return true;
+      // One whose addition came to nothing was never a member, and waits. Nor is one told that knows nobody any more.
+      const { voters = [], learners = [] } = member?.host.configuration ?? {};
+      return (
+        !this.#truth.removed.has(id) || (member !== undefined && ![...voters, ...learners].some(belongs))
+      );
+    }
     return (
       alive &&
       member !== undefined &&
@@ -307,11 +301,12 @@ class Simulation {
   }
 
   /** Where nothing ends loyalty on purpose, nobody is elected while another's leadership is proven. */
-  #checkProofs(elected: SimulatedHost): void {
+  #checkProofs(elected: SimulatedHost, term: number): void {
     if (!this.#faults.loyal) return;
     for (const host of this.#hosts) {
       const { member } = host;
-      if (host === elected || member === undefined) continue;
+      // Whoever is elected late, for a term that is over already, can prove nothing.
+      if (host === elected || member === undefined || member.host.term > term) continue;
       const left = member.leadership.leaseUntil - host.bootTime;
       if (left > 0)
         this.#world.fail(

@@ -45,7 +45,6 @@ test('a seed replays exactly, and another one does not', async () => {
 
 /** Those that few seeds find; the code as it is passes the same seeds, see above. */
 const quick: readonly BugName[] = [
-  'read-before-applied',
   'keep-conflicts',
   'ack-before-fsync',
   'state-not-synced',

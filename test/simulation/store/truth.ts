@@ -64,7 +64,9 @@ export class Truth {
   readonly #leaders = new Map<number, NodeId>();
   readonly #votes = new Map<string, NodeId>();
   readonly #entries = new Map<string, { readonly previous: number; readonly entry: Entry }>();
+  /** By index: the term of the entry, and the term in which it was committed. */
   readonly #committed: number[] = [0];
+  readonly #committedIn: number[] = [0];
   /** By life: commits up to here were looked at. */
   readonly #checked = new WeakMap<Life, number>();
   /** By life of a witness: the first entry that it held when looked at last. */
@@ -138,7 +140,8 @@ export class Truth {
       const last = log.lastIndex();
       for (let index = log.firstIndex(); index < this.#committed.length; index += 1) {
         const committed = this.#committed[index] ?? 0;
-        if (committed >= term) continue;
+        // Who is elected late, for a term that is over already, need not have what was committed after it.
+        if ((this.#committedIn[index] ?? 0) >= term) continue;
         if (index > last || log.term(index) !== committed)
           throw new Violation(
             `leader completeness: ${host.name}, leader of ${term}, lacks entry ${index} of term ${committed}`,
@@ -154,8 +157,10 @@ export class Truth {
       for (let index = from; index <= effects.commit; index += 1) {
         const known = this.#committed[index];
         const term = log.term(index);
-        if (known === undefined) this.#committed[index] = term;
-        else if (known !== term)
+        if (known === undefined) {
+          this.#committed[index] = term;
+          this.#committedIn[index] = member.host.term;
+        } else if (known !== term)
           throw new Violation(
             `state machine: ${host.name} commits an entry of term ${term} at ${index}, where one of ${known} is committed`,
           );

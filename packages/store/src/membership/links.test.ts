@@ -57,6 +57,15 @@ test('a joining member answers who calls, and tells nobody that it was removed w
   assert.deepEqual(asked, ['link a', 'link b', 'removed to b']);
 });
 
+test('who was taken out is cut off also by a member that never linked it, and that came back with the entry in its log', () => {
+  const { links, removed, asked, pass } = makeLinks('a');
+  links.called('x', ['http://127.0.0.1:4']);
+  removed.add('x').add('y');
+  links.takenOut(['x', 'y']);
+  pass();
+  assert.deepEqual(asked, ['unlink x', 'unlink y']);
+});
+
 test('a member that calls itself at the address of the one it replaces never tells itself that it was removed', () => {
   const { links, configuration, asked, pass } = makeLinks('c');
   links.called('c', ['http://127.0.0.1:3']);

@@ -81,6 +81,15 @@ export class Links {
     for (const id of this.#linked.keys()) if (!wanted.has(id) && !belongs.has(id)) this.#leave(id);
   }
 
+  /**
+   * Members were taken out for good, says what was applied. One that was never linked here, because this member came
+   * back with the entry already in its log, may have called before: it is cut off, and told when it calls again.
+   */
+  takenOut(ids: Iterable<NodeId>): void {
+    const { transport } = this.#options;
+    for (const id of ids) if (!this.#linked.has(id) && !this.#leaving.has(id)) transport.removePeer(id);
+  }
+
   /** A member said where it is reached. */
   called(from: NodeId, urls: readonly string[]): void {
     // Never itself: a link to itself would be dropped one day, with the message that it was removed.

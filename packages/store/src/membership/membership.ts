@@ -116,6 +116,7 @@ export class Membership {
     }
     this.#changes.applied(entry.index, entry.term, origin);
     this.#links.sync();
+    if (change?.kind === 'remove') this.#links.takenOut([change.id]);
     if (change?.kind === 'remove' && change.id === cluster.self.id) this.#leave('by a change of members');
     this.#version += 1;
     this.#options.onChanged();
@@ -125,6 +126,7 @@ export class Membership {
   replaced(): void {
     this.#changes.outcomeLost();
     this.#links.sync();
+    this.#links.takenOut(this.#options.machine.removed);
     if (this.#options.machine.removed.has(this.#options.cluster.self.id)) this.#leave('says a snapshot');
     this.#version += 1;
     this.#options.onChanged();

@@ -1,0 +1,184 @@
+/**
+ * Faults that wait for a moment, or follow a plan: what a mistake needs to show can be too much for chance alone.
+ */
+import type { SimulatedHost } from './host.ts';
+import type { SimulatedNetwork } from './network.ts';
+import type { World } from './world.ts';
+
+export interface AmbushOptions {
+  readonly world: World;
+  readonly hosts: readonly SimulatedHost[];
+  readonly network: SimulatedNetwork;
+  /** Whether it is time for faults. */
+  readonly active: () => boolean;
+  readonly over: () => boolean;
+  readonly crash: (host: SimulatedHost, powerLoss: boolean, downMs?: number) => void;
+  readonly freeze: (host: SimulatedHost, ms: number) => void;
+  readonly healLater: () => void;
+}
+
+const lookMs = 25;
+
+export class Ambushes {
+  readonly #o: AmbushOptions;
+
+  constructor(options: AmbushOptions) {
+    this.#o = options;
+  }
+
+  #after(ms: number, run: () => void): void {
+    const { world, active } = this.#o;
+    world.after(ms, undefined, () => {
+      if (active()) run();
+    });
+  }
+
+  #others(host: SimulatedHost): SimulatedHost[] {
+    return this.#o.hosts.filter((other) => other !== host && other.alive);
+  }
+
+  #cut(a: SimulatedHost, b: SimulatedHost): void {
+    this.#o.network.block(a.name, b.name);
+    this.#o.network.block(b.name, a.name);
+  }
+
+  /** The new leader is cut off, and others lose power, before anything of its election has settled. */
+  cutOffAtOnce(leader: SimulatedHost): void {
+    const { world, crash, healLater } = this.#o;
+    this.#after(world.random.next() * 2, () => {
+      for (const other of this.#others(leader)) {
+        this.#cut(leader, other);
+        if (world.random.chance(0.4)) crash(other, true);
+      }
+      healLater();
+    });
+  }
+
+  /** The new leader is cut off from most before it has copied everything. */
+  endReign(leader: SimulatedHost): void {
+    const { world, network, crash } = this.#o;
+    const { random } = world;
+    this.#after(random.next() * random.pick([3, 12, 60]), () => {
+      network.heal();
+      for (const other of this.#others(leader)) if (random.chance(0.75)) this.#cut(leader, other);
+      // Nobody waits for a timeout: a closed connection ends loyalty.
+      if (random.chance(0.1)) crash(leader, random.chance(0.5));
+      else network.reset(1, leader.name);
+      // It may have kept enough of them.
+      this.#after(80 + random.next() * 200, () => {
+        if (leader.member?.host.role === 'leader') this.endReign(leader);
+      });
+    });
+  }
+
+  /** What was held back for an old leader arrives, and its answers, while the new one begins. */
+  deliverLate(): void {
+    const { world, network } = this.#o;
+    this.#after(world.random.next() * world.random.pick([5, 40, 150]), () => network.heal(false));
+  }
+
+  /**
+   * The leader keeps one follower that notices nothing; the others lose their connections to both, and elect another
+   * at once.
+   */
+  usurp(leader: SimulatedHost): void {
+    const { world, network } = this.#o;
+    if (this.#isolate(leader))
+      world.after(world.random.pick([600, 900, 1_500]), undefined, () => network.heal());
+  }
+
+  /** The same in short, and then the old leader is called back: it may hear again what it was told before. */
+  relapse(leader: SimulatedHost): void {
+    const { world, network, hosts } = this.#o;
+    const { random } = world;
+    if (!this.#isolate(leader)) return;
+    const until = world.now + 400;
+    const look = (): void => {
+      const successor = hosts.find(
+        ({ member }) => member?.host.role === 'leader' && member !== leader.member,
+      );
+      if (successor === undefined && world.now < until) {
+        world.after(4, undefined, look);
+        return;
+      }
+      network.heal(false);
+      world.after(5 + random.next() * 20, undefined, () => {
+        // Nobody waits for it; a refusal is an answer too.
+        successor?.member?.transfer(leader.id).catch(() => undefined);
+      });
+    };
+    look();
+  }
+
+  #isolate(leader: SimulatedHost): boolean {
+    const { world, network } = this.#o;
+    const others = this.#others(leader);
+    if (others.length < 4) return false;
+    const kept = world.random.pick(others);
+    for (const other of others) {
+      if (other === kept) continue;
+      network.resetBetween(leader.name, other.name);
+      this.#cut(leader, other);
+      this.#cut(kept, other);
+    }
+    return true;
+  }
+
+  /** The leader is cut off, and all others campaign at the same moment. */
+  duel(leader: SimulatedHost): void {
+    const { world, network } = this.#o;
+    for (const other of this.#others(leader)) {
+      network.resetBetween(leader.name, other.name);
+      this.#cut(leader, other);
+      const { member, life } = other;
+      world.after(1 + world.random.next() * 3, life, () => member?.host.step({ type: 'campaign' }));
+    }
+    world.after(200 + world.random.next() * 200, undefined, () => network.heal());
+  }
+
+  /**
+   * One follower does not hear the leader and would follow somebody else; another one, whose promise is all that the
+   * leader has, loses power and is back at once, again and again.
+   */
+  blink(leader: SimulatedHost): void {
+    const { world, network, crash, healLater } = this.#o;
+    const { random } = world;
+    const others = this.#others(leader);
+    const deaf = others.length === 0 ? undefined : random.pick(others);
+    const forgetful = others.find((other) => other !== deaf);
+    if (deaf === undefined || forgetful === undefined) return;
+    network.block(leader.name, deaf.name);
+    for (let ms = 200 + random.next() * 200; ms < 1_500; ms += 100 + random.next() * 250)
+      this.#after(ms, () => {
+        // What the leader still says does not reach the next life.
+        network.block(leader.name, forgetful.name);
+        crash(forgetful, true, 4);
+        world.after(250, undefined, () => network.unblock(leader.name, forgetful.name));
+      });
+    healLater();
+  }
+
+  /** Somebody promises less than before: what it promised before counts when the leader falls silent now. */
+  awaitWorstMoments(): void {
+    const { world, hosts, over, freeze, healLater } = this.#o;
+    const before = new Map<SimulatedHost, number>();
+    const look = (): void => {
+      if (over()) return;
+      world.after(lookMs, undefined, look);
+      for (const host of hosts) {
+        const ticks = host.member?.pace.electionTicks ?? 0;
+        const shorter = ticks > 0 && ticks < (before.get(host) ?? 0);
+        before.set(host, ticks);
+        const leader = hosts.find(({ member }) => member?.host.role === 'leader');
+        if (!shorter || leader === undefined || leader === host) continue;
+        if (!world.random.chance(0.7)) continue;
+        world.say(() => `worst moment of ${host.name}: ${leader.name} falls silent`);
+        // One that does not move cannot notice that nobody answers.
+        if (world.random.chance(0.6)) freeze(leader, 2_000);
+        else for (const other of this.#others(leader)) this.#cut(leader, other);
+        healLater();
+      }
+    };
+    look();
+  }
+}
