@@ -32,7 +32,7 @@ export interface Scope {
   readonly variables: ReadonlyMap<string, Type>;
   readonly library: Library;
   /** Types that can be constructed by name. */
-  readonly objects: ReadonlyMap<string, ObjectType>;
+  readonly objects: (name: string) => ObjectType | undefined;
 }
 
 export interface Checked {
@@ -207,7 +207,10 @@ class Checker implements Checked {
       case 'map':
         return type.value;
       case 'object':
-        return type.fields.get(field)?.type ?? this.#issue(at, `undefined field '${field}'`);
+        return (
+          type.fields.get(field)?.type ??
+          (type.isOpen === true ? dyn : this.#issue(at, `undefined field '${field}'`))
+        );
       default:
         return this.#issue(at, `type '${formatType(type)}' does not support field selection`);
     }
@@ -262,12 +265,12 @@ class Checker implements Checked {
   }
 
   #struct(expr: Expr & { kind: 'struct' }, locals: Locals | undefined): Type {
-    const type = this.#scope.objects.get(expr.name);
+    const type = this.#scope.objects(expr.name);
     for (const field of expr.fields) {
       const found = this.typeOf(field.value, locals);
       if (type === undefined) continue;
       const value = field.optional ? this.#unwrapped(found, field.value.at) : found;
-      const wanted = type.fields.get(field.name)?.type;
+      const wanted = type.fields.get(field.name)?.type ?? (type.isOpen === true ? dyn : undefined);
       if (wanted === undefined) this.#issue(expr.at, `undefined field '${field.name}'`);
       else if (!isAssignable(wanted, value))
         this.#issue(

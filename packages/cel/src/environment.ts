@@ -16,8 +16,8 @@ export interface EnvironmentOptions {
   readonly variables: Readonly<Record<string, Type>>;
   /** Functions beside those of Kubernetes' usual libraries. */
   readonly libraries?: readonly Library[];
-  /** Types that expressions may construct by name. */
-  readonly objects?: readonly ObjectType[];
+  /** Finds a type that expressions may construct by name. */
+  readonly objects?: (name: string) => ObjectType | undefined;
 }
 
 export interface Evaluated {
@@ -59,12 +59,12 @@ export class Program {
 export class Environment {
   readonly #variables: ReadonlyMap<string, Type>;
   readonly #library: Library;
-  readonly #objects: ReadonlyMap<string, ObjectType>;
+  readonly #objects: (name: string) => ObjectType | undefined;
 
-  constructor({ variables, libraries = [], objects = [] }: EnvironmentOptions) {
+  constructor({ variables, libraries = [], objects = () => undefined }: EnvironmentOptions) {
     this.#variables = new Map(Object.entries(variables));
     this.#library = libraries.length === 0 ? standardLibrary : merged([standardLibrary, ...libraries]);
-    this.#objects = new Map(objects.map((type) => [type.name, type]));
+    this.#objects = objects;
   }
 
   /** Compiles an expression, whose value must be of type `wanted` if one is given. Throws a `CompileError`. */

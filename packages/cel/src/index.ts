@@ -22,6 +22,7 @@ export {
   HashMap,
   List,
   Mapping,
+  ObjectValue,
   OpaqueValue,
   Optional,
   Timestamp,

@@ -15,6 +15,7 @@ import {
   HashMap,
   List,
   Mapping,
+  ObjectValue,
   OpaqueValue,
   Optional,
   sizeOf,
@@ -100,7 +101,8 @@ class Planner {
         }));
         return (frame) => {
           spend(frame, structCost);
-          return new HashMap(
+          return new ObjectValue(
+            expr.name,
             parts.flatMap(({ name, step, optional }) =>
               present(step(frame), optional).map((item) => [name, item] as const),
             ),

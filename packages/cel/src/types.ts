@@ -42,6 +42,8 @@ export interface ObjectType {
   readonly kind: 'object';
   readonly name: string;
   readonly fields: ReadonlyMap<string, FieldType>;
+  /** True when it may have any field beside those known. */
+  readonly isOpen?: boolean;
 }
 /** A type of a library, such as `optional_type` or `kubernetes.Quantity`. */
 export interface OpaqueType {

@@ -121,6 +121,15 @@ export class HashMap extends Mapping {
   }
 }
 
+/** What an expression constructed of a named type, by the names that its fields have in JSON. */
+export class ObjectValue extends HashMap {
+  readonly typeName: string;
+  constructor(typeName: string, entries: Iterable<readonly [Value, Value]>) {
+    super(entries);
+    this.typeName = typeName;
+  }
+}
+
 export type Value =
   | null
   | boolean

@@ -8,6 +8,7 @@ export {
   type ManagementContext,
   trackUpdate,
 } from './managed-fields.ts';
+export { mergeApplied, wholeReplacements } from './structured-merge.ts';
 export { PatchError } from './patch-error.ts';
 export { applyStrategicMergePatch } from './strategic-merge.ts';
 export type { JsonObject, JsonValue, Structure } from './structure.ts';

@@ -266,3 +266,25 @@ export function prune(
   }
   return value;
 }
+
+/**
+ * Where a configuration sets values that merge as one piece and would so replace all that is there: lists, maps and
+ * objects. Paths such as `.spec.template.spec.tolerations`.
+ */
+export function wholeReplacements(
+  config: JsonValue,
+  structure: Structure | undefined,
+  path = '',
+): readonly string[] {
+  if (Array.isArray(config)) {
+    const own = structure?.kind === 'list' && shapeOf(structure, config) === 'leaf' ? [path] : [];
+    const items = config.flatMap((item, i) => wholeReplacements(item, structure?.items, `${path}[${i}]`));
+    return [...own, ...items];
+  }
+  if (!isObject(config) || structure === undefined) return [];
+  const own = structure.kind !== 'raw' && shapeOf(structure, config) === 'leaf' ? [path] : [];
+  const fields = Object.entries(config).flatMap(([key, value]) =>
+    wholeReplacements(value, member(structure, key), `${path}.${key}`),
+  );
+  return [...own, ...fields];
+}

@@ -1,6 +1,7 @@
 /** Runs the plugins that are switched on, each for the kinds and operations it asked for. */
 import { UsageError } from '@timonier/component';
 import { combined, type CommitExtras } from '../pipeline/commit.ts';
+import { inRounds } from './reinvocation.ts';
 import type { AdmissionPlugin, AdmissionRequest, Reservation } from './request.ts';
 
 /** Which plugins apply is remembered per kind and operation; kinds come and go at run time. */
@@ -23,7 +24,7 @@ export class Admission {
 
   /** Lets plugins change the request. Rejects when one refuses it. */
   async admit(request: AdmissionRequest): Promise<void> {
-    for (const plugin of this.#pluginsFor(request, 'admit')) await plugin.admit?.(request);
+    await inRounds(this.#pluginsFor(request, 'admit'), request);
   }
 
   /** Rejects when a plugin refuses what is about to be committed. */

@@ -2,7 +2,7 @@
  * CEL in admission: `matchConditions`, which say whether a webhook or a policy is about a request at all. They are
  * compiled once per object that has them and are bounded in cost like everything that CEL does here.
  */
-import { type MatchCondition } from '@timonier/api';
+import { type FieldError, fieldErrors, type MatchCondition } from '@timonier/api';
 import {
   CompileError,
   Environment,
@@ -24,6 +24,8 @@ export const requestVariables: Readonly<Record<string, Type>> = {
 };
 
 const environment = new Environment({ variables: requestVariables });
+/** Policies' conditions know their parameters beside. */
+const withParams = new Environment({ variables: { ...requestVariables, params: types.dyn } });
 
 /** What expressions read of a request; each part is made when it is first asked for. */
 export function inputOf(request: AdmissionRequest): (name: string) => Value | undefined {
@@ -53,10 +55,30 @@ export function inputOf(request: AdmissionRequest): (name: string) => Value | un
 }
 
 export class MatchConditions {
-  readonly #conditions: readonly { readonly name: string; readonly program: Program | Error }[];
+  readonly #conditions: readonly (MatchCondition & { readonly program: Program | Error })[];
 
-  constructor(conditions: readonly MatchCondition[] = []) {
-    this.#conditions = conditions.map(({ name, expression }) => ({ name, program: compiled(expression) }));
+  constructor(conditions: readonly MatchCondition[] = [], { ofPolicy = false } = {}) {
+    const where = ofPolicy ? withParams : environment;
+    this.#conditions = conditions.map(({ name, expression }) => ({
+      name,
+      expression,
+      program: compiled(where, expression),
+    }));
+  }
+
+  /** What is wrong with the conditions at a path, by the fields they stand in. */
+  problems(path: string): FieldError[] {
+    return this.#conditions.flatMap(({ expression, program }, i) =>
+      program instanceof Error
+        ? [
+            fieldErrors.invalid(
+              `${path}[${i}].expression`,
+              expression,
+              `compilation failed: ${program.message}`,
+            ),
+          ]
+        : [],
+    );
   }
 
   /**
@@ -80,9 +102,9 @@ export class MatchConditions {
   }
 }
 
-function compiled(expression: string): Program | Error {
+function compiled(where: Environment, expression: string): Program | Error {
   try {
-    return environment.compile(expression, types.bool);
+    return where.compile(expression, types.bool);
   } catch (error) {
     if (error instanceof CompileError) return error;
     throw error;

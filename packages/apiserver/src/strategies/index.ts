@@ -4,6 +4,11 @@ import { checkOwnNode } from '../authorization/own-node.ts';
 import { bindingStrategy, roleStrategy } from '../authorization/escalation.ts';
 import { apiServiceStrategy } from '../aggregation/api-service-strategy.ts';
 import { definitionStrategy } from '../extensions/definition-strategy.ts';
+import {
+  mutatingPolicyStrategy,
+  validatingPolicyStrategy,
+  webhookStrategy,
+} from './admission-registration.ts';
 import { namespaceStrategy } from './namespaces.ts';
 import { certificateStrategy } from './certificates.ts';
 import { jobStrategy } from './jobs.ts';
@@ -30,6 +35,10 @@ const strategies: Readonly<Record<string, Strategy>> = {
   '/endpoints': { createsOnUpdate: true },
   '/events': { createsOnUpdate: true, ttlSeconds: eventTtlSeconds },
   'events.k8s.io/events': { createsOnUpdate: true, ttlSeconds: eventTtlSeconds },
+  'admissionregistration.k8s.io/mutatingadmissionpolicies': mutatingPolicyStrategy,
+  'admissionregistration.k8s.io/mutatingwebhookconfigurations': webhookStrategy,
+  'admissionregistration.k8s.io/validatingadmissionpolicies': validatingPolicyStrategy,
+  'admissionregistration.k8s.io/validatingwebhookconfigurations': webhookStrategy,
   'batch/jobs': jobStrategy,
   'certificates.k8s.io/certificatesigningrequests': certificateStrategy,
   'networking.k8s.io/servicecidrs': serviceRangeStrategy,

@@ -4,7 +4,7 @@ import { applyDefaults } from '@timonier/api/defaults';
 import { type ApiObject, decodeStrict } from '@timonier/api/decode';
 import { applyJsonPatch, type JsonObject } from '@timonier/api';
 import { internalError, StatusError } from '@timonier/api/statuses';
-import { sameTree } from '../../storage/copy.ts';
+import { invoke } from '../reinvocation.ts';
 import type { AdmissionPlugin, AdmissionRequest, Operation } from '../request.ts';
 import { callWebhook } from './call.ts';
 import { type ConfiguredWebhook, mutatingWebhooks, validatingWebhooks } from './configured.ts';
@@ -17,18 +17,15 @@ export const mutatingAdmissionWebhook: AdmissionPlugin = {
   async admit(request) {
     const hooks = mutatingWebhooks(request.context.server);
     if (hooks.length === 0) return;
-    const asked: { readonly configured: ConfiguredWebhook<MutatingWebhook>; readonly at: number }[] = [];
-    let changes = 0;
-    for (const configured of hooks) {
-      const before = request.object;
-      if (!(await mutate(configured, request))) continue;
-      if (!sameTree(before, request.object)) changes++;
-      asked.push({ configured, at: changes });
-    }
-    // Those that want to see what others changed after them are asked once more.
-    for (const { configured, at } of asked)
-      if (at < changes && configured.hook.reinvocationPolicy === 'IfNeeded')
-        await mutate(configured, request);
+    await invoke(
+      mutatingAdmissionWebhook,
+      hooks.map((configured) => ({
+        key: configured,
+        reinvocationPolicy: configured.hook.reinvocationPolicy,
+        run: () => mutate(configured, request),
+      })),
+      request,
+    );
   },
 };
 

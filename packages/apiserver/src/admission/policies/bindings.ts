@@ -1,0 +1,108 @@
+/**
+ * Policies do nothing by themselves: each of their bindings says for what it counts, and with which parameters. This
+ * finds what applies to a request, for policies that refuse and policies that change alike.
+ */
+import {
+  type MatchResources,
+  type NamedRuleWithOperations,
+  type ObjectMeta,
+  type ParamKind,
+  type ParamRef,
+  selectorMatches,
+} from '@timonier/api';
+import type { ApiObject } from '@timonier/api/decode';
+import { cachedObject, cachedObjects } from '../cached.ts';
+import { ruleMatches, selectorsMatch } from '../matching.ts';
+import type { AdmissionRequest } from '../request.ts';
+
+interface Policy {
+  readonly spec?: {
+    readonly matchConstraints?: MatchResources;
+    readonly paramKind?: ParamKind;
+  };
+}
+
+interface Binding {
+  readonly metadata?: ObjectMeta;
+  readonly spec?: {
+    readonly policyName?: string;
+    readonly paramRef?: ParamRef;
+    readonly matchResources?: MatchResources;
+  };
+}
+
+export interface Bound<P extends Policy, B extends Binding> {
+  readonly policy: Readonly<P>;
+  readonly binding: Readonly<B>;
+}
+
+/** Storage prefixes of a kind of policy and of its bindings. */
+export interface PolicyKind {
+  readonly policies: string;
+  readonly bindings: string;
+}
+
+/** Policies that are about a request, by the name of the binding. */
+export function boundPolicies<P extends Policy, B extends Binding>(
+  kind: PolicyKind,
+  request: AdmissionRequest,
+): Bound<P, B>[] {
+  const { server, target } = request.context;
+  // What guards the cluster must stay changeable when a policy is wrong.
+  if (target.info.group === 'admissionregistration.k8s.io') return [];
+  if (server.cache.resource(kind.bindings).index.size === 0) return [];
+  return cachedObjects<B>(server, kind.bindings).flatMap((binding) => {
+    const policy = cachedObject<P>(server, kind.policies, '', binding.spec?.policyName ?? '');
+    const narrowed = binding.spec?.matchResources;
+    if (policy === undefined || !isAbout(policy.spec?.matchConstraints, request)) return [];
+    return narrowed !== undefined && !isAbout(narrowed, request, true) ? [] : [{ policy, binding }];
+  });
+}
+
+/** Undefined stands for a policy without parameters. Throws when a binding asks for some that are not there. */
+export function parametersFor(
+  { policy, binding }: Bound<Policy, Binding>,
+  request: AdmissionRequest,
+): readonly (Readonly<ApiObject> | undefined)[] {
+  const { paramKind } = policy.spec ?? {};
+  const reference = binding.spec?.paramRef;
+  if (paramKind === undefined || reference === undefined) return [undefined];
+  const found = parametersOf(paramKind, reference, request);
+  if (found.length === 0 && reference.parameterNotFoundAction !== 'Allow')
+    throw new Error('no params found for policy binding with `Deny` parameterNotFoundAction');
+  return found;
+}
+
+/** The objects that a binding names as parameters: one by name, or all that a selector takes. */
+function parametersOf(
+  { apiVersion = '', kind = '' }: ParamKind,
+  { name, namespace, selector }: ParamRef,
+  request: AdmissionRequest,
+): readonly Readonly<ApiObject>[] {
+  const { server, target } = request.context;
+  const [version = '', group = ''] = apiVersion.split('/').toReversed();
+  const info = server.registry.byKind(group, version, kind);
+  if (info?.storagePrefix === undefined)
+    throw new Error(`failed to find resource referenced by paramKind: '${apiVersion}, Kind=${kind}'`);
+  const place = info.namespaced ? (namespace ?? target.namespace) : '';
+  if (name !== undefined && name !== '') {
+    const found = cachedObject<ApiObject>(server, info.storagePrefix, place, name);
+    return found === undefined ? [] : [found];
+  }
+  return cachedObjects<ApiObject>(server, info.storagePrefix, place).filter(({ metadata }) =>
+    selectorMatches(selector, metadata?.labels ?? {}),
+  );
+}
+
+/** `isNarrowing`: without rules of its own it takes what the policy takes. */
+function isAbout(
+  resources: MatchResources | undefined,
+  request: AdmissionRequest,
+  isNarrowing = false,
+): boolean {
+  if (resources === undefined) return false;
+  const { resourceRules = [], excludeResourceRules = [], matchPolicy } = resources;
+  const takes = (rule: NamedRuleWithOperations): boolean => ruleMatches(rule, request, matchPolicy);
+  const isTaken = isNarrowing && resourceRules.length === 0 ? true : resourceRules.some(takes);
+  return isTaken && !excludeResourceRules.some(takes) && selectorsMatch(resources, request);
+}

@@ -1,0 +1,62 @@
+/** MutatingAdmissionPolicy: changes in CEL that the cluster's objects carry. */
+import type { MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding } from '@timonier/api';
+import type { ApiObject } from '@timonier/api/decode';
+import { type Invocation, invoke } from '../reinvocation.ts';
+import type { AdmissionPlugin, AdmissionRequest } from '../request.ts';
+import { type Bound, boundPolicies, parametersFor } from './bindings.ts';
+import { Mutations } from './mutations.ts';
+import { denial } from './validating.ts';
+
+type BoundPolicy = Bound<MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding>;
+
+const kind = { policies: 'mutatingadmissionpolicies', bindings: 'mutatingadmissionpolicybindings' };
+const compiled = new WeakMap<Readonly<MutatingAdmissionPolicy>, Mutations>();
+
+export const mutatingAdmissionPolicy: AdmissionPlugin = {
+  name: 'MutatingAdmissionPolicy',
+  operations: ['CREATE', 'UPDATE', 'CONNECT'],
+  admit(request) {
+    const bound = boundPolicies<MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding>(kind, request);
+    if (bound.length === 0) return undefined;
+    return invoke(
+      mutatingAdmissionPolicy,
+      bound.flatMap((one) => invocationsOf(one, request)),
+      request,
+    );
+  },
+};
+
+function invocationsOf(bound: BoundPolicy, request: AdmissionRequest): Invocation[] {
+  const { policy, binding } = bound;
+  let params: readonly (Readonly<ApiObject> | undefined)[];
+  try {
+    params = parametersFor(bound, request);
+  } catch (error) {
+    fail(bound, request, error);
+    return [];
+  }
+  return params.map((param): Invocation => ({
+    key: `${binding.metadata?.name} ${param?.metadata?.namespace ?? ''}/${param?.metadata?.name ?? ''}`,
+    reinvocationPolicy: policy.spec?.reinvocationPolicy,
+    run: () => {
+      let program = compiled.get(policy);
+      if (program === undefined) compiled.set(policy, (program = new Mutations(policy)));
+      const before = request.object;
+      try {
+        return program.apply(request, param);
+      } catch (error) {
+        request.object = before;
+        fail(bound, request, error);
+        return true;
+      }
+    },
+  }));
+}
+
+/** Refuses the request, unless the policy says that its failures do not matter. */
+function fail({ policy, binding }: BoundPolicy, request: AdmissionRequest, error: unknown): void {
+  if (policy.spec?.failurePolicy === 'Ignore') return;
+  const reason = error instanceof Error ? error.message : String(error);
+  const names = `'${policy.metadata?.name ?? ''}' with binding '${binding.metadata?.name ?? ''}'`;
+  throw denial(request, `policy ${names} denied request: ${reason}`, 'Invalid');
+}

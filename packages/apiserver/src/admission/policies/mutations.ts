@@ -1,0 +1,171 @@
+/**
+ * A MutatingAdmissionPolicy with its expressions compiled. In: an object and a parameter. Out: the object as the policy's
+ * mutations leave it, each working on what the one before left.
+ *
+ * `ApplyConfiguration` constructs `Object{…}` with types that are named after the place they are for (`Object.spec`);
+ * what it sets is merged by the structure of the kind. It may not set what merges as one piece, since that would drop
+ * what others put there. `JSONPatch` makes a list of `JSONPatch{…}`; a failed `test` leaves the object as it is.
+ */
+import {
+  applyJsonPatch,
+  type FieldError,
+  type JsonObject,
+  mergeApplied,
+  type MutatingAdmissionPolicy,
+  type Mutation,
+  PatchError,
+  wholeReplacements,
+} from '@timonier/api';
+import { type ApiObject, decodeStrict } from '@timonier/api/decode';
+import { applyDefaults } from '@timonier/api/defaults';
+import {
+  Environment,
+  globalFunction,
+  List,
+  Mapping,
+  type ObjectType,
+  ObjectValue,
+  toJson,
+  type Type,
+  types,
+  type Value,
+} from '@timonier/cel';
+import { MatchConditions, requestVariables } from '../conditions.ts';
+import { type AdmissionRequest } from '../request.ts';
+import { type Compiled, compileIn, evaluate, problemOf, Variables } from './expressions.ts';
+
+const rootName = 'Object';
+const jsonPatchType: ObjectType = {
+  kind: 'object',
+  name: 'JSONPatch',
+  fields: new Map(
+    Object.entries({ op: types.string, path: types.string, from: types.string, value: types.dyn }).map(
+      ([jsonName, type]) => [jsonName, { type, jsonName }],
+    ),
+  ),
+};
+const objectType: Type = { kind: 'object', name: rootName, fields: new Map() };
+
+const environment = new Environment({
+  variables: { ...requestVariables, params: types.dyn, variables: types.dyn },
+  objects: (name): ObjectType | undefined => {
+    if (name === jsonPatchType.name) return jsonPatchType;
+    if (name !== rootName && !name.startsWith(`${rootName}.`)) return undefined;
+    return { kind: 'object', name, fields: new Map(), isOpen: true };
+  },
+  libraries: [
+    {
+      'jsonpatch.escapeKey': [
+        globalFunction([types.string], types.string, (key: string) =>
+          key.replaceAll('~', '~0').replaceAll('/', '~1'),
+        ),
+      ],
+    },
+  ],
+});
+
+interface CompiledMutation {
+  readonly isPatch: boolean;
+  readonly field: string;
+  readonly source: string;
+  readonly program: Compiled;
+}
+
+export class Mutations {
+  readonly #conditions: MatchConditions;
+  readonly #variables: Variables;
+  readonly #mutations: readonly CompiledMutation[];
+
+  constructor({ spec }: Readonly<MutatingAdmissionPolicy>) {
+    this.#conditions = new MatchConditions(spec?.matchConditions, { ofPolicy: true });
+    this.#variables = new Variables(environment, spec?.variables);
+    this.#mutations = (spec?.mutations ?? []).map(compiledMutation);
+  }
+
+  /** What is wrong with the expressions, by the fields they stand in. */
+  problems(): FieldError[] {
+    const own = this.#mutations.flatMap(({ program, field, source }, i) =>
+      problemOf(program, `spec.mutations[${i}].${field}.expression`, source),
+    );
+    return [...this.#conditions.problems('spec.matchConditions'), ...this.#variables.problems(), ...own];
+  }
+
+  /** Changes the request's object. False when the policy is not about it. Throws when that cannot be done. */
+  apply(request: AdmissionRequest, params: Readonly<object> | undefined): boolean {
+    if (!this.#conditions.match(this.#variables.input(request, params))) return false;
+    let failure: unknown;
+    for (const mutation of this.#mutations) {
+      if (request.object === undefined) return true;
+      try {
+        const value = evaluate(mutation.program, this.#variables.input(request, params));
+        request.object = completed(
+          request,
+          mutation.isPatch ? patched(request.object, value) : merged(request, request.object, value),
+        );
+      } catch (error) {
+        failure ??= error;
+      }
+    }
+    if (failure !== undefined) throw failure;
+    return true;
+  }
+}
+
+function compiledMutation({ patchType, applyConfiguration, jsonPatch }: Mutation): CompiledMutation {
+  const isPatch = patchType === 'JSONPatch';
+  const source = (isPatch ? jsonPatch : applyConfiguration)?.expression ?? '';
+  const wanted = isPatch ? types.list(jsonPatchType) : objectType;
+  return {
+    isPatch,
+    field: isPatch ? 'jsonPatch' : 'applyConfiguration',
+    source,
+    program: compileIn(environment, source, wanted),
+  };
+}
+
+function completed({ context }: AdmissionRequest, object: JsonObject): ApiObject {
+  const { info } = context.target;
+  return applyDefaults(info, decodeStrict(info, object).object);
+}
+
+function patched(object: ApiObject, value: Value): JsonObject {
+  if (!(value instanceof List)) throw new Error('a JSONPatch expression must give a list');
+  try {
+    return applyJsonPatch(object as JsonObject, toJson(value));
+  } catch (error) {
+    // A patch that does not fit says so by a test, and then is not for this object.
+    if (error instanceof PatchError && error.isFailedTest) return object as JsonObject;
+    throw new Error(`JSON Patch: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+function merged({ context }: AdmissionRequest, object: ApiObject, value: Value): JsonObject {
+  if (!(value instanceof ObjectValue))
+    throw new Error('an ApplyConfiguration expression must give an Object');
+  checkTypeNames(value, rootName);
+  const { schema } = context.target.info;
+  // What an expression constructed has the shape of JSON.
+  const config = toJson(value) as JsonObject;
+  const whole = wholeReplacements(config, schema);
+  if (whole.length > 0)
+    throw new Error(
+      `error applying patch: invalid ApplyConfiguration: may not mutate atomic arrays, maps or structs: ${whole.join(', ')}`,
+    );
+  return mergeApplied(object as JsonObject, config, schema) as JsonObject;
+}
+
+/** The type of each constructed object must be named after its place; items of lists and maps have their list's. */
+function checkTypeNames(value: Value, place: string): void {
+  if (value instanceof ObjectValue) {
+    if (value.typeName !== place)
+      throw new Error(
+        `type mismatch: unexpected type name "${value.typeName}", expected "${place}", which matches field path`,
+      );
+    for (const key of value.keys())
+      if (typeof key === 'string') checkTypeNames(value.get(key) ?? null, `${place}.${key}`);
+  } else if (value instanceof List) for (const item of value) checkTypeNames(item, place);
+  else if (value instanceof Mapping)
+    for (const key of value.keys()) checkTypeNames(value.get(key) ?? null, place);
+}
