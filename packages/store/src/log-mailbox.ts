@@ -7,63 +7,70 @@
  * goes through the port, and the bell is rung for it too. Invariant: requests are taken in the order in which they
  * were put, because the slot is used only while nothing waits in the port.
  */
-import type { WalRequest } from './log-thread.ts';
-
-type Append = Extract<WalRequest, { type: 'append' }>;
+import { HardStateSlot } from './hard-state-slot.ts';
+import type { Append } from './log-thread.ts';
 
 const slotBytes = 1024 * 1024;
-const voteBytes = 256;
 
-/** Places in the shared words: how often the bell was rung, whether the slot is full, how many messages were taken. */
-const word = { bell: 0, full: 1, taken: 2 } as const;
+/**
+ * Places in the shared words: how often the bell was rung, whether the slot is full, how many messages were taken,
+ * whether the thread opened the log.
+ */
+const word = { bell: 0, full: 1, taken: 2, opened: 3 } as const;
 /** Places in the shared numbers. */
-const field = { ticket: 0, lastIndex: 1, length: 2, term: 3, commit: 4, vote: 5, syncMs: 6 } as const;
-/** In place of a vote's length. */
-const noVote = -1;
-const noHardState = -2;
+const field = { ticket: 0, lastIndex: 1, length: 2, syncMs: 3 } as const;
+const hardStateAt = 128;
+const slotAt = hardStateAt + HardStateSlot.bytes;
 
 export class LogMailbox {
   readonly memory: SharedArrayBuffer;
   readonly #words: Int32Array;
   readonly #numbers: Float64Array;
-  readonly #vote: Buffer;
+  readonly #hardState: HardStateSlot;
   readonly #slot: Buffer;
   #posted = 0;
   #heard = 0;
 
   /** Without `memory` a new one, which the other side is to be given. */
   constructor(memory?: SharedArrayBuffer) {
-    this.memory = memory ?? new SharedArrayBuffer(128 + voteBytes + slotBytes);
+    this.memory = memory ?? new SharedArrayBuffer(slotAt + slotBytes);
     this.#words = new Int32Array(this.memory, 0, 4);
     this.#numbers = new Float64Array(this.memory, 64, 8);
-    this.#vote = Buffer.from(this.memory, 128, voteBytes);
-    this.#slot = Buffer.from(this.memory, 128 + voteBytes, slotBytes);
+    this.#hardState = new HardStateSlot(this.memory, hardStateAt);
+    this.#slot = Buffer.from(this.memory, slotAt, slotBytes);
   }
 
   /** Main thread: puts an append into the slot; false when it must go through the port. */
   put({ batch, ticket, lastIndex, hardState }: Append): boolean {
-    const vote = hardState?.vote ?? '';
-    if (
-      batch.byteLength > slotBytes ||
-      vote.length * 3 > voteBytes ||
-      Atomics.load(this.#words, word.full) !== 0 ||
-      Atomics.load(this.#words, word.taken) !== this.#posted
-    )
-      return false;
+    if (batch.byteLength > slotBytes || !this.#hardState.fits(hardState) || !this.#isFree) return false;
     const numbers = this.#numbers;
     numbers[field.ticket] = ticket;
     numbers[field.lastIndex] = lastIndex;
     numbers[field.length] = batch.byteLength;
-    numbers[field.vote] = noHardState;
-    if (hardState !== undefined) {
-      numbers[field.term] = hardState.term;
-      numbers[field.commit] = hardState.commit;
-      numbers[field.vote] = hardState.vote === null ? noVote : this.#vote.write(vote);
-    }
+    this.#hardState.set(hardState);
     this.#slot.set(new Uint8Array(batch));
     Atomics.store(this.#words, word.full, 1);
     this.#ring();
     return true;
+  }
+
+  get #isFree(): boolean {
+    return (
+      Atomics.load(this.#words, word.full) === 0 && Atomics.load(this.#words, word.taken) === this.#posted
+    );
+  }
+
+  /**
+   * Main thread: whether the log is open and its thread has nothing to do, and so will not touch the log's tail before
+   * it is asked to.
+   */
+  get isIdle(): boolean {
+    return this.#isFree && Atomics.load(this.#words, word.opened) === 1;
+  }
+
+  /** Log's thread: its end of the log is open. */
+  opened(): void {
+    Atomics.store(this.#words, word.opened, 1);
   }
 
   /** Main thread: something was sent through the port. */
@@ -86,16 +93,13 @@ export class LogMailbox {
   /** Log's thread: what is in the slot, valid until `done`. */
   take(): (Omit<Append, 'batch'> & { readonly bytes: Buffer }) | undefined {
     if (Atomics.load(this.#words, word.full) === 0) return undefined;
-    const [ticket = 0, lastIndex = 0, length = 0, term = 0, commit = 0, vote = noHardState] = this.#numbers;
+    const [ticket = 0, lastIndex = 0, length = 0] = this.#numbers;
     return {
       type: 'append',
       ticket,
       lastIndex,
       bytes: this.#slot.subarray(0, length),
-      hardState:
-        vote === noHardState
-          ? undefined
-          : { term, commit, vote: vote === noVote ? null : this.#vote.toString('utf8', 0, vote) },
+      hardState: this.#hardState.get(),
     };
   }
 

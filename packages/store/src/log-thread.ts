@@ -4,17 +4,21 @@
  */
 import { Worker } from 'node:worker_threads';
 import type { HardState } from '@timonier/raft';
+import { DirectAppend } from './direct-append.ts';
 import { LogMailbox } from './log-mailbox.ts';
+import { LogTail } from './log-tail.ts';
 import type { WalFiles, WalFilesOptions } from './wal-files.ts';
 
+export interface Append {
+  readonly type: 'append';
+  readonly ticket: number;
+  readonly batch: ArrayBuffer;
+  readonly lastIndex: number;
+  readonly hardState: HardState | undefined;
+}
+
 export type WalRequest =
-  | {
-      readonly type: 'append';
-      readonly ticket: number;
-      readonly batch: ArrayBuffer;
-      readonly lastIndex: number;
-      readonly hardState: HardState | undefined;
-    }
+  | Append
   | { readonly type: 'release'; readonly index: number }
   | { readonly type: 'close' };
 
@@ -44,6 +48,11 @@ export function carryOut(files: WalFiles, request: WalRequest, now: () => number
 export interface LogThread {
   /** Requests are carried out in order; buffers in `transfer` belong to the thread from then on. */
   post(request: WalRequest, transfer: ArrayBuffer[]): void;
+  /**
+   * Carries an append out without the thread: whoever calls waits for the disk. False, and nothing has changed, when
+   * the thread has something to do or this is nothing for others. Throws when it is unknown what is durable.
+   */
+  appendHere(request: Append): boolean;
   end(): Promise<void>;
 }
 
@@ -59,11 +68,14 @@ export interface LogWorkerData {
   readonly folder: string;
   readonly segmentBytes: number;
   readonly memory: SharedArrayBuffer;
+  readonly tail: SharedArrayBuffer;
 }
 
 export const startLogWorker: StartLogThread = ({ folder, segmentBytes }, { onAnswer, onError }) => {
   const mailbox = new LogMailbox();
-  const workerData: LogWorkerData = { folder, segmentBytes, memory: mailbox.memory };
+  const tail = new LogTail();
+  const direct = new DirectAppend(tail, { folder, segmentBytes });
+  const workerData: LogWorkerData = { folder, segmentBytes, memory: mailbox.memory, tail: tail.memory };
   const worker = new Worker(new URL('./wal.worker.ts', import.meta.url), { workerData });
   // A bare number is the ticket of what was in the slot.
   worker.on('message', (answer: WalAnswer | number) =>
@@ -78,6 +90,16 @@ export const startLogWorker: StartLogThread = ({ folder, segmentBytes }, { onAns
       worker.postMessage(request, transfer);
       mailbox.posted();
     },
-    end: async () => void (await worker.terminate()),
+    appendHere: (request) => {
+      if (!mailbox.isIdle) return false;
+      const begin = performance.now();
+      if (!direct.append(request)) return false;
+      onAnswer({ type: 'durable', ticket: request.ticket, syncMs: performance.now() - begin });
+      return true;
+    },
+    end: async () => {
+      await worker.terminate();
+      direct.close();
+    },
   };
 };

@@ -9,12 +9,12 @@ import { join } from 'node:path';
 import { isDiskFull } from './disk-room.ts';
 import { type KnownBugs, noBugs } from './known-bugs.ts';
 import { folderDisk, type LogDisk, type LogFile } from './log-disk.ts';
+import { LogTail } from './log-tail.ts';
 import {
   encodeBatch,
   isZero,
   type Position,
   scanSegment,
-  sealBatch,
   type WalBatch,
   WalCorruptError,
 } from './wal-format.ts';
@@ -31,7 +31,7 @@ export interface WalFilesOptions {
 interface Segment {
   readonly number: number;
   readonly name: string;
-  /** Highest entry index the segment holds, 0 when none. */
+  /** Highest entry index the segment holds, 0 when none; of the last one the tail knows more. */
   lastIndex: number;
 }
 
@@ -39,7 +39,7 @@ const zeroChunk = Buffer.alloc(1024 * 1024);
 /** Of the next segment, prepared at a time. */
 const stepBytes = 2 * zeroChunk.length;
 
-function segmentName(number: number): string {
+export function segmentName(number: number): string {
   return `${String(number).padStart(12, '0')}.wal`;
 }
 
@@ -49,14 +49,12 @@ export class WalFiles {
   readonly #bugs: KnownBugs;
   #segments: Segment[] = [];
   #file: LogFile | undefined;
-  #offset = 0;
-  #position: Position = { sequence: 1, chain: 0 };
-  #hardState: HardState | undefined;
-  /** Nothing was written yet to the segment that was begun last. */
-  #isNew = false;
+  readonly #tail: LogTail;
   #spare: { readonly number: number; readonly file: LogFile; filled: number } | undefined;
 
-  constructor(options: WalFilesOptions) {
+  /** With a tail of others: they may write batches as well, while nobody is in a call of this. */
+  constructor(options: WalFilesOptions, tail = new LogTail()) {
+    this.#tail = tail;
     this.#segmentBytes = options.segmentBytes;
     this.#disk = options.disk ?? folderDisk(options.folder);
     this.#bugs = options.bugs ?? noBugs;
@@ -97,7 +95,7 @@ export class WalFiles {
         position = scanned.sequence === 0 ? position : scanned;
       if (last) {
         this.#file = disk.open(name);
-        this.#offset = scanned.end;
+        this.#tail.enter(number, scanned.end, segment.lastIndex, false);
         if (scanned.torn && !this.#bugs.has('torn-rest-stays'))
           this.#wipe(this.#file, scanned.end, file.length);
         // What a killed process wrote may be known to the page cache alone. It counts as durable from now on, and the
@@ -105,7 +103,7 @@ export class WalFiles {
         if (!this.#bugs.has('recovered-not-synced')) this.#file.sync();
       }
     }
-    this.#position = position ?? { sequence: 1, chain: 0 };
+    this.#tail.follow(position ?? { sequence: 1, chain: 0 });
     if (this.#file === undefined) this.#enter(1, this.#create(1));
     return batches;
   }
@@ -128,17 +126,16 @@ export class WalFiles {
    */
   append(batches: readonly Buffer[], lastIndex: number, hardState: HardState | undefined): void {
     for (const batch of batches) {
-      if (this.#offset + batch.length > this.#segmentBytes && this.#offset > 0) this.#roll();
-      if (this.#isNew) this.#repeatHardState();
-      this.#writeBatch(batch);
+      const { offset } = this.#tail;
+      if (offset + batch.length > this.#segmentBytes && offset > 0) this.#roll();
+      if (this.#tail.isNew) this.#repeatHardState();
+      this.#tail.write(this.#current, batch);
       // A batch in the middle of one sync may be torn with good ones behind it; so every batch is synced by itself
       // unless it is the last. Callers merge instead of sending several.
       if (batch !== batches.at(-1)) this.#current.sync();
     }
     if (!this.#bugs.has('ack-before-fsync')) this.#current.sync();
-    const segment = this.#segments.at(-1);
-    if (segment !== undefined) segment.lastIndex = Math.max(segment.lastIndex, lastIndex);
-    if (hardState !== undefined) this.#hardState = hardState;
+    this.#tail.synced(lastIndex, hardState);
   }
 
   /**
@@ -191,7 +188,7 @@ export class WalFiles {
   }
 
   #note(segment: Segment, batch: WalBatch): void {
-    if (batch.hardState !== undefined) this.#hardState = batch.hardState;
+    if (batch.hardState !== undefined) this.#tail.synced(0, batch.hardState);
     for (const entry of batch.entries) segment.lastIndex = Math.max(segment.lastIndex, entry.index);
   }
 
@@ -199,7 +196,9 @@ export class WalFiles {
   #roll(): void {
     // Everything before must be durable before a newer segment exists.
     this.#current.sync();
-    const number = (this.#segments.at(-1)?.number ?? 0) + 1;
+    const last = this.#segments.at(-1);
+    if (last !== undefined) last.lastIndex = this.#tail.lastIndex;
+    const number = (last?.number ?? 0) + 1;
     const isReady = this.#spare?.number === number && this.#spare.filled >= this.#segmentBytes;
     if (!isReady) this.#dropSpare();
     const next = this.#spare?.file ?? this.#create(number);
@@ -225,30 +224,22 @@ export class WalFiles {
   #enter(number: number, file: LogFile): void {
     this.#file = file;
     this.#segments.push({ number, name: segmentName(number), lastIndex: 0 });
-    this.#offset = 0;
-    this.#isNew = true;
+    this.#tail.enter(number, 0, 0, true);
   }
 
   /** Older segments may go at any time, so each begins with the hard state. */
   #repeatHardState(): void {
-    if (this.#hardState !== undefined && !this.#bugs.has('hard-state-not-repeated')) {
-      this.#writeBatch(encodeBatch({ hardState: this.#hardState, entries: [] }));
+    const { hardState } = this.#tail;
+    if (hardState !== undefined && !this.#bugs.has('hard-state-not-repeated')) {
+      this.#tail.write(this.#current, encodeBatch({ hardState, entries: [] }));
       this.#current.sync();
     }
-    this.#isNew = false;
+    this.#tail.begun();
   }
 
   #wipe(file: LogFile, from: number, to: number): void {
     for (let at = from; at < to; at += zeroChunk.length)
       file.write(zeroChunk.subarray(0, Math.min(zeroChunk.length, to - at)), at);
     file.sync();
-  }
-
-  #writeBatch(batch: Buffer): void {
-    const { sequence, chain } = this.#position;
-    const next = sealBatch(batch, sequence, chain, this.#offset);
-    this.#current.write(batch, this.#offset);
-    this.#offset += batch.length;
-    this.#position = { sequence: sequence + 1, chain: next };
   }
 }

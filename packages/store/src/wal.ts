@@ -1,6 +1,8 @@
 /**
  * The main thread's end of the write-ahead log: recovery at the start, then batches out and tickets back.
  *
+ * On a quick disk small batches are written here, when the turn that appended them is over; see `sync-place.ts`.
+ *
  * While a write is under way, what is appended is merged into one next batch, so that load makes batches larger and
  * syncs no more frequent. Tickets are answered in order. Nothing is ever dropped: the consensus core bounds what may
  * be unacknowledged.
@@ -8,6 +10,7 @@
 import type { Entry, HardState, SnapshotDescriptor } from '@timonier/raft';
 import { type KnownBugs, noBugs } from './known-bugs.ts';
 import {
+  type Append,
   type LogThread,
   type StartLogThread,
   startLogWorker,
@@ -15,6 +18,7 @@ import {
   type WalRequest,
 } from './log-thread.ts';
 import type { LogDisk } from './log-disk.ts';
+import { nextPlace, type SyncPlace, unknownDisk } from './sync-place.ts';
 import { WalFiles } from './wal-files.ts';
 import { encodeBatch, type WalBatch } from './wal-format.ts';
 
@@ -30,6 +34,8 @@ export interface WalOptions {
   /** Where the files are, and who writes them; the folder and a worker, unless said otherwise. */
   readonly disk?: LogDisk;
   readonly startThread?: StartLogThread;
+  /** What is known of the disk's speed; nothing, unless said otherwise. */
+  readonly place?: SyncPlace;
   readonly bugs?: KnownBugs;
 }
 
@@ -42,6 +48,8 @@ export interface WalContent {
 }
 
 const defaultSegmentBytes = 8 * 1024 * 1024;
+/** What is larger is a load of many, for which two threads do more than one. */
+const hereBytes = 4 * 1024;
 
 /** Replays batches: later entries cut off earlier ones, a snapshot mark replaces all. */
 export function replay(batches: readonly WalBatch[]): WalContent {
@@ -76,17 +84,21 @@ export class Wal {
     | undefined;
   #closed: (() => void) | undefined;
   #closing = false;
+  #failed = false;
   #full = false;
+  #place: SyncPlace;
+  /** What is pending is taken at the end of this turn. */
+  #turn = false;
   #hasReserve = true;
 
   private constructor(options: WalOptions, start: (events: Parameters<StartLogThread>[1]) => LogThread) {
     this.#options = options;
+    this.#place = options.place ?? unknownDisk;
     this.#now = options.now ?? ((): number => performance.now());
     this.#thread = start({
       onAnswer: (answer) => this.#answered(answer),
       onError: (error) => {
-        if (!this.#closing)
-          options.onFailure(new Error(`write-ahead log failed: ${String(error)}`, { cause: error }));
+        if (!this.#closing) this.#fail(error);
         this.#closed?.();
       },
     });
@@ -119,8 +131,13 @@ export class Wal {
     }
     if (batch.hardState !== undefined) pending.hardState = batch.hardState;
     for (const entry of batch.entries) pending.entries.push(entry);
-    if (this.#inFlight === 0) this.#send();
+    this.#next();
     return ticket;
+  }
+
+  #fail(error: unknown): void {
+    this.#failed = true;
+    this.#options.onFailure(new Error(`write-ahead log failed: ${String(error)}`, { cause: error }));
   }
 
   /** For how many milliseconds the oldest unfinished write has been waiting; 0 when there is none. */
@@ -149,23 +166,48 @@ export class Wal {
     await this.#thread.end();
   }
 
+  /** Begins the next write when there is one and none is under way. */
+  #next(): void {
+    if (this.#pending === undefined || this.#inFlight !== 0 || this.#turn) return;
+    if (this.#place.place === 'own thread' || this.#closing) {
+      this.#send();
+      return;
+    }
+    // One sync for all that this turn appends; and it is not in the way of what else the turn does.
+    this.#turn = true;
+    queueMicrotask(() => {
+      this.#turn = false;
+      if (this.#inFlight === 0) this.#send();
+    });
+  }
+
   #send(): void {
     const pending = this.#pending;
-    if (pending === undefined) return;
+    if (pending === undefined || this.#failed) return;
     this.#pending = undefined;
     this.#inFlight = pending.ticket;
     this.#since = this.#now();
     const batch = encodeBatch(pending).buffer as ArrayBuffer;
-    this.#post(
-      {
-        type: 'append',
-        ticket: pending.ticket,
-        batch,
-        lastIndex: pending.entries.at(-1)?.index ?? 0,
-        hardState: pending.hardState,
-      },
-      [batch],
-    );
+    const append: Append = {
+      type: 'append',
+      ticket: pending.ticket,
+      batch,
+      lastIndex: pending.entries.at(-1)?.index ?? 0,
+      hardState: pending.hardState,
+    };
+    if (!this.#wroteHere(append)) this.#post(append, [batch]);
+  }
+
+  /** Whether nothing is left to do for the log's thread. */
+  #wroteHere(append: Append): boolean {
+    if (this.#place.place === 'own thread' || this.#closing || append.batch.byteLength > hereBytes)
+      return false;
+    try {
+      return this.#thread.appendHere(append);
+    } catch (error) {
+      this.#fail(error);
+      return true;
+    }
   }
 
   #post(request: WalRequest, transfer: ArrayBuffer[] = []): void {
@@ -186,7 +228,8 @@ export class Wal {
       return;
     }
     this.#inFlight = 0;
-    this.#send();
+    this.#place = nextPlace(this.#place, answer.syncMs);
+    this.#next();
     this.#options.onDurable(answer.ticket, answer.syncMs);
   }
 }

@@ -8,15 +8,17 @@ import { performance } from 'node:perf_hooks';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { isDiskFull } from './disk-room.ts';
 import { LogMailbox } from './log-mailbox.ts';
+import { LogTail } from './log-tail.ts';
 import { carryOut, type LogWorkerData, type WalAnswer, type WalRequest } from './log-thread.ts';
 import { WalFiles } from './wal-files.ts';
 
 if (parentPort === null) throw new Error('the log thread must be started as a worker');
 const port = parentPort;
-const { folder, segmentBytes, memory } = workerData as LogWorkerData;
-const files = new WalFiles({ folder, segmentBytes });
+const { folder, segmentBytes, memory, tail } = workerData as LogWorkerData;
+const files = new WalFiles({ folder, segmentBytes }, new LogTail(tail));
 files.open();
 const mailbox = new LogMailbox(memory);
+mailbox.opened();
 
 const retryMs = 200;
 /** Nobody ever wakes who sleeps here. */

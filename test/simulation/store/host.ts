@@ -17,7 +17,7 @@ import {
 } from '../../../packages/store/src/versions/entry-versions.ts';
 import { simulatedClock } from './clock.ts';
 import { MemoryLevels } from './levels.ts';
-import { type DiskSpeed, MemoryLogDisk, SimulatedLogThread } from './log-disk.ts';
+import { type DiskSpeed, type LogHost, MemoryLogDisk, SimulatedLogThread } from './log-disk.ts';
 import type { SimulatedNetwork } from './network.ts';
 import { Life, type World } from './world.ts';
 
@@ -57,6 +57,8 @@ export function urlOf(name: string): string {
 
 /** Milliseconds of one synced write on a healthy disk, at most. */
 const healthyWriteMs = 3;
+/** As a part of that, on disks so quick that a member does not leave the wait to another thread. */
+const quick = 0.05;
 
 export class SimulatedHost {
   readonly name: string;
@@ -80,6 +82,9 @@ export class SimulatedHost {
   /** A change of its life is under way or planned: leave it alone. */
   busy = true;
   lives = 0;
+  /** Writes of the log for which a member itself waited. */
+  directWrites = 0;
+  readonly #diskFactor: number;
   readonly #world: World;
   readonly #network: SimulatedNetwork;
   readonly #settings: HostSettings;
@@ -108,6 +113,7 @@ export class SimulatedHost {
     this.older = settings.older > 0 && world.random.chance(settings.older);
     this.#speed = 1 + (world.random.next() * 2 - 1) * settings.drift;
     this.#clockOffset = world.random.next() * 1_000_000;
+    this.#diskFactor = world.random.chance(0.4) ? quick : 1;
     if (settings.founders.includes(name))
       this.identity = parseInitialCluster(this.#flag(settings.founders), name, 'simulated');
   }
@@ -170,7 +176,10 @@ export class SimulatedHost {
 
   #writeMs(stalledUntil: number): number {
     const { random, now } = this.#world;
-    return Math.max(0, stalledUntil - now) + (0.2 + random.next() * healthyWriteMs) * this.slowness;
+    return (
+      Math.max(0, stalledUntil - now) +
+      (0.2 + random.next() * healthyWriteMs) * this.#diskFactor * this.slowness
+    );
   }
 
   /** Starts a life. */
@@ -256,7 +265,12 @@ export class SimulatedHost {
 
   #createPlatform(life: Life): Platform {
     const world = this.#world;
-    const logSpeed: DiskSpeed = { writeMs: () => this.#writeMs(this.#logStalledUntil) };
+    const logHost: LogHost = {
+      writeMs: () => this.#writeMs(this.#logStalledUntil),
+      directWrite: () => {
+        this.directWrites += 1;
+      },
+    };
     const stateSpeed: DiskSpeed = { writeMs: () => this.#writeMs(this.#stateStalledUntil) };
     return {
       clock: simulatedClock(world, life, this.#speed, this.#clockOffset),
@@ -272,7 +286,7 @@ export class SimulatedHost {
           disk: this.#logDisk,
           segmentBytes: this.#settings.segmentBytes,
           startThread: (files, events) => {
-            this.#thread = new SimulatedLogThread(world, life, this.#logDisk, logSpeed, files, events);
+            this.#thread = new SimulatedLogThread(world, life, this.#logDisk, logHost, files, events);
             return this.#thread;
           },
         },

@@ -4,7 +4,10 @@
  * ones back.
  */
 import type { LogDisk, LogFile } from '../../../packages/store/src/log-disk.ts';
+import { DirectAppend } from '../../../packages/store/src/direct-append.ts';
+import { LogTail } from '../../../packages/store/src/log-tail.ts';
 import {
+  type Append,
   carryOut,
   type LogThread,
   type LogThreadEvents,
@@ -126,13 +129,23 @@ export interface DiskSpeed {
   writeMs(): number;
 }
 
-/** Stands in for the worker: the same requests in the same order, each after as long as the disk takes. */
+/** The host of a member. */
+export interface LogHost extends DiskSpeed {
+  /** The member itself waits for the write that begins. */
+  directWrite(): void;
+}
+
+/**
+ * Stands in for the worker: the same requests in the same order, each after as long as the disk takes. A member that
+ * writes by itself is frozen for as long.
+ */
 export class SimulatedLogThread implements LogThread {
   readonly #world: World;
   readonly #life: Life;
   readonly #disk: MemoryLogDisk;
-  readonly #speed: DiskSpeed;
+  readonly #host: LogHost;
   readonly #files: WalFiles;
+  readonly #direct: DirectAppend;
   readonly #events: LogThreadEvents;
   readonly #requests: WalRequest[] = [];
 
@@ -140,16 +153,18 @@ export class SimulatedLogThread implements LogThread {
     world: World,
     life: Life,
     disk: MemoryLogDisk,
-    speed: DiskSpeed,
+    host: LogHost,
     files: WalFilesOptions,
     events: LogThreadEvents,
   ) {
     this.#world = world;
     this.#life = life;
     this.#disk = disk;
-    this.#speed = speed;
+    this.#host = host;
     this.#events = events;
-    this.#files = new WalFiles(files);
+    const tail = new LogTail();
+    this.#direct = new DirectAppend(tail, files);
+    this.#files = new WalFiles(files, tail);
     this.#files.open();
   }
 
@@ -158,12 +173,39 @@ export class SimulatedLogThread implements LogThread {
     if (this.#requests.length === 1) this.#begin();
   }
 
+  appendHere(request: Append): boolean {
+    if (this.#requests.length > 0 || !this.#direct.takes(request)) return false;
+    this.#host.directWrite();
+    this.#requests.push(request);
+    const begin = this.#world.now;
+    const life = this.#life;
+    // What was frozen before, or is from outside, stays so.
+    const freezes = !life.frozen;
+    life.frozen = true;
+    this.#world.after(this.#host.writeMs(), undefined, () => {
+      if (life.over) return;
+      this.#world.after(0, life, () => {
+        this.#direct.append(request);
+        this.#requests.shift();
+        this.#events.onAnswer({
+          type: 'durable',
+          ticket: request.ticket,
+          syncMs: this.#world.now - begin,
+        });
+        this.#begin();
+      });
+      // Behind the end of the write comes what happened meanwhile.
+      if (freezes && life.frozen) this.#world.thaw(life);
+    });
+    return true;
+  }
+
   async end(): Promise<void> {}
 
   #begin(): void {
     const request = this.#requests[0];
     if (request === undefined) return;
-    const ms = request.type === 'append' ? this.#speed.writeMs() : 0;
+    const ms = request.type === 'append' ? this.#host.writeMs() : 0;
     this.#world.after(ms, this.#life, () => {
       const answer = carryOut(this.#files, request, () => this.#world.now);
       this.#requests.shift();

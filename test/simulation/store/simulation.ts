@@ -54,6 +54,8 @@ export interface Summary {
   readonly leaseEnds: number;
   readonly audits: number;
   readonly lives: number;
+  /** Of the log, for which a member itself waited. */
+  readonly directWrites: number;
   /** Of members, made by the operator; and learners that were promoted. */
   readonly changes: number;
   readonly promotions: number;
@@ -209,6 +211,7 @@ class Simulation {
       changes: this.#operator?.changes ?? 0,
       promotions: this.#truth.promotions,
       lives: this.#hosts.reduce((sum, { lives }) => sum + lives, 0),
+      directWrites: this.#hosts.reduce((sum, { directWrites }) => sum + directWrites, 0),
     };
   }
 

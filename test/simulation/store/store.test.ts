@@ -13,7 +13,7 @@ const first = one === undefined ? 1 : Number(one);
 const count = one === undefined ? 12 : 1;
 
 test('no seed breaks a rule', async () => {
-  const sum = { placed: 0, elections: 0, restarts: 0, events: 0, faults: 0 };
+  const sum = { placed: 0, elections: 0, restarts: 0, events: 0, faults: 0, directWrites: 0 };
   for (let seed = first; seed < first + count; seed += 1) {
     const run = await simulate({ seed, steps });
     sum.placed += run.placed;
@@ -21,6 +21,7 @@ test('no seed breaks a rule', async () => {
     sum.restarts += run.lives - run.members;
     sum.events += run.events;
     sum.faults += run.faults;
+    sum.directWrites += run.directWrites;
   }
   if (one !== undefined) return;
   // The runs must have been about something.
@@ -29,7 +30,8 @@ test('no seed breaks a rule', async () => {
     sum.elections > count &&
     sum.restarts > count &&
     sum.events > 20 * count &&
-    sum.faults > 10 * count;
+    sum.faults > 10 * count &&
+    sum.directWrites > 10 * count;
   assert.ok(enough, JSON.stringify(sum));
 });
 
