@@ -15,6 +15,11 @@ import { WatchCache } from './cache/watch-cache.ts';
 import { Aggregator } from './aggregation/aggregator.ts';
 import type { AuthenticationConfig } from './aggregation/authentication-config.ts';
 import type { ProxyTls } from './aggregation/remote.ts';
+import type { ResourceEncryption } from './encryption/configuration.ts';
+import { type EncryptionFile, followEncryptionFile } from './encryption/configuration-file.ts';
+import { exposeEncryption } from './encryption/metrics.ts';
+import { Rewriter } from './encryption/rewriter.ts';
+import { Sealer } from './encryption/sealer.ts';
 import { Extensions } from './extensions/manager.ts';
 import { FlowControl } from './flow-control/flow-control.ts';
 import { InFlight } from './flow-control/in-flight.ts';
@@ -63,6 +68,8 @@ export interface ApiServerOptions {
   readonly privateSocket: string;
   readonly failpoints: Failpoints;
   readonly limits: RequestLimits;
+  /** Undefined: nothing is encrypted in the store. */
+  readonly encryption?: EncryptionFile | undefined;
   /** How often old history is forgotten; 0 leaves that to the store. */
   readonly compactionIntervalMs: number;
   readonly log: Logger;
@@ -96,12 +103,16 @@ export class ApiServer {
   readonly #preparation: ClusterPreparation;
   readonly #flowControl: FlowControl | undefined;
   readonly #keeper: FlowControlKeeper | undefined;
+  #rewriter: Rewriter | undefined;
+  #stopFollowingKeys: (() => void) | undefined;
 
   constructor(options: ApiServerOptions) {
     this.#options = options;
     const { office, log, root, metrics: metricsRegistry, health, failpoints, tokenSigner } = options;
     const registry = servedRegistry();
-    const store = new StoreClient(options.store);
+    const { encryption } = options;
+    const sealer = encryption && new Sealer(root, registry, encryption.configuration);
+    const store = new StoreClient({ ...options.store, codec: sealer });
     const allocations = new Allocations(options.allocation);
     const prefixes = registry.all().flatMap(({ storagePrefix }) => storagePrefix ?? []);
     const cache = new WatchCache({
@@ -130,6 +141,7 @@ export class ApiServer {
       root,
       now: () => Date.now(),
     };
+    if (encryption !== undefined && sealer !== undefined) this.#encrypt(encryption, sealer);
     if (failpoints.enabled) exposeHeldWrites(metricsRegistry, () => failpoints.held);
     this.#extensions = new Extensions(this.#server);
     this.#aggregator = new Aggregator(this.#server, options.proxyTls ?? {});
@@ -183,6 +195,7 @@ export class ApiServer {
     this.#aggregator.start();
     this.#flowControl?.start();
     this.#keeper?.start();
+    this.#rewriter?.start();
     this.#tasks.push(this.#server.cache.run(this.#stop.signal));
     this.#stopFollowing = office?.onChange(() => this.#preparation.begin());
     this.#preparation.begin();
@@ -195,6 +208,7 @@ export class ApiServer {
     this.#stopFollowing?.();
     this.#stopCompacting?.();
     this.#flowControl?.stop();
+    this.#stopFollowingKeys?.();
     this.#front.stopAccepting();
     this.#tls.close();
     this.#stop.abort();
@@ -208,6 +222,7 @@ export class ApiServer {
       this.#aggregator.stop(),
       this.#preparation.ended(),
       this.#keeper?.stop(),
+      this.#rewriter?.stop(),
     ]);
     this.#server.store.close();
   }
@@ -215,6 +230,20 @@ export class ApiServer {
   /** Writes that a failpoint holds at this moment. */
   get heldWrites(): number {
     return this.#server.failpoints.held;
+  }
+
+  /** Follows the keys: what could not be read is read again, and what is sealed in another way written again. */
+  #encrypt(file: EncryptionFile, sealer: Sealer): void {
+    const { metrics, log } = this.#options;
+    this.#rewriter = new Rewriter(this.#server, sealer);
+    exposeEncryption(metrics, sealer, this.#server.cache, this.#rewriter);
+    const onChange = (configuration: readonly ResourceEncryption[]): void => {
+      sealer.configure(configuration);
+      this.#server.cache.retryUnreadable().catch((error: unknown) => {
+        log.warn({ reason: String(error) }, 'could not read again what could not be read');
+      });
+    };
+    this.#stopFollowingKeys = followEncryptionFile({ file, onChange, log, metrics });
   }
 
   #isActive(): boolean {

@@ -18,6 +18,7 @@ import { selectPlugins } from './admission/admission.ts';
 import { admissionPlugins } from './admission/plugins.ts';
 import { ApiServer, type RequestLimits } from './api-server.ts';
 import { parseEndpoint } from './storage/store-client.ts';
+import { type EncryptionFile, readEncryptionFile } from './encryption/configuration-file.ts';
 import { Failpoints } from './failpoints.ts';
 import { TokenSigner } from './tokens/service-account-tokens.ts';
 
@@ -66,6 +67,10 @@ const flags = {
   ),
   'enable-admission-plugins': listFlag([], 'plugins to switch on, by name; all of them are on by default'),
   'disable-admission-plugins': listFlag([], 'plugins to switch off, by name'),
+  'encryption-provider-config': stringFlag(
+    '',
+    'EncryptionConfiguration that says how resources are stored; followed while this runs',
+  ),
   'enable-priority-and-fairness': booleanFlag(
     true,
     'divide the requests served at once among priority levels, by the cluster’s flow schemas',
@@ -152,6 +157,7 @@ export const command = defineComponent({
       compactionIntervalMs: values['etcd-compaction-interval'],
       failpoints: new Failpoints(process.env),
       limits: requestLimits(values),
+      encryption: await encryptionFile(values['encryption-provider-config']),
       log,
       metrics,
       health,
@@ -174,6 +180,16 @@ function requestLimits(values: FlagValues<typeof flags>): RequestLimits {
       '--max-requests-inflight and --max-mutating-requests-inflight must sum to more than 0 to be divided fairly',
     );
   return limits;
+}
+
+async function encryptionFile(path: string): Promise<EncryptionFile | undefined> {
+  if (path === '') return undefined;
+  try {
+    return await readEncryptionFile(path);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`--encryption-provider-config: ${path}: ${reason}`, { cause: error });
+  }
 }
 
 async function storeTls(

@@ -6,7 +6,7 @@
 import type { StoreClient } from '../storage/store-client.ts';
 import { Compacted } from '../storage/store-client.ts';
 import type { KeyValue } from '../storage/etcd-messages.ts';
-import { fromStored, type StoredObject } from '../storage/stored-object.ts';
+import { readableOf, type StoredObject } from '../storage/stored-object.ts';
 import { type CacheEvent } from './event-log.ts';
 import { changeOf } from './watch-cache.ts';
 
@@ -47,5 +47,5 @@ export async function* replayHistory(
 
 function read(kv: KeyValue | undefined): StoredObject | undefined {
   if (kv === undefined || kv.value.length === 0) return undefined;
-  return fromStored(kv.key.toString(), kv.value, kv.modRevision, kv.createRevision);
+  return readableOf(kv)[0];
 }

@@ -25,6 +25,12 @@ export interface ResourceCache {
   readonly size: { bytes: number };
 }
 
+export interface UnreadableValue {
+  readonly key: string;
+  readonly revision: number;
+  readonly reason: string;
+}
+
 export interface WatchCacheOptions {
   readonly store: StoreClient;
   /** `/registry/`, or what `--etcd-prefix` says, with a slash at the end. */
@@ -51,7 +57,8 @@ export class WatchCache {
   readonly #waiters = new Set<{ revision: number; resolve: () => void }>();
   readonly #resetListeners = new Set<() => void>();
   #revision = 0;
-  #unreadable = 0;
+  /** Why objects that are in the store are not here. */
+  readonly #unreadable = new Map<string, UnreadableValue>();
   #following = false;
 
   constructor(options: WatchCacheOptions) {
@@ -63,9 +70,31 @@ export class WatchCache {
     return this.#revision;
   }
 
-  /** Values that could not be read since the last load. */
-  get unreadable(): number {
-    return this.#unreadable;
+  /** What lies in the store under a prefix of keys, or is one, and cannot be read. */
+  unreadableUnder(prefix: string): readonly UnreadableValue[] {
+    if (this.#unreadable.size === 0) return [];
+    return [...this.#unreadable.values()].filter(({ key }) => key.startsWith(prefix));
+  }
+
+  unreadable(key: string): UnreadableValue | undefined {
+    return this.#unreadable.get(key);
+  }
+
+  /** Reads again what could not be read: another key may open it now. Watchers see it come. */
+  async retryUnreadable(): Promise<void> {
+    for (const key of this.#unreadable.keys()) {
+      const { kvs } = await this.#options.store.range({ key });
+      const [kv] = kvs;
+      // A change since then came, or comes, by the watch.
+      const known = this.#unreadable.get(key);
+      if (kv === undefined || known === undefined || kv.modRevision !== known.revision) continue;
+      if (this.#applyEvent({ type: 0, kv }, this.#revision) !== undefined) this.#notify(key);
+    }
+  }
+
+  #notify(key: string): void {
+    const prefix = this.#prefixOf(key, this.#resources);
+    if (prefix !== undefined) this.resource(prefix).log.notify();
   }
 
   /** True while the watch over the store is open. */
@@ -156,7 +185,7 @@ export class WatchCache {
     const unclaimed = new BTree<string, KeyValue>();
     let revision = 0;
     let key = '\0';
-    this.#unreadable = 0;
+    this.#unreadable.clear();
     for (const prefix of [...prefixes, ...this.#resources.keys()]) staged.set(prefix, this.#emptyResource(0));
     for (;;) {
       const page = await store.range({
@@ -230,7 +259,8 @@ export class WatchCache {
     for (const log of touched) log.notify();
   }
 
-  #applyEvent(event: StoreEvent): EventLog | undefined {
+  /** `at` is the revision that watchers see the change at, when that is not the value's own. */
+  #applyEvent(event: StoreEvent, at?: number): EventLog | undefined {
     const kv = event.kv;
     if (kv === undefined) return undefined;
     const key = kv.key.toString();
@@ -248,11 +278,12 @@ export class WatchCache {
     const resource = this.resource(prefix);
     const { index, log } = resource;
     const before = index.get(key);
+    this.#unreadable.delete(key);
     const current = event.type === 1 ? undefined : this.#read(key, kv);
     // An unreadable value hides the object: watchers must see it go.
     put(resource, key, current);
     if (current === undefined && before === undefined) return undefined;
-    log.append(changeOf(kv.modRevision, before, current));
+    log.append(changeOf(at ?? kv.modRevision, before, current));
     return log;
   }
 
@@ -260,8 +291,9 @@ export class WatchCache {
     try {
       return fromStored(key, kv.value, kv.modRevision, kv.createRevision);
     } catch (error) {
-      this.#unreadable++;
-      this.#options.log.error({ err: error, key }, 'skipped a stored value');
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#unreadable.set(key, { key, revision: kv.modRevision, reason });
+      this.#options.log.error({ reason, key }, 'skipped a stored value');
       return undefined;
     }
   }

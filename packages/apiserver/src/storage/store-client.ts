@@ -15,6 +15,7 @@ import {
 } from '@timonier/grpc';
 import type {
   Compare,
+  KeyValue,
   KvShape,
   LeaseShape,
   RangeRequest,
@@ -37,6 +38,15 @@ export interface StoreClientOptions {
   readonly tls?: StoreTls;
   /** Deadline of one call, failover included. */
   readonly timeoutMs?: number;
+  /** What is stored in another form than it is worked with. */
+  readonly codec?: ValueCodec | undefined;
+}
+
+/** Between values as they are worked with and as they lie in the store. */
+export interface ValueCodec {
+  seal(key: string, value: Buffer): Buffer;
+  /** Never throws. */
+  open(key: string, value: Buffer): Buffer;
 }
 
 /** The store may or may not have committed the transaction. */
@@ -68,9 +78,11 @@ const retryPauseMs = 50;
 export class StoreClient {
   readonly #endpoints: readonly Endpoint[];
   readonly #timeoutMs: number;
+  readonly #codec: ValueCodec | undefined;
   #current = 0;
 
-  constructor({ endpoints, tls, timeoutMs = 5_000 }: StoreClientOptions) {
+  constructor({ endpoints, tls, timeoutMs = 5_000, codec }: StoreClientOptions) {
+    this.#codec = codec;
     if (endpoints.length === 0) throw new Error('the store needs at least one endpoint');
     this.#timeoutMs = timeoutMs;
     this.#endpoints = endpoints.map((endpoint) => {
@@ -85,6 +97,11 @@ export class StoreClient {
   }
 
   async range(request: RangeRequest): Promise<RangeResponse> {
+    return this.#openedRange(await this.rangeSealed(request));
+  }
+
+  /** The same, with values as they lie in the store. */
+  async rangeSealed(request: RangeRequest): Promise<RangeResponse> {
     return this.#attempt((endpoint, timeoutMs) => endpoint.kv.unary('range', request, { timeoutMs }), true);
   }
 
@@ -94,8 +111,47 @@ export class StoreClient {
     success: readonly RequestOp[],
     failure: readonly RequestOp[],
   ): Promise<TxnResponse> {
-    const request = { compare, success, failure };
-    return this.#attempt((endpoint, timeoutMs) => endpoint.kv.unary('txn', request, { timeoutMs }), false);
+    const request = { compare, success: success.map((operation) => this.#sealed(operation)), failure };
+    const response = await this.#attempt(
+      (endpoint, timeoutMs) => endpoint.kv.unary('txn', request, { timeoutMs }),
+      false,
+    );
+    if (this.#codec === undefined) return response;
+    const responses = response.responses.map((one) =>
+      one.responseRange === undefined || one.responseRange === null
+        ? one
+        : { ...one, responseRange: this.#openedRange(one.responseRange) },
+    );
+    return { ...response, responses };
+  }
+
+  #sealed(operation: RequestOp): RequestOp {
+    const { requestPut } = operation;
+    if (this.#codec === undefined || requestPut === undefined) return operation;
+    const { key, value } = requestPut;
+    const plain = typeof value === 'string' ? Buffer.from(value) : value;
+    return { requestPut: { ...requestPut, value: this.#codec.seal(key, plain) } };
+  }
+
+  #openedRange(response: RangeResponse): RangeResponse {
+    if (this.#codec === undefined || response.kvs.length === 0) return response;
+    return { ...response, kvs: response.kvs.map((kv) => this.#opened(kv)) };
+  }
+
+  #opened(kv: KeyValue): KeyValue {
+    if (this.#codec === undefined || kv.value.length === 0) return kv;
+    const value = this.#codec.open(kv.key.toString(), kv.value);
+    return value === kv.value ? kv : { ...kv, value };
+  }
+
+  #openedWatch(response: WatchResponse): WatchResponse {
+    if (this.#codec === undefined) return response;
+    const events = response.events.map((event) => ({
+      ...event,
+      ...(event.kv === undefined ? {} : { kv: this.#opened(event.kv) }),
+      ...(event.prevKv === undefined || event.prevKv === null ? {} : { prevKv: this.#opened(event.prevKv) }),
+    }));
+    return { ...response, events };
   }
 
   /** Grants a lease under an id of the caller's choice. */
@@ -126,7 +182,7 @@ export class StoreClient {
 
   async *#watched(stream: AsyncIterable<WatchResponse>, index: number): AsyncGenerator<WatchResponse> {
     try {
-      yield* stream;
+      for await (const response of stream) yield this.#openedWatch(response);
     } catch (error) {
       this.#leave(index);
       throw error;

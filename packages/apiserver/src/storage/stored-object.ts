@@ -1,7 +1,8 @@
 /**
  * An object as it lies in the store and in the watch cache: bytes, not a tree.
  *
- * Stored form: `j1:KEY:` and canonical JSON, where KEY names the encryption key (`-` is none). Canonical JSON has
+ * Stored form: `j1:-:` and canonical JSON; where encryption is configured, that is sealed in upstream's form, which
+ * names the key (`k8s:enc:CIPHER:v1:KEY:`), and never seen here. Canonical JSON has
  * `apiVersion`, `kind` and `metadata` first and all other names sorted, and carries no resourceVersion: that is the
  * key's mod revision. In memory the resourceVersion is spliced in as the first field of `metadata`, so that an answer
  * in JSON needs no parsing.
@@ -9,8 +10,11 @@
 import { isBigInteger, parseJson, setOwn } from '@timonier/api/json';
 import type { ApiObject } from '@timonier/api/decode';
 import { sameTree } from './copy.ts';
+import type { KeyValue } from './etcd-messages.ts';
 
 const plainPrefix = Buffer.from('j1:-:');
+/** Never stored: what a value becomes that could not be opened, with the reason. */
+const unreadablePrefix = Buffer.from('x1:');
 const metadataMark = Buffer.from('"metadata":{');
 
 export interface Attributes {
@@ -71,6 +75,20 @@ export class StoredObject {
   }
 }
 
+/** The object is there, but what is stored of it cannot be read. */
+export class UnreadableObject extends Error {
+  override readonly name = 'UnreadableObject';
+}
+
+export function unreadableValue(reason: string): Buffer {
+  return Buffer.concat([unreadablePrefix, Buffer.from(reason)]);
+}
+
+/** True for the stored form of an object. */
+export function isPlainValue(value: Buffer): boolean {
+  return value.subarray(0, plainPrefix.length).equals(plainPrefix);
+}
+
 /** Reads a stored value. Throws when it is in a form this version does not know. */
 export function fromStored(
   key: string,
@@ -78,10 +96,11 @@ export function fromStored(
   revision: number,
   createRevision: number,
 ): StoredObject {
-  if (!value.subarray(0, plainPrefix.length).equals(plainPrefix))
-    throw new Error(`the value of ${key} is not in a form this version reads`);
+  if (value.subarray(0, unreadablePrefix.length).equals(unreadablePrefix))
+    throw unreadable(key, value.toString('utf8', unreadablePrefix.length));
+  if (!isPlainValue(value)) throw unreadable(key, 'it is not in a form that this version reads');
   const start = value.indexOf(metadataMark, plainPrefix.length);
-  if (start < 0) throw new Error(`the value of ${key} has no metadata`);
+  if (start < 0) throw unreadable(key, 'it has no metadata');
   const split = start + metadataMark.length;
   // One copy: the bytes received are a view into a larger network buffer that must not be kept alive.
   const json = Buffer.concat([
@@ -90,6 +109,20 @@ export function fromStored(
     value.subarray(split),
   ]);
   return new StoredObject(key, json, revision, createRevision);
+}
+
+/** The same, but nothing for an object that cannot be read: the others of a list are there all the same. */
+export function readableOf({ key, value, modRevision, createRevision }: KeyValue): StoredObject[] {
+  try {
+    return [fromStored(key.toString(), value, modRevision, createRevision)];
+  } catch (error) {
+    if (error instanceof UnreadableObject) return [];
+    throw error;
+  }
+}
+
+function unreadable(key: string, reason: string): UnreadableObject {
+  return new UnreadableObject(`unable to transform key ${JSON.stringify(key)}: ${reason}`);
 }
 
 /** The stored form of an object; its resourceVersion is left out. Its metadata must have at least a name. */

@@ -11,6 +11,7 @@ import { Registry } from 'prom-client';
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { admissionPlugins } from '../admission/plugins.ts';
 import { ApiServer, type RequestLimits } from '../api-server.ts';
+import { readEncryptionFile } from '../encryption/configuration-file.ts';
 import { Failpoints } from '../failpoints.ts';
 import { TokenSigner } from '../tokens/service-account-tokens.ts';
 
@@ -99,6 +100,8 @@ export interface TestServerOptions {
   readonly bindAddress?: string;
   /** Plugins to switch on although the clusters of tests have no controllers that they count on. */
   readonly admission?: readonly string[];
+  /** Path of an encryption configuration. */
+  readonly encryption?: string;
   /** Fair, with upstream's numbers, unless a test is about them. */
   readonly limits?: Partial<RequestLimits>;
   /** False when the server starts passive with no active one, so that nothing answers yet. */
@@ -153,6 +156,7 @@ export async function startApiServer(
     privateSocket: join(directory, 'apiserver.sock'),
     compactionIntervalMs: 0,
     failpoints: new Failpoints(options.env ?? {}),
+    encryption: options.encryption === undefined ? undefined : await readEncryptionFile(options.encryption),
     limits: {
       fair: true,
       maxRequestsInflight: 400,

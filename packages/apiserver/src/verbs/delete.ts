@@ -18,6 +18,7 @@ import type { Exchange } from '../http/exchange.ts';
 import type { RequestContext, WriteContext } from '../server-state.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
 import { strategyOf } from '../strategies/index.ts';
+import { removeUnreadable } from './delete-unreadable.ts';
 
 const foreground = 'foregroundDeletion';
 const orphan = 'orphan';
@@ -27,6 +28,11 @@ export async function remove(context: RequestContext): Promise<void> {
   const { exchange, target } = context;
   const options = await readDeleteOptions(exchange);
   const dryRun = context.dryRun || dryRunParameter(options.dryRun ?? []);
+  if (options.ignoreStoreReadErrorWithClusterBreakingPotential === true) {
+    await removeUnreadable({ ...context, dryRun }, options);
+    await respondTree(exchange, 200, success(target.info, target.name, undefined));
+    return;
+  }
   const { marked, previous } = await removeObject({ ...context, dryRun }, options);
   if (marked !== undefined) await respondObject(context, 200, marked);
   else await respondTree(exchange, 200, success(target.info, target.name, previous?.metadata?.uid));
@@ -44,6 +50,8 @@ export async function readDeleteOptions(exchange: Exchange): Promise<DeleteOptio
           { apiVersion: 'meta.k8s.io/v1', kind: 'DeleteOptions' },
         ]);
   const grace = numberParameter(query, 'gracePeriodSeconds');
+  const ignored = booleanParameter(query, 'ignoreStoreReadErrorWithClusterBreakingPotential');
+  if (ignored !== undefined) options.ignoreStoreReadErrorWithClusterBreakingPotential ??= ignored;
   const orphans = booleanParameter(query, 'orphanDependents');
   const policy = query.get('propagationPolicy');
   if (grace !== undefined) options.gracePeriodSeconds ??= grace;

@@ -1,9 +1,9 @@
 /** get: one object. Without a resourceVersion it is the newest there is; with one, not older than that. */
-import { storageKey } from '@timonier/api';
-import { notFound, StatusError } from '@timonier/api/statuses';
+import { type Status, storageKey } from '@timonier/api';
+import { internalError, notFound, StatusError } from '@timonier/api/statuses';
 import { revisionParameter } from '../pipeline/query.ts';
 import { respondObject } from '../pipeline/respond.ts';
-import type { RequestContext } from '../server-state.ts';
+import type { RequestContext, ServerState } from '../server-state.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
 import { prepareViews, viewOf } from '../storage/views.ts';
 
@@ -16,12 +16,18 @@ export async function readObject(context: RequestContext): Promise<StoredObject>
   const { server, target, exchange } = context;
   const { info, namespace, name } = target;
   await freshEnough(context, revisionParameter(exchange.query));
-  const object = server.cache
-    .resource(info.storagePrefix ?? '')
-    .index.get(storageKey(info, namespace, name, server.root));
-  if (object === undefined) throw new StatusError(notFound(info, name));
+  const key = storageKey(info, namespace, name, server.root);
+  const object = server.cache.resource(info.storagePrefix ?? '').index.get(key);
+  if (object === undefined) throw whyMissing(server, key, notFound(info, name));
   if (info.custom !== undefined) await prepareViews(info, [object]);
   return viewOf(info, object);
+}
+
+/** An object that is there but cannot be read is not one that is not there. */
+function whyMissing({ cache }: ServerState, key: string, otherwise: Status): StatusError {
+  const unreadable = cache.unreadable(key);
+  if (unreadable === undefined) return new StatusError(otherwise);
+  return new StatusError(internalError(`unable to transform key "${key}": ${unreadable.reason}`));
 }
 
 /**

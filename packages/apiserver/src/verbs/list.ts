@@ -10,7 +10,7 @@ import { includeObjectOf, offerOf, representationOf } from '../pipeline/respond.
 import { contentTypes } from '../http/media.ts';
 import { rangeEnd } from '../storage/keys.ts';
 import { Compacted } from '../storage/store-client.ts';
-import { fromStored, StoredObject } from '../storage/stored-object.ts';
+import { readableOf, type StoredObject } from '../storage/stored-object.ts';
 import { needsPreparation, prepareViews, viewOf } from '../storage/views.ts';
 import type { RequestContext } from '../server-state.ts';
 import { type ContinueToken, expiredToken, formatToken, parseToken } from './continue-token.ts';
@@ -30,7 +30,9 @@ export async function list(context: RequestContext): Promise<void> {
   const { exchange, target } = context;
   const representation = representationOf(exchange, offerOf(target.info));
   const includeObject = includeObjectOf(exchange);
-  const { items, meta } = await readPage(context, readOptions(context));
+  const options = readOptions(context);
+  const { items, meta } = await readPage(context, options);
+  warnOfUnreadable(context, options);
   const { info } = target;
   const isPlain =
     representation.media === 'json' && representation.form === 'object' && !representation.pretty;
@@ -45,6 +47,14 @@ export async function list(context: RequestContext): Promise<void> {
   }
   const body = encodeList(items, meta, { info, representation, includeObject });
   await exchange.send(200, contentTypes[representation.media], body);
+}
+
+/** Names what is in the store but cannot be read: one such object does not keep the others from being listed. */
+function warnOfUnreadable({ server, exchange, target }: RequestContext, { selection }: ReadOptions): void {
+  for (const { key, reason } of server.cache.unreadableUnder(selection.prefix))
+    exchange.warn(
+      `${target.info.resource}: an object is left out: unable to transform key "${key}": ${reason}`,
+    );
 }
 
 /** The objects that a list or deletecollection is about. */
@@ -157,9 +167,7 @@ async function readFromStore(
       });
       // Of the whole range, not of this part of it.
       total ??= page.count;
-      const found = page.kvs.map((kv) =>
-        fromStored(kv.key.toString(), kv.value, kv.modRevision, kv.createRevision),
-      );
+      const found = page.kvs.flatMap(readableOf);
       await prepareViews(target.info, found);
       for (const stored of found) {
         const object = viewOf(target.info, stored);

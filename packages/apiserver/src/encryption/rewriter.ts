@@ -1,0 +1,120 @@
+/**
+ * Seals anew what is stored in another way than it would be written today: after the configuration has changed, and
+ * when this server becomes the active one. Each object is written as it is, if it is still as it was read, under this
+ * server's office; whoever writes it meanwhile has sealed it already. Safe to be ended and begun again at any point.
+ */
+import type { Logger } from 'pino';
+import type { ServerState } from '../server-state.ts';
+import { notActive, officeKey } from '../pipeline/fence-gate.ts';
+import { rangeEnd } from '../storage/keys.ts';
+import { isPlainValue } from '../storage/stored-object.ts';
+import type { Sealer } from './sealer.ts';
+
+const pageSize = 200;
+const retryMs = 2_000;
+
+export class Rewriter {
+  readonly #server: ServerState;
+  readonly #sealer: Sealer;
+  readonly #log: Pick<Logger, 'info' | 'warn'>;
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> | undefined;
+  #isDue = false;
+  #stopped = false;
+  #off: ((() => void) | undefined)[] = [];
+  /** Objects that were found sealed in another way, and not yet written anew; undefined before the first look. */
+  stale: number | undefined;
+
+  constructor(server: ServerState, sealer: Sealer) {
+    this.#server = server;
+    this.#sealer = sealer;
+    this.#log = server.log;
+  }
+
+  start(): void {
+    this.#off = [
+      this.#sealer.onChange(() => this.#begin(0)),
+      this.#server.office?.onChange(() => this.#begin(retryMs)),
+    ];
+    this.#begin(retryMs);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const off of this.#off) off?.();
+    clearTimeout(this.#timer);
+    await this.#running;
+  }
+
+  #begin(inMs: number): void {
+    if (this.#stopped) return;
+    this.stale = undefined;
+    this.#isDue = true;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#running ??= this.#run().finally(() => {
+        this.#running = undefined;
+        if (this.#isDue) this.#begin(retryMs);
+      });
+    }, inMs).unref();
+  }
+
+  async #run(): Promise<void> {
+    this.#isDue = false;
+    if (this.#server.office !== undefined && !this.#server.office.holds()) return;
+    try {
+      let stale = 0;
+      for (const prefix of this.#sealer.prefixes) stale += await this.#rewrite(prefix);
+      // A change meanwhile has a look of its own.
+      if (!this.#isDue) this.stale = stale;
+      if (stale > 0) this.#isDue = true;
+    } catch (error) {
+      if (this.#stopped) return;
+      this.#log.warn({ reason: String(error) }, 'could not rewrite what is encrypted in another way');
+      this.#isDue = true;
+    }
+  }
+
+  /** Returns how many objects of a resource are left. */
+  async #rewrite(prefix: string): Promise<number> {
+    const { store, root } = this.#server;
+    const start = `${root}${prefix}/`;
+    let key = start;
+    let left = 0;
+    let written = 0;
+    while (!this.#stopped) {
+      const page = await store.rangeSealed({ key, rangeEnd: rangeEnd(start), limit: pageSize });
+      for (const kv of page.kvs) {
+        const name = kv.key.toString();
+        if (this.#stopped || !this.#sealer.isStale(name, kv.value)) continue;
+        if (await this.#write(name, kv.value, kv.modRevision, kv.lease)) written++;
+        else left++;
+      }
+      const last = page.kvs.at(-1);
+      if (!page.more || last === undefined) break;
+      key = `${last.key.toString()}\0`;
+    }
+    if (written > 0 || left > 0) this.#log.info({ prefix, written, left }, 'rewrote stored objects');
+    return left;
+  }
+
+  /** False when the object could not be opened; one that somebody else has written meanwhile is done. */
+  async #write(key: string, sealed: Buffer, revision: number, lease: number): Promise<boolean> {
+    const { store, office } = this.#server;
+    const value = this.#sealer.open(key, sealed);
+    if (!isPlainValue(value)) return false;
+    const token = office?.state.token;
+    if (office !== undefined && (token === null || token === undefined)) throw notActive();
+    await store.txn(
+      [
+        { key, target: 'MOD', result: 'EQUAL', modRevision: revision },
+        ...(token === null || token === undefined
+          ? []
+          : [{ key: officeKey, target: 'VALUE', result: 'EQUAL', value: token } as const]),
+      ],
+      [{ requestPut: { key, value, ...(lease === 0 ? {} : { lease }) } }],
+      [],
+    );
+    return true;
+  }
+}
