@@ -11,7 +11,7 @@ const runs: readonly {
   { name: 'a disk that is not known', syncs: [], ends: 'own thread' },
   { name: 'some quick syncs', syncs: [[0.1, 90]], ends: 'own thread' },
   { name: 'many quick syncs', syncs: [[0.1, 110]], ends: 'main thread' },
-  { name: 'a slow disk', syncs: [[1, 100_000]], ends: 'own thread' },
+  { name: 'a slow disk', syncs: [[1.5, 100_000]], ends: 'own thread' },
   {
     name: 'a stall',
     syncs: [
@@ -42,7 +42,7 @@ const runs: readonly {
     name: 'a disk that becomes slow, though it never stalls',
     syncs: [
       [0.1, 1_000],
-      [1.5, 25],
+      [2, 40],
     ],
     ends: 'own thread',
   },
@@ -53,7 +53,7 @@ const runs: readonly {
   },
   {
     name: 'as much of late as of quick ones',
-    syncs: Array.from({ length: 1_000 }, () => [[0.1, 1] as const, [1, 1] as const]).flat(),
+    syncs: Array.from({ length: 1_000 }, () => [[0.1, 1] as const, [2.2, 1] as const]).flat(),
     ends: 'own thread',
   },
 ];

@@ -14,17 +14,17 @@ export interface SyncPlace {
   readonly fineMs: number;
 }
 
-const quickMs = 0.5;
-const paidOffMs = 0.25;
-const patienceMs = 20;
-const firstFineMs = 50;
+const quickMs = 1;
+const paidOffMs = 0.5;
+const patienceMs = 30;
+const firstFineMs = 100;
 /** Some 6,000 quick syncs. */
-const lastFineMs = 1_600;
+const lastFineMs = 3_200;
 /** Of the fine, remitted for a quick sync on the main thread. */
-const remittedMs = 0.025;
+const remittedMs = 0.05;
 
 /** The disk is not known. */
-export const unknownDisk: SyncPlace = { place: 'own thread', debtMs: 25, fineMs: firstFineMs };
+export const unknownDisk: SyncPlace = { place: 'own thread', debtMs: 50, fineMs: firstFineMs };
 
 /** Where the next append is written, after one that took `syncMs` to be durable. */
 export function nextPlace({ place, debtMs, fineMs }: SyncPlace, syncMs: number): SyncPlace {

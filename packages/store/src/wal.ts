@@ -49,7 +49,7 @@ export interface WalContent {
 
 const defaultSegmentBytes = 8 * 1024 * 1024;
 /** What is larger is a load of many, for which two threads do more than one. */
-const hereBytes = 4 * 1024;
+const hereBytes = 2 * 1024;
 
 /** Replays batches: later entries cut off earlier ones, a snapshot mark replaces all. */
 export function replay(batches: readonly WalBatch[]): WalContent {
