@@ -6,10 +6,10 @@
  */
 import type { ResourceInfo } from './registry.ts';
 import { apiVersionOf } from './registry.ts';
-import { integerValue, isBigInteger, setOwn } from './json.ts';
+import { integerValue, isBigInteger, MAX_PROBLEMS, setOwn, shortPath } from './json.ts';
 import { canonicalQuantity, QuantityError } from './quantity.ts';
 import type { Schema } from './schema.ts';
-import { badRequest, StatusError } from './statuses.ts';
+import { badRequest, requestEntityTooLarge, StatusError } from './statuses.ts';
 import {
   formatDuration,
   formatMicroTime,
@@ -39,14 +39,19 @@ export class DecodeError extends Error {
   override readonly name = 'DecodeError';
 }
 
-/** More problems than this are not listed: nobody reads them, and a hostile body could have millions. */
-const MAX_PROBLEMS = 100;
-
 interface Walk {
   readonly problems: string[];
   /** The innermost message's short name, for error texts. */
   owner: string;
+  /** How many messages there were so far. */
+  messages: number;
 }
+
+/**
+ * Messages within one object. With its defaults each would take more than the 1.5 MB that a store takes for an object
+ * in all; defaulting and judging a million empty ones would take half a minute.
+ */
+const MAX_MESSAGES = 50_000;
 
 /**
  * Decodes a body for a resource; `duplicates` come from the parser. Throws a `StatusError` (400) when a value has
@@ -93,6 +98,7 @@ export function decodeAs(
   const walk: Walk = {
     problems: duplicates.map((path) => `duplicate field "${path}"`),
     owner: expected.kind,
+    messages: 0,
   };
   let fields: ApiObject;
   try {
@@ -120,7 +126,7 @@ export function strictDecodingError(
 
 /** Brings a value into the schema's normal form without reporting problems; throws a `DecodeError` on a wrong type. */
 export function normalize(schema: Schema, value: unknown): unknown {
-  return decodeValue(schema, value, '', { problems: [], owner: shortName(schema) });
+  return decodeValue(schema, value, '', { problems: [], owner: shortName(schema), messages: 0 });
 }
 
 function shortName(schema: Schema): string {
@@ -174,11 +180,13 @@ function join(path: string, name: string): string {
 
 function decodeObject(schema: Schema, value: unknown, path: string, walk: Walk): Record<string, unknown> {
   if (!isPlainObject(value)) throw wrongType(schema, value, path, walk);
+  if (++walk.messages > MAX_MESSAGES)
+    throw new StatusError(requestEntityTooLarge(`more than ${MAX_MESSAGES} objects in one`));
   const { owner } = walk;
   walk.owner = shortName(schema);
   for (const key of Object.keys(value)) {
     if (schema.field(key) === undefined && walk.problems.length < MAX_PROBLEMS) {
-      walk.problems.push(`unknown field "${join(path, key)}"`);
+      walk.problems.push(`unknown field "${shortPath(join(path, key))}"`);
     }
   }
   const out: Record<string, unknown> = {};
@@ -244,7 +252,7 @@ function zeroScalar(schema: Schema): unknown {
 
 /** The zero of a list's or map's element. */
 function zeroValue(schema: Schema): unknown {
-  if (schema.kind === 'object') return decodeObject(schema, {}, '', { problems: [], owner: '' });
+  if (schema.kind === 'object') return decodeObject(schema, {}, '', { problems: [], owner: '', messages: 0 });
   if (schema.kind === 'list') return [];
   if (schema.kind === 'map') return {};
   return schema.kind === 'scalar' ? (zeroScalar(schema) ?? null) : null;

@@ -17,6 +17,16 @@ export class JsonError extends Error {
 /** Deeper values are refused: recursive code that follows must not exhaust the stack. */
 export const MAX_DEPTH = 1_000;
 
+/** As upstream: more problems with the fields of one body are not listed. */
+export const MAX_PROBLEMS = 100;
+/** Keys are the client's, and a place is named in every problem with what is in it. */
+const MAX_PATH = 1_024;
+
+/** A place as texts name it. */
+export function shortPath(path: string): string {
+  return path.length <= MAX_PATH ? path : `${path.slice(0, MAX_PATH)}...`;
+}
+
 /** Not in TypeScript's library yet. */
 interface RawJson {
   rawJSON(text: string): object;
@@ -97,7 +107,7 @@ function findDuplicates(text: string): string[] {
         if (expectKey && level?.keys !== undefined) {
           const inner = text.slice(i + 1, end);
           level.key = inner.includes('\\') ? (JSON.parse(`"${inner}"`) as string) : inner;
-          if (level.keys.has(level.key)) out.push(pathOf(levels));
+          if (out.length < MAX_PROBLEMS && level.keys.has(level.key)) out.push(pathOf(levels));
           level.keys.add(level.key);
           expectKey = false;
         }
@@ -141,7 +151,7 @@ function pathOf(levels: readonly Level[]): string {
   for (const { keys, key, index } of levels) {
     out += keys === undefined ? `[${index}]` : out === '' ? key : `.${key}`;
   }
-  return out;
+  return shortPath(out);
 }
 
 /** Sets an own property even for the key `__proto__`, which plain assignment would take for the prototype. */

@@ -5,7 +5,7 @@
 import type { ApiObject } from './decode.ts';
 import { apiVersionOf, type ResourceInfo } from './registry.ts';
 import { validateEnums } from './validation/enums.ts';
-import { formatFieldError, type FieldError } from './validation/field-error.ts';
+import { bounded, formatFieldError, type FieldError } from './validation/field-error.ts';
 import { groupRules } from './validation/groups.ts';
 import { validateMetadata, validateMetadataUpdate } from './validation/metadata.ts';
 import {
@@ -57,6 +57,15 @@ export function validate(
   old?: ApiObject,
   subresource = '',
 ): FieldError[] {
+  return bounded(() => everyError(info, object, old, subresource));
+}
+
+function everyError(
+  info: ResourceInfo,
+  object: ApiObject,
+  old: ApiObject | undefined,
+  subresource: string,
+): FieldError[] {
   const own = BY_KIND[`${apiVersionOf(info)}/${info.kind}`];
   const errors = validateMetadata(info, object);
   if (old !== undefined) errors.push(...validateMetadataUpdate(object, old));
@@ -76,7 +85,7 @@ export function validateBody(
   type: { readonly group: string; readonly version: string; readonly kind: string },
   object: ApiObject,
 ): FieldError[] {
-  return BY_KIND[`${apiVersionOf(type)}/${type.kind}`]?.object?.(object) ?? [];
+  return bounded(() => BY_KIND[`${apiVersionOf(type)}/${type.kind}`]?.object?.(object) ?? []);
 }
 
 function distinct(errors: readonly FieldError[]): FieldError[] {

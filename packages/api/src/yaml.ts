@@ -2,11 +2,16 @@
  * Bytes of YAML to JSON values, for `application/yaml` bodies and apply patches. Only what JSON can say is accepted:
  * one document, string keys, a bounded number of aliases and of nested levels.
  */
-import { isAlias, isMap, isPair, isScalar, isSeq, parseDocument } from 'yaml';
-import { decodeText, JsonError, MAX_DEPTH, parseJson, type Parsed } from './json.ts';
+import { isAlias, isMap, isPair, isScalar, isSeq, Lexer, parseDocument } from 'yaml';
+import { decodeText, JsonError, MAX_DEPTH, MAX_PROBLEMS, parseJson, type Parsed, shortPath } from './json.ts';
 
 /** Nodes that aliases may expand to, so that a small text cannot become a huge value. */
 const MAX_ALIASES = 100;
+/**
+ * Tokens of one text. The parser takes microseconds and hundreds of bytes for each, in one go: three MiB of `b,` would
+ * stop the server for a quarter of a minute. What is larger goes as JSON, as every client of Kubernetes sends it.
+ */
+const MAX_TOKENS = 200_000;
 /** A body that starts like JSON is JSON: clients send it under YAML's media type, and that parser is faster. */
 const LOOKS_LIKE_JSON = /^\s*[{[]/;
 
@@ -21,6 +26,7 @@ export function parseYaml(bytes: Uint8Array | string): Parsed {
     }
   }
   try {
+    checkSize(text);
     const document = parseDocument(text, {
       uniqueKeys: false,
       merge: true,
@@ -42,6 +48,15 @@ export function parseYaml(bytes: Uint8Array | string): Parsed {
   }
 }
 
+function checkSize(text: string): void {
+  // Shorter ones cannot have that many.
+  if (text.length <= MAX_TOKENS) return;
+  let count = 0;
+  for (const _ of new Lexer().lex(text))
+    if (++count > MAX_TOKENS)
+      throw new JsonError(`error converting YAML to JSON: more than ${MAX_TOKENS} tokens; send it as JSON`);
+}
+
 /** The parser shows the place in the text below its sentence; a message is one line. */
 function sentence(message: string): string {
   if (message.startsWith('Maximum call stack')) return 'exceeded max depth';
@@ -58,7 +73,8 @@ function inspect(node: unknown, path: string, depth: number, duplicates: string[
       if (!isPair(pair)) continue;
       const key = isScalar(pair.key) ? String(pair.key.value) : isAlias(pair.key) ? pair.key.source : '';
       const inner = path === '' ? key : `${path}.${key}`;
-      if (seen.has(key) && key !== '<<') duplicates.push(inner);
+      if (seen.has(key) && key !== '<<' && duplicates.length < MAX_PROBLEMS)
+        duplicates.push(shortPath(inner));
       seen.add(key);
       inspect(pair.value, inner, depth + 1, duplicates);
     }

@@ -34,6 +34,12 @@ export class Health {
   ready(verbose: boolean, exclude: ReadonlySet<string> = new Set()): Promise<HealthReport> {
     return report('readyz', new Map([...this.#live, ...this.#ready]), verbose, exclude);
   }
+
+  /** One check alone, as `/livez/ping` asks for; undefined when there is none of that name. */
+  async one(endpoint: 'livez' | 'readyz', name: string): Promise<HealthReport | undefined> {
+    const check = this.#live.get(name) ?? (endpoint === 'readyz' ? this.#ready.get(name) : undefined);
+    return check && report(endpoint, new Map([[name, check]]), false, new Set());
+  }
 }
 
 async function report(

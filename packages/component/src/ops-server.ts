@@ -8,7 +8,9 @@ import type { Registry } from 'prom-client';
 import type { Health } from './health.ts';
 import { portHolder } from './port-holder.ts';
 
-/** Answers an operator's request; returns false when the path is not one of the operational ones. */
+const singleCheck = /^\/(livez|healthz|readyz)\/([^/]+)$/;
+
+/** Answers an operator's request; returns false, and leaves it unanswered, when the path is none of the operational ones. */
 export async function handleOps(
   request: { readonly method?: string | undefined; readonly url?: string | undefined },
   response: {
@@ -42,8 +44,17 @@ export async function handleOps(
       response.end(report.text);
       return true;
     }
-    default:
-      return false;
+    default: {
+      const [, endpoint, name = ''] = singleCheck.exec(url.pathname) ?? [];
+      const report =
+        endpoint === undefined
+          ? undefined
+          : await health.one(endpoint === 'readyz' ? 'readyz' : 'livez', name);
+      if (report === undefined) return false;
+      response.writeHead(report.ok ? 200 : 500, text);
+      response.end(report.text);
+      return true;
+    }
   }
 }
 

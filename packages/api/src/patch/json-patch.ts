@@ -7,6 +7,8 @@ import { isObject, type JsonObject, type JsonValue, setKey } from './structure.t
 
 /** Upstream's bound on the operations of one JSON patch. */
 export const maxJsonPatchOperations = 10_000;
+/** Upstream's bound on what all copies of one patch add together: each may double the object. */
+export const maxCopiedBytes = 3 * 1024 * 1024;
 
 /** Applies a JSON patch; the original is left as it was. */
 export function applyJsonPatch(original: JsonObject, patch: unknown): JsonObject {
@@ -19,13 +21,7 @@ export function applyJsonPatch(original: JsonObject, patch: unknown): JsonObject
   }
   let result: unknown;
   try {
-    // Validation also bans the keys that would reach a prototype.
-    result = fastJsonPatch.applyPatch(
-      structuredClone(original),
-      patch as Operation[],
-      true,
-      true,
-    ).newDocument;
+    result = applyOperations(structuredClone(original), patch as Operation[]);
   } catch (error) {
     const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
     throw new PatchError(422, `the server rejected our request due to an error in our request: ${why}`, {
@@ -34,6 +30,34 @@ export function applyJsonPatch(original: JsonObject, patch: unknown): JsonObject
   }
   if (!isObject(result)) throw new PatchError(422, 'the patch does not leave an object');
   return result;
+}
+
+/** Validation also bans the keys that would reach a prototype. */
+function applyOperations(document: unknown, operations: readonly Operation[]): unknown {
+  if (!operations.some((operation) => operation?.op === 'copy'))
+    return fastJsonPatch.applyPatch(document, operations, true, true).newDocument;
+  let result = document;
+  let copied = 0;
+  for (const [index, operation] of operations.entries()) {
+    if (operation?.op === 'copy' && typeof operation.from === 'string') {
+      copied += sizeAt(result, operation.from);
+      if (copied > maxCopiedBytes)
+        throw new Error(
+          `Unable to complete the copy, the accumulated size increase of copy is ${copied}, exceeding the limit ${maxCopiedBytes}`,
+        );
+    }
+    result = fastJsonPatch.applyOperation(result, operation, true, true, true, index).newDocument;
+  }
+  return result;
+}
+
+/** Bytes of what stands at a pointer; 0 when nothing does, which the operation itself will say. */
+function sizeAt(document: unknown, pointer: string): number {
+  try {
+    return JSON.stringify(fastJsonPatch.getValueByPointer(document, pointer))?.length ?? 0;
+  } catch {
+    return 0;
+  }
 }
 
 /** Applies a merge patch; the original is left as it was. */

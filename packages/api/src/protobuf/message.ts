@@ -154,9 +154,16 @@ function fieldsByNumber(schema: Schema): ReadonlyMap<number, Schema> {
   return found;
 }
 
+/** An empty message takes two bytes: see the bound that the decoder of values keeps for the same reason. */
+const MAX_MESSAGES = 50_000;
+let messages = 0;
+
 /** Reads a message into normal form. Throws a `ProtobufError` on malformed bytes. */
 export function readMessage(reader: Reader, schema: Schema, depth = 0): Fields {
   if (depth > MAX_DEPTH) throw new ProtobufError('exceeded max depth');
+  // Reading never waits: one count is enough.
+  messages = depth === 0 ? 1 : messages + 1;
+  if (messages > MAX_MESSAGES) throw new ProtobufError(`more than ${MAX_MESSAGES} messages in one object`);
   const byNumber = fieldsByNumber(schema);
   const found: Fields = {};
   while (!reader.done) {

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import type { LabelSelector } from '../generated/types.ts';
 import { isPercent } from '../int-or-string.ts';
 import { requirementsOf, SelectorError } from '../label-selector.ts';
+import { isBigInteger } from '../json.ts';
 import { checkLabelValue, checkQualifiedName } from '../names.ts';
 import { duplicate, invalid, notSupported, required, type FieldError } from './field-error.ts';
 
@@ -16,14 +17,21 @@ export function checkName(
   return check(value).map((text) => invalid(field, value, text));
 }
 
+/** For comparing: integers beyond 2^53 are stand-ins that are no numbers, and compared like one they throw. */
+function sizeOf(value: number): number {
+  const given: unknown = value;
+  return isBigInteger(given) ? Number(given.rawJSON) : value;
+}
+
 export function nonNegative(field: string, value: number | undefined): FieldError[] {
-  return value === undefined || value >= 0
+  return value === undefined || sizeOf(value) >= 0
     ? []
     : [invalid(field, value, 'must be greater than or equal to 0')];
 }
 
 export function inRange(field: string, value: number, min: number, max: number): FieldError[] {
-  return value >= min && value <= max
+  const size = sizeOf(value);
+  return size >= min && size <= max
     ? []
     : [invalid(field, value, `must be between ${min} and ${max}, inclusive`)];
 }

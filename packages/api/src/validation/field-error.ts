@@ -49,30 +49,61 @@ const REASONS: Readonly<Record<FieldErrorType, string>> = {
   InternalError: 'InternalError',
 };
 
+/** More errors than these are not looked for: nobody reads them, and a hostile body could have a million. */
+export const maxFieldErrors = 100;
+
+/** Validation found more than `maxFieldErrors`; it is over. Never leaves `bounded`. */
+class TooManyFieldErrors extends Error {}
+
+/** What the validation under way has found. Validation never waits, so that there is only one at a time. */
+let found: FieldError[] | undefined;
+
+/** Runs a validation that ends at `maxFieldErrors`: the errors it returns, or the first ones it made. */
+export function bounded(validation: () => FieldError[]): FieldError[] {
+  if (found !== undefined) return validation();
+  const own: FieldError[] = [];
+  found = own;
+  try {
+    return validation();
+  } catch (error) {
+    if (error instanceof TooManyFieldErrors) return own;
+    throw error;
+  } finally {
+    found = undefined;
+  }
+}
+
+function made(error: FieldError): FieldError {
+  if (found === undefined) return error;
+  if (found.length >= maxFieldErrors) throw new TooManyFieldErrors('too many errors');
+  found.push(error);
+  return error;
+}
+
 export function required(field: string, detail = ''): FieldError {
-  return { type: 'Required', field, detail };
+  return made({ type: 'Required', field, detail });
 }
 export function invalid(field: string, badValue: unknown, detail: string): FieldError {
-  return { type: 'Invalid', field, badValue, detail };
+  return made({ type: 'Invalid', field, badValue, detail });
 }
 export function notSupported(field: string, badValue: unknown, supported: readonly string[]): FieldError {
   const values = [...supported].sort().map((value) => JSON.stringify(value));
-  return { type: 'NotSupported', field, badValue, detail: `supported values: ${values.join(', ')}` };
+  return made({ type: 'NotSupported', field, badValue, detail: `supported values: ${values.join(', ')}` });
 }
 export function duplicate(field: string, badValue: unknown): FieldError {
-  return { type: 'Duplicate', field, badValue, detail: '' };
+  return made({ type: 'Duplicate', field, badValue, detail: '' });
 }
 export function forbidden(field: string, detail: string): FieldError {
-  return { type: 'Forbidden', field, detail };
+  return made({ type: 'Forbidden', field, detail });
 }
 export function notFound(field: string, badValue: unknown): FieldError {
-  return { type: 'NotFound', field, badValue, detail: '' };
+  return made({ type: 'NotFound', field, badValue, detail: '' });
 }
 export function tooLong(field: string, max: number): FieldError {
-  return { type: 'TooLong', field, detail: `may not be more than ${max} bytes` };
+  return made({ type: 'TooLong', field, detail: `may not be more than ${max} bytes` });
 }
 export function tooMany(field: string, actual: number, max: number): FieldError {
-  return { type: 'TooMany', field, badValue: actual, detail: `must have at most ${max} items` };
+  return made({ type: 'TooMany', field, badValue: actual, detail: `must have at most ${max} items` });
 }
 
 /** The text without the field: what stands in a cause. */

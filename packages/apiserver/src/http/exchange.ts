@@ -154,7 +154,8 @@ export class Exchange {
 
   /** Resolves when the connection takes bytes again or is gone. */
   drained(): Promise<void> {
-    if (this.signal.aborted) return Promise.resolve();
+    // The answer to a HEAD takes no bytes at all, and so never drains.
+    if (this.signal.aborted || this.method === 'HEAD') return Promise.resolve();
     return new Promise((resolve) => {
       const done = (): void => {
         this.response.off('drain', done);

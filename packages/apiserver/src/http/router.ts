@@ -177,7 +177,8 @@ export class Router {
     }
     const target = info.served;
     if (target === undefined) throw new StatusError(pathNotFound());
-    if (!methods.has(exchange.method)) throw new StatusError(verbNotAllowed());
+    if (!methods.has(exchange.method) || (exchange.method === 'HEAD' && target.verb === 'watch'))
+      throw new StatusError(verbNotAllowed());
     const handler = handlerOf(target);
     if (handler === undefined) throw new StatusError(methodNotAllowed(target.info, target.verb));
     checkParameters(target, exchange.query);

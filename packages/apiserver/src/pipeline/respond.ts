@@ -1,7 +1,12 @@
 /** Answers: an object in the negotiated representation, or the Status of a failure. */
 import type { ApiObject } from '@timonier/api/decode';
 import { GrpcError, Status as GrpcStatus } from '@timonier/grpc';
-import { internalError, serviceUnavailable, StatusError } from '@timonier/api/statuses';
+import {
+  internalError,
+  requestEntityTooLarge,
+  serviceUnavailable,
+  StatusError,
+} from '@timonier/api/statuses';
 import type { ResourceInfo, Status } from '@timonier/api';
 import { PatchError } from '@timonier/api';
 import { contentTypes, negotiate, type Offer, type Representation } from '../http/media.ts';
@@ -18,6 +23,8 @@ const unreachable: ReadonlySet<number> = new Set([
   GrpcStatus.DEADLINE_EXCEEDED,
   GrpcStatus.RESOURCE_EXHAUSTED,
 ]);
+/** etcd's texts for a write beyond its `--max-request-bytes`, and far beyond; asking again would not help. */
+const tooLargeForStore = /etcdserver: request is too large|message larger than max/;
 const everything: Offer = { transforms: true, yaml: true, protobuf: true };
 
 /** The representation that the client of a request wants. Throws 406. */
@@ -87,6 +94,8 @@ export function statusOf(error: unknown): Status {
       code: error.code,
     };
   }
+  if (error instanceof GrpcError && tooLargeForStore.test(error.details))
+    return requestEntityTooLarge(error.details);
   if (error instanceof GrpcError && unreachable.has(error.code))
     return {
       ...serviceUnavailable(`the store does not answer: ${error.details}`),

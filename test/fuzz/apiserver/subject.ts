@@ -1,0 +1,244 @@
+/**
+ * What is attacked: an API server in a process of its own on a member of the built-in store, and what can be seen of it
+ * from outside: whether it lives, what it holds open, how much memory it has.
+ */
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { request as plainRequest } from 'node:http';
+import { type ClientHttp2Session, connect } from 'node:http2';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { testPorts } from '@timonier/linux/test-ports';
+import { type ClusterPki, createClusterPki } from '@timonier/pki';
+import { eventually, TestCluster } from '../../../packages/store/src/testing/processes.ts';
+import { start, type Started } from '../../bad-input/program.ts';
+
+/** Members of the API's cluster whose certificates requests are sent with; `nobody` has none. */
+export const identities = ['admin', 'scheduler', 'kubelet-master-1', 'monitoring', 'nobody'] as const;
+export type Identity = (typeof identities)[number];
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly body: Buffer;
+}
+
+export interface Asked {
+  readonly method: string;
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Buffer | string | undefined;
+}
+
+/** Figures of the process, from the kernel and from its own metrics. */
+export interface Figures {
+  readonly residentMiB: number;
+  readonly heapMiB: number;
+  readonly descriptors: number;
+  readonly inflight: number;
+  readonly watchers: number;
+}
+
+const maxAnswerBytes = 64 * 1024 * 1024;
+
+export class Subject {
+  readonly port: number;
+  readonly #ops: number;
+  readonly #pki: ClusterPki;
+  readonly #process: Started;
+  readonly #sessions = new Map<Identity, ClientHttp2Session>();
+  readonly #keys = new Map<Identity, { cert?: Buffer; key?: Buffer; ca: Buffer }>();
+
+  private constructor(port: number, ops: number, pki: ClusterPki, process: Started) {
+    this.port = port;
+    this.#ops = ops;
+    this.#pki = pki;
+    this.#process = process;
+  }
+
+  /** Starts store and server; both end, and their folders go, with `t`. */
+  static async start(t: { after(fn: () => unknown): void }, flags: readonly string[] = []): Promise<Subject> {
+    const store = await TestCluster.create(1);
+    t.after(() => store.remove());
+    store.startAll();
+    const directory = await mkdtemp(join(tmpdir(), 'timonier-fuzz-'));
+    t.after(() => rm(directory, { recursive: true, force: true }));
+    const host = { name: 'master-1', address: '127.0.0.1' };
+    const pki = await createClusterPki(directory, { masters: [host], workers: [], serviceIp: '10.96.0.1' });
+    const own = pki.files('apiserver');
+    const [port = 0, ops = 0] = await testPorts(2);
+    await store.leader();
+    const process = start(t, [
+      'apiserver',
+      `--etcd-servers=${store.endpoint('m1')}`,
+      '--bind-address=127.0.0.1',
+      `--secure-port=${port}`,
+      '--internal-port=0',
+      `--ops-address=127.0.0.1:${ops}`,
+      `--tls-cert-file=${own.certificateFile}`,
+      `--tls-private-key-file=${own.keyFile}`,
+      `--client-ca-file=${pki.caFile}`,
+      `--service-account-signing-key-file=${pki.serviceAccountKeyFile}`,
+      '--disable-admission-plugins=ServiceAccount',
+      '--log-level=error',
+      ...flags,
+    ]);
+    const subject = new Subject(port, ops, pki, process);
+    t.after(() => subject.#disconnect());
+    await subject.#readKeys();
+    await eventually('the API server is ready', async () => {
+      if ((await subject.ask('admin', { method: 'GET', path: '/readyz' })).status !== 200)
+        throw new Error(process.output());
+    });
+    return subject;
+  }
+
+  /** Undefined while it lives; otherwise how it ended. */
+  get ended(): string | undefined {
+    const { child } = this.#process;
+    if (child.exitCode === null && child.signalCode === null) return undefined;
+    return `ended with ${child.exitCode ?? child.signalCode}: ${this.log.slice(-3_000)}`;
+  }
+
+  /** What it logged at level error and above. */
+  get log(): string {
+    return this.#process.output();
+  }
+
+  /** One request over HTTP/2. Rejects when the connection or the stream ends without an answer, or after `timeoutMs`. */
+  async ask(identity: Identity, asked: Asked, timeoutMs = 20_000): Promise<Answer> {
+    const { method, path, headers = {}, body } = asked;
+    const stream = this.#session(identity).request(
+      { ':method': method, ':path': path, ...headers },
+      { endStream: body === undefined },
+    );
+    const timer = setTimeout(() => stream.destroy(new Error(`no answer in ${timeoutMs} ms`)), timeoutMs);
+    try {
+      const answered = new Promise<Readonly<Record<string, unknown>>>((resolve, reject) => {
+        stream.once('response', resolve);
+        stream.once('error', reject);
+        stream.once('close', () => reject(new Error('the stream closed without an answer')));
+      });
+      if (body !== undefined) stream.end(body);
+      const received = await answered;
+      const chunks: Buffer[] = [];
+      let size = 0;
+      for await (const chunk of stream) {
+        size += (chunk as Buffer).length;
+        if (size > maxAnswerBytes) throw new Error(`more than ${maxAnswerBytes} bytes of an answer`);
+        chunks.push(chunk as Buffer);
+      }
+      return { status: Number(received[':status']), headers: received, body: Buffer.concat(chunks) };
+    } finally {
+      clearTimeout(timer);
+      stream.on('error', () => undefined);
+      stream.close();
+    }
+  }
+
+  /** A TLS connection that speaks HTTP/1.1 if anything. */
+  connect(identity: Identity): TLSSocket {
+    const socket = connectTls({
+      host: '127.0.0.1',
+      port: this.port,
+      servername: 'localhost',
+      ALPNProtocols: ['http/1.1'],
+      ...this.#keys.get(identity),
+    });
+    socket.on('error', () => undefined);
+    return socket;
+  }
+
+  async figures(): Promise<Figures> {
+    const pid = this.#process.child.pid ?? 0;
+    const [status, files, metrics] = await Promise.all([
+      readFile(`/proc/${pid}/status`, 'utf8'),
+      readdir(`/proc/${pid}/fd`),
+      this.#metrics(),
+    ]);
+    const sum = (name: string): number =>
+      [...metrics.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'gm'))].reduce(
+        (total, [, value]) => total + Number(value),
+        0,
+      );
+    return {
+      residentMiB: Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1_024,
+      heapMiB: sum('nodejs_heap_size_used_bytes') / 2 ** 20,
+      descriptors: files.length,
+      inflight: sum('apiserver_current_inflight_requests'),
+      watchers: sum('apiserver_longrunning_requests'),
+    };
+  }
+
+  async #underWay(): Promise<string> {
+    const lines = (await this.#metrics()).split('\n');
+    return lines
+      .filter((line) => /^apiserver_(longrunning|current_inflight)_requests.* [1-9]/.test(line))
+      .join('\n');
+  }
+
+  async #metrics(): Promise<string> {
+    return new Promise((resolve, reject) => {
+      plainRequest({ host: '127.0.0.1', port: this.#ops, path: '/metrics', agent: false }, (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (chunk: string) => {
+          text += chunk;
+        });
+        response.once('end', () => resolve(text)).once('error', reject);
+      })
+        .once('error', reject)
+        .end();
+    });
+  }
+
+  #session(identity: Identity): ClientHttp2Session {
+    const open = this.#sessions.get(identity);
+    if (open !== undefined && !open.destroyed && !open.closed) return open;
+    const session = connect(`https://127.0.0.1:${this.port}`, {
+      servername: 'localhost',
+      ...this.#keys.get(identity),
+      maxSessionMemory: 200,
+    });
+    session.on('error', () => undefined);
+    session.setMaxListeners(0);
+    this.#sessions.set(identity, session);
+    return session;
+  }
+
+  /** Ends the connections that requests were sent on. */
+  #disconnect(): void {
+    for (const session of this.#sessions.values()) session.destroy();
+    this.#sessions.clear();
+  }
+
+  /** Waits until the figures are as wanted. */
+  until(what: string, isSo: (figures: Figures) => boolean): Promise<void> {
+    return eventually(
+      what,
+      async () => {
+        const figures = await this.figures();
+        if (!isSo(figures)) throw new Error(`${JSON.stringify(figures)} ${await this.#underWay()}`);
+      },
+      20_000,
+    );
+  }
+
+  /** Ends every connection and waits until the server has noticed. */
+  async settle(): Promise<void> {
+    this.#disconnect();
+    await this.until('nothing is under way', ({ inflight, watchers }) => inflight === 0 && watchers === 0);
+  }
+
+  async #readKeys(): Promise<void> {
+    const ca = await readFile(this.#pki.caFile);
+    for (const identity of identities) {
+      if (identity === 'nobody') {
+        this.#keys.set(identity, { ca });
+        continue;
+      }
+      const { certificateFile, keyFile } = this.#pki.files(identity);
+      const [cert, key] = await Promise.all([readFile(certificateFile), readFile(keyFile)]);
+      this.#keys.set(identity, { ca, cert, key });
+    }
+  }
+}
