@@ -47,8 +47,8 @@ const optionKinds = {
 export function attributesOf(request: AdmissionRequest): RequestAttributes {
   const { context, operation } = request;
   const { target, user, dryRun, manager } = context;
-  const { group, version, kind: kindName, resource: plural } = target.info;
-  const kind = { group, version, kind: kindName };
+  const { group, version, resource: plural } = target.info;
+  const kind = kindOf(request);
   const resource = { group, version, resource: plural };
   const name = target.name || (request.object ?? request.old)?.metadata?.name;
   const sub = target.subresource;
@@ -79,9 +79,24 @@ export function attributesOf(request: AdmissionRequest): RequestAttributes {
   };
 }
 
+/** Subresources whose requests carry an object of another kind. */
+const ownKinds: Readonly<Record<string, string>> = {
+  attach: 'PodAttachOptions',
+  exec: 'PodExecOptions',
+  portforward: 'PodPortForwardOptions',
+};
+
+function kindOf({ context, operation }: AdmissionRequest): GroupVersionKind {
+  const { info, subresource } = context.target;
+  const own = operation === 'CONNECT' ? ownKinds[subresource] : undefined;
+  return own === undefined
+    ? { group: info.group, version: info.version, kind: info.kind }
+    : { group: '', version: 'v1', kind: own };
+}
+
 /** The object with its type, as the client knows it. */
-export function withType(object: ApiObject | undefined, { context }: AdmissionRequest): ApiObject | null {
+export function withType(object: ApiObject | undefined, request: AdmissionRequest): ApiObject | null {
   if (object === undefined) return null;
-  const { info } = context.target;
-  return { ...object, apiVersion: apiVersionOf(info), kind: info.kind };
+  const kind = kindOf(request);
+  return { ...object, apiVersion: apiVersionOf(kind), kind: kind.kind };
 }

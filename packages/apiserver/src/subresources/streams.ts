@@ -6,7 +6,9 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { storageKey } from '@timonier/api';
 import type { Pod } from '@timonier/api';
+import type { ApiObject } from '@timonier/api/decode';
 import { notFound, StatusError } from '@timonier/api/statuses';
+import type { AdmissionRequest } from '../admission/request.ts';
 import { kubeletAddress, type NodeAddress } from '../node-proxy/node-proxy.ts';
 import { bad } from '../pipeline/query.ts';
 import type { RequestContext } from '../server-state.ts';
@@ -57,6 +59,7 @@ export async function connect(
   head: Buffer,
 ): Promise<void> {
   const { exchange, server, target } = context;
+  await admit(context);
   const { pod, node } = await podAndNode(context);
   await server.nodes.upgrade(
     node,
@@ -65,6 +68,23 @@ export async function connect(
     socket,
     head,
   );
+}
+
+/** Asks admission about a connection, whose parameters are its object. Throws when it is refused. */
+async function admit(context: RequestContext): Promise<void> {
+  const { server, exchange, target } = context;
+  const { query } = exchange;
+  const flags = target.subresource === 'portforward' ? [] : Object.keys(streamParameters);
+  const object: ApiObject & Record<string, unknown> = {};
+  for (const name of flags) if (['true', '1'].includes(query.get(name) ?? '')) object[name] = true;
+  const container = query.get('container') ?? '';
+  if (container !== '') object['container'] = container;
+  const [command, ports] = [query.getAll('command'), query.getAll('ports').map(Number)];
+  if (command.length > 0) object['command'] = command;
+  if (ports.length > 0) object['ports'] = ports;
+  const request: AdmissionRequest = { operation: 'CONNECT', context, object, old: undefined };
+  await server.admission.admit(request);
+  await server.admission.validate(request);
 }
 
 /** The kubelet's path for a stream of a pod. Throws 400. */
