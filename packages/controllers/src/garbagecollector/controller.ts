@@ -44,15 +44,19 @@ function graphFeed(monitor: ResourceMonitor, graph: OwnershipGraph): Feed {
           informer.on(({ type: event, object, previous }) => {
             const uid = object.metadata?.uid ?? '';
             if (event === 'deleted') {
-              for (const { object: dependent } of graph.dependentsOf(uid))
-                enqueue(dependent.metadata?.uid ?? '');
-              concern(object);
+              const dependents = graph.dependentsOf(uid);
+              // First of all, since a key that is queued may be looked at before this returns.
               graph.delete(uid);
+              for (const { object: dependent } of dependents) enqueue(dependent.metadata?.uid ?? '');
+              concern(object);
             } else {
               graph.set(type, object);
               // Leases and statuses change all the time, owners rarely.
               const same = previous !== undefined && sameOwnership(previous, object);
-              if (!same && needsAttention(object)) concern(object);
+              if (same) return;
+              if (needsAttention(object)) concern(object);
+              // An owner that it let go of may have waited for that.
+              if (previous !== undefined) concern(previous);
             }
           }),
         );
@@ -97,7 +101,7 @@ async function sync(
   }
   const dependents = dependentsIn(graph, node).map(({ object }) => object);
   for (const action of decide({ object: node.object, owners, dependents })) {
-    await perform(context, graph, node, action);
+    await perform(context, monitor, graph, node, action);
   }
 }
 
@@ -161,6 +165,7 @@ function groupOf(apiVersion: string): string {
 
 async function perform(
   context: LoopContext,
+  monitor: ResourceMonitor,
   graph: OwnershipGraph,
   node: GraphNode,
   action: CollectorAction,
@@ -169,15 +174,14 @@ async function perform(
   const { type, object } = node;
   switch (action.type) {
     case 'delete':
+      // Something in a circle must not wait for the others, or all would for ever.
+      if (dependentsIn(graph, node).some((next) => stateOf(next.object) === 'waiting'))
+        await unblockOwners(context, node);
       await remove(context, node, action.policy);
       return;
     case 'deleteDependents':
-      for (const { metadata } of action.dependents) {
-        const dependent = graph.get(metadata?.uid ?? '');
-        if (dependent === undefined) continue;
-        const deep = dependentsIn(graph, dependent).length > 0;
-        await remove(context, dependent, deep ? 'Foreground' : 'Background');
-      }
+      // Each says for itself: one with another owner stays.
+      for (const { metadata } of action.dependents) await sync(context, monitor, graph, metadata?.uid ?? '');
       return;
     case 'orphanDependents':
       for (const { metadata } of action.dependents) {
@@ -224,6 +228,15 @@ async function dropOwners(
   const { uid, resourceVersion, ownerReferences = [] } = node.object.metadata ?? {};
   const left = ownerReferences.filter((owner) => !uids.includes(owner.uid));
   const patch = { metadata: { uid, resourceVersion, ownerReferences: left } };
+  await tolerateGone(client.patch(node.type, keyOfNode(node), 'merge', patch, term.write));
+}
+
+/** Lets the owners of an object go without waiting for it. */
+async function unblockOwners({ client, term }: LoopContext, node: GraphNode): Promise<void> {
+  const { uid, resourceVersion, ownerReferences = [] } = node.object.metadata ?? {};
+  if (ownerReferences.every(({ blockOwnerDeletion }) => blockOwnerDeletion !== true)) return;
+  const unblocked = ownerReferences.map((owner) => ({ ...owner, blockOwnerDeletion: false }));
+  const patch = { metadata: { uid, resourceVersion, ownerReferences: unblocked } };
   await tolerateGone(client.patch(node.type, keyOfNode(node), 'merge', patch, term.write));
 }
 

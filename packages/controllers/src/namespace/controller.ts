@@ -2,7 +2,8 @@
  * Empties namespaces that are being deleted, kind by kind as discovery lists them, tells in their conditions what
  * still holds them, and lets go of each when nothing is left in it.
  *
- * A kind that refuses keeps no other from being emptied. The namespace ends only after a pass over *all* kinds, with
+ * Pods go first, and nothing else goes before them: what still runs must not lose its network policy, its account or its
+ * settings. A kind that refuses keeps no other from being emptied. The namespace ends only after a pass over *all* kinds, with
  * discovery in order, that found nothing; until then only kinds that had something left are looked at again.
  */
 import { type Namespace, resources } from '@timonier/api';
@@ -77,6 +78,10 @@ async function sync(
   return undefined;
 }
 
+function isPods({ group, resource }: ServedResource): boolean {
+  return group === '' && resource === 'pods';
+}
+
 function isEmpty({ remaining, failures }: ContentReport): boolean {
   return remaining.size === 0 && failures.length === 0;
 }
@@ -106,16 +111,28 @@ async function empty(
   const failures: string[] = [];
   const remaining = new Map<string, number>();
   const finalizers = new Map<string, number>();
-  for (const type of types) {
+  const note = (kind: string, items: readonly OwnedMetadata[]): void => {
+    if (items.length > 0) remaining.set(kind, items.length);
+    for (const finalizer of items.flatMap(({ metadata }) => metadata?.finalizers ?? [])) {
+      finalizers.set(finalizer, (finalizers.get(finalizer) ?? 0) + 1);
+    }
+  };
+  const list = async (type: ServedResource): Promise<readonly OwnedMetadata[]> => {
+    const { items } = await context.client.list(type, { namespace, limit: listLimit });
+    return items;
+  };
+  for (const type of types.toSorted((a, b) => Number(isPods(b)) - Number(isPods(a)))) {
     const kind = type.group === '' ? type.resource : `${type.resource}.${type.group}`;
     if (only !== undefined && only.size > 0 && !only.has(kind)) continue;
     try {
-      const { items } = await context.client.list(type, { namespace, limit: listLimit });
-      if (items.length > 0) remaining.set(kind, items.length);
-      for (const finalizer of items.flatMap(({ metadata }) => metadata?.finalizers ?? [])) {
-        finalizers.set(finalizer, (finalizers.get(finalizer) ?? 0) + 1);
-      }
+      const items = await list(type);
+      if (!isPods(type)) note(kind, items);
       await removeAll(context, type, namespace, items);
+      if (!isPods(type) || items.length === 0) continue;
+      // Those that no node runs are gone already.
+      const left = await list(type);
+      note(kind, left);
+      if (left.length > 0) break;
     } catch (error) {
       // A kind that is no longer served has nothing left.
       if (isNotFound(error)) continue;
