@@ -4,8 +4,8 @@
  * Failures are `GrpcError`s. Streams have no deadline of their own; cancel them or abort their signal. Breaking
  * out of a `for await` over a stream cancels it.
  */
-import grpc from '@grpc/grpc-js';
-import { GrpcError, Status } from './error.ts';
+import { GrpcJsCaller } from './client-grpc-js.ts';
+import { LeanCaller } from './client-lean.ts';
 import type { MethodDefinition, ServiceDefinition, ServiceShape } from './proto.ts';
 
 export interface ClientTls {
@@ -23,7 +23,12 @@ export interface ClientOptions {
   /** Deadline of unary calls that name none. */
   readonly timeoutMs?: number;
   readonly maxReceiveBytes?: number;
+  /** Default: lean, or what the environment variable TIMONIER_GRPC says. */
+  readonly implementation?: ClientKind;
 }
+
+/** `lean`: HTTP/2 of our own, see h2/. `grpc-js`: the library. */
+export type ClientKind = 'lean' | 'grpc-js';
 
 export interface CallOptions {
   readonly timeoutMs?: number;
@@ -42,6 +47,15 @@ export interface BidiStream<Request, Response> extends ResponseStream<Response> 
   end(): void;
 }
 
+/** Carries calls of any method to one server; see `GrpcClient` for what each does. */
+export interface Caller {
+  unary(method: MethodDefinition, request: object, options: CallOptions, timeoutMs: number): Promise<object>;
+  serverStream(method: MethodDefinition, request: object, options: CallOptions): ResponseStream<object>;
+  bidi(method: MethodDefinition, options: CallOptions): BidiStream<object, object>;
+  ready(timeoutMs: number): Promise<void>;
+  close(): void;
+}
+
 /** Opens (lazily) a connection to `host:port` or `unix:/path`. */
 export function createClient<S extends ServiceShape>(
   definition: ServiceDefinition<S>,
@@ -53,7 +67,7 @@ export function createClient<S extends ServiceShape>(
 
 export class GrpcClient<S extends ServiceShape = ServiceShape> {
   readonly #definition: ServiceDefinition<S>;
-  readonly #client: grpc.Client;
+  readonly #caller: Caller;
   readonly #timeoutMs: number;
   readonly target: string;
 
@@ -61,24 +75,8 @@ export class GrpcClient<S extends ServiceShape = ServiceShape> {
     this.#definition = definition;
     this.target = target;
     this.#timeoutMs = options.timeoutMs ?? 10_000;
-    const tls = options.tls;
-    const credentials =
-      tls === undefined
-        ? grpc.credentials.createInsecure()
-        : grpc.credentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.cert ?? null);
-    this.#client = new grpc.Client(target, credentials, {
-      'grpc.max_receive_message_length': options.maxReceiveBytes ?? -1,
-      'grpc.max_send_message_length': -1,
-      // Channels are pooled by target and options otherwise, and one closed client would share another's backoff.
-      'grpc.use_local_subchannel_pool': 1,
-      'grpc.initial_reconnect_backoff_ms': 100,
-      'grpc.min_reconnect_backoff_ms': 100,
-      'grpc.max_reconnect_backoff_ms': 1_000,
-      // A unix socket is local: its "authority" is no host name, and proxies never apply.
-      'grpc.enable_http_proxy': 0,
-      ...(target.startsWith('unix:') ? { 'grpc.default_authority': 'localhost' } : {}),
-      ...(tls?.serverName === undefined ? {} : { 'grpc.ssl_target_name_override': tls.serverName }),
-    });
+    const kind = options.implementation ?? (process.env['TIMONIER_GRPC'] === 'grpc-js' ? 'grpc-js' : 'lean');
+    this.#caller = kind === 'lean' ? new LeanCaller(target, options) : new GrpcJsCaller(target, options);
   }
 
   /** One request, one response. Rejects with a `GrpcError`, DEADLINE_EXCEEDED when no answer came in time. */
@@ -87,23 +85,7 @@ export class GrpcClient<S extends ServiceShape = ServiceShape> {
     request: S[M]['request'],
     options: CallOptions = {},
   ): Promise<S[M]['response']> {
-    const definition = this.#method(method);
-    return new Promise((resolve, reject) => {
-      const call = this.#client.makeUnaryRequest<object, object>(
-        definition.path,
-        (message) => definition.request.encode(message),
-        (bytes) => definition.response.decode(bytes),
-        request,
-        metadataOf(options),
-        { deadline: Date.now() + (options.timeoutMs ?? this.#timeoutMs) },
-        (error, response) => {
-          unlink();
-          if (error !== null) reject(fromService(error));
-          else resolve(response ?? {});
-        },
-      );
-      const unlink = linkSignal(options.signal, () => call.cancel());
-    });
+    return this.#caller.unary(this.#method(method), request, options, options.timeoutMs ?? this.#timeoutMs);
   }
 
   /** One request, a stream of responses. */
@@ -112,16 +94,7 @@ export class GrpcClient<S extends ServiceShape = ServiceShape> {
     request: S[M]['request'],
     options: CallOptions = {},
   ): ResponseStream<S[M]['response']> {
-    const definition = this.#method(method);
-    const call = this.#client.makeServerStreamRequest<object, object>(
-      definition.path,
-      (message) => definition.request.encode(message),
-      (bytes) => definition.response.decode(bytes),
-      request,
-      metadataOf(options),
-      deadlineOf(options),
-    );
-    return readable(call, options.signal);
+    return this.#caller.serverStream(this.#method(method), request, options);
   }
 
   /** A stream in both directions. */
@@ -129,38 +102,17 @@ export class GrpcClient<S extends ServiceShape = ServiceShape> {
     method: M,
     options: CallOptions = {},
   ): BidiStream<S[M]['request'], S[M]['response']> {
-    const definition = this.#method(method);
-    const call = this.#client.makeBidiStreamRequest<object, object>(
-      definition.path,
-      (message) => definition.request.encode(message),
-      (bytes) => definition.response.decode(bytes),
-      metadataOf(options),
-      deadlineOf(options),
-    );
-    return {
-      ...readable(call, options.signal),
-      write: (request) => !call.writable || call.write(request),
-      end: () => void call.end(),
-    };
+    return this.#caller.bidi(this.#method(method), options);
   }
 
   /** Resolves when connected; rejects with UNAVAILABLE when that takes longer than `timeoutMs`. */
   ready(timeoutMs: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#client.waitForReady(Date.now() + timeoutMs, (error) => {
-        if (error === undefined) resolve();
-        else
-          reject(
-            new GrpcError(Status.UNAVAILABLE, `cannot connect to ${this.target} within ${timeoutMs} ms`, {
-              cause: error,
-            }),
-          );
-      });
-    });
+    return this.#caller.ready(timeoutMs);
   }
 
+  /** Ends the connection and every call on it. */
   close(): void {
-    this.#client.close();
+    this.#caller.close();
   }
 
   #method(name: string): MethodDefinition {
@@ -168,51 +120,4 @@ export class GrpcClient<S extends ServiceShape = ServiceShape> {
     if (method === undefined) throw new TypeError(`${this.#definition.name} has no method ${name}`);
     return method;
   }
-}
-
-function metadataOf(options: CallOptions): grpc.Metadata {
-  const metadata = new grpc.Metadata();
-  for (const [name, value] of Object.entries(options.metadata ?? {})) metadata.set(name, value);
-  return metadata;
-}
-
-function deadlineOf(options: CallOptions): grpc.CallOptions {
-  return options.timeoutMs === undefined ? {} : { deadline: Date.now() + options.timeoutMs };
-}
-
-function fromService(error: unknown): GrpcError {
-  if (error instanceof GrpcError) return error;
-  const { code, details, message } = error as Partial<grpc.ServiceError>;
-  return new GrpcError(code ?? Status.UNKNOWN, details ?? message ?? 'call failed', {
-    cause: error,
-  });
-}
-
-function linkSignal(signal: AbortSignal | undefined, cancel: () => void): () => void {
-  if (signal === undefined) return () => undefined;
-  if (signal.aborted) queueMicrotask(cancel);
-  signal.addEventListener('abort', cancel, { once: true });
-  return () => signal.removeEventListener('abort', cancel);
-}
-
-function readable(
-  call: grpc.ClientReadableStream<object>,
-  signal: AbortSignal | undefined,
-): ResponseStream<object> {
-  const unlink = linkSignal(signal, () => call.cancel());
-  call.once('close', unlink);
-  // Without a listener an error before the first read would end the process; the iterator reports it again.
-  call.on('error', () => undefined);
-  return {
-    cancel: () => call.cancel(),
-    async *[Symbol.asyncIterator]() {
-      try {
-        for await (const message of call) yield message as object;
-      } catch (error) {
-        throw fromService(error);
-      } finally {
-        call.cancel();
-      }
-    },
-  };
 }

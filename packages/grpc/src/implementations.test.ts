@@ -1,4 +1,4 @@
-/** The same calls on both implementations of the server, by the client of grpc-js, h2load and etcdctl. */
+/** The same calls on both implementations of server and client, and by h2load and etcdctl. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -11,6 +11,7 @@ import {
   createClient,
   GrpcError,
   GrpcServer,
+  type ClientKind,
   type GrpcClient,
   loadService,
   type ServerKind,
@@ -62,7 +63,7 @@ async function until(condition: () => boolean, what: string): Promise<void> {
 /** Keys choose what a put does: an error, waiting for the end of the call, telling a header; or an echo. */
 async function start(
   t: TestContext,
-  implementation: ServerKind,
+  { server: implementation, client = 'lean' }: { server: ServerKind; client?: ClientKind },
   address: 'unix' | 'tcp' | 'tls' = 'unix',
 ): Promise<Running> {
   const folder = mkdtempSync(join(tmpdir(), 'grpc-both-'));
@@ -103,7 +104,7 @@ async function start(
     },
   });
   const { target, clientTls } = await bind(server, address, folder);
-  const options = { timeoutMs: 5_000, tls: clientTls };
+  const options = { timeoutMs: 5_000, tls: clientTls, implementation: client };
   const running = {
     target,
     server,
@@ -151,10 +152,17 @@ async function bind(
   };
 }
 
-for (const kind of ['lean', 'grpc-js'] as const) {
+const pairs: readonly { readonly server: ServerKind; readonly client: ClientKind }[] = [
+  { server: 'lean', client: 'lean' },
+  { server: 'lean', client: 'grpc-js' },
+  { server: 'grpc-js', client: 'lean' },
+];
+
+for (const pair of pairs) {
+  const kind = `${pair.client} to ${pair.server}`;
   for (const address of ['unix', 'tcp', 'tls'] as const)
     test(`${kind}: unary calls, streams and errors over ${address}`, async (t) => {
-      const running = await start(t, kind, address);
+      const running = await start(t, pair, address);
       const value = Buffer.alloc(700_000, 5);
       const answers = await Promise.all(
         Array.from({ length: 20 }, async (_, i) => {
@@ -196,7 +204,7 @@ for (const kind of ['lean', 'grpc-js'] as const) {
     });
 
   test(`${kind}: a message that is too long, a method without a handler and a deadline have their codes`, async (t) => {
-    const running = await start(t, kind);
+    const running = await start(t, pair);
     await assert.rejects(running.kv.unary('put', { value: Buffer.alloc(1_000_001) }), {
       code: Status.RESOURCE_EXHAUSTED,
     });
@@ -216,7 +224,7 @@ for (const kind of ['lean', 'grpc-js'] as const) {
   });
 
   test(`${kind}: a handler learns that its client cancelled, or went away, and sees headers`, async (t) => {
-    const running = await start(t, kind, 'tcp');
+    const running = await start(t, pair, 'tcp');
     const { prevKv } = await running.kv.unary(
       'put',
       { key: Buffer.from('header') },
@@ -240,7 +248,7 @@ for (const kind of ['lean', 'grpc-js'] as const) {
   });
 
   test(`${kind}: shutdown lets running calls end within the grace and ends the others`, async (t) => {
-    const running = await start(t, kind);
+    const running = await start(t, pair);
     const waiting = running.kv.unary('put', { key: Buffer.from('wait') });
     const ended = assert.rejects(waiting, (error) => error instanceof GrpcError);
     await until(() => running.seen.waiting === 1, 'the call');
@@ -248,9 +256,11 @@ for (const kind of ['lean', 'grpc-js'] as const) {
     await ended;
     await until(() => running.seen.aborted === 1, 'the handler’s signal');
   });
+}
 
-  test(`${kind}: h2load's calls are all answered`, async (t) => {
-    const running = await start(t, kind, 'tcp');
+for (const server of ['lean', 'grpc-js'] as const)
+  test(`${server}: h2load's calls are all answered`, async (t) => {
+    const running = await start(t, { server }, 'tcp');
     const body = join(running.folder, 'put.bin');
     writeFileSync(body, Buffer.from('000000000a0a016112057878787878', 'hex'));
     const { stdout } = await run('h2load', [
@@ -260,10 +270,9 @@ for (const kind of ['lean', 'grpc-js'] as const) {
     ]);
     assert.match(stdout, /500 succeeded, 0 failed, 0 errored/);
   });
-}
 
 test('lean: a client without a certificate is refused, and so is one that does not offer h2', async (t) => {
-  const running = await start(t, 'lean', 'tls');
+  const running = await start(t, { server: 'lean' }, 'tls');
   const ca = readFileSync(join(running.folder, 'cert.pem'));
   const nobody = createClient(kv, running.target, { tls: { ca } });
   t.after(() => nobody.close());

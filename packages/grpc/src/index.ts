@@ -1,6 +1,7 @@
 export {
   type BidiStream,
   type CallOptions,
+  type ClientKind,
   type ClientOptions,
   type ClientTls,
   createClient,

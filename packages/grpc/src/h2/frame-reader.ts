@@ -1,5 +1,5 @@
 /**
- * Cuts what a socket read into the client's preface and frames.
+ * Cuts what a socket read into the client's preface, where there is one, and frames.
  *
  * A frame that lies whole in a chunk is passed on where it lies; only one that spans chunks is copied, into a buffer
  * of exactly its size. Nothing longer than one frame is ever held.
@@ -13,9 +13,13 @@ export class FrameReader {
   #partial: Buffer | undefined;
   #have = 0;
 
-  /** `frame` gets the place of each whole frame's header and the length of its payload. */
-  constructor(frame: (bytes: Buffer, at: number, length: number) => void) {
+  /** `frame` gets the place of each whole frame's header and the length of its payload. Servers send no preface. */
+  constructor(
+    frame: (bytes: Buffer, at: number, length: number) => void,
+    { fromServer = false }: { readonly fromServer?: boolean } = {},
+  ) {
     this.#frame = frame;
+    if (fromServer) this.#prefaceSeen = preface.length;
   }
 
   /** Stops as soon as `stopped`. Throws when this is not HTTP/2 or a frame is longer than we allow. */

@@ -1,6 +1,6 @@
 /**
- * Encodes response headers in HPACK without a dynamic table: static entries and literals only, so a block is the
- * same bytes on every connection and the usual ones are made once.
+ * Encodes headers in HPACK without a dynamic table: static entries and literals only, so a block is the same bytes on
+ * every connection and the usual ones are made once.
  */
 import { Status } from '../error.ts';
 
@@ -22,7 +22,7 @@ function integer(value: number, prefixBits: number, first: number): Buffer {
 }
 
 /** A literal field that is in nobody's table afterwards. */
-function literal(name: string | number, value: string): Buffer {
+export function literal(name: string | number, value: string): Buffer {
   return typeof name === 'number'
     ? Buffer.concat([integer(name, 4, 0), string(value)])
     : Buffer.concat([Buffer.from([0]), string(name), string(value)]);

@@ -33,7 +33,24 @@ const closing = Buffer.alloc(frameHeaderBytes + okTrailers.length);
 putFrameHeader(closing, 0, okTrailers.length, FrameType.HEADERS, Flag.END_HEADERS | Flag.END_STREAM, 0);
 closing.set(okTrailers, frameHeaderBytes);
 
-export class Sender {
+/** What one stream has to send, kept for it by the sender. */
+export interface Sending {
+  readonly id: number;
+  sendWindow: number;
+  headersSent: boolean;
+  /** The header block that begins the stream. */
+  readonly opening: Buffer;
+  /** Its messages are bytes as they are, without gRPC's prefix. */
+  readonly isWeb: boolean;
+  queue: Buffer[] | undefined;
+  queuedBytes: number;
+  /** The header block that ends the stream behind what is queued; empty for an end without one. */
+  trailers: Buffer | undefined;
+  /** There is room for more messages. */
+  drain(): void;
+}
+
+export class Sender<S extends Sending = Stream> {
   window = defaultWindow;
   initialWindow = defaultWindow;
   maxFrame = defaultMaxFrame;
@@ -44,21 +61,16 @@ export class Sender {
   readonly #output = new Output();
   readonly #transport: Transport;
   readonly #limits: Limits;
-  readonly #finished: (stream: Stream) => void;
+  readonly #finished: (stream: S) => void;
   readonly #sentData: () => void;
   /** Streams with something to send and room in their own window, in the order of their turns. */
-  readonly #ready = new Set<Stream>();
+  readonly #ready = new Set<S>();
   #dirty = false;
   #paused = false;
   #closed = false;
 
   /** `finished` is told when a stream's last frame is on its way, `sentData` of each DATA frame of a stream. */
-  constructor(
-    transport: Transport,
-    limits: Limits,
-    finished: (stream: Stream) => void,
-    sentData: () => void,
-  ) {
+  constructor(transport: Transport, limits: Limits, finished: (stream: S) => void, sentData: () => void) {
     this.#transport = transport;
     this.#limits = limits;
     this.#finished = finished;
@@ -92,7 +104,7 @@ export class Sender {
   }
 
   /** Headers, the only message and OK. */
-  answer(stream: Stream, message: Buffer): void {
+  answer(stream: S, message: Buffer): void {
     const size = message.length + prefixBytes;
     if (stream.headersSent || !this.#fits(stream, size)) {
       this.message(stream, message);
@@ -116,7 +128,7 @@ export class Sender {
     this.#finished(stream);
   }
 
-  #fits(stream: Stream, size: number): boolean {
+  #fits(stream: S, size: number): boolean {
     return (
       size <= this.window &&
       size <= stream.sendWindow &&
@@ -127,7 +139,7 @@ export class Sender {
   }
 
   /** One message of a stream. */
-  message(stream: Stream, message: Buffer): void {
+  message(stream: S, message: Buffer): void {
     if (!stream.headersSent) {
       stream.headersSent = true;
       this.frame(FrameType.HEADERS, Flag.END_HEADERS, stream.id, stream.opening);
@@ -160,45 +172,47 @@ export class Sender {
   }
 
   /** Bytes that are no message. */
-  #bytes(stream: Stream, bytes: Buffer): void {
+  #bytes(stream: S, bytes: Buffer): void {
     if (bytes.length === 0) return;
     (stream.queue ??= []).push(bytes);
     this.#queued(stream, bytes.length);
   }
 
-  #queued(stream: Stream, size: number): void {
+  #queued(stream: S, size: number): void {
     stream.queuedBytes += size;
     this.queuedBytes += size;
     this.#enlist(stream);
     this.pump();
   }
 
-  /** The call's last headers, behind whatever still waits. */
-  finish(stream: Stream, trailers: Buffer): void {
+  /** The stream's last frame, behind whatever still waits. */
+  finish(stream: S, trailers: Buffer): void {
     stream.trailers = trailers;
     if (stream.queue === undefined) this.#close(stream, trailers);
   }
 
-  #close(stream: Stream, trailers: Buffer): void {
+  #close(stream: S, trailers: Buffer): void {
     stream.trailers = undefined;
-    // What is no gRPC has no trailers, and headers of its own.
-    if (stream.isWeb) {
-      if (!stream.headersSent) this.frame(FrameType.HEADERS, Flag.END_HEADERS, stream.id, stream.opening);
+    if (stream.isWeb && !stream.headersSent) {
+      this.frame(FrameType.HEADERS, Flag.END_HEADERS, stream.id, stream.opening);
       stream.headersSent = true;
+    }
+    // What is no gRPC has no trailers, and no request has any.
+    if (stream.isWeb || trailers.length === 0)
       this.frame(FrameType.DATA, Flag.END_STREAM, stream.id, trailers);
-    } else this.frame(FrameType.HEADERS, Flag.END_HEADERS | Flag.END_STREAM, stream.id, trailers);
+    else this.frame(FrameType.HEADERS, Flag.END_HEADERS | Flag.END_STREAM, stream.id, trailers);
     this.#finished(stream);
   }
 
   /** Drops what waits on a stream that is gone. */
-  forget(stream: Stream): void {
+  forget(stream: S): void {
     this.queuedBytes -= stream.queuedBytes;
     stream.queuedBytes = 0;
     stream.queue = undefined;
     this.#ready.delete(stream);
   }
 
-  #enlist(stream: Stream): void {
+  #enlist(stream: S): void {
     if (stream.queue !== undefined && stream.sendWindow > 0) this.#ready.add(stream);
   }
 
@@ -215,7 +229,7 @@ export class Sender {
     }
   }
 
-  #sendFrame(stream: Stream): void {
+  #sendFrame(stream: S): void {
     const queue = stream.queue ?? [];
     let room = Math.min(this.window, stream.sendWindow, this.maxFrame, stream.queuedBytes);
     const size = room;
@@ -255,7 +269,7 @@ export class Sender {
   }
 
   /** The same for a stream. False when its window became too wide. */
-  widenStream(stream: Stream, bytes: number): boolean {
+  widenStream(stream: S, bytes: number): boolean {
     if (stream.sendWindow + bytes > maxWindow) return false;
     stream.sendWindow += bytes;
     this.#enlist(stream);

@@ -5,12 +5,25 @@ import { ConnectionError, defaultMaxFrame, ErrorCode, maxWindow, Setting } from 
 const settingBytes = 6;
 const largestFrame = 0xff_ffff;
 
+/** What a server says. */
 export function ourSettings(limits: Limits): Buffer {
-  const settings: readonly (readonly [number, number])[] = [
+  return encoded([
     [Setting.MAX_CONCURRENT_STREAMS, limits.maxConcurrentStreams],
     [Setting.INITIAL_WINDOW_SIZE, limits.streamWindow],
     [Setting.MAX_HEADER_LIST_SIZE, limits.maxHeaderListBytes],
-  ];
+  ]);
+}
+
+/** What a client says. */
+export function clientSettings(limits: Limits): Buffer {
+  return encoded([
+    [Setting.ENABLE_PUSH, 0],
+    [Setting.INITIAL_WINDOW_SIZE, limits.streamWindow],
+    [Setting.MAX_HEADER_LIST_SIZE, limits.maxHeaderListBytes],
+  ]);
+}
+
+function encoded(settings: readonly (readonly [number, number])[]): Buffer {
   const payload = Buffer.alloc(settings.length * settingBytes);
   settings.forEach(([name, value], i) => {
     payload.writeUInt16BE(name, i * settingBytes);
@@ -45,4 +58,12 @@ export function readInitialWindow(bytes: Buffer, start: number, length: number):
     }
   }
   return initialWindow;
+}
+
+/** The last value of one setting in a payload that was checked. */
+export function readSetting(bytes: Buffer, start: number, length: number, name: number): number | undefined {
+  let value: number | undefined;
+  for (let at = start; at < start + length; at += settingBytes)
+    if (bytes.readUInt16BE(at) === name) value = bytes.readUInt32BE(at + 2);
+  return value;
 }

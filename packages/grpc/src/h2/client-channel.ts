@@ -1,0 +1,218 @@
+/**
+ * The way to one server: a connection that is opened when the first call needs it and again when it is lost.
+ *
+ * Calls wait while a connection is being opened. When that fails they fail, and so does every call that comes within
+ * the pause before the next try, so that a server that is away costs its callers no time. A call is repeated only if
+ * the server certainly did not look at it, and once.
+ */
+import { connect as connectSocket, isIP, type Socket } from 'node:net';
+import { checkServerIdentity, connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
+import { GrpcError, Status } from '../error.ts';
+import type { ClientCall } from './client-call.ts';
+import { ClientConnection } from './client-connection.ts';
+
+export interface ChannelTls {
+  readonly ca?: Buffer | undefined;
+  readonly cert?: Buffer | undefined;
+  readonly key?: Buffer | undefined;
+  readonly serverName?: string | undefined;
+}
+
+const firstPauseMs = 100;
+const lastPauseMs = 1_000;
+const connectTimeoutMs = 10_000;
+const maxWaiting = 10_000;
+
+type Waiter = { readonly resolve: () => void; readonly reject: (error: GrpcError) => void };
+
+export class ClientChannel {
+  readonly #target: string;
+  readonly #tls: ChannelTls | undefined;
+  #connection: ClientConnection | undefined;
+  /** Being opened; undefined when none is. */
+  #opening: Socket | undefined;
+  readonly #sockets = new Set<Socket>();
+  /** Calls that wait for the connection that is being opened. */
+  #waiting = new Set<ClientCall>();
+  readonly #repeated = new WeakSet<ClientCall>();
+  #waiters: Waiter[] = [];
+  #pauseMs = firstPauseMs;
+  #pausedUntil = 0;
+  #problem = '';
+  #closed = false;
+
+  /** `target`: `host:port` or `unix:/path`. */
+  constructor(target: string, tls: ChannelTls | undefined) {
+    this.#target = target;
+    this.#tls = tls;
+  }
+
+  start(call: ClientCall): void {
+    if (this.#closed) {
+      call.finish(new GrpcError(Status.UNAVAILABLE, 'the client is closed'));
+      return;
+    }
+    const connection = this.#connection;
+    if (connection !== undefined) {
+      connection.start(call);
+      return;
+    }
+    if (this.#opening === undefined && performance.now() < this.#pausedUntil) {
+      call.finish(this.#unreachable());
+      return;
+    }
+    if (this.#waiting.size >= maxWaiting) {
+      call.finish(new GrpcError(Status.RESOURCE_EXHAUSTED, `${maxWaiting} calls wait for ${this.#target}`));
+      return;
+    }
+    this.#waiting.add(call);
+    if (this.#opening === undefined) this.#open();
+  }
+
+  /** Ends a call with an error from this side. */
+  cancel(call: ClientCall, error: GrpcError): void {
+    if (call.over) return;
+    if (this.#waiting.delete(call) || call.connection === undefined) call.finish(error);
+    else call.connection.cancel(call, error);
+  }
+
+  /** Resolves when there is a connection. Tries until it is closed; the caller bounds the time. */
+  ready(): Promise<void> {
+    if (this.#connection !== undefined) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ resolve, reject });
+      if (this.#opening === undefined) this.#openAfterPause();
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const socket of this.#sockets) socket.destroy(new Error('the client is closed'));
+    this.#connection?.closed('the client is closed');
+    this.#fail(new GrpcError(Status.UNAVAILABLE, 'the client is closed'));
+  }
+
+  #openAfterPause(): void {
+    const pause = Math.max(0, this.#pausedUntil - performance.now());
+    setTimeout(() => {
+      if (!this.#closed && this.#opening === undefined && this.#connection === undefined) this.#open();
+    }, pause);
+  }
+
+  #open(): void {
+    const socket = dial(this.#target, this.#tls);
+    this.#opening = socket;
+    this.#sockets.add(socket);
+    let problem = 'closed';
+    const timer = setTimeout(
+      () => socket.destroy(new Error(`no connection within ${connectTimeoutMs} ms`)),
+      connectTimeoutMs,
+    );
+    socket.on('error', (error) => (problem = error.message));
+    socket.once(this.#tls === undefined ? 'connect' : 'secureConnect', () => {
+      clearTimeout(timer);
+      const { alpnProtocol } = socket as Partial<TLSSocket>;
+      if (this.#tls !== undefined && alpnProtocol !== 'h2')
+        socket.destroy(new Error('the server does not speak HTTP/2 over TLS'));
+      else this.#connected(socket, () => problem);
+    });
+    socket.once('close', () => {
+      clearTimeout(timer);
+      this.#sockets.delete(socket);
+      if (this.#opening !== socket) return;
+      this.#opening = undefined;
+      this.#problem = problem;
+      this.#pausedUntil = performance.now() + this.#pauseMs * (0.8 + Math.random() * 0.4);
+      this.#pauseMs = Math.min(lastPauseMs, this.#pauseMs * 1.6);
+      this.#fail(this.#unreachable());
+      if (this.#waiters.length > 0) this.#openAfterPause();
+    });
+  }
+
+  #connected(socket: Socket, problem: () => string): void {
+    this.#opening = undefined;
+    this.#pauseMs = firstPauseMs;
+    this.#pausedUntil = 0;
+    const connection: ClientConnection = new ClientConnection(socket, {
+      retired: () => {
+        if (this.#connection === connection) this.#connection = undefined;
+      },
+      unserved: (call) => this.#again(call),
+      // A connection that carries nothing does not keep the process alive.
+      busy: (busy) => (busy ? socket.ref() : socket.unref()),
+    });
+    this.#connection = connection;
+    socket.on('data', (chunk) => connection.feed(chunk));
+    socket.on('drain', () => connection.drained());
+    socket.once('close', () => connection.closed(problem()));
+    socket.unref();
+    const calls = [...this.#waiting];
+    this.#waiting.clear();
+    for (const call of calls) connection.start(call);
+    for (const { resolve } of this.#waiters.splice(0)) resolve();
+  }
+
+  /** A call that the server did not look at. */
+  #again(call: ClientCall): void {
+    if (call.over) return;
+    if (this.#repeated.has(call) || !call.restart()) {
+      call.finish(
+        new GrpcError(Status.UNAVAILABLE, 'No connection established: the server refused the call'),
+      );
+      return;
+    }
+    this.#repeated.add(call);
+    // Behind what the connection is doing.
+    queueMicrotask(() => {
+      if (!call.over) this.start(call);
+    });
+  }
+
+  #unreachable(): GrpcError {
+    return new GrpcError(
+      Status.UNAVAILABLE,
+      `No connection established to ${this.#target}: ${this.#problem}`,
+    );
+  }
+
+  #fail(error: GrpcError): void {
+    const calls = [...this.#waiting];
+    this.#waiting.clear();
+    for (const call of calls) call.finish(error);
+    if (!this.#closed) return;
+    for (const { reject } of this.#waiters.splice(0)) reject(error);
+  }
+}
+
+function dial(target: string, tls: ChannelTls | undefined): Socket {
+  const where = target.startsWith('unix:')
+    ? { path: target.slice('unix:'.length).replace(/^\/\/(?=\/)/, '') }
+    : hostAndPort(target);
+  const socket =
+    tls === undefined
+      ? connectSocket(where)
+      : connectTls({
+          ...where,
+          ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+          ...(tls.cert === undefined ? {} : { cert: tls.cert }),
+          ...(tls.key === undefined ? {} : { key: tls.key }),
+          ...serverNameOf(tls, 'host' in where ? where.host : ''),
+          ALPNProtocols: ['h2'],
+        });
+  socket.setNoDelay(true);
+  return socket;
+}
+
+/** What the certificate must be for. Addresses are checked too, and are no names that TLS can ask for. */
+function serverNameOf(tls: ChannelTls, host: string): Partial<ConnectionOptions> {
+  const name = tls.serverName ?? host;
+  return {
+    ...(name === '' || isIP(name) !== 0 ? {} : { servername: name }),
+    checkServerIdentity: (_host, certificate) => checkServerIdentity(name, certificate),
+  };
+}
+
+export function hostAndPort(target: string): { host: string; port: number } {
+  const colon = target.lastIndexOf(':');
+  return { host: target.slice(0, colon).replace(/^\[(.*)\]$/, '$1'), port: Number(target.slice(colon + 1)) };
+}
