@@ -44,6 +44,8 @@ const answerMs = 60_000;
 /** For so long a member that was asked waits until it has what it is asked about. */
 const lagMs = 10_000;
 const pollMs = 20;
+/** A question or an answer waits so long for a connection. */
+const connectMs = 3_000;
 const maxQuestions = 8;
 
 export class Consistency {
@@ -147,11 +149,11 @@ export class Consistency {
     };
   }
 
-  #ask(to: NodeId, revision: number): Promise<HistoryHash | undefined> {
-    const { clock, send } = this.#options;
+  async #ask(to: NodeId, revision: number): Promise<HistoryHash | undefined> {
+    const { clock } = this.#options;
     const id = this.#nextQuestion++;
-    if (!send(to, { hashCall: { id, revision } })) return Promise.resolve(undefined);
-    return new Promise((resolve) => {
+    if (!(await this.#deliver(to, { hashCall: { id, revision } }))) return undefined;
+    return await new Promise((resolve) => {
       const end = clock.after(answerMs, () => this.#settle(id, undefined));
       this.#questions.set(id, {
         to,
@@ -161,6 +163,17 @@ export class Consistency {
         },
       });
     });
+  }
+
+  /** Members that have just started are connected in one direction only for a moment. False when that lasts. */
+  async #deliver(to: NodeId, frame: PeerFrame): Promise<boolean> {
+    const { clock, send } = this.#options;
+    const until = clock.now() + connectMs;
+    while (!send(to, frame)) {
+      if (clock.now() >= until || this.#stopped) return false;
+      await new Promise<void>((resolve) => void clock.after(pollMs, resolve));
+    }
+    return true;
   }
 
   #settle(id: number, answer: HistoryHash | undefined): void {
@@ -175,13 +188,13 @@ export class Consistency {
   }
 
   #called(from: NodeId, id: number, revision: number): void {
-    const { send, log } = this.#options;
-    const answer = (found: HistoryHash | undefined): void => {
+    const { log } = this.#options;
+    const answer = async (found: HistoryHash | undefined): Promise<void> => {
       const { hash = 0, compactRevision = 0 } = found ?? {};
-      send(from, { hashAnswer: { id, known: found !== undefined, hash, compactRevision } });
+      await this.#deliver(from, { hashAnswer: { id, known: found !== undefined, hash, compactRevision } });
     };
     if (this.#answering >= maxQuestions) {
-      answer(undefined);
+      void answer(undefined);
       return;
     }
     this.#answering += 1;
@@ -189,7 +202,7 @@ export class Consistency {
       .then(() => this.#historyAt(revision))
       .then(answer, (error: unknown) => {
         log.info({ err: error, revision }, 'a hash that was asked for is not known');
-        answer(undefined);
+        return answer(undefined);
       })
       .finally(() => {
         this.#answering -= 1;
