@@ -69,6 +69,11 @@ export const commands: readonly Command[] = [
     async () => (await import('./kubectl/main.ts')).kubectl,
   ),
   verb(
+    'encryption',
+    'change the key that encrypts secrets in the store',
+    async () => (await import('./verbs/encryption.ts')).encryption,
+  ),
+  verb(
     'snapshot',
     'save, check and restore the state of a store',
     async () => (await import('./verbs/snapshot.ts')).snapshot,

@@ -75,6 +75,7 @@ function frontProxyFlags(): Record<string, string> {
 }
 
 const serviceAccountKey = `${etc}/pki/sa.key`;
+const encryptionConfig = `${etc}/pki/encryption.yaml`;
 
 function apiserverProcess(config: HostConfig, ownStore: boolean): ProcessSpec {
   const serving = pki('apiserver');
@@ -95,6 +96,8 @@ function apiserverProcess(config: HostConfig, ownStore: boolean): ProcessSpec {
         ...(existsSync(frontProxyAuthority) ? frontProxyFlags() : {}),
         // A host prepared by an older version has none, and goes on without tokens.
         'service-account-signing-key-file': existsSync(serviceAccountKey) ? serviceAccountKey : '',
+        // A host prepared by an older version has none, and its secrets stay as they are.
+        'encryption-provider-config': existsSync(encryptionConfig) ? encryptionConfig : '',
         'advertise-address': config.address,
         masters: config.masters.map(({ name, address }) => `${name}=${address}`),
         'service-cluster-ip-range': config.serviceRange,

@@ -21,6 +21,7 @@ import {
   replaceFile,
   writeIdentity,
 } from './files.ts';
+import { newEncryptionConfiguration } from './encryption.ts';
 
 export interface PkiHost {
   readonly name: string;
@@ -46,6 +47,8 @@ export interface ClusterPki {
   readonly frontProxyCaFile: string;
   /** The private key that signs tokens of ServiceAccounts; every master has the same. */
   readonly serviceAccountKeyFile: string;
+  /** How secrets are encrypted in the store; of masters only, like the key above. */
+  readonly encryptionFile: string;
   /** Files of the identity `name`; throws when the cluster has none of that name. */
   files(name: string): IdentityFiles;
   readonly names: readonly string[];
@@ -89,6 +92,8 @@ export async function createClusterPki(directory: string, options: ClusterPkiOpt
     const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
     await replaceFile(serviceAccountKeyFile, pem, 0o600);
   }
+  const encryptionFile = join(directory, 'encryption.yaml');
+  if (!existsSync(encryptionFile)) await replaceFile(encryptionFile, newEncryptionConfiguration(), 0o600);
   const proxyFiles = await ensureFrontProxy(directory, now, created);
   const names = [...specs.keys(), frontProxyName];
   return {
@@ -96,6 +101,7 @@ export async function createClusterPki(directory: string, options: ClusterPkiOpt
     caFile: identityFiles(directory, authorityName).certificateFile,
     frontProxyCaFile: identityFiles(directory, frontProxyAuthority).certificateFile,
     serviceAccountKeyFile,
+    encryptionFile,
     names,
     created,
     files: (name) => {

@@ -15,6 +15,15 @@ export {
   type PkiHost,
 } from './cluster.ts';
 export {
+  firstKeyName,
+  newEncryptionConfiguration,
+  type RotationState,
+  rotationStateOf,
+  withFirstOnly,
+  withNewestFirst,
+  withNewKey,
+} from './encryption.ts';
+export {
   daysLeft,
   identityFiles,
   type IdentityFiles,
