@@ -5,6 +5,7 @@ export {
   type Identity,
   keyMatches,
 } from './certificate.ts';
+export { requestedSubject, type RequestedSubject } from './certificate-request.ts';
 export {
   type ClusterPki,
   type ClusterPkiOptions,
