@@ -16,6 +16,8 @@ export type StoreBug =
   | 'torn-rest-stays'
   /** The state on disk may be ahead of what the own log has durably. */
   | 'state-ahead-of-log'
+  /** What LevelDB had no room for counts as written. */
+  | 'full-batch-counts'
   /** LevelDB is written without a sync. */
   | 'state-not-synced'
   /** The log is let go before the state behind it is on disk. */

@@ -22,6 +22,9 @@ const lookMs = 25;
 export class Ambushes {
   readonly #o: AmbushOptions;
 
+  /** A leader that was isolated, and is to lead again. */
+  #calledBack: SimulatedHost | undefined;
+
   constructor(options: AmbushOptions) {
     this.#o = options;
   }
@@ -83,17 +86,24 @@ export class Ambushes {
    */
   usurp(leader: SimulatedHost): void {
     const { world, network } = this.#o;
-    if (this.#isolate(leader))
+    if (this.#isolate(leader) !== undefined)
       world.after(world.random.pick([600, 900, 1_500]), undefined, () => network.heal());
   }
 
   /** The same in short, and then the old leader is called back: it may hear again what it was told before. */
   relapse(leader: SimulatedHost): void {
-    const { world, network, hosts } = this.#o;
+    const { world, network, hosts, over } = this.#o;
     const { random } = world;
-    if (!this.#isolate(leader)) return;
-    const until = world.now + 400;
+    if (this.#calledBack !== undefined) return;
+    // Without a sign, so that the old leader goes on for a while.
+    const kept = this.#isolate(leader, false);
+    if (kept === undefined) return;
+    network.remember(kept.name, leader.name);
+    this.#calledBack = leader;
+    world.after(1_200, undefined, () => (this.#calledBack = undefined));
+    const until = world.now + 800;
     const look = (): void => {
+      if (over()) return;
       const successor = hosts.find(
         ({ member }) => member?.host.role === 'leader' && member !== leader.member,
       );
@@ -110,18 +120,25 @@ export class Ambushes {
     look();
   }
 
-  #isolate(leader: SimulatedHost): boolean {
+  /** A member was elected. */
+  elected(host: SimulatedHost): void {
+    if (host !== this.#calledBack) return;
+    this.#calledBack = undefined;
+    this.#o.network.repeat();
+  }
+
+  #isolate(leader: SimulatedHost, noticed = true): SimulatedHost | undefined {
     const { world, network } = this.#o;
     const others = this.#others(leader);
-    if (others.length < 4) return false;
+    if (others.length < 4) return undefined;
     const kept = world.random.pick(others);
     for (const other of others) {
       if (other === kept) continue;
-      network.resetBetween(leader.name, other.name);
+      if (noticed) network.resetBetween(leader.name, other.name);
       this.#cut(leader, other);
       this.#cut(kept, other);
     }
-    return true;
+    return kept;
   }
 
   /** The leader is cut off, and all others campaign at the same moment. */

@@ -22,6 +22,7 @@ export const knownBugs: Readonly<Record<Exclude<KnownBug, Elsewhere>, string>> =
   'recovered-not-synced': 'counts on what a killed process left in the page cache',
   'torn-rest-stays': 'leaves rests of a torn write behind the end of the log',
   'state-ahead-of-log': 'writes the state ahead of the own durable log, whose batch is then lost',
+  'full-batch-counts': 'takes for written what LevelDB had no room for',
   'state-not-synced': 'writes LevelDB without a sync',
   'log-released-early': 'cuts the log before the state behind it is on disk',
   'vote-forgotten': 'forgets its vote when it restarts',
@@ -66,19 +67,7 @@ export type BugName = keyof typeof knownBugs;
 export const bugNames = Object.keys(knownBugs) as readonly BugName[];
 
 /** Planted, and not yet found within the usual hunt: the mix of faults has to become better. See docs/simulator.md. */
-export const elusive: ReadonlySet<BugName> = new Set<BugName>([
-  'stale-acknowledgement',
-  'disloyal',
-  'torn-rest-stays',
-  'state-ahead-of-log',
-  'log-released-early',
-  'vote-forgotten',
-  'late-refusal',
-  'expiry-of-old-leader',
-  'renewed-by-follower',
-  'promise-cut-short',
-  'no-abstention',
-]);
+export const elusive: ReadonlySet<BugName> = new Set<BugName>(['stale-acknowledgement']);
 
 /** The mix of faults is drawn from the seed alone: the same for every bug, and for the code without any. */
 export interface Catch {

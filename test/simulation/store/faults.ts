@@ -50,11 +50,18 @@ export class Faults {
     return this.#settings.loyal;
   }
 
+  /** A member ends, or does not start, because its disk is full: whoever watches over it starts it again. */
+  outOfRoom(host: SimulatedHost): void {
+    host.crash(false);
+    this.#restart(host, 500);
+  }
+
   /** A member was elected. */
   elected(host: SimulatedHost): void {
     const { random } = this.#world;
     if (!this.#active || this.#over) return;
     const { kinds, onElection } = this.#settings;
+    this.#ambushes.elected(host);
     if (kinds.includes('ambush') && random.chance(0.5)) {
       this.count += 1;
       this.#ambushes.cutOffAtOnce(host);
@@ -87,6 +94,7 @@ export class Faults {
     for (const host of this.#hosts) {
       if (host.life.frozen) this.#world.thaw(host.life);
       host.stall('both', 0);
+      host.room.state = 'plenty';
     }
   }
 
@@ -194,6 +202,10 @@ export class Faults {
         return;
       case 'slowDisk':
         victim.slowness = random.pick([1, 10, 60]);
+        return;
+      case 'fullDisk':
+        victim.room.state = random.pick(['low', 'none']);
+        this.#world.after(random.pick([300, 1_500, 5_000]), undefined, () => (victim.room.state = 'plenty'));
         return;
       case 'transfer':
         // Nobody waits for it; a refusal is an answer too.

@@ -19,6 +19,7 @@ import { simulatedClock } from './clock.ts';
 import { MemoryLevels } from './levels.ts';
 import { type DiskSpeed, type LogHost, MemoryLogDisk, SimulatedLogThread } from './log-disk.ts';
 import type { SimulatedNetwork } from './network.ts';
+import { Room } from './room.ts';
 import { Life, type World } from './world.ts';
 
 export interface HostSettings {
@@ -89,8 +90,9 @@ export class SimulatedHost {
   readonly #network: SimulatedNetwork;
   readonly #settings: HostSettings;
   readonly #events: HostEvents;
-  #logDisk = new MemoryLogDisk();
-  #levels = new MemoryLevels();
+  readonly room = new Room();
+  #logDisk = new MemoryLogDisk(this.room);
+  #levels = new MemoryLevels(this.room);
   readonly #speed: number;
   readonly #clockOffset: number;
   #promiseMs: number | undefined;
@@ -155,8 +157,8 @@ export class SimulatedHost {
     this.removed = false;
     this.witness = false;
     this.#promiseMs = undefined;
-    this.#logDisk = new MemoryLogDisk();
-    this.#levels = new MemoryLevels();
+    this.#logDisk = new MemoryLogDisk(this.room);
+    this.#levels = new MemoryLevels(this.room);
   }
 
   /** CLOCK_BOOTTIME of this host. */
@@ -189,6 +191,7 @@ export class SimulatedHost {
     const life = new Life();
     this.life = life;
     this.goneSince = undefined;
+    this.#thread = undefined;
     this.lives += 1;
     this.busy = true;
     this.#platform = this.#createPlatform(life);
@@ -293,8 +296,14 @@ export class SimulatedHost {
         promises: {
           read: () => this.#promiseMs,
           write: (ms) =>
-            new Promise((resolve) => {
+            new Promise((resolve, reject) => {
               world.after(stateSpeed.writeMs(), life, () => {
+                try {
+                  this.room.need();
+                } catch (error) {
+                  reject(error instanceof Error ? error : new Error(String(error)));
+                  return;
+                }
                 this.#promiseMs = ms;
                 resolve();
               });

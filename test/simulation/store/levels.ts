@@ -5,6 +5,7 @@
 import type { Level, LevelIterator, LevelRange, Levels } from '../../../packages/store/src/levels.ts';
 import type { DiskOperation } from '../../../packages/store/src/mvcc.ts';
 import type { Random } from '../random.ts';
+import { Room } from './room.ts';
 import type { DiskSpeed } from './log-disk.ts';
 import type { Life, World } from './world.ts';
 
@@ -17,6 +18,8 @@ class Database {
   /** Synced batches on their way. */
   readonly inFlight = new Set<readonly DiskOperation[]>();
   open = false;
+  /** A batch found no room: LevelDB takes no other until it is opened anew. */
+  broken = false;
 
   sync(): void {
     for (const operations of this.unsynced) change(this.durable, operations);
@@ -52,6 +55,11 @@ function change(records: Records, operations: readonly DiskOperation[]): void {
 
 export class MemoryLevels {
   readonly #folder = new Map<string, Database>();
+  readonly #room: Room;
+
+  constructor(room = new Room()) {
+    this.#room = room;
+  }
 
   /** As one life of a member sees it. */
   of(world: World, life: Life, speed: DiskSpeed): Levels {
@@ -60,6 +68,7 @@ export class MemoryLevels {
     return {
       open: async (name) => {
         await later(0.1);
+        this.#room.need();
         let database = this.#folder.get(name);
         if (database === undefined) {
           database = new Database();
@@ -67,6 +76,7 @@ export class MemoryLevels {
         }
         if (database.open) throw new Error(`${name} is open already`);
         database.open = true;
+        database.broken = false;
         return this.#level(database, later, speed);
       },
       exists: (name) => this.#folder.has(name),
@@ -81,6 +91,7 @@ export class MemoryLevels {
         this.#folder.delete(from);
         this.#folder.set(to, database);
       },
+      room: () => this.#room.now,
       size: (name) => {
         let bytes = 0;
         for (const [key, value] of this.#folder.get(name)?.records.values() ?? [])
@@ -112,6 +123,14 @@ export class MemoryLevels {
         checkOpen();
         if (sync) database.inFlight.add(operations);
         await later(sync ? speed.writeMs() : 0.05);
+        try {
+          if (database.broken) throw new Error('the database is broken: No space left on device');
+          this.#room.need();
+        } catch (error) {
+          database.broken = true;
+          database.inFlight.delete(operations);
+          throw error;
+        }
         change(database.records, operations);
         database.unsynced.push(operations);
         if (!sync) return;

@@ -13,11 +13,15 @@ import {
   type LogThreadEvents,
   type WalRequest,
 } from '../../../packages/store/src/log-thread.ts';
+import { isDiskFull } from '../../../packages/store/src/disk-room.ts';
 import { WalFiles, type WalFilesOptions } from '../../../packages/store/src/wal-files.ts';
 import type { Random } from '../random.ts';
+import { Room } from './room.ts';
 import type { Life, World } from './world.ts';
 
 const sectorBytes = 512;
+/** Between two tries of a write that found no room, in milliseconds. */
+const retryMs = 200;
 
 class Contents {
   bytes: Buffer = Buffer.alloc(0);
@@ -64,6 +68,11 @@ export class MemoryLogDisk implements LogDisk {
   #removed: [name: string, contents: Contents][] = [];
   /** The power is going: nothing becomes durable any more. */
   failing = false;
+  readonly #room: Room;
+
+  constructor(room = new Room()) {
+    this.#room = room;
+  }
 
   list(): string[] {
     return [...this.#files.keys()];
@@ -76,7 +85,11 @@ export class MemoryLogDisk implements LogDisk {
   open(name: string): LogFile {
     const contents = this.#contents(name);
     return {
-      write: (bytes, at) => contents.write(bytes, at),
+      write: (bytes, at) => {
+        // What was filled with zeros ahead of use has its room.
+        if (at + bytes.length > contents.bytes.length) this.#room.need();
+        contents.write(bytes, at);
+      },
       sync: () => {
         if (this.failing) throw new Error('the power is gone');
         contents.sync();
@@ -148,6 +161,10 @@ export class SimulatedLogThread implements LogThread {
   readonly #direct: DirectAppend;
   readonly #events: LogThreadEvents;
   readonly #requests: WalRequest[] = [];
+  #full = false;
+  #hasReserve = true;
+  #preparing = false;
+  #closed = false;
 
   constructor(
     world: World,
@@ -169,6 +186,7 @@ export class SimulatedLogThread implements LogThread {
   }
 
   post(request: WalRequest): void {
+    if (request.type === 'close') this.#closed = true;
     this.#requests.push(request);
     if (this.#requests.length === 1) this.#begin();
   }
@@ -206,11 +224,48 @@ export class SimulatedLogThread implements LogThread {
     const request = this.#requests[0];
     if (request === undefined) return;
     const ms = request.type === 'append' ? this.#host.writeMs() : 0;
-    this.#world.after(ms, this.#life, () => {
+    this.#world.after(ms, this.#life, () => this.#try(request));
+  }
+
+  /** A write that finds no room is tried again, and segments are let go meanwhile: that makes room. */
+  #try(request: WalRequest): void {
+    try {
       const answer = carryOut(this.#files, request, () => this.#world.now);
       this.#requests.shift();
       this.#begin();
+      this.#setFull(false);
       if (answer !== undefined) this.#events.onAnswer(answer);
+      if (request.type === 'append') this.#prepare();
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      this.#setFull(true);
+      for (const other of this.#requests.splice(1)) {
+        const answer = carryOut(this.#files, other, () => this.#world.now);
+        if (answer !== undefined) this.#events.onAnswer(answer);
+        if (other.type === 'close') return;
+      }
+      this.#world.after(retryMs, this.#life, () => this.#try(request));
+    }
+  }
+
+  #setFull(full: boolean): void {
+    if (full === this.#full) return;
+    this.#full = full;
+    this.#events.onAnswer({ type: 'full', full });
+  }
+
+  /** Works on the next segment, as the worker does between writes. */
+  #prepare(): void {
+    let state = this.#files.prepare();
+    while (state === 'unfinished') state = this.#files.prepare();
+    const has = state === 'ready';
+    if (has !== this.#hasReserve) this.#events.onAnswer({ type: 'reserve', has });
+    this.#hasReserve = has;
+    if (has || this.#preparing) return;
+    this.#preparing = true;
+    this.#world.after(retryMs, this.#life, () => {
+      this.#preparing = false;
+      if (!this.#closed) this.#prepare();
     });
   }
 

@@ -30,6 +30,7 @@ export interface Weather {
 
 const raftTag = 0x12;
 const heldFrames = 200;
+const keptFrames = 30;
 const connectRetryMs = [20, 30, 45, 70, 100, 150, 220, 330, 500, 750, 1_000];
 
 /** One end of the network: a life of a member. */
@@ -70,6 +71,7 @@ export class SimulatedNetwork {
   readonly #world: World;
   readonly #endpoints = new Map<string, Endpoint>();
   readonly #blocked = new Set<string>();
+  #remembered: { from: string; to: string; frames: { connection: Connection; bytes: Buffer }[] } | undefined;
 
   constructor(world: World) {
     this.#world = world;
@@ -168,6 +170,18 @@ export class SimulatedNetwork {
       }
   }
 
+  /** From now on what one says to another of the core is kept, so that it can arrive a second time. */
+  remember(from: string, to: string): void {
+    this.#remembered = { from, to, frames: [] };
+  }
+
+  /** What was kept arrives again. */
+  repeat(): void {
+    for (const { connection, bytes } of this.#remembered?.frames ?? [])
+      this.#arriveAgain(connection, bytes, this.#world.now + this.#world.random.next() * 5);
+    this.#remembered = undefined;
+  }
+
   /** Breaks the connections between two. */
   resetBetween(one: string, other: string): void {
     for (const { host, outgoing } of this.#endpoints.values())
@@ -251,6 +265,11 @@ export class SimulatedNetwork {
     const { random } = this.#world;
     const { weather } = this;
     const isRaft = bytes[4] === raftTag;
+    const kept = this.#remembered;
+    if (isRaft && kept?.from === connection.from.host && kept.to === connection.toHost) {
+      kept.frames.push({ connection, bytes });
+      if (kept.frames.length > keptFrames) kept.frames.shift();
+    }
     if (isRaft && weather.lose > 0 && random.chance(weather.lose)) return;
     let at = this.#world.now + this.#delay();
     if (isRaft && weather.overtake > 0 && random.chance(weather.overtake)) at += random.next() * 20;

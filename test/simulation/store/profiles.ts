@@ -24,6 +24,7 @@ export const faultKinds = [
   'freeze',
   'stall',
   'slowDisk',
+  'fullDisk',
   'transfer',
   'loss',
   'slowNet',
@@ -215,6 +216,7 @@ const promises: Draw = (random) => {
 /** Disks of log and state stall each by itself, and the power goes meanwhile. */
 const disks: Draw = (random) => {
   const base = mixed(random);
+  const full: readonly FaultKind[] = random.chance(0.4) ? ['fullDisk', 'fullDisk'] : [];
   return withChanges(
     base,
     {
@@ -231,7 +233,7 @@ const disks: Draw = (random) => {
       changeMs: undefined,
     },
     {
-      kinds: ['stall', 'stall', 'slowDisk', 'powerLoss', 'powerLoss', 'crash'],
+      kinds: ['stall', 'stall', 'slowDisk', 'powerLoss', 'powerLoss', 'crash', ...full],
       paceMs: random.pick([60, 250]),
       downMs: random.pick([10, 200]),
       loyal: false,

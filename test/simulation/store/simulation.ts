@@ -4,6 +4,7 @@
  */
 import type { Configuration } from '@timonier/raft';
 import type { KnownBug } from '../../../packages/store/src/known-bugs.ts';
+import { isDiskFull } from '../../../packages/store/src/disk-room.ts';
 import { toWire } from '../../../packages/store/src/peer-wire.ts';
 import {
   firstVersion,
@@ -146,6 +147,10 @@ class Simulation {
               host.removed = true;
               return;
             }
+            if (host.room.state === 'none' && isDiskFull(error)) {
+              this.#faults.outOfRoom(host);
+              return;
+            }
             world.fail(new Violation(`${host.name} cannot go on: ${error.message}`, { cause: error }));
           },
         }),
@@ -270,6 +275,8 @@ class Simulation {
       member !== undefined &&
       member.machine.appliedIndex === index &&
       member.host.leader !== null &&
+      // Alarms of those that are gone stay until somebody takes them back, as in etcd.
+      !member.machine.alarms.some((alarm) => belongs(alarm.member)) &&
       (member.machine.clusterVersion ?? 0) >= newest &&
       !(witness && member.host.role === 'leader') &&
       sameMembers(member.host.configuration, configuration)

@@ -7,8 +7,10 @@ import { test, type TestContext } from 'node:test';
 import { folderLevels, type Level, type Levels } from '../../../packages/store/src/levels.ts';
 import { folderDisk, type LogDisk } from '../../../packages/store/src/log-disk.ts';
 import { Random } from '../random.ts';
+import { isDiskFull } from '../../../packages/store/src/disk-room.ts';
 import { MemoryLevels } from './levels.ts';
 import { MemoryLogDisk } from './log-disk.ts';
+import { Room } from './room.ts';
 import { Life, World } from './world.ts';
 
 function temporary(t: TestContext): string {
@@ -26,6 +28,25 @@ async function inWorld<T>(use: (world: World) => Promise<T>): Promise<T> {
   await world.run(() => done);
   return await result;
 }
+
+test('where there is no room writes fail as on a full disk, and what has its room can still be written', async () => {
+  await inWorld(async (world) => {
+    const room = new Room();
+    const disk = new MemoryLogDisk(room);
+    const file = disk.create('log');
+    file.write(Buffer.alloc(64), 0);
+    const level = await new MemoryLevels(room).of(world, new Life(), { writeMs: () => 1 }).open('one');
+    room.state = 'none';
+    file.write(Buffer.from('inside'), 10);
+    assert.throws(() => file.write(Buffer.from('outside'), 60), isDiskFull);
+    await assert.rejects(level.batch([put('a', '1')], { sync: true }), isDiskFull);
+    room.state = 'plenty';
+    file.write(Buffer.from('outside'), 60);
+    // LevelDB takes no batch after one that failed before it is opened anew.
+    await assert.rejects(level.batch([put('a', '1')], { sync: true }), isDiskFull);
+    assert.equal(level.getSync(Buffer.from('a')), undefined);
+  });
+});
 
 const put = (key: string, value: string) =>
   ({ type: 'put', key: Buffer.from(key), value: Buffer.from(value), before: null }) as const;
