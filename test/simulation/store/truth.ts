@@ -56,8 +56,8 @@ export class Truth {
   promotions = 0;
   /** By the index of its entry, as committed; the founders' first. */
   readonly configurations: { readonly index: number; readonly configuration: Configuration }[] = [];
-  /** Who was taken out for good. */
-  readonly removed = new Set<NodeId>();
+  /** Who was taken out for good, and by which entry. */
+  readonly removed = new Map<NodeId, number>();
   /** Other hosts, to look into their logs. */
   hosts: readonly SimulatedHost[] = [];
   readonly #world: World;
@@ -126,6 +126,8 @@ export class Truth {
     if (host.witness) this.#checkWitness(host, member, effects);
     if (effects.accepted !== undefined && host.witness)
       throw new Violation(`witness: ${host.name} leads and takes proposals`);
+    if (effects.accepted !== undefined && (this.removed.get(host.id) ?? Infinity) <= member.host.commitIndex)
+      throw new Violation(`members: ${host.name} knows that it was removed, leads on and takes proposals`);
     for (const entry of lone ? [] : effects.append) this.#checkEntry(host, entry, log.term(entry.index - 1));
     if (roleChange?.role === 'leader') {
       const { term } = roleChange;
@@ -285,7 +287,7 @@ export class Truth {
     const { configuration, context } = decodeConfiguration(data);
     this.configurations.push({ index, configuration });
     const change = readContext(context)?.change;
-    if (change?.kind === 'remove') this.removed.add(change.id);
+    if (change?.kind === 'remove') this.removed.set(change.id, index);
   }
 
   #learn(host: SimulatedHost, member: Member, main: number): void {
