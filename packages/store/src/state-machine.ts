@@ -6,21 +6,21 @@
  */
 import { decodeConfiguration, type Configuration, type Entry, type NodeId } from '@timonier/raft';
 import { GrpcError } from '@timonier/grpc';
+import { AlarmBook } from './alarm-book.ts';
 import { applyAuth } from './auth/apply.ts';
 import { AuthState } from './auth/auth-state.ts';
 import { checkRequest } from './auth/check-request.ts';
 import type { Tokens } from './auth/tokens.ts';
-import { idNumber } from './cluster.ts';
 import { type ClusterVersionChange, entryBatchCodec, type StoredRequest } from './codecs.ts';
 import { etcdError } from './errors.ts';
 import { type KnownBugs, noBugs } from './known-bugs.ts';
-import { type Alarm, alarmType } from './types.ts';
+import type { Alarm } from './types.ts';
 import { type JournalRecord, Mvcc } from './mvcc.ts';
 import { MemberBook } from './membership/book.ts';
 import type { MemberChange, StoredMember } from './membership/change.ts';
 import { type ChangeOrigin, readContext } from './membership/context.ts';
 import type { StateDisk, StateMeta } from './state-disk.ts';
-import { deleteRange, hasPut, put, txn } from './txn.ts';
+import { deleteRange, put, txn } from './txn.ts';
 import {
   apartVersion,
   checkCarriesOut,
@@ -69,7 +69,7 @@ export class StateMachine {
   /** The last entry that changed what a state says about itself. */
   #metaIndex = 0;
   readonly #book: MemberBook;
-  #alarms: readonly Alarm[] = [];
+  readonly #alarms = new AlarmBook();
   #journal: JournalRecord[] = [];
   #journalBytes = 0;
   #flushedIndex = 0;
@@ -124,7 +124,7 @@ export class StateMachine {
 
   /** What members complain about. While one is out of space nobody may add anything. */
   get alarms(): readonly Alarm[] {
-    return this.#alarms;
+    return this.#alarms.raised;
   }
 
   /** Bytes applied that are not on disk yet. */
@@ -169,7 +169,7 @@ export class StateMachine {
     this.#index = this.#flushedIndex = meta.index;
     this.#term = this.#flushedTerm = meta.term;
     this.#configuration = meta.configuration;
-    this.#alarms = meta.alarms ?? [];
+    this.#alarms.replace(meta.alarms ?? []);
     this.#version = meta.clusterVersion;
     this.#metaIndex = meta.index;
     this.#book.replace(meta.members, meta.removed ?? []);
@@ -242,7 +242,7 @@ export class StateMachine {
     const state = this.#state;
     const revision = (): { header: { revision: number } } => ({ header: { revision: state.revision } });
     if (this.#auth.enabled) checkRequest(this.#auth, state, request);
-    if (this.#alarms.length > 0) this.#refuse(request);
+    if (this.#alarms.raised.length > 0) this.#alarms.check(request, this.#configuration.voters);
     if (request.put !== undefined) {
       const input = request.put;
       return { ...state.write(() => put(state, input)), ...revision() };
@@ -309,15 +309,7 @@ export class StateMachine {
     this.#metaIndex = index;
     if (memberAttributes !== undefined) this.#book.announced(memberAttributes);
     if (clusterVersion !== undefined) this.#raiseVersion(clusterVersion);
-    if (request.alarm === undefined) return {};
-    const { activate, member, alarm, disk = false } = request.alarm;
-    const apart = request.alarm.apart === true && this.#speaks(apartVersion);
-    const others = this.#alarms.filter((raised) => raised.member !== member || raised.alarm !== alarm);
-    const known = others.length < this.#alarms.length;
-    this.#alarms = activate
-      ? [...others, { member, alarm, ...(disk ? { disk } : {}), ...(apart ? { apart } : {}) }]
-      : others;
-    return { alarms: activate || known ? [{ memberID: idNumber(member), alarm }] : [] };
+    return change === undefined ? {} : this.#alarms.apply(change, this.#speaks(apartVersion));
   }
 
   #raiseVersion({ version, members }: ClusterVersionChange): void {
@@ -329,43 +321,18 @@ export class StateMachine {
     this.#version = version;
   }
 
-  /** Whether nothing may be added: a quota is used up, or so many disks are full that no majority has room. */
+  /** Whether nothing may be added; see `AlarmBook`. */
   get isFull(): boolean {
-    const full = this.#alarms.filter(({ alarm }) => alarm === alarmType.noSpace);
-    if (full.some(({ disk }) => disk !== true)) return true;
-    const { voters } = this.#configuration;
-    const well = voters.filter((id) => !full.some(({ member }) => member === id)).length;
-    return full.length > 0 && well < Math.floor(voters.length / 2) + 1;
+    return this.#alarms.isFull(this.#configuration.voters);
   }
 
-  /** Whether members differ and nobody knows which are right: nothing may be read or written, as in etcd. */
   get isCorrupt(): boolean {
-    return this.#alarms.some(({ alarm, apart }) => alarm === alarmType.corrupt && apart !== true);
+    return this.#alarms.isCorrupt;
   }
 
   /** Whether a majority was found to hold other data than this member: it must not go on. */
   isApart(id: NodeId): boolean {
-    return this.#alarms.some(
-      ({ alarm, member, apart }) => alarm === alarmType.corrupt && member === id && apart === true,
-    );
-  }
-
-  #refuse(request: StoredRequest): void {
-    const {
-      put: single,
-      txn: many,
-      deleteRange: gone,
-      compaction,
-      leaseGrant,
-      leaseRevoke,
-      leaseExpiry,
-    } = request;
-    const touches = [single, many, gone, compaction, leaseGrant, leaseRevoke, leaseExpiry].some(
-      (part) => part !== undefined,
-    );
-    if (touches && this.isCorrupt) throw etcdError.corrupt();
-    const grows = single !== undefined || leaseGrant !== undefined || (many !== undefined && hasPut(many));
-    if (grows && this.isFull) throw etcdError.noSpace();
+    return this.#alarms.isApart(id);
   }
 
   /** Brings the disk up to `durableIndex`, or up to what is applied. One flush runs at a time; calls join it. */
@@ -408,7 +375,7 @@ export class StateMachine {
       configuration: this.#configuration,
       members: [...this.#book.members.values()],
       removed: this.#bugs.has('removal-forgotten') ? [] : [...this.#book.removed],
-      alarms: this.#alarms,
+      alarms: this.#alarms.raised,
       ...(this.#version === undefined ? {} : { clusterVersion: this.#version }),
     };
   }
