@@ -9,6 +9,7 @@ import type { Registry as MetricsRegistry } from 'prom-client';
 import { Admission } from './admission/admission.ts';
 import type { AdmissionPlugin } from './admission/request.ts';
 import { type AllocationOptions, Allocations } from './allocation/allocations.ts';
+import { type AuthenticationOptions, tokenChain } from './authentication/options.ts';
 import { Authorizer } from './authorization/authorizer.ts';
 import { FreshReads } from './cache/fresh-reads.ts';
 import { WatchCache } from './cache/watch-cache.ts';
@@ -56,6 +57,8 @@ export interface ApiServerOptions {
   readonly office: Office | undefined;
   /** Undefined: tokens of ServiceAccounts are neither issued nor accepted. */
   readonly tokenSigner: TokenSigner | undefined;
+  /** Absent: bearer tokens are those of ServiceAccounts only. */
+  readonly authentication?: AuthenticationOptions | undefined;
   readonly allocation: AllocationOptions;
   /** In the order in which they run. */
   readonly admissionPlugins: readonly AdmissionPlugin[];
@@ -122,6 +125,7 @@ export class ApiServer {
       log,
       onForeignKey: (key, value) => allocations.observe(key, value !== undefined),
     });
+    const tokens = tokenSigner && new TokenAuthenticator(tokenSigner, cache, root, Date.now);
     this.#server = {
       registry,
       store,
@@ -136,7 +140,8 @@ export class ApiServer {
       nodes: new NodeProxy(options.kubeletTls),
       authorizer: new Authorizer(cache, root),
       admission: new Admission(options.admissionPlugins),
-      tokens: tokenSigner && new TokenAuthenticator(tokenSigner, cache, root, Date.now),
+      tokens,
+      bearerTokens: tokenChain(options.authentication ?? {}, { serviceAccounts: tokens, cache, root }),
       log,
       root,
       now: () => Date.now(),

@@ -16,6 +16,7 @@ import {
 import { OfficeClient } from '@timonier/client/office';
 import { selectPlugins } from './admission/admission.ts';
 import { admissionPlugins } from './admission/plugins.ts';
+import { authenticationFlags, authenticationOptions } from './authentication/flags.ts';
 import { ApiServer, type RequestLimits } from './api-server.ts';
 import { parseEndpoint } from './storage/store-client.ts';
 import { type EncryptionFile, readEncryptionFile } from './encryption/configuration-file.ts';
@@ -65,6 +66,7 @@ const flags = {
     '',
     'EC key on P-256 that signs service account tokens, the same on all masters; without it there are none',
   ),
+  ...authenticationFlags,
   'enable-admission-plugins': listFlag([], 'plugins to switch on, by name; all of them are on by default'),
   'disable-admission-plugins': listFlag([], 'plugins to switch off, by name'),
   'encryption-provider-config': stringFlag(
@@ -140,6 +142,7 @@ export const command = defineComponent({
       },
       office,
       tokenSigner: await tokenSigner(values),
+      authentication: await authenticationOptions(values),
       allocation: {
         serviceRange: values['service-cluster-ip-range'],
         nodePorts,

@@ -6,6 +6,7 @@ import type { Office } from '@timonier/client/office';
 import type { Logger } from 'pino';
 import type { Admission } from './admission/admission.ts';
 import type { Allocations } from './allocation/allocations.ts';
+import type { TokenChain } from './authentication/token-chain.ts';
 import type { Authorizer } from './authorization/authorizer.ts';
 import type { FreshReads } from './cache/fresh-reads.ts';
 import type { WatchCache } from './cache/watch-cache.ts';
@@ -38,6 +39,8 @@ export interface ServerState {
   readonly admission: Admission;
   /** Absent: no key to sign tokens of ServiceAccounts with. */
   readonly tokens: TokenAuthenticator | undefined;
+  /** Every kind of bearer token, also those of ServiceAccounts. */
+  readonly bearerTokens: TokenChain;
   readonly log: Logger;
   /** `/registry/` */
   readonly root: string;

@@ -20,6 +20,7 @@ import { forward, forwardUpgrade } from '../aggregation/proxy.ts';
 import { dumpPage } from '../flow-control/dump.ts';
 import { anonymous, authenticateRequest, type User } from '../pipeline/authenticate.ts';
 import { authorize } from '../pipeline/authorize.ts';
+import type { TokenAnswer } from '../authentication/token-chain.ts';
 import { deprecationOf } from '../pipeline/deprecation.ts';
 import { fenceOf } from '../pipeline/fence-gate.ts';
 import { impersonated } from '../pipeline/impersonate.ts';
@@ -109,7 +110,7 @@ export class Router {
     }
     const info = await this.#requestInfo(exchange);
     try {
-      const user = this.#identify(exchange);
+      const user = await this.#identify(exchange);
       authorize(this.#options.server.authorizer, user, info);
       const remote = this.#options.aggregator.remoteFor(info.path);
       if (remote !== undefined) {
@@ -149,7 +150,7 @@ export class Router {
   }
 
   async #answer(exchange: Exchange, info: RequestInfo): Promise<void> {
-    const user = this.#identify(exchange);
+    const user = await this.#identify(exchange);
     const leave = await this.#limit.enter(exchange, user, info);
     if (leave === undefined) return;
     try {
@@ -226,19 +227,21 @@ export class Router {
   }
 
   /** Who asks, or as whom. */
-  #identify(exchange: Exchange): User {
+  async #identify(exchange: Exchange): Promise<User> {
     const { authorizer } = this.#options.server;
-    return impersonated(this.#authenticate(exchange), exchange.request.rawHeaders, authorizer);
+    const claimed = this.#authenticate(exchange);
+    const user = claimed instanceof Promise ? await claimed : claimed;
+    return impersonated(user, exchange.request.rawHeaders, authorizer);
   }
 
-  #authenticate(exchange: Exchange): User {
+  /** At once for certificates and for tokens that need nothing from outside. */
+  #authenticate(exchange: Exchange): User | Promise<User> {
     const user = authenticateRequest(exchange.request);
     if (user === undefined) throw new StatusError(unauthorized());
     const token = /^Bearer +(\S+)$/i.exec(exchange.header('authorization') ?? '')?.[1];
     if (user !== anonymous || token === undefined) return user;
-    const known = this.#options.server.tokens?.authenticate(token);
-    if (known === undefined) throw new StatusError(unauthorized());
-    return known.user;
+    const answer = this.#options.server.bearerTokens.authenticate(token);
+    return answer instanceof Promise ? answer.then(userOfToken) : userOfToken(answer);
   }
 
   async #fail(exchange: Exchange, error: unknown): Promise<void> {
@@ -277,6 +280,11 @@ export class Router {
     metrics.requests.inc({ ...labels, code: String(exchange.statusCode) });
     if (!isLong) metrics.duration.observe(labels, milliseconds / 1_000);
   }
+}
+
+function userOfToken(answer: TokenAnswer): User {
+  if (answer === undefined) throw new StatusError(unauthorized());
+  return answer.user;
 }
 
 function tooManyLong(): StatusError {

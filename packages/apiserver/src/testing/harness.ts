@@ -9,6 +9,7 @@ import { type ClusterPki, createClusterPki, writeKubeconfig } from '@timonier/pk
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
+import type { AuthenticationOptions } from '../authentication/options.ts';
 import { admissionPlugins } from '../admission/plugins.ts';
 import { ApiServer, type RequestLimits } from '../api-server.ts';
 import { readEncryptionFile } from '../encryption/configuration-file.ts';
@@ -73,6 +74,8 @@ export interface TestServer {
   readonly api: ApiServer;
   /** A request as one of the cluster's identities, `admin` by default. */
   request(method: string, path: string, body?: unknown, options?: RequestOptions): Promise<Answer>;
+  /** A request without a certificate. */
+  requestWithout(method: string, path: string, headers: Readonly<Record<string, string>>): Promise<Answer>;
   /** A watch; yields events until the test has enough. */
   watch(path: string, signal: AbortSignal): AsyncGenerator<WatchedEvent>;
   stop(): Promise<void>;
@@ -104,9 +107,13 @@ export interface TestServerOptions {
   readonly encryption?: string;
   /** Fair, with upstream's numbers, unless a test is about them. */
   readonly limits?: Partial<RequestLimits>;
+  readonly authentication?: AuthenticationOptions;
   /** False when the server starts passive with no active one, so that nothing answers yet. */
   readonly waitUntilReady?: boolean;
 }
+
+/** Has no certificate. */
+const nobody = '';
 
 export async function startApiServer(
   t: Pick<TestContext, 'after'>,
@@ -144,6 +151,7 @@ export async function startApiServer(
       await readFile(pki.serviceAccountKeyFile),
       'https://kubernetes.default.svc.cluster.local',
     ),
+    authentication: options.authentication,
     allocation: { serviceRange: '10.96.0.0/16', nodePorts: { first: 30_000, last: 32_767 } },
     admissionPlugins: admissionPlugins.filter(
       ({ name }) => name !== 'ServiceAccount' || options.admission?.includes(name) === true,
@@ -183,12 +191,13 @@ export async function startApiServer(
   const session = async (identity: string): Promise<ClientHttp2Session> => {
     let open = sessions.get(identity);
     if (open === undefined || open.destroyed || open.closed) {
-      const own = pki.files(identity);
+      const own = identity === nobody ? undefined : pki.files(identity);
       open = connectHttp2(`https://${bindAddress}:${port}`, {
         servername: 'localhost',
         ca,
-        cert: await readFile(own.certificateFile),
-        key: await readFile(own.keyFile),
+        ...(own === undefined
+          ? {}
+          : { cert: await readFile(own.certificateFile), key: await readFile(own.keyFile) }),
       });
       open.on('error', () => undefined);
       sessions.set(identity, open);
@@ -244,6 +253,8 @@ export async function startApiServer(
         },
       };
     },
+    requestWithout: async (method, path, headers) =>
+      server.request(method, path, undefined, { as: nobody, headers }),
     async *watch(path, signal) {
       const { stream, headers } = await open('GET', path, undefined, {});
       const stopWatch = (): void => {

@@ -29,7 +29,7 @@ export async function reviewToken(context: RequestContext): Promise<void> {
   const { exchange, server } = context;
   const review = (await readReview(context)) as { spec?: Partial<TokenReviewSpec> };
   const { token = '', audiences } = review.spec ?? {};
-  const known = server.tokens?.authenticate(token, audiences);
+  const known = await server.bearerTokens.authenticate(token, audiences);
   const status: TokenReviewStatus =
     known === undefined
       ? { error: 'invalid bearer token' }
