@@ -6,6 +6,7 @@ export class LogBudget {
   readonly #log: MemoryLog;
   #first: number;
   #sizes: number[] = [];
+  #bytes = 0;
 
   constructor(log: MemoryLog) {
     this.#log = log;
@@ -17,14 +18,21 @@ export class LogBudget {
   appended(entries: readonly Entry[]): void {
     const first = entries[0];
     if (first === undefined) return;
-    this.#sizes.length = Math.max(0, first.index - this.#first);
-    for (const entry of entries) this.#sizes.push(entry.data.byteLength + 64);
+    const kept = Math.max(0, first.index - this.#first);
+    for (let i = kept; i < this.#sizes.length; i++) this.#bytes -= this.#sizes[i] ?? 0;
+    this.#sizes.length = kept;
+    for (const entry of entries) {
+      const size = entry.data.byteLength + 64;
+      this.#sizes.push(size);
+      this.#bytes += size;
+    }
   }
 
   /** Everything was replaced. */
   reset(): void {
     this.#first = this.#log.firstIndex();
     this.#sizes = [];
+    this.#bytes = 0;
   }
 
   /** The first index to keep so that at most `count` entries and `bytes` bytes remain at or below `upTo`. */
@@ -41,12 +49,14 @@ export class LogBudget {
 
   /** Bytes of everything that is held. */
   get bytes(): number {
-    return this.#sizes.reduce((sum, size) => sum + size, 0);
+    return this.#bytes;
   }
 
   cutTo(first: number): void {
     if (first <= this.#first) return;
-    this.#sizes = this.#sizes.slice(first - this.#first);
+    const gone = first - this.#first;
+    for (let i = 0; i < gone; i++) this.#bytes -= this.#sizes[i] ?? 0;
+    this.#sizes = this.#sizes.slice(gone);
     this.#first = first;
   }
 }

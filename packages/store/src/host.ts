@@ -183,6 +183,11 @@ export class RaftHost {
     return this.#budget.bytes;
   }
 
+  /** How much is used of the room that the log has while others take a state in, from 0 to 1. */
+  get heldLogUsed(): number {
+    return Math.max(0, this.#budget.bytes - trailingBytes) / (heldBytes - trailingBytes);
+  }
+
   /** After so many ticks of silence a member counts as lost. */
   get electionTicks(): number {
     return this.#o.pace.electionTicks;

@@ -25,6 +25,7 @@ import type { StateDisk, StoredMember } from './state-disk.ts';
 import type { StateMachine } from './state-machine.ts';
 import { StateCorruptError } from './state-seal.ts';
 import type { Leadership } from './tenure.ts';
+import { pacedInstalling } from './transfer-pace.ts';
 import type { Alarm } from './types.ts';
 import { Wal } from './wal.ts';
 import type { WatchHub } from './watch.ts';
@@ -177,7 +178,7 @@ export class Member {
           const installed = await this.disk.install();
           if (installed.index !== snapshot.index)
             throw new Error(`snapshot ${installed.index} was received, ${snapshot.index} expected`);
-          await this.machine.load(installed);
+          await this.machine.load(installed, (chunks) => pacedInstalling(chunks, clock));
           this.hub.replaced(this.machine.state);
           this.#parts.proposals.outcomeLost();
           this.membership.replaced();

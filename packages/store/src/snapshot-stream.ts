@@ -1,9 +1,11 @@
 /**
- * The state of a member as the bytes of a snapshot's file, on their way to a client. The state is read as fast as the
- * client takes it; one that takes nothing for long is given up, for LevelDB keeps what it reads from being reclaimed.
+ * The state of a member as the bytes of a snapshot's file, on their way to a client. The state is read no faster than
+ * the client takes it and other work allows; one that takes nothing for long is given up, for LevelDB keeps what it reads from being reclaimed.
  */
+import { systemClock } from './clock.ts';
 import type { Member } from './member.ts';
 import { type SnapshotDescription, snapshotPieces, snapshotSize } from './snapshot-file.ts';
+import { pacedSending } from './transfer-pace.ts';
 
 const flushTimeoutMs = 10_000;
 const idleMs = 60_000;
@@ -20,7 +22,7 @@ export async function streamSnapshot(
     const { meta, tally } = view;
     const description: SnapshotDescription = { taken: new Date().toISOString(), meta, tally };
     let remaining = snapshotSize(description);
-    for await (const blob of snapshotPieces(description, view.chunks())) {
+    for await (const blob of snapshotPieces(description, pacedSending(view.chunks(), systemClock))) {
       if (signal.aborted) return;
       remaining -= blob.length;
       await within(idleMs, write(blob, remaining));

@@ -7,11 +7,13 @@
  * is read on when its disk has taken what came. A transfer that breaks off leaves nothing and is begun anew.
  */
 import type { Message, NodeId } from '@timonier/raft';
+import type { Clock } from './clock.ts';
 import { fromWire, type PeerFrame, toWire } from './peer-wire.ts';
 import type { StateBuilder } from './state-builder.ts';
 import type { StateDisk } from './state-disk.ts';
 import { metaKey } from './state-meta.ts';
 import { emptyTally } from './state-seal.ts';
+import { pacedSending } from './transfer-pace.ts';
 import type { Network } from './platform.ts';
 import type { BulkReceiver } from './transport.ts';
 
@@ -26,14 +28,17 @@ const idleMs = 30_000;
 export async function sendSnapshot(options: {
   readonly to: NodeId;
   readonly message: SnapshotMessage;
-  readonly disk: StateDisk;
-  readonly transport: Network;
+  readonly disk: Pick<StateDisk, 'view'>;
+  readonly transport: Pick<Network, 'sendBulk'>;
+  readonly clock: Pick<Clock, 'now' | 'after'>;
+  /** How much of the log's room for the receiver is used, from 0 to 1. */
+  readonly logUsed: () => number;
   /** To a witness, which takes only who belongs to the group. */
   readonly stateless?: boolean;
   /** Up to which entry the state goes. */
   readonly onBegin: (index: number) => void;
 }): Promise<number> {
-  const { to, message, disk, transport, stateless = false, onBegin } = options;
+  const { to, message, disk, transport, clock, logUsed, stateless = false, onBegin } = options;
   const view = disk.view();
   const meta = stateless ? { ...view.meta, ...noKeys } : view.meta;
   const tally = stateless ? emptyTally : view.tally;
@@ -41,7 +46,7 @@ export async function sendSnapshot(options: {
   onBegin(index);
   async function* frames(): AsyncGenerator<PeerFrame> {
     yield { snapshotHeader: { message: toWire({ ...message, index, snapshotTerm: term, configuration }) } };
-    for await (const chunk of stateless ? [] : view.chunks())
+    for await (const chunk of stateless ? [] : pacedSending(view.chunks(), clock, logUsed))
       yield { snapshotChunk: { keys: chunk.map(([key]) => key), values: chunk.map(([, value]) => value) } };
     yield { snapshotChunk: { keys: [metaKey], values: [Buffer.from(JSON.stringify(meta))] } };
     yield { snapshotEnd: { records: tally.records } };

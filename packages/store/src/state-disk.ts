@@ -11,7 +11,7 @@ import { type AuthState, authKeys } from './auth/auth-state.ts';
 import { type DiskRoom, isDiskFull } from './disk-room.ts';
 import { etcdError } from './errors.ts';
 import { type KnownBugs, noBugs } from './known-bugs.ts';
-import { folderLevels, type Level, type Levels } from './levels.ts';
+import { folderLevels, type Level, type LevelIterator, type Levels } from './levels.ts';
 import { type DiskOperation, isBlockKey, type JournalRecord, leasePrefix, type Mvcc } from './mvcc.ts';
 import { rejoinAdvice } from './recover-advice.ts';
 import type { SnapshotRecord } from './snapshot-file.ts';
@@ -39,13 +39,27 @@ const old = 'state.old';
 const readAheadBytes = 256 * 1024;
 const chunkRecords = 1_000;
 
+type Chunk = readonly SnapshotRecord[];
+
 /** All of a state as of one moment. */
 export interface StateView {
   readonly meta: StateMeta;
   readonly tally: Tally;
   /** Every sealed record but the meta record, in chunks of about 256 KiB. May be read once. */
-  chunks(): AsyncGenerator<readonly SnapshotRecord[]>;
+  chunks(): AsyncGenerator<Chunk>;
   close(): Promise<void>;
+}
+
+/** Hands on chunks of a state, when it sees fit. */
+export type Turns = (chunks: AsyncIterable<Chunk>) => AsyncIterable<Chunk>;
+
+/** All records but the meta record. */
+async function* chunksOf(iterator: LevelIterator): AsyncGenerator<Chunk> {
+  for (;;) {
+    const chunk = await iterator.nextv(chunkRecords, {});
+    if (chunk.length === 0) return;
+    yield chunk.filter(([key]) => !key.equals(metaKey));
+  }
 }
 
 export class StateDisk {
@@ -100,16 +114,24 @@ export class StateDisk {
     return sealed === undefined ? undefined : this.#trusted(() => unseal(key, sealed));
   }
 
-  /** Fills an empty in-memory state. Rejects with `StateCorruptError` when anything is damaged or missing. */
-  async load(state: Mvcc, meta: StateMeta): Promise<void> {
+  /**
+   * Fills an empty in-memory state. Rejects with `StateCorruptError` when anything is damaged or missing. `turns` may
+   * rest between chunks.
+   */
+  async load(state: Mvcc, meta: StateMeta, turns: Turns = (chunks) => chunks): Promise<void> {
     state.restore(meta.revision, meta.compactRevision);
     const counter = new TallyCounter();
-    for await (const [key, sealed] of this.#open.iterator({ highWaterMarkBytes: readAheadBytes })) {
-      if (key.equals(metaKey)) continue;
-      const payload = this.#trusted(() => unseal(key, sealed));
-      counter.add(key, sealed);
-      if (isBlockKey(key)) state.load(key.readUInt32BE(1) * 0x1_0000_0000 + key.readUInt32BE(5), payload);
-      else if (key[0] === leasePrefix) state.loadLease(key.readBigInt64BE(1), payload);
+    const iterator = this.#open.iterator({ highWaterMarkBytes: readAheadBytes });
+    try {
+      for await (const chunk of turns(chunksOf(iterator)))
+        for (const [key, sealed] of chunk) {
+          const payload = this.#trusted(() => unseal(key, sealed));
+          counter.add(key, sealed);
+          if (isBlockKey(key)) state.load(key.readUInt32BE(1) * 0x1_0000_0000 + key.readUInt32BE(5), payload);
+          else if (key[0] === leasePrefix) state.loadLease(key.readBigInt64BE(1), payload);
+        }
+    } finally {
+      await iterator.close();
     }
     const { tally } = counter;
     if (meta.tally === undefined || !sameTally(tally, meta.tally))
@@ -186,13 +208,7 @@ export class StateDisk {
       return {
         meta,
         tally: meta.tally,
-        chunks: async function* () {
-          for (;;) {
-            const chunk = await iterator.nextv(chunkRecords, {});
-            if (chunk.length === 0) return;
-            yield chunk.filter(([key]) => !key.equals(metaKey));
-          }
-        },
+        chunks: () => chunksOf(iterator),
         close: () => iterator.close(),
       };
     }

@@ -19,7 +19,7 @@ import { type JournalRecord, Mvcc } from './mvcc.ts';
 import { MemberBook } from './membership/book.ts';
 import type { MemberChange, StoredMember } from './membership/change.ts';
 import { type ChangeOrigin, readContext } from './membership/context.ts';
-import type { StateDisk, StateMeta } from './state-disk.ts';
+import type { StateDisk, StateMeta, Turns } from './state-disk.ts';
 import { deleteRange, put, txn } from './txn.ts';
 import {
   apartVersion,
@@ -146,16 +146,16 @@ export class StateMachine {
   /**
    * Starts from what the disk holds: at the start, and after a snapshot was installed. Watchers are then told by
    * `WatchHub.replaced`, which brings each forward from where it was. Rejects with `IncompatibleVersionError`, before
-   * anything was changed, when another release is needed for it.
+   * anything was changed, when another release is needed for it. `turns` may rest between chunks of it.
    */
-  async load(meta: StateMeta | undefined): Promise<void> {
+  async load(meta: StateMeta | undefined, turns?: Turns): Promise<void> {
     if (meta !== undefined) checkCarriesOut(this.#versions, meta.clusterVersion ?? firstVersion);
     const state = new Mvcc(this.#options.disk, this.#bugs);
     const auth = new AuthState();
     this.#journal = [];
     this.#journalBytes = 0;
     if (meta !== undefined) {
-      await this.#options.disk.load(state, meta);
+      await this.#options.disk.load(state, meta, turns);
       if (this.#replacing && this.#bugs.has('snapshot-without-history'))
         state.index.compact(meta.revision, '', Infinity, () => undefined);
       await this.#options.disk.loadAuth(auth);

@@ -86,7 +86,16 @@ export class Upkeep {
       if (isWitness(self)) throw new Error('a witness has no state to send');
       await this.flush();
       const stateless = isWitness(to);
-      const records = await sendSnapshot({ to, message, disk, transport, stateless, onBegin: sending });
+      const records = await sendSnapshot({
+        to,
+        message,
+        disk,
+        transport,
+        clock,
+        logUsed: () => host().heldLogUsed,
+        stateless,
+        onBegin: sending,
+      });
       arrived = true;
       metrics()?.snapshots.inc({ direction: 'sent' });
       log.info({ to, records }, 'sent a snapshot');
