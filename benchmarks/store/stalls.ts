@@ -100,7 +100,7 @@ async function run(side: Side, { record, directory, log }: RowContext): Promise<
   await measure('compaction', () => compactAll(address));
   await measure('snapshot', async () => {
     const file = `${directory}/${side.name}.snapshot`;
-    const { code, stderr } = await leader.etcdctl(['snapshot', 'save', file]);
+    const { code, stderr } = await leader.etcdctl(['snapshot', 'save', file], { timeoutMs: deadlineMs });
     if (code !== 0) throw new Error(`${side.name}: ${stderr}`);
     await rm(file, { force: true });
   });

@@ -12,7 +12,7 @@ const table: readonly {
   { when: 'a piece took little', piece: { tookMs: 2, lateMs: 0, logUsed: 0, rests: 4 }, rest: 8 },
   { when: 'the rest before was late', piece: { tookMs: 2, lateMs: 10, logUsed: 0, rests: 4 }, rest: 18 },
   { when: 'it is put in place', piece: { tookMs: 2, lateMs: 0, logUsed: 0, rests: 1 }, rest: 2 },
-  { when: 'a piece took long', piece: { tookMs: 400, lateMs: 0, logUsed: 0, rests: 4 }, rest: 50 },
+  { when: 'a piece took long', piece: { tookMs: 400, lateMs: 0, logUsed: 0, rests: 4 }, rest: 25 },
   {
     when: 'the machine was stopped',
     piece: { tookMs: 60_000, lateMs: 60_000, logUsed: 0, rests: 4 },

@@ -24,8 +24,8 @@ export interface Piece {
 /** A fifth of the time is the state's while it is sent; half of it while it is put in place, for nobody can read then. */
 const sendingRests = 4;
 const installingRests = 1;
-/** At 256 KiB a piece this alone allows 5 MB a second. */
-const longestMs = 50;
+/** At 256 KiB a piece this alone allows 10 MB a second. */
+const longestMs = 25;
 /** Beyond so much of the log's room there is no rest at all. */
 const hurryAt = 0.5;
 
