@@ -16,7 +16,7 @@ const table: readonly {
   {
     when: 'the machine was stopped',
     piece: { tookMs: 60_000, lateMs: 60_000, logUsed: 0, rests: 4 },
-    rest: 50,
+    rest: 25,
   },
   { when: 'the log fills up', piece: { tookMs: 2, lateMs: 0, logUsed: 0.25, rests: 4 }, rest: 4 },
   { when: 'the log is half full', piece: { tookMs: 400, lateMs: 50, logUsed: 0.5, rests: 4 }, rest: 0 },

@@ -95,7 +95,10 @@ export class StoreMember {
   }
 
   /** Runs etcdctl against this member alone, unless the arguments name others. */
-  async etcdctl(args: readonly string[], options: { input?: string; timeoutMs?: number } = {}): Promise<Output> {
+  async etcdctl(
+    args: readonly string[],
+    options: { input?: string; timeoutMs?: number } = {},
+  ): Promise<Output> {
     const endpoints = args.includes('--endpoints') ? [] : ['--endpoints', this.address];
     return run('etcdctl', [...endpoints, ...args], {
       env: { ETCDCTL_API: '3' },
