@@ -11,15 +11,21 @@ type Stage = 'admit' | 'validate' | 'reserve';
 
 export class Admission {
   readonly #plugins: readonly AdmissionPlugin[];
+  readonly #on: ReadonlySet<string>;
   readonly #known = new Map<string, readonly AdmissionPlugin[]>();
 
   /** In the order in which they run. */
   constructor(plugins: readonly AdmissionPlugin[]) {
     this.#plugins = plugins;
+    this.#on = new Set(plugins.map(({ name }) => name));
   }
 
   get names(): readonly string[] {
     return this.#plugins.map(({ name }) => name);
+  }
+
+  isOn(name: string): boolean {
+    return this.#on.has(name);
   }
 
   /** Lets plugins change the request. Rejects when one refuses it. */

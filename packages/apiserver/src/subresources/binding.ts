@@ -2,6 +2,7 @@
 import { storageKey } from '@timonier/api';
 import type { Binding, Pod } from '@timonier/api';
 import { conflict, notFound, StatusError, success } from '@timonier/api/statuses';
+import { labelsFromNode } from '../admission/pod-topology.ts';
 import { bodyMedia } from '../http/media.ts';
 import { decodeBodyAs } from '../pipeline/decode.ts';
 import { mutate } from '../pipeline/mutate.ts';
@@ -43,12 +44,18 @@ export async function bind(context: RequestContext): Promise<void> {
       );
     if (bound !== '')
       throw new StatusError(conflict(pods, name, `pod ${name} is already assigned to node "${bound}"`));
+    const added = { ...sent.metadata?.labels, ...labelsFromNode(server, node) };
+    const labels = { ...pod.metadata?.labels, ...added };
     const annotations = { ...pod.metadata?.annotations, ...sent.metadata?.annotations };
     const others = (pod.status?.conditions ?? []).filter(({ type }) => type !== 'PodScheduled');
     const scheduled = { type: 'PodScheduled', status: 'True', lastTransitionTime: timestamp(server.now()) };
     const object = {
       ...current,
-      metadata: { ...current.metadata, ...(Object.keys(annotations).length === 0 ? {} : { annotations }) },
+      metadata: {
+        ...current.metadata,
+        ...(Object.keys(labels).length === 0 ? {} : { labels }),
+        ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
+      },
       spec: { ...pod.spec, nodeName: node },
       status: {
         ...pod.status,

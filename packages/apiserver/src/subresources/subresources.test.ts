@@ -289,3 +289,26 @@ test('componentstatuses say what answers, and warn that they are deprecated', as
   const endpoints = await server.request('GET', `${core}/endpoints`);
   assert.match(String(endpoints.headers['warning']), /use discovery.k8s.io\/v1 EndpointSlice/);
 });
+
+test('a pod that is bound gets the zone and region of its node, and the labels of the binding', async () => {
+  const zone = { 'topology.kubernetes.io/zone': 'z1', 'topology.kubernetes.io/region': 'r1' };
+  const node = { metadata: { name: 'zoned', labels: { ...zone, 'example.com/rack': '7' } } };
+  assert.equal((await server.request('POST', '/api/v1/nodes', node)).status, 201);
+  const pod = {
+    metadata: { name: 'bound', labels: { app: 'a', 'topology.kubernetes.io/zone': 'mine' } },
+    spec: { containers: [{ name: 'c', image: 'i' }] },
+  };
+  assert.equal((await server.request('POST', `${core}/pods`, pod)).status, 201);
+  const binding = {
+    metadata: { name: 'bound', labels: { by: 'test' } },
+    target: { kind: 'Node', name: 'zoned' },
+  };
+  // The node may not have reached the cache yet.
+  await until(
+    async () => (await server.request('GET', '/api/v1/nodes/zoned?resourceVersion=0')).status === 200,
+    'the node is known',
+  );
+  assert.equal((await server.request('POST', `${core}/pods/bound/binding`, binding)).status, 201);
+  const { json } = await server.request('GET', `${core}/pods/bound`);
+  assert.deepEqual(json.metadata.labels, { app: 'a', by: 'test', ...zone });
+});
