@@ -16,6 +16,8 @@ import { WatchCache } from './cache/watch-cache.ts';
 import { Aggregator } from './aggregation/aggregator.ts';
 import type { AuthenticationConfig } from './aggregation/authentication-config.ts';
 import type { ProxyTls } from './aggregation/remote.ts';
+import type { Auditor } from './audit/auditor.ts';
+import { type AuditOptions, startAuditor } from './audit/start.ts';
 import type { ResourceEncryption } from './encryption/configuration.ts';
 import { type EncryptionFile, followEncryptionFile } from './encryption/configuration-file.ts';
 import { exposeEncryption } from './encryption/metrics.ts';
@@ -71,6 +73,8 @@ export interface ApiServerOptions {
   readonly privateSocket: string;
   readonly failpoints: Failpoints;
   readonly limits: RequestLimits;
+  /** Undefined: no request is recorded. */
+  readonly audit?: AuditOptions | undefined;
   /** Undefined: nothing is encrypted in the store. */
   readonly encryption?: EncryptionFile | undefined;
   /** How often old history is forgotten; 0 leaves that to the store. */
@@ -106,6 +110,7 @@ export class ApiServer {
   readonly #preparation: ClusterPreparation;
   readonly #flowControl: FlowControl | undefined;
   readonly #keeper: FlowControlKeeper | undefined;
+  readonly #auditor: Auditor | undefined;
   #rewriter: Rewriter | undefined;
   #stopFollowingKeys: (() => void) | undefined;
 
@@ -167,6 +172,7 @@ export class ApiServer {
       this.#flowControl === undefined
         ? { kind: 'plain', inFlight: new InFlight({ readOnly, mutating }) }
         : { kind: 'fair', control: this.#flowControl };
+    this.#auditor = options.audit && startAuditor(options.audit, metricsRegistry, log);
     const router = new Router({
       server: this.#server,
       documents,
@@ -174,6 +180,7 @@ export class ApiServer {
       health,
       metricsRegistry,
       limiter,
+      auditor: this.#auditor,
     });
     this.#tls = new TlsServer(options.tls, router);
     this.#front = new Front({
@@ -229,6 +236,7 @@ export class ApiServer {
       this.#keeper?.stop(),
       this.#rewriter?.stop(),
     ]);
+    await this.#auditor?.close();
     this.#server.store.close();
   }
 

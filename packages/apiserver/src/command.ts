@@ -19,9 +19,13 @@ import { admissionPlugins } from './admission/plugins.ts';
 import { authenticationFlags, authenticationOptions } from './authentication/flags.ts';
 import { ApiServer, type RequestLimits } from './api-server.ts';
 import { parseEndpoint } from './storage/store-client.ts';
+import { type AuditPolicy, parseAuditPolicy } from './audit/policy.ts';
+import type { AuditOptions } from './audit/start.ts';
 import { type EncryptionFile, readEncryptionFile } from './encryption/configuration-file.ts';
 import { Failpoints } from './failpoints.ts';
 import { TokenSigner } from './tokens/service-account-tokens.ts';
+
+const anyCount = { min: 0, max: 1_000_000 };
 
 const flags = {
   'etcd-servers': listFlag(
@@ -69,6 +73,22 @@ const flags = {
   ...authenticationFlags,
   'enable-admission-plugins': listFlag([], 'plugins to switch on, by name; all of them are on by default'),
   'disable-admission-plugins': listFlag([], 'plugins to switch off, by name'),
+  'audit-policy-file': stringFlag(
+    '',
+    'audit policy that says which requests are recorded; without it none are',
+  ),
+  'audit-log-path': stringFlag('', 'file of the audit log; - is standard output'),
+  'audit-log-maxage': numberFlag(366, 'days for which old audit logs are kept; 0 is for ever', anyCount),
+  'audit-log-maxbackup': numberFlag(100, 'old audit logs that are kept; 0 is all of them', anyCount),
+  'audit-log-maxsize': numberFlag(100, 'MiB of the audit log before it begins anew', anyCount),
+  'audit-log-batch-buffer-size': numberFlag(
+    10_000,
+    'events that wait to be written before more are dropped',
+    {
+      min: 1,
+      max: 1_000_000,
+    },
+  ),
   'encryption-provider-config': stringFlag(
     '',
     'EncryptionConfiguration that says how resources are stored; followed while this runs',
@@ -160,6 +180,7 @@ export const command = defineComponent({
       compactionIntervalMs: values['etcd-compaction-interval'],
       failpoints: new Failpoints(process.env),
       limits: requestLimits(values),
+      audit: await auditOptions(values),
       encryption: await encryptionFile(values['encryption-provider-config']),
       log,
       metrics,
@@ -183,6 +204,31 @@ function requestLimits(values: FlagValues<typeof flags>): RequestLimits {
       '--max-requests-inflight and --max-mutating-requests-inflight must sum to more than 0 to be divided fairly',
     );
   return limits;
+}
+
+async function auditOptions(values: FlagValues<typeof flags>): Promise<AuditOptions | undefined> {
+  const file = values['audit-policy-file'];
+  const path = values['audit-log-path'];
+  if (file === '' || path === '') {
+    if (file !== path) throw new UsageError('--audit-policy-file and --audit-log-path belong together');
+    return undefined;
+  }
+  const text = (await readNamed('audit-policy-file', file)).toString();
+  let policy: AuditPolicy;
+  try {
+    policy = parseAuditPolicy(text);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`--audit-policy-file: ${file}: ${reason}`, { cause: error });
+  }
+  return {
+    policy,
+    path,
+    maxBytes: (values['audit-log-maxsize'] || 100) * 1024 * 1024,
+    maxBackups: values['audit-log-maxbackup'],
+    maxAgeDays: values['audit-log-maxage'],
+    bufferSize: values['audit-log-batch-buffer-size'],
+  };
 }
 
 async function encryptionFile(path: string): Promise<EncryptionFile | undefined> {

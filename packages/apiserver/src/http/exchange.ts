@@ -6,6 +6,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import type { AuditRecord } from '../audit/auditor.ts';
 import { requestEntityTooLarge, StatusError } from '@timonier/api/statuses';
 
 const compress = promisify(gzip);
@@ -56,6 +57,8 @@ export class Exchange {
   readonly headers: Record<string, string> = {};
   /** Called when the answer has begun that a request waited for, although it goes on. */
   onBegun: () => void = () => undefined;
+  /** Present when the request is recorded. */
+  audit: AuditRecord | undefined;
   /** Status code of the answer, once there is one. */
   statusCode = 0;
   readonly #warnings: string[] = [];
@@ -107,7 +110,9 @@ export class Exchange {
     } finally {
       clearTimeout(timer);
     }
-    return chunks.length === 1 ? (chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks, size);
+    const body = chunks.length === 1 ? (chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks, size);
+    this.audit?.requestBody(body);
+    return body;
   }
 
   /** Answers with a whole body, compressed when it is large and the client can. */
@@ -119,6 +124,7 @@ export class Exchange {
   ): Promise<void> {
     if (this.response.headersSent || this.response.writableEnded) return;
     let bytes = typeof body === 'string' ? Buffer.from(body) : body;
+    this.audit?.responseBody(bytes);
     const extra: Record<string, string> = {};
     if (bytes.length >= compressFromBytes && this.acceptsGzip()) {
       bytes = await compress(bytes, { level: 1 });
@@ -150,6 +156,7 @@ export class Exchange {
       ...headers,
     });
     this.response.flushHeaders();
+    this.audit?.started();
   }
 
   /** Resolves when the connection takes bytes again or is gone. */

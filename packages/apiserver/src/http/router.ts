@@ -1,6 +1,6 @@
 /**
  * From a request to its handler, and from whatever a handler throws to an answer: the order of the pipeline's stages
- * is here. authenticate → impersonate → limit → authorize → fence gate → the verb, which decodes, mutates, commits and
+ * is here. authenticate → audit → impersonate → limit → authorize → fence gate → the verb, which decodes, mutates, commits and
  * encodes.
  */
 import type { IncomingMessage } from 'node:http';
@@ -17,6 +17,7 @@ import {
 import type { Registry as MetricsRegistry } from 'prom-client';
 import type { Aggregator } from '../aggregation/aggregator.ts';
 import { forward, forwardUpgrade } from '../aggregation/proxy.ts';
+import type { Auditor } from '../audit/auditor.ts';
 import { dumpPage } from '../flow-control/dump.ts';
 import { anonymous, authenticateRequest, type User } from '../pipeline/authenticate.ts';
 import { authorize } from '../pipeline/authorize.ts';
@@ -42,6 +43,8 @@ export interface RouterOptions {
   readonly health: Health;
   readonly metricsRegistry: MetricsRegistry;
   readonly limiter: Limiter;
+  /** Undefined: nothing is recorded. */
+  readonly auditor: Auditor | undefined;
 }
 
 const catchUpMs = 1_000;
@@ -85,9 +88,11 @@ export class Router {
     else server.metrics.inflight.inc({ request_kind: kind });
     try {
       if (this.#long > maxLongRunning) throw tooManyLong();
-      await this.#answer(exchange, info);
+      await this.#answer(exchange, info, isLong);
+      exchange.audit?.stage('ResponseComplete');
     } catch (error) {
       await this.#fail(exchange, error);
+      exchange.audit?.stage(isExpected(error) ? 'ResponseComplete' : 'Panic');
     } finally {
       if (isLong) this.#long--;
       else server.metrics.inflight.dec({ request_kind: kind });
@@ -110,8 +115,8 @@ export class Router {
     }
     const info = await this.#requestInfo(exchange);
     try {
-      const user = await this.#identify(exchange);
-      authorize(this.#options.server.authorizer, user, info);
+      const user = await this.#identify(exchange, info, true);
+      this.#authorize(exchange, user, info);
       const remote = this.#options.aggregator.remoteFor(info.path);
       if (remote !== undefined) {
         this.#options.aggregator.checkAvailable(remote);
@@ -121,8 +126,14 @@ export class Router {
       const target = info.served;
       if (target === undefined || !upgrading.has(target.subresource)) throw new StatusError(pathNotFound());
       await connect(this.#context(exchange, user, target, false), request, socket, head);
+      exchange.statusCode = 101;
+      exchange.audit?.started();
+      const { audit } = exchange;
+      if (audit !== undefined) socket.once('close', () => audit.stage('ResponseComplete'));
     } catch (error) {
+      exchange.audit?.failed(statusOf(error));
       await respondError(exchange, error).catch(() => undefined);
+      exchange.audit?.stage('ResponseComplete');
       socket.end();
     }
   }
@@ -149,12 +160,12 @@ export class Router {
     return read();
   }
 
-  async #answer(exchange: Exchange, info: RequestInfo): Promise<void> {
-    const user = await this.#identify(exchange);
+  async #answer(exchange: Exchange, info: RequestInfo, isLong: boolean): Promise<void> {
+    const user = await this.#identify(exchange, info, isLong);
     const leave = await this.#limit.enter(exchange, user, info);
     if (leave === undefined) return;
     try {
-      authorize(this.#options.server.authorizer, user, info);
+      this.#authorize(exchange, user, info);
       await this.#dispatch(exchange, info, user);
     } finally {
       leave();
@@ -227,11 +238,26 @@ export class Router {
   }
 
   /** Who asks, or as whom. */
-  async #identify(exchange: Exchange): Promise<User> {
+  async #identify(exchange: Exchange, info: RequestInfo, isLong: boolean): Promise<User> {
     const { authorizer } = this.#options.server;
     const claimed = this.#authenticate(exchange);
-    const user = claimed instanceof Promise ? await claimed : claimed;
-    return impersonated(user, exchange.request.rawHeaders, authorizer);
+    const actual = claimed instanceof Promise ? await claimed : claimed;
+    exchange.audit = this.#options.auditor?.begin(exchange, actual, info, isLong);
+    const user = impersonated(actual, exchange.request.rawHeaders, authorizer);
+    if (user !== actual) exchange.audit?.impersonated(user);
+    return user;
+  }
+
+  #authorize(exchange: Exchange, user: User, info: RequestInfo): void {
+    try {
+      authorize(this.#options.server.authorizer, user, info);
+    } catch (error) {
+      exchange.audit?.annotate('authorization.k8s.io/decision', 'forbid');
+      exchange.audit?.annotate('authorization.k8s.io/reason', '');
+      throw error;
+    }
+    exchange.audit?.annotate('authorization.k8s.io/decision', 'allow');
+    exchange.audit?.annotate('authorization.k8s.io/reason', '');
   }
 
   /** At once for certificates and for tokens that need nothing from outside. */
@@ -246,9 +272,10 @@ export class Router {
 
   async #fail(exchange: Exchange, error: unknown): Promise<void> {
     const { log } = this.#options.server;
-    if (exchange.signal.aborted) return;
     const status = statusOf(error);
-    if ((status.code ?? 500) >= 500 && !(error instanceof StatusError))
+    exchange.audit?.failed(status);
+    if (exchange.signal.aborted) return;
+    if (!isExpected(error))
       log.error({ err: error, method: exchange.method, path: exchange.url.pathname }, 'request failed');
     try {
       if (exchange.response.headersSent) exchange.response.destroy();
@@ -285,6 +312,11 @@ export class Router {
 function userOfToken(answer: TokenAnswer): User {
   if (answer === undefined) throw new StatusError(unauthorized());
   return answer.user;
+}
+
+/** False for what nobody meant to answer. */
+function isExpected(error: unknown): boolean {
+  return error instanceof StatusError || (statusOf(error).code ?? 500) < 500;
 }
 
 function tooManyLong(): StatusError {

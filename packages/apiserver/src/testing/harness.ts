@@ -12,6 +12,7 @@ import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import type { AuthenticationOptions } from '../authentication/options.ts';
 import { admissionPlugins } from '../admission/plugins.ts';
 import { ApiServer, type RequestLimits } from '../api-server.ts';
+import type { AuditOptions } from '../audit/start.ts';
 import { readEncryptionFile } from '../encryption/configuration-file.ts';
 import { Failpoints } from '../failpoints.ts';
 import { TokenSigner } from '../tokens/service-account-tokens.ts';
@@ -103,6 +104,7 @@ export interface TestServerOptions {
   readonly bindAddress?: string;
   /** Plugins to switch on although the clusters of tests have no controllers that they count on. */
   readonly admission?: readonly string[];
+  readonly audit?: AuditOptions;
   /** Path of an encryption configuration. */
   readonly encryption?: string;
   /** Fair, with upstream's numbers, unless a test is about them. */
@@ -164,6 +166,7 @@ export async function startApiServer(
     privateSocket: join(directory, 'apiserver.sock'),
     compactionIntervalMs: 0,
     failpoints: new Failpoints(options.env ?? {}),
+    audit: options.audit,
     encryption: options.encryption === undefined ? undefined : await readEncryptionFile(options.encryption),
     limits: {
       fair: true,

@@ -37,7 +37,11 @@ export async function list(context: RequestContext): Promise<void> {
   const isPlain =
     representation.media === 'json' && representation.form === 'object' && !representation.pretty;
   if (isPlain) {
-    if (items.length >= streamFromItems && !exchange.acceptsGzip()) {
+    if (
+      items.length >= streamFromItems &&
+      !exchange.acceptsGzip() &&
+      exchange.audit?.wantsResponse !== true
+    ) {
       await sendStream(context, items, meta);
       return;
     }
