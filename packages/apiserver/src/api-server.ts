@@ -176,6 +176,7 @@ export class ApiServer {
     const router = new Router({
       server: this.#server,
       documents,
+      address,
       aggregator,
       health,
       metricsRegistry,

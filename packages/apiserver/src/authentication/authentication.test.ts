@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { createLocalJWKSet, jwtVerify } from 'jose';
 import { type ClusterPki, createClusterPki } from '@timonier/pki';
 import { startApiServer, type TestServer, until } from '../testing/harness.ts';
 import { type OidcIssuer, startOidcIssuer } from '../testing/oidc-issuer.ts';
@@ -214,6 +215,30 @@ test('keys that the provider changed are fetched again, but not for every token 
   assert.ok(!(tokens.authenticate(early) instanceof Promise));
   now += 10_000;
   assert.ok(tokens.authenticate(early) instanceof Promise);
+});
+
+// Conformance: ServiceAccounts ServiceAccountIssuerDiscovery should support OIDC discovery of service account issuer
+test('tokens of service accounts are checked by anybody with what discovery tells', async () => {
+  const accounts = '/api/v1/namespaces/default/serviceaccounts';
+  await server.request('POST', accounts, { metadata: { name: 'reader' } });
+  const asked = { spec: { audiences: ['elsewhere'], expirationSeconds: 600 } };
+  const issued = await server.request('POST', `${accounts}/reader/token`, asked);
+  assert.equal(issued.status, 201, issued.body.toString());
+  const own = await server.request('POST', `${accounts}/reader/token`, { spec: {} });
+  const headers = { authorization: `Bearer ${own.json.status.token}` };
+  // Every account may read them, and nobody without a token may.
+  const configuration = await server.requestWithout('GET', '/.well-known/openid-configuration', headers);
+  assert.equal(configuration.status, 200, configuration.body.toString());
+  assert.match(configuration.json.jwks_uri, /^https:.*\/openid\/v1\/jwks$/);
+  const keys = await server.requestWithout('GET', '/openid/v1/jwks', headers);
+  assert.equal(keys.headers['content-type'], 'application/jwk-set+json');
+  assert.equal((await server.requestWithout('GET', '/openid/v1/jwks', {})).status, 403);
+  const { payload } = await jwtVerify(issued.json.status.token, createLocalJWKSet(keys.json), {
+    issuer: configuration.json.issuer,
+    audience: 'elsewhere',
+    algorithms: configuration.json.id_token_signing_alg_values_supported,
+  });
+  assert.equal(payload.sub, 'system:serviceaccount:default:reader');
 });
 
 test('prefixes of users are the issuer unless the claim is email or another is given', () => {

@@ -32,6 +32,7 @@ import type { RequestContext, ServerState } from '../server-state.ts';
 import { freshEnough } from '../verbs/get.ts';
 import { handlerOf } from '../verbs/index.ts';
 import { connect } from '../subresources/streams.ts';
+import { answerIssuer, isIssuerPath } from '../tokens/issuer-discovery.ts';
 import type { Documents } from './documents.ts';
 import { Exchange, type HttpRequest, type HttpResponse } from './exchange.ts';
 import { readRequestInfo, type RequestInfo, type ResourceRequest } from './request-info.ts';
@@ -39,6 +40,8 @@ import { readRequestInfo, type RequestInfo, type ResourceRequest } from './reque
 export interface RouterOptions {
   readonly server: ServerState;
   readonly documents: Documents;
+  /** Where this server is reached, as host:port. */
+  readonly address: string;
   readonly aggregator: Aggregator;
   readonly health: Health;
   readonly metricsRegistry: MetricsRegistry;
@@ -184,6 +187,8 @@ export class Router {
       if (exchange.method !== 'GET' && exchange.method !== 'HEAD') throw new StatusError(verbNotAllowed());
       if (operational.test(info.path)) await this.#operate(exchange);
       else if (info.path.startsWith(flowControlPages)) await this.#dump(exchange);
+      else if (isIssuerPath(info.path))
+        await answerIssuer(exchange, server.tokens?.signer, this.#options.address);
       else await documents.answer(exchange);
       return;
     }

@@ -4,6 +4,7 @@
  * still are the ones it was issued for.
  */
 import {
+  createHash,
   createPrivateKey,
   createPublicKey,
   type KeyObject,
@@ -40,6 +41,8 @@ const curve = 'prime256v1';
 
 export class TokenSigner {
   readonly issuer: string;
+  /** The public key as others need it (RFC 7517); its id is that of upstream: the digest of its DER form. */
+  readonly publicJwk: Readonly<Record<'kty' | 'crv' | 'x' | 'y' | 'kid' | 'alg' | 'use', string>>;
   readonly #privateKey: KeyObject;
   readonly #publicKey: KeyObject;
 
@@ -50,10 +53,14 @@ export class TokenSigner {
       throw new Error('the key for service account tokens must be an EC key on P-256');
     this.#publicKey = createPublicKey(this.#privateKey);
     this.issuer = issuer;
+    const { x = '', y = '' } = this.#publicKey.export({ format: 'jwk' });
+    const der = this.#publicKey.export({ format: 'der', type: 'spki' });
+    const kid = createHash('sha256').update(der).digest('base64url');
+    this.publicJwk = { use: 'sig', kty: 'EC', kid, crv: 'P-256', alg: 'ES256', x, y };
   }
 
   sign(claims: Omit<TokenClaims, 'iss' | 'jti'>): string {
-    const header = encode({ alg: 'ES256', typ: 'JWT' });
+    const header = encode({ alg: 'ES256', kid: this.publicJwk.kid });
     const payload = encode({ ...claims, iss: this.issuer, jti: randomUUID() });
     const signature = signBytes('sha256', Buffer.from(`${header}.${payload}`), {
       key: this.#privateKey,
