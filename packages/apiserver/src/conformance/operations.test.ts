@@ -56,7 +56,7 @@ async function operations(group: string, kind: string): Promise<void> {
     ...current,
     metadata: { ...current.metadata, annotations: { walked: 'update' } },
   }));
-  assert.equal(updated.metadata.annotations.walked, 'update');
+  assert.equal(updated.metadata?.annotations?.['walked'], 'update');
   if (info.subresources.some(({ name }) => name === 'status')) {
     const status = await shared.ask(200, 'PATCH', `${path}/walk-1/status`, annotate('status'), merge);
     assert.equal(status.metadata.annotations.walked, 'status');
