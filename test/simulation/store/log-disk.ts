@@ -240,6 +240,10 @@ export class SimulatedLogThread implements LogThread {
       if (!isDiskFull(error)) throw error;
       this.#setFull(true);
       for (const other of this.#requests.splice(1)) {
+        if (other.type === 'append') {
+          this.#requests.push(other);
+          continue;
+        }
         const answer = carryOut(this.#files, other, () => this.#world.now);
         if (answer !== undefined) this.#events.onAnswer(answer);
         if (other.type === 'close') return;
