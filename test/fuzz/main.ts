@@ -40,6 +40,12 @@ async function main(): Promise<number> {
     return 2;
   }
   const cleanups: (() => unknown)[] = [];
+  const clean = async (): Promise<void> => {
+    for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+  };
+  // Interrupted, it takes its processes and folders along as well.
+  for (const name of ['SIGINT', 'SIGTERM'] as const)
+    process.once(name, () => void clean().finally(() => process.exit(130)));
   try {
     console.log(`fuzzing the API server for ${chosen.durationMs / 60_000} min, seed ${chosen.seed}`);
     if (chosen.only !== undefined) console.log(describeCase(chosen.seed, chosen.only));
@@ -55,7 +61,7 @@ async function main(): Promise<number> {
       );
     return result.problems.length === 0 ? 0 : 1;
   } finally {
-    for (const cleanup of cleanups.reverse()) await cleanup();
+    await clean();
   }
 }
 

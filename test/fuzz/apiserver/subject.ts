@@ -112,6 +112,8 @@ export class Subject {
       { ':method': method, ':path': path, ...headers },
       { endStream: body === undefined },
     );
+    // The first is told to whoever asked; what follows it, when the server dies, is the same again.
+    stream.on('error', () => undefined);
     const timer = setTimeout(() => stream.destroy(new Error(`no answer in ${timeoutMs} ms`)), timeoutMs);
     try {
       const answered = new Promise<Readonly<Record<string, unknown>>>((resolve, reject) => {
@@ -131,7 +133,6 @@ export class Subject {
       return { status: Number(received[':status']), headers: received, body: Buffer.concat(chunks) };
     } finally {
       clearTimeout(timer);
-      stream.on('error', () => undefined);
       stream.close();
     }
   }
