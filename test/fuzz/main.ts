@@ -40,9 +40,11 @@ async function main(): Promise<number> {
     return 2;
   }
   const cleanups: (() => unknown)[] = [];
-  const clean = async (): Promise<void> => {
-    for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-  };
+  let cleaning: Promise<void> | undefined;
+  const clean = (): Promise<void> =>
+    (cleaning ??= (async () => {
+      for (const cleanup of cleanups.reverse()) await cleanup();
+    })());
   // Interrupted, it takes its processes and folders along as well.
   for (const name of ['SIGINT', 'SIGTERM'] as const)
     process.once(name, () => void clean().finally(() => process.exit(130)));
