@@ -454,6 +454,28 @@ test('an image is pulled from a registry, verified, shared and removed', { skip 
   }
 });
 
+test(
+  'an archive of docker is taken like one of OCI, and one that is neither is refused',
+  { skip },
+  async () => {
+    const oci = join(host.folder, 'oci.tar');
+    const docker = join(host.folder, 'docker.tar');
+    const layers = [await busyboxFiles(), [{ path: 'marker', content: 'from docker' }]];
+    await buildImage(oci, { name: 'as-oci:latest', layers, config: { Cmd: ['/bin/cat', '/marker'] } });
+    const name = 'example.com/team/docker:v1';
+    execFileSync('skopeo', ['copy', '--quiet', `oci-archive:${oci}`, `docker-archive:${docker}:${name}`]);
+    assert.deepEqual((await importImage(host.socket, docker))[0]?.tags, [name]);
+    const id = await host.sandbox('from-docker');
+    const main = await container(id, { image: { image: name } });
+    assert.equal((await exited(main)).exitCode, 0);
+    assert.match(readFileSync(join(host.logs, 'from-docker/main.log'), 'utf8'), /stdout [FP] from docker/);
+    await host.cri.runtime.RemovePodSandbox({ podSandboxId: id });
+    const neither = join(host.folder, 'neither.tar');
+    execFileSync('tar', ['-cf', neither, '-C', host.folder, 'oci.tar']);
+    await assert.rejects(importImage(host.socket, neither), /is no image archive: it has neither/);
+  },
+);
+
 test('containers do not notice that the runtime is killed and comes back', { skip }, async () => {
   const id = await host.sandbox('survivor');
   const alive = await container(id, {

@@ -1,19 +1,16 @@
 /**
- * Brings images from a file: an OCI image layout, as a tar archive (plain, gzip or zstd) or as a folder. The images'
- * names come from the annotations that `skopeo`, `ctr` and `docker save` write.
+ * Brings images from a file: an OCI image layout, as a tar archive (plain, gzip or zstd) or as a folder, or a docker
+ * archive. The images' names come from the annotations that `skopeo`, `ctr` and `docker save` write.
  */
 import { createReadStream } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { CriError, criStatus } from '@timonier/grpc/cri';
-import { extract } from 'tar-stream';
+import { storeEntry, walkArchive, wholeEntry } from './archive.ts';
+import { importDockerArchive } from './docker-archive.ts';
 import type { Images, ImageRecord } from './images.ts';
 import { choosePlatform, type IndexEntry, parseIndexOrManifest } from './manifest.ts';
 import { type ImageReference, parseReference } from './reference.ts';
-
-const maxIndexBytes = 4 * 1024 * 1024;
 
 /** Imports every image of the archive or folder at `path`. Rejects when there is none. */
 export async function importImages(images: Images, path: string): Promise<ImageRecord[]> {
@@ -88,55 +85,21 @@ async function readLayout(images: Images, folder: string): Promise<Buffer> {
   return await readFile(join(folder, 'index.json'));
 }
 
+/** The archive's index. Blobs are stored on the way; a docker archive is made into what an index would name. */
 async function readArchive(images: Images, path: string): Promise<Buffer> {
-  const tar = extract();
-  const flow = feed(path, tar);
-  flow.catch((error: unknown) => tar.destroy(error instanceof Error ? error : new Error(String(error))));
   let index: Buffer | undefined;
-  for await (const entry of tar) {
-    const name = entry.header.name.replace(/^\.\//, '');
+  let docker: Buffer | undefined;
+  await walkArchive(path, async ({ name, size, content }) => {
     const blob = /^blobs\/sha256\/([0-9a-f]{64})$/.exec(name);
-    if (blob !== null && entry.header.type === 'file') {
-      const digest = `sha256:${blob[1]}`;
-      const size = entry.header.size ?? 0;
-      await images.blobs.fetch(
-        { mediaType: '', digest, size },
-        once(entry as unknown as AsyncIterable<Buffer>),
-        new AbortController().signal,
-      );
-    } else if (name === 'index.json') {
-      if ((entry.header.size ?? 0) > maxIndexBytes) throw notLayout(path, 'its index is too large');
-      const chunks: Buffer[] = [];
-      for await (const chunk of entry) chunks.push(chunk as Buffer);
-      index = Buffer.concat(chunks);
-    }
-    entry.resume();
-  }
-  await flow;
-  if (index === undefined) throw notLayout(path, 'it has no index.json');
-  return index;
-}
-
-/** An archive is read once, front to back: there is no second attempt. */
-function once(entry: AsyncIterable<Buffer>): (offset: number) => Promise<AsyncIterable<Buffer>> {
-  return async (offset) => {
-    if (offset > 0) throw new CriError(criStatus.DATA_LOSS, 'the archive is cut short');
-    return entry;
-  };
-}
-
-async function feed(path: string, tar: NodeJS.WritableStream): Promise<void> {
-  const head = createReadStream(path, { end: 3 });
-  const magic: Buffer[] = [];
-  for await (const chunk of head) magic.push(chunk as Buffer);
-  const start = Buffer.concat(magic);
-  const file = createReadStream(path, { highWaterMark: 256 * 1024 });
-  if (start.length >= 2 && start.readUInt16BE(0) === 0x1f8b) await pipeline(file, createGunzip(), tar);
-  else if (start.length >= 4 && start.readUInt32LE(0) === 0xfd2fb528) {
-    await pipeline(file, createZstdDecompress(), tar);
-  } else await pipeline(file, tar);
+    if (blob !== null) await storeEntry(images, `sha256:${blob[1]}`, size, content);
+    else if (name === 'index.json') index = await wholeEntry(name, size, content);
+    else if (name === 'manifest.json') docker = await wholeEntry(name, size, content);
+  });
+  if (index !== undefined) return index;
+  if (docker === undefined) throw notLayout(path, 'it has neither an index.json nor a manifest.json');
+  return await importDockerArchive(images, path, docker);
 }
 
 function notLayout(path: string, why: string): CriError {
-  return new CriError(criStatus.INVALID_ARGUMENT, `${path} is no OCI image archive: ${why}`);
+  return new CriError(criStatus.INVALID_ARGUMENT, `${path} is no image archive: ${why}`);
 }
