@@ -126,6 +126,8 @@ export class RaftHost {
   #leader: NodeId | null = null;
   #configuration: Configuration;
   readonly #lease = new LeaderLease();
+  /** When the newest round was sent that a majority answered, by `clock.bootTime`. */
+  #provenAt = -Infinity;
   readonly #outbox: Outbox;
 
   constructor(options: HostOptions) {
@@ -186,6 +188,11 @@ export class RaftHost {
   /** How much is used of the room that the log has while others take a state in, from 0 to 1. */
   get heldLogUsed(): number {
     return Math.max(0, this.#budget.bytes - trailingBytes) / (heldBytes - trailingBytes);
+  }
+
+  /** Milliseconds since this leader last asked a majority that then agreed; Infinity when none did. */
+  get provenAgoMs(): number {
+    return this.#o.clock.bootTime() - this.#provenAt;
   }
 
   /** After so many ticks of silence a member counts as lost. */
@@ -340,6 +347,7 @@ export class RaftHost {
       this.#term = term;
       this.#leader = leader;
       this.#lease.reset();
+      this.#provenAt = -Infinity;
       events.role(role, term, leader);
     }
     if (effects.configuration !== undefined) {
@@ -349,6 +357,7 @@ export class RaftHost {
     if (effects.quorumRound !== undefined) {
       const { round, sentAt } = effects.quorumRound;
       const { voters } = this.#configuration;
+      this.#provenAt = sentAt;
       events.proven(sentAt + this.#lease.provenMs(round, voters, this.#o.id, this.#promiseMs));
     }
     if (effects.commit !== undefined && effects.commit > this.#commit) {

@@ -48,6 +48,8 @@ export type StoreBug =
   | 'renewed-by-follower'
   /** A new leader renews leases whose end may be in its log, and not applied yet. */
   | 'renewed-before-applied'
+  /** A leader renews leases however long ago a majority confirmed that it leads, and its successor waits for none. */
+  | 'renewed-unproven'
   /** What an old leader decided about the end of a lease is carried out under a new one. */
   | 'expiry-of-old-leader'
   /** A watch that resumes misses the revision it asked for. */

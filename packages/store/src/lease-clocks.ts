@@ -24,6 +24,10 @@ export interface LeaseClocksOptions {
   readonly clock: Clock;
   readonly leader: () => NodeId | null;
   readonly leads: () => boolean;
+  /** Milliseconds since this leader last asked a majority that then agreed. */
+  readonly provenAgoMs: () => number;
+  /** A renewal counts only if that is at most so long ago, and a new leader waits for as long. */
+  readonly staleMs: number;
   /** Which leases exist. */
   readonly leases: () => ReadonlyMap<bigint, LeaseTimes>;
   readonly send: (to: NodeId, frame: PeerFrame) => boolean;
@@ -43,7 +47,10 @@ interface Call {
   readonly peer: NodeId;
 }
 
-/** Of a member that does not lead, or not yet. */
+/** Clocks of two hosts may differ by so much in speed. */
+const clockTrust = 0.99;
+
+/** Of a member that does not lead, not yet, or perhaps not any more. */
 const askAgain: LeaseAnswer = { remainingMs: -2, grantedTtl: 0 };
 const retryMs = 20;
 const revocationsAtOnce = 500;
@@ -70,11 +77,13 @@ export class LeaseClocks {
   }
 
   /**
-   * Starts all clocks anew; `graceMs` covers the time in which nobody could renew anything. Only once this member has
+   * Starts all clocks anew, and adds the time for which an earlier leader may still have renewed leases without knowing
+   * that it was replaced: whoever it last had the word of has elected this one since. Only once this member has
    * applied an entry of its own term: before, what leases there are and what is left of them may be news to it.
    */
-  promote(graceMs: number): void {
-    this.#lessor.promote(this.#options.leases(), graceMs);
+  promote(): void {
+    const { leases, staleMs, bugs = noBugs } = this.#options;
+    this.#lessor.promote(leases(), bugs.has('renewed-unproven') ? 0 : staleMs / clockTrust);
     this.#checkpoints.promote();
     this.#revoking.clear();
   }
@@ -129,6 +138,8 @@ export class LeaseClocks {
         : askAgain;
     if (lease === undefined) return { remainingMs: -1, grantedTtl: 0 };
     if (renew) {
+      const { provenAgoMs, staleMs, bugs = noBugs } = this.#options;
+      if (provenAgoMs() > staleMs * clockTrust && !bugs.has('renewed-unproven')) return askAgain;
       if (this.#lessor.renew(id, lease.ttl) === undefined) return { remainingMs: -1, grantedTtl: 0 };
       this.#checkpoints.clockSet(id);
       if (this.#checkpoints.counts(id))

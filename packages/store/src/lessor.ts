@@ -63,7 +63,8 @@ export class Lessor {
   renew(id: bigint, ttl: number): number | undefined {
     const deadline = this.#deadlines.get(id);
     if (deadline === undefined || deadline <= this.#now()) return undefined;
-    this.#set(id, this.#now() + ttl * 1000);
+    // Never earlier than before: the leader before this one may renew it still, and be believed.
+    this.#set(id, Math.max(deadline, this.#now() + ttl * 1000));
     return ttl;
   }
 

@@ -121,6 +121,9 @@ export function assemble(options: MemberOptions, platform: Platform, storage: St
     leader: () => host().leader,
     // A witness that leads for a moment knows of no lease, which must not be taken for its end.
     leads: () => host().role === 'leader' && !isWitness,
+    provenAgoMs: () => host().provenAgoMs,
+    // A leader on a slow machine hears of a majority as late as this.
+    staleMs: Math.max(options.electionMs, options.maxElectionMs),
     leases: () => machine.state.leases,
     send: (to, frame) => transport.send(to, frame),
     expire: (ID) => propose({ leaseExpiry: { ID, term: host().term }, ...itself }, 40),

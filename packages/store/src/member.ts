@@ -164,8 +164,7 @@ export class Member {
         termBegan: (term) => {
           this.#parts.proposals.termBegan(term);
           this.membership.termBegan(term);
-          if (this.#host.role === 'leader' && this.#host.term === term)
-            this.leases.promote(this.pace.electionMs);
+          if (this.#host.role === 'leader' && this.#host.term === term) this.leases.promote();
         },
         configuration: (appended) => this.membership.appended(appended),
         readReady: (context, index) => this.#parts.reads.ready(context, index),
@@ -342,8 +341,7 @@ export class Member {
     if (leader !== null) this.#metrics?.leaderChanges.inc();
     // A new leader begins to count once it has applied an entry of its own: an end of a lease may come before that.
     this.leases.demote();
-    if (role === 'leader' && this.#platform.bugs.has('renewed-before-applied'))
-      this.leases.promote(this.pace.electionMs);
+    if (role === 'leader' && this.#platform.bugs.has('renewed-before-applied')) this.leases.promote();
     if (leader !== null) this.#platform.clock.soon(() => this.#parts.proposals.retry());
     this.#parts.tenure.roleChanged();
     if (leader !== null) this.#parts.announcement.make();

@@ -38,6 +38,7 @@ export const knownBugs: Readonly<Record<Exclude<KnownBug, Elsewhere>, string>> =
   'lease-not-extended': 'a new leader ends leases that nobody could renew meanwhile',
   'renewed-by-follower': 'a member that does not lead promises renewals',
   'renewed-before-applied': 'renews a lease whose end is in the log and not applied yet',
+  'renewed-unproven': 'a leader that was replaced renews leases until it notices',
   'expiry-of-old-leader': 'ends leases under a new leader because the old one decided so',
   'watch-off-by-one': 'a watch that resumes misses its first revision',
   'watch-overtaken': 'a watcher that lags gets new events before the old ones',
