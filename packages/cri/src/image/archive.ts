@@ -24,10 +24,10 @@ export async function walkArchive(
   const flow = feed(path, tar);
   flow.catch((error: unknown) => tar.destroy(error instanceof Error ? error : new Error(String(error))));
   for await (const entry of tar) {
-    const { name, size = 0, type } = entry.header;
+    const { name, size, type } = entry.header;
     // The types of tar-stream do not say that its entries are what they are: readable streams of buffers.
     const content = entry as unknown as AsyncIterable<Buffer>;
-    if (type === 'file') await visit({ name: name.replace(/^\.\//, ''), size: size ?? 0, content });
+    if (type === 'file') await visit({ name: name.replace(/^\.\//, ''), size, content });
     entry.resume();
   }
   await flow;
