@@ -146,15 +146,44 @@ export function canonicalJson(object: ApiObject): string {
   return JSON.stringify({ apiVersion, kind, metadata: sorted(stored), ...(sorted(rest) as object) });
 }
 
+/** The same value with names in order; what is in order already, as most of it is, is not copied. */
 function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== 'object' || value === null || isBigInteger(value)) return value;
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return sortedItems(value);
+  if (isBigInteger(value)) return value;
   const source = value as Record<string, unknown>;
-  const result: Record<string, unknown> = {};
-  for (const name of Object.keys(source).sort()) {
-    setOwn(result, name, sorted(source[name]));
+  const names = Object.keys(source);
+  let copy: Record<string, unknown> | undefined;
+  if (!areInOrder(names)) {
+    names.sort();
+    copy = {};
   }
-  return result;
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i] ?? '';
+    const child = source[name];
+    const ordered = sorted(child);
+    if (copy === undefined && ordered !== child) {
+      copy = {};
+      for (const before of names.slice(0, i)) setOwn(copy, before, source[before]);
+    }
+    if (copy !== undefined) setOwn(copy, name, ordered);
+  }
+  return copy ?? value;
+}
+
+function sortedItems(items: readonly unknown[]): readonly unknown[] {
+  let copy: unknown[] | undefined;
+  for (let i = 0; i < items.length; i++) {
+    const ordered = sorted(items[i]);
+    if (copy === undefined && ordered !== items[i]) copy = items.slice();
+    if (copy !== undefined) copy[i] = ordered;
+  }
+  return copy ?? items;
+}
+
+function areInOrder(names: readonly string[]): boolean {
+  for (let i = 1; i < names.length; i++) if ((names[i - 1] ?? '') > (names[i] ?? '')) return false;
+  return true;
 }
 
 function versionField(revision: number): string {
