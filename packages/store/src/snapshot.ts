@@ -86,13 +86,15 @@ export function receiveSnapshot(options: {
       } else if (frame.snapshotEnd !== undefined) {
         if (builder === undefined || message === undefined)
           throw new TypeError('a snapshot ended before it began');
-        const meta = await builder.finish();
+        const finished = builder;
+        const meta = await finished.finish();
         builder = undefined;
+        // Somebody else may have begun to send meanwhile.
+        disk.keep(finished);
         // The core may have moved on while the state arrived; then nobody installs it.
         const { index, term: snapshotTerm, configuration } = meta;
-        disk.received(true);
         const wanted = index > appliedIndex() && step({ ...message, index, snapshotTerm, configuration });
-        if (!wanted) disk.received(false);
+        if (!wanted) disk.drop();
       }
     },
     closed: () => {

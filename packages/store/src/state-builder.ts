@@ -20,6 +20,7 @@ export class StateBuilder {
   #operations: DiskOperation[] = [];
   #bytes = 0;
   #over = false;
+  #finishing: Promise<StateMeta> | undefined;
 
   /** `open` opens the database, which is empty at first. */
   constructor(open: () => Promise<Level>) {
@@ -54,7 +55,12 @@ export class StateBuilder {
    * Makes everything durable and closes. Resolves with what the state says about itself; rejects with
    * `StateCorruptError` when that is not what was added.
    */
-  async finish(): Promise<StateMeta> {
+  finish(): Promise<StateMeta> {
+    this.#finishing = this.#finish();
+    return this.#finishing;
+  }
+
+  async #finish(): Promise<StateMeta> {
     await this.#write(true);
     this.#over = true;
     await this.#close();
@@ -70,9 +76,10 @@ export class StateBuilder {
     return meta;
   }
 
-  /** Ends without having finished; whoever still adds something is refused. */
+  /** Ends, when it was not finished, without; whoever still adds something is refused. Nothing is open afterwards. */
   async close(): Promise<void> {
     this.#over = true;
+    await this.#finishing?.catch(() => undefined);
     await this.#close();
   }
 

@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { GrpcError } from '@timonier/grpc';
 import { ClassicLevel } from 'classic-level';
 import { folderLevels, type Level, type Levels } from './levels.ts';
 import { type JournalRecord, Mvcc } from './mvcc.ts';
@@ -233,4 +234,30 @@ test('a state of before records had seals is brought into the new form, and then
   await db.close();
   assert.deepEqual(await recovered(folder), want);
   assert.deepEqual(await recovered(folder), want);
+});
+
+test('of two states that are received at once the one that began later is installed, whole', async (t) => {
+  const disk = new StateDisk(temporary(t));
+  t.after(() => disk.close());
+  await disk.open();
+  await disk.settle(0);
+  const key = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0, 1]);
+  const meta = (index: number): StateMeta => ({
+    ...metaAt({ index, revision: index, compactRevision: 0 } as JournalRecord),
+  });
+  const fill = async (index: number): Promise<Awaited<ReturnType<StateDisk['receive']>>> => {
+    const builder = await disk.receive();
+    await builder.add(key, Buffer.alloc(1_000, index));
+    await builder.describe(meta(index));
+    return builder;
+  };
+  const first = await fill(5);
+  // It is finished when the second one begins: that takes a while, in which nothing counts on it yet.
+  const finishing = first.finish();
+  const second = await fill(7);
+  await finishing;
+  assert.throws(() => disk.keep(first), GrpcError);
+  assert.equal((await second.finish()).index, 7);
+  disk.keep(second);
+  assert.equal((await disk.install()).index, 7);
 });

@@ -234,11 +234,17 @@ export class StateDisk {
     this.#levels.remove(incoming);
   }
 
-  /** Keeps what was received until `install`, or drops it. */
-  received(keep: boolean): void {
+  /** Keeps what this builder finished until `install`. Throws when another one has taken its place since. */
+  keep(builder: StateBuilder): void {
+    if (this.#builder !== builder) throw etcdError.replacing();
     this.#builder = undefined;
-    this.#received = keep;
-    if (!keep) this.#levels.remove(incoming);
+    this.#received = true;
+  }
+
+  /** Drops what was kept. */
+  drop(): void {
+    this.#received = false;
+    this.#levels.remove(incoming);
   }
 
   /** Puts the received snapshot in the place of the state. Contents are read again once `load` is through. */
