@@ -265,6 +265,11 @@ export class StateDisk {
     return this.#levels.room?.();
   }
 
+  /** Whether another state is being put in the place of this one, so that nothing can be read. */
+  get isReplacing(): boolean {
+    return this.#replacing;
+  }
+
   /** Whether a batch failed for lack of room and none has gone through since. */
   get isBroken(): boolean {
     return this.#broken;

@@ -295,7 +295,8 @@ class Simulation {
 
   #audit(host: SimulatedHost): void {
     const { member } = host;
-    if (member === undefined) return;
+    // One that is about to have another state is looked at when it has it.
+    if (member === undefined || member.disk.isReplacing) return;
     this.#audited.set(host, member.machine.state);
     this.#guard(() => this.#truth.audit(host, member));
   }
