@@ -104,6 +104,8 @@ interface Held {
 }
 
 const applyBudgetMs = 8;
+/** How soon entries are tried again that wait for the state to be readable. */
+const unreadableMs = 10;
 const trailingBytes = 32 * 1024 * 1024;
 /** For followers that are taking a whole state in. */
 const heldBytes = 256 * 1024 * 1024;
@@ -414,6 +416,14 @@ export class RaftHost {
   /** Applies what is committed, in turns that leave room for other work. */
   #apply(): void {
     if (this.#applying || this.#installing || this.#stopped) return;
+    if (!this.#o.machine.canApply) {
+      this.#applying = true;
+      this.#o.clock.after(unreadableMs, () => {
+        this.#applying = false;
+        this.#apply();
+      });
+      return;
+    }
     this.#applying = true;
     const { machine, log, events } = this.#o;
     const end = this.#o.clock.now() + applyBudgetMs;

@@ -193,12 +193,17 @@ export class StateMachine {
     this.#journalBytes += record.bytes;
   }
 
+  /** Whether what entries may ask for can be read; they wait while the database is opened again. */
+  get canApply(): boolean {
+    return !this.#options.disk.isReplacing;
+  }
+
   /**
    * Takes away a slice of the history that was compacted. Returns how many bytes wait for the disk because of it;
-   * undefined when nothing is left.
+   * undefined when nothing is left, or nothing can be read for the moment.
    */
   sweep(): number | undefined {
-    if (this.#replacing || !this.#state.sweeping) return undefined;
+    if (this.#replacing || this.#options.disk.isReplacing || !this.#state.sweeping) return undefined;
     this.#state.sweep();
     const record = this.#state.takeJournal(this.#index, this.#term);
     if (record.operations.length > 0) this.#note(record);
@@ -230,8 +235,9 @@ export class StateMachine {
             ? { ...this.#runAboutMembers(request, index), header: { revision: 0 } }
             : this.#run(request, index, term);
       } catch (error) {
-        // Anything but an answer to the client is a bug that would make members differ.
-        if (!(error instanceof GrpcError)) throw error;
+        // Anything but an answer to the client would make members differ; so would one that only this member has,
+        // because its disk could not be read.
+        if (!(error instanceof GrpcError) || !this.canApply) throw error;
         result = error;
       }
       this.#options.onResult(proposer, request.id, result);
