@@ -66,6 +66,7 @@ export async function hello(cluster: Cluster, kubectl: Kubectl): Promise<void> {
   await realContainers(cluster, pods);
   await everyWayIn(cluster, hosts, pods, k);
   await pipesAndCopies(cluster, kubectl, pods[0]?.metadata.name ?? '');
+  await lookInside(pods[0]?.metadata.name ?? '', k);
   await everydayVerbs(pods, k);
   await k('delete', '-f', helloManifest, '--timeout=60s');
   await until('no pod of the demo is left', 30_000, async () => {
@@ -207,6 +208,31 @@ async function everydayVerbs(
   await k('wait', '--for=jsonpath={.status.readyReplicas}=2', 'deployment/hello', '--timeout=30s');
   await k('scale', 'deployment/hello', '--replicas=4');
   await k('rollout', 'status', 'deployment/hello', '--timeout=60s');
+}
+
+/** `kubectl debug` puts a container of other tools beside a running one, and it sees that one's processes. */
+async function lookInside(pod: string, k: (...args: readonly string[]) => Promise<string>): Promise<void> {
+  const image = ['--image=timonier.local/demo:latest', '--image-pull-policy=IfNotPresent'];
+  await k(
+    'debug',
+    pod,
+    ...image,
+    '--target=web',
+    '-c',
+    'look',
+    '--',
+    'sh',
+    '-c',
+    'cat /proc/1/cmdline; exit 3',
+  );
+  const end = '{.status.ephemeralContainerStatuses[0].state.terminated.exitCode}';
+  await k('wait', `--for=jsonpath=${end}=3`, `pod/${pod}`, '--timeout=30s');
+  const own = await k('exec', pod, '-c', 'web', '--', 'cat', '/proc/1/cmdline');
+  expect((await k('logs', pod, '-c', 'look')) === own, 'an ephemeral container does not see its target');
+  expect(
+    (await k('get', 'pod', pod, '--no-headers')).includes('1/1'),
+    'an ephemeral container counts as one of the pod',
+  );
 }
 
 /** Input that ends while output goes on, and a file there and back: what breaks first when streams are joined wrongly. */

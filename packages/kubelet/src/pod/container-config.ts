@@ -36,6 +36,8 @@ export interface ContainerInput {
   readonly podDirectory: string;
   readonly logDirectory: string;
   readonly nodeMemoryBytes: number;
+  /** The container whose processes this one sees, instead of only its own. */
+  readonly targetId?: string | undefined;
 }
 
 export async function containerConfig(input: ContainerInput): Promise<cri.Draft<cri.ContainerConfig>> {
@@ -69,7 +71,7 @@ export async function containerConfig(input: ContainerInput): Promise<cri.Draft<
     tty: container.tty === true,
     linux: {
       resources: containerResources(container, pod, input.nodeMemoryBytes),
-      securityContext: containerSecurity(container, pod),
+      securityContext: containerSecurity(container, pod, input.targetId),
     },
     ...(container.lifecycle?.stopSignal === undefined
       ? {}

@@ -2,7 +2,7 @@
  * Starts one container: image, configuration, create, start, postStart hook. A failure is a `StartError` with the
  * reason that people see in the container's waiting state; what was half made is removed again.
  */
-import type { Container, Pod } from '@timonier/api';
+import type { Container, EphemeralContainer, Pod } from '@timonier/api';
 import type { KubeletMetrics } from '../metrics.ts';
 import { runHandler } from '../probes/handler.ts';
 import type { RuntimeSandbox } from '../runtime/runtime-pod.ts';
@@ -29,7 +29,7 @@ export class StartError extends Error {
 
 export interface StartRequest {
   readonly pod: Pod;
-  readonly container: Container;
+  readonly container: Container | EphemeralContainer;
   readonly attempt: number;
   readonly sandbox: RuntimeSandbox;
   readonly sandboxConfig: SandboxConfig;
@@ -89,6 +89,7 @@ async function start(request: StartRequest, services: StartServices): Promise<vo
     podDirectory: request.podDirectory,
     logDirectory: request.logDirectory,
     nodeMemoryBytes: request.fields.allocatable.memoryBytes,
+    targetId: await targetOf(request, runtime),
   });
   const containerId = await step('CreateContainerError', async () => {
     const created = await runtime.cri.runtime.CreateContainer({
@@ -126,6 +127,16 @@ async function afterStart(request: StartRequest, services: StartServices, id: st
       await stopContainer(target, container, podIp, 30, 'FailedPostStartHook', services);
     }
   }
+}
+
+/** The running container whose processes an ephemeral one wants to see. */
+async function targetOf({ pod, container }: StartRequest, runtime: Runtime): Promise<string | undefined> {
+  const wanted = 'targetContainerName' in container ? container.targetContainerName : undefined;
+  if (wanted === undefined || wanted === '') return undefined;
+  const { containers } = await runtime.inspectPod(pod.metadata?.uid ?? '');
+  const target = containers.find(({ name, state }) => name === wanted && state === 'running');
+  if (target === undefined) throw new ConfigError(`unable to find target container "${wanted}"`);
+  return target.id;
 }
 
 /** Without a user in the pod the image decides, and a name of a user proves nothing. */

@@ -108,6 +108,30 @@ test('a sidecar lets the others go on once it has started, and is kept running',
   assert.equal(summary(run(subject, [sandbox()], died)), 'start proxy#1');
 });
 
+test('an ephemeral container runs once, before the others if need be, and nobody waits for it', () => {
+  const debug = { name: 'debug', image: 'tools:1' };
+  const subject = pod({ initContainers: [setup], ephemeralContainers: [debug] });
+  assert.equal(summary(run(subject, [sandbox()], [])), 'start debug#0, start setup#0');
+  const web0 = container(web);
+  const ran = pod({ ephemeralContainers: [debug] });
+  for (const state of ['running', 'exited'] as const)
+    assert.equal(summary(run(ran, [sandbox()], [web0, container(debug, { state, exitCode: 1 })])), '', state);
+  // The runtime's trace was removed, and what was reported counts; so does what the pod's end is made of.
+  const reported = {
+    name: 'debug',
+    ready: false,
+    restartCount: 0,
+    image: '',
+    imageID: '',
+    containerID: 'x://1',
+  };
+  const known = pod({ ephemeralContainers: [debug] }, { ephemeralContainerStatuses: [reported] });
+  assert.equal(summary(run(known, [sandbox()], [web0])), '');
+  const never = pod({ ephemeralContainers: [debug], restartPolicy: 'Never' });
+  const ended = container(web, { state: 'exited' });
+  assert.equal(summary(run(never, [sandbox()], [ended, container(debug)])), 'stop-everything, Succeeded');
+});
+
 test('restart policies decide what an exit means', () => {
   const well = container(web, { state: 'exited' });
   const badly = container(web, { state: 'exited', exitCode: 2 });

@@ -4,11 +4,18 @@
  * own, before a restart) finds the same next step.
  *
  * Order: a ready sandbox and the volumes; then the init containers one after the other; then all others at once.
+ * Ephemeral containers wait for nothing but the sandbox and the volumes.
  */
 import type { Container, Pod } from '@timonier/api';
 import { hashAnnotation } from '../runtime/labels.ts';
 import { containersNamed, type RuntimeContainer, type RuntimePod } from '../runtime/runtime-pod.ts';
-import { containerHash, initContainers, isSidecar, mainContainers } from './pod-facts.ts';
+import {
+  containerHash,
+  ephemeralContainers,
+  initContainers,
+  isSidecar,
+  mainContainers,
+} from './pod-facts.ts';
 
 export type PodAction =
   | { readonly kind: 'create-sandbox'; readonly attempt: number }
@@ -72,6 +79,7 @@ export function decide(input: DecisionInput): Decision {
   if (!input.volumesReady) return { actions: volumes, wakeAt: undefined, outcome };
 
   const plan = new ContainerPlan(input, sandbox.id);
+  for (const container of ephemeralContainers(pod)) plan.addEphemeral(container);
   const mains = mainContainers(pod);
   const begun = mains.some(({ name }) =>
     containersNamed(runtime, name).some((container) => container.sandboxId === sandbox.id),
@@ -114,6 +122,16 @@ class ContainerPlan {
     if (latest?.state === 'exited' && !restarts(this.#input.pod, latest)) return;
     // What died with an older sandbox did not fail: it starts again without waiting.
     this.#keepRunning(container, here);
+  }
+
+  /** Once: what has run, in whatever sandbox and however it ended, never runs again. */
+  addEphemeral(container: Container): void {
+    const { runtime, pod } = this.#input;
+    const latest = containersNamed(runtime, container.name)[0];
+    if (latest?.state === 'running' || latest?.state === 'exited') return;
+    const known = pod.status?.ephemeralContainerStatuses?.find(({ name }) => name === container.name);
+    if (latest === undefined && known?.containerID !== undefined) return;
+    this.#start(container, latest);
   }
 
   /** Starts, replaces or leaves a container that should run. Returns whether it runs and has started up. */

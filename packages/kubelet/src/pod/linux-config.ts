@@ -39,12 +39,14 @@ function oomScore(container: Container, pod: Pod, nodeMemoryBytes: number): numb
   return Math.min(999, Math.max(3, score));
 }
 
-export function namespaceOptions(pod: Pod): cri.Draft<cri.NamespaceOption> {
+/** `targetId` names the container whose processes an ephemeral one shares. */
+export function namespaceOptions(pod: Pod, targetId?: string): cri.Draft<cri.NamespaceOption> {
   const { hostNetwork, hostPID, hostIPC, shareProcessNamespace } = pod.spec ?? {};
+  const pid = hostPID === true ? 'NODE' : shareProcessNamespace === true ? 'POD' : 'CONTAINER';
   return {
     network: hostNetwork === true ? 'NODE' : 'POD',
-    pid: hostPID === true ? 'NODE' : shareProcessNamespace === true ? 'POD' : 'CONTAINER',
     ipc: hostIPC === true ? 'NODE' : 'POD',
+    ...(targetId === undefined ? { pid } : { pid: 'TARGET', targetId }),
   };
 }
 
@@ -81,6 +83,7 @@ const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc
 export function containerSecurity(
   container: Container,
   pod: Pod,
+  targetId?: string,
 ): cri.Draft<cri.LinuxContainerSecurityContext> {
   const own = container.securityContext ?? {};
   const shared = pod.spec?.securityContext ?? {};
@@ -90,7 +93,7 @@ export function containerSecurity(
   const unmasked = privileged || own.procMount === 'Unmasked';
   return {
     privileged,
-    namespaceOptions: namespaceOptions(pod),
+    namespaceOptions: namespaceOptions(pod, targetId),
     capabilities: {
       addCapabilities: own.capabilities?.add ?? [],
       dropCapabilities: own.capabilities?.drop ?? [],

@@ -1,6 +1,6 @@
 /** Small facts about a pod that several decisions share: pure. */
 import { createHash } from 'node:crypto';
-import { quantityMilli, type Container, type Pod } from '@timonier/api';
+import { quantityMilli, type Container, type EphemeralContainer, type Pod } from '@timonier/api';
 
 export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort';
 
@@ -21,6 +21,28 @@ export function initContainers(pod: Pod): readonly Container[] {
 
 export function mainContainers(pod: Pod): readonly Container[] {
   return pod.spec?.containers ?? [];
+}
+
+/** Containers that somebody added to the running pod to look at it. They run once, and the pod's end ends them. */
+export function ephemeralContainers(pod: Pod): readonly EphemeralContainer[] {
+  return pod.spec?.ephemeralContainers ?? [];
+}
+
+export function containerNamed(pod: Pod, name: string): Container | EphemeralContainer | undefined {
+  return [...initContainers(pod), ...mainContainers(pod), ...ephemeralContainers(pod)].find(
+    (container) => container.name === name,
+  );
+}
+
+/** The field of the specification that defines a container, as events name it. */
+export function containerField(pod: Pod, name: string): string {
+  const isIn = (list: readonly Container[]): boolean => list.some((container) => container.name === name);
+  const list = isIn(initContainers(pod))
+    ? 'initContainers'
+    : isIn(ephemeralContainers(pod))
+      ? 'ephemeralContainers'
+      : 'containers';
+  return `spec.${list}{${name}}`;
 }
 
 /** An init container that keeps running beside the others. */

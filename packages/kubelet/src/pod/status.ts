@@ -5,7 +5,7 @@
 import type { Container, ContainerState, ContainerStatus, Pod, PodCondition, PodStatus } from '@timonier/api';
 import { containersNamed, type RuntimeContainer, type RuntimePod } from '../runtime/runtime-pod.ts';
 import type { PodOutcome } from './decide.ts';
-import { initContainers, isSidecar, mainContainers, qosClass } from './pod-facts.ts';
+import { ephemeralContainers, initContainers, isSidecar, mainContainers, qosClass } from './pod-facts.ts';
 
 export interface WaitingReason {
   readonly reason: string;
@@ -39,6 +39,7 @@ export function computeStatus(input: StatusInput): PodStatus {
   const initialized = begun || initStatuses.every((status, i) => initDone(status, inits[i]));
   const waitingReason = initialized ? 'ContainerCreating' : 'PodInitializing';
   const statuses = mains.map((container) => containerStatus(input, container, waitingReason));
+  const ephemeral = ephemeralContainers(pod).map((container) => ephemeralStatus(input, container));
   const phase = phaseOf(input, initStatuses, statuses);
   const finished = phase === 'Succeeded' || phase === 'Failed';
   const hostIps = [{ ip: input.hostIp }];
@@ -64,8 +65,15 @@ export function computeStatus(input: StatusInput): PodStatus {
     startTime: input.startTime,
     ...(inits.length === 0 ? {} : { initContainerStatuses: initStatuses }),
     containerStatuses: statuses,
+    ...(ephemeral.length === 0 ? {} : { ephemeralContainerStatuses: ephemeral }),
     qosClass: qosClass(pod),
   };
+}
+
+/** Nobody waits for an ephemeral container: it is never ready, and `started` says nothing of it. */
+function ephemeralStatus(input: StatusInput, container: Container): ContainerStatus {
+  const { started: _, ...status } = containerStatus(input, container, 'ContainerCreating');
+  return { ...status, ready: false };
 }
 
 function sidecarAt(inits: readonly Container[], index: number): boolean {
@@ -84,6 +92,7 @@ function containerStatus(input: StatusInput, container: Container, waitingReason
   const known = [
     ...(input.pod.status?.initContainerStatuses ?? []),
     ...(input.pod.status?.containerStatuses ?? []),
+    ...(input.pod.status?.ephemeralContainerStatuses ?? []),
   ].find((status) => status.name === name);
   const waiting = input.waiting.get(name);
   if (latest === undefined) {

@@ -7,7 +7,7 @@ import { runHandler } from '../probes/handler.ts';
 import { graceAnnotation } from '../runtime/labels.ts';
 import type { RuntimeContainer, RuntimePod } from '../runtime/runtime-pod.ts';
 import { isNotFoundInRuntime, type Runtime } from '../runtime/runtime.ts';
-import { initContainers, isSidecar, mainContainers } from './pod-facts.ts';
+import { containerNamed, initContainers, isSidecar } from './pod-facts.ts';
 
 /** What stopping must leave to the container at least, once its hook has used up the grace. */
 const minStopSeconds = 2;
@@ -61,10 +61,7 @@ export async function stopPod(
           .map(({ name }) => name),
   );
   const stop = (target: RuntimeContainer): Promise<void> => {
-    const definition =
-      pod === undefined
-        ? undefined
-        : [...initContainers(pod), ...mainContainers(pod)].find(({ name }) => name === target.name);
+    const definition = pod === undefined ? undefined : containerNamed(pod, target.name);
     const grace = graceSeconds ?? Number(target.annotations[graceAnnotation] ?? 30);
     const podIp = state.sandboxes[0]?.ips[0] ?? '';
     return stopContainer(target, definition, podIp, grace, `Stopping container ${target.name}`, context);

@@ -6,14 +6,21 @@
  * A worker ends when its pod is to go: everything is stopped and removed, the final status is written, and the API
  * object is deleted for good.
  */
-import type { Container, Pod } from '@timonier/api';
+import type { Pod } from '@timonier/api';
 import { Prober } from '../probes/prober.ts';
 import { containersNamed, type RuntimeContainer, type RuntimePod } from '../runtime/runtime-pod.ts';
 import { BackgroundWork } from './background.ts';
 import { startContainer, StartError } from './container-start.ts';
 import { decide, type PodAction, type PodOutcome } from './decide.ts';
 import type { FieldContext } from './fields.ts';
-import { graceSeconds, initContainers, isSidecar, mainContainers } from './pod-facts.ts';
+import {
+  containerField,
+  containerNamed,
+  graceSeconds,
+  initContainers,
+  isSidecar,
+  mainContainers,
+} from './pod-facts.ts';
 import { podLogDirectory, sandboxConfig } from './sandbox-config.ts';
 import { Restarts } from './restarts.ts';
 import { computeStatus } from './status.ts';
@@ -191,7 +198,7 @@ export class PodWorker {
         return this.#background(action.container.name, () => this.#startContainer(pod, state, action));
       case 'stop-container': {
         const { target, message } = action;
-        const definition = definitionOf(pod, target.name);
+        const definition = containerNamed(pod, target.name);
         const podIp = this.#podIps(pod, state)[0] ?? '';
         return this.#background(target.name, () =>
           stopContainer(target, definition, podIp, graceSeconds(pod), message, this.#stopContext()),
@@ -300,7 +307,7 @@ export class PodWorker {
     const running = state.containers
       .filter((container) => container.state === 'running' && container.sandboxId === sandbox?.id)
       .flatMap((target) => {
-        const container = definitionOf(pod, target.name);
+        const container = containerNamed(pod, target.name);
         if (container === undefined) return [];
         const known = [
           ...(pod.status?.initContainerStatuses ?? []),
@@ -401,8 +408,7 @@ export class PodWorker {
   #event(type: 'Normal' | 'Warning', reason: string, message: string, container?: string): void {
     const pod = this.#pod;
     if (pod === undefined || this.#gone) return;
-    const list = initContainers(pod).some(({ name }) => name === container) ? 'initContainers' : 'containers';
-    const path = container === undefined ? undefined : `spec.${list}{${container}}`;
+    const path = container === undefined ? undefined : containerField(pod, container);
     this.#services.event(pod, type, reason, message, path);
   }
 }
@@ -418,10 +424,6 @@ function shortInitRuns(pod: Pod, state: RuntimePod): boolean {
     ({ name, state: now, startedAt }) =>
       now === 'running' && names.has(name) && Date.now() - startedAt < initCheckForMs,
   );
-}
-
-function definitionOf(pod: Pod, name: string): Container | undefined {
-  return [...initContainers(pod), ...mainContainers(pod)].find((container) => container.name === name);
 }
 
 function textOf(error: unknown): string {

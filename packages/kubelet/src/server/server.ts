@@ -13,6 +13,7 @@ import { RuntimeStreams } from './runtime-streams.ts';
 import { bridgeStreams } from './stream-bridge.ts';
 import type { Registry } from 'prom-client';
 import type { PodManager } from '../pod/manager.ts';
+import { containerNamed } from '../pod/pod-facts.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { containersNamed, type RuntimeContainer } from '../runtime/runtime-pod.ts';
 import { callerOf, needOf, refusal } from './access.ts';
@@ -254,8 +255,7 @@ export class KubeletServer {
   ): Promise<RuntimeContainer> {
     const pod = this.#options.pods.find(namespace, podName);
     const uid = this.#podUid(namespace, podName);
-    const list = [...(pod?.spec?.initContainers ?? []), ...(pod?.spec?.containers ?? [])];
-    if (!list.some((container) => container.name === name)) {
+    if (pod === undefined || containerNamed(pod, name) === undefined) {
       throw new HttpError(400, `container ${name} is not valid for pod ${podName}`);
     }
     const found = containersNamed(await this.#options.runtime.inspectPod(uid), name)[back];
