@@ -16,7 +16,8 @@ import {
 } from '@timonier/api/statuses';
 import type { Registry as MetricsRegistry } from 'prom-client';
 import type { Aggregator } from '../aggregation/aggregator.ts';
-import { forward, forwardUpgrade } from '../aggregation/proxy.ts';
+import { upstreamOf } from '../aggregation/proxy.ts';
+import { identityHeaders } from '../aggregation/remote.ts';
 import type { Auditor } from '../audit/auditor.ts';
 import { dumpPage } from '../flow-control/dump.ts';
 import { anonymous, authenticateRequest, type User } from '../pipeline/authenticate.ts';
@@ -30,11 +31,11 @@ import { checkParameters, dryRunParameter, managerOf } from '../pipeline/query.t
 import { respondError, statusOf } from '../pipeline/respond.ts';
 import type { RequestContext, ServerState } from '../server-state.ts';
 import { freshEnough } from '../verbs/get.ts';
-import { handlerOf } from '../verbs/index.ts';
-import { connect } from '../subresources/streams.ts';
+import { handlerOf, upgrades } from '../verbs/index.ts';
 import { answerIssuer, isIssuerPath } from '../tokens/issuer-discovery.ts';
 import type { Documents } from './documents.ts';
 import { Exchange, type HttpRequest, type HttpResponse } from './exchange.ts';
+import { relay, relayUpgrade } from './relay.ts';
 import { readRequestInfo, type RequestInfo, type ResourceRequest } from './request-info.ts';
 
 export interface RouterOptions {
@@ -58,7 +59,6 @@ const flowControlPages = '/debug/api_priority_and_fairness/';
 /** Documents that name kinds. */
 const discovery = /^\/(apis|openapi)(\/|$)/;
 const operational = /^\/(metrics|healthz|livez|readyz)(\/|$)/;
-const upgrading: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward']);
 const methods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']);
 const mutating: ReadonlySet<string> = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
 
@@ -103,7 +103,7 @@ export class Router {
     }
   }
 
-  /** Serves a request to switch protocols: exec, attach and port-forward. */
+  /** Serves a request to switch protocols: exec, attach, port-forward and what is proxied to. */
   async serveUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     socket.on('error', () => undefined);
     const response = new SocketResponse(socket);
@@ -123,12 +123,14 @@ export class Router {
       const remote = this.#options.aggregator.remoteFor(info.path);
       if (remote !== undefined) {
         this.#options.aggregator.checkAvailable(remote);
-        await forwardUpgrade(remote, user, request, socket, head);
+        const headers = identityHeaders(user);
+        await relayUpgrade(request, socket, head, upstreamOf(remote), request.url ?? '/', headers);
         return;
       }
       const target = info.served;
-      if (target === undefined || !upgrading.has(target.subresource)) throw new StatusError(pathNotFound());
-      await connect(this.#context(exchange, user, target, false), request, socket, head);
+      const handler = target === undefined ? undefined : upgrades[target.subresource];
+      if (target === undefined || handler === undefined) throw new StatusError(pathNotFound());
+      await handler(this.#context(exchange, user, target, false), request, socket, head);
       exchange.statusCode = 101;
       exchange.audit?.started();
       const { audit } = exchange;
@@ -180,7 +182,8 @@ export class Router {
     const remote = aggregator.remoteFor(info.path);
     if (remote !== undefined) {
       aggregator.checkAvailable(remote);
-      await forward(remote, exchange, user);
+      const path = `${exchange.url.pathname}${exchange.url.search}`;
+      await relay(exchange, upstreamOf(remote), path, identityHeaders(user));
       return;
     }
     if (info.resource === undefined || info.resource === '') {

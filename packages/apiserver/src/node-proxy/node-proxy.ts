@@ -8,6 +8,7 @@ import { request as httpsRequest, type RequestOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { Node } from '@timonier/api';
 import { internalError, serviceUnavailable, StatusError } from '@timonier/api/statuses';
+import { relayUpgrade, type Upstream } from '../http/relay.ts';
 
 export interface NodeProxyTls {
   readonly ca?: Buffer | undefined;
@@ -23,15 +24,6 @@ export interface NodeAddress {
 const connectTimeoutMs = 10_000;
 /** A refusal longer than this is cut. */
 const maxErrorBytes = 64 * 1024;
-/** Headers that speak about one connection only, or about who the client is. */
-const notPassedOn: ReadonlySet<string> = new Set([
-  'host',
-  'authorization',
-  'content-length',
-  'te',
-  'trailer',
-]);
-
 export class NodeProxy {
   readonly #tls: NodeProxyTls;
 
@@ -72,7 +64,7 @@ export class NodeProxy {
       });
       request.once('error', (error) => {
         clearTimeout(timer);
-        reject(unreachable(node, error));
+        reject(unreachable(node, error.message));
       });
       request.end();
     });
@@ -89,46 +81,12 @@ export class NodeProxy {
     socket: Duplex,
     head: Buffer,
   ): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const headers: Record<string, string | string[]> = {};
-      for (const [name, value] of Object.entries(client.headers))
-        if (value !== undefined && !notPassedOn.has(name)) headers[name] = value;
-      const request = httpsRequest({
-        ...this.optionsFor(node),
-        path,
-        method: client.method ?? 'GET',
-        headers,
-      });
-      const timer = setTimeout(() => request.destroy(new Error('no answer in time')), connectTimeoutMs);
-      socket.on('error', () => request.destroy());
-      request.once('error', (error) => {
-        clearTimeout(timer);
-        reject(unreachable(node, error));
-      });
-      request.once('response', (response) => {
-        clearTimeout(timer);
-        response.on('error', () => socket.destroy());
-        socket.write(headText(response, { connection: 'close' }));
-        response.pipe(socket);
-        response.once('close', resolve);
-      });
-      request.once('upgrade', (response, upstream, upstreamHead) => {
-        clearTimeout(timer);
-        socket.write(headText(response, {}));
-        if (upstreamHead.length > 0) socket.write(upstreamHead);
-        if (head.length > 0) upstream.write(head);
-        upstream.on('error', () => socket.destroy());
-        socket.on('error', () => upstream.destroy());
-        upstream.once('close', () => {
-          socket.destroy();
-          resolve();
-        });
-        socket.once('close', () => upstream.destroy());
-        upstream.pipe(socket);
-        socket.pipe(upstream);
-      });
-      request.end();
-    });
+    const upstream: Upstream = {
+      open: (call) => httpsRequest({ ...this.optionsFor(node), ...call }),
+      unreachable: (reason) => unreachable(node, reason),
+      patienceMs: connectTimeoutMs,
+    };
+    return relayUpgrade(client, socket, head, upstream, path);
   }
 
   /** How a request to a kubelet is made: where to, and with which certificate. */
@@ -148,22 +106,8 @@ export function kubeletAddress(node: Node): NodeAddress {
   return { host: chosen.address, port: node.status?.daemonEndpoints?.kubeletEndpoint?.Port || 10_250 };
 }
 
-function unreachable(node: NodeAddress, error: Error): StatusError {
-  return new StatusError(
-    internalError(`error dialing kubelet at ${node.host}:${node.port}: ${error.message}`),
-  );
-}
-
-function headText(response: IncomingMessage, override: Readonly<Record<string, string>>): string {
-  const lines = [`HTTP/1.1 ${response.statusCode ?? 500} ${response.statusMessage ?? ''}`];
-  for (let i = 0; i + 1 < response.rawHeaders.length; i += 2) {
-    const name = response.rawHeaders[i] ?? '';
-    // The body is passed on as it was decoded, and ends with the connection.
-    if (Object.hasOwn(override, name.toLowerCase()) || name.toLowerCase() === 'transfer-encoding') continue;
-    lines.push(`${name}: ${response.rawHeaders[i + 1]}`);
-  }
-  for (const [name, value] of Object.entries(override)) lines.push(`${name}: ${value}`);
-  return `${lines.join('\r\n')}\r\n\r\n`;
+function unreachable(node: NodeAddress, reason: string): StatusError {
+  return new StatusError(internalError(`error dialing kubelet at ${node.host}:${node.port}: ${reason}`));
 }
 
 async function readText(response: IncomingMessage): Promise<string> {

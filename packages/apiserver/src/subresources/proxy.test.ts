@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage } from 'node:http';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { request as httpsRequest } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import type { Duplex } from 'node:stream';
 import { test, type TestContext } from 'node:test';
 import { patchAs, sharedServer } from '../testing/shared-server.ts';
 
@@ -33,6 +37,14 @@ async function listen(t: TestContext): Promise<Heard> {
       });
       response.end(`${request.method} ${request.url} ${body}`);
     });
+  });
+  server.on('upgrade', (request, socket, head) => {
+    requests.push({ method: 'UPGRADE', url: request.url ?? '', headers: request.headers, body: '' });
+    if (request.headers.upgrade !== 'echo')
+      return socket.end('HTTP/1.1 400 Bad Request\r\nx-boat: no\r\n\r\nnever');
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: echo\r\n\r\n');
+    socket.write(head);
+    return socket.pipe(socket);
   });
   await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', resolve));
   t.after(() => {
@@ -73,6 +85,41 @@ test(
     assert.equal(own.body.toString(), 'GET / ', 'without a port it is the first of the containers');
   },
 );
+
+test('a connection to a pod switches protocols, or its refusal is passed back', { skip }, async (t) => {
+  const { port, requests } = await listen(t);
+  await podAt('ferry', ownAddress(), port);
+  const { pki } = shared.server;
+  const files = pki.files('admin');
+  const identity = {
+    servername: 'localhost',
+    ca: await readFile(pki.caFile),
+    cert: await readFile(files.certificateFile),
+    key: await readFile(files.keyFile),
+  };
+  const begin = (upgrade: string): ReturnType<typeof httpsRequest> => {
+    const request = httpsRequest({
+      host: '127.0.0.1',
+      port: shared.server.port,
+      ...identity,
+      path: `${core}/pods/ferry:${port}/proxy/deck?x=1`,
+      headers: { connection: 'Upgrade', upgrade, 'x-remote-user': 'pirate' },
+    });
+    request.end();
+    return request;
+  };
+  const [, socket] = (await once(begin('echo'), 'upgrade')) as [IncomingMessage, Duplex];
+  socket.write('ahoy');
+  assert.equal(String((await once(socket, 'data'))[0]), 'ahoy');
+  socket.end();
+  await once(socket, 'close');
+  assert.equal(requests[0]?.url, '/deck?x=1');
+  assert.equal(requests[0]?.headers['x-remote-user'], undefined);
+  const [refused] = (await once(begin('other'), 'response')) as [IncomingMessage];
+  assert.equal(refused.statusCode, 400);
+  assert.equal(refused.headers['x-boat'], 'no');
+  refused.resume();
+});
 
 test(
   'requests to a service reach a ready endpoint, by the number or name of its port',

@@ -6,44 +6,29 @@
 import { type IncomingMessage, request as httpRequest } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
 import { isIP } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { type ResourceInfo, storageKey } from '@timonier/api';
 import type { Node, Pod, Service } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { notFound, serviceUnavailable, StatusError } from '@timonier/api/statuses';
 import { endpointsOf } from '../aggregation/service-endpoint.ts';
-import type { Exchange } from '../http/exchange.ts';
+import { relay, relayUpgrade, type Upstream } from '../http/relay.ts';
 import { kubeletAddress } from '../node-proxy/node-proxy.ts';
 import { bad } from '../pipeline/query.ts';
 import type { RequestContext } from '../server-state.ts';
 import { freshEnough } from '../verbs/get.ts';
-
-const answerTimeoutMs = 30_000;
-/** Headers about one connection only, or about who the client is. */
-const notPassedOn: ReadonlySet<string> = new Set([
-  'authorization',
-  'connection',
-  'expect',
-  'host',
-  'http2-settings',
-  'keep-alive',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'timonier-office',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
 
 interface Destination {
   readonly scheme: 'http' | 'https';
   readonly options: RequestOptions;
 }
 
+const patienceMs = 30_000;
+
 export async function proxy(context: RequestContext): Promise<void> {
   const { exchange } = context;
   await freshEnough(context, undefined);
-  const destination = destinationOf(context);
+  const upstream = upstreamOf(context);
   const rest = pathBehind(context);
   if (rest === '' && (exchange.method === 'GET' || exchange.method === 'HEAD')) {
     exchange.statusCode = 301;
@@ -51,7 +36,29 @@ export async function proxy(context: RequestContext): Promise<void> {
     exchange.response.end();
     return;
   }
-  await pass(exchange, destination, `${rest || '/'}${exchange.url.search}`);
+  await relay(exchange, upstream, `${rest || '/'}${exchange.url.search}`);
+}
+
+/** Joins a connection that switches protocols, such as a WebSocket, with one of the pod, service or node. */
+export async function proxyUpgrade(
+  context: RequestContext,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): Promise<void> {
+  await freshEnough(context, undefined);
+  const path = `${pathBehind(context) || '/'}${context.exchange.url.search}`;
+  await relayUpgrade(request, socket, head, upstreamOf(context), path);
+}
+
+function upstreamOf(context: RequestContext): Upstream {
+  const { scheme, options } = destinationOf(context);
+  const request = scheme === 'https' ? httpsRequest : httpRequest;
+  return {
+    open: (call) => request({ ...options, agent: false, ...call }),
+    unreachable: (reason) => new StatusError(serviceUnavailable(`error trying to reach service: ${reason}`)),
+    patienceMs,
+  };
 }
 
 /** What stands behind `proxy` in the path, as it was written. */
@@ -130,61 +137,4 @@ function numberOf(port: string): number {
   const number = Number(port);
   if (!Number.isInteger(number) || number < 1 || number > 65_535) throw bad(`invalid port "${port}"`);
   return number;
-}
-
-async function pass(exchange: Exchange, { scheme, options }: Destination, path: string): Promise<void> {
-  const { request, response, signal, method } = exchange;
-  const headers: Record<string, string | string[]> = {};
-  for (const [name, value] of Object.entries(request.headers))
-    if (value !== undefined && !name.startsWith(':') && !notPassedOn.has(name)) headers[name] = value;
-  const open = scheme === 'https' ? httpsRequest : httpRequest;
-  const upstream = open({ ...options, agent: false, method, path, headers, signal });
-  const answered = new Promise<IncomingMessage>((resolve, reject) => {
-    upstream.once('response', resolve);
-    upstream.once('error', reject);
-  });
-  answered.catch(() => undefined);
-  const timer = setTimeout(() => upstream.destroy(new Error('no answer in time')), answerTimeoutMs);
-  try {
-    if (method !== 'GET' && method !== 'HEAD')
-      for await (const chunk of request) {
-        if (upstream.destroyed) break;
-        if (!upstream.write(chunk)) await drained(upstream);
-      }
-    upstream.end();
-    const answer = await answered;
-    clearTimeout(timer);
-    exchange.statusCode = answer.statusCode ?? 502;
-    response.writeHead(exchange.statusCode, { ...passedBack(answer), ...exchange.headers });
-    for await (const chunk of answer as AsyncIterable<Buffer>) {
-      if (signal.aborted) break;
-      if (!response.write(chunk)) await exchange.drained();
-    }
-    response.end();
-  } catch (error) {
-    if (signal.aborted || response.headersSent) {
-      response.destroy();
-      return;
-    }
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new StatusError(serviceUnavailable(`error trying to reach service: ${reason}`));
-  } finally {
-    clearTimeout(timer);
-    upstream.destroy();
-  }
-}
-
-function drained(upstream: { once(event: 'drain' | 'close', listener: () => void): unknown }): Promise<void> {
-  return new Promise((resolve) => {
-    upstream.once('drain', resolve);
-    upstream.once('close', resolve);
-  });
-}
-
-function passedBack(answer: IncomingMessage): Record<string, string> {
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(answer.headers))
-    if (value !== undefined && !notPassedOn.has(name))
-      headers[name] = Array.isArray(value) ? value.join(', ') : value;
-  return headers;
 }

@@ -1,12 +1,14 @@
 /** Which function answers which verb on which resource or subresource. */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { ResourceRequest } from '../http/request-info.ts';
 import type { RequestContext } from '../server-state.ts';
 import { bind } from '../subresources/binding.ts';
 import { evict } from '../subresources/eviction.ts';
 import { finalize } from '../subresources/finalize.ts';
-import { proxy } from '../subresources/proxy.ts';
+import { proxy, proxyUpgrade } from '../subresources/proxy.ts';
 import { scale } from '../subresources/scale.ts';
-import { log } from '../subresources/streams.ts';
+import { connect, log } from '../subresources/streams.ts';
 import { issueToken } from '../subresources/token.ts';
 import { getComponentStatus, listComponentStatuses } from './component-statuses.ts';
 import { create } from './create.ts';
@@ -47,6 +49,21 @@ const subresources: Readonly<Record<string, Readonly<Record<string, Handler>>>> 
   log: { get: log },
   proxy: { get: proxy, create: proxy, update: proxy, patch: proxy, delete: proxy },
   token: { create: issueToken },
+};
+
+/** Takes over a connection that is to switch protocols; the bytes behind the request are in `head`. */
+type UpgradeHandler = (
+  context: RequestContext,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+) => Promise<void>;
+
+export const upgrades: Readonly<Record<string, UpgradeHandler | undefined>> = {
+  exec: connect,
+  attach: connect,
+  portforward: connect,
+  proxy: proxyUpgrade,
 };
 
 const componentStatuses: Readonly<Record<string, Handler>> = {

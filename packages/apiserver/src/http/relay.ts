@@ -1,0 +1,213 @@
+/**
+ * Passes requests on to another server and its answers back, as streams in both directions: lists and watches flow as
+ * they come, upgraded connections are joined byte by byte. What a client says about who it is never passes.
+ */
+import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { StatusError } from '@timonier/api/statuses';
+import type { Exchange } from './exchange.ts';
+
+export type Headers = Record<string, string | string[]>;
+
+export interface Call {
+  readonly method: string;
+  /** With its query. */
+  readonly path: string;
+  readonly headers: Headers;
+  readonly signal?: AbortSignal;
+}
+
+/** Where requests are passed on to. */
+export interface Upstream {
+  /** Begins a request on a connection, and leaves its body and its end to the caller. */
+  readonly open: (call: Call) => ClientRequest;
+  /** What a client is told when the other side could not be reached or broke off before it answered. */
+  readonly unreachable: (reason: string) => StatusError;
+  /** Between the request's end and the answer's head, in milliseconds. */
+  readonly patienceMs: number;
+}
+
+/** Headers about one connection only, or about who the client is. */
+const notPassedOn: ReadonlySet<string> = new Set([
+  'authorization',
+  'connection',
+  'content-length',
+  'expect',
+  'host',
+  'http2-settings',
+  'keep-alive',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'timonier-office',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+const identities = /^(?:x-remote-|impersonate-)/;
+const notPassedBack: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/**
+ * Answers an exchange with what the other side answers to it at `path`, with `extra` headers. Throws its
+ * `unreachable` when there is no answer; one that breaks off breaks off the client's.
+ */
+export async function relay(
+  exchange: Exchange,
+  upstream: Upstream,
+  path: string,
+  extra: Headers = {},
+): Promise<void> {
+  const { request, response, signal, method } = exchange;
+  const hasBody = method !== 'GET' && method !== 'HEAD';
+  const headers = { ...passedOn(request.headers), ...extra };
+  const length = request.headers['content-length'];
+  if (hasBody && length !== undefined) headers['content-length'] = length;
+  const call = upstream.open({ method, path, headers, signal });
+  const answered = new Promise<IncomingMessage>((resolve, reject) => {
+    call.once('response', resolve);
+    call.once('error', reject);
+    call.once('upgrade', (_, socket) => {
+      socket.destroy();
+      reject(new Error('it switched protocols unasked'));
+    });
+  });
+  // Sending the body may fail first, and then nobody waits for the answer.
+  answered.catch(() => undefined);
+  const timer = setTimeout(() => call.destroy(new Error('no answer in time')), upstream.patienceMs);
+  try {
+    if (hasBody) await send(request, call);
+    call.end();
+    const answer = await answered;
+    clearTimeout(timer);
+    exchange.statusCode = answer.statusCode ?? 502;
+    response.writeHead(exchange.statusCode, { ...passedBack(answer.headers), ...exchange.headers });
+    exchange.onBegun();
+    for await (const chunk of answer as AsyncIterable<Buffer>) {
+      if (signal.aborted) break;
+      if (!response.write(chunk)) await exchange.drained();
+    }
+    response.end();
+  } catch (error) {
+    call.destroy();
+    if (signal.aborted || response.headersSent) {
+      response.destroy();
+      return;
+    }
+    throw asUnreachable(upstream, error);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * Joins an upgraded connection with one of the other side's. Resolves when both have ended; when the other side does
+ * not switch protocols the client gets its answer. Rejects with its `unreachable` when there is none.
+ */
+export function relayUpgrade(
+  client: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  upstream: Upstream,
+  path: string,
+  extra: Headers = {},
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const headers: Headers = { ...passedOn(client.headers), ...extra };
+    for (const name of ['connection', 'upgrade'] as const) {
+      const value = client.headers[name];
+      if (value !== undefined) headers[name] = value;
+    }
+    const call = upstream.open({ method: client.method ?? 'GET', path, headers });
+    const timer = setTimeout(() => call.destroy(new Error('no answer in time')), upstream.patienceMs);
+    socket.once('close', () => call.destroy());
+    call.once('error', (error) => {
+      clearTimeout(timer);
+      reject(asUnreachable(upstream, error));
+    });
+    call.once('response', (response) => {
+      clearTimeout(timer);
+      // The body is passed on as it was decoded, and ends with the connection.
+      socket.write(headText(response, { connection: 'close' }));
+      response.on('error', () => socket.destroy());
+      response.once('close', () => {
+        socket.end();
+        resolve();
+      });
+      response.pipe(socket);
+    });
+    call.once('upgrade', (response, other, otherHead) => {
+      clearTimeout(timer);
+      socket.write(headText(response, {}));
+      if (otherHead.length > 0) socket.write(otherHead);
+      if (head.length > 0) other.write(head);
+      join(socket, other).then(resolve, reject);
+    });
+    call.end();
+  });
+}
+
+/** Passes bytes both ways until one side has ended, and then ends the other. */
+function join(one: Duplex, other: Duplex): Promise<void> {
+  one.on('error', () => other.destroy());
+  other.on('error', () => one.destroy());
+  one.once('close', () => other.destroy());
+  one.pipe(other);
+  other.pipe(one);
+  return new Promise((resolve) => {
+    other.once('close', () => {
+      one.destroy();
+      resolve();
+    });
+  });
+}
+
+async function send(from: AsyncIterable<Buffer>, to: ClientRequest): Promise<void> {
+  for await (const chunk of from) {
+    if (to.destroyed) return;
+    if (to.write(chunk)) continue;
+    await new Promise<void>((resolve) => {
+      to.once('drain', resolve);
+      to.once('close', resolve);
+    });
+  }
+}
+
+function passedOn(given: IncomingHttpHeaders): Headers {
+  const headers: Headers = {};
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined || name.startsWith(':')) continue;
+    if (!notPassedOn.has(name) && !identities.test(name)) headers[name] = value;
+  }
+  return headers;
+}
+
+function passedBack(given: IncomingHttpHeaders): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(given))
+    if (value !== undefined && !notPassedBack.has(name))
+      headers[name] = Array.isArray(value) ? value.join(', ') : value;
+  return headers;
+}
+
+function headText(response: IncomingMessage, override: Readonly<Record<string, string>>): string {
+  const lines = [`HTTP/1.1 ${response.statusCode ?? 500} ${response.statusMessage ?? ''}`];
+  for (let i = 0; i + 1 < response.rawHeaders.length; i += 2) {
+    const name = response.rawHeaders[i] ?? '';
+    if (Object.hasOwn(override, name.toLowerCase()) || name.toLowerCase() === 'transfer-encoding') continue;
+    lines.push(`${name}: ${response.rawHeaders[i + 1]}`);
+  }
+  for (const [name, value] of Object.entries(override)) lines.push(`${name}: ${value}`);
+  return `${lines.join('\r\n')}\r\n\r\n`;
+}
+
+function asUnreachable(upstream: Upstream, error: unknown): StatusError {
+  if (error instanceof StatusError) return error;
+  return upstream.unreachable(error instanceof Error ? error.message : String(error));
+}
