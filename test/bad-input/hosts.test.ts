@@ -40,7 +40,7 @@ function runBootstrap(prefix: readonly string[], path: string): Promise<Ended> {
     execFile(
       prefix[0] ?? '/bin/sh',
       args,
-      { timeout: 20_000, env: { ...process.env, PATH: path } },
+      { timeout: 60_000, env: { ...process.env, PATH: path } },
       (error, stdout, stderr) =>
         resolve({ code: error === null ? 0 : (error.code ?? 'killed'), stdout, stderr }),
     );

@@ -42,7 +42,7 @@ async function refuse(place: Place): Promise<Ended> {
       `--ops-address=${opsPort === undefined ? '' : `127.0.0.1:${opsPort}`}`,
       '--log-level=error',
     ],
-    { timeoutMs: 15_000 },
+    { timeoutMs: 60_000 },
   );
 }
 

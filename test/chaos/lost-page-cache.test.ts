@@ -118,7 +118,7 @@ async function content(member: RecordedMember): Promise<Map<string, string>> {
   const client = createClient(kvService, member.target);
   try {
     const all = { key: Buffer.from([0]), rangeEnd: Buffer.from([0]) };
-    const { kvs } = await client.unary('range', all, { timeoutMs: 20_000 });
+    const { kvs } = await client.unary('range', all, { timeoutMs: 60_000 });
     return new Map(kvs.map(({ key, value }) => [key.toString(), value.toString()]));
   } finally {
     client.close();

@@ -28,7 +28,7 @@ test('a sync passes the gate, is turned into nothing, or fails, as the gate says
   for (const mode of [syncMode.real, syncMode.skipped, syncMode.failing]) {
     gate.set({ mode });
     const [file, args] = gate.wrap(process.execPath, ['-e', script, join(folder, 'file')]);
-    said.push(spawnSync(file, args, { encoding: 'utf8', timeout: 20_000 }).stdout.trim());
+    said.push(spawnSync(file, args, { encoding: 'utf8', timeout: 60_000 }).stdout.trim());
   }
   assert.deepEqual(said, ['synced', 'synced', 'EIO']);
   assert.equal(gate.calls, 3);

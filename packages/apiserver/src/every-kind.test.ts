@@ -184,7 +184,7 @@ async function remove(path: string, { kind }: ResourceInfo): Promise<void> {
 /** The types of events of one object, up to its deletion. */
 async function watched(path: string, name: string): Promise<string[]> {
   const stop = new AbortController();
-  const deadline = setTimeout(() => stop.abort(), 5_000);
+  const deadline = setTimeout(() => stop.abort(), 30_000);
   const types: string[] = [];
   try {
     for await (const event of server.watch(path, stop.signal)) {

@@ -32,7 +32,7 @@ async function take(
   enough: (events: readonly WatchedEvent[]) => boolean,
 ): Promise<WatchedEvent[]> {
   const stop = new AbortController();
-  const timer = setTimeout(() => stop.abort(), 10_000);
+  const timer = setTimeout(() => stop.abort(), 30_000);
   const events: WatchedEvent[] = [];
   for await (const event of server.watch(path, stop.signal)) {
     events.push(event);

@@ -71,7 +71,7 @@ test('a list and then a watch keep the copy and its indexes current', async () =
     open: true,
   };
   await withInformer([list('5', pod('a1', '3'))], [watch], async ({ informer, events }) => {
-    assert.ok(await informer.until(() => informer.resourceVersion === '8', never, 5_000));
+    assert.ok(await informer.until(() => informer.resourceVersion === '8', never, 30_000));
     assert.deepEqual(events, ['added a1', 'added b1', 'updated a1', 'deleted b1']);
     assert.equal(informer.byIndex('app', 'a').length, 1);
     assert.equal(informer.byIndex('app', 'b').length, 0);
@@ -84,7 +84,7 @@ test('a watch that breaks resumes where it ended, without a new list', async () 
   };
   const second = { chunks: [line('ADDED', pod('c1', '10'))], open: true };
   await withInformer([list('5')], [first, second], async ({ informer, events, urls }) => {
-    assert.ok(await informer.until(() => informer.resourceVersion === '10', never, 5_000));
+    assert.ok(await informer.until(() => informer.resourceVersion === '10', never, 30_000));
     assert.deepEqual(events, ['added b1', 'added c1']);
     const [lists, watches] = [false, true].map((w) =>
       urls().filter((url) => url.searchParams.has('watch') === w),
@@ -101,7 +101,7 @@ test('a version that is gone leads to one new list, which shows only what differ
   const gone = { status: 410, body: { kind: 'Status', code: 410, reason: 'Expired' } };
   const lists = [list('5', pod('a1', '3'), pod('b1', '4')), list('50', pod('a1', '3'), pod('c1', '40'))];
   await withInformer(lists, [gone, { chunks: [], open: true }], async ({ informer, events, urls }) => {
-    assert.ok(await informer.until(() => informer.resourceVersion === '50', never, 5_000));
+    assert.ok(await informer.until(() => informer.resourceVersion === '50', never, 30_000));
     assert.deepEqual(events, ['added a1', 'added b1', 'added c1', 'deleted b1']);
     assert.equal(urls().filter((url) => !url.searchParams.has('watch')).length, 2);
   });
@@ -111,7 +111,7 @@ test('catching up lists anew when no event or bookmark shows the revision in tim
   const silent = { stream: (write: (text: string) => void) => write('\n') };
   await withInformer([list('5'), list('21', pod('a1', '20'))], [silent], async ({ informer, urls }) => {
     await informer.synced;
-    await informer.catchUp(20, AbortSignal.timeout(5_000), 20);
+    await informer.catchUp(20, AbortSignal.timeout(30_000), 20);
     assert.equal(informer.get({ namespace: 'a', name: 'a1' })?.metadata?.resourceVersion, '20');
     assert.equal(
       urls()
@@ -132,7 +132,7 @@ test('a bookmark of the revision ends the wait for it, without a new list', asyn
   };
   await withInformer([list('5', pod('a1', '3'))], [quiet], async ({ informer, events, urls }) => {
     await informer.synced;
-    const caughtUp = informer.catchUp(20, AbortSignal.timeout(5_000), 5_000);
+    const caughtUp = informer.catchUp(20, AbortSignal.timeout(30_000), 5_000);
     const watching = (): boolean => urls().some((url) => url.searchParams.has('watch'));
     while (!watching()) await new Promise((resolve) => setImmediate(resolve));
     show(line('BOOKMARK', { metadata: { resourceVersion: '20' } }));
@@ -162,7 +162,7 @@ test('waiting for a revision cuts the pauses between failures short', async () =
     await manyFailures.promise;
     cured = true;
     const began = performance.now();
-    await informer.catchUp(20, AbortSignal.timeout(5_000), 5_000);
+    await informer.catchUp(20, AbortSignal.timeout(30_000), 5_000);
     const tookMs = performance.now() - began;
     assert.equal(server.requests.filter(({ url }) => !url.includes('watch=true')).length, 1);
     assert.ok(tookMs < 5_000, `${tookMs} ms`);
@@ -178,7 +178,7 @@ test('an object deleted and created again under its name is seen as two objects'
   const gone = { status: 410, body: { kind: 'Status', code: 410, reason: 'Expired' } };
   const lists = [list('5', pod('a1', '3')), list('50', again)];
   await withInformer(lists, [gone, { chunks: [], open: true }], async ({ informer, events }) => {
-    assert.ok(await informer.until(() => informer.resourceVersion === '50', never, 5_000));
+    assert.ok(await informer.until(() => informer.resourceVersion === '50', never, 30_000));
     assert.deepEqual(events, ['added a1', 'deleted a1', 'added a1']);
   });
 });

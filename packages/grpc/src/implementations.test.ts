@@ -53,7 +53,7 @@ interface Running {
 }
 
 async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadline = Date.now() + 5_000;
+  const deadline = Date.now() + 30_000;
   while (!condition()) {
     if (Date.now() > deadline) throw new Error(`${what} did not happen within 5 s`);
     await wait(5);

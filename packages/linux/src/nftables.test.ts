@@ -10,7 +10,7 @@ function inNamespace(snippet: string): { status: number | null; stdout: string; 
   const script = `import { applyNft } from ${JSON.stringify(module)};\n${snippet}`;
   return spawnSync('unshare', ['--net', process.execPath, '--input-type=module', '-e', script], {
     encoding: 'utf8',
-    timeout: 20_000,
+    timeout: 60_000,
   });
 }
 

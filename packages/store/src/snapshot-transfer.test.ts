@@ -139,7 +139,7 @@ test('a transfer that breaks off, at either end, leaves nothing, and another one
   // Nothing that the disk's format could make smaller.
   const value = randomBytes(1024 * 1024);
   for (let i = 0; i < 24; i++)
-    await client.unary('put', { key: Buffer.from(`k${i}`), value, ...put }, { timeoutMs: 20_000 });
+    await client.unary('put', { key: Buffer.from(`k${i}`), value, ...put }, { timeoutMs: 60_000 });
   await eventually('the log is cut', () => {
     const [oldest = ''] = readdirSync(join(c.dataDir(leader), 'wal')).sort();
     assert.ok(Number.parseInt(oldest, 10) > 1);

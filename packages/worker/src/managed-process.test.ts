@@ -43,7 +43,7 @@ function supervise(t: TestContext, script: string, stopTimeoutMs?: number) {
   t.after(() => managed.stop());
   const until = (condition: () => boolean): Promise<void> =>
     new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error('the condition never came true')), 10_000);
+      const timer = setTimeout(() => reject(new Error('the condition never came true')), 30_000);
       notify = () => {
         if (!condition()) return;
         clearTimeout(timer);
@@ -92,7 +92,7 @@ test('a program that is not there is reported and retried, not thrown', async (t
     broken.start();
     return made;
   })();
-  const deadline = Date.now() + 5_000;
+  const deadline = Date.now() + 30_000;
   while (endings.length === 0 && Date.now() < deadline) await new Promise((resolve) => setImmediate(resolve));
   await until(() => endings.length > 0);
   assert.match(endings[0]?.reason ?? '', /could not be started.*ENOENT/);

@@ -21,7 +21,7 @@ await new Promise((resolve) => parent.on('exit', resolve));
 const child = spawn('sh', ['-c', 'exit 7']);
 own.add(child.pid);
 const code = await new Promise((resolve) => child.on('exit', resolve));
-const deadline = Date.now() + 8000;
+const deadline = Date.now() + 30_000;
 const there = () => { try { readFileSync('/proc/' + orphan.trim() + '/stat'); return true; } catch { return false; } };
 while (there() && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
 console.log(JSON.stringify({ code, orphanLeft: there() }));
@@ -35,7 +35,7 @@ test(
     const result = spawnSync(
       'unshare',
       ['--pid', '--fork', '--mount-proc', process.execPath, '--input-type=module', '-e', script],
-      { encoding: 'utf8', timeout: 20_000 },
+      { encoding: 'utf8', timeout: 60_000 },
     );
     assert.equal(result.status, 0, result.stderr);
     assert.deepEqual(JSON.parse(result.stdout), { code: 7, orphanLeft: false });

@@ -149,7 +149,7 @@ function comparable(response: unknown): unknown {
 
 async function ask(client: GrpcClient<Shape>, { method, request }: Call): Promise<unknown> {
   try {
-    return comparable(await client.unary(method, request, { timeoutMs: 10_000 }));
+    return comparable(await client.unary(method, request, { timeoutMs: 60_000 }));
   } catch (error) {
     if (!(error instanceof GrpcError)) throw error;
     return { code: error.code, message: error.message };

@@ -128,7 +128,7 @@ class Secured {
   async etcdctl(name: string, call: string): Promise<Output> {
     const args = ['--endpoints', this.endpoint, ...this.#certificate(name, 'etcdctl'), ...call.split(' ')];
     return this.#normalizer.output(
-      await run('etcdctl', args, { env: { ETCDCTL_API: '3' }, timeoutMs: 20_000 }),
+      await run('etcdctl', args, { env: { ETCDCTL_API: '3' }, timeoutMs: 60_000 }),
     );
   }
 

@@ -48,7 +48,7 @@ interface Clients {
 
 const bytes = (text: string): Buffer => Buffer.from(text);
 const all = { key: bytes('\0'), rangeEnd: bytes('\0') };
-const timeoutMs = 10_000;
+const timeoutMs = 60_000;
 
 /** What must differ: who answered. Buffers become text, large ones their length. */
 function comparable(value: unknown): unknown {

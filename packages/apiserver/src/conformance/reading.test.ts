@@ -71,7 +71,7 @@ test('a chunked list whose version was compacted goes on with the token of the r
 
 async function collect(query: string, count: number): Promise<WatchedEvent[]> {
   const stop = new AbortController();
-  const deadline = setTimeout(() => stop.abort(), 10_000);
+  const deadline = setTimeout(() => stop.abort(), 30_000);
   const events: WatchedEvent[] = [];
   for await (const event of shared.server.watch(`${configMaps}?watch=1&${query}`, stop.signal)) {
     events.push(event);

@@ -15,7 +15,7 @@ const skip = process.getuid?.() === 0 ? false : 'needs root for namespaces, cgro
 const forwarding = '/proc/sys/net/ipv4/ip_forward';
 
 async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + 30_000;
   while (!(await condition())) {
     assert.ok(Date.now() < deadline, `${what} never came true`);
     await delay(20);
@@ -123,7 +123,7 @@ test('down removes everything that an up which was killed left behind', { skip }
   const { cluster, host } = await oneHost(t, 4_194_304);
   const [program = '', ...entry] = programCommand();
   const { name, subnet } = cluster.record.spec;
-  const down = spawnSync(program, [...entry, 'down', '--name', name], { encoding: 'utf8', timeout: 30_000 });
+  const down = spawnSync(program, [...entry, 'down', '--name', name], { encoding: 'utf8', timeout: 60_000 });
   assert.equal(down.status, 0, down.stderr);
   assert.equal(host.init(), undefined);
   assert.equal(readRecord(name), undefined);

@@ -15,7 +15,7 @@ interface Outcome {
 
 function timonier(args: readonly string[]): Promise<Outcome> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [entry, ...args], { timeout: 20_000 }, (error, stdout, stderr) => {
+    execFile(process.execPath, [entry, ...args], { timeout: 60_000 }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr });
     });
   });

@@ -57,7 +57,7 @@ test('a node takes its lease with it', async () => {
       const { api, informers } = world;
       world.begin((context) => startGarbageCollector(context, monitorOf(world)));
       api.remove(resources.nodes, 'n');
-      assert.ok(await informers.leases.until(() => informers.leases.size === 0, never, 5_000));
+      assert.ok(await informers.leases.until(() => informers.leases.size === 0, never, 30_000));
     },
   );
 });
@@ -75,7 +75,7 @@ test('an owner in another namespace is none: the object goes, with a word about 
       const collector = world.begin((context) => startGarbageCollector(context, monitorOf(world)));
       const stranger = (): boolean =>
         informers.services.get({ namespace: 'b', name: 'stranger' }) === undefined;
-      assert.ok(await informers.services.until(stranger, never, 5_000));
+      assert.ok(await informers.services.until(stranger, never, 30_000));
       await collector.stop();
       assert.deepEqual(deleted(api), ['services b/stranger']);
       const told = api.calls.filter(({ verb, resource }) => verb === 'create' && resource === 'events');

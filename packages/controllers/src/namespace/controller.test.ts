@@ -43,14 +43,14 @@ test('a namespace tells which finalizer holds it, and ends when that lets go', a
         const found = informers.namespaces.get({ name: 'n' })?.status?.conditions ?? [];
         return found.some(({ type, status }) => type === 'NamespaceFinalizersRemaining' && status === 'True');
       };
-      assert.ok(await informers.namespaces.until(told, never, 5_000));
+      assert.ok(await informers.namespaces.until(told, never, 30_000));
       const message = api
         .find(resources.namespaces, 'n')
         ?.status?.conditions?.find(({ type }) => type === 'NamespaceFinalizersRemaining')?.message;
       assert.match(message ?? '', /example\.com\/hold/);
       api.remove(resources.configmaps, 'n/held');
       const ended = (): boolean => informers.namespaces.get({ name: 'n' })?.spec?.finalizers?.length === 0;
-      assert.ok(await informers.namespaces.until(ended, never, 5_000));
+      assert.ok(await informers.namespaces.until(ended, never, 30_000));
       assert.deepEqual(
         api.all(resources.configmaps).map(({ metadata }) => metadata?.name),
         ['other'],
@@ -76,12 +76,12 @@ test('one kind that refuses keeps the namespace, and no other kind', async () =>
       conditionsOf(informers.namespaces.get({ name: 'n' })).includes(
         'NamespaceDeletionContentFailure=True ContentDeletionFailed',
       );
-    assert.ok(await informers.namespaces.until(told, never, 5_000));
+    assert.ok(await informers.namespaces.until(told, never, 30_000));
     assert.equal(api.find(resources.services, 'n/s'), undefined);
     assert.deepEqual(api.find(resources.namespaces, 'n')?.spec?.finalizers, ['kubernetes']);
     api.refuse = () => undefined;
     const ended = (): boolean => informers.namespaces.get({ name: 'n' })?.spec?.finalizers?.length === 0;
-    assert.ok(await informers.namespaces.until(ended, never, 5_000));
+    assert.ok(await informers.namespaces.until(ended, never, 30_000));
   });
 });
 
@@ -92,7 +92,7 @@ test('a namespace does not end while discovery fails', async () => {
       conditionsOf(informers.namespaces.get({ name: 'n' })).includes(
         'NamespaceContentRemaining=False ContentRemoved',
       );
-    assert.ok(await informers.namespaces.until(told, never, 5_000));
+    assert.ok(await informers.namespaces.until(told, never, 30_000));
     const namespace = api.find(resources.namespaces, 'n');
     assert.deepEqual(namespace?.spec?.finalizers, ['kubernetes']);
     assert.ok(conditionsOf(namespace).includes('NamespaceDeletionDiscoveryFailure=True DiscoveryFailed'));

@@ -37,7 +37,7 @@ async function shows(
 ): Promise<void> {
   const used = (): object => informers.resourcequotas.get(key)?.status?.used ?? {};
   const isSo = (): boolean => JSON.stringify(used()) === JSON.stringify(expected);
-  const came = await informers.resourcequotas.until(isSo, never, 5_000);
+  const came = await informers.resourcequotas.until(isSo, never, 30_000);
   assert.ok(came, `${JSON.stringify(used())} and not ${JSON.stringify(expected)}`);
 }
 

@@ -168,7 +168,7 @@ export class TestHost {
 export async function until(
   what: string,
   condition: () => Promise<boolean>,
-  timeoutMs = 10_000,
+  timeoutMs = 60_000,
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   let last: unknown;

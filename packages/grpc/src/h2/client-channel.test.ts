@@ -110,7 +110,7 @@ test('a client that has nothing to do does not keep its process alive', async (t
     console.log('answered');
   `;
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
-    timeout: 30_000,
+    timeout: 60_000,
   });
   assert.equal(stdout, 'answered\n');
 });

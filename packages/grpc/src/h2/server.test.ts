@@ -60,7 +60,7 @@ function open(t: TestContext, port: number): Socket {
 const within = async <T>(promise: Promise<T>, what: string): Promise<T> => {
   const late = new AbortController();
   const timeout = new Promise<never>((_resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`${what} did not happen within 10 s`)), 10_000);
+    const timer = setTimeout(() => reject(new Error(`${what} did not happen in time`)), 30_000);
     late.signal.addEventListener('abort', () => clearTimeout(timer));
   });
   return await Promise.race([promise, timeout]).finally(() => late.abort());

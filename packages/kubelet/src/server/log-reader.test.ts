@@ -45,7 +45,7 @@ test('time, stream, size and time stamps are as asked', async () => {
 
 test(
   'following goes on over growth and rotation, and ends with the container',
-  { timeout: 10_000 },
+  { timeout: 60_000 },
   async () => {
     const live = join(folder, '1.log');
     await writeFile(live, `${at(1)} stdout F a\n`);

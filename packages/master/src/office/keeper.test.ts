@@ -76,7 +76,7 @@ async function office(t: TestContext, store: ReturnType<typeof memoryStore>) {
 
 function until(client: OfficeClient, condition: (state: OfficeState) => boolean): Promise<OfficeState> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`never came: ${JSON.stringify(client.state)}`)), 5_000);
+    const timer = setTimeout(() => reject(new Error(`never came: ${JSON.stringify(client.state)}`)), 30_000);
     const stop = client.onChange(check);
     function check(state: OfficeState): void {
       if (!condition(state)) return;
@@ -106,7 +106,7 @@ test('components of the host learn that the office was taken, and that the clock
   const lost = await until(client, (state) => state.role === 'passive');
   assert.equal(lost.token, null);
   // The client's own clock may be a moment ahead of the keeper's timer.
-  const deadline = Date.now() + 5_000;
+  const deadline = Date.now() + 30_000;
   while (!(await metrics.metrics()).includes('timonier_office_changes_total 2')) {
     assert.ok(Date.now() < deadline, 'the keeper never gave the office up');
     await delay(10);

@@ -28,7 +28,7 @@ function inNamespace(snippet: string): string {
     process.exit(0);`;
   const result = spawnSync('unshare', ['--net', process.execPath, '--input-type=module', '-e', script], {
     encoding: 'utf8',
-    timeout: 30_000,
+    timeout: 60_000,
   });
   assert.equal(result.status, 0, result.stderr);
   return result.stdout;
