@@ -14,8 +14,8 @@ import {
   watchCertificate,
 } from '@timonier/component';
 import { OfficeClient } from '@timonier/client/office';
-import { selectPlugins } from './admission/admission.ts';
 import { admissionPlugins } from './admission/plugins.ts';
+import { selectPlugins } from './admission/select.ts';
 import { authenticationFlags, authenticationOptions } from './authentication/flags.ts';
 import { ApiServer, type RequestLimits } from './api-server.ts';
 import { parseEndpoint } from './storage/store-client.ts';
@@ -71,7 +71,13 @@ const flags = {
     'EC key on P-256 that signs service account tokens, the same on all masters; without it there are none',
   ),
   ...authenticationFlags,
-  'enable-admission-plugins': listFlag([], 'plugins to switch on, by name; all of them are on by default'),
+  'enable-admission-plugins': listFlag(
+    [],
+    `plugins to switch on beside the default ones, by name: ${admissionPlugins
+      .filter(({ isOffByDefault }) => isOffByDefault)
+      .map(({ name }) => name)
+      .join(', ')}`,
+  ),
   'disable-admission-plugins': listFlag([], 'plugins to switch off, by name'),
   'audit-policy-file': stringFlag(
     '',

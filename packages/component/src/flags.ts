@@ -6,6 +6,7 @@
  * `--name=value`, `--name value`, one dash or two, and a bare boolean means true. An unknown flag is an error
  * that names the nearest known one.
  */
+import { nearestName } from './nearest-name.ts';
 
 export interface Flag<T> {
   readonly kind: 'string' | 'boolean' | 'number' | 'duration' | 'list';
@@ -187,28 +188,8 @@ export function parseDuration(text: string): number {
 }
 
 function unknownFlag(name: string, known: readonly string[]): string {
-  const nearest = known
-    .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
-    .sort((a, b) => a.distance - b.distance)[0];
-  const hint =
-    nearest !== undefined && nearest.distance <= Math.max(2, name.length / 2)
-      ? `; did you mean --${nearest.candidate}?`
-      : '';
-  return `unknown flag --${name}${hint}`;
-}
-
-/** Levenshtein distance, for suggestions only. */
-export function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const current = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substitute = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      current.push(Math.min(substitute, (previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1));
-    }
-    previous = current;
-  }
-  return previous[b.length] ?? 0;
+  const nearest = nearestName(name, known);
+  return `unknown flag --${name}${nearest === undefined ? '' : `; did you mean --${nearest}?`}`;
 }
 
 /** The flags part of a help text, one flag a line. */

@@ -10,7 +10,6 @@ export {
   booleanFlag,
   describeFlags,
   durationFlag,
-  editDistance,
   type Flag,
   type FlagSet,
   type FlagValues,
@@ -32,5 +31,6 @@ export {
   splitHostPort,
   startOpsServer,
 } from './ops-server.ts';
+export { editDistance, nearestName } from './nearest-name.ts';
 export { portHolder } from './port-holder.ts';
 export { Shutdown } from './shutdown.ts';

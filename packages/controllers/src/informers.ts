@@ -9,6 +9,7 @@ import {
   type Lease,
   type Namespace,
   type Node,
+  type PersistentVolume,
   type PersistentVolumeClaim,
   type Pod,
   type ReplicaSet,
@@ -32,6 +33,7 @@ export interface Informers {
   readonly services: CatchingInformer<Service>;
   readonly endpointslices: CatchingInformer<EndpointSlice>;
   readonly persistentvolumeclaims: CatchingInformer<PersistentVolumeClaim>;
+  readonly persistentvolumes: CatchingInformer<PersistentVolume>;
   readonly resourcequotas: CatchingInformer<ResourceQuota>;
   readonly serviceaccounts: CatchingInformer<ServiceAccount>;
   /** Only those named `kube-root-ca.crt`. */
@@ -84,6 +86,7 @@ export function createInformers(client: ApiClient, onError: (error: unknown) => 
       onError,
       indexes: { namespace: namespaceOf },
     }),
+    persistentvolumes: createInformer(client, resources.persistentvolumes, { onError }),
     resourcequotas: createInformer(client, resources.resourcequotas, {
       onError,
       indexes: { namespace: namespaceOf },

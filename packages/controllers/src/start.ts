@@ -24,6 +24,8 @@ import { startNamespaceController } from './namespace/controller.ts';
 import { startNodeIpamController } from './nodeipam/controller.ts';
 import { startNodeLifecycleController } from './nodelifecycle/controller.ts';
 import { startPodGc } from './podgc/controller.ts';
+import { startClaimProtection } from './pvcprotection/controller.ts';
+import { startVolumeProtection } from './pvprotection/controller.ts';
 import { startReplicaSetController } from './replicaset/controller.ts';
 import { startResourceQuotaController } from './resourcequota/controller.ts';
 import { startServiceAccountController } from './serviceaccount/controller.ts';
@@ -62,6 +64,8 @@ const controllers: Readonly<Record<string, (context: LoopContext, monitor: Resou
   resourcequota: startResourceQuotaController,
   serviceaccount: startServiceAccountController,
   podgc: startPodGc,
+  pvcprotection: startClaimProtection,
+  pvprotection: startVolumeProtection,
   clusterdns: startClusterDnsController,
 };
 

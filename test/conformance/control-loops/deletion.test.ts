@@ -206,3 +206,45 @@ test('nothing else of a namespace goes as long as a pod of it is there', async (
   await world.ask(200, 'PATCH', `${namespace}/pods/p`, { metadata: { finalizers: null } }, merge);
   await world.gone(namespace);
 });
+
+test('a claim stays as long as a pod on a node has it, and a volume as long as it is bound', async () => {
+  const claims = `${core}/persistentvolumeclaims`;
+  const made = await world.ask(201, 'POST', claims, {
+    metadata: { name: 'kept' },
+    spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+  });
+  assert.deepEqual(made.metadata.finalizers, ['kubernetes.io/pvc-protection']);
+  await world.ask(201, 'POST', `${core}/pods`, {
+    metadata: { name: 'user', finalizers: ['example.com/held'] },
+    spec: {
+      ...template.spec,
+      nodeName: 'nowhere',
+      volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'kept' } }],
+    },
+  });
+  await world.ask(200, 'DELETE', `${claims}/kept`);
+  const held = await world.ask(200, 'GET', `${claims}/kept`);
+  assert.ok(held.metadata.deletionTimestamp);
+  await world.ask(200, 'PATCH', `${core}/pods/user`, { metadata: { finalizers: null } }, merge);
+  await world.ask(200, 'DELETE', `${core}/pods/user?gracePeriodSeconds=0`);
+  await world.gone(`${claims}/kept`);
+
+  const volumes = '/api/v1/persistentvolumes';
+  const volume = await world.ask(201, 'POST', volumes, {
+    metadata: { name: 'bound' },
+    spec: {
+      capacity: { storage: '1Gi' },
+      accessModes: ['ReadWriteOnce'],
+      hostPath: { path: '/data' },
+      persistentVolumeReclaimPolicy: 'Retain',
+    },
+  });
+  assert.deepEqual(volume.metadata.finalizers, ['kubernetes.io/pv-protection']);
+  const bind = (phase: string) =>
+    world.ask(200, 'PATCH', `${volumes}/bound/status`, { status: { phase } }, merge);
+  await bind('Bound');
+  await world.ask(200, 'DELETE', `${volumes}/bound`);
+  assert.ok((await world.ask(200, 'GET', `${volumes}/bound`)).metadata.deletionTimestamp);
+  await bind('Released');
+  await world.gone(`${volumes}/bound`);
+});

@@ -35,12 +35,13 @@ export interface LoopsWorld extends SharedServer {
 
 /** To be called once, at the top of a file. */
 export function loopsWorld(): LoopsWorld {
-  const shared = sharedServer(async (server, onEnd) => {
+  const alongside = async (server: TestServer, onEnd: (end: () => unknown) => void): Promise<void> => {
     const client = await clientOf(server, 'controller-manager');
     onEnd(() => client.close());
     const loops = startControllers({ client, log: silent, metrics: new Registry(), health: new Health() });
     onEnd(() => loops.stop());
-  });
+  };
+  const shared = sharedServer(alongside, { admission: ['StorageObjectInUseProtection'] });
   return {
     get server() {
       return shared.server;

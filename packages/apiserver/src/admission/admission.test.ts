@@ -1,16 +1,13 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { UsageError } from '@timonier/component';
 import { type Answer, startApiServer, type TestServer, until } from '../testing/harness.ts';
 import { startEtcd } from '../testing/real-etcd.ts';
-import { selectPlugins } from './admission.ts';
-import { admissionPlugins } from './plugins.ts';
 
 const pods = '/api/v1/namespaces/default/pods';
 
-async function serverFor(t: TestContext): Promise<TestServer> {
+async function serverFor(t: TestContext, admission: string[] = ['ServiceAccount']): Promise<TestServer> {
   const { endpoint } = await startEtcd(t);
-  return startApiServer(t, { endpoint, admission: ['ServiceAccount'] });
+  return startApiServer(t, { endpoint, admission });
 }
 
 function pod(name: string, spec: object = {}, container: object = {}): object {
@@ -185,13 +182,81 @@ test('a namespace refuses pods beyond its level and warns about workloads that w
   await outcome(server, tame, 201, '/api/v1/namespaces/restricted/pods');
 });
 
-test('plugins are switched by name, and a name that nobody knows is an error', () => {
-  const names = (disable: string[], enable: string[] = []): string[] =>
-    selectPlugins(admissionPlugins, { enable, disable }).map(({ name }) => name);
-  assert.deepEqual(
-    names(['Priority']),
-    names([]).filter((name) => name !== 'Priority'),
+test('a new node takes nothing yet, and a running pod grows no further than its node', async (t) => {
+  const server = await serverFor(t, []);
+  const nodes = '/api/v1/nodes';
+  const node = (name: string, os: string): object => ({
+    metadata: { name, labels: { 'kubernetes.io/os': os } },
+    status: { allocatable: { cpu: '2', memory: '1Gi' } },
+  });
+  const taint = { key: 'node.kubernetes.io/not-ready', effect: 'NoSchedule' };
+  for (const os of ['linux', 'windows']) {
+    const { json } = await server.request('POST', nodes, node(os, os));
+    assert.deepEqual(json.spec.taints, [taint]);
+  }
+  const named = await server.request('POST', nodes, { metadata: { name: 'x' }, spec: { taints: [taint] } });
+  assert.deepEqual(named.json.spec.taints, [taint]);
+  const small = { resources: { requests: { cpu: '1', memory: '64Mi' } } };
+  for (const name of ['linux', 'windows', 'missing'])
+    await created(server, pods, pod(name, { nodeName: name }, small));
+  const resize = (name: string, cpu: string) => {
+    const body = { spec: { containers: [{ name: 'main', resources: { requests: { cpu } } }] } };
+    const headers = { 'content-type': 'application/strategic-merge-patch+json' };
+    return server.request('PATCH', `${pods}/${name}/resize`, body, { headers });
+  };
+  const grown = await resize('linux', '1500m');
+  assert.equal(grown.status, 200, grown.body.toString());
+  assert.equal(grown.json.metadata.generation, 2);
+  const refused = await resize('linux', '2500m');
+  assert.equal(refused.status, 403);
+  assert.equal(
+    refused.json.message,
+    `pods "linux" is forbidden: Node didn't have enough allocatable resources: cpu, requested: 2500, allocatable: 2000`,
   );
-  assert.throws(() => names(['Prioritee']), UsageError);
-  assert.throws(() => names(['Priority'], ['Priority']), UsageError);
+  assert.match(
+    (await resize('windows', '1500m')).json.message,
+    /only supported on linux nodes, node "windows" is "windows"/,
+  );
+  assert.match((await resize('missing', '1500m')).json.message, /forbidden: node "missing" not found/);
+});
+
+test('plugins that are off by default do what upstream ones do when they are asked for', async (t) => {
+  const server = await serverFor(t, [
+    'AlwaysPullImages',
+    'DenyServiceExternalIPs',
+    'ExtendedResourceToleration',
+    'OwnerReferencesPermissionEnforcement',
+    'PodNodeSelector',
+  ]);
+  await created(server, '/api/v1/namespaces', {
+    metadata: {
+      name: 'fast',
+      annotations: { 'scheduler.alpha.kubernetes.io/node-selector': 'disk=ssd, zone=a' },
+    },
+  });
+  const fast = '/api/v1/namespaces/fast/pods';
+  const limits = { resources: { limits: { 'example.com/gpu': '1' } } };
+  const gpu = pod('gpu', {}, { ...limits, image: 'demo:1' });
+  let made: Answer | undefined;
+  await until(async () => {
+    made = await server.request('POST', `${fast}?dryRun=All`, gpu);
+    return made.json.spec?.nodeSelector !== undefined;
+  }, 'the annotation is known');
+  assert.deepEqual(made?.json.spec.nodeSelector, { disk: 'ssd', zone: 'a' });
+  assert.equal(made?.json.spec.containers[0].imagePullPolicy, 'Always');
+  const tolerated = { key: 'example.com/gpu', operator: 'Exists', effect: 'NoSchedule' };
+  const [found] =
+    made?.json.spec.tolerations.filter(({ key }: { key: string }) => key === tolerated.key) ?? [];
+  assert.deepEqual(found, tolerated);
+  const other = await server.request('POST', fast, pod('slow', { nodeSelector: { disk: 'hdd' } }));
+  assert.match(
+    other.json.message,
+    /pod node label selector conflicts with its namespace node label selector/,
+  );
+  const open = { metadata: { name: 's' }, spec: { ports: [{ port: 80 }], externalIPs: ['192.0.2.1'] } };
+  const denied = await server.request('POST', '/api/v1/namespaces/fast/services', open);
+  assert.equal(
+    denied.json.message,
+    'services "s" is forbidden: Use of external IPs is denied by admission control',
+  );
 });

@@ -1,5 +1,4 @@
 /** Runs the plugins that are switched on, each for the kinds and operations it asked for. */
-import { UsageError } from '@timonier/component';
 import { combined, type CommitExtras } from '../pipeline/commit.ts';
 import { inRounds } from './reinvocation.ts';
 import type { AdmissionPlugin, AdmissionRequest, Reservation } from './request.ts';
@@ -67,18 +66,4 @@ export class Admission {
     }
     return found;
   }
-}
-
-/** The plugins that the command line leaves: all of them are on by default. */
-export function selectPlugins(
-  all: readonly AdmissionPlugin[],
-  { enable, disable }: { readonly enable: readonly string[]; readonly disable: readonly string[] },
-): readonly AdmissionPlugin[] {
-  const known = new Set(all.map(({ name }) => name));
-  for (const name of [...enable, ...disable])
-    if (!known.has(name))
-      throw new UsageError(`there is no admission plugin ${name}; there are ${[...known].join(', ')}`);
-  const both = enable.find((name) => disable.includes(name));
-  if (both !== undefined) throw new UsageError(`admission plugin ${both} is switched both on and off`);
-  return all.filter(({ name }) => !disable.includes(name));
 }

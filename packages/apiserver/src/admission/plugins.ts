@@ -1,9 +1,18 @@
-/** All admission plugins, in upstream's order. */
+/** All admission plugins, in upstream's order; those of `optional` are off by default. */
 import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates.ts';
 import { claimResize } from './claim-resize.ts';
 import { defaultIngressClass, defaultStorageClass } from './default-classes.ts';
 import { defaultTolerations } from './default-tolerations.ts';
 import { limitRanger } from './limit-ranger.ts';
+import { taintNodesByCondition } from './node-taint.ts';
+import { alwaysPullImages } from './optional/always-pull-images.ts';
+import { alwaysDeny } from './optional/deny.ts';
+import { denyServiceExternalIps } from './optional/deny-external-ips.ts';
+import { extendedResourceToleration } from './optional/extended-resources.ts';
+import { ownerReferencesPermission } from './optional/owner-references.ts';
+import { podNodeSelector } from './optional/pod-node-selector.ts';
+import { podResize } from './pod-resize.ts';
+import { storageObjectInUseProtection } from './storage-in-use.ts';
 import { mutatingAdmissionPolicy } from './policies/mutating.ts';
 import { validatingAdmissionPolicy } from './policies/validating.ts';
 import { podTopologyLabels } from './pod-topology.ts';
@@ -18,20 +27,29 @@ import { mutatingAdmissionWebhook, validatingAdmissionWebhook } from './webhooks
 export const admissionPlugins: readonly AdmissionPlugin[] = [
   limitRanger,
   serviceAccount,
+  taintNodesByCondition,
+  alwaysPullImages,
   podSecurity,
+  podNodeSelector,
   priority,
   defaultTolerations,
+  extendedResourceToleration,
   defaultStorageClass,
+  storageObjectInUseProtection,
+  ownerReferencesPermission,
   claimResize,
   runtimeClass,
   certificateApproval,
   certificateSigning,
   certificateSubjectRestriction,
   defaultIngressClass,
+  denyServiceExternalIps,
   podTopologyLabels,
+  podResize,
   mutatingAdmissionPolicy,
   mutatingAdmissionWebhook,
   validatingAdmissionPolicy,
   validatingAdmissionWebhook,
   resourceQuota,
+  alwaysDeny,
 ];

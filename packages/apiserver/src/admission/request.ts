@@ -25,6 +25,8 @@ export type Reservation = CommitExtras | undefined | Promise<CommitExtras | unde
 export interface AdmissionPlugin {
   /** Upstream's name, by which the command line switches it. */
   readonly name: string;
+  /** Runs only when the command line asks for it. */
+  readonly isOffByDefault?: true;
   readonly operations: readonly Operation[];
   /** `group/resource` or `group/resource/subresource`, with an empty group for the core; undefined: everything. */
   readonly resources?: readonly string[];

@@ -102,7 +102,7 @@ export interface TestServerOptions {
   /** Where this server takes piped connections, and where it pipes to while passive. */
   readonly internalPort?: number;
   readonly bindAddress?: string;
-  /** Plugins to switch on although the clusters of tests have no controllers that they count on. */
+  /** Plugins to switch on that are off by default, or count on controllers that clusters of tests do not have. */
   readonly admission?: readonly string[];
   readonly audit?: AuditOptions;
   /** Path of an encryption configuration. */
@@ -113,6 +113,9 @@ export interface TestServerOptions {
   /** False when the server starts passive with no active one, so that nothing answers yet. */
   readonly waitUntilReady?: boolean;
 }
+
+/** Plugins that stand in the way where no controllers run. */
+const needsControllers: ReadonlySet<string> = new Set(['ServiceAccount', 'StorageObjectInUseProtection']);
 
 /** Has no certificate. */
 const nobody = '';
@@ -156,7 +159,9 @@ export async function startApiServer(
     authentication: options.authentication,
     allocation: { serviceRange: '10.96.0.0/16', nodePorts: { first: 30_000, last: 32_767 } },
     admissionPlugins: admissionPlugins.filter(
-      ({ name }) => name !== 'ServiceAccount' || options.admission?.includes(name) === true,
+      ({ name, isOffByDefault }) =>
+        (!needsControllers.has(name) && isOffByDefault !== true) ||
+        options.admission?.includes(name) === true,
     ),
     masters: [host],
     advertiseAddress: '127.0.0.1',

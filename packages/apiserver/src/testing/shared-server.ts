@@ -1,7 +1,14 @@
 /** For tests: one server on a real etcd for all tests of a file, and requests that say what they expect. */
 import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
-import { type Answer, type RequestOptions, startApiServer, type TestServer, until } from './harness.ts';
+import {
+  type Answer,
+  type RequestOptions,
+  startApiServer,
+  type TestServer,
+  type TestServerOptions,
+  until,
+} from './harness.ts';
 import { startEtcd } from './real-etcd.ts';
 
 export interface SharedServer {
@@ -24,14 +31,17 @@ export interface SharedServer {
 export type Alongside = (server: TestServer, onEnd: (end: () => unknown) => void) => Promise<void>;
 
 /** To be called once, at the top of a file. */
-export function sharedServer(alongside?: Alongside): SharedServer {
+export function sharedServer(
+  alongside?: Alongside,
+  options: Omit<TestServerOptions, 'endpoint'> = {},
+): SharedServer {
   const cleanups: (() => unknown)[] = [];
   let server: TestServer | undefined;
   let endpoint = '';
   before(async () => {
     const context = { after: (fn: () => unknown) => void cleanups.push(fn) } as never;
     ({ endpoint } = await startEtcd(context));
-    const started = await startApiServer(context, { endpoint });
+    const started = await startApiServer(context, { ...options, endpoint });
     await until(
       async () => (await started.request('GET', '/api/v1/namespaces/default')).status === 200,
       'the namespace is there',
