@@ -4,6 +4,7 @@
  */
 import { fileURLToPath } from 'node:url';
 import { type CommandOptions, mustRun, type Output, run } from './command.ts';
+import type { EtcdHost } from './etcd-host.ts';
 import type { Kubectl } from './kubectl.ts';
 import { until } from './wait.ts';
 
@@ -31,7 +32,8 @@ export interface ClusterOptions {
   readonly masters: number;
   readonly workers: number;
   readonly runtime: 'timonier' | 'containerd';
-  readonly storeEndpoints?: string;
+  /** A foreign etcd over mutual TLS. */
+  readonly store?: Pick<EtcdHost, 'endpoints' | 'tls'>;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -46,7 +48,7 @@ export class Cluster {
   }
 
   async up(): Promise<void> {
-    const { name, dataDir, masters, workers, runtime, storeEndpoints, env } = this.options;
+    const { name, dataDir, masters, workers, runtime, store, env } = this.options;
     const args = [
       'up',
       '--name',
@@ -61,7 +63,11 @@ export class Cluster {
       runtime,
       '--detach',
     ];
-    if (storeEndpoints !== undefined) args.push('--store-endpoints', storeEndpoints);
+    if (store !== undefined) {
+      const { ca, cert, key } = store.tls;
+      args.push('--store-endpoints', store.endpoints);
+      args.push('--store-cafile', ca, '--store-certfile', cert, '--store-keyfile', key);
+    }
     await mustRun(timonier, args, { timeoutMs: 180_000, ...(env === undefined ? {} : { env }) });
     this.kubeconfig = (await this.status()).kubeconfig;
   }

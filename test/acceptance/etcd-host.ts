@@ -1,16 +1,19 @@
 /**
  * A host of its own that runs a three-member cluster of Debian's etcd, so that the API server can be run on a real
- * one. It is a network namespace with one link to the machine; everything goes when it is closed.
+ * one, over mutual TLS. It is a network namespace with one link to the machine; everything goes when it is closed.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createAuthority, createCertificate } from '@timonier/pki';
 import { mustRun, run } from './command.ts';
 import { until } from './wait.ts';
 
 export interface EtcdHost {
   readonly endpoints: string;
+  /** Paths of PEM files: the authority, and a client's certificate and key. */
+  readonly tls: { readonly ca: string; readonly cert: string; readonly key: string };
   readonly version: string;
   close(): Promise<void>;
 }
@@ -40,9 +43,10 @@ export async function startEtcdHost(id: number): Promise<EtcdHost> {
     ]) {
       await mustRun('ip', ['-n', namespace, ...command.split(' ')]);
     }
+    const tls = await certificates(directory, `${subnet}.2`);
     const members = [1, 2, 3].map((n) => ({
       name: `e${n}`,
-      client: `http://${subnet}.2:${2000 + n}`,
+      client: `https://${subnet}.2:${2000 + n}`,
       peer: `http://${subnet}.2:${3000 + n}`,
     }));
     const initial = members.map(({ name, peer }) => `${name}=${peer}`).join(',');
@@ -58,6 +62,13 @@ export async function startEtcdHost(id: number): Promise<EtcdHost> {
         client,
         '--listen-peer-urls',
         peer,
+        '--cert-file',
+        tls.cert,
+        '--key-file',
+        tls.key,
+        '--trusted-ca-file',
+        tls.ca,
+        '--client-cert-auth',
         '--initial-advertise-peer-urls',
         peer,
         '--initial-cluster',
@@ -71,15 +82,35 @@ export async function startEtcdHost(id: number): Promise<EtcdHost> {
     }
     const endpoints = members.map(({ client }) => client).join(',');
     await until('the etcd cluster is healthy', 30_000, async () => {
-      const { code } = await run('etcdctl', ['--endpoints', endpoints, 'endpoint', 'health'], {
+      const identity = ['--cacert', tls.ca, '--cert', tls.cert, '--key', tls.key];
+      const { code } = await run('etcdctl', ['--endpoints', endpoints, ...identity, 'endpoint', 'health'], {
         env: { ETCDCTL_API: '3' },
       });
       return code === 0 ? true : undefined;
     });
     const version = /etcd Version: (\S+)/.exec(await mustRun('etcd', ['--version']))?.[1] ?? 'unknown';
-    return { endpoints, version, close };
+    return { endpoints, tls, version, close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** One identity for all: etcd's own gateway is a client of its members, too. */
+async function certificates(directory: string, address: string): Promise<EtcdHost['tls']> {
+  const authority = createAuthority('etcd-ca', 1);
+  const identity = createCertificate(
+    { commonName: 'etcd', usages: ['client', 'server'], hosts: [address], validDays: 1 },
+    authority,
+  );
+  const write = async (name: string, text: string): Promise<string> => {
+    const path = join(directory, name);
+    await writeFile(path, text, { mode: 0o600 });
+    return path;
+  };
+  return {
+    ca: await write('ca.crt', authority.certificate),
+    cert: await write('etcd.crt', identity.certificate),
+    key: await write('etcd.key', identity.key),
+  };
 }

@@ -58,7 +58,7 @@ if (!values.keep) closers.push(() => rm(directory, { recursive: true, force: tru
 const kubectls = await unpackKubectls(join(directory, 'kubectl'));
 const kubectlVersions = kubectls.map(({ version }) => version).join(' and ');
 
-/** Each cluster has an etcd of its own when it runs on etcd, for two clusters must not share an office. */
+/** Each cluster has an etcd of its own when it runs on etcd: a second one would be refused. */
 async function bringUp(
   suffix: string,
   shape: Pick<ClusterOptions, 'masters' | 'workers' | 'env'>,
@@ -69,7 +69,7 @@ async function bringUp(
     name: `acc${suffix}`,
     dataDir: join(directory, suffix),
     runtime: runtime === 'containerd' ? 'containerd' : 'timonier',
-    ...(etcd === undefined ? {} : { storeEndpoints: etcd.endpoints }),
+    ...(etcd === undefined ? {} : { store: etcd }),
     ...shape,
   };
   const cluster = new Cluster(options, kubectls);

@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { booleanFlag, defineComponent, stringFlag } from '@timonier/component';
+import type { ClientTls } from '@timonier/grpc';
 import { bootTimeMs } from '@timonier/linux/clock';
 import {
   containerdConfigPath,
@@ -24,9 +25,11 @@ import { masterProcesses, officeSocket, storeSocket } from './master-processes.t
 import { etcdLeadership, etcdTargets } from './office/etcd-election.ts';
 import { OfficeKeeper } from './office/keeper.ts';
 import { OfficePublisher } from './office/publisher.ts';
+import { claimStore, clusterIdentity } from './office/store-claim.ts';
 import { storeLeadership, storeOfficeRecord } from './office/store-office.ts';
 
 const handOverMs = 2_000;
+const pki = '/etc/timonier/pki';
 
 export const command = defineComponent({
   name: 'master',
@@ -48,12 +51,10 @@ export const command = defineComponent({
     await publisher.listen();
     shutdown.add('office socket', () => publisher.close());
 
-    for (const spec of masterProcesses(config)) supervisor.start(spec);
-    if (schedulable && config.runtime === 'containerd')
-      writeContainerdConfig(containerdConfigPath, hostContainerd);
-    const node = schedulable ? nodeProcesses(config, containerdConfigPath) : [proxyProcess(config)];
-    for (const spec of node) supervisor.start(spec);
-
+    const foreign = config.storeEndpoints.length > 0;
+    const targets = foreign
+      ? etcdTargets(config.storeEndpoints, storeTls(config))
+      : [{ target: `unix:${storeSocket}` }];
     let lastComplaint = '';
     const onStoreError = (error: unknown): void => {
       const complaint = error instanceof Error ? error.message : String(error);
@@ -61,8 +62,18 @@ export const command = defineComponent({
       if (complaint !== lastComplaint) log.warn({ err: error }, 'cannot follow leadership in the store');
       lastComplaint = complaint;
     };
-    const foreign = config.storeEndpoints.length > 0;
-    const targets = foreign ? etcdTargets(config.storeEndpoints) : [{ target: `unix:${storeSocket}` }];
+    if (foreign) {
+      const stopping = new AbortController();
+      shutdown.add('store claim', () => stopping.abort());
+      const identity = clusterIdentity(config.cluster, readFileSync(`${pki}/ca.crt`));
+      await claimStore(targets, identity, stopping.signal, onStoreError);
+    }
+    for (const spec of masterProcesses(config)) supervisor.start(spec);
+    if (schedulable && config.runtime === 'containerd')
+      writeContainerdConfig(containerdConfigPath, hostContainerd);
+    const node = schedulable ? nodeProcesses(config, containerdConfigPath) : [proxyProcess(config)];
+    for (const spec of node) supervisor.start(spec);
+
     const source = foreign
       ? etcdLeadership(config.name, targets, bootTimeMs, onStoreError)
       : storeLeadership({ target: `unix:${storeSocket}` }, onStoreError);
@@ -97,10 +108,14 @@ export const command = defineComponent({
   },
 });
 
+function storeTls({ storeTls: files }: HostConfig): ClientTls {
+  if (files === undefined) return {};
+  return { ca: readFileSync(files.ca), cert: readFileSync(files.cert), key: readFileSync(files.key) };
+}
+
 /** Asks this host's own API server for /readyz. */
 function checkApiServer(config: HostConfig, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const pki = '/etc/timonier/pki';
     const call = request(
       {
         host: config.address,

@@ -86,6 +86,13 @@ function apiserverProcess(config: HostConfig, ownStore: boolean): ProcessSpec {
       'apiserver',
       flagArguments({
         'etcd-servers': ownStore ? `unix://${storeSocket}` : config.storeEndpoints,
+        ...(config.storeTls === undefined
+          ? {}
+          : {
+              'etcd-cafile': config.storeTls.ca,
+              'etcd-certfile': config.storeTls.cert,
+              'etcd-keyfile': config.storeTls.key,
+            }),
         'tls-cert-file': serving.certificate,
         'tls-private-key-file': serving.key,
         'client-ca-file': `${etc}/pki/ca.crt`,

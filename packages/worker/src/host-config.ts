@@ -13,6 +13,14 @@ export interface HostAddress {
 
 export type RuntimeName = 'timonier' | 'containerd';
 
+export interface StoreTlsFiles {
+  /** The authority of its certificates. */
+  readonly ca: string;
+  /** The certificate and key that it knows this cluster by. */
+  readonly cert: string;
+  readonly key: string;
+}
+
 export interface HostConfig {
   readonly cluster: string;
   readonly name: string;
@@ -27,6 +35,8 @@ export interface HostConfig {
   readonly runtime: RuntimeName;
   /** URLs of a foreign etcd; empty when the cluster has its own store. */
   readonly storeEndpoints: readonly string[];
+  /** Paths of the PEM files for a foreign etcd over https; absent for one over http. */
+  readonly storeTls?: StoreTlsFiles;
   readonly podRange: string;
   readonly serviceRange: string;
   readonly apiServiceAddress: string;

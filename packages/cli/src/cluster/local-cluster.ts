@@ -10,7 +10,7 @@ import { type HostConfig } from '@timonier/worker/host-config';
 import { stringify } from 'yaml';
 import { Host } from '../hosts/host.ts';
 import { createSwitch, removeSwitch } from '../hosts/network.ts';
-import { forwardStores, hostStoreEndpoints } from './store-endpoints.ts';
+import { forwardStores, hostStoreEndpoints, installStoreTls } from './store-endpoints.ts';
 import { type ClusterPlan, planCluster } from './plan.ts';
 import type { TcpForward } from './tcp-forward.ts';
 import { type ClusterRecord, clusterNames, readRecord, removeRecord } from './record.ts';
@@ -73,6 +73,7 @@ export class LocalCluster {
         key: readFileSync(keyFile, 'utf8'),
       });
     };
+    const { storeTls } = this.record.spec;
     for (const host of this.hosts) {
       host.prepare();
       const pkiDir = join(host.configDir, 'pki');
@@ -103,6 +104,9 @@ export class LocalCluster {
         schedulable: host.plan.schedulable,
         runtime: this.record.spec.runtime,
         storeEndpoints: hostStoreEndpoints(plan),
+        ...(storeTls === undefined || host.plan.kind !== 'master'
+          ? {}
+          : { storeTls: installStoreTls(storeTls, pkiDir) }),
         ...ranges,
       };
       writeFileSync(join(host.configDir, 'host.json'), `${JSON.stringify(config, null, 2)}\n`);

@@ -4,7 +4,7 @@
  *
  * Subnet N is 10.88.N.0/24: the machine .1, masters from .11, workers from .51, the VIP .100.
  */
-import type { RuntimeName } from '@timonier/worker/host-config';
+import type { RuntimeName, StoreTlsFiles } from '@timonier/worker/host-config';
 
 export interface ClusterSpec {
   readonly name: string;
@@ -12,6 +12,8 @@ export interface ClusterSpec {
   readonly workers: number;
   readonly runtime: RuntimeName;
   readonly storeEndpoints: readonly string[];
+  /** PEM files on this machine for a foreign etcd over https. */
+  readonly storeTls?: StoreTlsFiles;
   /** N of 10.88.N.0/24. */
   readonly subnet: number;
 }

@@ -47,6 +47,7 @@ export function resolveSpec(
       workers: wanted.workers ?? 2,
       runtime: wanted.runtime ?? 'timonier',
       storeEndpoints: wanted.storeEndpoints ?? [],
+      ...(wanted.storeTls === undefined ? {} : { storeTls: wanted.storeTls }),
       subnet: undefined,
     };
   }
@@ -65,6 +66,8 @@ export function resolveSpec(
   return {
     ...stored,
     workers: wanted.workers ?? stored.workers,
+    // Certificates are renewed, maybe elsewhere.
+    ...(wanted.storeTls === undefined ? {} : { storeTls: wanted.storeTls }),
     runtime: wanted.runtime ?? stored.runtime,
   };
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ClusterSpec, planCluster } from './plan.ts';
-import { hostStoreEndpoints } from './store-endpoints.ts';
+import { hostStoreEndpoints, storeProblem } from './store-endpoints.ts';
 
 const spec: ClusterSpec = {
   name: 'x',
@@ -24,4 +24,23 @@ test('hosts reach an etcd on the machine’s loopback through the bridge, and an
 test('what is not a URL is refused with an example', () => {
   const plan = planCluster({ ...spec, storeEndpoints: ['nonsense'] });
   assert.throws(() => hostStoreEndpoints(plan), /"nonsense" is not a URL such as/);
+});
+
+test('an etcd over https needs all three files, and one over http takes none', () => {
+  const storeTls = { ca: '/a', cert: '/b', key: '/c' };
+  const [http, https] = ['http://10.1.2.3', 'https://10.1.2.3'];
+  const table: [string[], typeof storeTls | undefined, RegExp | undefined][] = [
+    [[], undefined, undefined],
+    [[http], undefined, undefined],
+    [[https], storeTls, undefined],
+    [[https], undefined, /https:\/\/10.1.2.3 needs --store-cafile, --store-certfile and --store-keyfile/],
+    [[https], { ...storeTls, key: '' }, /come together/],
+    [[https, http], storeTls, /are for --store-endpoints over https/],
+    [[], storeTls, /are for --store-endpoints over https/],
+  ];
+  for (const [storeEndpoints, files, expected] of table) {
+    const problem = storeProblem({ storeEndpoints, ...(files === undefined ? {} : { storeTls: files }) });
+    if (expected === undefined) assert.equal(problem, undefined);
+    else assert.match(problem ?? '', expected);
+  }
 });

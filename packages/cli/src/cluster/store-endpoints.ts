@@ -2,7 +2,10 @@
  * A foreign etcd that listens on the machine's loopback only: hosts have a loopback of their own, so they are given
  * the bridge's address instead, and `up` forwards it.
  */
-import type { ClusterPlan } from './plan.ts';
+import { copyFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { StoreTlsFiles } from '@timonier/worker/host-config';
+import type { ClusterPlan, ClusterSpec } from './plan.ts';
 import { forwardTcp, type TcpForward } from './tcp-forward.ts';
 
 const loopback = /^(localhost|127(?:\.\d{1,3}){3})$/;
@@ -29,6 +32,33 @@ function endpointsOf(plan: ClusterPlan): readonly Endpoint[] {
 /** The endpoints as hosts reach them. Throws when one is not a URL. */
 export function hostStoreEndpoints(plan: ClusterPlan): readonly string[] {
   return endpointsOf(plan).map(({ url }) => url);
+}
+
+/** One sentence about what is wrong with the endpoints and files asked for, or undefined. */
+export function storeProblem({
+  storeEndpoints,
+  storeTls,
+}: Pick<ClusterSpec, 'storeEndpoints' | 'storeTls'>): string | undefined {
+  const secure = storeEndpoints.filter((url) => url.startsWith('https:'));
+  const files = '--store-cafile, --store-certfile and --store-keyfile';
+  if (storeTls === undefined)
+    return secure.length === 0 ? undefined : `--store-endpoints ${secure[0]} needs ${files}`;
+  if (storeEndpoints.length === 0 || secure.length < storeEndpoints.length)
+    return `${files} are for --store-endpoints over https`;
+  return Object.values(storeTls).includes('') ? `${files} come together` : undefined;
+}
+
+/** Copies the files for a foreign etcd into a master's folder of certificates; returns what the master calls them. */
+export function installStoreTls(files: StoreTlsFiles, pkiDir: string): StoreTlsFiles {
+  const install = (from: string, name: string): string => {
+    copyFileSync(from, join(pkiDir, name));
+    return `/etc/timonier/pki/${name}`;
+  };
+  return {
+    ca: install(files.ca, 'foreign-store-ca.crt'),
+    cert: install(files.cert, 'foreign-store.crt'),
+    key: install(files.key, 'foreign-store.key'),
+  };
 }
 
 /** Forwards what hosts cannot reach by themselves; the bridge must be there. */

@@ -6,7 +6,7 @@
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { booleanFlag, durationFlag, listFlag, numberFlag, stringFlag, UsageError } from '@timonier/component';
-import type { RuntimeName } from '@timonier/worker/host-config';
+import type { RuntimeName, StoreTlsFiles } from '@timonier/worker/host-config';
 import { detach, tellParent } from '../cluster/detached.ts';
 import { startForwards } from '../cluster/forwards.ts';
 import { LocalCluster } from '../cluster/local-cluster.ts';
@@ -27,6 +27,7 @@ import {
   type Wanted,
   writeSettings,
 } from '../cluster/settings.ts';
+import { storeProblem } from '../cluster/store-endpoints.ts';
 import { startCluster } from '../cluster/start.ts';
 import { summary } from '../cluster/summary.ts';
 import { plain, progressFor } from '../progress.ts';
@@ -40,6 +41,9 @@ const flags = {
   workers: numberFlag(2, 'worker hosts; with 0 the masters run pods too'),
   'data-dir': stringFlag('', 'where the cluster keeps its data', { placeholder: defaultDataDir('NAME') }),
   'store-endpoints': listFlag([], 'URLs of an etcd to use instead of the cluster’s own store'),
+  'store-cafile': stringFlag('', 'authority of that etcd’s certificates, for https'),
+  'store-certfile': stringFlag('', 'client certificate for that etcd'),
+  'store-keyfile': stringFlag('', 'key of the client certificate for that etcd'),
   runtime: stringFlag('timonier', 'container runtime: timonier or containerd'),
   detach: booleanFlag(false, 'return when the cluster is up, and leave it running'),
   timeout: durationFlag(120_000, 'how long the start may take'),
@@ -67,6 +71,7 @@ export const up = defineVerb({
       ...(given.has('masters') ? { masters: flags.masters } : {}),
       ...(given.has('workers') ? { workers: flags.workers } : {}),
       ...(given.has('runtime') ? { runtime: flags.runtime satisfies RuntimeName } : {}),
+      ...(storeFlags.some((flag) => given.has(flag)) ? { storeTls: storeTls(flags) } : {}),
       ...(given.has('store-endpoints') ? { storeEndpoints: flags['store-endpoints'] } : {}),
     };
     const dataDir = resolve(flags['data-dir'] || defaultDataDir(flags.name));
@@ -78,6 +83,14 @@ export const up = defineVerb({
     return run(wanted, dataDir, flags.timeout);
   },
 });
+
+const storeFlags = ['store-cafile', 'store-certfile', 'store-keyfile'] as const;
+
+/** Absolute, because a later `up` resumes the cluster from anywhere. */
+function storeTls(flags: Readonly<Record<(typeof storeFlags)[number], string>>): StoreTlsFiles {
+  const [ca, cert, key] = storeFlags.map((flag) => (flags[flag] === '' ? '' : resolve(flags[flag])));
+  return { ca: ca ?? '', cert: cert ?? '', key: key ?? '' };
+}
 
 async function run(wanted: Wanted, dataDir: string, timeoutMs: number): Promise<number> {
   const began = Date.now();
@@ -136,7 +149,7 @@ async function claim(wanted: Wanted, dataDir: string): Promise<LocalCluster> {
     await new LocalCluster(leftover).remove(0);
   }
   const spec = resolveSpec(wanted, readSettings(dataDir), dataDir);
-  const problem = specProblem(spec);
+  const problem = specProblem(spec) ?? storeProblem(spec);
   if (problem !== undefined) throw new UsageError(problem);
   const self = processIdentity(process.pid);
   if (self === undefined) throw new Error('cannot read /proc/self/stat; is /proc mounted?');

@@ -10,6 +10,7 @@ import { bootTimeMs } from '@timonier/linux/clock';
 import { etcdLeadership, etcdTargets } from './etcd-election.ts';
 import type { LeadershipSource } from './keeper.ts';
 import { type Leadership, noLeadership } from './machine.ts';
+import { claimStore, clusterIdentity } from './store-claim.ts';
 import { storeOfficeRecord } from './store-office.ts';
 
 const skip = spawnSync('etcd', ['--version']).status === 0 ? false : 'needs the Debian package etcd-server';
@@ -109,4 +110,25 @@ test('the office is taken only from who was read to hold it', { skip }, async (t
   const second = await record.take('1@a', '2@b');
   assert.ok(second !== null && second.revision > first.revision);
   assert.equal(await record.read(), '2@b');
+});
+
+test('an etcd belongs to the first cluster that comes, and a second one is told so', { skip }, async () => {
+  const claim = (identity: string): Promise<void> =>
+    claimStore(etcdTargets([endpoint]), identity, AbortSignal.timeout(30_000), () => undefined);
+  const first = clusterIdentity('sea', Buffer.from('authority of one'));
+  await claim(first);
+  await claim(first);
+  const other = clusterIdentity('sea', Buffer.from('authority of another'));
+  await assert.rejects(claim(other), /holds the data of cluster "sea@[0-9a-f]{16}", and this is "sea@/);
+});
+
+test('a store that does not answer is asked again until the master stops', { skip }, async () => {
+  const stopping = new AbortController();
+  const targets = etcdTargets([`http://127.0.0.1:${await freePort()}`]);
+  const complaints: unknown[] = [];
+  const claim = claimStore(targets, 'sea@1', stopping.signal, (error) => {
+    complaints.push(error);
+    if (complaints.length === 2) stopping.abort(new Error('enough'));
+  });
+  await assert.rejects(claim, /enough/);
 });

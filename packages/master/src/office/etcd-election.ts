@@ -1,9 +1,9 @@
 /**
  * Leadership on a foreign etcd: one key, created under a lease by whoever finds it missing. The lease is renewed
  * often and proven only from the moment a renewal was sent, so that etcd cannot have let it expire while we still
- * count on it. Members of one cluster share a prefix, so several clusters must not share an etcd.
+ * count on it. Members of one cluster share a prefix; that no other cluster does is seen to before (store-claim.ts).
  */
-import { createClient, type GrpcClient, loadService } from '@timonier/grpc';
+import { type ClientTls, createClient, type GrpcClient, loadService } from '@timonier/grpc';
 import { pause } from '@timonier/client';
 import type { LeadershipSource } from './keeper.ts';
 import { type Leadership, noLeadership } from './machine.ts';
@@ -175,13 +175,11 @@ export function etcdLeadership(
   };
 }
 
-/** Targets of etcd URLs such as `http://10.0.0.1:2379`. Throws on https without certificates to use. */
-export function etcdTargets(urls: readonly string[]): readonly StoreTarget[] {
+/** Targets of etcd URLs such as `https://10.0.0.1:2379`; `tls` is for those over https. */
+export function etcdTargets(urls: readonly string[], tls: ClientTls = {}): readonly StoreTarget[] {
   return urls.map((text) => {
     const url = new URL(text);
-    if (url.protocol !== 'http:') {
-      throw new Error(`--store-endpoints ${text}: only http is supported for a foreign etcd at present`);
-    }
-    return { target: `${url.hostname}:${url.port === '' ? '2379' : url.port}` };
+    const target = `${url.hostname}:${url.port === '' ? '2379' : url.port}`;
+    return url.protocol === 'https:' ? { target, tls } : { target };
   });
 }
