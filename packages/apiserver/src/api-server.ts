@@ -4,6 +4,7 @@
  */
 import type { Health } from '@timonier/component';
 import type { Office } from '@timonier/client/office';
+import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { Registry as MetricsRegistry } from 'prom-client';
 import { Admission } from './admission/admission.ts';
@@ -17,12 +18,14 @@ import { Aggregator } from './aggregation/aggregator.ts';
 import type { AuthenticationConfig } from './aggregation/authentication-config.ts';
 import type { ProxyTls } from './aggregation/remote.ts';
 import type { Auditor } from './audit/auditor.ts';
+import type { OpenSink } from './audit/counted-sink.ts';
 import { type AuditOptions, startAuditor } from './audit/start.ts';
 import type { ResourceEncryption } from './encryption/configuration.ts';
 import { type EncryptionFile, followEncryptionFile } from './encryption/configuration-file.ts';
 import { exposeEncryption } from './encryption/metrics.ts';
 import { Rewriter } from './encryption/rewriter.ts';
 import { Sealer } from './encryption/sealer.ts';
+import { Appointment, dutyOf } from './duty.ts';
 import { Extensions } from './extensions/manager.ts';
 import { FlowControl } from './flow-control/flow-control.ts';
 import { InFlight } from './flow-control/in-flight.ts';
@@ -30,8 +33,8 @@ import { FlowControlKeeper } from './flow-control/keeper.ts';
 import { exposeFlowControl } from './flow-control/metrics.ts';
 import type { Failpoints } from './failpoints.ts';
 import { Documents } from './http/documents.ts';
-import { Front } from './http/front.ts';
-import { Router } from './http/router.ts';
+import { Front, type PortName } from './http/front.ts';
+import { type Exposition, Router } from './http/router.ts';
 import { type ServerTls, TlsServer } from './http/tls-server.ts';
 import { ApiServerMetrics, exposeHeldWrites } from './metrics.ts';
 import { NodeProxy, type NodeProxyTls } from './node-proxy/node-proxy.ts';
@@ -82,6 +85,21 @@ export interface ApiServerOptions {
   readonly log: Logger;
   readonly metrics: MetricsRegistry;
   readonly health: Health;
+  /** Present where this is one of several processes on a master, which share what a process alone has for itself. */
+  readonly shared?: SharedParts | undefined;
+}
+
+/** What one of several processes gets from the one that holds them together. */
+export interface SharedParts {
+  /** How many there are: together they let in as many requests as one alone. */
+  readonly processes: number;
+  readonly appointment: Appointment;
+  /** Begins to hand over connections of the shared ports. */
+  readonly takeConnections: (take: (port: PortName, socket: Socket) => void) => void;
+  /** Where audit events go. */
+  readonly openAuditSink: OpenSink;
+  /** The metrics of all together. */
+  readonly metrics: Exposition;
 }
 
 /** Requests that are served at once. */
@@ -93,6 +111,8 @@ export interface RequestLimits {
 }
 
 const drainMs = 1_000;
+/** Watches and streams that are held at once. */
+const maxLongRunning = 20_000;
 /** How long a request may wait for its turn: a quarter of what a request may take, as upstream. */
 const waitLimitMs = 15_000;
 
@@ -139,6 +159,7 @@ export class ApiServer {
       turns: new Turns(),
       reads: new FreshReads(store, cache),
       office,
+      duty: dutyOf(office, options.shared?.appointment ?? new Appointment(true)),
       metrics: new ApiServerMetrics(metricsRegistry),
       failpoints,
       allocations,
@@ -156,7 +177,10 @@ export class ApiServer {
     this.#extensions = new Extensions(this.#server);
     this.#aggregator = new Aggregator(this.#server, options.proxyTls ?? {});
     const aggregator = this.#aggregator;
-    const { fair, maxRequestsInflight: readOnly, maxMutatingRequestsInflight: mutating } = options.limits;
+    const processes = options.shared?.processes ?? 1;
+    const { fair } = options.limits;
+    const readOnly = Math.ceil(options.limits.maxRequestsInflight / processes);
+    const mutating = Math.ceil(options.limits.maxMutatingRequestsInflight / processes);
     this.#flowControl = fair
       ? new FlowControl({ cache, seats: readOnly + mutating, waitLimitMs })
       : undefined;
@@ -172,15 +196,17 @@ export class ApiServer {
       this.#flowControl === undefined
         ? { kind: 'plain', inFlight: new InFlight({ readOnly, mutating }) }
         : { kind: 'fair', control: this.#flowControl };
-    this.#auditor = options.audit && startAuditor(options.audit, metricsRegistry, log);
+    this.#auditor =
+      options.audit && startAuditor(options.audit, metricsRegistry, log, options.shared?.openAuditSink);
     const router = new Router({
       server: this.#server,
       documents,
       address,
       aggregator,
       health,
-      metricsRegistry,
+      exposition: options.shared?.metrics ?? metricsRegistry,
       limiter,
+      maxLongRunning: Math.ceil(maxLongRunning / processes),
       auditor: this.#auditor,
     });
     this.#tls = new TlsServer(options.tls, router);
@@ -200,20 +226,22 @@ export class ApiServer {
 
   /** Listens and begins to follow store and office. Returns the secure port. */
   async start(): Promise<number> {
-    const { bindAddress, securePort, internalPort, privateSocket, office } = this.#options;
-    const port = await this.#front.listenPublic(bindAddress, securePort);
-    if (internalPort !== undefined) await this.#front.listenInternal(bindAddress, internalPort);
-    if (privateSocket !== '') await this.#front.listenPrivate(privateSocket);
+    const port = await this.#listen();
     this.#extensions.start();
     this.#aggregator.start();
     this.#flowControl?.start();
     this.#keeper?.start();
     this.#rewriter?.start();
     this.#tasks.push(this.#server.cache.run(this.#stop.signal));
-    this.#stopFollowing = office?.onChange(() => this.#preparation.begin());
+    this.#stopFollowing = this.#server.duty.onChange(() => this.#preparation.begin());
     this.#preparation.begin();
     this.#startCompacting();
     return port;
+  }
+
+  /** Resolves once the store was loaded. */
+  async loaded(): Promise<void> {
+    while (!(await this.#server.cache.waitFor(1, 60_000)));
   }
 
   /** Stops accepting, lets requests under way finish for a moment, then ends every connection. */
@@ -260,19 +288,26 @@ export class ApiServer {
     this.#stopFollowingKeys = followEncryptionFile({ file, onChange, log, metrics });
   }
 
-  #isActive(): boolean {
-    return this.#options.office?.holds() ?? true;
+  async #listen(): Promise<number> {
+    const { bindAddress, securePort, internalPort, privateSocket, shared } = this.#options;
+    if (shared !== undefined) {
+      shared.takeConnections((name, socket) => this.#front.take(name, socket));
+      return securePort;
+    }
+    const port = await this.#front.listenPublic(bindAddress, securePort);
+    if (internalPort !== undefined) await this.#front.listenInternal(bindAddress, internalPort);
+    if (privateSocket !== '') await this.#front.listenPrivate(privateSocket);
+    return port;
   }
 
   #startCompacting(): void {
     const { compactionIntervalMs: intervalMs, log } = this.#options;
-    const { store, cache } = this.#server;
+    const { store, cache, duty } = this.#server;
     if (intervalMs === 0) return;
-    const isActive = (): boolean => this.#isActive();
     this.#stopCompacting = startCompactor({
       store,
       intervalMs,
-      isActive,
+      isActive: () => duty.holds(),
       revision: () => cache.revision,
       log,
     });

@@ -51,7 +51,7 @@ export class ClusterPreparation {
     return !this.#isActive() || this.#preparedFor === this.#term() || this.#wasPrepared();
   }
 
-  /** The office may have changed. */
+  /** The office, or who has the duty, may have changed. */
   begin(): void {
     if (!this.#isDue()) return;
     this.#running ??= this.#run().finally(() => {
@@ -74,7 +74,7 @@ export class ClusterPreparation {
   }
 
   #isDue(): boolean {
-    return !this.#stop.aborted && this.#isActive() && this.#preparedFor !== this.#term();
+    return !this.#stop.aborted && this.#server.duty.holds() && this.#preparedFor !== this.#term();
   }
 
   /** The role that is made last of all. */

@@ -10,6 +10,7 @@ import type { TokenChain } from './authentication/token-chain.ts';
 import type { Authorizer } from './authorization/authorizer.ts';
 import type { FreshReads } from './cache/fresh-reads.ts';
 import type { WatchCache } from './cache/watch-cache.ts';
+import type { Duty } from './duty.ts';
 import type { Failpoints } from './failpoints.ts';
 import type { Exchange } from './http/exchange.ts';
 import type { ResourceRequest } from './http/request-info.ts';
@@ -31,6 +32,8 @@ export interface ServerState {
   readonly reads: FreshReads;
   /** Absent: an API server run by hand, which nothing fences. */
   readonly office: Office | undefined;
+  /** Whether this process keeps what the cluster must have. */
+  readonly duty: Duty;
   readonly metrics: ApiServerMetrics;
   readonly failpoints: Failpoints;
   readonly allocations: Allocations;

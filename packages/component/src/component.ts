@@ -16,7 +16,7 @@ import {
   UsageError,
 } from './flags.ts';
 import { Health } from './health.ts';
-import { type OpsPage, splitHostPort, startOpsServer } from './ops-server.ts';
+import { type Exposition, type OpsPage, splitHostPort, startOpsServer } from './ops-server.ts';
 import { Shutdown } from './shutdown.ts';
 
 export interface ComponentContext<F extends FlagSet> {
@@ -27,6 +27,8 @@ export interface ComponentContext<F extends FlagSet> {
   readonly log: Logger;
   readonly metrics: Registry;
   readonly health: Health;
+  /** Lets `/metrics` show something else than `metrics`. */
+  readonly expose: (exposition: Exposition) => void;
   /** Pages by path that the operations endpoint serves besides its own. */
   readonly opsPages: Map<string, OpsPage>;
   readonly shutdown: Shutdown;
@@ -100,10 +102,18 @@ export async function runComponent<F extends FlagSet>(
     name: 'timonier_build_info',
     help: 'Always 1; the labels say what runs.',
     labelNames: ['component', 'node'],
+    aggregator: 'first',
     registers: [metrics],
   }).set({ component: component.name, node: process.version }, 1);
   const shutdown = new Shutdown(log);
   const health = new Health();
+  let exposition: Exposition = metrics;
+  const shown: Exposition = {
+    get contentType() {
+      return exposition.contentType;
+    },
+    metrics: () => exposition.metrics(),
+  };
   const opsPages = new Map<string, OpsPage>();
   health.addLive('ping', () => undefined);
 
@@ -124,7 +134,7 @@ export async function runComponent<F extends FlagSet>(
   try {
     const address = values['ops-address'];
     if (address !== '') {
-      const ops = await startOpsServer(address, health, metrics, opsPages);
+      const ops = await startOpsServer(address, health, shown, opsPages);
       shutdown.add('operations endpoint', () => ops.close());
     }
     await component.run({
@@ -134,6 +144,9 @@ export async function runComponent<F extends FlagSet>(
       log,
       metrics,
       health,
+      expose: (other) => {
+        exposition = other;
+      },
       opsPages,
       shutdown,
     });

@@ -24,6 +24,7 @@ export {
 } from './flags.ts';
 export { Health, type HealthCheck, type HealthReport } from './health.ts';
 export {
+  type Exposition,
   handleOps,
   listen,
   type OpsPage,

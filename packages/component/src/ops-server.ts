@@ -8,6 +8,9 @@ import type { Registry } from 'prom-client';
 import type { Health } from './health.ts';
 import { portHolder } from './port-holder.ts';
 
+/** What `/metrics` shows: a registry, or several put together. */
+export type Exposition = Pick<Registry, 'metrics' | 'contentType'>;
+
 const singleCheck = /^\/(livez|healthz|readyz)\/([^/]+)$/;
 
 /** Answers an operator's request; returns false, and leaves it unanswered, when the path is none of the operational ones. */
@@ -18,7 +21,7 @@ export async function handleOps(
     end(body?: string): unknown;
   },
   health: Health,
-  registry: Registry,
+  registry: Exposition,
 ): Promise<boolean> {
   const url = new URL(request.url ?? '/', 'http://localhost');
   const text = { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' };
@@ -70,12 +73,12 @@ export interface OpsServer {
 export async function startOpsServer(
   address: string,
   health: Health,
-  registry: Registry,
+  exposition: Exposition,
   pages: ReadonlyMap<string, OpsPage> = new Map(),
 ): Promise<OpsServer> {
   const { host, port } = splitHostPort(address);
   const server = createServer({ maxHeaderSize: 8 * 1024, requestTimeout: 10_000 }, (request, response) => {
-    void answer(request, response, health, registry, pages);
+    void answer(request, response, health, exposition, pages);
   });
   await listen(server, port, host);
   return {
@@ -91,7 +94,7 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   health: Health,
-  registry: Registry,
+  exposition: Exposition,
   pages: ReadonlyMap<string, OpsPage>,
 ): Promise<void> {
   try {
@@ -103,7 +106,7 @@ async function answer(
       const { status, body } = await page();
       response.writeHead(status, { 'content-type': 'application/json' });
       response.end(JSON.stringify(body));
-    } else if (!(await handleOps(request, response, health, registry))) {
+    } else if (!(await handleOps(request, response, health, exposition))) {
       response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' });
       response.end('404 page not found\n');
     }

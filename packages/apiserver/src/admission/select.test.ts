@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { UsageError } from '@timonier/component';
+import { optionalPlugins } from './optional/names.ts';
 import { admissionPlugins } from './plugins.ts';
 import { selectPlugins } from './select.ts';
 
@@ -68,4 +69,9 @@ test('a name that nobody knows, or that cannot be switched that way, is an error
       () => names(disable, enable),
       (error) => error instanceof UsageError && message.test(error.message),
     );
+});
+
+test('the help names every plugin that is off by default', () => {
+  const off = admissionPlugins.filter(({ isOffByDefault }) => isOffByDefault).map(({ name }) => name);
+  assert.deepEqual([...optionalPlugins].sort(), off.sort());
 });

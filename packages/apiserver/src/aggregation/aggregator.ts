@@ -1,6 +1,6 @@
 /**
- * Follows the APIServices: knows on every process which groups secondary servers answer for, and checks them. On the
- * active master it also keeps their conditions, and the APIServices of what this server serves itself.
+ * Follows the APIServices: knows on every process which groups secondary servers answer for, and checks them. Who
+ * has the duty also keeps their conditions, and the APIServices of what this server serves itself.
  *
  * A secondary server that is down costs nobody but its own clients: it is checked in the background, discovery names it
  * as stale, and requests for it are refused at once.
@@ -44,15 +44,15 @@ export class Aggregator {
   }
 
   start(): void {
-    const { cache, office, registry } = this.#server;
+    const { cache, duty, registry } = this.#server;
     const off = [
       cache.onReset(() => this.#follow()),
       registry.onChange(() => this.#schedule(settleMs)),
-      office?.onChange(() => this.#schedule(retryMs)),
+      duty.onChange(() => this.#schedule(retryMs)),
     ];
     this.#follow();
     this.#stop.signal.addEventListener('abort', () => {
-      for (const stop of [...off, ...this.#unfollow]) stop?.();
+      for (const stop of [...off, ...this.#unfollow]) stop();
       clearTimeout(this.#timer);
     });
   }
@@ -152,7 +152,7 @@ export class Aggregator {
     try {
       if (cache.revision === 0) return;
       await Promise.all(this.remotes.map((remote) => this.#check(remote)));
-      if (this.#isActive()) await this.#write();
+      if (this.#server.duty.holds()) await this.#write();
     } catch (error) {
       isFailing = true;
       if (!this.#stop.signal.aborted) log.warn({ reason: String(error) }, 'could not keep the APIServices');
@@ -167,10 +167,6 @@ export class Aggregator {
     const before = fingerprint(remote);
     remote.verdict = await remote.check(this.#stop.signal);
     if (fingerprint(remote) !== before) this.#changed();
-  }
-
-  #isActive(): boolean {
-    return this.#server.office?.holds() ?? true;
   }
 
   /** Makes the APIServices of what this server serves itself; from then on keeps them. Throws when it cannot. */

@@ -9,12 +9,8 @@ import { Counter, type Registry } from 'prom-client';
 import type { Exchange } from '../http/exchange.ts';
 import type { RequestInfo } from '../http/request-info.ts';
 import type { User } from '../pipeline/authenticate.ts';
+import type { AuditSink } from './counted-sink.ts';
 import { type AuditDecision, type AuditPolicy, decide, type Stage } from './policy.ts';
-
-export interface AuditSink {
-  write(line: string): void;
-  close(): Promise<void>;
-}
 
 const idHeader = 'audit-id';
 const maxIdLength = 64;

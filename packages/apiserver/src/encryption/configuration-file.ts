@@ -45,6 +45,7 @@ export function followEncryptionFile({ file, onChange, log, metrics }: FollowOpt
   const info = new Gauge({
     name: 'apiserver_encryption_config_controller_last_config_info',
     help: 'The encryption configuration in use, by its hash.',
+    aggregator: 'max',
     labelNames: ['hash'],
     registers: [metrics],
   });

@@ -1,5 +1,5 @@
 /** What encryption tells Prometheus: whether all is readable, and whether all is sealed as it should be today. */
-import { Gauge, type Registry } from 'prom-client';
+import { type Aggregator, Gauge, type Registry } from 'prom-client';
 import type { WatchCache } from '../cache/watch-cache.ts';
 import type { Rewriter } from './rewriter.ts';
 import type { Sealer } from './sealer.ts';
@@ -10,10 +10,12 @@ export function exposeEncryption(
   cache: WatchCache,
   rewriter: Rewriter,
 ): void {
-  const add = (name: string, help: string, value: () => number): void => {
+  // Of several processes on one master, the one that has the duty knows most.
+  const add = (name: string, help: string, value: () => number, aggregator: Aggregator = 'max'): void => {
     const gauge: Gauge = new Gauge({
       name,
       help,
+      aggregator,
       registers: [registry],
       collect: () => gauge.set(value()),
     });
@@ -27,6 +29,7 @@ export function exposeEncryption(
     'timonier_encryption_open_failures',
     'Attempts to open a value that failed, since the start.',
     () => sealer.failures,
+    'sum',
   );
   add(
     'timonier_encryption_stale_objects',

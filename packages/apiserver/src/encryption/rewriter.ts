@@ -1,6 +1,6 @@
 /**
  * Seals anew what is stored in another way than it would be written today: after the configuration has changed, and
- * when this server becomes the active one. Each object is written as it is, if it is still as it was read, under this
+ * when this server gets the duty. Each object is written as it is, if it is still as it was read, under this
  * server's office; whoever writes it meanwhile has sealed it already. Safe to be ended and begun again at any point.
  */
 import type { Logger } from 'pino';
@@ -21,7 +21,7 @@ export class Rewriter {
   #running: Promise<void> | undefined;
   #isDue = false;
   #stopped = false;
-  #off: ((() => void) | undefined)[] = [];
+  #off: (() => void)[] = [];
   /** Objects that were found sealed in another way, and not yet written anew; undefined before the first look. */
   stale: number | undefined;
 
@@ -34,14 +34,14 @@ export class Rewriter {
   start(): void {
     this.#off = [
       this.#sealer.onChange(() => this.#begin(0)),
-      this.#server.office?.onChange(() => this.#begin(retryMs)),
+      this.#server.duty.onChange(() => this.#begin(retryMs)),
     ];
     this.#begin(retryMs);
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    for (const off of this.#off) off?.();
+    for (const off of this.#off) off();
     clearTimeout(this.#timer);
     await this.#running;
   }
@@ -61,7 +61,7 @@ export class Rewriter {
 
   async #run(): Promise<void> {
     this.#isDue = false;
-    if (this.#server.office !== undefined && !this.#server.office.holds()) return;
+    if (!this.#server.duty.holds()) return;
     try {
       let stale = 0;
       for (const prefix of this.#sealer.prefixes) stale += await this.#rewrite(prefix);

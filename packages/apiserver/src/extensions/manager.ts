@@ -3,7 +3,7 @@
  * their resources join, change and leave the registry. A definition is in the registry before anyone can have read past
  * its revision, so that who asks for the newest state finds every established kind.
  *
- * On the active master it also keeps the definitions' status, and empties the kinds whose definition is being deleted.
+ * Who has the duty also keeps the definitions' status, and empties the kinds whose definition is being deleted.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ResourceInfo } from '@timonier/api';
@@ -54,13 +54,13 @@ export class Extensions {
 
   /** Begins to follow; the watch cache need not be loaded yet. */
   start(): void {
-    const { cache, office } = this.#server;
+    const { cache, duty } = this.#server;
     const offReset = cache.onReset(() => this.#follow());
-    const offOffice = office?.onChange(() => this.#review());
+    const offDuty = duty.onChange(() => this.#review());
     this.#follow();
     this.#stop.signal.addEventListener('abort', () => {
       offReset();
-      offOffice?.();
+      offDuty();
       this.#unfollow?.();
       clearTimeout(this.#retry);
     });
@@ -147,10 +147,10 @@ export class Extensions {
   }
 
   async #reconcileAll(): Promise<void> {
-    const { office, log } = this.#server;
+    const { duty, log } = this.#server;
     for (const key of this.#dirty) {
       this.#dirty.delete(key);
-      if (this.#stop.signal.aborted || office?.holds() === false) return;
+      if (this.#stop.signal.aborted || !duty.holds()) return;
       const known = this.#known.get(key);
       if (known === undefined) continue;
       try {

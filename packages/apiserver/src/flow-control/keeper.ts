@@ -1,5 +1,5 @@
 /**
- * Keeps the flow schemas and priority levels of the cluster as they must be, on the active server: what every cluster
+ * Keeps the flow schemas and priority levels of the cluster as they must be, by the one who has the duty: what every cluster
  * has is there, and each schema's status says whether its level exists. Looks again after a change, and once a minute.
  */
 import type { FlowSchema } from '@timonier/api';
@@ -75,8 +75,7 @@ export class FlowControlKeeper {
   }
 
   async #keep(): Promise<void> {
-    const { office } = this.#server;
-    if (office !== undefined && !office.holds()) return;
+    if (!this.#server.duty.holds()) return;
     await reconcileFlowControl(selfWriter(this.#server), this.#server);
     const { dangling } = this.#control;
     for (const schema of cachedObjects<FlowSchema>(this.#server, 'flowschemas')) {

@@ -30,6 +30,9 @@ export interface FrontOptions {
   readonly internalPort: number;
 }
 
+/** The ports by what they are for. */
+export type PortName = 'public' | 'internal' | 'private';
+
 export interface ConnectionSource {
   readonly remoteAddress: string;
   /** True on the unix socket, where reads are served while passive. */
@@ -100,6 +103,14 @@ export class Front {
     });
     await chmod(path, 0o600);
     this.#servers.push(server);
+  }
+
+  /** A connection that another process accepted for this one on a port that they share. */
+  take(port: PortName, socket: Socket): void {
+    if (this.#closed) socket.destroy();
+    else if (port === 'public') this.#public(socket);
+    else if (port === 'internal') void this.#internal(socket);
+    else this.#hand(socket, this.#private, 'local', true);
   }
 
   /** Stops accepting. Open connections go on until `reset`. */

@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { handleOps, type Health } from '@timonier/component';
+import { type Exposition, handleOps, type Health } from '@timonier/component';
 import {
   methodNotAllowed,
   pathNotFound,
@@ -14,7 +14,6 @@ import {
   unauthorized,
   verbNotAllowed,
 } from '@timonier/api/statuses';
-import type { Registry as MetricsRegistry } from 'prom-client';
 import type { Aggregator } from '../aggregation/aggregator.ts';
 import { upstreamOf } from '../aggregation/proxy.ts';
 import { identityHeaders } from '../aggregation/remote.ts';
@@ -38,6 +37,8 @@ import { Exchange, type HttpRequest, type HttpResponse } from './exchange.ts';
 import { relay, relayUpgrade } from './relay.ts';
 import { readRequestInfo, type RequestInfo, type ResourceRequest } from './request-info.ts';
 
+export type { Exposition };
+
 export interface RouterOptions {
   readonly server: ServerState;
   readonly documents: Documents;
@@ -45,15 +46,16 @@ export interface RouterOptions {
   readonly address: string;
   readonly aggregator: Aggregator;
   readonly health: Health;
-  readonly metricsRegistry: MetricsRegistry;
+  /** What `/metrics` shows. */
+  readonly exposition: Exposition;
   readonly limiter: Limiter;
+  /** Watches and streams that are held at once. */
+  readonly maxLongRunning: number;
   /** Undefined: nothing is recorded. */
   readonly auditor: Auditor | undefined;
 }
 
 const catchUpMs = 1_000;
-/** Watches and streams that are held at once. */
-const maxLongRunning = 20_000;
 /** What is under way, for a person. */
 const flowControlPages = '/debug/api_priority_and_fairness/';
 /** Documents that name kinds. */
@@ -90,7 +92,7 @@ export class Router {
     if (isLong) this.#long++;
     else server.metrics.inflight.inc({ request_kind: kind });
     try {
-      if (this.#long > maxLongRunning) throw tooManyLong();
+      if (this.#long > this.#options.maxLongRunning) throw tooManyLong();
       await this.#answer(exchange, info, isLong);
       exchange.audit?.stage('ResponseComplete');
     } catch (error) {
@@ -211,14 +213,14 @@ export class Router {
   }
 
   async #operate(exchange: Exchange): Promise<void> {
-    const { health, metricsRegistry } = this.#options;
+    const { health, exposition } = this.#options;
     const { request, response, headers: ownHeaders } = exchange;
     const writeHead = (status: number, headers: Record<string, string>): void => {
       exchange.statusCode = status;
       response.writeHead(status, { ...headers, ...ownHeaders });
     };
     const end = (body?: string): unknown => response.end(body);
-    if (!(await handleOps(request, { writeHead, end }, health, metricsRegistry)))
+    if (!(await handleOps(request, { writeHead, end }, health, exposition)))
       throw new StatusError(pathNotFound());
   }
 

@@ -31,6 +31,8 @@ export interface MutationResult {
 type Decide = (current: StoredObject | undefined) => Promise<Decision> | Decision;
 
 const maxAttempts = 12;
+/** With a turn: only writers in other processes of this master, one each, can still be faster. */
+const maxAttemptsInTurn = 200;
 
 /** `decide` is called for each attempt with the current state and must not keep anything between calls. */
 export async function mutate(context: WriteContext, key: string, decide: Decide): Promise<MutationResult> {
@@ -65,7 +67,7 @@ class Attempts {
     const { server, target } = this.#context;
     let current = this.#known();
     let isFresh = false;
-    for (let attempt = 0; attempt < maxAttempts; attempt++) {
+    for (let attempt = 0; attempt < (this.turn === undefined ? maxAttempts : maxAttemptsInTurn); attempt++) {
       let decision: Decision;
       try {
         if (target.info.custom !== undefined) await prepareViews(target.info, [current]);
