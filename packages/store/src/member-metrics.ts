@@ -52,12 +52,16 @@ export function addMemberMetrics(registry: Registry, { member, version }: Member
   gauge('etcd_server_is_learner', 'Whether this member has no vote yet.', () =>
     Number(machine.configuration.learners.includes(member.id)),
   );
-  gauge('etcd_server_quota_backend_bytes', 'Size at which puts are refused.', () =>
+  gauge('etcd_server_quota_backend_bytes', 'Size in use at which puts are refused.', () =>
     Number.isFinite(quota.limit) ? quota.limit : 0,
   );
-  gauge('etcd_mvcc_db_total_size_in_bytes', 'Size of the state on disk.', () => quota.used);
-  gauge('etcd_mvcc_db_total_size_in_use_in_bytes', 'Size of the state on disk.', () => quota.used);
-  gauge('etcd_debugging_mvcc_db_total_size_in_bytes', 'Size of the state on disk.', () => quota.used);
+  gauge('etcd_mvcc_db_total_size_in_bytes', 'Size of the files of the state.', () => member.diskBytes);
+  gauge('etcd_mvcc_db_total_size_in_use_in_bytes', 'Size of what counts for the quota.', () => quota.used);
+  gauge(
+    'etcd_debugging_mvcc_db_total_size_in_bytes',
+    'Size of the files of the state.',
+    () => member.diskBytes,
+  );
   gauge('etcd_debugging_auth_revision', 'Revision of users and roles.', () => machine.auth.revision);
   // What a process may have open and has, which process_open_fds of Go's library says by another name.
   gauge('os_fd_used', 'Open file descriptors.', () => readdirSync('/proc/self/fd').length);

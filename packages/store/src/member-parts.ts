@@ -66,7 +66,7 @@ export function assemble(options: MemberOptions, platform: Platform, storage: St
   };
   const nameOf = (id: NodeId | null): string => (id === null ? '' : (machine.members.get(id)?.name ?? id));
   /** What a witness has is its log, in memory and on disk. */
-  const used = (): number => (isWitness ? (life.began() ? host().logBytes : 0) : disk.size());
+  const used = (): number => (isWitness ? (life.began() ? host().logBytes : 0) : machine.bytesInUse);
   const { heartbeatMs, electionMs, maxElectionMs } = options;
   const pace = new Pace({
     heartbeatMs,
@@ -136,7 +136,10 @@ export function assemble(options: MemberOptions, platform: Platform, storage: St
   const quota = new Quota({
     bytes: options.quotaBytes,
     autoDisarm: options.autoDisarm,
-    unwritten: () => machine.unwrittenBytes,
+    used,
+    sweeping: () => machine.state.sweeping,
+    barrier,
+    pause: (ms) => new Promise((resolve) => void clock.after(ms, resolve)),
     raised: () => {
       const own = machine.alarms.find(({ member, alarm }) => member === self && alarm === alarmType.noSpace);
       return own === undefined ? undefined : own.disk === true ? 'disk' : 'quota';
@@ -257,7 +260,6 @@ export function assemble(options: MemberOptions, platform: Platform, storage: St
     machine,
     disk,
     quota,
-    used: () => used(),
     self: self,
     isWitness: (id) => machine.configuration.witnesses?.includes(id) === true,
     transport,
@@ -287,6 +289,5 @@ export function assemble(options: MemberOptions, platform: Platform, storage: St
     alarm,
     barrier,
     nameOf,
-    used,
   };
 }

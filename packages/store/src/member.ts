@@ -8,7 +8,7 @@ import type { NodeId, Role } from '@timonier/raft';
 import { idNumber } from './cluster.ts';
 import type { StoredRequest } from './codecs.ts';
 import type { Consistency } from './consistency/consistency.ts';
-import { RaftHost } from './host.ts';
+import { type HostLog, RaftHost } from './host.ts';
 import type { LeaseAnswer, LeaseClocks } from './lease-clocks.ts';
 import type { MemberOptions } from './member-options.ts';
 import { assemble, type MemberParts } from './member-parts.ts';
@@ -33,6 +33,7 @@ import type { WatchHub } from './watch.ts';
 const flushEveryMs = 1_000;
 const sweepEveryMs = 100;
 const versionEveryMs = 500;
+const measureMs = 1_000;
 
 export class Member {
   readonly id: NodeId;
@@ -53,6 +54,7 @@ export class Member {
   #host!: RaftHost;
   #wal: Wal | undefined;
   #metrics: StoreMetrics | undefined;
+  #measured = { at: -Infinity, bytes: 0 };
   /** How to end what is done again and again. */
   #timers: (() => void)[] = [];
 
@@ -120,7 +122,6 @@ export class Member {
     const meta = await this.disk.settle(content.snapshot?.index ?? 0);
     await this.machine.load(meta);
     if (this.machine.isApart(this.id)) throw this.#apart();
-    this.quota.measured(this.#parts.used());
     this.hub.replaced(this.machine.state);
     const recovered = recover(content, meta, this.machine.configuration);
     log.info(
@@ -192,10 +193,24 @@ export class Member {
     this.#host.start();
     this.consistency.start();
     this.#timers.push(
-      clock.every(flushEveryMs, () => void this.#parts.upkeep.flush()),
+      clock.every(
+        flushEveryMs,
+        () => void this.#parts.upkeep.flush().then(() => this.#parts.upkeep.reclaim()),
+      ),
       clock.every(sweepEveryMs, () => this.#sweep()),
       clock.every(versionEveryMs, () => this.#parts.agreement.look()),
     );
+  }
+
+  get log(): HostLog {
+    return this.#options.log;
+  }
+
+  /** Of all files of the state, as of the last second. */
+  get diskBytes(): number {
+    const now = this.#platform.clock.now();
+    if (now - this.#measured.at >= measureMs) this.#measured = { at: now, bytes: this.disk.size() };
+    return this.#measured.bytes;
   }
 
   set metrics(metrics: StoreMetrics) {
@@ -270,9 +285,10 @@ export class Member {
     return this.#parts.barrier();
   }
 
-  /** Resolves when compacted history is gone from here, or after `timeoutMs`. */
-  swept(timeoutMs: number): Promise<void> {
-    return this.#parts.sweeper.done(timeoutMs);
+  /** Resolves when compacted history is gone from here, after `timeoutMs`, or when `signal` ends. */
+  async swept(timeoutMs: number, signal: AbortSignal): Promise<void> {
+    await this.#parts.sweeper.done(timeoutMs, signal);
+    await this.#parts.upkeep.flush();
   }
 
   /** Hands leadership to `target`, or to the most advanced other voter. Resolves with who was asked. */
@@ -363,8 +379,6 @@ export class Member {
     this.#parts.proposals.retry();
     this.#parts.reads.sweep();
     this.leases.sweep();
-    // Files also shrink by themselves, when nothing is written any more.
-    if (this.quota.waitsForRoom) this.quota.measured(this.#parts.used());
     this.quota.look();
     if (this.#host.leader !== null) this.#parts.announcement.make();
   }

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { keyRange } from './key-index.ts';
 import { type JournalRecord, Mvcc } from './mvcc.ts';
+import { sealBytes } from './state-seal.ts';
 import type { WatchEvent } from './types.ts';
 import { WatchHub } from './watch.ts';
 
@@ -25,6 +26,7 @@ class Model {
 /** A disk that keeps what was flushed. */
 class Disk {
   readonly records = new Map<string, Buffer>();
+  bytes = 0;
 
   read(key: Buffer): Buffer | undefined {
     return this.records.get(key.toString('hex'));
@@ -36,6 +38,10 @@ class Disk {
       if (operation.type === 'put') this.records.set(key, operation.value);
       else this.records.delete(key);
     }
+    this.bytes += record.growth;
+    let stored = 0;
+    for (const [key, value] of this.records) stored += key.length / 2 + value.length + sealBytes;
+    assert.equal(this.bytes, stored, 'what a record says about its size');
     state.flushed(record);
   }
 
@@ -109,7 +115,7 @@ test('every readable revision shows what a naive model shows, across compaction,
           disk.flush(state, state.takeJournal(++index, 1));
           if (s.do === 'sweep') {
             // Slices of which some reach the disk before others.
-            for (let slice = 0; state.sweeping && slice < 3; slice++) state.sweep();
+            for (let slice = 0; state.sweeping && slice < 3; slice++) state.sweep(1);
           }
           if (s.do === 'restart') state = disk.reload(state.revision, state.compactRevision);
         }
@@ -139,13 +145,13 @@ test('a sweep that a crash interrupted goes on after the restart, and leaves not
   state.compact(state.revision);
   let slices = 0;
   // Enough for the index and some of the blocks.
-  for (; slices < 20; slices++) state.sweep();
+  for (; slices < 20; slices++) state.sweep(1);
   assert.ok(state.sweeping);
   disk.flush(state, state.takeJournal(++index, 1));
   state = disk.reload(state.revision, state.compactRevision);
   for (; state.sweeping; slices++) {
     assert.ok(slices < 1_000, 'it ends');
-    state.sweep();
+    state.sweep(32);
     disk.flush(state, state.takeJournal(++index, 1));
   }
   assert.equal(disk.records.size, before - 50, 'blocks of replaced values alone are gone');

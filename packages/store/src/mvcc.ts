@@ -43,7 +43,10 @@ export interface JournalRecord {
   readonly revisions: readonly number[];
   /** Blocks among the operations. */
   readonly blocks: readonly (readonly [start: number, bytes: Buffer])[];
+  /** Held for it in memory. */
   readonly bytes: number;
+  /** By how much keys and sealed values on disk grow with it; never less than they do. */
+  readonly growth: number;
 }
 
 export interface LeaseRecord {
@@ -87,6 +90,13 @@ export function leaseValue(ttl: number, remaining = 0): Buffer {
   return value;
 }
 
+/** By how much an operation makes the state grow on disk. What it does not say was there counts as nothing. */
+function growthOf(operation: DiskOperation): number {
+  const record = operation.key.length + sealBytes;
+  const before = operation.before == null ? 0 : record + operation.before.length;
+  return operation.type === 'put' ? record + operation.value.length - before : -before;
+}
+
 function sizeOf(changes: ChangeSet): number {
   let bytes = 0;
   for (const change of changes) bytes += 120 + change.key.length + change.value.length;
@@ -96,6 +106,8 @@ function sizeOf(changes: ChangeSet): number {
 const nothing = Buffer.alloc(0);
 /** Blocks that are struck off the list together. */
 const goneAtOnce = 256;
+/** What one slice of a sweep rewrites at most, the last block aside. */
+const sliceBytes = 64 * 1024;
 
 export class Mvcc {
   readonly index = new KeyIndex();
@@ -111,6 +123,7 @@ export class Mvcc {
   #operations: DiskOperation[] = [];
   #revisions: number[] = [];
   #bytes = 0;
+  #growth = 0;
   #open: KeyValue[] | undefined;
   readonly #blocks = new BlockStarts();
   /** Blocks as they will be on disk once the journal is. */
@@ -331,7 +344,7 @@ export class Mvcc {
       for (const key of [...lease.keys].sort()) this.deleteRange({ from: key, to: undefined });
     });
     this.leases.delete(id);
-    this.#operations.push({ type: 'del', key: leaseKey(id), before: leaseValue(lease.ttl, lease.remaining) });
+    this.#delete(leaseKey(id), leaseValue(lease.ttl, lease.remaining));
   }
 
   /** Forgets history below `revision`: nobody may read it from now on. `sweep` takes it away. */
@@ -347,9 +360,9 @@ export class Mvcc {
 
   /**
    * Takes away a slice of the history that was compacted. What that changes on disk is part of the next journal record.
-   * Not while a log entry is being applied.
+   * Not while a log entry is being applied. `most` is how many blocks it rewrites.
    */
-  sweep(): void {
+  sweep(most: number): void {
     if (this.#sweep === undefined) {
       if (!this.#sweepDue) return;
       this.#sweepDue = false;
@@ -361,10 +374,11 @@ export class Mvcc {
       sweep.index(this.index, (main) => this.#blocks.of(main), tooMuch);
       return;
     }
-    const block = sweep.next();
-    if (block !== undefined) {
-      const [start, drops] = block;
-      if (!this.#compactBlock(start, drops)) this.#gone.add(start);
+    let block: ReturnType<Sweep['next']>;
+    for (let blocks = 0, bytes = 0; blocks < most && bytes < sliceBytes; blocks++) {
+      block = sweep.next();
+      if (block === undefined) break;
+      bytes += this.#compactBlock(...block);
     }
     if (this.#gone.size >= goneAtOnce || block === undefined) {
       this.#blocks.remove(this.#gone);
@@ -373,8 +387,8 @@ export class Mvcc {
     if (block === undefined) this.#sweep = undefined;
   }
 
-  /** Takes changes out of a block. Returns whether anything is left of it. */
-  #compactBlock(start: number, dropped: Drops): boolean {
+  /** Takes changes out of a block. Returns how many bytes it had. */
+  #compactBlock(start: number, dropped: Drops): number {
     const left: ChangeSet[] = [];
     const bytes = this.#readBlock(start);
     for (const [main, changes] of decodeBlock(bytes)) {
@@ -386,9 +400,11 @@ export class Mvcc {
       }
       if (kept.some((change) => change.key.length > 0)) left.push(kept);
     }
-    if (left.length === 0) this.#operations.push({ type: 'del', key: revisionKey(start), before: bytes });
-    else this.#putBlock(start, left, bytes);
-    return left.length > 0;
+    if (left.length === 0) {
+      this.#delete(revisionKey(start), bytes);
+      this.#gone.add(start);
+    } else this.#putBlock(start, left, bytes);
+    return bytes.length;
   }
 
   #readBlock(start: number): Buffer {
@@ -406,8 +422,17 @@ export class Mvcc {
   }
 
   #put(key: Buffer, value: Buffer, before: Buffer | null, room = false): void {
-    this.#operations.push({ type: 'put', key, value, before, room });
+    this.#note({ type: 'put', key, value, before, room });
     this.#bytes += key.length + value.length;
+  }
+
+  #delete(key: Buffer, before: Buffer): void {
+    this.#note({ type: 'del', key, before });
+  }
+
+  #note(operation: DiskOperation): void {
+    this.#operations.push(operation);
+    this.#growth += growthOf(operation);
   }
 
   // Towards the disk
@@ -432,11 +457,13 @@ export class Mvcc {
       revisions: this.#revisions,
       blocks: this.#blocksChanged,
       bytes: this.#bytes,
+      growth: extra.reduce((sum, operation) => sum + growthOf(operation), this.#growth),
     };
     this.#operations = [];
     this.#revisions = [];
     this.#blocksChanged = [];
     this.#bytes = 0;
+    this.#growth = 0;
     return record;
   }
 

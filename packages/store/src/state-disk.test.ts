@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import {
   cpSync,
   mkdtempSync,
@@ -64,7 +65,7 @@ async function filled(folder: string, batches: number): Promise<Map<number, stri
     await disk.flush([record], metaAt(record));
     state.flushed(record);
     seen.set(index, contents(state));
-    if (index === Math.floor(batches / 2)) await disk.defragment();
+    if (index === Math.floor(batches / 2)) await disk.reclaim(() => Promise.resolve());
   }
   await disk.close();
   return seen;
@@ -189,6 +190,34 @@ function failing(folder: string): Levels & { failures: number } {
   };
   return made;
 }
+
+for (const megabytes of [1, 3, 7, 20])
+  test(`what was deleted of ${megabytes} MiB leaves the files when room is given back`, async (t) => {
+    const disk = new StateDisk(temporary(t));
+    t.after(() => disk.close());
+    await disk.open();
+    await disk.settle(0);
+    const state = new Mvcc(disk);
+    let index = 0;
+    const flush = async (): Promise<void> => {
+      const record = state.takeJournal(++index, 1);
+      await disk.flush([record], metaAt(record));
+      state.flushed(record);
+    };
+    for (let i = 0; i < megabytes; i++) {
+      state.write(() => state.put(Buffer.from(`k${i}`), randomBytes(1024 * 1024), 0n));
+      await flush();
+    }
+    assert.ok(disk.tally.bytes > megabytes * 1024 * 1024);
+    state.write(() => state.deleteRange({ from: 'k', to: 'l' }));
+    state.compact(state.revision);
+    while (state.sweeping) state.sweep(32);
+    await flush();
+    assert.ok(disk.garbage > megabytes * 1024 * 1024);
+    await disk.reclaim(() => Promise.resolve());
+    assert.ok(disk.size() < 100_000, `${disk.size()} bytes of files`);
+    assert.ok(disk.garbage < 1_000);
+  });
 
 test('a batch that found no room is written by the next flush, once, and everything can be read meanwhile', async (t) => {
   const folder = temporary(t);

@@ -12,7 +12,14 @@ import { type DiskRoom, isDiskFull } from './disk-room.ts';
 import { etcdError } from './errors.ts';
 import { type KnownBugs, noBugs } from './known-bugs.ts';
 import { folderLevels, type Level, type LevelIterator, type Levels } from './levels.ts';
-import { type DiskOperation, isBlockKey, type JournalRecord, leasePrefix, type Mvcc } from './mvcc.ts';
+import {
+  type DiskOperation,
+  isBlockKey,
+  type JournalRecord,
+  leasePrefix,
+  type Mvcc,
+  revisionKey,
+} from './mvcc.ts';
 import { rejoinAdvice } from './recover-advice.ts';
 import type { SnapshotRecord } from './snapshot-file.ts';
 import { StateBuilder } from './state-builder.ts';
@@ -21,6 +28,7 @@ import {
   emptyTally,
   sameTally,
   seal,
+  sealBytes,
   StateCorruptError,
   type Tally,
   TallyCounter,
@@ -38,6 +46,11 @@ const old = 'state.old';
 /** Read from LevelDB at a time, when everything is. */
 const readAheadBytes = 256 * 1024;
 const chunkRecords = 1_000;
+/** Of files, that are written anew at a time. */
+const pieceBytes = 32 * 1024 * 1024;
+const maxPieces = 256;
+/** Among the keys of every state, and the key of none. */
+const nowhere = Buffer.concat([metaKey, Buffer.from([0])]);
 
 type Chunk = readonly SnapshotRecord[];
 
@@ -70,6 +83,8 @@ export class StateDisk {
   #replacing = false;
   /** A batch failed for lack of room: LevelDB must be opened anew before another. */
   #broken = false;
+  #closed = false;
+  #garbage = 0;
   #builder: StateBuilder | undefined;
   /** Told when a read finds damage: the member must not go on. */
   onDamage: (error: StateCorruptError) => void = () => undefined;
@@ -139,7 +154,14 @@ export class StateDisk {
         throw new StateCorruptError(`${tally.records} of ${meta.tally?.records ?? 0} records are there`);
       });
     this.#tally = tally;
+    // What an earlier life left; less than that where records are compressed.
+    this.#garbage = Math.max(0, this.size() - tally.bytes);
     this.#replacing = false;
+  }
+
+  /** What all records but the meta record added up to at the last flush. */
+  get tally(): Tally {
+    return this.#tally;
   }
 
   /** Fills an empty set of users and roles. */
@@ -158,13 +180,17 @@ export class StateDisk {
   async flush(records: readonly JournalRecord[], meta: StateMeta): Promise<void> {
     if (this.#broken) await this.#reopen();
     const counter = new TallyCounter(this.#tally);
+    let garbage = 0;
     const operations: DiskOperation[] = [];
     const before = this.#lookup();
     for (const record of records)
       for (const operation of record.operations) {
         const { key } = operation;
         const payload = operation.before === undefined ? before(operation) : operation.before;
-        if (payload !== null) counter.remove(key, payload);
+        if (payload !== null) {
+          counter.remove(key, payload);
+          garbage += key.length + payload.length + sealBytes;
+        }
         if (operation.type === 'put') {
           const value = seal(key, operation.value, operation.room);
           counter.add(key, value);
@@ -173,13 +199,18 @@ export class StateDisk {
       }
     const { tally } = counter;
     operations.push({ type: 'put', key: metaKey, value: Buffer.from(JSON.stringify({ ...meta, tally })) });
+    await this.#attempt(() => this.#open.batch(operations, { sync: !this.#bugs.has('state-not-synced') }));
+    this.#tally = tally;
+    this.#garbage += garbage;
+  }
+
+  async #attempt(batch: () => Promise<void>): Promise<void> {
     try {
-      await this.#open.batch(operations, { sync: !this.#bugs.has('state-not-synced') });
+      await batch();
     } catch (error) {
       if (isDiskFull(error)) this.#broken = true;
       if (!this.#broken || !this.#bugs.has('full-batch-counts')) throw error;
     }
-    this.#tally = tally;
   }
 
   /** What records were before a batch, for operations that do not say so themselves. */
@@ -280,13 +311,40 @@ export class StateDisk {
     return this.#levels.size(current);
   }
 
-  /** Gives back the room of what was overwritten or deleted. */
-  async defragment(): Promise<void> {
-    if (this.#replacing) throw etcdError.replacing();
-    await this.#open.compactRange(Buffer.from([0]), Buffer.from([255]), {});
+  /** Bytes of records that were overwritten or deleted and may still be in files: at most so many. */
+  get garbage(): number {
+    return this.#garbage;
+  }
+
+  /**
+   * Has the database write its files anew without what was overwritten or deleted, piece by piece, with a `rest` after
+   * each. Ends early when the state is replaced or closed.
+   */
+  async reclaim(rest: () => Promise<void>): Promise<void> {
+    const db = this.#open;
+    this.#garbage = 0;
+    const pieces = Math.max(1, Math.min(maxPieces, Math.ceil(this.size() / pieceBytes)));
+    const revisions = (readMeta(db)?.revision ?? 0) + 1;
+    // What is not history is small and comes with the first and last piece.
+    const bound = (piece: number): Buffer =>
+      piece === 0
+        ? Buffer.from([0])
+        : piece === pieces
+          ? Buffer.from([255])
+          : revisionKey(Math.floor((revisions * piece) / pieces));
+    // LevelDB decides which levels to merge before it writes down what it has in memory: let it do that first. It merges
+    // no level that nothing lies above of, so that one table would keep what was written and deleted in one go.
+    await db.compactRange(metaKey, metaKey, {});
+    await this.#attempt(() => db.batch([{ type: 'del', key: nowhere }], { sync: false }));
+    for (let piece = 0; piece < pieces; piece++) {
+      if (this.#replacing || this.#closed || this.#db !== db) return;
+      await db.compactRange(bound(piece), bound(piece + 1), {});
+      await rest();
+    }
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     await this.#builder?.close();
     await this.#db?.close();
   }

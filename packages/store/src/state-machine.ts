@@ -72,6 +72,9 @@ export class StateMachine {
   readonly #alarms = new AlarmBook();
   #journal: JournalRecord[] = [];
   #journalBytes = 0;
+  /** Of the records on disk as of the last flush, and by how much they will grow with the journal. */
+  #flushedBytes = 0;
+  #journalGrowth = 0;
   #flushedIndex = 0;
   #flushedTerm = 0;
   #flushing: Promise<void> | undefined;
@@ -127,9 +130,12 @@ export class StateMachine {
     return this.#alarms.raised;
   }
 
-  /** Bytes applied that are not on disk yet. */
-  get unwrittenBytes(): number {
-    return this.#journalBytes;
+  /**
+   * Bytes of all records of the state, keys and sealed values, as of the last applied entry: the same on every member
+   * that has taken away what was compacted. Changes of users that are not on disk yet may count more than they do.
+   */
+  get bytesInUse(): number {
+    return this.#flushedBytes + this.#journalGrowth;
   }
 
   /** Whether enough has gathered that a flush should not wait for its turn. */
@@ -163,6 +169,8 @@ export class StateMachine {
     // Only now: nobody may see a state that is there in part.
     this.#state = state;
     this.#auth = auth;
+    this.#flushedBytes = this.#options.disk.tally.bytes;
+    this.#journalGrowth = 0;
     this.#options.tokens?.clear();
     this.#replacing = false;
     if (meta === undefined) return;
@@ -191,6 +199,7 @@ export class StateMachine {
   #note(record: JournalRecord): void {
     this.#journal.push(record);
     this.#journalBytes += record.bytes;
+    this.#journalGrowth += record.growth;
   }
 
   /** Whether what entries may ask for can be read; they wait while the database is opened again. */
@@ -200,11 +209,11 @@ export class StateMachine {
 
   /**
    * Takes away a slice of the history that was compacted. Returns how many bytes wait for the disk because of it;
-   * undefined when nothing is left, or nothing can be read for the moment.
+   * undefined when nothing is left, or nothing can be read for the moment. `blocks` of history are rewritten at most.
    */
-  sweep(): number | undefined {
+  sweep(blocks: number): number | undefined {
     if (this.#replacing || this.#options.disk.isReplacing || !this.#state.sweeping) return undefined;
-    this.#state.sweep();
+    this.#state.sweep(blocks);
     const record = this.#state.takeJournal(this.#index, this.#term);
     if (record.operations.length > 0) this.#note(record);
     let bytes = record.bytes;
@@ -363,8 +372,10 @@ export class StateMachine {
     await this.#options.disk.flush(records, this.#metaAt(last));
     if (state !== this.#state) return;
     this.#journal = this.#journal.slice(count);
+    this.#flushedBytes = this.#options.disk.tally.bytes;
     for (const record of records) {
       this.#journalBytes -= record.bytes;
+      this.#journalGrowth -= record.growth;
       state.flushed(record);
     }
     this.#flushedIndex = last.index;

@@ -56,7 +56,7 @@ test('a crash at any point of a sweep brings back no key that was deleted before
   state.compact(state.revision);
   let points = 0;
   do {
-    state.sweep();
+    state.sweep(1);
     const record = state.takeJournal(++index, 1);
     disk.flush(record);
     state.flushed(record);

@@ -20,8 +20,6 @@ export interface UpkeepOptions {
   readonly machine: StateMachine;
   readonly disk: StateDisk;
   readonly quota: Quota;
-  /** Bytes that count for it. */
-  readonly used: () => number;
   readonly transport: Network;
   readonly self: NodeId;
   readonly isWitness: (member: NodeId) => boolean;
@@ -34,12 +32,16 @@ export interface UpkeepOptions {
 
 /** Between two attempts to send a state to the same member. */
 const retryMs = 500;
+/** Dead bytes that files are written anew for; at least half of what lives, so that the work stays in proportion. */
+const minGarbage = 1024 * 1024;
+const maxRestMs = 1_000;
 const pollMs = 20;
 
 export class Upkeep {
   readonly #options: UpkeepOptions;
   /** Who is being sent a state: one at a time for each. */
   readonly #holds: SnapshotHolds;
+  #reclaiming = false;
 
   constructor(options: UpkeepOptions) {
     this.#options = options;
@@ -48,14 +50,13 @@ export class Upkeep {
 
   /** Brings the state on disk up to what the local log holds durably. Never rejects: a failure is the member's end. */
   async flush(): Promise<void> {
-    const { host, machine, disk, quota, used, metrics, clock, bugs, log, failed } = this.#options;
+    const { host, machine, disk, quota, metrics, clock, bugs, log, failed } = this.#options;
     if (disk.isBroken && !quota.hasReserve) return;
     try {
       const begin = clock.now();
       const before = machine.flushed.index;
       await machine.flush(bugs.has('state-ahead-of-log') ? Infinity : host().durableIndex);
       if (machine.flushed.index === before) return;
-      quota.measured(used());
       metrics()?.backendCommit.observe((clock.now() - begin) / 1000);
       this.#compact();
     } catch (error) {
@@ -65,6 +66,31 @@ export class Upkeep {
         return;
       }
       failed(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  /**
+   * Gives room back to the file system once enough of what lies there is dead: the database does so by itself only while
+   * it is written to. Never rejects.
+   */
+  async reclaim(): Promise<void> {
+    const { disk, machine, clock, log } = this.#options;
+    if (this.#reclaiming || disk.isReplacing || disk.isBroken || machine.state.sweeping) return;
+    if (disk.garbage < Math.max(minGarbage, disk.tally.bytes / 2)) return;
+    this.#reclaiming = true;
+    const { garbage } = disk;
+    let begin = clock.now();
+    try {
+      await disk.reclaim(async () => {
+        const tookMs = clock.now() - begin;
+        await new Promise<void>((resolve) => void clock.after(Math.min(tookMs, maxRestMs), resolve));
+        begin = clock.now();
+      });
+      log.info({ garbage, bytes: disk.size() }, 'gave room on disk back');
+    } catch (error) {
+      log.warn({ err: error }, 'could not give room back');
+    } finally {
+      this.#reclaiming = false;
     }
   }
 

@@ -78,7 +78,7 @@ export const etcdFlags = {
   'max-wals': count('max-wals', 5, 'most log files kept that are not needed; none is ever kept', 0),
   'quota-backend-bytes': numberFlag(
     0,
-    'bytes on disk at which puts are refused; 0 is 2 GiB, -1 is no bound',
+    'bytes in use at which puts are refused; no defrag is needed; 0 is 2 GiB, -1 no bound',
     {
       env: env('quota-backend-bytes'),
       min: -1,

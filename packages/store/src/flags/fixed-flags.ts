@@ -102,8 +102,11 @@ export const fixed: Readonly<Record<string, FixedFlag>> = {
     'transactions read what they wrote, without a copy',
     'true',
   ),
-  'experimental-bootstrap-defrag-threshold-megabytes': only('the state defragments itself', '0'),
-  'experimental-stop-grpc-service-on-defrag': only('defragmenting stops nothing', ...off),
+  'experimental-bootstrap-defrag-threshold-megabytes': only('there is nothing to defragment', '0'),
+  'experimental-stop-grpc-service-on-defrag': only(
+    'there is nothing to defragment, and nobody stops',
+    ...off,
+  ),
   'experimental-wait-cluster-ready-timeout': only(
     'clients are served once their requests can be answered',
     '5s',

@@ -25,6 +25,9 @@ export type KvShape = {
   compact: { request: CompactionRequest; response: object };
 };
 
+/** For so long a client may wait until what it compacted is gone. */
+const physicalMs = 600_000;
+
 export function kvHandlers(context: ServiceContext): Handlers<KvShape> {
   const { member, metrics, maxRequestBytes, maxTxnOps } = context;
 
@@ -77,7 +80,11 @@ export function kvHandlers(context: ServiceContext): Handlers<KvShape> {
       if (auth.enabled) await allowRead(call, (who) => checkTxn(auth, member.machine.state, who, request));
       return { ...txn(member.machine.state, request), header: header(context) };
     },
-    compact: (compaction, call) => propose(call, { compaction }, 32, false),
+    compact: async (compaction, call) => {
+      const answer = await propose(call, { compaction }, 32, false);
+      if (compaction.physical) await member.swept(physicalMs, call.signal);
+      return answer;
+    },
   };
 }
 

@@ -33,9 +33,6 @@ export type MaintenanceShape = {
   downgrade: { request: object; response: object };
 };
 
-/** For so long a defragmentation waits for what a compaction left to take away. */
-const sweptMs = 5_000;
-
 export function maintenanceHandlers(context: ServiceContext): Handlers<MaintenanceShape> {
   const { member } = context;
   return {
@@ -44,7 +41,7 @@ export function maintenanceHandlers(context: ServiceContext): Handlers<Maintenan
       return {
         header: header(context),
         version: apiVersion,
-        dbSize: member.quota.used,
+        dbSize: member.diskBytes,
         dbSizeInUse: member.quota.used,
         dbSizeQuota: Number.isFinite(member.quota.limit) ? member.quota.limit : 0,
         leader: leader === null ? 0n : idNumber(leader),
@@ -74,10 +71,8 @@ export function maintenanceHandlers(context: ServiceContext): Handlers<Maintenan
         alarms: alarms.map((raised) => ({ memberID: idNumber(raised.member), alarm: raised.alarm })),
       };
     },
-    defragment: async () => {
-      // Nothing has to be stopped or asked for: LevelDB gives room back by itself. This only makes it do so now.
-      await member.swept(sweptMs);
-      await member.disk.defragment();
+    defragment: () => {
+      member.log.info({}, 'asked to defragment: nothing to do, room is given back without being asked for');
       return { header: header(context) };
     },
     hash: async () => {
