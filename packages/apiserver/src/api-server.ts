@@ -10,18 +10,24 @@ import type { Registry as MetricsRegistry } from 'prom-client';
 import { Admission } from './admission/admission.ts';
 import type { AdmissionPlugin } from './admission/request.ts';
 import { type AllocationOptions, Allocations } from './allocation/allocations.ts';
-import { type AuthenticationOptions, tokenChain } from './authentication/options.ts';
-import { Authorizer } from './authorization/authorizer.ts';
+import {
+  type Authentication,
+  type AuthenticationOptions,
+  startAuthentication,
+} from './authentication/options.ts';
+import { type AuthorizationOptions, startAuthorization } from './authorization/start.ts';
 import { FreshReads } from './cache/fresh-reads.ts';
 import { WatchCache } from './cache/watch-cache.ts';
 import { Aggregator } from './aggregation/aggregator.ts';
 import type { AuthenticationConfig } from './aggregation/authentication-config.ts';
+import { AuthenticationConfigKeeper } from './aggregation/authentication-config-keeper.ts';
 import type { ProxyTls } from './aggregation/remote.ts';
 import type { Auditor } from './audit/auditor.ts';
 import type { OpenSink } from './audit/counted-sink.ts';
 import { type AuditOptions, startAuditor } from './audit/start.ts';
-import type { ResourceEncryption } from './encryption/configuration.ts';
-import { type EncryptionFile, followEncryptionFile } from './encryption/configuration-file.ts';
+import { followFile } from './configuration/followed-file.ts';
+import { parseEncryptionConfiguration } from './encryption/configuration.ts';
+import type { EncryptionFile } from './encryption/configuration-file.ts';
 import { exposeEncryption } from './encryption/metrics.ts';
 import { Rewriter } from './encryption/rewriter.ts';
 import { Sealer } from './encryption/sealer.ts';
@@ -64,6 +70,8 @@ export interface ApiServerOptions {
   readonly tokenSigner: TokenSigner | undefined;
   /** Absent: bearer tokens are those of ServiceAccounts only. */
   readonly authentication?: AuthenticationOptions | undefined;
+  /** Absent: Node and RBAC. */
+  readonly authorization?: AuthorizationOptions | undefined;
   readonly allocation: AllocationOptions;
   /** In the order in which they run. */
   readonly admissionPlugins: readonly AdmissionPlugin[];
@@ -130,7 +138,10 @@ export class ApiServer {
   readonly #preparation: ClusterPreparation;
   readonly #flowControl: FlowControl | undefined;
   readonly #keeper: FlowControlKeeper | undefined;
+  readonly #configKeeper: AuthenticationConfigKeeper | undefined;
   readonly #auditor: Auditor | undefined;
+  readonly #authentication: Authentication;
+  readonly #stopAuthorization: () => void;
   #rewriter: Rewriter | undefined;
   #stopFollowingKeys: (() => void) | undefined;
 
@@ -151,6 +162,26 @@ export class ApiServer {
       onForeignKey: (key, value) => allocations.observe(key, value !== undefined),
     });
     const tokens = tokenSigner && new TokenAuthenticator(tokenSigner, cache, root, Date.now);
+    const { authenticationConfig } = options;
+    const requestHeader = authenticationConfig?.requestHeader && {
+      ...authenticationConfig.requestHeader,
+      clientCa: authenticationConfig.clientCa,
+    };
+    this.#authentication = startAuthentication(options.authentication ?? {}, {
+      serviceAccounts: tokens,
+      cache,
+      root,
+      requestHeader,
+      log,
+      metrics: metricsRegistry,
+    });
+    const authorization = startAuthorization(options.authorization, {
+      cache,
+      root,
+      log,
+      metrics: metricsRegistry,
+    });
+    this.#stopAuthorization = authorization.stop;
     this.#server = {
       registry,
       store,
@@ -164,10 +195,10 @@ export class ApiServer {
       failpoints,
       allocations,
       nodes: new NodeProxy(options.kubeletTls),
-      authorizer: new Authorizer(cache, root),
+      authorizer: authorization.authorizer,
       admission: new Admission(options.admissionPlugins),
       tokens,
-      bearerTokens: tokenChain(options.authentication ?? {}, { serviceAccounts: tokens, cache, root }),
+      bearerTokens: this.#authentication.bearerTokens,
       log,
       root,
       now: () => Date.now(),
@@ -186,8 +217,13 @@ export class ApiServer {
       : undefined;
     this.#keeper = this.#flowControl && new FlowControlKeeper(this.#server, this.#flowControl);
     if (this.#flowControl !== undefined) exposeFlowControl(metricsRegistry, this.#flowControl);
+    this.#configKeeper =
+      authenticationConfig && new AuthenticationConfigKeeper(this.#server, authenticationConfig);
     this.#preparation = new ClusterPreparation(this.#server, options, this.#stop.signal, {
-      first: () => aggregator.publishLocal(),
+      first: async () => {
+        await this.#configKeeper?.keep();
+        await aggregator.publishLocal();
+      },
       last: async () => this.#keeper?.keep(),
     });
     const address = `${options.advertiseAddress}:${options.securePort}`;
@@ -208,8 +244,11 @@ export class ApiServer {
       limiter,
       maxLongRunning: Math.ceil(maxLongRunning / processes),
       auditor: this.#auditor,
+      authenticator: this.#authentication.requests,
     });
-    this.#tls = new TlsServer(options.tls, router);
+    const { tls } = options;
+    const clientCa = requestHeader === undefined ? tls.clientCa : [tls.clientCa, requestHeader.ca].flat();
+    this.#tls = new TlsServer({ ...tls, clientCa }, router);
     this.#front = new Front({
       office,
       internalPort: options.internalPort ?? 0,
@@ -231,6 +270,7 @@ export class ApiServer {
     this.#aggregator.start();
     this.#flowControl?.start();
     this.#keeper?.start();
+    this.#configKeeper?.start();
     this.#rewriter?.start();
     this.#tasks.push(this.#server.cache.run(this.#stop.signal));
     this.#stopFollowing = this.#server.duty.onChange(() => this.#preparation.begin());
@@ -250,6 +290,8 @@ export class ApiServer {
     this.#stopCompacting?.();
     this.#flowControl?.stop();
     this.#stopFollowingKeys?.();
+    this.#authentication.stop();
+    this.#stopAuthorization();
     this.#front.stopAccepting();
     this.#tls.close();
     this.#stop.abort();
@@ -263,6 +305,7 @@ export class ApiServer {
       this.#aggregator.stop(),
       this.#preparation.ended(),
       this.#keeper?.stop(),
+      this.#configKeeper?.stop(),
       this.#rewriter?.stop(),
     ]);
     await this.#auditor?.close();
@@ -279,13 +322,21 @@ export class ApiServer {
     const { metrics, log } = this.#options;
     this.#rewriter = new Rewriter(this.#server, sealer);
     exposeEncryption(metrics, sealer, this.#server.cache, this.#rewriter);
-    const onChange = (configuration: readonly ResourceEncryption[]): void => {
-      sealer.configure(configuration);
+    const take = (text: string): void => {
+      sealer.configure(parseEncryptionConfiguration(text));
       this.#server.cache.retryUnreadable().catch((error: unknown) => {
         log.warn({ reason: String(error) }, 'could not read again what could not be read');
       });
     };
-    this.#stopFollowingKeys = followEncryptionFile({ file, onChange, log, metrics });
+    this.#stopFollowingKeys = followFile({
+      path: file.path,
+      hash: file.hash,
+      take,
+      what: 'the encryption configuration',
+      prefix: 'apiserver_encryption_config_controller',
+      log,
+      metrics,
+    });
   }
 
   async #listen(): Promise<number> {

@@ -12,6 +12,7 @@ import {
 import { optionalPlugins } from './admission/optional/names.ts';
 import { auditFlags } from './audit/flags.ts';
 import { authenticationFlags } from './authentication/flags.ts';
+import { authorizationFlags } from './authorization/flags.ts';
 import { workersVariable } from './workers/variable.ts';
 
 export const flags = {
@@ -42,10 +43,6 @@ export const flags = {
   'kubelet-client-key': stringFlag('', 'key of the client certificate for kubelets'),
   'proxy-client-cert-file': stringFlag('', 'client certificate for secondary API servers'),
   'proxy-client-key-file': stringFlag('', 'key of the client certificate for secondary API servers'),
-  'requestheader-client-ca-file': stringFlag(
-    '',
-    'authority of the client certificate for secondary API servers; they read it from kube-system',
-  ),
   'kubelet-certificate-authority': stringFlag('', 'authority of the kubelets’ certificates'),
   'service-cluster-ip-range': stringFlag('10.96.0.0/16', 'addresses of Services'),
   'service-node-port-range': stringFlag('30000-32767', 'node ports of Services'),
@@ -58,6 +55,7 @@ export const flags = {
     'EC key on P-256 that signs service account tokens, the same on all masters; without it there are none',
   ),
   ...authenticationFlags,
+  ...authorizationFlags,
   'enable-admission-plugins': listFlag(
     [],
     `plugins to switch on beside the default ones, by name: ${optionalPlugins.join(', ')}`,

@@ -10,15 +10,13 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { storageKey } from '@timonier/api';
 import { repairAddresses } from './allocation/repair.ts';
 import { reconcilePolicy } from './authorization/reconcile.ts';
-import { type AuthenticationConfig, authenticationConfigMap } from './aggregation/authentication-config.ts';
-import { bootstrap, publish } from './bootstrap.ts';
+import { bootstrap } from './bootstrap.ts';
 import { selfWriter } from './self-writer.ts';
 import type { ServerState } from './server-state.ts';
 
 export interface PreparationOptions {
   readonly securePort: number;
   readonly masters: readonly { readonly name: string; readonly address: string }[];
-  readonly authenticationConfig?: AuthenticationConfig | undefined;
 }
 
 /** What else the cluster must have: before its roles, which make it ready, and after them. */
@@ -109,8 +107,6 @@ export class ClusterPreparation {
     const writer = selfWriter(this.#server);
     const { securePort: port, masters } = this.#options;
     await bootstrap(writer, { serviceIp: this.#server.allocations.firstAddress, port, masters });
-    if (this.#options.authenticationConfig !== undefined)
-      await publish(writer, authenticationConfigMap(this.#options.authenticationConfig));
     await repairAddresses(writer, this.#server);
     await this.#more.first();
     await reconcilePolicy(writer, this.#server);

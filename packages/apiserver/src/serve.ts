@@ -5,7 +5,9 @@ import { type FlagValues, UsageError, watchCertificate } from '@timonier/compone
 import { OfficeClient } from '@timonier/client/office';
 import { admissionPlugins } from './admission/plugins.ts';
 import { selectPlugins } from './admission/select.ts';
-import { authenticationOptions } from './authentication/flags.ts';
+import type { AuthenticationConfig } from './aggregation/authentication-config.ts';
+import { authenticationOptions, requestHeaderNames } from './authentication/from-flags.ts';
+import { authorizationOptions } from './authorization/from-flags.ts';
 import { ApiServer, type RequestLimits } from './api-server.ts';
 import { parseEndpoint } from './storage/store-client.ts';
 import { auditFile } from './audit/flags.ts';
@@ -18,7 +20,7 @@ import { TokenSigner } from './tokens/service-account-tokens.ts';
 import { Worker } from './workers/worker.ts';
 
 export async function serve(context: ApiServerContext, processes: number): Promise<void> {
-  const { flags: values, log, metrics, health, shutdown } = context;
+  const { flags: values, given, log, metrics, health, shutdown } = context;
   const worker = processes > 1 ? new Worker({ processes, metrics, health, shutdown }) : undefined;
   for (const name of ['tls-cert-file', 'tls-private-key-file', 'client-ca-file'] as const)
     if (values[name] === '') throw new UsageError(`flag --${name} is needed`);
@@ -46,9 +48,7 @@ export async function serve(context: ApiServerContext, processes: number): Promi
     },
     authenticationConfig: {
       clientCa: tls.clientCa.toString(),
-      requestHeaderCa: (
-        await readOptional('requestheader-client-ca-file', values['requestheader-client-ca-file'])
-      )?.toString(),
+      requestHeader: await requestHeader(values),
     },
     kubeletTls: {
       ca: await readOptional('kubelet-certificate-authority', values['kubelet-certificate-authority']),
@@ -57,7 +57,8 @@ export async function serve(context: ApiServerContext, processes: number): Promi
     },
     office,
     tokenSigner: await tokenSigner(values),
-    authentication: await authenticationOptions(values),
+    authentication: await authenticationOptions(values, given, values['service-account-issuer']),
+    authorization: await authorizationOptions(values, given),
     allocation: {
       serviceRange: values['service-cluster-ip-range'],
       nodePorts,
@@ -86,6 +87,14 @@ export async function serve(context: ApiServerContext, processes: number): Promi
   const port = await server.start();
   if (worker === undefined) log.info({ port }, 'serving');
   else worker.started(server);
+}
+
+async function requestHeader(
+  values: FlagValues<typeof flags>,
+): Promise<AuthenticationConfig['requestHeader']> {
+  const flag = 'requestheader-client-ca-file';
+  if (values[flag] === '') return undefined;
+  return { ...requestHeaderNames(values), ca: (await readPem(flag, values[flag])).toString() };
 }
 
 function requestLimits(values: FlagValues<typeof flags>): RequestLimits {

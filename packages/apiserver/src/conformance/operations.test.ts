@@ -262,6 +262,47 @@ test('who may do what is answered for oneself, for others, and for one namespace
   assert.equal(here.status.allowed, false);
 });
 
+test('a review says why, and what it could not take into account', async () => {
+  const path = '/apis/authorization.k8s.io/v1/subjectaccessreviews';
+  const resourceAttributes = { verb: 'list', resource: 'configmaps', namespace: 'default' };
+  const ask = async (spec: object) => (await shared.ask(201, 'POST', path, { spec })).status;
+  const dns = await ask({
+    user: 'system:kube-dns',
+    resourceAttributes: { ...resourceAttributes, resource: 'services' },
+  });
+  assert.equal(dns.allowed, true);
+  assert.match(
+    dns.reason,
+    /^RBAC: allowed by ClusterRoleBinding ".+" of ClusterRole ".+" to User "system:kube-dns"$/,
+  );
+  await shared.ask(201, 'POST', '/apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings', {
+    metadata: { name: 'dangling' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'view-it' },
+    subjects: [{ kind: 'User', name: 'zoe', apiGroup: 'rbac.authorization.k8s.io' }],
+  });
+  assert.deepEqual(await ask({ user: 'zoe', resourceAttributes }), {
+    allowed: false,
+    reason: 'RBAC: role.rbac.authorization.k8s.io "view-it" not found',
+  });
+  const selected = { ...resourceAttributes, labelSelector: { rawSelector: 'a=b,((' } };
+  assert.deepEqual(await ask({ user: 'jim', resourceAttributes: selected }), {
+    allowed: false,
+    evaluationError: 'spec.resourceAttributes.labelSelector ignored due to parse error',
+  });
+  const refused = async (spec: object): Promise<string> =>
+    (await shared.ask(422, 'POST', path, { spec })).message;
+  assert.match(
+    await refused({ resourceAttributes }),
+    /spec\.user: Invalid value: "": at least one of user or group/,
+  );
+  assert.match(await refused({ user: 'a' }), /exactly one of nonResourceAttributes or resourceAttributes/);
+  const both = { rawSelector: 'a=b', requirements: [{ key: 'a', operator: 'Exists' }] };
+  assert.match(
+    await refused({ user: 'a', resourceAttributes: { ...resourceAttributes, labelSelector: both } }),
+    /labelSelector\.rawSelector: Invalid value/,
+  );
+});
+
 // Conformance: ServiceAccounts should create a serviceAccountToken and ensure a successful TokenReview
 test('a token of a service account is reviewed as its own', async () => {
   await shared.ask(201, 'POST', accounts, { metadata: { name: 'signed' } });

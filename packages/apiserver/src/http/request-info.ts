@@ -32,6 +32,9 @@ export interface RequestInfo {
   readonly namespace: string;
   readonly name: string;
   readonly subresource: string;
+  /** What limits a list, watch or deletecollection; present when the query has it. */
+  readonly fieldSelector?: { readonly rawSelector: string };
+  readonly labelSelector?: { readonly rawSelector: string };
   /** Present when the resource is served. */
   readonly served?: ResourceRequest;
 }
@@ -76,6 +79,7 @@ export function readRequestInfo(method: string, url: URL, registry: Registry): R
     // Who lists or watches one object by its name needs no right to the others.
     name: name === '' ? selectedName(verb, url) : name,
     subresource,
+    ...selectorsOf(verb, url),
   };
   // A cluster-scoped resource under a namespace is not served, nor is one object of all namespaces.
   if (info === undefined || (namespace !== '' && !info.namespaced)) return base;
@@ -87,6 +91,16 @@ export function readRequestInfo(method: string, url: URL, registry: Registry): R
     return base;
   if (subresource !== '' && !info.subresources.some((known) => known.name === sub[0])) return base;
   return { ...base, served: { verb, info, namespace, name, subresource } };
+}
+
+function selectorsOf(verb: Verb, url: URL): Pick<RequestInfo, 'fieldSelector' | 'labelSelector'> {
+  if (verb !== 'list' && verb !== 'watch' && verb !== 'deletecollection') return {};
+  const field = url.searchParams.get('fieldSelector') ?? '';
+  const label = url.searchParams.get('labelSelector') ?? '';
+  return {
+    ...(field === '' ? {} : { fieldSelector: { rawSelector: field } }),
+    ...(label === '' ? {} : { labelSelector: { rawSelector: label } }),
+  };
 }
 
 /** The name that the field selector of a list or watch asks for, or nothing. */

@@ -11,7 +11,6 @@ import {
   pathNotFound,
   StatusError,
   tooManyRequests,
-  unauthorized,
   verbNotAllowed,
 } from '@timonier/api/statuses';
 import type { Aggregator } from '../aggregation/aggregator.ts';
@@ -19,9 +18,9 @@ import { upstreamOf } from '../aggregation/proxy.ts';
 import { identityHeaders } from '../aggregation/remote.ts';
 import type { Auditor } from '../audit/auditor.ts';
 import { dumpPage } from '../flow-control/dump.ts';
-import { anonymous, authenticateRequest, type User } from '../pipeline/authenticate.ts';
+import type { RequestAuthenticator } from '../authentication/request-authenticator.ts';
+import type { User } from '../pipeline/authenticate.ts';
 import { authorize } from '../pipeline/authorize.ts';
-import type { TokenAnswer } from '../authentication/token-chain.ts';
 import { deprecationOf } from '../pipeline/deprecation.ts';
 import { fenceOf } from '../pipeline/fence-gate.ts';
 import { impersonated } from '../pipeline/impersonate.ts';
@@ -53,6 +52,7 @@ export interface RouterOptions {
   readonly maxLongRunning: number;
   /** Undefined: nothing is recorded. */
   readonly auditor: Auditor | undefined;
+  readonly authenticator: RequestAuthenticator;
 }
 
 const catchUpMs = 1_000;
@@ -121,7 +121,7 @@ export class Router {
     const info = await this.#requestInfo(exchange);
     try {
       const user = await this.#identify(exchange, info, true);
-      this.#authorize(exchange, user, info);
+      await this.#authorize(exchange, user, info);
       const remote = this.#options.aggregator.remoteFor(info.path);
       if (remote !== undefined) {
         this.#options.aggregator.checkAvailable(remote);
@@ -172,7 +172,7 @@ export class Router {
     const leave = await this.#limit.enter(exchange, user, info);
     if (leave === undefined) return;
     try {
-      this.#authorize(exchange, user, info);
+      await this.#authorize(exchange, user, info);
       await this.#dispatch(exchange, info, user);
     } finally {
       leave();
@@ -250,34 +250,20 @@ export class Router {
   /** Who asks, or as whom. */
   async #identify(exchange: Exchange, info: RequestInfo, isLong: boolean): Promise<User> {
     const { authorizer } = this.#options.server;
-    const claimed = this.#authenticate(exchange);
+    const claimed = this.#options.authenticator.authenticate(exchange.request, info.path);
     const actual = claimed instanceof Promise ? await claimed : claimed;
     exchange.audit = this.#options.auditor?.begin(exchange, actual, info, isLong);
-    const user = impersonated(actual, exchange.request.rawHeaders, authorizer);
+    const given = impersonated(actual, exchange.request.rawHeaders, authorizer);
+    const user = given instanceof Promise ? await given : given;
     if (user !== actual) exchange.audit?.impersonated(user);
     return user;
   }
 
-  #authorize(exchange: Exchange, user: User, info: RequestInfo): void {
-    try {
-      authorize(this.#options.server.authorizer, user, info);
-    } catch (error) {
-      exchange.audit?.annotate('authorization.k8s.io/decision', 'forbid');
-      exchange.audit?.annotate('authorization.k8s.io/reason', '');
-      throw error;
-    }
-    exchange.audit?.annotate('authorization.k8s.io/decision', 'allow');
-    exchange.audit?.annotate('authorization.k8s.io/reason', '');
-  }
-
-  /** At once for certificates and for tokens that need nothing from outside. */
-  #authenticate(exchange: Exchange): User | Promise<User> {
-    const user = authenticateRequest(exchange.request);
-    if (user === undefined) throw new StatusError(unauthorized());
-    const token = /^Bearer +(\S+)$/i.exec(exchange.header('authorization') ?? '')?.[1];
-    if (user !== anonymous || token === undefined) return user;
-    const answer = this.#options.server.bearerTokens.authenticate(token);
-    return answer instanceof Promise ? answer.then(userOfToken) : userOfToken(answer);
+  #authorize(exchange: Exchange, user: User, info: RequestInfo): Promise<void> {
+    return authorize(this.#options.server.authorizer, user, info, ({ verdict, reason }) => {
+      exchange.audit?.annotate('authorization.k8s.io/decision', verdict === 'allow' ? 'allow' : 'forbid');
+      exchange.audit?.annotate('authorization.k8s.io/reason', reason);
+    });
   }
 
   async #fail(exchange: Exchange, error: unknown): Promise<void> {
@@ -317,11 +303,6 @@ export class Router {
     metrics.requests.inc({ ...labels, code: String(exchange.statusCode) });
     if (!isLong) metrics.duration.observe(labels, milliseconds / 1_000);
   }
-}
-
-function userOfToken(answer: TokenAnswer): User {
-  if (answer === undefined) throw new StatusError(unauthorized());
-  return answer.user;
 }
 
 /** False for what nobody meant to answer. */

@@ -13,7 +13,7 @@ export interface ServerTls {
   readonly cert: Buffer | string;
   readonly key: Buffer | string;
   /** Authorities that may sign client certificates. */
-  readonly clientCa: Buffer | string;
+  readonly clientCa: Buffer | string | (Buffer | string)[];
   readonly limits?: Partial<ConnectionLimits>;
 }
 

@@ -1,10 +1,10 @@
 /**
- * Who sent a request: the client certificate's common name is the user, its organizations are the groups; without a
- * certificate a bearer token may tell. With neither the user is anonymous; with one that this cluster's authority did not sign, or that has expired, the
- * request is refused.
+ * Who sent a request, as far as its connection says: the client certificate's common name is the user, its
+ * organizations are the groups. Without a certificate nobody; with one that this cluster's authority did not sign, or
+ * that has expired, nobody that is known.
  */
+import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
-import type { HttpRequest } from '../http/exchange.ts';
 
 export interface User {
   readonly name: string;
@@ -15,27 +15,40 @@ export interface User {
 
 export const anonymous: User = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
 
-const known = new WeakMap<object, User | undefined>();
+export type Peer =
+  | { readonly kind: 'none' }
+  /** The certificate is no good, or names nobody. */
+  | { readonly kind: 'refused' }
+  | { readonly kind: 'user'; readonly user: User }
+  /** A proxy that may name users in headers. */
+  | { readonly kind: 'proxy' };
 
-/** The user of a request. A connection's certificate is read once: it cannot change while the connection lasts. */
-export function authenticateRequest(request: HttpRequest): User | undefined {
-  // Over HTTP/2 a request's socket is a stand-in of its own; the session is what its requests share.
-  const connection: object = request.stream?.session ?? request.socket;
-  if (known.has(connection)) return known.get(connection);
-  const user = authenticate(request.socket);
-  known.set(connection, user);
-  return user;
-}
+export type PeerSocket = Pick<TLSSocket, 'authorized' | 'getPeerCertificate' | 'getPeerX509Certificate'>;
 
-/** The user behind a connection, or undefined when its certificate is no good. */
-export function authenticate(socket: Pick<TLSSocket, 'authorized' | 'getPeerCertificate'>): User | undefined {
+/** Tells the authorities of proxies and users apart; absent: there are only users. */
+export type ProxyTest = (certificate: X509Certificate, name: string) => 'proxy' | 'user' | 'refused';
+
+export function peerOf(socket: PeerSocket, test?: ProxyTest): Peer {
   const certificate = socket.getPeerCertificate();
   // Node gives an empty object when the client presented none.
-  if (Object.keys(certificate).length === 0) return anonymous;
-  if (!socket.authorized) return undefined;
-  const name = values(certificate.subject.CN)[0];
-  if (name === undefined || name === '') return undefined;
-  return { name, groups: [...values(certificate.subject.O), 'system:authenticated'] };
+  if (Object.keys(certificate).length === 0) return { kind: 'none' };
+  if (!socket.authorized) return { kind: 'refused' };
+  const name = values(certificate.subject.CN)[0] ?? '';
+  if (test !== undefined) {
+    const whole = socket.getPeerX509Certificate();
+    const kind = whole === undefined ? 'refused' : test(whole, name);
+    if (kind !== 'user') return { kind };
+  }
+  if (name === '') return { kind: 'refused' };
+  const fingerprint = certificate.fingerprint256.replaceAll(':', '').toLowerCase();
+  return {
+    kind: 'user',
+    user: {
+      name,
+      groups: [...values(certificate.subject.O), 'system:authenticated'],
+      extra: { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${fingerprint}`] },
+    },
+  };
 }
 
 function values(field: string | string[] | undefined): readonly string[] {

@@ -24,7 +24,11 @@ interface Part {
  * The user as whom a request goes on. `rawHeaders` are names and values in turn, as they came: a header may stand there
  * several times. Throws 400 when a part is asked for without a user, and 403 when the real user may not.
  */
-export function impersonated(user: User, rawHeaders: readonly string[], authorizer: Authorizer): User {
+export function impersonated(
+  user: User,
+  rawHeaders: readonly string[],
+  authorizer: Authorizer,
+): User | Promise<User> {
   let name: string | undefined;
   let uid: string | undefined;
   const groups: string[] = [];
@@ -46,21 +50,36 @@ export function impersonated(user: User, rawHeaders: readonly string[], authoriz
       );
     return user;
   }
+  return checked(user, { name, uid, groups, extra }, authorizer);
+}
+
+interface Wanted {
+  readonly name: string;
+  readonly uid: string | undefined;
+  readonly groups: string[];
+  readonly extra: Readonly<Record<string, string[]>>;
+}
+
+async function checked(
+  user: User,
+  { name, uid, groups, extra }: Wanted,
+  authorizer: Authorizer,
+): Promise<User> {
   const account = accountPattern.exec(name);
   const [, namespace = '', accountName = ''] = account ?? [];
-  check(
+  await check(
     user,
     account === null
       ? { group: '', resource: 'users', name }
       : { group: '', resource: 'serviceaccounts', namespace, name: accountName },
     authorizer,
   );
-  for (const group of groups) check(user, { group: '', resource: 'groups', name: group }, authorizer);
+  for (const group of groups) await check(user, { group: '', resource: 'groups', name: group }, authorizer);
   const ofUser = 'authentication.k8s.io';
-  if (uid !== undefined) check(user, { group: ofUser, resource: 'uids', name: uid }, authorizer);
+  if (uid !== undefined) await check(user, { group: ofUser, resource: 'uids', name: uid }, authorizer);
   for (const [key, values] of Object.entries(extra))
     for (const value of values)
-      check(user, { group: ofUser, resource: 'userextras', subresource: key, name: value }, authorizer);
+      await check(user, { group: ofUser, resource: 'userextras', subresource: key, name: value }, authorizer);
   if (groups.length === 0 && account !== null)
     groups.push('system:serviceaccounts', `system:serviceaccounts:${namespace}`);
   if (name !== anonymousUser && !groups.includes(authenticated)) groups.push(authenticated);
@@ -84,12 +103,14 @@ function keyOf(header: string): string {
   }
 }
 
-function check(user: User, part: Part, authorizer: Authorizer): void {
+async function check(user: User, part: Part, authorizer: Authorizer): Promise<void> {
   const { group, resource, name, namespace = '', subresource = '' } = part;
   const question = { path: '', verb: 'impersonate', group, resource, namespace, name, subresource };
-  if (authorizer.allows(user, question)) return;
+  const { verdict, reason } = await authorizer.decide(user, question);
+  if (verdict === 'allow') return;
+  const because = reason === '' ? '' : `: ${reason}`;
   const what = subresource === '' ? resource : `${resource}/${subresource}`;
   const scope = namespace === '' ? 'at the cluster scope' : `in the namespace "${namespace}"`;
-  const detail = `User "${user.name}" cannot impersonate resource "${what}" in API group "${group}" ${scope}`;
+  const detail = `User "${user.name}" cannot impersonate resource "${what}" in API group "${group}" ${scope}${because}`;
   throw new StatusError(forbidden({ group, resource }, name, detail));
 }

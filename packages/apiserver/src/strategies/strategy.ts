@@ -25,6 +25,12 @@ export interface Strategy {
    * `status` that is done for every kind before, and only what is special comes here.
    */
   readonly subresources?: Readonly<Record<string, PrepareUpdate>>;
+  /** Throws when the user must not make `old` into `object`; asked once the object is known to be valid. */
+  readonly check?: (
+    object: ApiObject,
+    old: ApiObject | undefined,
+    context: WriteContext,
+  ) => Promise<void> | void;
   /** Reserves what the object needs, in the transaction that writes it; `object` undefined for a deletion. */
   readonly reserve?: (
     object: ApiObject | undefined,

@@ -10,6 +10,7 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import type { AuthenticationOptions } from '../authentication/options.ts';
+import type { AuthorizationOptions } from '../authorization/start.ts';
 import { admissionPlugins } from '../admission/plugins.ts';
 import { ApiServer, type RequestLimits } from '../api-server.ts';
 import type { AuditOptions } from '../audit/start.ts';
@@ -110,12 +111,22 @@ export interface TestServerOptions {
   /** Fair, with upstream's numbers, unless a test is about them. */
   readonly limits?: Partial<RequestLimits>;
   readonly authentication?: AuthenticationOptions;
+  readonly authorization?: AuthorizationOptions;
   /** False when the server starts passive with no active one, so that nothing answers yet. */
   readonly waitUntilReady?: boolean;
 }
 
 /** Plugins that stand in the way where no controllers run. */
 const needsControllers: ReadonlySet<string> = new Set(['ServiceAccount', 'StorageObjectInUseProtection']);
+
+/** As `timonier master` says it. */
+const requestHeader = {
+  allowedNames: ['front-proxy-client'],
+  usernameHeaders: ['X-Remote-User'],
+  uidHeaders: ['X-Remote-Uid'],
+  groupHeaders: ['X-Remote-Group'],
+  extraHeaderPrefixes: ['X-Remote-Extra-'],
+};
 
 /** Has no certificate. */
 const nobody = '';
@@ -144,7 +155,7 @@ export async function startApiServer(
     },
     authenticationConfig: {
       clientCa: ca.toString(),
-      requestHeaderCa: await readFile(pki.frontProxyCaFile, 'utf8'),
+      requestHeader: { ...requestHeader, ca: await readFile(pki.frontProxyCaFile, 'utf8') },
     },
     kubeletTls: {
       ca,
@@ -157,6 +168,7 @@ export async function startApiServer(
       'https://kubernetes.default.svc.cluster.local',
     ),
     authentication: options.authentication,
+    authorization: options.authorization,
     allocation: { serviceRange: '10.96.0.0/16', nodePorts: { first: 30_000, last: 32_767 } },
     admissionPlugins: admissionPlugins.filter(
       ({ name, isOffByDefault }) =>

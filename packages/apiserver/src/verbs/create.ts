@@ -37,6 +37,7 @@ export async function createObject(context: WriteContext, sent: ApiObject): Prom
     const object = isGenerated ? copyOf(admitted) : admitted;
     prepareCreate(object, context);
     checkObject(info, object, undefined);
+    await strategyOf(info).check?.(object, undefined, context);
     await admission.validate({ ...request, object });
     const taken = object.metadata?.name ?? '';
     try {

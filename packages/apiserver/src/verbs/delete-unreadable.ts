@@ -19,7 +19,7 @@ export async function removeUnreadable(context: WriteContext, options: DeleteOpt
   const { server, target, user, fence, dryRun } = context;
   const { info, namespace, name } = target;
   checkAlone(options);
-  authorize(server.authorizer, user, {
+  await authorize(server.authorizer, user, {
     path: '',
     verb,
     group: info.group,

@@ -10,6 +10,7 @@ import { proxy, proxyUpgrade } from '../subresources/proxy.ts';
 import { scale } from '../subresources/scale.ts';
 import { connect, log } from '../subresources/streams.ts';
 import { issueToken } from '../subresources/token.ts';
+import { reviewAccess, reviewOwnAccess, reviewRules } from './access-reviews.ts';
 import { getComponentStatus, listComponentStatuses } from './component-statuses.ts';
 import { create } from './create.ts';
 import { removeCollection } from './delete-collection.ts';
@@ -17,7 +18,7 @@ import { remove } from './delete.ts';
 import { get } from './get.ts';
 import { list } from './list.ts';
 import { patch } from './patch.ts';
-import { reviewAccess, reviewOwnAccess, reviewRules, reviewSelf, reviewToken } from './reviews.ts';
+import { reviewSelf, reviewToken } from './reviews.ts';
 import { update } from './update.ts';
 import { watch } from './watch.ts';
 

@@ -185,6 +185,7 @@ async function newObject(
   const object = request.object ?? merged;
   prepareCreate(object, context);
   checkObject(info, object, undefined);
+  await strategyOf(info).check?.(object, undefined, context);
   await admission.validate({ ...request, object });
   const extras = withConditions(await strategyOf(info).reserve?.(object, undefined, context), conditions);
   return { object, extras: await admission.reserve({ ...request, object }, extras) };

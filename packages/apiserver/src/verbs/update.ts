@@ -80,6 +80,7 @@ export async function decideUpdate(
   }
   checkObject(info, owned, old, subresource);
   if (sameContent(owned, current)) return { action: 'keep' };
+  await strategyOf(info).check?.(owned, old, context);
   await admission.validate({ ...request, object: owned });
   const extras = await strategyOf(info).reserve?.(owned, old, context);
   return {

@@ -1,0 +1,90 @@
+/**
+ * Who sends a request, in upstream's order: whom a front proxy names, the client certificate's user, the bearer token's,
+ * and with none of them nobody in particular, where that is allowed. A connection's certificate is read once: it cannot
+ * change while the connection lasts.
+ */
+import { StatusError, unauthorized } from '@timonier/api/statuses';
+import type { HttpRequest } from '../http/exchange.ts';
+import { anonymous, type Peer, peerOf, type ProxyTest, type User } from '../pipeline/authenticate.ts';
+import { authoritiesOf, isSignedBy, type RequestHeaderNames, userOfHeaders } from './request-header.ts';
+import type { TokenAnswer, TokenKind } from './token-chain.ts';
+
+/** Which requests may come from nobody; `paths` undefined: all. */
+export type AnonymousAccess =
+  | { readonly enabled: false }
+  | { readonly enabled: true; readonly paths?: ReadonlySet<string> | undefined };
+
+export interface RequestHeaderOptions extends RequestHeaderNames {
+  /** PEM of the authority that signs proxies' certificates. */
+  readonly ca: string;
+  /** PEM of the authority that signs users' certificates. */
+  readonly clientCa: string;
+}
+
+export class RequestAuthenticator {
+  /** Replaced when a configuration file changes. */
+  anonymous: AnonymousAccess = { enabled: true };
+  readonly #tokens: TokenKind;
+  readonly #names: RequestHeaderNames | undefined;
+  readonly #test: ProxyTest | undefined;
+  readonly #peers = new WeakMap<object, Peer>();
+
+  /** Throws when an authority is none. */
+  constructor(tokens: TokenKind, proxies?: RequestHeaderOptions) {
+    this.#tokens = tokens;
+    if (proxies === undefined) return;
+    const lower = (names: readonly string[]): string[] => names.map((name) => name.toLowerCase());
+    this.#names = {
+      allowedNames: proxies.allowedNames,
+      usernameHeaders: lower(proxies.usernameHeaders),
+      uidHeaders: lower(proxies.uidHeaders),
+      groupHeaders: lower(proxies.groupHeaders),
+      extraHeaderPrefixes: lower(proxies.extraHeaderPrefixes),
+    };
+    this.#test = proxyTest(proxies);
+  }
+
+  /** At once for certificates and for tokens that need nothing from outside. Throws 401, or rejects with it. */
+  authenticate(request: HttpRequest, path: string): User | Promise<User> {
+    const peer = this.#peerOf(request);
+    if (peer.kind === 'user') return peer.user;
+    if (peer.kind === 'proxy' && this.#names !== undefined) {
+      const user = userOfHeaders(request.headers, request.rawHeaders, this.#names);
+      if (user !== undefined) return user;
+    }
+    const token = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
+    if (token !== undefined) {
+      const answer = this.#tokens.authenticate(token);
+      return answer instanceof Promise ? answer.then(userOfToken) : userOfToken(answer);
+    }
+    if (peer.kind !== 'none' || !this.#allowsNobody(path)) throw new StatusError(unauthorized());
+    return anonymous;
+  }
+
+  #peerOf(request: HttpRequest): Peer {
+    // Over HTTP/2 a request's socket is a stand-in of its own; the session is what its requests share.
+    const connection: object = request.stream?.session ?? request.socket;
+    let peer = this.#peers.get(connection);
+    if (peer === undefined) this.#peers.set(connection, (peer = peerOf(request.socket, this.#test)));
+    return peer;
+  }
+
+  #allowsNobody(path: string): boolean {
+    return this.anonymous.enabled && (this.anonymous.paths?.has(path) ?? true);
+  }
+}
+
+function proxyTest({ ca, clientCa, allowedNames }: RequestHeaderOptions): ProxyTest {
+  const proxies = authoritiesOf(ca);
+  const users = authoritiesOf(clientCa);
+  return (certificate, name) => {
+    const isAllowed = allowedNames.length === 0 || allowedNames.includes(name);
+    if (isAllowed && isSignedBy(certificate, proxies)) return 'proxy';
+    return isSignedBy(certificate, users) ? 'user' : 'refused';
+  };
+}
+
+function userOfToken(answer: TokenAnswer): User {
+  if (answer === undefined) throw new StatusError(unauthorized());
+  return answer.user;
+}
