@@ -10,7 +10,7 @@ export const ownerReferencesPermission: AdmissionPlugin = {
   name: 'OwnerReferencesPermissionEnforcement',
   isOffByDefault: true,
   operations: ['CREATE', 'UPDATE'],
-  validate(request) {
+  async validate(request) {
     const { context, object, old } = request;
     const { target } = context;
     // The status cannot change owners.
@@ -21,19 +21,19 @@ export const ownerReferencesPermission: AdmissionPlugin = {
     const name = object?.metadata?.name ?? target.name;
     if (
       old !== undefined &&
-      !may(request, {
+      !(await may(request, {
         ...target.info,
         verb: 'delete',
         subresource: target.subresource,
         namespace: target.namespace,
         name,
-      })
+      }))
     )
       throw refusal(request, "cannot set an ownerRef on a resource you can't delete: , <nil>");
     for (const owner of now) {
       const known = before.find(({ uid }) => uid === owner.uid);
       if (owner.blockOwnerDeletion !== true || known?.blockOwnerDeletion === true) continue;
-      if (!mayFinalize(request, owner))
+      if (!(await mayFinalize(request, owner)))
         throw refusal(
           request,
           "cannot set blockOwnerDeletion if an ownerReference refers to a resource you can't set finalizers on: , <nil>",
@@ -42,7 +42,10 @@ export const ownerReferencesPermission: AdmissionPlugin = {
   },
 };
 
-function mayFinalize(request: AdmissionRequest, { apiVersion, kind, name }: OwnerReference): boolean {
+async function mayFinalize(
+  request: AdmissionRequest,
+  { apiVersion, kind, name }: OwnerReference,
+): Promise<boolean> {
   const { server, target } = request.context;
   const [version = '', group = ''] = apiVersion.split('/').toReversed();
   const info = server.registry.byKind(group, version, kind);
@@ -67,7 +70,7 @@ interface Asked {
 function may(
   { context }: AdmissionRequest,
   { verb, group, resource, subresource, namespace, name }: Asked,
-): boolean {
+): Promise<boolean> {
   const question = { path: '', verb, group, resource, subresource, namespace, name };
   return context.server.authorizer.allows(context.user, question);
 }
