@@ -72,6 +72,11 @@ export function listFlag(
   return { kind: 'list', default: defaultValue, help, parse: parseList, ...options };
 }
 
+/** A list to which every use of the flag adds one item, whatever is in it. */
+export function repeatedFlag(help: string, options: FlagOptions = {}): Flag<readonly string[]> {
+  return { kind: 'list', default: [], help, parse: (text) => [text], ...options };
+}
+
 /** What is wrong with a command line, in one sentence for the person who typed it. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';

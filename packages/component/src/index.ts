@@ -19,6 +19,7 @@ export {
   type ParsedArguments,
   parseDuration,
   portRange,
+  repeatedFlag,
   stringFlag,
   UsageError,
 } from './flags.ts';

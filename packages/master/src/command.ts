@@ -5,7 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { request } from 'node:https';
-import { booleanFlag, defineComponent, stringFlag } from '@timonier/component';
+import { booleanFlag, defineComponent, repeatedFlag, stringFlag } from '@timonier/component';
 import type { ClientTls } from '@timonier/grpc';
 import { bootTimeMs } from '@timonier/linux/clock';
 import {
@@ -21,6 +21,7 @@ import {
   writeContainerdConfig,
 } from '@timonier/worker';
 import { ApiHealth } from './api-health.ts';
+import { apiserverArguments } from './apiserver-arguments.ts';
 import { masterProcesses, officeSocket, storeSocket } from './master-processes.ts';
 import { etcdLeadership, etcdTargets } from './office/etcd-election.ts';
 import { OfficeKeeper } from './office/keeper.ts';
@@ -34,15 +35,23 @@ const pki = '/etc/timonier/pki';
 export const command = defineComponent({
   name: 'master',
   summary: 'supervises a master host: store, API server, control loops, VIP; holds the office',
-  examples: ['timonier master', 'timonier master --worker'],
+  examples: [
+    'timonier master',
+    'timonier master --worker',
+    'timonier master --apiserver-arg audit-policy-file=/etc/timonier/audit.yaml --apiserver-arg audit-log-path=/var/log/timonier/audit.log',
+  ],
   flags: {
     'host-config': stringFlag(hostConfigPath, 'file that describes this host and its cluster'),
     worker: booleanFlag(false, 'run pods on this host too'),
+    'apiserver-arg': repeatedFlag(
+      'NAME=VALUE of a flag of the API server; may be given several times, and beside those of the host configuration',
+    ),
   },
   opsAddress: '0.0.0.0:10241',
   run: async ({ flags, log, metrics, health, shutdown }) => {
     const config = readHostConfig(flags['host-config']);
     const schedulable = flags.worker || config.schedulable;
+    const more = apiserverArguments([...(config.apiserverArguments ?? []), ...flags['apiserver-arg']]);
     hurry(process.pid);
     const supervisor = new Supervisor({ log, metrics, health });
     shutdown.add('processes', () => supervisor.stopAll(), 10_000);
@@ -68,7 +77,7 @@ export const command = defineComponent({
       const identity = clusterIdentity(config.cluster, readFileSync(`${pki}/ca.crt`));
       await claimStore(targets, identity, stopping.signal, onStoreError);
     }
-    for (const spec of masterProcesses(config)) supervisor.start(spec);
+    for (const spec of masterProcesses(config, more)) supervisor.start(spec);
     if (schedulable && config.runtime === 'containerd')
       writeContainerdConfig(containerdConfigPath, hostContainerd);
     const node = schedulable ? nodeProcesses(config, containerdConfigPath) : [proxyProcess(config)];

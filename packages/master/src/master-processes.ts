@@ -13,11 +13,15 @@ function pki(name: string): { readonly certificate: string; readonly key: string
   return { certificate: `${etc}/pki/${name}.crt`, key: `${etc}/pki/${name}.key` };
 }
 
-export function masterProcesses(config: HostConfig): readonly ProcessSpec[] {
+/** `apiserverArguments` are passed on to the API server, after its own. */
+export function masterProcesses(
+  config: HostConfig,
+  apiserverArguments: readonly string[] = [],
+): readonly ProcessSpec[] {
   const ownStore = config.storeEndpoints.length === 0;
   return [
     ...(ownStore ? [storeProcess(config)] : []),
-    apiserverProcess(config, ownStore),
+    apiserverProcess(config, ownStore, apiserverArguments),
     loopsProcess(config),
     vipProcess(config),
   ];
@@ -78,14 +82,13 @@ function frontProxyFlags(): Record<string, string> {
 const serviceAccountKey = `${etc}/pki/sa.key`;
 const encryptionConfig = `${etc}/pki/encryption.yaml`;
 
-function apiserverProcess(config: HostConfig, ownStore: boolean): ProcessSpec {
+function apiserverProcess(config: HostConfig, ownStore: boolean, more: readonly string[]): ProcessSpec {
   const serving = pki('apiserver');
   const kubelet = pki('apiserver-kubelet-client');
   return {
     component: 'apiserver',
-    command: subcommand(
-      'apiserver',
-      flagArguments({
+    command: subcommand('apiserver', [
+      ...flagArguments({
         'etcd-servers': ownStore ? `unix://${storeSocket}` : config.storeEndpoints,
         ...(config.storeTls === undefined
           ? {}
@@ -113,7 +116,8 @@ function apiserverProcess(config: HostConfig, ownStore: boolean): ProcessSpec {
         'private-socket': `${run}/apiserver.sock`,
         'ops-address': '0.0.0.0:10244',
       }),
-    ),
+      ...more,
+    ]),
   };
 }
 

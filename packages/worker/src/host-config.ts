@@ -37,6 +37,8 @@ export interface HostConfig {
   readonly storeEndpoints: readonly string[];
   /** Paths of the PEM files for a foreign etcd over https; absent for one over http. */
   readonly storeTls?: StoreTlsFiles;
+  /** `NAME=VALUE` of flags for the API server of a master; a host prepared by an older version has none. */
+  readonly apiserverArguments?: readonly string[];
   readonly podRange: string;
   readonly serviceRange: string;
   readonly apiServiceAddress: string;
@@ -61,5 +63,8 @@ export function readHostConfig(path: string): HostConfig {
   for (const name of ['masters', 'storeEndpoints'] as const) {
     if (!Array.isArray(fields[name])) throw new Error(`${path}: "${name}" must be a list`);
   }
+  const more = fields['apiserverArguments'] ?? [];
+  if (!Array.isArray(more) || !more.every((item) => typeof item === 'string'))
+    throw new Error(`${path}: "apiserverArguments" must be a list of strings`);
   return fields as unknown as HostConfig;
 }

@@ -107,6 +107,9 @@ export class LocalCluster {
         ...(storeTls === undefined || host.plan.kind !== 'master'
           ? {}
           : { storeTls: installStoreTls(storeTls, pkiDir) }),
+        ...(host.plan.kind === 'master'
+          ? { apiserverArguments: this.record.spec.apiserverArguments ?? [] }
+          : {}),
         ...ranges,
       };
       writeFileSync(join(host.configDir, 'host.json'), `${JSON.stringify(config, null, 2)}\n`);

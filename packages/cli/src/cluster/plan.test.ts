@@ -37,7 +37,11 @@ test('a size or name that cannot work is refused with the reason', () => {
 
 test('a second up resumes what is stored and refuses what contradicts it', () => {
   const resumed = resolveSpec({ name: spec.name, workers: 1 }, spec, '/data');
-  assert.deepEqual(resumed, { ...spec, workers: 1 });
+  assert.deepEqual(resumed, { ...spec, workers: 1, apiserverArguments: [] });
+  const stored = { ...spec, apiserverArguments: ['v=2'] };
+  assert.deepEqual(resolveSpec({ name: spec.name }, stored, '/data').apiserverArguments, ['v=2']);
+  const others = { name: spec.name, apiserverArguments: [] };
+  assert.deepEqual(resolveSpec(others, stored, '/data').apiserverArguments, []);
   assert.throws(
     () => resolveSpec({ name: 'other' }, spec, '/data'),
     /\/data holds the data of the cluster "a+"/,

@@ -14,6 +14,8 @@ export interface ClusterSpec {
   readonly storeEndpoints: readonly string[];
   /** PEM files on this machine for a foreign etcd over https. */
   readonly storeTls?: StoreTlsFiles;
+  /** `NAME=VALUE` of flags for every API server; absent in the data of older versions. */
+  readonly apiserverArguments?: readonly string[];
   /** N of 10.88.N.0/24. */
   readonly subnet: number;
 }

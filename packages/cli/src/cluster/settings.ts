@@ -48,6 +48,7 @@ export function resolveSpec(
       runtime: wanted.runtime ?? 'timonier',
       storeEndpoints: wanted.storeEndpoints ?? [],
       ...(wanted.storeTls === undefined ? {} : { storeTls: wanted.storeTls }),
+      apiserverArguments: wanted.apiserverArguments ?? [],
       subnet: undefined,
     };
   }
@@ -69,5 +70,6 @@ export function resolveSpec(
     // Certificates are renewed, maybe elsewhere.
     ...(wanted.storeTls === undefined ? {} : { storeTls: wanted.storeTls }),
     runtime: wanted.runtime ?? stored.runtime,
+    apiserverArguments: wanted.apiserverArguments ?? stored.apiserverArguments ?? [],
   };
 }

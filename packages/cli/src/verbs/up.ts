@@ -5,7 +5,16 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { booleanFlag, durationFlag, listFlag, numberFlag, stringFlag, UsageError } from '@timonier/component';
+import {
+  booleanFlag,
+  durationFlag,
+  listFlag,
+  numberFlag,
+  repeatedFlag,
+  stringFlag,
+  UsageError,
+} from '@timonier/component';
+import { apiserverArguments } from '@timonier/master/apiserver-arguments';
 import type { RuntimeName, StoreTlsFiles } from '@timonier/worker/host-config';
 import { detach, tellParent } from '../cluster/detached.ts';
 import { startForwards } from '../cluster/forwards.ts';
@@ -44,6 +53,9 @@ const flags = {
   'store-cafile': stringFlag('', 'authority of that etcd’s certificates, for https'),
   'store-certfile': stringFlag('', 'client certificate for that etcd'),
   'store-keyfile': stringFlag('', 'key of the client certificate for that etcd'),
+  'apiserver-arg': repeatedFlag(
+    'NAME=VALUE of a flag for every API server; may be given several times; kept until others are given, an empty one gives none',
+  ),
   runtime: stringFlag('timonier', 'container runtime: timonier or containerd'),
   detach: booleanFlag(false, 'return when the cluster is up, and leave it running'),
   timeout: durationFlag(120_000, 'how long the start may take'),
@@ -58,6 +70,7 @@ export const up = defineVerb({
     'timonier up --masters 3 --workers 0',
     'timonier up --name second --masters 1 --workers 1 --detach',
     'timonier up --store-endpoints http://127.0.0.1:2379',
+    'timonier up --apiserver-arg authentication-config=/etc/logins.yaml',
   ],
   flags,
   needsRoot: true,
@@ -66,12 +79,16 @@ export const up = defineVerb({
     if (flags.runtime !== 'timonier' && flags.runtime !== 'containerd') {
       throw new UsageError(`--runtime is timonier or containerd, not "${flags.runtime}"`);
     }
+    // Before anything is made: on the hosts it would be found out late.
+    const more = flags['apiserver-arg'].filter((item) => item !== '');
+    apiserverArguments(more);
     const wanted: Wanted = {
       name: flags.name,
       ...(given.has('masters') ? { masters: flags.masters } : {}),
       ...(given.has('workers') ? { workers: flags.workers } : {}),
       ...(given.has('runtime') ? { runtime: flags.runtime satisfies RuntimeName } : {}),
       ...(storeFlags.some((flag) => given.has(flag)) ? { storeTls: storeTls(flags) } : {}),
+      ...(given.has('apiserver-arg') ? { apiserverArguments: more } : {}),
       ...(given.has('store-endpoints') ? { storeEndpoints: flags['store-endpoints'] } : {}),
     };
     const dataDir = resolve(flags['data-dir'] || defaultDataDir(flags.name));
