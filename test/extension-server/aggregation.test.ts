@@ -127,6 +127,69 @@ test('an extension server behind an APIService is used like a part of this serve
   assert.equal(await echoed(server, `${flunders}/one/echo`, 'hello'), 'HELLO');
 });
 
+// Conformance: Aggregator Should be able to support the 1.17 Sample API Server using the current Aggregator [LinuxOnly]
+test('an APIService and its status are read, listed, patched and replaced while it serves', async (t) => {
+  const { server, available } = await setUp(t);
+  await until(async () => (await available())?.status === 'True', 'the APIService is available');
+  const one = `${services}/v1.wardle.example.com`;
+  const ask = async (status: number, method: string, path: string, body?: unknown, form = 'merge-patch') => {
+    const headers = { 'content-type': method === 'PATCH' ? `application/${form}+json` : 'application/json' };
+    const answer = await server.request(method, path, body, { headers });
+    assert.equal(answer.status, status, `${method} ${path}: ${answer.body.toString()}`);
+    return answer.json;
+  };
+  // A client that is slower than what watches over the APIService asks again.
+  const replaced = async (path: string, change: (current: Registered) => Registered): Promise<Registered> => {
+    let json: Registered | undefined;
+    await until(async () => {
+      const answer = await server.request('PUT', path, change(await ask(200, 'GET', path)));
+      if (answer.status !== 409) assert.equal(answer.status, 200, answer.body.toString());
+      json = answer.json;
+      return answer.status === 200;
+    }, `${path} is replaced`);
+    assert.ok(json);
+    return json;
+  };
+  for (const name of ['one', 'two'])
+    await ask(201, 'POST', flunders, { apiVersion: groupVersion, kind: 'Flunder', metadata: { name } });
+  assert.equal((await ask(200, 'GET', `${flunders}/one`)).metadata.name, 'one');
+  assert.equal((await ask(200, 'GET', flunders)).items.length, 2);
+  await ask(200, 'DELETE', `${flunders}/one`);
+  assert.equal((await ask(200, 'GET', flunders)).items.length, 1);
+
+  await ask(200, 'PATCH', one, { spec: { versionPriority: 400 } });
+  const { items } = await ask(200, 'GET', services);
+  const listed = items.find(({ metadata }: Registered) => metadata.name === 'v1.wardle.example.com');
+  assert.equal(listed.spec.versionPriority, 400);
+  const { preferredVersion } = await ask(200, 'GET', '/apis/wardle.example.com');
+  assert.equal(preferredVersion.groupVersion, groupVersion);
+
+  const updated = { type: 'StatusUpdated', status: 'True', reason: 'E2E', message: 'Set by a test' };
+  const status = await replaced(`${one}/status`, (current) => ({
+    ...current,
+    status: { conditions: [...(current.status?.conditions ?? []), updated] },
+  }));
+  assert.ok(status.status?.conditions?.some(({ type }) => type === 'StatusUpdated'));
+  const patched = { conditions: [{ type: 'StatusPatched', status: 'True', reason: 'E2E', message: 'Set' }] };
+  const answer = await ask(200, 'PATCH', `${one}/status`, { status: patched }, 'strategic-merge-patch');
+  const types = answer.status.conditions.map(({ type }: { type: string }) => type);
+  assert.ok(types.includes('StatusPatched') && types.includes('Available'));
+  const labelled = await replaced(one, (current) => ({
+    ...current,
+    metadata: { ...current.metadata, labels: { e2e: 'aggregator' } },
+  }));
+  assert.equal(labelled.metadata.labels?.['e2e'], 'aggregator');
+  await ask(200, 'DELETE', `${services}?labelSelector=e2e%3Daggregator`);
+  await until(async () => (await server.request('GET', one)).status === 404, 'the APIService has gone');
+  await until(async () => (await server.request('GET', flunders)).status === 404, 'so has its group');
+});
+
+interface Registered {
+  readonly metadata: { readonly name?: string; readonly labels?: Readonly<Record<string, string>> };
+  readonly spec?: { readonly versionPriority: number };
+  readonly status?: { readonly conditions?: readonly { readonly type: string }[] };
+}
+
 test('a dead extension server hurts nobody else, and is noticed when it is back', async (t) => {
   const { server, extension, port, available } = await setUp(t);
   await until(async () => (await available())?.status === 'True', 'the APIService is available');

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { until } from '../testing/harness.ts';
+import { kubectlFor } from '../testing/kubectl.ts';
 import { patchAs, sharedServer } from '../testing/shared-server.ts';
 
 const shared = sharedServer();
@@ -178,6 +179,56 @@ test('what is published follows versions that are renamed or not served any more
   });
   await until(async () => (await published('turn.example.com', 'v4')) === '', 'v4 is not published any more');
   assert.ok((await published('turn.example.com', 'v2')).includes('com.example.turn.v2.Pram'));
+});
+
+// Conformance: CustomResourcePublishOpenAPI [Privileged:ClusterAdmin] works for CRD preserving unknown fields at the schema root
+// Conformance: CustomResourcePublishOpenAPI [Privileged:ClusterAdmin] works for CRD preserving unknown fields in an embedded object
+test('what a schema keeps, at its root or in an embedded object, kubectl creates, applies and explains', async (t) => {
+  const group = 'keep.example.com';
+  const kept = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
+  const embedded = { ...kept, 'x-kubernetes-embedded-resource': true };
+  const known = { type: 'string', description: 'What is known of a barge.' };
+  const properties = { spec: { type: 'object', properties: { known } } };
+  await define({
+    group,
+    plural: 'barges',
+    kind: 'Barge',
+    versions: [{ name: 'v1', schema: { ...kept, properties } }],
+  });
+  await define({
+    group,
+    plural: 'lighters',
+    kind: 'Lighter',
+    versions: [{ name: 'v1', schema: { type: 'object', properties: { spec: embedded } } }],
+  });
+  const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'inner' }, anything: { goes: [1] } };
+  const objects = [
+    { apiVersion: `${group}/v1`, kind: 'Barge', metadata: { name: 'a' }, dummy: { goes: 1 } },
+    { apiVersion: `${group}/v1`, kind: 'Lighter', metadata: { name: 'a' }, spec: pod },
+  ];
+  const kubectl = await kubectlFor(t, 'v35', shared.server.kubeconfig);
+  const ok = async (args: string, stdin = ''): Promise<string> => {
+    const { code, stdout, stderr } = await kubectl(args.split(' '), stdin);
+    assert.equal(code, 0, `kubectl ${args}: ${stderr}`);
+    return stdout;
+  };
+  for (const object of objects) {
+    const sent = JSON.stringify(object);
+    assert.match(await ok('create -f -', sent), /created/);
+    const plural = `${object.kind.toLowerCase()}s`;
+    const stored = await shared.ask(200, 'GET', `/apis/${group}/v1/namespaces/default/${plural}/a`);
+    assert.deepEqual({ ...stored, metadata: { name: 'a' } }, object);
+    assert.match(await ok('apply -f -', sent), /configured|unchanged/);
+    assert.match(await ok('delete -f -', sent), /deleted/);
+    assert.match(await ok(`explain ${plural}`), new RegExp(`KIND: +${object.kind}\\nVERSION: +v1`));
+  }
+  const { definitions: swagger } = await shared.ask(200, 'GET', '/openapi/v2');
+  assert.equal(swagger['com.example.keep.v1.Barge']['x-kubernetes-preserve-unknown-fields'], true);
+  const { schemas } = JSON.parse(await published(group, 'v1')).components;
+  assert.equal(
+    schemas['com.example.keep.v1.Lighter'].properties.spec['x-kubernetes-embedded-resource'],
+    true,
+  );
 });
 
 const strict = {

@@ -121,6 +121,7 @@ async function established(server: TestServer): Promise<void> {
 
 const place = (version: string): string => `/apis/example.com/${version}/namespaces/default/hosts`;
 
+// Conformance: CustomResourceConversionWebhook [Privileged:ClusterAdmin] should be able to convert from CR v1 to CR v2
 test('a webhook converts what is read, written, listed and watched in another version than the stored one', async (t) => {
   const { server, webhook, conversion } = await setUp(t);
   assert.equal((await server.request('POST', definitions, definition(conversion, 'v1'))).status, 201);
@@ -172,6 +173,7 @@ test('a webhook converts what is read, written, listed and watched in another ve
   assert.equal((await server.request('GET', place('v1'))).status, 200, 'the stored version does not suffer');
 });
 
+// Conformance: CustomResourceConversionWebhook [Privileged:ClusterAdmin] should be able to convert a non homogeneous list of CRs
 test('a new storage version is remembered, and an old one stays until nothing is stored in it', async (t) => {
   const { server, conversion } = await setUp(t);
   const created = await server.request('POST', definitions, definition(conversion, 'v1'));
@@ -196,6 +198,25 @@ test('a new storage version is remembered, and an old one stays until nothing is
     const { json } = await server.request('GET', `${place('v2')}/a`);
     return json.spec?.address === 'h:80' && json.spec.weight === 1;
   }, 'the new storage version counts');
+  const v2 = {
+    apiVersion: 'example.com/v2',
+    kind: 'Host',
+    metadata: { name: 'b' },
+    spec: { address: 'i:81' },
+  };
+  assert.equal((await server.request('POST', place('v2'), v2)).status, 201);
+  const both = async (version: string): Promise<unknown> => {
+    const { json } = await server.request('GET', place(version));
+    return json.items.map(({ apiVersion, spec }: Converted) => [apiVersion, spec]);
+  };
+  assert.deepEqual(await both('v1'), [
+    ['example.com/v1', { host: 'h', port: 80 }],
+    ['example.com/v1', { host: 'i', port: 81 }],
+  ]);
+  assert.deepEqual(await both('v2'), [
+    ['example.com/v2', { address: 'h:80', weight: 1 }],
+    ['example.com/v2', { address: 'i:81', weight: 1 }],
+  ]);
   const removed = await server.request(
     'PATCH',
     `${definitions}/hosts.example.com`,

@@ -73,9 +73,20 @@ export function encodeList(items: readonly StoredObject[], meta: ListMeta, optio
       kind: info.listKind,
       apiVersion: apiVersionOf(info),
       metadata: meta,
-      items: trees.map(({ apiVersion: _apiVersion, kind: _kind, ...item }) => item),
+      items: trees.map((tree) => itemOf(tree, info)),
     };
   return encodeTree(list, representation);
+}
+
+/** Items of a list do not repeat the kind that the list's says; but for those of custom kinds, as upstream. */
+function saysKind(info: ResourceInfo): boolean {
+  return info.custom !== undefined;
+}
+
+function itemOf(tree: ApiObject, info: ResourceInfo): ApiObject {
+  if (saysKind(info)) return tree;
+  const { apiVersion: _apiVersion, kind: _kind, ...item } = tree;
+  return item;
 }
 
 /** A JSON list in chunks of bounded size, made of stored bytes. */
@@ -89,8 +100,8 @@ export function* streamList(
   let parts: Buffer[] = [Buffer.from(`${JSON.stringify(head).slice(0, -1)},"items":[`)];
   let size = 0;
   for (const [index, { json }] of items.entries()) {
-    // Items of a list do not repeat the kind that the list's says; in stored form it is all before metadata.
-    const rest = json.subarray(json.indexOf(metadataStart));
+    // In stored form the kind is all before metadata.
+    const rest = json.subarray(saysKind(info) ? itemStart.length : json.indexOf(metadataStart));
     if (index > 0) parts.push(Buffer.from(','));
     parts.push(itemStart, rest);
     size += rest.length + 2;
