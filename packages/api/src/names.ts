@@ -22,8 +22,10 @@ function maxLength(length: number): string {
 }
 
 function regexError(text: string, pattern: string, ...examples: string[]): string {
-  const quoted = examples.map((e) => `'${e}'`).join(' or ');
-  return `${text} (e.g. ${examples.length === 0 ? '' : `${quoted}, `}regex used for validation is '${pattern}')`;
+  // With upstream's odd spaces, which tests of clients look for.
+  const quoted = examples.map((e) => `'${e}', `).join(' or ');
+  const shown = examples.length === 0 ? '' : `e.g. ${quoted}`;
+  return `${text} (${shown}regex used for validation is '${pattern}')`;
 }
 
 const LABEL_TEXT =

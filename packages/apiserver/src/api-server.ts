@@ -8,6 +8,7 @@ import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { Registry as MetricsRegistry } from 'prom-client';
 import { Admission } from './admission/admission.ts';
+import { PolicyStatusKeeper } from './admission/policies/status-keeper.ts';
 import type { AdmissionPlugin } from './admission/request.ts';
 import { type AllocationOptions, Allocations } from './allocation/allocations.ts';
 import {
@@ -130,6 +131,7 @@ export class ApiServer {
   readonly #front: Front;
   readonly #tls: TlsServer;
   readonly #extensions: Extensions;
+  readonly #policies: PolicyStatusKeeper;
   readonly #aggregator: Aggregator;
   readonly #stop = new AbortController();
   readonly #tasks: Promise<void>[] = [];
@@ -206,6 +208,7 @@ export class ApiServer {
     if (encryption !== undefined && sealer !== undefined) this.#encrypt(encryption, sealer);
     if (failpoints.enabled) exposeHeldWrites(metricsRegistry, () => failpoints.held);
     this.#extensions = new Extensions(this.#server);
+    this.#policies = new PolicyStatusKeeper(this.#server);
     this.#aggregator = new Aggregator(this.#server, options.proxyTls ?? {});
     const aggregator = this.#aggregator;
     const processes = options.shared?.processes ?? 1;
@@ -267,6 +270,7 @@ export class ApiServer {
   async start(): Promise<number> {
     const port = await this.#listen();
     this.#extensions.start();
+    this.#policies.start();
     this.#aggregator.start();
     this.#flowControl?.start();
     this.#keeper?.start();
@@ -302,6 +306,7 @@ export class ApiServer {
     await Promise.all([
       ...this.#tasks,
       this.#extensions.stop(),
+      this.#policies.stop(),
       this.#aggregator.stop(),
       this.#preparation.ended(),
       this.#keeper?.stop(),

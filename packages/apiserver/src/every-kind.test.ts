@@ -150,10 +150,11 @@ async function walk({ info, object }: Example): Promise<void> {
   assert.equal(types.at(-1), 'DELETED');
 }
 
-/** Kinds that the server itself writes on into after their creation, and the condition with which it is done. */
+/** Kinds whose status the server itself writes after their creation, and what it holds when that is done. */
 const writtenOn: Readonly<Record<string, string>> = {
   APIService: 'Available',
   CustomResourceDefinition: 'Established',
+  ValidatingAdmissionPolicy: 'observedGeneration',
 };
 
 async function settled(state: () => Promise<ApiObject>, condition: string): Promise<ApiObject> {

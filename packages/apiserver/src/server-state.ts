@@ -64,6 +64,8 @@ export interface WriteContext {
   readonly manager: string;
   /** Tells the client something beside the answer; absent when nobody asked from outside. */
   readonly warn?: (text: string) => void;
+  /** Tells the audit log something beside the request; absent when nobody asked from outside. The first value of a key holds. */
+  readonly annotate?: (key: string, value: string) => void;
 }
 
 export interface RequestContext extends WriteContext {

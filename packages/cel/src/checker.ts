@@ -40,6 +40,8 @@ export interface Checked {
   readonly overloads: ReadonlyMap<Expr, readonly Overload[]>;
   /** Names of types that stand as values. */
   readonly typeNames: ReadonlyMap<Expr, string>;
+  /** Variables of the environment whose names have dots. */
+  readonly qualified: ReadonlyMap<Expr, string>;
   /** Calls of functions with a dot in their name, whose target is no value. */
   readonly namespaced: ReadonlySet<Expr>;
   /** Variables of the environment that are used. */
@@ -84,6 +86,7 @@ class Checker implements Checked {
   readonly types = new Map<Expr, Type>();
   readonly overloads = new Map<Expr, readonly Overload[]>();
   readonly typeNames = new Map<Expr, string>();
+  readonly qualified = new Map<Expr, string>();
   readonly namespaced = new Set<Expr>();
   readonly free = new Set<string>();
   readonly issues: Issue[] = [];
@@ -181,8 +184,12 @@ class Checker implements Checked {
   }
 
   #isLocal(name: string, locals: Locals | undefined): boolean {
+    return this.#isLoopVariable(name, locals) || this.#scope.variables.has(name);
+  }
+
+  #isLoopVariable(name: string, locals: Locals | undefined): boolean {
     for (let local = locals; local !== undefined; local = local.outer) if (local.name === name) return true;
-    return this.#scope.variables.has(name);
+    return false;
   }
 
   #select(expr: Select, locals: Locals | undefined): Type {
@@ -191,6 +198,13 @@ class Checker implements Checked {
     if (whole !== undefined && !this.#isLocal(root, locals) && typeNames.has(whole)) {
       this.typeNames.set(expr, whole);
       return typeType;
+    }
+    // A variable may have dots in its name; the longest name counts, as in the language.
+    const named = whole === undefined ? undefined : this.#scope.variables.get(whole);
+    if (whole !== undefined && named !== undefined && !this.#isLoopVariable(root, locals)) {
+      this.free.add(whole);
+      this.qualified.set(expr, whole);
+      return named;
     }
     const operand = this.typeOf(expr.operand, locals);
     const isWrapped = operand.kind === 'opaque' && operand.name === 'optional_type';

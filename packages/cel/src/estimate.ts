@@ -25,7 +25,7 @@ export function estimateCost(expr: Expr, checked: Checked): number {
       case 'ident':
         return 1;
       case 'select':
-        return checked.typeNames.has(inner) ? 1 : 1 + cost(inner.operand);
+        return checked.typeNames.has(inner) || checked.qualified.has(inner) ? 1 : 1 + cost(inner.operand);
       case 'list':
         return listCost + inner.elements.reduce((sum, { value }) => sum + cost(value), 0);
       case 'map':

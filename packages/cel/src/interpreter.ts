@@ -144,17 +144,14 @@ class Planner {
         return frame.slots[slot] ?? null;
       };
     }
-    return (frame) => {
-      spend(frame, 1);
-      const value = frame.input(expr.name);
-      if (value === undefined) throw new EvaluationError(`no such attribute(s): ${expr.name}`);
-      return value;
-    };
+    return variable(expr.name);
   }
 
   #select(expr: Select, slots: Slots | undefined, depth: number): Step {
     const typeName = this.#checked.typeNames.get(expr);
     if (typeName !== undefined) return () => new TypeValue(typeName);
+    const name = this.#checked.qualified.get(expr);
+    if (name !== undefined) return variable(name);
     const operand = this.step(expr.operand, slots, depth);
     const { field } = expr;
     if (expr.test)
@@ -265,6 +262,15 @@ class Planner {
       return macro.startsWith('transformMap') ? new HashMap(entries) : new ArrayList(out);
     };
   }
+}
+
+function variable(name: string): Step {
+  return (frame) => {
+    spend(frame, 1);
+    const value = frame.input(name);
+    if (value === undefined) throw new EvaluationError(`no such attribute(s): ${name}`);
+    return value;
+  };
 }
 
 /** `all` looks for a false, `exists` for a true: one found decides, whatever failed before. */

@@ -1,5 +1,7 @@
 /** The rules of admission webhooks and policies. Whether an expression compiles is for those who run it. */
 import type {
+  AuditAnnotation,
+  MatchCondition,
   MutatingAdmissionPolicy,
   MutatingAdmissionPolicyBinding,
   MutatingWebhook,
@@ -9,10 +11,12 @@ import type {
   ValidatingAdmissionPolicyBinding,
   ValidatingWebhook,
   ValidatingWebhookConfiguration,
+  Validation,
+  Variable,
 } from '../generated/types.ts';
-import { checkDns1123Subdomain } from '../names.ts';
+import { checkDns1123Subdomain, checkQualifiedName } from '../names.ts';
 import { checkName, labelSelector, oneOf } from './checks.ts';
-import { duplicate, invalid, notSupported, required, type FieldError } from './field-error.ts';
+import { duplicate, invalid, notSupported, required, tooMany, type FieldError } from './field-error.ts';
 import { rules, type Rules } from './rules.ts';
 
 const OPERATIONS = ['*', 'CONNECT', 'CREATE', 'DELETE', 'UPDATE'];
@@ -62,6 +66,7 @@ function webhook(hook: MutatingWebhook | ValidatingWebhook, at: string): FieldEr
     const selector = hook[field];
     if (selector !== undefined) errors.push(...labelSelector(`${at}.${field}`, selector));
   }
+  errors.push(...conditions(hook.matchConditions, `${at}.matchConditions`));
   const { url, service } = hook.clientConfig ?? {};
   if ((url === undefined) === (service === undefined))
     errors.push(required(`${at}.clientConfig`, 'exactly one of url or service is required'));
@@ -115,23 +120,100 @@ function constraints({ spec }: ValidatingAdmissionPolicy | MutatingAdmissionPoli
   return errors;
 }
 
+const MAX_CONDITIONS = 64;
+
+function conditions(list: readonly MatchCondition[] = [], at: string): FieldError[] {
+  const errors: FieldError[] = [];
+  if (list.length > MAX_CONDITIONS) errors.push(tooMany(at, list.length, MAX_CONDITIONS));
+  const names = new Set<string>();
+  for (const [i, { name, expression }] of list.slice(0, MAX_CONDITIONS).entries()) {
+    if (!expression?.trim()) errors.push(required(`${at}[${i}].expression`));
+    errors.push(...checkName(`${at}[${i}].name`, name, checkQualifiedName));
+    if (name && names.has(name)) errors.push(duplicate(`${at}[${i}].name`, name));
+    names.add(name);
+  }
+  return errors;
+}
+
+function variables(list: readonly Variable[] = []): FieldError[] {
+  const names = new Set<string>();
+  return list.flatMap(({ name, expression }, i) => {
+    const at = `spec.variables[${i}]`;
+    const errors: FieldError[] = [];
+    if (!name?.trim()) errors.push(required(`${at}.name`, 'name is not specified'));
+    else if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
+      errors.push(invalid(`${at}.name`, name, 'name is not a valid CEL identifier'));
+    else if (names.has(name)) errors.push(duplicate(`${at}.name`, name));
+    names.add(name);
+    if (!expression?.trim()) errors.push(required(`${at}.expression`, 'expression is not specified'));
+    return errors;
+  });
+}
+
+const REASONS = ['Forbidden', 'Invalid', 'RequestEntityTooLarge', 'Unauthorized'];
+const EMPTY = 'must be non-empty if specified';
+
+function validation(one: Validation, at: string): FieldError[] {
+  const { expression, message, messageExpression, reason } = one;
+  const errors: FieldError[] = [];
+  if (!expression?.trim()) errors.push(required(`${at}.expression`, 'expression is not specified'));
+  if (messageExpression && messageExpression.trim() === '')
+    errors.push(invalid(`${at}.messageExpression`, messageExpression, EMPTY));
+  if (message && message.trim() === '') errors.push(invalid(`${at}.message`, message, EMPTY));
+  else if (message && /[\r\n]/.test(message.trim()))
+    errors.push(invalid(`${at}.message`, message, 'must not contain line breaks'));
+  else if (!message && expression && /[\r\n]/.test(expression.trim()))
+    errors.push(required(`${at}.message`, 'message must be specified if expression contains line breaks'));
+  if (reason !== undefined && !REASONS.includes(reason))
+    errors.push(notSupported(`${at}.reason`, reason, REASONS));
+  return errors;
+}
+
+const MAX_ANNOTATIONS = 20;
+const MAX_VALUE_EXPRESSION = 5 * 1024;
+
+function auditAnnotations(list: readonly AuditAnnotation[] = [], policy: string): FieldError[] {
+  const at = 'spec.auditAnnotations';
+  if (list.length > MAX_ANNOTATIONS)
+    return [invalid(at, list, `must not have more than ${MAX_ANNOTATIONS} auditAnnotations`)];
+  const keys = new Set<string>();
+  return list.flatMap(({ key, valueExpression }, i) => {
+    // The log's key is that of the policy and this one together.
+    const whole = `${policy}/${key}`;
+    const errors = checkQualifiedName(whole).map((text) => invalid(`${at}[${i}].key`, whole, text));
+    if (keys.has(key)) errors.push(duplicate(`${at}[${i}].key`, key));
+    keys.add(key);
+    const length = Buffer.byteLength(valueExpression.trim());
+    if (length === 0)
+      errors.push(required(`${at}[${i}].valueExpression`, 'valueExpression is not specified'));
+    else if (length > MAX_VALUE_EXPRESSION)
+      errors.push(
+        required(`${at}[${i}].valueExpression`, `must not exceed ${MAX_VALUE_EXPRESSION} bytes in length`),
+      );
+    return errors;
+  });
+}
+
 function validatingPolicy(policy: ValidatingAdmissionPolicy): FieldError[] {
-  const { spec } = policy;
+  const { spec, metadata } = policy;
   const errors = constraints(policy);
+  errors.push(...conditions(spec?.matchConditions, 'spec.matchConditions'));
+  errors.push(...variables(spec?.variables));
+  errors.push(...auditAnnotations(spec?.auditAnnotations, metadata?.name ?? ''));
   const validations = spec?.validations ?? [];
   if (validations.length + (spec?.auditAnnotations ?? []).length === 0)
     errors.push(
       required('spec.validations', 'validations or auditAnnotations must contain at least one item'),
     );
-  for (const [i, { expression }] of validations.entries())
-    if (!expression?.trim())
-      errors.push(required(`spec.validations[${i}].expression`, 'expression is not specified'));
+  errors.push(...validations.flatMap((one, i) => validation(one, `spec.validations[${i}]`)));
   return errors;
 }
 
 function mutatingPolicy(policy: MutatingAdmissionPolicy): FieldError[] {
   const { spec } = policy;
   const errors = constraints(policy);
+  errors.push(...conditions(spec?.matchConditions, 'spec.matchConditions'));
+  errors.push(...variables(spec?.variables));
   if ((spec?.mutations ?? []).length === 0)
     errors.push(required('spec.mutations', 'mutations must contain at least one item'));
   for (const [i, mutation] of (spec?.mutations ?? []).entries()) {

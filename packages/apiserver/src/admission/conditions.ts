@@ -2,17 +2,17 @@
  * CEL in admission: `matchConditions`, which say whether a webhook or a policy is about a request at all. They are
  * compiled once per object that has them and are bounded in cost like everything that CEL does here.
  */
-import { type FieldError, fieldErrors, type MatchCondition } from '@timonier/api';
-import {
-  CompileError,
-  Environment,
-  fromJson,
-  type Program,
-  type Type,
-  types,
-  type Value,
-} from '@timonier/cel';
+import type { FieldError, MatchCondition } from '@timonier/api';
+import { Environment, fromJson, type Type, types, type Value } from '@timonier/cel';
 import { attributesOf, withType } from './attributes.ts';
+import {
+  authorizerLibrary,
+  authorizerOf,
+  authorizerType,
+  requestResourceOf,
+  resourceCheckType,
+} from './authorizer-library.ts';
+import { Budget, Expression, type Input } from './expression.ts';
 import { namespaceOf } from './matching.ts';
 import type { AdmissionRequest } from './request.ts';
 
@@ -22,13 +22,25 @@ export const requestVariables: Readonly<Record<string, Type>> = {
   request: types.dyn,
   namespaceObject: types.dyn,
 };
+export const authorizerVariables: Readonly<Record<string, Type>> = {
+  authorizer: authorizerType,
+  'authorizer.requestResource': resourceCheckType,
+};
 
-const environment = new Environment({ variables: requestVariables });
+/** An environment in which expressions may ask what else the user may do. */
+export function admissionEnvironment(variables: Readonly<Record<string, Type>>): Environment {
+  return new Environment({
+    variables: { ...requestVariables, ...authorizerVariables, ...variables },
+    libraries: [authorizerLibrary],
+  });
+}
+
+const environment = admissionEnvironment({});
 /** Policies' conditions know their parameters beside. */
-const withParams = new Environment({ variables: { ...requestVariables, params: types.dyn } });
+const withParams = admissionEnvironment({ params: types.dyn });
 
 /** What expressions read of a request; each part is made when it is first asked for. */
-export function inputOf(request: AdmissionRequest): (name: string) => Value | undefined {
+export function inputOf(request: AdmissionRequest): Input {
   const made = new Map<string, Value>();
   const make = (name: string): Value | undefined => {
     switch (name) {
@@ -40,6 +52,10 @@ export function inputOf(request: AdmissionRequest): (name: string) => Value | un
         return fromJson(attributesOf(request));
       case 'namespaceObject':
         return fromJson(namespaceOf(request) ?? null);
+      case 'authorizer':
+        return authorizerOf(request);
+      case 'authorizer.requestResource':
+        return requestResourceOf(request);
       default:
         return undefined;
     }
@@ -55,58 +71,33 @@ export function inputOf(request: AdmissionRequest): (name: string) => Value | un
 }
 
 export class MatchConditions {
-  readonly #conditions: readonly (MatchCondition & { readonly program: Program | Error })[];
+  readonly #conditions: readonly Expression[];
 
   constructor(conditions: readonly MatchCondition[] = [], { ofPolicy = false } = {}) {
     const where = ofPolicy ? withParams : environment;
-    this.#conditions = conditions.map(({ name, expression }) => ({
-      name,
-      expression,
-      program: compiled(where, expression),
-    }));
+    this.#conditions = conditions.map(({ expression }) => new Expression(where, expression, [types.bool]));
   }
 
   /** What is wrong with the conditions at a path, by the fields they stand in. */
   problems(path: string): FieldError[] {
-    return this.#conditions.flatMap(({ expression, program }, i) =>
-      program instanceof Error
-        ? [
-            fieldErrors.invalid(
-              `${path}[${i}].expression`,
-              expression,
-              `compilation failed: ${program.message}`,
-            ),
-          ]
-        : [],
-    );
+    return this.#conditions.flatMap((condition, i) => condition.problems(`${path}[${i}].expression`));
   }
 
   /**
    * Whether all conditions hold. One that is false decides, whatever fails beside it; otherwise a failure is thrown, and
    * the failure policy of whoever asked says what it means.
    */
-  match(input: (name: string) => Value | undefined): boolean {
-    let failure: Error | undefined;
-    for (const { name, program } of this.#conditions) {
+  match(input: Input, budget = new Budget()): boolean {
+    const failures: string[] = [];
+    for (const condition of this.#conditions) {
       try {
-        if (program instanceof Error) throw program;
-        if (program.evaluate(input).value !== true) return false;
+        if (condition.evaluate(input, budget) !== true) return false;
       } catch (error) {
-        failure ??= new Error(
-          `match condition ${name}: ${error instanceof Error ? error.message : String(error)}`,
-        );
+        failures.push(error instanceof Error ? error.message : String(error));
       }
     }
-    if (failure !== undefined) throw failure;
+    const [first, ...more] = failures;
+    if (first !== undefined) throw new Error(more.length === 0 ? first : `[${failures.join(', ')}]`);
     return true;
-  }
-}
-
-function compiled(where: Environment, expression: string): Program | Error {
-  try {
-    return where.compile(expression, types.bool);
-  } catch (error) {
-    if (error instanceof CompileError) return error;
-    throw error;
   }
 }

@@ -1,6 +1,7 @@
 /**
- * PodSecurity: a namespace says by its labels which level of the Pod Security Standards its pods must keep, and at which
- * the user is warned. Pods are refused; of workloads, whose pods come later, the user is only told.
+ * PodSecurity: a namespace says by its labels which level of the Pod Security Standards its pods must keep, at which the
+ * user is warned, and which the audit log is told of. Pods are refused; of workloads, whose pods come later, the user and
+ * the log are only told.
  */
 import type { Namespace, ObjectMeta, Pod, PodSpec, PodTemplateSpec } from '@timonier/api';
 import { cachedObject } from './cached.ts';
@@ -35,7 +36,7 @@ export const podSecurity: AdmissionPlugin = {
     'batch/cronjobs',
   ],
   validate(request) {
-    const { target, warn } = request.context;
+    const { target, warn, annotate } = request.context;
     const labels = cachedObject<Namespace>(request.context.server, 'namespaces', '', target.namespace)
       ?.metadata?.labels;
     if (labels === undefined) return;
@@ -44,6 +45,10 @@ export const podSecurity: AdmissionPlugin = {
     // What a pod may be is settled when it is made; only a new debugging container can change that.
     const isSettled = !isWorkload && request.operation === 'UPDATE' && target.subresource === '';
     if (subject?.spec === undefined || isSettled) return;
+    if (!isWorkload) annotate?.(`${labelPrefix}enforce-policy`, policyOf(labels, 'enforce').name);
+    const audited = violated(labels, 'audit', subject.metadata, subject.spec);
+    if (audited !== undefined)
+      annotate?.(`${labelPrefix}audit-violations`, `would violate PodSecurity ${audited}`);
     const enforced = violated(labels, 'enforce', subject.metadata, subject.spec);
     if (enforced !== undefined && !isWorkload) throw refusal(request, `violates PodSecurity ${enforced}`);
     const warned = violated(labels, 'warn', subject.metadata, subject.spec);
@@ -51,21 +56,29 @@ export const podSecurity: AdmissionPlugin = {
   },
 };
 
+type Mode = 'enforce' | 'audit' | 'warn';
+type Labels = Readonly<Record<string, string>>;
+
 /** Such as `"baseline:latest": host namespaces (hostPID=true)`; undefined when all is well. */
 function violated(
-  labels: Readonly<Record<string, string>>,
-  mode: 'enforce' | 'warn',
+  labels: Labels,
+  mode: Mode,
   metadata: ObjectMeta | undefined,
   spec: PodSpec,
 ): string | undefined {
-  const wanted = labels[`${labelPrefix}${mode}`];
-  if (wanted === undefined) return undefined;
-  // A level that nobody knows is taken as the strictest, as upstream does.
-  const level: Level = levels.find((known) => known === wanted) ?? 'restricted';
+  const { level, name } = policyOf(labels, mode);
+  if (level === 'privileged') return undefined;
   const found = violations(level, metadata ?? {}, spec);
   if (found.length === 0) return undefined;
-  const version = labels[`${labelPrefix}${mode}-version`] ?? 'latest';
-  return `"${level}:${version}": ${found.map(({ reason, detail }) => `${reason} (${detail})`).join(', ')}`;
+  return `"${name}": ${found.map(({ reason, detail }) => `${reason} (${detail})`).join(', ')}`;
+}
+
+/** What a namespace asks for, and how that is written: `LEVEL:VERSION`. */
+function policyOf(labels: Labels, mode: Mode): { readonly level: Level; readonly name: string } {
+  const wanted = labels[`${labelPrefix}${mode}`] ?? 'privileged';
+  // A level that nobody knows is taken as the strictest, as upstream does.
+  const level: Level = levels.find((known) => known === wanted) ?? 'restricted';
+  return { level, name: `${level}:${labels[`${labelPrefix}${mode}-version`] ?? 'latest'}` };
 }
 
 interface Template {

@@ -244,6 +244,7 @@ export class Router {
       dryRun: isMutating && dryRunParameter(exchange.query.getAll('dryRun')),
       manager: managerOf(exchange.query, exchange.header('user-agent')),
       warn: (text) => exchange.warn(text),
+      annotate: (key, value) => exchange.audit?.annotate(key, value),
     };
   }
 

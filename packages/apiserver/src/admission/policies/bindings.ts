@@ -84,7 +84,11 @@ function parametersOf(
   const info = server.registry.byKind(group, version, kind);
   if (info?.storagePrefix === undefined)
     throw new Error(`failed to find resource referenced by paramKind: '${apiVersion}, Kind=${kind}'`);
-  const place = info.namespaced ? (namespace ?? target.namespace) : '';
+  if (!info.namespaced && (namespace ?? '') !== '')
+    throw new Error('paramRef.namespace must not be provided for a cluster-scoped `paramKind`');
+  const place = info.namespaced ? namespace || target.namespace : '';
+  if (info.namespaced && place === '')
+    throw new Error('cannot use namespaced paramRef in policy binding that matches cluster-scoped resources');
   if (name !== undefined && name !== '') {
     const found = cachedObject<ApiObject>(server, info.storagePrefix, place, name);
     return found === undefined ? [] : [found];

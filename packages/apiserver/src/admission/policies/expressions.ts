@@ -1,103 +1,74 @@
-/** Expressions of policies: compiled once, and the variables that they share, evaluated when one first asks. */
-import type { Variable } from '@timonier/api';
-import { type FieldError, fieldErrors } from '@timonier/api';
-import {
-  CompileError,
-  type Environment,
-  fromJson,
-  Mapping,
-  type Program,
-  type Type,
-  type Value,
-} from '@timonier/cel';
+/** The variables that a policy's expressions share, each evaluated when one first asks. */
+import type { FieldError, Variable } from '@timonier/api';
+import { EvaluationError, type Environment, fromJson, Mapping, type Value } from '@timonier/cel';
 import { inputOf } from '../conditions.ts';
+import { type Budget, Expression, type Input } from '../expression.ts';
 import type { AdmissionRequest } from '../request.ts';
 
-export type Compiled = Program | CompileError;
-export type Input = (name: string) => Value | undefined;
-
-export function compileIn(environment: Environment, expression: string, wanted?: Type): Compiled {
-  try {
-    return environment.compile(expression, wanted);
-  } catch (error) {
-    if (error instanceof CompileError) return error;
-    throw error;
-  }
-}
-
-/** Throws when the expression did not compile or cannot be evaluated. */
-export function evaluate(program: Compiled, input: Input): Value {
-  if (program instanceof CompileError) throw program;
-  return program.evaluate(input).value;
-}
-
-/** What is wrong with an expression, by the field it stands in. */
-export function problemOf(
-  program: Compiled | undefined,
-  field: string,
-  source: string | undefined,
-): FieldError[] {
-  return program instanceof CompileError
-    ? [fieldErrors.invalid(field, source, `compilation failed: ${program.message}`)]
-    : [];
-}
-
 export class Variables {
-  readonly #sources: readonly Variable[];
-  readonly #programs: ReadonlyMap<string, Compiled>;
+  readonly #expressions: ReadonlyMap<string, Expression>;
 
   constructor(environment: Environment, sources: readonly Variable[] = []) {
-    this.#sources = sources;
-    this.#programs = new Map(
-      sources.map(({ name, expression }) => [name, compileIn(environment, expression)]),
+    this.#expressions = new Map(
+      sources.map(({ name, expression }) => [name, new Expression(environment, expression)]),
     );
   }
 
   problems(): FieldError[] {
-    return this.#sources.flatMap(({ name, expression }, i) =>
-      problemOf(this.#programs.get(name), `spec.variables[${i}].expression`, expression),
+    return [...this.#expressions.values()].flatMap((expression, i) =>
+      expression.problems(`spec.variables[${i}].expression`),
     );
   }
 
   /** What expressions of a policy read: the request, `params` and `variables`. */
-  input(request: AdmissionRequest, params: Readonly<object> | undefined): Input {
+  input(request: AdmissionRequest, params: Readonly<object> | undefined, budget: Budget): Input {
     const outer = inputOf(request);
     const parameter = fromJson(params ?? null);
     const input: Input = (name) => {
       if (name === 'params') return parameter;
       return name === 'variables' ? variables : outer(name);
     };
-    const variables = new LazyVariables(this.#programs, (program) => evaluate(program, input));
+    const variables = new LazyVariables(this.#expressions, (expression) =>
+      expression.evaluate(input, budget),
+    );
     return input;
   }
 }
 
 /** `variables.NAME`: a variable may use those before it, and an unused one costs nothing. */
 class LazyVariables extends Mapping {
-  readonly #programs: ReadonlyMap<string, Compiled>;
-  readonly #evaluate: (program: Compiled) => Value;
+  readonly #expressions: ReadonlyMap<string, Expression>;
+  readonly #evaluate: (expression: Expression) => Value;
   readonly #values = new Map<string, Value>();
 
-  constructor(programs: ReadonlyMap<string, Compiled>, evaluateOne: (program: Compiled) => Value) {
+  constructor(expressions: ReadonlyMap<string, Expression>, evaluateOne: (expression: Expression) => Value) {
     super();
-    this.#programs = programs;
+    this.#expressions = expressions;
     this.#evaluate = evaluateOne;
   }
 
   get size(): number {
-    return this.#programs.size;
+    return this.#expressions.size;
   }
 
   get(key: Value): Value | undefined {
     if (typeof key !== 'string') return undefined;
-    const program = this.#programs.get(key);
-    if (program === undefined) return undefined;
-    let value = this.#values.get(key);
-    if (value === undefined) this.#values.set(key, (value = this.#evaluate(program)));
+    const expression = this.#expressions.get(key);
+    if (expression === undefined) return undefined;
+    const known = this.#values.get(key);
+    if (known !== undefined) return known;
+    let value: Value;
+    try {
+      value = this.#evaluate(expression);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new EvaluationError(`composited variable "${key}" fails to evaluate: ${reason}`);
+    }
+    this.#values.set(key, value);
     return value;
   }
 
   *keys(): Generator<Value> {
-    yield* this.#programs.keys();
+    yield* this.#expressions.keys();
   }
 }

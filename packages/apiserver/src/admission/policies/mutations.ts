@@ -30,9 +30,11 @@ import {
   types,
   type Value,
 } from '@timonier/cel';
-import { MatchConditions, requestVariables } from '../conditions.ts';
+import { authorizerLibrary } from '../authorizer-library.ts';
+import { authorizerVariables, MatchConditions, requestVariables } from '../conditions.ts';
+import { Budget, Expression } from '../expression.ts';
 import { type AdmissionRequest } from '../request.ts';
-import { type Compiled, compileIn, evaluate, problemOf, Variables } from './expressions.ts';
+import { Variables } from './expressions.ts';
 
 const rootName = 'Object';
 const jsonPatchType: ObjectType = {
@@ -47,13 +49,14 @@ const jsonPatchType: ObjectType = {
 const objectType: Type = { kind: 'object', name: rootName, fields: new Map() };
 
 const environment = new Environment({
-  variables: { ...requestVariables, params: types.dyn, variables: types.dyn },
+  variables: { ...requestVariables, ...authorizerVariables, params: types.dyn, variables: types.dyn },
   objects: (name): ObjectType | undefined => {
     if (name === jsonPatchType.name) return jsonPatchType;
     if (name !== rootName && !name.startsWith(`${rootName}.`)) return undefined;
     return { kind: 'object', name, fields: new Map(), isOpen: true };
   },
   libraries: [
+    authorizerLibrary,
     {
       'jsonpatch.escapeKey': [
         globalFunction([types.string], types.string, (key: string) =>
@@ -67,8 +70,7 @@ const environment = new Environment({
 interface CompiledMutation {
   readonly isPatch: boolean;
   readonly field: string;
-  readonly source: string;
-  readonly program: Compiled;
+  readonly program: Expression;
 }
 
 export class Mutations {
@@ -84,20 +86,21 @@ export class Mutations {
 
   /** What is wrong with the expressions, by the fields they stand in. */
   problems(): FieldError[] {
-    const own = this.#mutations.flatMap(({ program, field, source }, i) =>
-      problemOf(program, `spec.mutations[${i}].${field}.expression`, source),
+    const own = this.#mutations.flatMap(({ program, field }, i) =>
+      program.problems(`spec.mutations[${i}].${field}.expression`),
     );
     return [...this.#conditions.problems('spec.matchConditions'), ...this.#variables.problems(), ...own];
   }
 
   /** Changes the request's object. False when the policy is not about it. Throws when that cannot be done. */
   apply(request: AdmissionRequest, params: Readonly<object> | undefined): boolean {
-    if (!this.#conditions.match(this.#variables.input(request, params))) return false;
+    const budget = new Budget();
+    if (!this.#conditions.match(this.#variables.input(request, params, budget), budget)) return false;
     let failure: unknown;
     for (const mutation of this.#mutations) {
       if (request.object === undefined) return true;
       try {
-        const value = evaluate(mutation.program, this.#variables.input(request, params));
+        const value = mutation.program.evaluate(this.#variables.input(request, params, budget), budget);
         request.object = completed(
           request,
           mutation.isPatch ? patched(request.object, value) : merged(request, request.object, value),
@@ -118,8 +121,7 @@ function compiledMutation({ patchType, applyConfiguration, jsonPatch }: Mutation
   return {
     isPatch,
     field: isPatch ? 'jsonPatch' : 'applyConfiguration',
-    source,
-    program: compileIn(environment, source, wanted),
+    program: new Expression(environment, source, [wanted]),
   };
 }
 

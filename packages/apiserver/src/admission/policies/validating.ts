@@ -1,14 +1,19 @@
-/** ValidatingAdmissionPolicy: rules in CEL that the cluster's objects carry, and that refuse or warn. */
+/**
+ * ValidatingAdmissionPolicy: rules in CEL that the cluster's objects carry, and that refuse, warn, or tell the audit log.
+ * All policies that are about a request are asked before the first refusal is told, so that warnings and annotations are
+ * complete.
+ */
 import type { ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding } from '@timonier/api';
 import { StatusError } from '@timonier/api/statuses';
 import { type AdmissionPlugin, type AdmissionRequest, refusal } from '../request.ts';
 import { type Bound, boundPolicies, parametersFor } from './bindings.ts';
-import { CompiledPolicy, type Failure } from './compiled-policy.ts';
+import { CompiledPolicy, type Failure, type Judgement } from './compiled-policy.ts';
 
 type Policy = Readonly<ValidatingAdmissionPolicy>;
 type BoundPolicy = Bound<ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding>;
 
 const kind = { policies: 'validatingadmissionpolicies', bindings: 'validatingadmissionpolicybindings' };
+const failureAnnotation = 'validation.policy.admission.k8s.io/validation_failure';
 const compiled = new WeakMap<Policy, CompiledPolicy>();
 const codes: Readonly<Record<string, number>> = {
   Unauthorized: 401,
@@ -21,38 +26,78 @@ export const validatingAdmissionPolicy: AdmissionPlugin = {
   name: 'ValidatingAdmissionPolicy',
   operations: ['CREATE', 'UPDATE', 'DELETE', 'CONNECT'],
   validate(request) {
+    const refusals: StatusError[] = [];
+    const annotations = new Map<string, Set<string>>();
     for (const bound of boundPolicies<ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding>(
       kind,
       request,
     ))
-      enforce(bound, request);
+      refusals.push(...enforce(bound, request, annotations));
+    for (const [key, values] of annotations) request.context.annotate?.(key, [...values].join(', '));
+    if (refusals[0] !== undefined) throw refusals[0];
   },
 };
 
-function enforce(bound: BoundPolicy, request: AdmissionRequest): void {
+/** Does what a binding says about failures; returns the refusals among them. */
+function enforce(
+  bound: BoundPolicy,
+  request: AdmissionRequest,
+  annotations: Map<string, Set<string>>,
+): StatusError[] {
   const { policy, binding } = bound;
-  let failures: readonly Failure[];
+  const names = `'${policy.metadata?.name ?? ''}' with binding '${binding.metadata?.name ?? ''}'`;
+  const refuse = ({ message, reason }: Omit<Failure, 'index'>): StatusError =>
+    denial(request, `ValidatingAdmissionPolicy ${names} denied request: ${message}`, reason);
+  let judgements: readonly Judgement[];
   try {
-    failures = judge(bound, request);
+    judgements = parametersFor(bound, request).map((params) => programOf(policy).judge(request, params));
   } catch (error) {
-    if (policy.spec?.failurePolicy === 'Ignore') return;
-    failures = [{ message: error instanceof Error ? error.message : String(error), reason: 'Invalid' }];
+    if (policy.spec?.failurePolicy === 'Ignore') return [];
+    const reason = error instanceof Error ? error.message : String(error);
+    return [refuse({ message: `failed to configure binding: ${reason}`, reason: 'Invalid' })];
   }
   const actions = binding.spec?.validationActions ?? ['Deny'];
-  const names = `'${policy.metadata?.name ?? ''}' with binding '${binding.metadata?.name ?? ''}'`;
-  for (const { message, reason } of failures) {
-    if (actions.includes('Warn'))
-      request.context.warn?.(`Validation failed for ValidatingAdmissionPolicy ${names}: ${message}`);
-    if (actions.includes('Deny'))
-      throw denial(request, `ValidatingAdmissionPolicy ${names} denied request: ${message}`, reason);
+  const refusals: StatusError[] = [];
+  for (const { failures, annotations: found, broken } of judgements) {
+    for (const failure of failures) {
+      if (actions.includes('Warn'))
+        request.context.warn?.(
+          `Validation failed for ValidatingAdmissionPolicy ${names}: ${failure.message}`,
+        );
+      if (actions.includes('Audit'))
+        request.context.annotate?.(failureAnnotation, failureText(bound, failure, actions));
+      if (actions.includes('Deny')) refusals.push(refuse(failure));
+    }
+    for (const [key, value] of found) {
+      const name = `${policy.metadata?.name ?? ''}/${key}`;
+      annotations.set(name, (annotations.get(name) ?? new Set()).add(value));
+    }
+    refusals.push(...broken.map((message) => refuse({ message, reason: 'Invalid' })));
   }
+  return refusals;
 }
 
-function judge(bound: BoundPolicy, request: AdmissionRequest): Failure[] {
-  const { policy } = bound;
+/** A list of one, as upstream: a later failure of the same request is not told. */
+function failureText(
+  { policy, binding }: BoundPolicy,
+  { index, message }: Failure,
+  validationActions: readonly string[],
+): string {
+  return JSON.stringify([
+    {
+      message,
+      policy: policy.metadata?.name,
+      binding: binding.metadata?.name,
+      expressionIndex: index,
+      validationActions,
+    },
+  ]);
+}
+
+function programOf(policy: Policy): CompiledPolicy {
   let program = compiled.get(policy);
   if (program === undefined) compiled.set(policy, (program = new CompiledPolicy(policy)));
-  return parametersFor(bound, request).flatMap((params) => program.failures(request, params));
+  return program;
 }
 
 /** 422 unless the reason of a policy says something else; in upstream's words all the same "forbidden". */
