@@ -180,6 +180,18 @@ test('secrets are no plain text in the store, keys change while it runs, and wha
   assert.equal((await server.request('DELETE', `${secrets}/two`)).status, 500);
   const unsafe = 'ignoreStoreReadErrorWithClusterBreakingPotential=true';
   assert.equal((await server.request('DELETE', `${secrets}/one?${unsafe}`)).status, 422);
+  const all = await server.request('DELETE', secrets);
+  assert.equal(all.status, 500);
+  assert.equal(all.json.reason, 'StorageReadError');
+  assert.match(all.json.message, /^failed to read one or more secrets from the storage: delete each by name/);
+  assert.equal(all.json.details.causes[0].field, '/registry/secrets/default/two');
+  assert.equal((await server.request('GET', `${secrets}/one`)).status, 200, 'nothing was deleted');
+  const refused = await server.request('DELETE', `${secrets}?${unsafe}`);
+  assert.equal(refused.status, 422);
+  assert.match(
+    refused.json.message,
+    /is not allowed with DELETECOLLECTION, try again after removing the option/,
+  );
   assert.equal((await server.request('DELETE', `${secrets}/two?${unsafe}`)).status, 200);
   await until(async () => (await server.request('GET', `${secrets}/two`)).status === 404, 'two is gone');
 

@@ -1,4 +1,8 @@
-/** deletecollection: every selected object, each by its own deletion; one that is gone meanwhile is no error. */
+/**
+ * deletecollection: every selected object, each by its own deletion; one that is gone meanwhile is no error. Where an
+ * object cannot be read, nobody can say whether it is selected: then nothing is deleted, since who deletes a collection
+ * counts on its end, as the controller of namespaces does.
+ */
 import { StatusError } from '@timonier/api/statuses';
 import { dryRunParameter } from '../pipeline/query.ts';
 import { encodeList } from '../pipeline/encode.ts';
@@ -6,6 +10,7 @@ import { representationOf } from '../pipeline/respond.ts';
 import { contentTypes } from '../http/media.ts';
 import type { RequestContext } from '../server-state.ts';
 import { readDeleteOptions, removeObject } from './delete.ts';
+import { refusedOption } from './delete-unreadable.ts';
 import { readPage } from './list.ts';
 import { readOptions } from './read-options.ts';
 
@@ -16,7 +21,11 @@ export async function removeCollection(context: RequestContext): Promise<void> {
   const representation = representationOf(exchange);
   const options = await readDeleteOptions(exchange);
   const dryRun = context.dryRun || dryRunParameter(options.dryRun ?? []);
-  const { items, meta } = await readPage(context, readOptions(context));
+  if (options.ignoreStoreReadErrorWithClusterBreakingPotential === true)
+    throw refusedOption('is not allowed with DELETECOLLECTION, try again after removing the option');
+  const reading = readOptions(context);
+  const { items, meta } = await readPage(context, reading);
+  checkReadable(context, reading.selection.prefix);
   for (let start = 0; start < items.length; start += atOnce) {
     const batch = items.slice(start, start + atOnce).map(async (item) => {
       const { name = '', namespace = '' } = item.object().metadata ?? {};
@@ -29,4 +38,29 @@ export async function removeCollection(context: RequestContext): Promise<void> {
   }
   const body = encodeList(items, meta, { info: target.info, representation, includeObject: 'Metadata' });
   await exchange.send(200, contentTypes[representation.media], body);
+}
+
+const maxCauses = 100;
+
+/** Throws 500, as upstream, when something of the collection cannot be read. */
+function checkReadable({ server, target }: RequestContext, prefix: string): void {
+  const found = server.cache.unreadableUnder(prefix);
+  if (found.length === 0) return;
+  const { group, resource } = target.info;
+  const name = group === '' ? resource : `${resource}.${group}`;
+  const causes = found.slice(0, maxCauses).map(({ key, reason }) => ({
+    reason: 'UnexpectedServerResponse',
+    message: `unable to transform key "${key}": ${reason}`,
+    field: key,
+  }));
+  throw new StatusError({
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    code: 500,
+    reason: 'StorageReadError',
+    message: `failed to read one or more ${name} from the storage: delete each by name with ignoreStoreReadErrorWithClusterBreakingPotential, or make it readable`,
+    details: { ...(group === '' ? {} : { group }), kind: resource, causes },
+  });
 }

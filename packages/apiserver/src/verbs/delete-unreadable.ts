@@ -55,8 +55,12 @@ export async function removeUnreadable(context: WriteContext, options: DeleteOpt
 function checkAlone(options: DeleteOptions): void {
   const others = ['gracePeriodSeconds', 'orphanDependents', 'preconditions', 'propagationPolicy'] as const;
   for (const name of others)
-    if (options[name] !== undefined)
-      throw refuse(`Invalid value: true: cannot be set together with .${name}`);
+    if (options[name] !== undefined) throw refusedOption(`cannot be set together with .${name}`);
+}
+
+/** 422 for the option, with what is wrong with it. */
+export function refusedOption(detail: string): StatusError {
+  return refuse(`Invalid value: true: ${detail}`);
 }
 
 function refuse(message: string): StatusError {
