@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { types } from '@timonier/cel';
-import { admissionEnvironment } from './conditions.ts';
+import { type Attributes, type Decision, noOpinion } from '../authorization/decision.ts';
+import { admissionEnvironment, inputOf, MatchConditions } from './conditions.ts';
+import { whenDecided } from './decisions.ts';
+import type { AdmissionRequest } from './request.ts';
 
 test('what authorizer is asked is built up step by step, and only a whole question can be asked', () => {
   const environment = admissionEnvironment({});
@@ -17,4 +20,48 @@ test('what authorizer is asked is built up step by step, and only a whole questi
   assert.throws(() => typeOf('authorizer.unknown'), /does not support field selection/);
   assert.throws(() => typeOf('[authorizer].all(authorizer, authorizer.requestResource == 1)'));
   assert.ok(environment.compile("authorizer.requestResource.check('get').allowed()").estimate >= 350_000);
+});
+
+/** A request whose authorizer has to ask somebody: for pods the answer is yes, and each question is counted. */
+function slowRequest(): { readonly request: AdmissionRequest; readonly asked: string[] } {
+  const asked: string[] = [];
+  const decide = async (_user: unknown, { resource, verb, name }: Attributes): Promise<Decision> => {
+    asked.push(`${verb} ${resource} ${name}`);
+    await Promise.resolve();
+    return resource === 'pods'
+      ? { verdict: 'allow', reason: 'pods are free' }
+      : { ...noOpinion, error: 'lost' };
+  };
+  const info = { group: '', version: 'v1', kind: 'Pod', resource: 'pods', namespaced: true };
+  const target = { info, namespace: 'n', name: 'p', subresource: '', verb: 'create' };
+  const user = { name: 'u', groups: [] };
+  const request = {
+    operation: 'CREATE',
+    object: undefined,
+    old: undefined,
+    context: { server: { authorizer: { decide } }, target, user },
+  };
+  return { request: request as unknown as AdmissionRequest, asked };
+}
+
+test('an expression waits for an authorizer that asks outside, which is asked each question once', async () => {
+  const { request, asked } = slowRequest();
+  const own = "authorizer.requestResource.check('get')";
+  const other = "authorizer.group('').resource('nodes').name('x').check('get')";
+  const conditions = new MatchConditions([
+    { name: 'a', expression: `${own}.allowed() && !${other}.allowed()` },
+    { name: 'b', expression: `${own}.reason() == 'pods are free'` },
+  ]);
+  assert.equal(await whenDecided(() => conditions.match(inputOf(request))), true);
+  assert.deepEqual(asked, ['get pods p', 'get nodes x']);
+  const failed = new MatchConditions([
+    { name: 'b', expression: "authorizer.group('').resource('nodes').check('list').error() == 'lost'" },
+    { name: 'c', expression: "authorizer.group('').resource('nodes').check('list').errored()" },
+    { name: 'd', expression: 'object.missing' },
+  ]);
+  await assert.rejects(
+    async () => whenDecided(() => failed.match(inputOf(request))),
+    /^Error: expression 'object.missing' resulted in error/,
+  );
+  assert.equal(asked.length, 3);
 });

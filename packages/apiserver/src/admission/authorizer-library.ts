@@ -5,9 +5,19 @@
  * Source: "Kubernetes authorizer library" of "Common Expression Language in Kubernetes".
  */
 import { checkDns1123Label, checkDns1123Subdomain } from '@timonier/api/names';
-import { EvaluationError, type Library, memberFunction, OpaqueValue, types } from '@timonier/cel';
-import type { Authorizer } from '../authorization/authorizer.ts';
+import {
+  EvaluationError,
+  type Library,
+  memberFunction,
+  OpaqueValue,
+  type Type,
+  types,
+  type Value,
+} from '@timonier/cel';
+import type { Attributes, Decision } from '../authorization/decision.ts';
 import type { User } from '../pipeline/authenticate.ts';
+import type { WriteContext } from '../server-state.ts';
+import { decisionOf } from './decisions.ts';
 import type { AdmissionRequest } from './request.ts';
 
 export const authorizerType = types.opaque('kubernetes.authorization.Authorizer');
@@ -18,11 +28,11 @@ const decisionType = types.opaque('kubernetes.authorization.Decision');
 /** As upstream: two checks fit into one expression. */
 const checkCost = 350_000;
 
-type Asked = Omit<Parameters<Authorizer['allows']>[1], 'verb'>;
+type Asked = Omit<Attributes, 'verb'>;
 
 /** Who asks whom about what. */
 interface Check {
-  readonly authorizer: Pick<Authorizer, 'allows'>;
+  readonly context: WriteContext;
   readonly user: User;
   readonly asked: Asked;
 }
@@ -41,16 +51,15 @@ function valueOf(type: { readonly name: string }, check: Check): OpaqueValue {
 
 /** The values of `authorizer` and `authorizer.requestResource` for a request. */
 export function authorizerOf({ context }: AdmissionRequest): OpaqueValue {
-  const { server, user } = context;
-  return valueOf(authorizerType, { authorizer: server.authorizer, user, asked: nothing });
+  return valueOf(authorizerType, { context, user: context.user, asked: nothing });
 }
 
 export function requestResourceOf({ context, object, old }: AdmissionRequest): OpaqueValue {
-  const { server, user, target } = context;
+  const { user, target } = context;
   const { info, subresource, namespace } = target;
   const name = target.name || ((object ?? old)?.metadata?.name ?? '');
   const asked = { path: '', group: info.group, resource: info.resource, subresource, namespace, name };
-  return valueOf(resourceCheckType, { authorizer: server.authorizer, user, asked });
+  return valueOf(resourceCheckType, { context, user, asked });
 }
 
 function refined(field: 'subresource' | 'namespace' | 'name') {
@@ -66,15 +75,28 @@ function refined(field: 'subresource' | 'namespace' | 'name') {
   ];
 }
 
-/** Selectors narrow what is asked about; roles do not look at them, as upstream. */
-const selector = [
-  memberFunction([resourceCheckType, types.string], resourceCheckType, (value: OpaqueValue) => value),
-];
+function selected(field: 'fieldSelector' | 'labelSelector') {
+  return [
+    memberFunction(
+      [resourceCheckType, types.string],
+      resourceCheckType,
+      (value: OpaqueValue, rawSelector: string) => {
+        const check = value.data as Check;
+        return valueOf(resourceCheckType, { ...check, asked: { ...check.asked, [field]: { rawSelector } } });
+      },
+    ),
+  ];
+}
 
 function decide(value: OpaqueValue, verb: string): OpaqueValue {
-  const { authorizer, user, asked } = value.data as Check;
-  const isAllowed = authorizer.allows(user, { ...asked, verb });
-  return new OpaqueValue(decisionType.name, String(isAllowed), isAllowed);
+  const { context, user, asked } = value.data as Check;
+  const decision = decisionOf(context, user, { ...asked, verb });
+  return new OpaqueValue(decisionType.name, JSON.stringify(decision), decision);
+}
+
+/** Something of a decision. */
+function told(type: Type, pick: (decision: Decision) => Value) {
+  return [memberFunction([decisionType], type, (value: OpaqueValue) => pick(value.data as Decision))];
 }
 
 function serviceAccount(value: OpaqueValue, namespace: string, name: string): OpaqueValue {
@@ -111,13 +133,13 @@ export const authorizerLibrary: Library = {
   subresource: refined('subresource'),
   namespace: refined('namespace'),
   name: refined('name'),
-  fieldSelector: selector,
-  labelSelector: selector,
+  fieldSelector: selected('fieldSelector'),
+  labelSelector: selected('labelSelector'),
   check: [pathType, resourceCheckType].map((type) =>
     memberFunction([type, types.string], decisionType, decide, { cost: () => checkCost }),
   ),
-  allowed: [memberFunction([decisionType], types.bool, (value: OpaqueValue) => value.data === true)],
-  reason: [memberFunction([decisionType], types.string, () => '')],
-  errored: [memberFunction([decisionType], types.bool, () => false)],
-  error: [memberFunction([decisionType], types.string, () => '')],
+  allowed: told(types.bool, ({ verdict }) => verdict === 'allow'),
+  reason: told(types.string, ({ reason }) => reason),
+  errored: told(types.bool, ({ error }) => error !== undefined),
+  error: told(types.string, ({ error }) => error ?? ''),
 };

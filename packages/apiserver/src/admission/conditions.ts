@@ -12,6 +12,7 @@ import {
   requestResourceOf,
   resourceCheckType,
 } from './authorizer-library.ts';
+import { failureOf } from './decisions.ts';
 import { Budget, Expression, type Input } from './expression.ts';
 import { namespaceOf } from './matching.ts';
 import type { AdmissionRequest } from './request.ts';
@@ -93,7 +94,7 @@ export class MatchConditions {
       try {
         if (condition.evaluate(input, budget) !== true) return false;
       } catch (error) {
-        failures.push(error instanceof Error ? error.message : String(error));
+        failures.push(failureOf(error));
       }
     }
     const [first, ...more] = failures;

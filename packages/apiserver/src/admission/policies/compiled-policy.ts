@@ -5,6 +5,7 @@
 import type { AuditAnnotation, FieldError, ValidatingAdmissionPolicy, Validation } from '@timonier/api';
 import { Environment, types } from '@timonier/cel';
 import { admissionEnvironment, MatchConditions, requestVariables } from '../conditions.ts';
+import { failureOf } from '../decisions.ts';
 import { Budget, Expression, type Input } from '../expression.ts';
 import type { AdmissionRequest } from '../request.ts';
 import { Variables } from './expressions.ts';
@@ -92,8 +93,9 @@ export class CompiledPolicy {
     try {
       if (!this.#conditions.match(input, budget)) return nothing;
     } catch (error) {
+      const message = failureOf(error);
       if (this.#isIgnoringFailures) return nothing;
-      return { ...nothing, failures: [{ index: 0, message: textOf(error), reason: 'Invalid' }] };
+      return { ...nothing, failures: [{ index: 0, message, reason: 'Invalid' }] };
     }
     const annotations: (readonly [string, string])[] = [];
     const broken: string[] = [];
@@ -105,7 +107,8 @@ export class CompiledPolicy {
         if (found !== null && typeof found !== 'string') throw new Error(wrongType(value.source));
         if (text !== '') annotations.push([annotation.key, cut(text, maxAnnotation)]);
       } catch (error) {
-        if (!this.#isIgnoringFailures) broken.push(textOf(error));
+        const reason = failureOf(error);
+        if (!this.#isIgnoringFailures) broken.push(reason);
       }
     }
     return { failures, annotations, broken };
@@ -120,7 +123,8 @@ export class CompiledPolicy {
     try {
       if (program.evaluate(input, budget) === true) return [];
     } catch (error) {
-      return this.#isIgnoringFailures ? [] : [{ index, message: textOf(error), reason: 'Invalid' }];
+      const reason = failureOf(error);
+      return this.#isIgnoringFailures ? [] : [{ index, message: reason, reason: 'Invalid' }];
     }
     const text = messageOf(validation, message, input, budget);
     return [{ index, message: text, reason: validation.reason ?? 'Invalid' }];
@@ -138,15 +142,12 @@ function messageOf(
   try {
     const found = written?.evaluate(input, budget);
     if (typeof found === 'string') text = found.trim();
-  } catch {
-    // The plain message is there for this.
+  } catch (error) {
+    // The plain message is there for failures.
+    failureOf(error);
   }
   if (text !== '' && Buffer.byteLength(text) <= maxMessage && !text.includes('\n')) return text;
   return message.trim() || `failed expression: ${expression.trim()}`;
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function wrongType(source: string): string {

@@ -2,6 +2,7 @@
 import type { FieldError, Variable } from '@timonier/api';
 import { EvaluationError, type Environment, fromJson, Mapping, type Value } from '@timonier/cel';
 import { inputOf } from '../conditions.ts';
+import { failureOf } from '../decisions.ts';
 import { type Budget, Expression, type Input } from '../expression.ts';
 import type { AdmissionRequest } from '../request.ts';
 
@@ -61,7 +62,7 @@ class LazyVariables extends Mapping {
     try {
       value = this.#evaluate(expression);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = failureOf(error);
       throw new EvaluationError(`composited variable "${key}" fails to evaluate: ${reason}`);
     }
     this.#values.set(key, value);

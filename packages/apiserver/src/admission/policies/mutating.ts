@@ -1,6 +1,7 @@
 /** MutatingAdmissionPolicy: changes in CEL that the cluster's objects carry. */
 import type { MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
+import { failureOf, whenDecided } from '../decisions.ts';
 import { type Invocation, invoke } from '../reinvocation.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../request.ts';
 import { type Bound, boundPolicies, parametersFor } from './bindings.ts';
@@ -39,24 +40,31 @@ function invocationsOf(bound: BoundPolicy, request: AdmissionRequest): Invocatio
     key: `${binding.metadata?.name} ${param?.metadata?.namespace ?? ''}/${param?.metadata?.name ?? ''}`,
     reinvocationPolicy: policy.spec?.reinvocationPolicy,
     run: () => {
-      let program = compiled.get(policy);
-      if (program === undefined) compiled.set(policy, (program = new Mutations(policy)));
       const before = request.object;
-      try {
-        return program.apply(request, param);
-      } catch (error) {
+      return whenDecided(() => {
         request.object = before;
-        fail(bound, request, error);
-        return true;
-      }
+        try {
+          return programOf(policy).apply(request, param);
+        } catch (error) {
+          request.object = before;
+          fail(bound, request, error);
+          return true;
+        }
+      });
     },
   }));
 }
 
+function programOf(policy: Readonly<MutatingAdmissionPolicy>): Mutations {
+  let program = compiled.get(policy);
+  if (program === undefined) compiled.set(policy, (program = new Mutations(policy)));
+  return program;
+}
+
 /** Refuses the request, unless the policy says that its failures do not matter. */
 function fail({ policy, binding }: BoundPolicy, request: AdmissionRequest, error: unknown): void {
+  const reason = failureOf(error);
   if (policy.spec?.failurePolicy === 'Ignore') return;
-  const reason = error instanceof Error ? error.message : String(error);
   const names = `'${policy.metadata?.name ?? ''}' with binding '${binding.metadata?.name ?? ''}'`;
   throw denial(request, `policy ${names} denied request: ${reason}`, 'Invalid');
 }

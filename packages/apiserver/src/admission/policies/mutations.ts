@@ -32,6 +32,7 @@ import {
 } from '@timonier/cel';
 import { authorizerLibrary } from '../authorizer-library.ts';
 import { authorizerVariables, MatchConditions, requestVariables } from '../conditions.ts';
+import { failureOf } from '../decisions.ts';
 import { Budget, Expression } from '../expression.ts';
 import { type AdmissionRequest } from '../request.ts';
 import { Variables } from './expressions.ts';
@@ -106,6 +107,7 @@ export class Mutations {
           mutation.isPatch ? patched(request.object, value) : merged(request, request.object, value),
         );
       } catch (error) {
+        failureOf(error);
         failure ??= error;
       }
     }

@@ -5,6 +5,7 @@
  */
 import type { ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding } from '@timonier/api';
 import { StatusError } from '@timonier/api/statuses';
+import { failureOf, whenDecided } from '../decisions.ts';
 import { type AdmissionPlugin, type AdmissionRequest, refusal } from '../request.ts';
 import { type Bound, boundPolicies, parametersFor } from './bindings.ts';
 import { CompiledPolicy, type Failure, type Judgement } from './compiled-policy.ts';
@@ -26,21 +27,42 @@ export const validatingAdmissionPolicy: AdmissionPlugin = {
   name: 'ValidatingAdmissionPolicy',
   operations: ['CREATE', 'UPDATE', 'DELETE', 'CONNECT'],
   validate(request) {
-    const refusals: StatusError[] = [];
-    const annotations = new Map<string, Set<string>>();
-    for (const bound of boundPolicies<ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding>(
-      kind,
-      request,
-    ))
-      refusals.push(...enforce(bound, request, annotations));
-    for (const [key, values] of annotations) request.context.annotate?.(key, [...values].join(', '));
-    if (refusals[0] !== undefined) throw refusals[0];
+    const bound = boundPolicies<ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding>(kind, request);
+    if (bound.length === 0) return undefined;
+    const judged = whenDecided(() => bound.map((one) => judge(one, request)));
+    return judged instanceof Promise ? judged.then((all) => settle(all, request)) : settle(judged, request);
   },
 };
 
-/** Does what a binding says about failures; returns the refusals among them. */
+interface Judged {
+  readonly bound: BoundPolicy;
+  readonly judgements: readonly Judgement[];
+  /** Why the policy could not be asked. */
+  readonly failure?: string;
+}
+
+function judge(bound: BoundPolicy, request: AdmissionRequest): Judged {
+  const program = programOf(bound.policy);
+  try {
+    return {
+      bound,
+      judgements: parametersFor(bound, request).map((params) => program.judge(request, params)),
+    };
+  } catch (error) {
+    return { bound, judgements: [], failure: failureOf(error) };
+  }
+}
+
+/** Does what the bindings say, and throws the first refusal. */
+function settle(all: readonly Judged[], request: AdmissionRequest): void {
+  const annotations = new Map<string, Set<string>>();
+  const refusals = all.flatMap((judged) => enforce(judged, request, annotations));
+  for (const [key, values] of annotations) request.context.annotate?.(key, [...values].join(', '));
+  if (refusals[0] !== undefined) throw refusals[0];
+}
+
 function enforce(
-  bound: BoundPolicy,
+  { bound, judgements, failure: broken }: Judged,
   request: AdmissionRequest,
   annotations: Map<string, Set<string>>,
 ): StatusError[] {
@@ -48,17 +70,13 @@ function enforce(
   const names = `'${policy.metadata?.name ?? ''}' with binding '${binding.metadata?.name ?? ''}'`;
   const refuse = ({ message, reason }: Omit<Failure, 'index'>): StatusError =>
     denial(request, `ValidatingAdmissionPolicy ${names} denied request: ${message}`, reason);
-  let judgements: readonly Judgement[];
-  try {
-    judgements = parametersFor(bound, request).map((params) => programOf(policy).judge(request, params));
-  } catch (error) {
+  if (broken !== undefined) {
     if (policy.spec?.failurePolicy === 'Ignore') return [];
-    const reason = error instanceof Error ? error.message : String(error);
-    return [refuse({ message: `failed to configure binding: ${reason}`, reason: 'Invalid' })];
+    return [refuse({ message: `failed to configure binding: ${broken}`, reason: 'Invalid' })];
   }
   const actions = binding.spec?.validationActions ?? ['Deny'];
   const refusals: StatusError[] = [];
-  for (const { failures, annotations: found, broken } of judgements) {
+  for (const { failures, annotations: found, broken: unmade } of judgements) {
     for (const failure of failures) {
       if (actions.includes('Warn'))
         request.context.warn?.(
@@ -72,7 +90,7 @@ function enforce(
       const name = `${policy.metadata?.name ?? ''}/${key}`;
       annotations.set(name, (annotations.get(name) ?? new Set()).add(value));
     }
-    refusals.push(...broken.map((message) => refuse({ message, reason: 'Invalid' })));
+    refusals.push(...unmade.map((message) => refuse({ message, reason: 'Invalid' })));
   }
   return refusals;
 }

@@ -23,7 +23,7 @@ export async function callWebhook(
   const { warn, dryRun, server } = request.context;
   let response: Readonly<Record<string, unknown>>;
   try {
-    if (!isAbout(configured, request)) return undefined;
+    if (!(await isAbout(configured, request))) return undefined;
   } catch (error) {
     if (hook.failurePolicy === 'Ignore') return undefined;
     throw refusal(request, messageOf(error));

@@ -12,6 +12,7 @@ import { WebhookClient } from '../../aggregation/https-call.ts';
 import type { ServerState } from '../../server-state.ts';
 import { cachedObjects } from '../cached.ts';
 import { inputOf, MatchConditions } from '../conditions.ts';
+import { whenDecided } from '../decisions.ts';
 import { ruleMatches, selectorsMatch } from '../matching.ts';
 import type { AdmissionRequest } from '../request.ts';
 
@@ -64,12 +65,12 @@ function configured(
 export function isAbout(
   { hook, conditions }: ConfiguredWebhook<Webhook>,
   request: AdmissionRequest,
-): boolean {
+): boolean | Promise<boolean> {
   return (
     // What guards the cluster must stay changeable when a webhook is broken.
     request.context.target.info.group !== 'admissionregistration.k8s.io' &&
     (hook.rules ?? []).some((rule) => ruleMatches(rule, request, hook.matchPolicy)) &&
     selectorsMatch(hook, request) &&
-    conditions.match(inputOf(request))
+    whenDecided(() => conditions.match(inputOf(request)))
   );
 }
