@@ -126,12 +126,37 @@ export function strictDecodingError(
 
 /** Brings a value into the schema's normal form without reporting problems; throws a `DecodeError` on a wrong type. */
 export function normalize(schema: Schema, value: unknown): unknown {
-  return decodeValue(schema, value, '', { problems: [], owner: shortName(schema), messages: 0 });
+  return decodeValue(schema, value, '', { problems: [], owner: planOf(schema).name, messages: 0 });
 }
 
-function shortName(schema: Schema): string {
-  const { message = '' } = schema;
-  return message.slice(message.lastIndexOf('.') + 1);
+/** What decoding asks of a message's schema for every object. */
+interface Plan {
+  /** As error texts call it. */
+  readonly name: string;
+  readonly fields: readonly (readonly [string, Schema, isSilent: boolean])[];
+}
+
+const plans = new Map<Schema, Plan>();
+
+function planOf(schema: Schema): Plan {
+  let plan = plans.get(schema);
+  if (plan === undefined) {
+    const { message = '' } = schema;
+    const name = message.slice(message.lastIndexOf('.') + 1);
+    plan = {
+      name,
+      // Most fields that are not given leave nothing behind.
+      fields: [...schema.fields].map(([key, field]) => [key, field, leavesNothing(field)] as const),
+    };
+    plans.set(schema, plan);
+  }
+  return plan;
+}
+
+function leavesNothing(field: Schema): boolean {
+  if (field.pointer) return true;
+  if (field.kind === 'object') return field.omit === 'zero';
+  return absentValue(field) === undefined;
 }
 
 function decodeValue(schema: Schema, value: unknown, path: string, walk: Walk): unknown {
@@ -183,15 +208,18 @@ function decodeObject(schema: Schema, value: unknown, path: string, walk: Walk):
   if (++walk.messages > MAX_MESSAGES)
     throw new StatusError(requestEntityTooLarge(`more than ${MAX_MESSAGES} objects in one`));
   const { owner } = walk;
-  walk.owner = shortName(schema);
-  for (const key of Object.keys(value)) {
-    if (schema.field(key) === undefined && walk.problems.length < MAX_PROBLEMS) {
+  const plan = planOf(schema);
+  walk.owner = plan.name;
+  const { fields } = schema;
+  for (const key in value) {
+    if (!fields.has(key) && walk.problems.length < MAX_PROBLEMS) {
       walk.problems.push(`unknown field "${shortPath(join(path, key))}"`);
     }
   }
   const out: Record<string, unknown> = {};
-  for (const [key, field] of schema.fields) {
+  for (const [key, field, isSilent] of plan.fields) {
     const given = Object.hasOwn(value, key) ? value[key] : undefined;
+    if (isSilent && (given === null || given === undefined)) continue;
     const decoded =
       given === null || given === undefined
         ? absentValue(field)
@@ -270,7 +298,7 @@ function decodeRaw(schema: Schema, value: unknown, path: string, walk: Walk): un
 }
 
 function rawAlternative(schema: Schema): Schema | undefined {
-  return schema.wire.find((field) => shortName(field) === 'JSONSchemaProps');
+  return schema.wire.find((field) => planOf(field).name === 'JSONSchemaProps');
 }
 
 const GO_TYPES: Readonly<Record<string, string>> = {

@@ -141,6 +141,18 @@ function carriesDefault(schema: Schema): boolean {
   return found;
 }
 
+const concerned = new Map<Schema, readonly (readonly [string, Schema])[]>();
+
+/** The fields of an object that have a default, or one below them. */
+function defaultFields(schema: Schema): readonly (readonly [string, Schema])[] {
+  let fields = concerned.get(schema);
+  if (fields === undefined) {
+    fields = [...schema.fields].filter(([, field]) => carriesDefault(field));
+    concerned.set(schema, fields);
+  }
+  return fields;
+}
+
 function fillFromSchema(schema: Schema, value: unknown): void {
   if (typeof value !== 'object' || value === null) return;
   if (Array.isArray(value)) {
@@ -156,14 +168,14 @@ function fillFromSchema(schema: Schema, value: unknown): void {
     }
     return;
   }
-  for (const [name, field] of schema.fields) {
-    if (!carriesDefault(field)) continue;
+  for (const [name, field] of defaultFields(schema)) {
     const given = target[name];
     if (given === undefined || (!field.pointer && (given === '' || given === 0))) {
       const { default: fallback } = field;
       // A zero default of a plain field is its absence.
       const isZero = !field.pointer && (fallback === '' || fallback === 0 || fallback === false);
-      if (fallback !== undefined && !isZero) setOwn(target, name, structuredClone(fallback));
+      if (fallback !== undefined && !isZero)
+        setOwn(target, name, typeof fallback === 'object' ? structuredClone(fallback) : fallback);
     }
     fillFromSchema(field, target[name]);
   }

@@ -42,8 +42,24 @@ const SHAPE = /^([+-]?)(\d*)(?:\.(\d*))?([A-Za-z]*)([-+]?\d*)$/;
 /** Longer texts are refused before arithmetic: the value could not be in range. */
 const MAX_LENGTH = 256;
 
+/** The same few texts come again and again. */
+const known = new Map<string, Quantity>();
+const maxKnown = 1_000;
+const maxKnownLength = 24;
+
 /** Reads a quantity. Throws a `QuantityError` whose message is what clients are told. */
 export function parseQuantity(text: string | number): Quantity {
+  if (typeof text !== 'string' || text.length > maxKnownLength) return readQuantity(text);
+  let quantity = known.get(text);
+  if (quantity === undefined) {
+    quantity = readQuantity(text);
+    if (known.size >= maxKnown) known.clear();
+    known.set(text, quantity);
+  }
+  return quantity;
+}
+
+function readQuantity(text: string | number): Quantity {
   const source = typeof text === 'number' ? String(text) : text;
   const match = source.length > MAX_LENGTH ? null : SHAPE.exec(source);
   if (match === null) throw new QuantityError(WRONG_FORMAT);

@@ -19,6 +19,7 @@ import {
   toFieldsV1,
   union,
 } from './field-set.ts';
+import { ownedFieldsV1 } from './owned-fields.ts';
 import { compare, fieldsOf, mergeApplied, prune } from './structured-merge.ts';
 import { isObject, jsonEqual, type JsonObject, type JsonValue, type Structure } from './structure.ts';
 
@@ -93,6 +94,11 @@ export function trackUpdate(
   const entries = resets ? [] : readEntries(live === undefined ? asked : metadataOf(live)['managedFields']);
   const before = withoutManagedFields(live ?? {});
   const after = withoutManagedFields(updated);
+  if (live === undefined && entries.length === 0) {
+    const fieldsV1 = ownedFieldsV1(after, context.structure, [unmanaged, context.reset]);
+    if (fieldsV1 === undefined) return withEntries(after, []);
+    return withEntries(after, [written({ ...identity(context, 'Update'), time: context.time }, fieldsV1)]);
+  }
   const { added, modified, removed } = compare(before, after, context.structure);
   const changed = recursiveDifference(recursiveDifference(union(added, modified), unmanaged), context.reset);
   const own = (entry: ManagerEntry): boolean => isSameManager(entry, context, 'Update');
@@ -219,18 +225,24 @@ function writeEntries(object: JsonObject, entries: readonly ManagerEntry[]): Jso
         compareText(a.time, b.time) ||
         compareText(a.manager, b.manager),
     )
-    .map((entry): JsonObject => {
-      const written: JsonObject = {
-        manager: entry.manager,
-        operation: entry.operation,
-        apiVersion: entry.apiVersion,
-        time: entry.time,
-        fieldsType: 'FieldsV1',
-        fieldsV1: toFieldsV1(entry.fields),
-      };
-      if (entry.subresource !== '') written['subresource'] = entry.subresource;
-      return written;
-    });
+    .map((entry) => written(entry, toFieldsV1(entry.fields)));
+  return withEntries(object, managedFields);
+}
+
+/** An entry as it stands in the object, names in order. */
+function written(entry: Omit<ManagerEntry, 'fields'>, fieldsV1: JsonObject): JsonObject {
+  return {
+    apiVersion: entry.apiVersion,
+    fieldsType: 'FieldsV1',
+    fieldsV1,
+    manager: entry.manager,
+    operation: entry.operation,
+    ...(entry.subresource === '' ? {} : { subresource: entry.subresource }),
+    time: entry.time,
+  };
+}
+
+function withEntries(object: JsonObject, managedFields: JsonObject[]): JsonObject {
   const metadata = metadataOf(object);
   return { ...object, metadata: managedFields.length === 0 ? metadata : { ...metadata, managedFields } };
 }

@@ -16,10 +16,10 @@ import {
   type Structure,
 } from './structure.ts';
 
-type Shape = 'leaf' | 'object' | 'associative';
+export type Shape = 'leaf' | 'object' | 'associative';
 
 /** How a value merges: as one piece, by field, or by item. Unknown types: maps by key, lists as one piece. */
-function shapeOf(structure: Structure | undefined, value: JsonValue | undefined): Shape {
+export function shapeOf(structure: Structure | undefined, value: JsonValue | undefined): Shape {
   if (structure?.kind === 'raw' || structure?.mapType === 'atomic' || structure?.structType === 'atomic')
     return 'leaf';
   if (Array.isArray(value))
@@ -91,7 +91,7 @@ function collect(
  * Whether adding the field's content adds the field itself. A struct that is no pointer, and a list that is always
  * written, exist already in an empty object.
  */
-function comesWithItsContainer(structure: Structure | undefined): boolean {
+export function comesWithItsContainer(structure: Structure | undefined): boolean {
   if (structure === undefined) return false;
   return structure.kind === 'object' ? structure.pointer === true : structure.omit !== 'never';
 }

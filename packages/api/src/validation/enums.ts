@@ -21,6 +21,18 @@ function carriesEnum(schema: Schema): boolean {
   return found;
 }
 
+const concerned = new Map<Schema, readonly (readonly [string, Schema])[]>();
+
+/** The fields of an object that are of a closed set, or have one below them. */
+function enumFields(schema: Schema): readonly (readonly [string, Schema])[] {
+  let fields = concerned.get(schema);
+  if (fields === undefined) {
+    fields = [...schema.fields].filter(([, field]) => carriesEnum(field));
+    concerned.set(schema, fields);
+  }
+  return fields;
+}
+
 /** The empty text counts as absent here; where a value must be given, the kind's own rules say so. */
 export function validateEnums(schema: Schema, value: unknown, path = ''): FieldError[] {
   if (value === undefined || value === null || value === '' || !carriesEnum(schema)) return [];
@@ -39,10 +51,12 @@ export function validateEnums(schema: Schema, value: unknown, path = ''): FieldE
     const { values } = schema;
     return Object.entries(fields).flatMap(([key, item]) => validateEnums(values, item, `${path}[${key}]`));
   }
-  const errors: FieldError[] = [];
-  for (const [name, field] of schema.fields) {
-    if (path === '' && name === 'status') continue;
-    errors.push(...validateEnums(field, fields[name], path === '' ? name : `${path}.${name}`));
+  let errors: FieldError[] | undefined;
+  for (const [name, field] of enumFields(schema)) {
+    const item = fields[name];
+    if (item === undefined || (path === '' && name === 'status')) continue;
+    const found = validateEnums(field, item, path === '' ? name : `${path}.${name}`);
+    if (found.length > 0) errors = [...(errors ?? []), ...found];
   }
-  return errors;
+  return errors ?? [];
 }

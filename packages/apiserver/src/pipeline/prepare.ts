@@ -214,7 +214,15 @@ export function generateName(base: string): string {
   return base.slice(0, maxGeneratedBase) + suffix;
 }
 
-/** RFC 3339 in whole seconds. */
+let lastSecond = Number.NaN;
+let lastTimestamp = '';
+
+/** RFC 3339 in whole seconds. Most are asked for several times within their second. */
 export function timestamp(milliseconds: number): string {
-  return `${new Date(milliseconds).toISOString().slice(0, 19)}Z`;
+  const second = Math.floor(milliseconds / 1_000);
+  if (second !== lastSecond) {
+    lastTimestamp = `${new Date(second * 1_000).toISOString().slice(0, 19)}Z`;
+    lastSecond = second;
+  }
+  return lastTimestamp;
 }

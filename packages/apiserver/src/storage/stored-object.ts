@@ -12,7 +12,8 @@ import type { ApiObject } from '@timonier/api/decode';
 import { sameTree } from './copy.ts';
 import type { KeyValue } from './etcd-messages.ts';
 
-const plainPrefix = Buffer.from('j1:-:');
+const plainText = 'j1:-:';
+const plainPrefix = Buffer.from(plainText);
 /** Never stored: what a value becomes that could not be opened, with the reason. */
 const unreadablePrefix = Buffer.from('x1:');
 const metadataMark = Buffer.from('"metadata":{');
@@ -127,7 +128,7 @@ function unreadable(key: string, reason: string): UnreadableObject {
 
 /** The stored form of an object; its resourceVersion is left out. Its metadata must have at least a name. */
 export function toStored(object: ApiObject): Buffer {
-  return Buffer.concat([plainPrefix, Buffer.from(canonicalJson(object))]);
+  return Buffer.from(`${plainText}${canonicalJson(object)}`);
 }
 
 /** True when `object` says what `stored` says, but for the resourceVersion. */
@@ -143,14 +144,34 @@ function withoutVersion(object: ApiObject): object {
 export function canonicalJson(object: ApiObject): string {
   const { apiVersion, kind, metadata = {}, ...rest } = object as ApiObject & Record<string, unknown>;
   const { resourceVersion: _dropped, ...stored } = metadata;
-  return JSON.stringify({ apiVersion, kind, metadata: sorted(stored), ...(sorted(rest) as object) });
+  return JSON.stringify({ apiVersion, kind, metadata: sortedMetadata(stored), ...(sorted(rest) as object) });
+}
+
+/** Ownership is written in order by who keeps it, down to the last field; it is half of most objects. */
+function sortedMetadata({ managedFields, ...others }: NonNullable<ApiObject['metadata']>): unknown {
+  if (managedFields === undefined) return sorted(others);
+  const isOrdered = managedFields.every((entry) => areInOrder(Object.keys(entry)));
+  return sorted({ ...others, managedFields: isOrdered ? new Ordered(managedFields) : managedFields });
+}
+
+/** A value that is written as it is. */
+class Ordered {
+  readonly #value: unknown;
+
+  constructor(value: unknown) {
+    this.#value = value;
+  }
+
+  toJSON(): unknown {
+    return this.#value;
+  }
 }
 
 /** The same value with names in order; what is in order already, as most of it is, is not copied. */
 function sorted(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return sortedItems(value);
-  if (isBigInteger(value)) return value;
+  if (isBigInteger(value) || value instanceof Ordered) return value;
   const source = value as Record<string, unknown>;
   const names = Object.keys(source);
   let copy: Record<string, unknown> | undefined;
