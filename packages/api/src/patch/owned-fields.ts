@@ -56,12 +56,21 @@ function fieldsOf(
       add(isMap ? `f:${key}` : fieldElement(key), part, member(structure, key));
     }
   } else if (shape === 'associative' && Array.isArray(value)) {
-    // Of items with the same keys the last one counts.
-    const items = new Map(value.map((item) => [itemElement(structure, item), item]));
+    const items = Map.groupBy(value, (item) => itemElement(structure, item));
     for (const element of [...items.keys()].sort())
-      add(element, items.get(element) ?? null, structure?.items);
+      add(element, lastWithFields(items.get(element) ?? [], structure?.items), structure?.items);
   }
   return isEmpty ? undefined : result;
+}
+
+/** Of items with the same keys: the last one that sets anything. */
+function lastWithFields(items: readonly JsonValue[], structure: Structure | undefined): JsonValue {
+  const setsFields = (item: JsonValue): boolean => {
+    const shape = shapeOf(structure, item);
+    return shape !== 'leaf' && fieldsOf(item, shape, structure, nothing) !== undefined;
+  };
+  if (items.length > 1) return items.findLast(setsFields) ?? items.at(-1) ?? null;
+  return items[0] ?? null;
 }
 
 /** Undefined when the element itself is excluded. */
