@@ -25,8 +25,6 @@ export interface RowContext {
 export interface Row {
   readonly name: string;
   readonly summary: string;
-  /** Left out unless asked for by name. */
-  readonly onRequest?: boolean;
   readonly run: (context: RowContext) => Promise<void>;
 }
 
