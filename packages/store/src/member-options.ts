@@ -1,7 +1,7 @@
 /** What a member is started with. Times in milliseconds. */
 import type { Tokens } from './auth/tokens.ts';
 import type { Endpoint, InitialCluster } from './cluster.ts';
-import type { HostLog } from './host.ts';
+import type { HostLog } from './host-options.ts';
 import type { Platform } from './platform.ts';
 import type { PeerTls } from './transport.ts';
 

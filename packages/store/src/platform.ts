@@ -7,7 +7,7 @@ import type { Effects } from '@timonier/raft';
 import { type Clock, systemClock } from './clock.ts';
 import type { InitialCluster } from './cluster.ts';
 import { claimDataDir } from './identity.ts';
-import type { Pipeline } from './host.ts';
+import type { Pipeline } from './host-options.ts';
 import { type KnownBugs, noBugs } from './known-bugs.ts';
 import { folderLevels, type Levels } from './levels.ts';
 import { folderDisk, type LogDisk } from './log-disk.ts';

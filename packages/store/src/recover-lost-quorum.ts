@@ -12,7 +12,7 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { idOf, type InitialCluster } from './cluster.ts';
-import type { HostLog } from './host.ts';
+import type { HostLog } from './host-options.ts';
 import { claimRestored, readIdentity } from './identity.ts';
 import { folderLevels } from './levels.ts';
 import { recover } from './recover.ts';

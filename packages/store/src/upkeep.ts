@@ -4,7 +4,8 @@
  */
 import type { Message, NodeId } from '@timonier/raft';
 import { isDiskFull } from './disk-room.ts';
-import type { HostLog, RaftHost } from './host.ts';
+import type { HostLog } from './host-options.ts';
+import type { RaftHost } from './host.ts';
 import type { StoreMetrics } from './metrics.ts';
 import type { Quota } from './quota.ts';
 import { SnapshotHolds } from './snapshot-holds.ts';

@@ -4,7 +4,7 @@
  */
 import type { Effects } from '@timonier/raft';
 import { type InitialCluster, parseInitialCluster } from '../../../packages/store/src/cluster.ts';
-import type { Pipeline } from '../../../packages/store/src/host.ts';
+import type { Pipeline } from '../../../packages/store/src/host-options.ts';
 import type { KnownBugs } from '../../../packages/store/src/known-bugs.ts';
 import { Member } from '../../../packages/store/src/member.ts';
 import { identityIn } from '../../../packages/store/src/membership/roster.ts';

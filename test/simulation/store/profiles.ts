@@ -3,7 +3,7 @@
  * things have to meet, so some profiles bring together what one kind of mistake needs, and leave out what would hide
  * it. Half of the seeds mix everything.
  */
-import type { Pipeline } from '../../../packages/store/src/host.ts';
+import type { Pipeline } from '../../../packages/store/src/host-options.ts';
 import type { Random } from '../random.ts';
 
 export const faultKinds = [

@@ -8,7 +8,7 @@
  */
 import type { Configuration, NodeId } from '@timonier/raft';
 import type { Clock } from '../clock.ts';
-import type { HostLog } from '../host.ts';
+import type { HostLog } from '../host-options.ts';
 import { hashHistory } from '../history-hash.ts';
 import type { Mvcc } from '../mvcc.ts';
 import type { HashAnswer, PeerFrame } from '../peer-wire.ts';

@@ -7,7 +7,7 @@
 import { decodeConfiguration, type Configuration, type Entry, type NodeId } from '@timonier/raft';
 import type { Clock } from '../clock.ts';
 import { parseUrl } from '../cluster.ts';
-import type { HostLog } from '../host.ts';
+import type { HostLog } from '../host-options.ts';
 import type { PeerFrame } from '../peer-wire.ts';
 import type { StoredMember } from './change.ts';
 import { readContext } from './context.ts';

@@ -5,7 +5,8 @@
 import { decodeConfiguration, type Entry, type MemoryLog, type NodeId } from '@timonier/raft';
 import type { Clock } from '../clock.ts';
 import type { InitialCluster } from '../cluster.ts';
-import type { HostLog, RaftHost } from '../host.ts';
+import type { HostLog } from '../host-options.ts';
+import type { RaftHost } from '../host.ts';
 import type { KnownBugs } from '../known-bugs.ts';
 import type { PeerFrame, Roster } from '../peer-wire.ts';
 import type { StateMachine } from '../state-machine.ts';

@@ -7,7 +7,7 @@
  */
 import type { NodeId } from '@timonier/raft';
 import type { ClusterVersionChange } from '../codecs.ts';
-import type { HostLog } from '../host.ts';
+import type { HostLog } from '../host-options.ts';
 import type { KnownBugs } from '../known-bugs.ts';
 import type { PeerFrame, Speaks } from '../peer-wire.ts';
 import {
