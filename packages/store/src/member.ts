@@ -31,7 +31,7 @@ import type { Alarm } from './types.ts';
 import { Wal } from './wal.ts';
 import type { WatchHub } from './watch.ts';
 
-const flushEveryMs = 1_000;
+const tendEveryMs = 1_000;
 const sweepEveryMs = 100;
 const versionEveryMs = 500;
 const measureMs = 1_000;
@@ -194,10 +194,7 @@ export class Member {
     this.#host.start();
     this.consistency.start();
     this.#timers.push(
-      clock.every(
-        flushEveryMs,
-        () => void this.#parts.upkeep.flush().then(() => this.#parts.upkeep.reclaim()),
-      ),
+      clock.every(tendEveryMs, () => void this.#parts.upkeep.tend().then(() => this.#parts.upkeep.reclaim())),
       clock.every(sweepEveryMs, () => this.#sweep()),
       clock.every(versionEveryMs, () => this.#parts.agreement.look()),
     );

@@ -51,6 +51,8 @@ const pieceBytes = 32 * 1024 * 1024;
 const maxPieces = 256;
 /** Among the keys of every state, and the key of none. */
 const nowhere = Buffer.concat([metaKey, Buffer.from([0])]);
+/** Sealed and added up in one turn: a millisecond of work. */
+const sliceBytes = 256 * 1024;
 
 type Chunk = readonly SnapshotRecord[];
 
@@ -183,7 +185,14 @@ export class StateDisk {
     let garbage = 0;
     const operations: DiskOperation[] = [];
     const before = this.#lookup();
-    for (const record of records)
+    let inSlice = 0;
+    for (const record of records) {
+      // The smallest ones count for what they are in memory.
+      inSlice += record.bytes + 1_000;
+      if (inSlice > sliceBytes) {
+        inSlice = 0;
+        await this.pause();
+      }
       for (const operation of record.operations) {
         const { key } = operation;
         const payload = operation.before === undefined ? before(operation) : operation.before;
@@ -197,6 +206,7 @@ export class StateDisk {
           operations.push({ type: 'put', key, value });
         } else operations.push({ type: 'del', key });
       }
+    }
     const { tally } = counter;
     operations.push({ type: 'put', key: metaKey, value: Buffer.from(JSON.stringify({ ...meta, tally })) });
     await this.#attempt(() => this.#open.batch(operations, { sync: !this.#bugs.has('state-not-synced') }));
@@ -289,6 +299,11 @@ export class StateDisk {
     const meta = readMeta(this.#db);
     if (meta === undefined) throw new Error('installed a snapshot without a meta record');
     return meta;
+  }
+
+  /** Lets everything else have a turn in the middle of long work. */
+  async pause(): Promise<void> {
+    await this.#levels.pause?.();
   }
 
   /** Room on its file system; undefined where nobody can say. */

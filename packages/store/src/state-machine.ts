@@ -55,6 +55,8 @@ export interface StateMachineOptions {
 }
 
 const flushBytes = 4 * 1024 * 1024;
+/** Records whose contents leave memory in one turn. */
+const sliceRecords = 1_000;
 
 export class StateMachine {
   readonly #options: StateMachineOptions;
@@ -372,10 +374,14 @@ export class StateMachine {
     await this.#options.disk.flush(records, this.#metaAt(last));
     if (state !== this.#state) return;
     this.#journal = this.#journal.slice(count);
+    // In one turn, for nothing may be counted twice.
     this.#flushedBytes = this.#options.disk.tally.bytes;
     for (const record of records) {
       this.#journalBytes -= record.bytes;
       this.#journalGrowth -= record.growth;
+    }
+    for (const [i, record] of records.entries()) {
+      if (i > 0 && i % sliceRecords === 0) await this.#options.disk.pause();
       state.flushed(record);
     }
     this.#flushedIndex = last.index;

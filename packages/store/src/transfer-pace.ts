@@ -1,5 +1,6 @@
 /**
- * How fast a whole state may be read and sent while others write: work on it takes turns with everything else.
+ * How fast long work may go on while others write, above all reading and sending a whole state: it takes turns with
+ * everything else.
  *
  * Sending a state as fast as it goes takes all there is of a processor, of the disk and of whoever receives it, and
  * puts then wait for what is left. So each piece is followed by a rest that is a multiple of what the piece took,

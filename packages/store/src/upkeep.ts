@@ -37,16 +37,33 @@ const retryMs = 500;
 const minGarbage = 1024 * 1024;
 const maxRestMs = 1_000;
 const pollMs = 20;
+/** So many entries since the last look are a load whose writes should not wait for more syncs than need be. */
+const busyEntries = 200;
+/** So often the state is written down under such a load, unless much has gathered before. */
+const busyFlushMs = 5_000;
 
 export class Upkeep {
   readonly #options: UpkeepOptions;
   /** Who is being sent a state: one at a time for each. */
   readonly #holds: SnapshotHolds;
   #reclaiming = false;
+  #flushedAt = 0;
+  #seen = 0;
 
   constructor(options: UpkeepOptions) {
     this.#options = options;
     this.#holds = new SnapshotHolds(() => options.clock.now());
+  }
+
+  /**
+   * Called every second: writes the state down, less often while many wait for the log, whose sync this one delays. The
+   * log has everything.
+   */
+  async tend(): Promise<void> {
+    const { machine, clock } = this.#options;
+    const isBusy = machine.appliedIndex - this.#seen >= busyEntries;
+    this.#seen = machine.appliedIndex;
+    if (!isBusy || clock.now() - this.#flushedAt >= busyFlushMs) await this.flush();
   }
 
   /** Brings the state on disk up to what the local log holds durably. Never rejects: a failure is the member's end. */
@@ -55,6 +72,7 @@ export class Upkeep {
     if (disk.isBroken && !quota.hasReserve) return;
     try {
       const begin = clock.now();
+      this.#flushedAt = begin;
       const before = machine.flushed.index;
       await machine.flush(bugs.has('state-ahead-of-log') ? Infinity : host().durableIndex);
       if (machine.flushed.index === before) return;
