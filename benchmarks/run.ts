@@ -1,6 +1,6 @@
 /**
  * `npm run bench -- NAME [--check] [--json FILE] [--runs N] [--only ROWS] [--minutes M] [--silent]`: runs one benchmark, or
- * `list`; of one with rows, those named with commas between. With `--check` the exit code is 1 when a figure is outside
+ * `list`; of one with rows, those named with commas between. `--kills` is another name for `--runs`. With `--check` the exit code is 1 when a figure is outside
  * its bound; 2 means a wrong command line.
  */
 import { existsSync, readdirSync } from 'node:fs';
@@ -17,26 +17,34 @@ const { values, positionals } = parseArgs({
     check: { type: 'boolean', default: false },
     json: { type: 'string' },
     runs: { type: 'string' },
+    kills: { type: 'string' },
     minutes: { type: 'string' },
     silent: { type: 'boolean', default: false },
     only: { type: 'string' },
   },
 });
+const runs = values.runs ?? values.kills;
 const names = readdirSync(here).filter((name) => existsSync(`${here}${name}/main.ts`));
 const [name = 'list'] = positionals;
 if (!names.includes(name)) {
   console.error(
-    `usage: npm run bench -- NAME [--check] [--json FILE] [--runs N] [--only ROWS] [--minutes M] [--silent]\nbenchmarks: ${names.join(', ')}`,
+    `usage: npm run bench -- NAME [--check] [--json FILE] [--runs|--kills N] [--only ROWS] [--minutes M] [--silent]\nbenchmarks: ${names.join(', ')}`,
   );
   process.exit(name === 'list' ? 0 : 2);
 }
+
+for (const [flag, value] of Object.entries({ runs, minutes: values.minutes }))
+  if (value !== undefined && !(Number(value) > 0)) {
+    console.error(`--${flag}: "${value}" is not a number above 0`);
+    process.exit(2);
+  }
 
 const { benchmark } = (await import(`${here}${name}/main.ts`)) as { benchmark: Benchmark };
 console.log(`${name}: ${benchmark.summary}`);
 const result = await benchmark.run({
   log: (line) => console.log(`  ${line}`),
   silent: values.silent,
-  ...(values.runs === undefined ? {} : { runs: Number(values.runs) }),
+  ...(runs === undefined ? {} : { runs: Number(runs) }),
   ...(values.minutes === undefined ? {} : { minutes: Number(values.minutes) }),
   ...(values.only === undefined ? {} : { only: values.only.split(',') }),
 });

@@ -3,7 +3,7 @@
  * lead at the end. Hands back the elections, and how long writes took meanwhile.
  */
 import { spawn } from 'node:child_process';
-import { availableParallelism, cpus } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createClient } from '@timonier/grpc';
 import { Group } from '../../test/chaos/store/group.ts';
@@ -11,6 +11,7 @@ import { type Program, programs } from '../../test/chaos/store/program.ts';
 import { kvService, maintenanceService } from '../../test/chaos/store/protocol.ts';
 import { until } from '../../test/acceptance/wait.ts';
 import { inSandbox } from '../in-sandbox.ts';
+import { processorTime } from '../processor-time.ts';
 
 export interface StabilityInput {
   readonly program: Program['name'];
@@ -65,7 +66,7 @@ await inSandbox(async (input, folder, signal): Promise<StabilityResult> => {
   );
   try {
     const before = await term(group);
-    const [idleBefore, allBefore] = processorTime();
+    const processors = processorTime();
     const end = performance.now() + minutes * 60_000;
     const times: number[] = [];
     let failed = 0;
@@ -88,7 +89,7 @@ await inSandbox(async (input, folder, signal): Promise<StabilityResult> => {
       client.close();
     };
     await Promise.all(group.hosts.map(({ target }) => writer(target)));
-    const [idle, all] = processorTime();
+    const busy = processors.busyShare();
     const elections = (await term(group)) - before;
     times.sort((a, b) => a - b);
     return {
@@ -97,21 +98,10 @@ await inSandbox(async (input, folder, signal): Promise<StabilityResult> => {
       failed,
       medianMs: times[Math.floor(times.length / 2)] ?? Number.NaN,
       worstMs: times.at(-1) ?? Number.NaN,
-      busy: 1 - (idle - idleBefore) / (all - allBefore),
+      busy,
     };
   } finally {
     for (const burner of burners) burner.kill('SIGKILL');
     await group.stop();
   }
 });
-
-/** Idle and all ticks of all processors together. */
-function processorTime(): [idle: number, all: number] {
-  let idle = 0;
-  let all = 0;
-  for (const { times } of cpus()) {
-    idle += times.idle;
-    all += times.user + times.nice + times.sys + times.idle + times.irq;
-  }
-  return [idle, all];
-}

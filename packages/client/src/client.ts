@@ -32,7 +32,7 @@ export interface ClientOptions extends TlsIdentity {
   readonly userAgent?: string;
   /** One attempt's deadline; 15 s unless told. */
   readonly timeoutMs?: number;
-  /** Deadline of a TCP and TLS handshake; 2 s unless told. */
+  /** Deadline of a TCP handshake, and of the TLS handshake after it; 2 s unless told. */
   readonly connectTimeoutMs?: number;
   /** How long retries may go on; 20 s unless told. */
   readonly retryForMs?: number;
@@ -48,6 +48,8 @@ const patchContentTypes: Readonly<Record<PatchType, string>> = {
   apply: 'application/apply-patch+yaml',
 };
 
+/** With several servers, one whose address does not answer in this time is left for the next. */
+const elsewhereAfterMs = 500;
 const maxBodyBytes = 512 * 1024 * 1024;
 
 interface Call {
@@ -71,7 +73,10 @@ class HttpsApiClient implements ApiClient {
     this.#endpoints = endpointsOf(options);
     this.#timeoutMs = options.timeoutMs ?? 15_000;
     this.#retryForMs = options.retryForMs ?? 20_000;
-    this.#transport = new Transport(options, options.connectTimeoutMs ?? 2_000);
+    const handshakeMs = options.connectTimeoutMs ?? 2_000;
+    // A lost first packet is repeated after a second; with others to ask that is too long to wait for.
+    const answerMs = this.#endpoints.length > 1 ? Math.min(handshakeMs, elsewhereAfterMs) : handshakeMs;
+    this.#transport = new Transport(options, { answerMs, handshakeMs });
     this.#headers = {
       accept: 'application/json',
       'user-agent': options.userAgent ?? 'timonier',

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { ConnectionError } from './errors.ts';
 import {
   type Endpoint,
+  type Patience,
   serverNameOf,
   type TlsIdentity,
   type TransportRequest,
@@ -12,12 +13,12 @@ import {
 
 export class Http1Transport {
   readonly #identity: TlsIdentity;
-  readonly #connectTimeoutMs: number;
+  readonly #patience: Patience;
   readonly #agent = newAgent();
 
-  constructor(identity: TlsIdentity, connectTimeoutMs: number) {
+  constructor(identity: TlsIdentity, patience: Patience) {
     this.#identity = identity;
-    this.#connectTimeoutMs = connectTimeoutMs;
+    this.#patience = patience;
   }
 
   send(endpoint: Endpoint, request: TransportRequest): Promise<TransportResponse> {
@@ -57,9 +58,9 @@ export class Http1Transport {
       () => fail(`no answer within ${request.timeoutMs} ms`),
       Math.min(request.timeoutMs, 2 ** 31 - 1),
     );
-    const connectDeadline = setTimeout(() => {
-      if (!connected) fail(`no connection within ${this.#connectTimeoutMs} ms`);
-    }, this.#connectTimeoutMs);
+    const within = (ms: number): NodeJS.Timeout =>
+      setTimeout(() => connected || fail(`no connection within ${ms} ms`), ms);
+    let connectDeadline = within(this.#patience.answerMs);
     const onAbort = (): void => fail('aborted', request.signal?.reason);
     const settle = (): void => {
       clearTimeout(deadline);
@@ -68,7 +69,13 @@ export class Http1Transport {
     };
     outgoing.on('socket', (socket: Socket) => {
       if (outgoing.reusedSocket) connected = true;
-      else socket.once('secureConnect', () => (connected = true));
+      else {
+        socket.once('connect', () => {
+          clearTimeout(connectDeadline);
+          connectDeadline = within(this.#patience.handshakeMs);
+        });
+        socket.once('secureConnect', () => (connected = true));
+      }
     });
     outgoing.on('error', (error: Error) => fail(error.message, error));
     outgoing.on('response', (incoming) => {

@@ -14,6 +14,7 @@ import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { ConnectionError } from './errors.ts';
 import {
   type Endpoint,
+  type Patience,
   serverNameOf,
   type TlsIdentity,
   type TransportRequest,
@@ -37,13 +38,13 @@ interface Link {
 
 export class Http2Transport {
   readonly #identity: TlsIdentity;
-  readonly #connectTimeoutMs: number;
+  readonly #patience: Patience;
   readonly #links = new Map<string, Promise<Link | 'http1'>>();
   #closed = false;
 
-  constructor(identity: TlsIdentity, connectTimeoutMs: number) {
+  constructor(identity: TlsIdentity, patience: Patience) {
     this.#identity = identity;
-    this.#connectTimeoutMs = connectTimeoutMs;
+    this.#patience = patience;
   }
 
   /** `'http1'` when the server does not speak HTTP/2; nothing was sent then. */
@@ -115,10 +116,14 @@ export class Http2Transport {
         socket.destroy();
         reject(new ConnectionError(`cannot connect to ${where}: ${reason}`, false, cause));
       };
-      const deadline = setTimeout(
-        () => fail(`no connection within ${this.#connectTimeoutMs} ms`),
-        this.#connectTimeoutMs,
-      );
+      const { answerMs, handshakeMs } = this.#patience;
+      const within = (ms: number): NodeJS.Timeout =>
+        setTimeout(() => fail(`no connection within ${ms} ms`), ms);
+      let deadline = within(answerMs);
+      socket.once('connect', () => {
+        clearTimeout(deadline);
+        deadline = within(handshakeMs);
+      });
       socket.once('error', (error) => fail(error.message, error));
       socket.once('close', () => fail('the server closed the connection'));
       socket.once('secureConnect', () => {

@@ -28,6 +28,14 @@ export interface Endpoint {
   readonly socketPath?: string;
 }
 
+/** How long a new connection may take. */
+export interface Patience {
+  /** Until the other side's kernel has answered: it does at once or not at all. */
+  readonly answerMs: number;
+  /** And until the server behind it, which may have others to greet first, has shaken hands. */
+  readonly handshakeMs: number;
+}
+
 export interface TransportRequest {
   readonly method: string;
   readonly path: string;
@@ -49,9 +57,9 @@ export class Transport {
   readonly #http2: Http2Transport;
   readonly #onlyHttp1 = new Set<string>();
 
-  constructor(identity: TlsIdentity, connectTimeoutMs: number) {
-    this.#http1 = new Http1Transport(identity, connectTimeoutMs);
-    this.#http2 = new Http2Transport(identity, connectTimeoutMs);
+  constructor(identity: TlsIdentity, patience: Patience) {
+    this.#http1 = new Http1Transport(identity, patience);
+    this.#http2 = new Http2Transport(identity, patience);
   }
 
   async send(endpoint: Endpoint, request: TransportRequest): Promise<TransportResponse> {

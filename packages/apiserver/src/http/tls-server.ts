@@ -6,6 +6,7 @@ import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } f
 import type { IncomingMessage, ServerOptions as HttpServerOptions } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
+import { Doorway } from './doorway.ts';
 import type { HttpRequest, HttpResponse } from './exchange.ts';
 import type { Router } from './router.ts';
 
@@ -39,6 +40,7 @@ const maxHeadBytes = 1 << 20;
 export class TlsServer {
   readonly #server: Http2SecureServer;
   readonly #sessions = new Set<{ close(): void }>();
+  readonly #doorway = new Doorway();
 
   constructor(tls: ServerTls, router: Router) {
     const limits = { ...defaultLimits, ...tls.limits };
@@ -88,11 +90,15 @@ export class TlsServer {
   }
 
   accept(socket: Socket): void {
-    this.#server.emit('connection', socket);
+    const leave = this.#doorway.enter(() => {
+      if (!socket.destroyed) this.#server.emit('connection', socket);
+    });
+    socket.once('close', leave);
   }
 
   /** Takes no new requests; those under way go on. */
   close(): void {
+    this.#doorway.close();
     for (const session of this.#sessions) session.close();
     this.#server.close();
   }

@@ -1,6 +1,6 @@
 /**
- * Forwards TCP connections from an address of the machine, 127.0.0.1 by default, to the first target that accepts one. Bounded: beyond `maxConnections` new
- * ones are closed at once.
+ * Forwards TCP connections from an address of the machine, 127.0.0.1 by default, to the first target that accepts one.
+ * Bounded: beyond `maxConnections` new ones are closed at once.
  */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -16,7 +16,11 @@ export interface TcpForward {
 }
 
 const maxConnections = 1_000;
-const connectTimeoutMs = 1_500;
+/** Until somebody accepts. */
+const connectTimeoutMs = 5_000;
+/** So long a target may say nothing before another is tried beside it. */
+const nextAfterMs = 150;
+const maxAttempts = 32;
 
 /** Listens on `address`:`port` (0 asks the kernel). Rejects when the port is taken. */
 export async function forwardTcp(
@@ -73,34 +77,60 @@ async function join(
   targets: readonly Target[],
   track: (socket: Socket) => void,
 ): Promise<void> {
-  for (const target of targets) {
-    const upstream = await open(target);
-    if (upstream === undefined) continue;
-    track(upstream);
-    client.pipe(upstream);
-    upstream.pipe(client);
-    client.on('close', () => upstream.destroy());
-    upstream.on('close', () => client.destroy());
-    client.resume();
+  const upstream = await reach(targets, () => client.destroyed);
+  if (upstream === undefined || client.destroyed) {
+    upstream?.destroy();
+    client.destroy();
     return;
   }
-  client.destroy();
+  track(upstream);
+  client.pipe(upstream);
+  upstream.pipe(client);
+  client.on('close', () => upstream.destroy());
+  upstream.on('close', () => client.destroy());
+  client.resume();
 }
 
-async function open(target: Target): Promise<Socket | undefined> {
+/**
+ * A connection to whoever accepts one first. The next target is tried at once when one refuses, and beside the others
+ * when they say nothing: the kernel repeats a lost first packet only after a second, by when another target, or a new
+ * packet to the same address, has long been answered. Undefined when all refuse, or none accepts in time.
+ */
+async function reach(targets: readonly Target[], unwanted: () => boolean): Promise<Socket | undefined> {
+  const deadline = performance.now() + connectTimeoutMs;
+  const open = new Set<Socket>();
+  const attempts = new Set<Promise<Socket | undefined>>();
+  let won: Socket | undefined;
+  for (let n = 0; won === undefined && performance.now() < deadline && !unwanted(); n++) {
+    const target = targets[n % targets.length];
+    if (target !== undefined && n < maxAttempts && (n < targets.length || attempts.size > 0)) {
+      const attempt = begin(target, open);
+      attempts.add(attempt);
+      void attempt.then(() => attempts.delete(attempt));
+    }
+    if (attempts.size === 0) break;
+    const patience = new AbortController();
+    won = await Promise.race([
+      ...attempts,
+      delay(nextAfterMs, undefined, { signal: patience.signal }).catch(() => undefined),
+    ]);
+    patience.abort();
+  }
+  for (const socket of open) if (socket !== won) socket.destroy();
+  return won;
+}
+
+/** Resolves with the socket once it is connected, with undefined when it fails. */
+function begin(target: Target, open: Set<Socket>): Promise<Socket | undefined> {
   const socket = connect({ ...target, allowHalfOpen: true, noDelay: true });
-  const connected = new Promise<boolean>((resolve) => {
-    socket.once('connect', () => resolve(true));
-    socket.once('error', () => resolve(false));
-  });
-  const timeout = new AbortController();
-  const ok = await Promise.race([
-    connected,
-    delay(connectTimeoutMs, false, { signal: timeout.signal }).catch(() => false),
-  ]);
-  timeout.abort();
-  if (ok) return socket;
+  open.add(socket);
+  // Also when nobody waits for it any more.
   socket.on('error', () => undefined);
-  socket.destroy();
-  return undefined;
+  return new Promise((resolve) => {
+    socket.once('connect', () => resolve(socket));
+    socket.once('close', () => {
+      open.delete(socket);
+      resolve(undefined);
+    });
+  });
 }

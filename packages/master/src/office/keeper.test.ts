@@ -98,11 +98,13 @@ const leading = (term: number, forMs: number): Leadership => ({
 test('components of the host learn that the office was taken, and that the clock ended it', async (t) => {
   const store = memoryStore();
   const { client, metrics } = await office(t, store);
-  store.appoint(leading(3, 1_500));
+  store.appoint(leading(3, 60_000));
   const taken = await until(client, (state) => state.role === 'active');
   assert.equal(taken.token, '1@a');
   assert.deepEqual(taken.active, { name: 'a', address: '10.0.0.1' });
   assert.equal(client.holds(), true);
+  // It is proven for a moment more, and no longer.
+  store.appoint(leading(3, 100));
   const lost = await until(client, (state) => state.role === 'passive');
   assert.equal(lost.token, null);
   // The client's own clock may be a moment ahead of the keeper's timer.

@@ -26,7 +26,7 @@ export interface LeadershipSource {
 
 /** The office key in the store. */
 export interface OfficeRecord {
-  /** Reads linearizably; null when nobody ever held the office. */
+  /** What the office may be; null when nobody ever held it. After a refused `take` it is what it is. */
   read(): Promise<string | null>;
   /** Replaces `expected` by `token` in one transaction; null when the key holds something else by now. */
   take(expected: string | null, token: string): Promise<{ readonly revision: number } | null>;

@@ -42,9 +42,9 @@ const toActive = [
   [20, { type: 'taken', term: 3, revision: 40 }],
 ] as const;
 
-test('a won election leads through barrier and transaction to the next epoch', () => {
+test('a won election leads through a read and a transaction to the next epoch', () => {
   const { states, effects, machine } = play(toActive);
-  assert.deepEqual(states, ['barrier', 'taking', 'active']);
+  assert.deepEqual(states, ['reading', 'taking', 'active']);
   assert.deepEqual(
     effects.filter((effect) => effect.type !== 'publish'),
     [
@@ -77,7 +77,7 @@ test('a lease that comes back after it ran out needs a new epoch', () => {
     [1_002, { type: 'demoted' }],
     [1_003, { type: 'read', term: 3, token: '7@a' }],
   ]);
-  assert.deepEqual(states.slice(-3), ['demoting', 'barrier', 'taking']);
+  assert.deepEqual(states.slice(-3), ['demoting', 'reading', 'taking']);
   assert.deepEqual(effects.at(-1), { type: 'take', term: 3, expected: '7@a', token: '8@a' });
 });
 
@@ -98,10 +98,10 @@ test('an answer that belongs to an earlier term is ignored', () => {
     [2, leads(5, 1_000)],
     [3, { type: 'read', term: 3, token: '6@b' }],
   ]);
-  assert.equal(states.at(-1), 'barrier');
+  assert.equal(states.at(-1), 'reading');
 });
 
-test('a refused transaction is tried again from the barrier after a pause', () => {
+test('a refused transaction is tried again from the read after a pause', () => {
   const { states } = play([
     [0, leads(3, 1_000)],
     [1, { type: 'read', term: 3, token: '6@b' }],
@@ -109,7 +109,7 @@ test('a refused transaction is tried again from the barrier after a pause', () =
     [3, { type: 'tick' }],
     [30, { type: 'tick' }],
   ]);
-  assert.deepEqual(states.slice(2), ['follower', 'follower', 'barrier']);
+  assert.deepEqual(states.slice(2), ['follower', 'follower', 'reading']);
 });
 
 test('who resigns does not come straight back', () => {
@@ -120,7 +120,7 @@ test('who resigns does not come straight back', () => {
     [500, leads(3, 3_000)],
     [2_500, leads(3, 4_000)],
   ]);
-  assert.deepEqual(states.slice(-4), ['demoting', 'follower', 'follower', 'barrier']);
+  assert.deepEqual(states.slice(-4), ['demoting', 'follower', 'follower', 'reading']);
 });
 
 test('an answer that arrives after the lease ran out makes nobody active', () => {

@@ -2,10 +2,10 @@
  * The office as a state machine, pure: leadership, answers of the store and the clock come in; what to ask of the
  * store and what to publish goes out.
  *
- * follower → barrier → taking → active → demoting → follower. A won election is not enough: the office is read
- * linearizably (which is the barrier: everything committed before is applied here), taken by one transaction with the
- * next epoch, and only then published. It is held as long as leadership of the very same term is proven by the clock;
- * after any doubt a new epoch is taken.
+ * follower → reading → taking → active → demoting → follower. A won election is not enough: the office is read, taken by
+ * one transaction that replaces exactly what was read by the next epoch (which is the barrier, too: everything committed
+ * before is applied here when it is answered), and only then published. It is held as long as leadership of the very same
+ * term is proven by the clock; after any doubt a new epoch is taken.
  *
  * Invariant: `active` is published only with a lease that the source of leadership has proven, and never longer.
  */
@@ -22,14 +22,14 @@ export interface Leadership {
 
 export type OfficeMachineState =
   | { readonly name: 'follower' }
-  | { readonly name: 'barrier'; readonly term: number }
+  | { readonly name: 'reading'; readonly term: number }
   | { readonly name: 'taking'; readonly term: number; readonly epoch: number }
   | { readonly name: 'active'; readonly term: number; readonly epoch: number; readonly revision: number }
   | { readonly name: 'demoting'; readonly why: string };
 
 export type OfficeEvent =
   | { readonly type: 'leadership'; readonly leadership: Leadership }
-  /** The office as read linearizably during `term`; null when nobody ever held it. */
+  /** The office as read during `term`, newest or not; null when nobody ever held it. */
   | { readonly type: 'read'; readonly term: number; readonly token: string | null }
   | { readonly type: 'taken'; readonly term: number; readonly revision: number }
   /** Reading or taking failed, or somebody else took it in between. */
@@ -85,7 +85,7 @@ const handlers: {
   follower: (machine, _state, event, context) =>
     event.type === 'leadership' || event.type === 'tick' ? campaign(machine, context) : stay(machine),
 
-  barrier: (machine, state, event, context) => {
+  reading: (machine, state, event, context) => {
     if (!proven(machine, state.term, context)) return follow(machine, context, 0);
     if (event.type === 'resign') return follow(machine, context, resignedMs);
     if (event.type === 'refused' && event.term === state.term) return follow(machine, context, retryMs);
@@ -159,7 +159,7 @@ function campaign(machine: OfficeMachine, context: Context): Step {
   const { leadership } = machine;
   if (!proven(machine, leadership.term, context) || context.now < machine.notBefore) return stay(machine);
   const { term } = leadership;
-  return [{ ...machine, state: { name: 'barrier', term } }, [{ type: 'read', term }]];
+  return [{ ...machine, state: { name: 'reading', term } }, [{ type: 'read', term }]];
 }
 
 function follow(machine: OfficeMachine, context: Context, pauseMs: number): Step {

@@ -1,0 +1,78 @@
+/**
+ * The loss of the active master of a whole cluster: PID 1 of its host is killed, or its link goes down first. A write
+ * must be acknowledged elsewhere; asked for at every master's address, at the virtual one, and at the one address that
+ * a person's kubeconfig has on the machine itself.
+ */
+import { getPriority, setPriority } from 'node:os';
+import { openCluster } from '../../packages/cli/src/cluster/local-cluster.ts';
+import type { Cluster } from '../../test/acceptance/cluster.ts';
+import { until } from '../../test/acceptance/wait.ts';
+import { withCluster } from '../local-cluster.ts';
+import { ApiProbe } from './api-probe.ts';
+import { earliest, firstAnswers } from './probing.ts';
+
+const probeTimeoutMs = 2_000;
+/** Before each loss, so that the first of the probes that count are no slower than the others. */
+const warmUps = 10;
+/** The stopwatch must not wait for what it measures. Only while it measures: what is started inherits it. */
+const urgent = -10;
+
+export interface MasterLosses {
+  /** Milliseconds of each loss until a write was acknowledged, wherever. */
+  readonly anywhere: number[];
+  /** And through the kubeconfig's one address. */
+  readonly oneAddress: number[];
+}
+
+async function lose(
+  cluster: Cluster,
+  probe: ApiProbe,
+  servers: readonly string[],
+  silent: boolean,
+): Promise<ReadonlyMap<string, number>> {
+  const { name, processes } = await cluster.activeMaster();
+  const pid = processes.find(({ component }) => component === 'master')?.pid;
+  if (pid === undefined) throw new Error(`${name} lists no supervisor`);
+  const places = new Map(servers.map((server) => [server, () => probe.ask(server, probeTimeoutMs)]));
+  for (let i = 0; i < warmUps; i++) await Promise.all([...places.values()].map((ask) => ask()));
+  const host = openCluster({ name: cluster.options.name, 'data-dir': '' }).host(name);
+  const usual = getPriority();
+  setPriority(urgent);
+  const start = performance.now();
+  let answered: ReadonlyMap<string, number>;
+  try {
+    // In this process, without the time that a command takes to start.
+    if (silent) await host.powerOff();
+    else process.kill(pid, 'SIGKILL');
+    answered = await firstAnswers(places, start, (found) => found.has(probe.server));
+  } finally {
+    setPriority(usual);
+  }
+  if (!silent) await cluster.chaos('kill', name).catch(() => undefined);
+  await cluster.chaos('restart', name);
+  await until(`${name} is back`, 60_000, async () =>
+    (await cluster.status()).hosts.find((one) => one.name === name)?.ready === true ? true : undefined,
+  );
+  return answered;
+}
+
+export function loseMasters(
+  losses: number,
+  silent: boolean,
+  log: (line: string) => void,
+): Promise<MasterLosses> {
+  return withCluster('failover', { masters: 3, workers: 0 }, async (cluster) => {
+    const { apiServers } = await cluster.status();
+    const probe = await ApiProbe.open(cluster.kubeconfig);
+    const servers = [probe.server, ...apiServers];
+    const anywhere: number[] = [];
+    const oneAddress: number[] = [];
+    for (let n = 0; n < losses; n++) {
+      const answered = await lose(cluster, probe, servers, silent);
+      anywhere.push(earliest(answered));
+      oneAddress.push(answered.get(probe.server) ?? Number.NaN);
+      log(`loss ${n + 1}: ${[...answered].map(([place, ms]) => `${place} ${ms.toFixed(0)} ms`).join(', ')}`);
+    }
+    return { anywhere, oneAddress };
+  });
+}
