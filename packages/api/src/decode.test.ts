@@ -73,10 +73,7 @@ describe('decoding', () => {
       { spec: [] },
       /cannot unmarshal array into Go struct field Deployment\.spec of type v1\.DeploymentSpec$/,
     ],
-    [
-      { metadata: { labels: { a: 1 } } },
-      /cannot unmarshal number into .*metadata\.labels\.a of type string$/,
-    ],
+    [{ metadata: { labels: { a: 1 } } }, /cannot unmarshal number into .*metadata\.labels of type string$/],
     [{ metadata: { creationTimestamp: 'now' } }, /parsing time "now"/],
     [
       { spec: { template: { spec: { containers: [{ resources: { limits: { cpu: 'x' } } }] } } } },

@@ -39,6 +39,15 @@ export class DecodeError extends Error {
   override readonly name = 'DecodeError';
 }
 
+/** The 400 of a value that is not what its kind says; `why` is the text without the kind in front. */
+export class NotDecodable extends StatusError {
+  readonly why: string;
+  constructor(given: string, version: string, kind: string, why: string) {
+    super(badRequest(`${given} in version "${version}" cannot be handled as a ${kind}: ${why}`));
+    this.why = why;
+  }
+}
+
 interface Walk {
   readonly problems: string[];
   /** The innermost message's short name, for error texts. */
@@ -75,9 +84,7 @@ export function decodeAs(
 ): Decoded {
   const version = expected.apiVersion.split('/').at(-1) ?? '';
   const refuse = (kind: string, text: string): StatusError =>
-    new StatusError(
-      badRequest(`${kind} in version "${version}" cannot be handled as a ${expected.kind}: ${text}`),
-    );
+    new NotDecodable(kind, version, expected.kind, text);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw refuse(
       expected.kind,
@@ -117,10 +124,11 @@ export function strictDecodingError(
   type: { readonly version: string; readonly kind: string },
   problems: readonly string[],
 ): StatusError {
-  return new StatusError(
-    badRequest(
-      `${type.kind} in version "${type.version}" cannot be handled as a ${type.kind}: strict decoding error: ${problems.join(', ')}`,
-    ),
+  return new NotDecodable(
+    type.kind,
+    type.version,
+    type.kind,
+    `strict decoding error: ${problems.join(', ')}`,
   );
 }
 
@@ -185,7 +193,8 @@ function decodeValue(schema: Schema, value: unknown, path: string, walk: Walk): 
         const inner =
           item === null || item === undefined
             ? zeroValue(values)
-            : decodeValue(values, item, join(path, key), walk);
+            : // A key is no field: the text of an error about a plain value names the map.
+              decodeValue(values, item, values.kind === 'scalar' ? path : join(path, key), walk);
         setOwn(out, key, inner);
       }
       return out;

@@ -22,7 +22,14 @@ export * as statuses from './statuses.ts';
 export { StatusError } from './statuses.ts';
 export { isBigInteger, JsonError, MAX_DEPTH, parseJson, setOwn } from './json.ts';
 export type { Parsed } from './json.ts';
-export { DecodeError, decodeAs, decodeStrict, normalize, strictDecodingError } from './decode.ts';
+export {
+  DecodeError,
+  decodeAs,
+  decodeStrict,
+  normalize,
+  NotDecodable,
+  strictDecodingError,
+} from './decode.ts';
 export type { ApiObject, Decoded } from './decode.ts';
 export {
   decodeProtobuf,

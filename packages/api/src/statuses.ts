@@ -28,7 +28,7 @@ export function qualified(type: QualifiedResource): string {
   return type.group === '' ? type.resource : `${type.resource}.${type.group}`;
 }
 
-function failure(code: number, reason: string, message: string, details?: StatusDetails): Status {
+export function failure(code: number, reason: string, message: string, details?: StatusDetails): Status {
   return {
     kind: 'Status',
     apiVersion: 'v1',

@@ -277,6 +277,7 @@ export class ApiServer {
     this.#configKeeper?.start();
     this.#rewriter?.start();
     this.#tasks.push(this.#server.cache.run(this.#stop.signal));
+    this.#preparation.port = port;
     this.#stopFollowing = this.#server.duty.onChange(() => this.#preparation.begin());
     this.#preparation.begin();
     this.#startCompacting();

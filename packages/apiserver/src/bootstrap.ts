@@ -34,7 +34,8 @@ export async function bootstrap(writer: Writer, options: BootstrapOptions): Prom
     await ensure(writer, 'namespaces', '', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
   for (const priorityClass of priorityClasses) await ensure(writer, 'priorityclasses', '', priorityClass);
   await ensure(writer, 'services', 'default', kubernetesService(options));
-  await replace(writer, 'endpointslices', 'default', kubernetesEndpoints(options));
+  await replace(writer, 'endpointslices', 'default', kubernetesEndpointSlice(options));
+  await replace(writer, 'endpoints', 'default', kubernetesEndpoints(options));
 }
 
 export function kubernetesService({ serviceIp, port }: BootstrapOptions): ApiObject {
@@ -55,7 +56,26 @@ export function kubernetesService({ serviceIp, port }: BootstrapOptions): ApiObj
   };
 }
 
+/** The same for clients that do not read slices. */
 export function kubernetesEndpoints({ masters, port }: BootstrapOptions): ApiObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Endpoints',
+    metadata: {
+      name: 'kubernetes',
+      namespace: 'default',
+      labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' },
+    },
+    subsets: [
+      {
+        addresses: masters.map(({ address }) => ({ ip: address })),
+        ports: [{ name: 'https', protocol: 'TCP', port }],
+      },
+    ],
+  };
+}
+
+export function kubernetesEndpointSlice({ masters, port }: BootstrapOptions): ApiObject {
   return {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
@@ -96,10 +116,10 @@ async function replace(
     await writer.create(resource, namespace, object);
   } catch (error) {
     if (!hasReason(error, 'AlreadyExists')) throw error;
+    const { apiVersion: _apiVersion, kind: _kind, metadata: _metadata, ...rest } = object;
     await writer.update(resource, namespace, object.metadata?.name ?? '', (current) => ({
       ...current,
-      endpoints: object['endpoints'],
-      ports: object['ports'],
+      ...rest,
     }));
   }
 }

@@ -33,6 +33,8 @@ export class ClusterPreparation {
   readonly #options: PreparationOptions;
   readonly #stop: AbortSignal;
   readonly #more: Preparations;
+  /** Where clients reach this server, known once it listens. */
+  port: number;
   /** The term for which everything was found or made. */
   #preparedFor: string | undefined;
   #running: Promise<void> | undefined;
@@ -41,6 +43,7 @@ export class ClusterPreparation {
     this.#more = more;
     this.#server = server;
     this.#options = options;
+    this.port = options.securePort;
     this.#stop = stop;
   }
 
@@ -105,8 +108,9 @@ export class ClusterPreparation {
 
   async #prepare(): Promise<void> {
     const writer = selfWriter(this.#server);
-    const { securePort: port, masters } = this.#options;
-    await bootstrap(writer, { serviceIp: this.#server.allocations.firstAddress, port, masters });
+    const { masters } = this.#options;
+    const serviceIp = this.#server.allocations.firstAddress;
+    await bootstrap(writer, { serviceIp, port: this.port, masters });
     await repairAddresses(writer, this.#server);
     await this.#more.first();
     await reconcilePolicy(writer, this.#server);

@@ -8,6 +8,7 @@ export {
   type ManagementContext,
   trackUpdate,
 } from './managed-fields.ts';
+export { applyWithHistory } from './last-applied.ts';
 export { mergeApplied, wholeReplacements } from './structured-merge.ts';
 export { PatchError } from './patch-error.ts';
 export { applyStrategicMergePatch } from './strategic-merge.ts';

@@ -106,7 +106,7 @@ test('changing a field of another applier is a conflict that names both, and for
     () => applyConfiguration(live, deployment({ replicas: 3 }), context('b'), false),
     (error: unknown) =>
       error instanceof ApplyConflictError &&
-      error.message === 'Apply failed with 1 conflict: conflict with "a" using apps/v1: .spec.replicas' &&
+      error.message === 'Apply failed with 1 conflict: conflict with "a": .spec.replicas' &&
       error.conflicts.length === 1,
   );
   const forced = applyConfiguration(live, deployment({ replicas: 3 }), context('b'), true);

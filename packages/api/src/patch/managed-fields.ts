@@ -69,6 +69,7 @@ export interface ManagementContext {
 export interface FieldConflict {
   readonly manager: string;
   readonly field: string;
+  readonly path: FieldPath;
 }
 
 /** An apply met fields that others own. The message is upstream's. */
@@ -145,6 +146,7 @@ export function applyConfiguration(
       [...intersection(entry.fields, changed).paths()].map((path) => ({
         manager: describe(entry),
         field: pathText(path),
+        path,
       })),
     );
     if (conflicts.length > 0) throw new ApplyConflictError(conflicts);
@@ -274,8 +276,8 @@ export function equalButForManagement(a: JsonObject, b: JsonObject): boolean {
 
 function describe(entry: ManagerEntry): string {
   const subresource = entry.subresource === '' ? '' : ` with subresource "${entry.subresource}"`;
-  const time = entry.operation === 'Update' && entry.time !== '' ? ` at ${entry.time}` : '';
-  return `"${entry.manager}"${subresource} using ${entry.apiVersion}${time}`;
+  const who = `"${entry.manager}"${subresource}`;
+  return entry.operation === 'Apply' ? who : `${who} using ${entry.apiVersion}`;
 }
 
 function conflictMessage(conflicts: readonly FieldConflict[]): string {

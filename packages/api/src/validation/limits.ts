@@ -48,6 +48,25 @@ const COUNTED: ReadonlySet<string> = new Set([
   'persistentvolumeclaims',
 ]);
 
+const POD_AMOUNTS: ReadonlySet<string> = new Set([
+  'pods',
+  'cpu',
+  'memory',
+  'requests.cpu',
+  'requests.memory',
+  'limits.cpu',
+  'limits.memory',
+]);
+
+/** Whether a scope says something about a resource; about names with a domain nothing is known. */
+function scopeCovers(scope: string, name: string): boolean {
+  if (!STANDARD.has(name) && !/^(requests\.)?hugepages-/.test(name)) return true;
+  if (scope === 'BestEffort') return name === 'pods';
+  if (scope === 'VolumeAttributesClass')
+    return name === 'persistentvolumeclaims' || name === 'requests.storage';
+  return POD_AMOUNTS.has(name);
+}
+
 /** Names of what can be counted: standard ones, or ones with a domain. */
 function resourceName(name: string, at: string): FieldError[] {
   const errors = checkQualifiedName(name).map((text) => invalid(at, name, text));
@@ -78,6 +97,10 @@ function quota({ spec }: ResourceQuota): FieldError[] {
   ];
   for (const scope of spec?.scopes ?? [])
     if (!scopes.includes(scope)) errors.push(invalid('spec.scopes', spec?.scopes, 'unsupported scope'));
+    else
+      for (const name of Object.keys(spec?.hard ?? {}).sort())
+        if (!scopeCovers(scope, name))
+          errors.push(invalid('spec.scopes', spec?.scopes, 'unsupported scope applied to resource'));
   for (const [a, b] of [
     ['BestEffort', 'NotBestEffort'],
     ['Terminating', 'NotTerminating'],

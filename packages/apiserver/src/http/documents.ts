@@ -27,7 +27,7 @@ import {
   withRemoteVersions,
 } from '../aggregation/discovery.ts';
 import type { RemoteServer } from '../aggregation/remote.ts';
-import { contentTypes, parseAccept } from './media.ts';
+import { contentTypes, parseAccept, wantsPretty } from './media.ts';
 import type { Exchange } from './exchange.ts';
 import { modelTexts } from '@timonier/api/openapi/model-texts';
 import { encodeOpenApiV2, openapiV2ProtobufTypes } from './openapi-protobuf.ts';
@@ -85,8 +85,12 @@ export class Documents {
       return;
     }
     const aggregated = (path === '/api' || path === '/apis') && wantsAggregated(exchange);
-    const document = this.#document(aggregated ? `${path} aggregated` : path, () =>
-      aggregated ? this.#aggregated(path === '/api') : this.#discovery(path),
+    const pretty = path === '/version' || (!aggregated && path !== '/openapi/v2' && wantsPretty(exchange));
+    const key = aggregated ? `${path} aggregated` : pretty ? `${path} pretty` : path;
+    const document = this.#document(
+      key,
+      () => (aggregated ? this.#aggregated(path === '/api') : this.#discovery(path)),
+      pretty,
     );
     const headers = { etag: document.etag, vary: 'Accept' };
     if (exchange.header('if-none-match') === document.etag) {
@@ -122,7 +126,7 @@ export class Documents {
   }
 
   /** What was made from another state of the registry is forgotten: kinds come and go at run time. */
-  #document(key: string, make: () => object | undefined): Document {
+  #document(key: string, make: () => object | undefined, pretty = false): Document {
     const generation = `${this.#registry.generation} ${this.#remotes.generation}`;
     if (this.#generation !== generation) {
       this.#kept.clear();
@@ -133,7 +137,9 @@ export class Documents {
       const value = make();
       // Only what exists is kept: paths come from outside.
       if (value === undefined) throw new StatusError(pathNotFound());
-      const body = Buffer.isBuffer(value) ? value : Buffer.from(JSON.stringify(value));
+      const body = Buffer.isBuffer(value)
+        ? value
+        : Buffer.from(JSON.stringify(value, null, pretty ? 2 : undefined));
       const hash = openapiHash(value);
       const etag = `"${hash.slice(0, 32)}"`;
       document = { body, etag, hash, contentType: contentTypes.json };
@@ -199,6 +205,10 @@ export function version(): Record<string, string> {
   return {
     major: '1',
     minor: String(kubernetesMinor),
+    emulationMajor: '1',
+    emulationMinor: String(kubernetesMinor),
+    minCompatibilityMajor: '1',
+    minCompatibilityMinor: String(kubernetesMinor - 1),
     gitVersion: `v1.${kubernetesMinor}.2+timonier`,
     gitCommit: '',
     gitTreeState: 'clean',

@@ -2,6 +2,8 @@
  * Content negotiation: which media type and which form of the object a client asks for (`Accept`), and which media
  * type it sent (`Content-Type`). See "Representations" of the Kubernetes API.
  */
+import type { Exchange } from './exchange.ts';
+import { isTrue } from './request-info.ts';
 import { notAcceptable, StatusError, unsupportedMediaType } from '@timonier/api/statuses';
 
 export type Media = 'json' | 'yaml' | 'protobuf';
@@ -34,6 +36,13 @@ export interface Offer {
   readonly yaml: boolean;
   /** Status and discovery kinds without protobuf schema turn it off. */
   readonly protobuf: boolean;
+}
+
+/** Whether a person reads along: they said so, or came with a program for people and did not say otherwise. */
+export function wantsPretty(exchange: Pick<Exchange, 'query' | 'header'>): boolean {
+  const asked = exchange.query.get('pretty');
+  if (asked !== null && asked !== '') return isTrue(asked);
+  return /^(?:curl|Wget|Mozilla\/5\.0)/.test(exchange.header('user-agent') ?? '');
 }
 
 /** The best representation of what is offered. Throws 406 when nothing fits. */

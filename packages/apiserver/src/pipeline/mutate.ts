@@ -16,7 +16,12 @@ import type { Turn } from './turns.ts';
 
 export type Decision =
   | { readonly action: 'put'; readonly object: ApiObject; readonly extras?: CommitExtras | undefined }
-  | { readonly action: 'remove'; readonly extras?: CommitExtras | undefined }
+  /** `last` is what a change made of the object that nothing keeps any more. */
+  | {
+      readonly action: 'remove';
+      readonly extras?: CommitExtras | undefined;
+      readonly last?: ApiObject | undefined;
+    }
   /** Nothing to do: the current state, or nothing, is the answer. */
   | { readonly action: 'keep' };
 
@@ -25,6 +30,8 @@ export interface MutationResult {
   readonly stored: StoredObject | undefined;
   /** State that was replaced or removed; undefined when the object is new. */
   readonly previous: StoredObject | undefined;
+  /** What the change made of an object that went with it; it was never stored. */
+  readonly last?: StoredObject | undefined;
   readonly revision: number;
 }
 
@@ -41,9 +48,10 @@ export async function mutate(context: WriteContext, key: string, decide: Decide)
   try {
     if (turns.isBusy(key)) attempt.turn = await turns.take(key);
     const { info } = context.target;
-    const { stored, previous, revision } = await attempt.run();
-    if (info.custom !== undefined) await prepareViews(info, [stored, previous]);
-    return { stored: viewOfAny(info, stored), previous: viewOfAny(info, previous), revision };
+    const { stored, previous, last, revision } = await attempt.run();
+    if (info.custom !== undefined) await prepareViews(info, [stored, previous, last]);
+    const view = (state: StoredObject | undefined): StoredObject | undefined => viewOfAny(info, state);
+    return { stored: view(stored), previous: view(previous), last: view(last), revision };
   } finally {
     attempt.turn?.leave(attempt.committed);
   }
@@ -88,7 +96,8 @@ class Attempts {
       const result = await this.#commit(current, decision);
       if (result.outcome === 'committed') {
         this.committed = result.stored;
-        return { stored: result.stored, previous: current, revision: result.revision };
+        const last = await lastState(this.#key, target.info, current, decision);
+        return { stored: result.stored, previous: current, last, revision: result.revision };
       }
       isFresh = true;
       if (result.outcome !== 'conflict') continue;
@@ -134,6 +143,20 @@ class Attempts {
   }
 }
 
+/** What an object was changed to that went with the change, under the version that it had. */
+async function lastState(
+  key: string,
+  info: ResourceInfo,
+  current: StoredObject | undefined,
+  decision: Decision,
+): Promise<StoredObject | undefined> {
+  if (decision.action !== 'remove' || decision.last === undefined || current === undefined) return undefined;
+  const value = await storedValue(info, decision.last);
+  const last = fromStored(key, value, current.revision, current.createRevision);
+  rememberView(info, last, decision.last);
+  return last;
+}
+
 /** What a dry run answers: the state that would have been committed, under the old version. */
 async function rehearsed(
   key: string,
@@ -142,7 +165,10 @@ async function rehearsed(
   decision: Exclude<Decision, { action: 'keep' }>,
 ): Promise<MutationResult> {
   const revision = current?.revision ?? 0;
-  if (decision.action !== 'put') return { stored: undefined, previous: current, revision };
+  if (decision.action !== 'put') {
+    const last = await lastState(key, info, current, decision);
+    return { stored: undefined, previous: current, last, revision };
+  }
   const stored = fromStored(key, await storedValue(info, decision.object), revision, revision);
   rememberView(info, stored, decision.object);
   return { stored, previous: current, revision };

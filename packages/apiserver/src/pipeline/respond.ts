@@ -9,9 +9,8 @@ import {
 } from '@timonier/api/statuses';
 import type { ResourceInfo, Status } from '@timonier/api';
 import { PatchError } from '@timonier/api';
-import { contentTypes, negotiate, type Offer, type Representation } from '../http/media.ts';
+import { contentTypes, negotiate, type Offer, type Representation, wantsPretty } from '../http/media.ts';
 import type { Exchange } from '../http/exchange.ts';
-import { isTrue } from '../http/request-info.ts';
 import type { RequestContext } from '../server-state.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
 import { encodeObject, encodeTree, type TableContent } from './encode.ts';
@@ -29,8 +28,7 @@ const everything: Offer = { transforms: true, yaml: true, protobuf: true };
 
 /** The representation that the client of a request wants. Throws 406. */
 export function representationOf(exchange: Exchange, offer: Partial<Offer> = {}): Representation {
-  const pretty = isTrue(exchange.query.get('pretty'));
-  return negotiate(exchange.header('accept'), { ...everything, ...offer }, pretty);
+  return negotiate(exchange.header('accept'), { ...everything, ...offer }, wantsPretty(exchange));
 }
 
 /** Custom resources have no protobuf form. */

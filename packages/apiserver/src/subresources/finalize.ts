@@ -13,7 +13,7 @@ export async function finalize(context: RequestContext): Promise<void> {
   const { exchange, target, server } = context;
   const sent = (await decodeObject(exchange, target.info)) as Namespace;
   const key = storageKey(target.info, undefined, target.name, server.root);
-  const { stored, previous } = await mutate(context, key, (current) => {
+  const result = await mutate(context, key, (current) => {
     if (current === undefined) throw new StatusError(notFound(target.info, target.name));
     const namespace = current.object() as Namespace;
     const version = sent.metadata?.resourceVersion ?? '';
@@ -21,8 +21,8 @@ export async function finalize(context: RequestContext): Promise<void> {
       throw new StatusError(conflict(target.info, target.name));
     namespace.spec = { ...namespace.spec, finalizers: sent.spec?.finalizers ?? [] };
     const object = namespace as ReturnType<typeof current.object>;
-    if (isFinished(object)) return { action: 'remove' };
+    if (isFinished(object)) return { action: 'remove', last: object };
     return sameContent(object, current) ? { action: 'keep' } : { action: 'put', object };
   });
-  await respondObject(context, 200, afterUpdate(stored, previous));
+  await respondObject(context, 200, afterUpdate(result));
 }

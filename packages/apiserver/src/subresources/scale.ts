@@ -25,7 +25,7 @@ export async function scale(context: RequestContext): Promise<void> {
   }
   const body = await exchange.body();
   const wanted = wantedScale(context, body);
-  const { stored, previous } = await updateObject(context, (current) => {
+  const result = await updateObject(context, (current) => {
     const before = scaleOf(current, target.info);
     const after = wanted(before);
     const version = after.metadata?.resourceVersion ?? '';
@@ -49,7 +49,7 @@ export async function scale(context: RequestContext): Promise<void> {
       );
     return withReplicas(current, target.info.custom?.scale?.specReplicas ?? ['spec', 'replicas'], replicas);
   });
-  await respondTree(exchange, 200, scaleOf(afterUpdate(stored, previous).object(), target.info));
+  await respondTree(exchange, 200, scaleOf(afterUpdate(result).object(), target.info));
 }
 
 function wantedScale({ exchange, target }: RequestContext, body: Buffer): (before: Scale) => Scale {

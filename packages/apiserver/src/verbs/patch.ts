@@ -5,11 +5,11 @@
 import type { AdmissionRequest } from '../admission/request.ts';
 import { storageKey } from '@timonier/api';
 import {
-  applyConfiguration,
   ApplyConflictError,
   applyJsonPatch,
   applyMergePatch,
   applyStrategicMergePatch,
+  applyWithHistory,
   type JsonObject,
 } from '@timonier/api';
 import { applyDefaults } from '@timonier/api/defaults';
@@ -17,7 +17,7 @@ import { type ApiObject, decodeStrict, strictDecodingError } from '@timonier/api
 import type { Parsed } from '@timonier/api/json';
 import { applyConflict, invalid, notFound, StatusError, unsupportedMediaType } from '@timonier/api/statuses';
 import { type CommitExtras, withConditions } from '../pipeline/commit.ts';
-import { decodeParsed, parseBody } from '../pipeline/decode.ts';
+import { parseBody } from '../pipeline/decode.ts';
 import { mutate } from '../pipeline/mutate.ts';
 import { namespaceCondition } from '../pipeline/namespace-exists.ts';
 import { managementContext, placeObject, prepareCreate } from '../pipeline/prepare.ts';
@@ -28,6 +28,7 @@ import type { RequestContext } from '../server-state.ts';
 import { copyOf } from '../storage/copy.ts';
 import type { Compare } from '../storage/etcd-messages.ts';
 import { strategyOf } from '../strategies/index.ts';
+import { decodePatched } from './patched-object.ts';
 import { afterUpdate, decideUpdate, updateObject } from './update.ts';
 
 export const patchTypes = {
@@ -51,12 +52,12 @@ export async function patch(context: RequestContext): Promise<void> {
   }
   if (booleanParameter(exchange.query, 'force') !== undefined)
     throw bad('force: Forbidden: may not be specified for non-apply patch');
-  const { stored, previous } = await updateObject(context, (current) => {
+  const result = await updateObject(context, (current) => {
     const patched = patchTree(current, form, parsed.value, target.info.schema);
     checkIdentity(patched, current, context);
-    return decodeParsed(exchange, target.info, { value: patched, duplicates: parsed.duplicates });
+    return decodePatched(context, patched, form, parsed);
   });
-  await respondObject(context, 200, afterUpdate(stored, previous));
+  await respondObject(context, 200, afterUpdate(result));
 }
 
 /** Throws 415. */
@@ -112,7 +113,7 @@ async function applyPatch(context: RequestContext, parsed: Parsed): Promise<void
   const key = storageKey(info, target.namespace, name, server.root);
   const inNamespace = namespaceCondition(context);
   let created = false;
-  const { stored, previous } = await mutate(context, key, async (current) => {
+  const result = await mutate(context, key, async (current) => {
     if (current === undefined) {
       if (subresource !== '' || (config.metadata?.uid ?? '') !== '')
         throw new StatusError(notFound(info, name));
@@ -126,7 +127,7 @@ async function applyPatch(context: RequestContext, parsed: Parsed): Promise<void
     const merged = merge(context, old, config, force);
     return decideUpdate(context, current, old, merged, true);
   });
-  await respondObject(context, created ? 201 : 200, afterUpdate(stored, previous));
+  await respondObject(context, created ? 201 : 200, afterUpdate(result));
 }
 
 /** The applied configuration: checked against the schema, but neither defaulted nor completed. */
@@ -150,7 +151,7 @@ function merge(
 ): ApiObject {
   const { info } = context.target;
   try {
-    const merged = applyConfiguration(
+    const merged = applyWithHistory(
       live as JsonObject | undefined,
       config as JsonObject,
       managementContext(context),

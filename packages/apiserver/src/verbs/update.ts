@@ -21,8 +21,7 @@ export async function update(context: RequestContext): Promise<void> {
   if ((sent.metadata?.name ?? '') === '') throw bad('name must be provided');
   placeObject(sent, context, target.name);
   try {
-    const { stored, previous } = await updateObject(context, () => copyOf(sent));
-    await respondObject(context, 200, afterUpdate(stored, previous));
+    await respondObject(context, 200, afterUpdate(await updateObject(context, () => copyOf(sent))));
   } catch (error) {
     const isMissing = error instanceof StatusError && error.status.reason === 'NotFound';
     const mayCreate = strategyOf(target.info).createsOnUpdate === true && target.subresource === '';
@@ -32,11 +31,12 @@ export async function update(context: RequestContext): Promise<void> {
 }
 
 /** An object's state after an update; what it last was when the update was its end. */
-export function afterUpdate(
-  stored: StoredObject | undefined,
-  previous: StoredObject | undefined,
-): StoredObject {
-  const object = stored ?? previous;
+export function afterUpdate({
+  stored,
+  last,
+  previous,
+}: Pick<MutationResult, 'stored' | 'last' | 'previous'>): StoredObject {
+  const object = stored ?? last ?? previous;
   if (object === undefined) throw new Error('an update left neither a new nor an old state');
   return object;
 }
@@ -76,7 +76,7 @@ export async function decideUpdate(
   const owned = isOwned ? admitted : withOwnership(old, admitted, context);
   if (isFinished(owned)) {
     const extras = await strategyOf(info).reserve?.(undefined, old, context);
-    return { action: 'remove', extras };
+    return { action: 'remove', extras, last: owned };
   }
   checkObject(info, owned, old, subresource);
   if (sameContent(owned, current)) return { action: 'keep' };

@@ -1,0 +1,39 @@
+/**
+ * What a patch made of an object, read as its kind. A patch was well-formed by itself: that its outcome is not what the
+ * kind wants is a 422 that shows what was looked at, as upstream answers, and not the 400 of a body that cannot be read.
+ */
+import { type ApiObject, NotDecodable } from '@timonier/api/decode';
+import type { Parsed } from '@timonier/api/json';
+import { failure, StatusError } from '@timonier/api/statuses';
+import { decodeParsed } from '../pipeline/decode.ts';
+import type { RequestContext } from '../server-state.ts';
+
+export function decodePatched(
+  { exchange, target }: RequestContext,
+  patched: ApiObject,
+  form: 'json' | 'merge' | 'strategic',
+  patch: Parsed,
+): ApiObject {
+  try {
+    return decodeParsed(exchange, target.info, { value: patched, duplicates: patch.duplicates });
+  } catch (error) {
+    if (!(error instanceof NotDecodable)) throw error;
+    const shown = form === 'strategic' ? shownAsMap(patch.value) : JSON.stringify(patched);
+    const message = `Invalid value: ${JSON.stringify(shown)}: ${error.why}`;
+    throw new StatusError(
+      failure(422, 'Invalid', ` "" is invalid: patch: ${message}`, {
+        causes: [{ reason: 'FieldValueInvalid', message, field: 'patch' }],
+      }),
+    );
+  }
+}
+
+/** A tree as upstream prints the maps that it keeps strategic patches in. */
+export function shownAsMap(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(shownAsMap).join(' ')}]`;
+  if (value === null) return '<nil>';
+  if (typeof value === 'string') return value;
+  if (typeof value !== 'object') return JSON.stringify(value) ?? '';
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `map[${entries.map(([key, item]) => `${key}:${shownAsMap(item)}`).join(' ')}]`;
+}
