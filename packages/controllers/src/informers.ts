@@ -5,6 +5,7 @@
 import {
   type ConfigMap,
   type Deployment,
+  type Endpoints,
   type EndpointSlice,
   type Lease,
   type Namespace,
@@ -13,6 +14,7 @@ import {
   type PersistentVolumeClaim,
   type Pod,
   type ReplicaSet,
+  type ReplicationController,
   type ResourceQuota,
   resources,
   type Service,
@@ -30,7 +32,9 @@ export interface Informers {
   readonly namespaces: CatchingInformer<Namespace>;
   readonly deployments: CatchingInformer<Deployment>;
   readonly replicasets: CatchingInformer<ReplicaSet>;
+  readonly replicationcontrollers: CatchingInformer<ReplicationController>;
   readonly services: CatchingInformer<Service>;
+  readonly endpoints: CatchingInformer<Endpoints>;
   readonly endpointslices: CatchingInformer<EndpointSlice>;
   readonly persistentvolumeclaims: CatchingInformer<PersistentVolumeClaim>;
   readonly persistentvolumes: CatchingInformer<PersistentVolume>;
@@ -71,7 +75,12 @@ export function createInformers(client: ApiClient, onError: (error: unknown) => 
         namespace: namespaceOf,
       },
     }),
+    replicationcontrollers: createInformer(client, resources.replicationcontrollers, {
+      onError,
+      indexes: { namespace: namespaceOf },
+    }),
     services: createInformer(client, resources.services, { onError, indexes: { namespace: namespaceOf } }),
+    endpoints: createInformer(client, resources.endpoints, { onError }),
     endpointslices: createInformer(client, resources.endpointslices, {
       onError,
       indexes: {

@@ -15,6 +15,7 @@ import type { Registry } from 'prom-client';
 import { startClusterDnsController } from './clusterdns/controller.ts';
 import { startDeploymentController } from './deployment/controller.ts';
 import type { OwnedMetadata } from './discovery.ts';
+import { startEndpointsController } from './endpoints/controller.ts';
 import { startEndpointSliceController } from './endpointslice/controller.ts';
 import { startGarbageCollector } from './garbagecollector/controller.ts';
 import { ResourceMonitor } from './garbagecollector/monitor.ts';
@@ -26,7 +27,7 @@ import { startNodeLifecycleController } from './nodelifecycle/controller.ts';
 import { startPodGc } from './podgc/controller.ts';
 import { startClaimProtection } from './pvcprotection/controller.ts';
 import { startVolumeProtection } from './pvprotection/controller.ts';
-import { startReplicaSetController } from './replicaset/controller.ts';
+import { startReplicaSetController, startReplicationController } from './replicaset/controller.ts';
 import { startResourceQuotaController } from './resourcequota/controller.ts';
 import { startServiceAccountController } from './serviceaccount/controller.ts';
 
@@ -56,6 +57,8 @@ export const defaultSettings: ControllerSettings = {
 const controllers: Readonly<Record<string, (context: LoopContext, monitor: ResourceMonitor) => Stoppable>> = {
   deployment: startDeploymentController,
   replicaset: startReplicaSetController,
+  replicationcontroller: startReplicationController,
+  endpoint: startEndpointsController,
   endpointslice: startEndpointSliceController,
   nodelifecycle: startNodeLifecycleController,
   nodeipam: startNodeIpamController,

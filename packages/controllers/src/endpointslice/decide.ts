@@ -122,7 +122,8 @@ function familiesOf(service: Service): ('IPv4' | 'IPv6')[] {
   return families.length === 0 ? ['IPv4'] : families.map((family) => (family === 'IPv6' ? 'IPv6' : 'IPv4'));
 }
 
-function endpointOf(service: Service, pod: Pod, family: 'IPv4' | 'IPv6'): Endpoint | undefined {
+/** A pod as an endpoint of a service; undefined when it has no address of the family, or has ended. */
+export function endpointOf(service: Service, pod: Pod, family: 'IPv4' | 'IPv6'): Endpoint | undefined {
   const addresses = pod.status?.podIPs?.map(({ ip }) => ip) ?? [pod.status?.podIP];
   const address = addresses.find(
     (ip) => ip !== undefined && ip !== '' && ip.includes(':') === (family === 'IPv6'),
@@ -143,7 +144,7 @@ function endpointOf(service: Service, pod: Pod, family: 'IPv4' | 'IPv6'): Endpoi
 }
 
 /** The service's ports as this pod serves them; a named port that the pod does not have is left out. */
-function portsOf(service: Service, pod: Pod): SlicePort[] {
+export function portsOf(service: Service, pod: Pod): SlicePort[] {
   const ports: SlicePort[] = [];
   for (const { name = '', port, targetPort, protocol = 'TCP', appProtocol } of service.spec?.ports ?? []) {
     const number = targetNumber(pod, targetPort ?? port, protocol);
@@ -166,7 +167,8 @@ function targetNumber(pod: Pod, target: number | string, protocol: string): numb
   return undefined;
 }
 
-function portsKey(ports: readonly SlicePort[]): string {
+/** The same for the same ports in whatever order. */
+export function portsKey(ports: readonly SlicePort[]): string {
   return ports
     .map(
       ({ name = '', port, protocol = 'TCP', appProtocol = '' }) =>

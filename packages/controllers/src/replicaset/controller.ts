@@ -1,47 +1,56 @@
 /**
- * Keeps as many pods as each ReplicaSet asks for.
+ * Keeps as many pods as each ReplicaSet, and each ReplicationController, asks for.
  *
  * Instead of remembering what it created, a sync ends only when the pod cache shows it: all objects share one
  * revision, so a cache at a write's revision has seen the write. A key is never synced twice at once, hence no sync
  * decides on a cache older than its own writes.
  */
 import { type Pod, type ReplicaSet, resources, selectorMatches } from '@timonier/api';
-import { isInvalid, isNotFound, keyOf, objectKey, parseKey, type Stoppable } from '@timonier/client';
+import { isInvalid, isNotFound, keyOf, objectKey, type Stoppable } from '@timonier/client';
 import { controllerOf, feed, type LoopContext, startQueueLoop } from '../loop.ts';
 import { isPodActive } from '../pods.ts';
 import { decide, failedStatus } from './decide.ts';
+import { type ReplicaKind, replicaSets, replicationControllers } from './kinds.ts';
 
 const observeForMs = 2_000;
 /** Pods that are missing are worth another try soon, also after a while of trouble. */
 const maxDelayMs = 5_000;
 
 export function startReplicaSetController(context: LoopContext): Stoppable {
-  const { informers } = context;
+  return startReplicas(context, replicaSets);
+}
+
+export function startReplicationController(context: LoopContext): Stoppable {
+  return startReplicas(context, replicationControllers);
+}
+
+function startReplicas(context: LoopContext, kind: ReplicaKind): Stoppable {
   return startQueueLoop(context, {
-    name: 'replicaset',
+    name: kind.name,
     concurrency: 5,
     maxDelayMs,
-    feeds: [
-      feed(informers.replicasets, (set) => [objectKey(set)]),
-      feed(informers.pods, (pod) => keysOfPod(context, pod)),
-    ],
-    sync: (key) => sync(context, key),
+    feeds: [kind.feed(context), feed(context.informers.pods, (pod) => keysOfPod(context, kind, pod))],
+    sync: (key) => sync(context, kind, key),
   });
 }
 
-function keysOfPod({ informers }: LoopContext, pod: Pod): string[] {
+function keysOfPod(context: LoopContext, kind: ReplicaKind, pod: Pod): string[] {
   const namespace = pod.metadata?.namespace ?? '';
   const owner = controllerOf(pod);
-  if (owner !== undefined) return owner.kind === 'ReplicaSet' ? [keyOf({ namespace, name: owner.name })] : [];
-  return informers.replicasets
-    .byIndex('namespace', namespace)
+  if (owner !== undefined) return owner.kind === kind.kind ? [keyOf({ namespace, name: owner.name })] : [];
+  return kind
+    .inNamespace(context, namespace)
     .filter((set) => selectorMatches(set.spec?.selector, pod.metadata?.labels))
     .map((set) => objectKey(set));
 }
 
-async function sync(context: LoopContext, key: string): Promise<void | { againAfterMs: number }> {
+async function sync(
+  context: LoopContext,
+  kind: ReplicaKind,
+  key: string,
+): Promise<void | { againAfterMs: number }> {
   const { informers } = context;
-  const set = informers.replicasets.get(parseKey(key));
+  const set = kind.get(context, key);
   if (set === undefined) return undefined;
   const namespace = set.metadata?.namespace ?? '';
   const pods = [
@@ -49,11 +58,11 @@ async function sync(context: LoopContext, key: string): Promise<void | { againAf
     ...informers.pods.byIndex('orphans', namespace),
   ];
   const decision = decide({ set, pods, neighbours: neighboursOf(context, set), now: Date.now() });
-  for (const pod of decision.adopt) await adopt(context, set, pod);
+  for (const pod of decision.adopt) await adopt(context, kind, set, pod);
   for (const pod of decision.release) await release(context, set, pod);
   let failure: unknown;
   try {
-    if (decision.create > 0) await createPods(context, set, decision.create);
+    if (decision.create > 0) await createPods(context, kind, set, decision.create);
     if (decision.delete.length > 0) await deletePods(context, set, decision.delete);
   } catch (error) {
     failure = error;
@@ -65,20 +74,16 @@ async function sync(context: LoopContext, key: string): Promise<void | { againAf
           reason: decision.create > 0 ? 'FailedCreate' : 'FailedDelete',
           message: failure instanceof Error ? failure.message : 'unknown',
         });
-  if (status !== undefined) await writeStatus(context, { ...set, status });
+  if (status !== undefined) await writeStatus(context, kind, { ...set, status });
   if (failure !== undefined) throw failure;
   return decision.againAfterMs === undefined ? undefined : { againAfterMs: decision.againAfterMs };
 }
 
-async function writeStatus({ client, informers, term }: LoopContext, set: ReplicaSet): Promise<void> {
+async function writeStatus(context: LoopContext, kind: ReplicaKind, set: ReplicaSet): Promise<void> {
+  const { term } = context;
   try {
-    const options = { ...term.write, subresource: 'status' };
-    const written = await client.update(resources.replicasets, set, options);
-    await informers.replicasets.catchUp(
-      Number(written.metadata?.resourceVersion ?? 0),
-      term.signal,
-      observeForMs,
-    );
+    const version = await kind.writeStatus(context, set);
+    await kind.informer(context).catchUp(Number(version ?? 0), term.signal, observeForMs);
   } catch (error) {
     if (!isNotFound(error)) throw error;
   }
@@ -99,7 +104,12 @@ function neighboursOf({ informers }: LoopContext, set: ReplicaSet): Map<string, 
 }
 
 /** In batches that double while all goes well, so that a quota or a webhook that refuses is asked once, not often. */
-async function createPods(context: LoopContext, set: ReplicaSet, count: number): Promise<void> {
+async function createPods(
+  context: LoopContext,
+  kind: ReplicaKind,
+  set: ReplicaSet,
+  count: number,
+): Promise<void> {
   const { client, informers, recorder, term } = context;
   const { name = '', namespace = '' } = set.metadata ?? {};
   let revision = 0;
@@ -107,7 +117,7 @@ async function createPods(context: LoopContext, set: ReplicaSet, count: number):
     for (let done = 0, batch = 1; done < count; done += batch, batch = Math.min(batch * 2, count - done)) {
       const size = Math.min(batch, count - done);
       const results = await Promise.allSettled(
-        Array.from({ length: size }, () => client.create(resources.pods, podOf(set), term.write)),
+        Array.from({ length: size }, () => client.create(resources.pods, podOf(set, kind), term.write)),
       );
       for (const result of results) {
         if (result.status === 'rejected') continue;
@@ -160,7 +170,7 @@ async function deletePods(context: LoopContext, set: ReplicaSet, victims: readon
 }
 
 /** A pod as the set's template says. */
-export function podOf(set: ReplicaSet): Pod {
+function podOf(set: ReplicaSet, kind: ReplicaKind): Pod {
   const { metadata, spec } = set.spec?.template ?? {};
   return {
     apiVersion: 'v1',
@@ -171,7 +181,7 @@ export function podOf(set: ReplicaSet): Pod {
       ...(metadata?.labels === undefined ? {} : { labels: metadata.labels }),
       ...(metadata?.annotations === undefined ? {} : { annotations: metadata.annotations }),
       ...(metadata?.finalizers === undefined ? {} : { finalizers: metadata.finalizers }),
-      ownerReferences: [ownerReference(set)],
+      ownerReferences: [ownerReference(set, kind)],
     },
     ...(spec === undefined ? {} : { spec }),
   };
@@ -179,10 +189,11 @@ export function podOf(set: ReplicaSet): Pod {
 
 function ownerReference(
   set: ReplicaSet,
+  { apiVersion, kind }: ReplicaKind,
 ): NonNullable<NonNullable<Pod['metadata']>['ownerReferences']>[number] {
   return {
-    apiVersion: 'apps/v1',
-    kind: 'ReplicaSet',
+    apiVersion,
+    kind,
     name: set.metadata?.name ?? '',
     uid: set.metadata?.uid ?? '',
     controller: true,
@@ -190,9 +201,14 @@ function ownerReference(
   };
 }
 
-async function adopt({ client, term }: LoopContext, set: ReplicaSet, pod: Pod): Promise<void> {
+async function adopt(
+  { client, term }: LoopContext,
+  kind: ReplicaKind,
+  set: ReplicaSet,
+  pod: Pod,
+): Promise<void> {
   const { name = '', namespace, uid } = pod.metadata ?? {};
-  const patch = { metadata: { uid, ownerReferences: [ownerReference(set)] } };
+  const patch = { metadata: { uid, ownerReferences: [ownerReference(set, kind)] } };
   try {
     await client.patch(resources.pods, { namespace, name }, 'strategic', patch, term.write);
   } catch (error) {
