@@ -10,7 +10,7 @@ import { authenticationOptions, requestHeaderNames } from './authentication/from
 import { authorizationOptions } from './authorization/from-flags.ts';
 import { ApiServer, type RequestLimits } from './api-server.ts';
 import { parseEndpoint } from './storage/store-client.ts';
-import { auditFile } from './audit/flags.ts';
+import { auditFile, auditWebhook } from './audit/flags.ts';
 import { type AuditPolicy, parseAuditPolicy } from './audit/policy.ts';
 import type { AuditOptions } from './audit/start.ts';
 import type { ApiServerContext, flags } from './command.ts';
@@ -113,7 +113,8 @@ function requestLimits(values: FlagValues<typeof flags>): RequestLimits {
 
 async function auditOptions(values: FlagValues<typeof flags>): Promise<AuditOptions | undefined> {
   const log = auditFile(values);
-  if (log === undefined) return undefined;
+  const webhook = auditWebhook(values);
+  if (log === undefined && webhook === undefined) return undefined;
   const file = values['audit-policy-file'];
   const text = (await readNamed('audit-policy-file', file)).toString();
   let policy: AuditPolicy;
@@ -123,7 +124,7 @@ async function auditOptions(values: FlagValues<typeof flags>): Promise<AuditOpti
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(`--audit-policy-file: ${file}: ${reason}`, { cause: error });
   }
-  return { policy, ...log };
+  return { policy, file: log, webhook };
 }
 
 async function encryptionFile(path: string): Promise<EncryptionFile | undefined> {

@@ -36,6 +36,11 @@ export async function inRounds(
   for (const plugin of plugins) await plugin.admit?.(request);
 }
 
+/** 0 or 1. */
+export function roundOf(request: AdmissionRequest): number {
+  return rounds.get(request)?.isSecond === true ? 1 : 0;
+}
+
 export interface Invocation {
   /** The same in both rounds. */
   readonly key: unknown;

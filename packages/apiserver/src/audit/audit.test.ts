@@ -73,7 +73,7 @@ test('events say who asked for what and what became of it, and no more than the 
   const path = join(directory, 'audit.log');
   const { endpoint } = await startEtcd(t);
   const file = { path, maxBytes: 2 ** 30, maxBackups: 0, maxAgeDays: 0, bufferSize: 10_000 };
-  const server = await startApiServer(t, { endpoint, audit: { policy, ...file } });
+  const server = await startApiServer(t, { endpoint, audit: { policy, file } });
   await until(
     async () => (await server.request('GET', '/api/v1/namespaces/default')).status === 200,
     'the namespace is there',
@@ -128,7 +128,7 @@ test('events say who asked for what and what became of it, and no more than the 
       },
       sourceIPs: [],
       userAgent: 'tester/1',
-      objectRef: { resource: 'secrets', namespace: 'default', apiVersion: 'v1' },
+      objectRef: { resource: 'secrets', namespace: 'default', name: 's', apiVersion: 'v1' },
       responseStatus: { metadata: {}, code: 201 },
       requestReceivedTimestamp: '',
       stageTimestamp: '',

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { decodeProtobuf } from '@timonier/api/protobuf';
-import type { Status } from '@timonier/api';
+import type { ObjectMeta, Status } from '@timonier/api';
 import { Counter, type Registry } from 'prom-client';
 import type { Exchange } from '../http/exchange.ts';
 import type { RequestInfo } from '../http/request-info.ts';
@@ -47,6 +47,19 @@ export class Auditor {
     return record;
   }
 
+  /** A request that nobody could be found behind: one event, when the policy wants requests like it. */
+  refused(exchange: Exchange, info: RequestInfo, attempted: readonly string[]): void {
+    exchange.headers[idHeader] = idOf(exchange);
+    const user = { name: '', groups: [] };
+    const decision = decide(this.#policy, user, info);
+    if (decision.level === 'None') return;
+    const emit = (event: object): void => this.#emit(event);
+    const record = new AuditRecord({ exchange, user, info, isLong: false, decision, emit });
+    const how = attempted.length === 0 ? '' : `, attempted: ${attempted.join(', ')}`;
+    record.failed({ metadata: {}, status: 'Failure', message: `Authentication failed${how}`, code: 401 });
+    record.stage('ResponseStarted');
+  }
+
   close(): Promise<void> {
     return this.#sink.close();
   }
@@ -81,6 +94,7 @@ export class AuditRecord {
   #request: Buffer | undefined;
   #response: Buffer | undefined;
   #status: Status | undefined;
+  #object: ObjectMeta | undefined;
 
   constructor(options: AuditRecordOptions) {
     this.#options = options;
@@ -93,6 +107,11 @@ export class AuditRecord {
 
   get wantsResponse(): boolean {
     return this.#options.decision.level === 'RequestResponse';
+  }
+
+  /** What the object that was sent says about itself where the path does not. */
+  about({ namespace, name, uid, resourceVersion }: ObjectMeta = {}): void {
+    this.#object ??= present({ namespace, name, uid, resourceVersion });
   }
 
   annotate(name: string, value: string): void {
@@ -133,10 +152,12 @@ export class AuditRecord {
         ? undefined
         : present({
             resource: info.resource,
-            namespace: info.namespace,
-            name: info.name,
+            namespace: info.namespace || this.#object?.namespace,
+            name: info.name || this.#object?.name,
+            uid: this.#object?.uid,
             apiGroup: info.group,
             apiVersion: info.version,
+            resourceVersion: this.#object?.resourceVersion,
             subresource: info.subresource,
           });
     return {
@@ -209,7 +230,9 @@ function withoutManagedFields(tree: Tree): object {
 }
 
 function userOf({ name, uid, groups, extra }: User): object {
-  return { username: name, ...present({ uid }), groups, ...(extra === undefined ? {} : { extra }) };
+  return name === ''
+    ? {}
+    : { username: name, ...present({ uid }), groups, ...(extra === undefined ? {} : { extra }) };
 }
 
 function sourcesOf(exchange: Exchange): string[] {

@@ -61,6 +61,15 @@ export class RequestAuthenticator {
     return anonymous;
   }
 
+  /** Which kinds of credentials a request came with, for the audit log. */
+  attemptsOf(request: HttpRequest): string[] {
+    const method = /^(Bearer|Basic) /i.exec(request.headers.authorization ?? '')?.[1]?.toLowerCase();
+    return [
+      ...(this.#peerOf(request).kind === 'none' ? [] : ['x509']),
+      ...(method === undefined ? [] : [method]),
+    ];
+  }
+
   #peerOf(request: HttpRequest): Peer {
     // Over HTTP/2 a request's socket is a stand-in of its own; the session is what its requests share.
     const connection: object = request.stream?.session ?? request.socket;

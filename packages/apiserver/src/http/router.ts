@@ -245,19 +245,30 @@ export class Router {
       manager: managerOf(exchange.query, exchange.header('user-agent')),
       warn: (text) => exchange.warn(text),
       annotate: (key, value) => exchange.audit?.annotate(key, value),
+      ...(exchange.audit?.wantsRequest === true ? { isRecordedWhole: true } : {}),
     };
   }
 
   /** Who asks, or as whom. */
   async #identify(exchange: Exchange, info: RequestInfo, isLong: boolean): Promise<User> {
     const { authorizer } = this.#options.server;
-    const claimed = this.#options.authenticator.authenticate(exchange.request, info.path);
-    const actual = claimed instanceof Promise ? await claimed : claimed;
+    const actual = await this.#authenticate(exchange, info);
     exchange.audit = this.#options.auditor?.begin(exchange, actual, info, isLong);
     const given = impersonated(actual, exchange.request.rawHeaders, authorizer);
     const user = given instanceof Promise ? await given : given;
     if (user !== actual) exchange.audit?.impersonated(user);
     return user;
+  }
+
+  async #authenticate(exchange: Exchange, info: RequestInfo): Promise<User> {
+    const { authenticator, auditor } = this.#options;
+    try {
+      const user = authenticator.authenticate(exchange.request, info.path);
+      return user instanceof Promise ? await user : user;
+    } catch (error) {
+      auditor?.refused(exchange, info, authenticator.attemptsOf(exchange.request));
+      throw error;
+    }
   }
 
   #authorize(exchange: Exchange, user: User, info: RequestInfo): Promise<void> {

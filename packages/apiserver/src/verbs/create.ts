@@ -19,6 +19,7 @@ const maxNameAttempts = 8;
 
 export async function create(context: RequestContext): Promise<void> {
   const object = await decodeObject(context.exchange, context.target.info);
+  context.exchange.audit?.about(object.metadata);
   await respondObject(context, 201, await createObject(context, object));
 }
 

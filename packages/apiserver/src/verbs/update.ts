@@ -18,6 +18,7 @@ import { createObject } from './create.ts';
 export async function update(context: RequestContext): Promise<void> {
   const { exchange, target } = context;
   const sent = await decodeObject(exchange, target.info);
+  exchange.audit?.about(sent.metadata);
   if ((sent.metadata?.name ?? '') === '') throw bad('name must be provided');
   placeObject(sent, context, target.name);
   try {

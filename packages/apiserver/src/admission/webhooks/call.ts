@@ -14,13 +14,20 @@ type Webhook = MutatingWebhook | ValidatingWebhook;
 const reviewType = { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview' };
 const defaultTimeoutSeconds = 10;
 
+/** Where the audit log notes that a failure was ignored: `round_0_index_0`. */
+export interface FailedOpen {
+  readonly kind: 'mutation' | 'validating';
+  readonly place: string;
+}
+
 /** The answer of a webhook that let the request pass; undefined when it was not asked or its failure is ignored. */
 export async function callWebhook(
   configured: ConfiguredWebhook<Webhook>,
   request: AdmissionRequest,
+  note: FailedOpen,
 ): Promise<Readonly<Record<string, unknown>> | undefined> {
   const { hook, client } = configured;
-  const { warn, dryRun, server } = request.context;
+  const { warn, annotate, dryRun, server } = request.context;
   let response: Readonly<Record<string, unknown>>;
   try {
     if (!(await isAbout(configured, request))) return undefined;
@@ -45,11 +52,16 @@ export async function callWebhook(
   } catch (error) {
     const failure = `failed calling webhook "${hook.name}": ${messageOf(error)}`;
     server.log.warn({ webhook: hook.name, policy: hook.failurePolicy }, failure);
-    if (hook.failurePolicy === 'Ignore') return undefined;
-    throw new StatusError(internalError(failure));
+    if (hook.failurePolicy !== 'Ignore') throw new StatusError(internalError(failure));
+    annotate?.(`failed-open.${note.kind}.webhook.admission.k8s.io/${note.place}`, hook.name);
+    return undefined;
   }
   for (const text of Array.isArray(response['warnings']) ? response['warnings'] : [])
     if (typeof text === 'string') warn?.(text);
+  const own = response['auditAnnotations'];
+  if (annotate !== undefined && isObject(own))
+    for (const [key, value] of Object.entries(own))
+      if (typeof value === 'string') annotate(`${hook.name}/${key}`, value);
   if (response['allowed'] !== true) throw denial(hook.name, response['status']);
   return response;
 }

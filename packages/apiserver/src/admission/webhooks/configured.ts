@@ -17,6 +17,8 @@ import { ruleMatches, selectorsMatch } from '../matching.ts';
 import type { AdmissionRequest } from '../request.ts';
 
 export interface ConfiguredWebhook<T extends Webhook> {
+  /** Name of the configuration that it stands in. */
+  readonly configuration: string;
   readonly hook: T;
   readonly client: WebhookClient;
   readonly conditions: MatchConditions;
@@ -51,6 +53,7 @@ function configured(
   const known = made.get(configuration);
   if (known !== undefined) return known;
   const hooks = (configuration.webhooks ?? []).map((hook) => ({
+    configuration: configuration.metadata?.name ?? '',
     hook,
     client: new WebhookClient(server, hook.clientConfig),
     conditions: new MatchConditions(hook.matchConditions),

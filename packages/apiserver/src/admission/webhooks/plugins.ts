@@ -4,7 +4,8 @@ import { applyDefaults } from '@timonier/api/defaults';
 import { type ApiObject, decodeStrict } from '@timonier/api/decode';
 import { applyJsonPatch, type JsonObject } from '@timonier/api';
 import { internalError, StatusError } from '@timonier/api/statuses';
-import { invoke } from '../reinvocation.ts';
+import { sameTree } from '../../storage/copy.ts';
+import { invoke, roundOf } from '../reinvocation.ts';
 import type { AdmissionPlugin, AdmissionRequest, Operation } from '../request.ts';
 import { callWebhook } from './call.ts';
 import { type ConfiguredWebhook, mutatingWebhooks, validatingWebhooks } from './configured.ts';
@@ -19,10 +20,10 @@ export const mutatingAdmissionWebhook: AdmissionPlugin = {
     if (hooks.length === 0) return;
     await invoke(
       mutatingAdmissionWebhook,
-      hooks.map((configured) => ({
+      hooks.map((configured, index) => ({
         key: configured,
         reinvocationPolicy: configured.hook.reinvocationPolicy,
-        run: () => mutate(configured, request),
+        run: () => mutate(configured, request, `round_${roundOf(request)}_index_${index}`),
       })),
       request,
     );
@@ -36,7 +37,11 @@ export const validatingAdmissionWebhook: AdmissionPlugin = {
     const hooks = validatingWebhooks(request.context.server);
     if (hooks.length === 0) return;
     // All at once; the first refusal in their order is told.
-    const outcomes = await Promise.allSettled(hooks.map((configured) => callWebhook(configured, request)));
+    const outcomes = await Promise.allSettled(
+      hooks.map((configured, index) =>
+        callWebhook(configured, request, { kind: 'validating', place: `round_0_index_${index}` }),
+      ),
+    );
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   },
 };
@@ -45,27 +50,55 @@ export const validatingAdmissionWebhook: AdmissionPlugin = {
 async function mutate(
   configured: ConfiguredWebhook<MutatingWebhook>,
   request: AdmissionRequest,
+  place: string,
 ): Promise<boolean> {
-  const response = await callWebhook(configured, request);
+  const response = await callWebhook(configured, request, { kind: 'mutation', place });
   if (response === undefined) return false;
   const { patch, patchType } = response;
-  if (typeof patch !== 'string' || patch === '' || request.object === undefined) return true;
-  const { name } = configured.hook;
+  const before = request.object;
+  const hasPatch = typeof patch === 'string' && patch !== '' && before !== undefined;
+  const steps: unknown = hasPatch ? carryOut(configured, request, before, patch, patchType) : undefined;
+  noteChange(configured, request, place, { steps, changed: hasPatch && !sameTree(before, request.object) });
+  return true;
+}
+
+/** Changes the request's object; returns the patch. Throws 500 for one that cannot be applied. */
+function carryOut(
+  { hook }: ConfiguredWebhook<MutatingWebhook>,
+  request: AdmissionRequest,
+  object: ApiObject,
+  patch: string,
+  patchType: unknown,
+): unknown {
   if (patchType !== 'JSONPatch')
     throw new StatusError(
-      internalError(`webhook "${name}" returned a patch of type ${JSON.stringify(patchType)}`),
+      internalError(`webhook "${hook.name}" returned a patch of type ${JSON.stringify(patchType)}`),
     );
   try {
-    request.object = patched(
-      request,
-      request.object,
-      JSON.parse(Buffer.from(patch, 'base64').toString('utf8')),
-    );
+    const steps: unknown = JSON.parse(Buffer.from(patch, 'base64').toString('utf8'));
+    request.object = patched(request, object, steps);
+    return steps;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new StatusError(internalError(`the patch of webhook "${name}" cannot be applied: ${reason}`));
+    throw new StatusError(internalError(`the patch of webhook "${hook.name}" cannot be applied: ${reason}`));
   }
-  return true;
+}
+
+/** Tells the audit log whether a webhook changed the object and, where bodies are recorded, how. */
+function noteChange(
+  { configuration, hook }: ConfiguredWebhook<MutatingWebhook>,
+  { context: { annotate, isRecordedWhole } }: AdmissionRequest,
+  place: string,
+  { steps, changed }: { readonly steps: unknown; readonly changed: boolean },
+): void {
+  if (annotate === undefined) return;
+  const who = { configuration, webhook: hook.name };
+  annotate(`mutation.webhook.admission.k8s.io/${place}`, JSON.stringify({ ...who, mutated: changed }));
+  if (steps !== undefined && isRecordedWhole === true)
+    annotate(
+      `patch.webhook.admission.k8s.io/${place}`,
+      JSON.stringify({ ...who, patch: steps, patchType: 'JSONPatch' }),
+    );
 }
 
 function patched({ context }: AdmissionRequest, object: ApiObject, patch: unknown): ApiObject {
