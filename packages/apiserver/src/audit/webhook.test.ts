@@ -256,7 +256,7 @@ test('a service outside learns who failed to say who they are, and what admissio
       message: 'not p',
       policy: 'few',
       binding: 'everywhere',
-      expressionIndex: '0',
+      expressionIndex: 0,
       validationActions: ['Audit'],
     },
   ]);

@@ -15,7 +15,7 @@ const auditPolicy = parseAuditPolicy(
 );
 const path = join(directory, 'audit.log');
 const file = { path, maxBytes: 2 ** 30, maxBackups: 0, maxAgeDays: 0, bufferSize: 10_000 };
-const shared = sharedServer(undefined, { audit: { policy: auditPolicy, ...file } });
+const shared = sharedServer(undefined, { audit: { policy: auditPolicy, file } });
 
 const registration = '/apis/admissionregistration.k8s.io/v1';
 const configMaps = '/api/v1/namespaces/default/configmaps';
