@@ -4,6 +4,7 @@
  */
 import { after, before, describe } from 'node:test';
 import { PodBench } from './pod-bench.ts';
+import { accounts } from './scenarios/accounts.ts';
 import { contents } from './scenarios/contents.ts';
 import { isolation } from './scenarios/isolation.ts';
 import { lifecycle } from './scenarios/lifecycle.ts';
@@ -24,6 +25,7 @@ describe('pods on a cluster', { skip: process.getuid?.() === 0 ? false : 'needs 
 
   describe('all at once', { concurrency: 8 }, () => {
     contents(bench);
+    accounts(bench);
     lifecycle(bench);
     isolation(bench);
     registry(bench);

@@ -17,6 +17,7 @@ import {
   type ReplicationController,
   type ResourceQuota,
   resources,
+  type Secret,
   type Service,
   type ServiceAccount,
 } from '@timonier/api';
@@ -42,6 +43,10 @@ export interface Informers {
   readonly serviceaccounts: CatchingInformer<ServiceAccount>;
   /** Only those named `kube-root-ca.crt`. */
   readonly rootCas: CatchingInformer<ConfigMap>;
+  /** Only `kube-public/cluster-info`. */
+  readonly clusterInfos: CatchingInformer<ConfigMap>;
+  /** Only those of kube-system with the type of bootstrap tokens. */
+  readonly bootstrapTokens: CatchingInformer<Secret>;
 }
 
 /** Indexes: everything in namespaces by `namespace`, pods by `owner` (controller's uid), `orphans` (namespace), `node`, and so on. */
@@ -107,6 +112,16 @@ export function createInformers(client: ApiClient, onError: (error: unknown) => 
     rootCas: createInformer(client, resources.configmaps, {
       onError,
       fieldSelector: 'metadata.name=kube-root-ca.crt',
+    }),
+    clusterInfos: createInformer(client, resources.configmaps, {
+      onError,
+      namespace: 'kube-public',
+      fieldSelector: 'metadata.name=cluster-info',
+    }),
+    bootstrapTokens: createInformer(client, resources.secrets, {
+      onError,
+      namespace: 'kube-system',
+      fieldSelector: 'type=bootstrap.kubernetes.io/token',
     }),
   };
 }

@@ -12,6 +12,7 @@ import {
 } from '@timonier/client';
 import type { Health } from '@timonier/component';
 import type { Registry } from 'prom-client';
+import { startBootstrapSigner } from './bootstrapsigner/controller.ts';
 import { startClusterDnsController } from './clusterdns/controller.ts';
 import { startDeploymentController } from './deployment/controller.ts';
 import type { OwnedMetadata } from './discovery.ts';
@@ -30,6 +31,7 @@ import { startVolumeProtection } from './pvprotection/controller.ts';
 import { startReplicaSetController, startReplicationController } from './replicaset/controller.ts';
 import { startResourceQuotaController } from './resourcequota/controller.ts';
 import { startServiceAccountController } from './serviceaccount/controller.ts';
+import { startTokenCleaner } from './tokencleaner/controller.ts';
 
 export interface StartContext {
   readonly client: ApiClient;
@@ -55,6 +57,8 @@ export const defaultSettings: ControllerSettings = {
 
 /** Every controller by the name that `--controllers` knows it by. */
 const controllers: Readonly<Record<string, (context: LoopContext, monitor: ResourceMonitor) => Stoppable>> = {
+  bootstrapsigner: startBootstrapSigner,
+  tokencleaner: startTokenCleaner,
   deployment: startDeploymentController,
   replicaset: startReplicaSetController,
   replicationcontroller: startReplicationController,
@@ -144,7 +148,12 @@ export function startControllers(
 
 /** The caches that the collector need not have once more, by `resource.group`; of leases only nodes' have owners. */
 function sharedCaches(informers: Informers): Map<string, CatchingInformer<OwnedMetadata>> {
-  const { rootCas: _rootCas, ...whole } = informers;
+  const {
+    rootCas: _rootCas,
+    clusterInfos: _clusterInfos,
+    bootstrapTokens: _bootstrapTokens,
+    ...whole
+  } = informers;
   const entries: CatchingInformer<OwnedMetadata>[] = Object.values(whole);
   return new Map(entries.map((informer) => [`${informer.type.resource}.${informer.type.group}`, informer]));
 }

@@ -1,7 +1,7 @@
 /** For tests of control loops: one API server on a real etcd, with the controllers running, for all tests of a file. */
 import { type ApiClient, createClient } from '@timonier/client';
 import { Health } from '@timonier/component';
-import { startControllers } from '@timonier/controllers';
+import { type ControllerSettings, startControllers } from '@timonier/controllers';
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -34,11 +34,12 @@ export interface LoopsWorld extends SharedServer {
 }
 
 /** To be called once, at the top of a file. */
-export function loopsWorld(): LoopsWorld {
+export function loopsWorld(settings: Partial<ControllerSettings> = {}): LoopsWorld {
   const alongside = async (server: TestServer, onEnd: (end: () => unknown) => void): Promise<void> => {
     const client = await clientOf(server, 'controller-manager');
     onEnd(() => client.close());
-    const loops = startControllers({ client, log: silent, metrics: new Registry(), health: new Health() });
+    const context = { client, log: silent, metrics: new Registry(), health: new Health() };
+    const loops = startControllers(context, settings);
     onEnd(() => loops.stop());
   };
   const shared = sharedServer(alongside, { admission: ['StorageObjectInUseProtection'] });

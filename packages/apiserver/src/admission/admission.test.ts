@@ -59,6 +59,29 @@ test('a pod needs an account that exists, and gets its token and its pull secret
   assert.equal(bare.json.spec.volumes, undefined);
 });
 
+// Conformance: ServiceAccounts should allow opting out of API token automount
+test('a pod gets no token when it, or else its account, says so', async (t) => {
+  const server = await serverFor(t);
+  const accounts = '/api/v1/namespaces/default/serviceaccounts';
+  const wish = (wants: boolean | undefined): object =>
+    wants === undefined ? {} : { automountServiceAccountToken: wants };
+  const wishes = [undefined, true, false];
+  for (const account of wishes) {
+    const serviceAccountName = `mounts-${String(account)}`;
+    await created(server, accounts, { metadata: { name: serviceAccountName }, ...wish(account) });
+    for (const own of wishes) {
+      const spec = { serviceAccountName, ...wish(own) };
+      const { json } = await outcome(server, pod('mounting', spec), 201);
+      const mounts: readonly { mountPath: string }[] = json.spec.containers[0].volumeMounts ?? [];
+      assert.equal(
+        mounts.some(({ mountPath }) => mountPath === '/var/run/secrets/kubernetes.io/serviceaccount'),
+        own ?? account ?? true,
+        `the account says ${String(account)}, the pod ${String(own)}`,
+      );
+    }
+  }
+});
+
 test('priority comes from the class, the default class or nothing, and a pod must not claim another', async (t) => {
   const server = await serverFor(t);
   await created(server, '/api/v1/namespaces/default/serviceaccounts', { metadata: { name: 'default' } });
