@@ -13,6 +13,7 @@ import {
 import type { ObjectReference, PayloadSource } from '../volumes/payload.ts';
 import type { PullCredentials } from '../pod/image-puller.ts';
 import { ObjectWatches } from './object-watches.ts';
+import { type IssuedToken, TokenCache } from './token-cache.ts';
 
 const keepMs = 2_000;
 const maxKept = 500;
@@ -29,6 +30,7 @@ export class ApiObjectSource implements PayloadSource {
   readonly #kept = new Map<string, Kept>();
   readonly #onTokenRefused: (pod: Pod, message: string) => void;
   readonly #watches: ObjectWatches;
+  readonly #tokens = new TokenCache();
 
   constructor(
     client: ApiClient,
@@ -57,6 +59,11 @@ export class ApiObjectSource implements PayloadSource {
     this.#watches.follow(uid, objects);
   }
 
+  forget(uid: string): void {
+    this.#watches.follow(uid, []);
+    this.#tokens.forget(uid);
+  }
+
   stop(): void {
     this.#watches.stop();
   }
@@ -80,13 +87,19 @@ export class ApiObjectSource implements PayloadSource {
       );
   }
 
-  async token(
+  token(pod: Pod, audience: string | undefined, expirationSeconds: number): Promise<string | undefined> {
+    const account = pod.spec?.serviceAccountName ?? 'default';
+    const wish = { podUid: pod.metadata?.uid ?? '', account, audience, expirationSeconds };
+    return this.#tokens.token(wish, () => this.#issue(pod, account, audience, expirationSeconds));
+  }
+
+  async #issue(
     pod: Pod,
+    account: string,
     audience: string | undefined,
     expirationSeconds: number,
-  ): Promise<string | undefined> {
+  ): Promise<IssuedToken | undefined> {
     const { namespace = 'default', name = '', uid = '' } = pod.metadata ?? {};
-    const account = pod.spec?.serviceAccountName ?? 'default';
     const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${account}/token`;
     const answer = await this.#client.request('POST', path, {
       apiVersion: 'authentication.k8s.io/v1',
@@ -98,8 +111,15 @@ export class ApiObjectSource implements PayloadSource {
       },
     });
     if (answer.status === 200 || answer.status === 201) {
-      const { status } = JSON.parse(answer.body.toString('utf8')) as { status?: { token?: string } };
-      if (status?.token !== undefined) return status.token;
+      const { status } = JSON.parse(answer.body.toString('utf8')) as {
+        status?: { token?: string; expirationTimestamp?: string };
+      };
+      const expiresAt = Date.parse(status?.expirationTimestamp ?? '');
+      if (status?.token !== undefined)
+        return {
+          token: status.token,
+          expiresAt: Number.isNaN(expiresAt) ? Date.now() + expirationSeconds * 1_000 : expiresAt,
+        };
     }
     this.#onTokenRefused(
       pod,
@@ -155,6 +175,7 @@ export const noObjects: PayloadSource = {
   services: () => Promise.resolve([]),
   token: () => Promise.resolve(undefined),
   follow: () => undefined,
+  forget: () => undefined,
 };
 
 function registryOf(image: string): string {

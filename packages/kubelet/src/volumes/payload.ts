@@ -19,6 +19,8 @@ export interface PayloadSource extends ObjectSource {
   token(pod: Pod, audience: string | undefined, expirationSeconds: number): Promise<string | undefined>;
   /** From now on changes of exactly these objects are told to whoever refreshes the volumes of this pod. */
   follow(uid: string, objects: readonly ObjectReference[]): void;
+  /** The pod is gone: nothing is followed or kept for it any more. */
+  forget(uid: string): void;
 }
 
 export interface ObjectReference {

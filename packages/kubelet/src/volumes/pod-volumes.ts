@@ -43,7 +43,7 @@ export class PodVolumes {
   /** Removes everything of a pod, data of its emptyDir volumes included. */
   async tearDown(uid: string): Promise<void> {
     const directory = this.podDirectory(uid);
-    this.#source.follow(uid, []);
+    this.#source.forget(uid);
     for (const { target } of mountPoints()) {
       if (target.startsWith(`${directory}/`)) unmount(target, { lazy: true });
     }
