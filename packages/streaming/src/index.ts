@@ -21,4 +21,5 @@ export {
   type ServerStreams,
 } from './server.ts';
 export { openSpdyStreams, type WantedStreams } from './spdy-client.ts';
+export { acceptSpdyStreams, wantsBareSpdy } from './spdy-server.ts';
 export { SpdySession, type SpdyStream } from './spdy-session.ts';

@@ -160,7 +160,8 @@ function serverStreams(link: Link): ServerStreams {
   };
 }
 
-function flushed(stream: Writable): Promise<void> {
+/** Ends a stream; resolves when its last bytes have left, or never will. */
+export function flushed(stream: Writable): Promise<void> {
   if (stream.destroyed || stream.writableFinished) return Promise.resolve();
   return new Promise((resolve) => {
     stream.once('close', resolve);

@@ -6,6 +6,7 @@ import { Duplex, PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { deflateSync } from 'node:zlib';
 import { acceptSpdy } from './server.ts';
+import { acceptSpdyStreams } from './spdy-server.ts';
 import { openSpdyStreams } from './spdy-client.ts';
 import { spdyDictionary } from './spdy-dictionary.ts';
 import { controlFrame, dataFrame, FrameCutter, frameType, HeaderCoder, numbers } from './spdy-frames.ts';
@@ -138,4 +139,48 @@ test('a refusal to dial carries the status and the text of the server', async (t
     statusCode: 404,
     body: 'no such token',
   });
+});
+
+test('a process is run for a client that speaks SPDY only: its input ends before its output, and its outcome comes last', async (t) => {
+  const wanted = { stdin: true, stdout: true, stderr: true, tty: false };
+  const server = createServer();
+  server.on('upgrade', (request, socket, head) => {
+    void acceptSpdyStreams(request, socket, head, wanted).then(async (streams) => {
+      const input = Buffer.concat((await streams.stdin.toArray()) as Buffer[]);
+      streams.stdout.write(input);
+      streams.stderr.write('oops');
+      await streams.finish({ exitCode: 3 });
+    });
+  });
+  t.after(() => server.close());
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as AddressInfo;
+  const streams = await openSpdyStreams(`http://127.0.0.1:${port}/exec`, wanted);
+  const sent = Buffer.alloc(1_000_000, 'y');
+  streams.stdin.end(sent);
+  const [stdout, stderr] = await Promise.all([streams.stdout.toArray(), streams.stderr.toArray()]);
+  assert.ok(Buffer.concat(stdout as Buffer[]).equals(sent));
+  assert.equal(Buffer.concat(stderr as Buffer[]).toString(), 'oops');
+  assert.deepEqual(await streams.outcome, { exitCode: 3 });
+});
+
+test('a terminal that speaks SPDY only tells its sizes, and one whose protocol is not known is refused', async (t) => {
+  const wanted = { stdin: false, stdout: true, stderr: false, tty: true };
+  const server = createServer();
+  const size = Promise.withResolvers<unknown>();
+  server.on('upgrade', (request, socket, head) => {
+    if (request.url === '/old') request.headersDistinct['x-stream-protocol-version'] = ['channel.k8s.io'];
+    acceptSpdyStreams(request, socket, head, wanted).then(
+      (streams) => streams.onResize((seen) => (size.resolve(seen), void streams.finish({ exitCode: 0 }))),
+      () => undefined,
+    );
+  });
+  t.after(() => server.close());
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as AddressInfo;
+  const streams = await openSpdyStreams(`http://127.0.0.1:${port}/exec`, wanted);
+  await streams.resize({ columns: 80, rows: 24 });
+  assert.deepEqual(await size.promise, { columns: 80, rows: 24 });
+  assert.deepEqual(await streams.outcome, { exitCode: 0 });
+  await assert.rejects(openSpdyStreams(`http://127.0.0.1:${port}/old`, wanted), { statusCode: 403 });
 });

@@ -12,6 +12,7 @@ import {
   openPort,
   SpdySession,
   type SpdyStream,
+  wantsBareSpdy,
 } from '@timonier/streaming';
 
 const protocol = 'portforward.k8s.io';
@@ -21,10 +22,6 @@ const pairMs = 30_000;
 /** Whether the client wants a SPDY session; others speak channels. */
 export function wantsTunnel(request: IncomingMessage): boolean {
   return wantsBareSpdy(request) || offeredProtocols(request).includes(tunnelProtocol);
-}
-
-function wantsBareSpdy({ headers }: IncomingMessage): boolean {
-  return headers.upgrade?.toLowerCase() === 'spdy/3.1';
 }
 
 /** Resolves when the client has gone. `urlOf` asks the runtime for a new connection to a port of the pod. */

@@ -191,7 +191,7 @@ export class KubeletServer {
         return;
       }
       const { urlOf, wanted } = await this.#command(url);
-      await bridgeStreams(request, socket, head, () => this.#streams.open(urlOf, wanted));
+      await bridgeStreams(request, socket, head, wanted, () => this.#streams.open(urlOf, wanted));
     } catch (error) {
       const status = error instanceof HttpError ? error.status : 500;
       refuseUpgrade(socket, status, error instanceof Error ? error.message : String(error));

@@ -1,16 +1,20 @@
 /**
  * Joins a client's exec or attach connection to the runtime's. The two may speak different versions of the channel
- * protocol (a new kubectl offers only v5, an older runtime knows only SPDY), so streams are joined and not bytes.
+ * protocol (a new kubectl offers only v5, one up to 1.30 and an older runtime know only SPDY), so streams are joined and
+ * not bytes.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import {
+  acceptSpdyStreams,
   acceptStreams,
   type ClientStreams,
   HandshakeError,
   offeredProtocols,
   refuseUpgrade,
+  type WantedStreams,
+  wantsBareSpdy,
 } from '@timonier/streaming';
 
 /** Resolves when the command has ended or either side has gone. The runtime is dialled before the client is accepted. */
@@ -18,13 +22,15 @@ export async function bridgeStreams(
   request: IncomingMessage,
   socket: Duplex,
   head: Buffer,
+  wanted: WantedStreams,
   dial: () => Promise<ClientStreams>,
 ): Promise<void> {
-  if (offeredProtocols(request).length === 0) {
+  const spdy = wantsBareSpdy(request);
+  if (!spdy && offeredProtocols(request).length === 0) {
     refuseUpgrade(
       socket,
       400,
-      'a WebSocket with one of the channel protocols is needed, such as v5.channel.k8s.io',
+      'a WebSocket with one of the channel protocols is needed, such as v5.channel.k8s.io, or SPDY/3.1',
     );
     return;
   }
@@ -38,7 +44,9 @@ export async function bridgeStreams(
   }
   let client;
   try {
-    client = await acceptStreams(request, socket, head);
+    client = await (spdy
+      ? acceptSpdyStreams(request, socket, head, wanted)
+      : acceptStreams(request, socket, head));
   } catch {
     // The client has been answered already.
     runtime.close();
