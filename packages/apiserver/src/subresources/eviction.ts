@@ -32,6 +32,8 @@ export async function evict(context: RequestContext): Promise<void> {
   const { exchange, target } = context;
   const sent = decodeBodyAs(await exchange.body(), bodyMedia(exchange.header('content-type')), [
     { apiVersion: 'policy/v1', kind: 'Eviction' },
+    // As kubectl up to 1.21 sends it.
+    { apiVersion: 'policy/v1beta1', kind: 'Eviction', alike: 'policy/v1' },
   ]) as unknown as Eviction;
   const named = sent.metadata?.name ?? '';
   if (named !== '' && named !== target.name) throw bad('name in URL does not match name in Eviction object');
