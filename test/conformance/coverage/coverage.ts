@@ -1,7 +1,7 @@
 /**
  * Which conformance tests of upstream have a test here. In: the list of names beside this file, and comments of the form
- * `// Conformance: NAME` in front of a test (NAME without the `[sig-…]` in front and the `[Conformance]` behind). Out:
- * `docs/conformance.md`.
+ * `// Conformance: NAME` in front of a test, or `# Conformance: NAME` at the top of a client's transcript (NAME without
+ * the `[sig-…]` in front and the `[Conformance]` behind). Out: `docs/conformance.md`.
  *
  * Usage: ./bin/node test/conformance/coverage/coverage.ts
  */
@@ -13,6 +13,7 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
 const listFile = join(import.meta.dirname, 'kubernetes-1.36.txt');
 const page = 'docs/conformance.md';
 const mark = '// Conformance: ';
+const transcriptMark = '# Conformance: ';
 
 interface Listed {
   readonly sig: string;
@@ -40,13 +41,32 @@ export function listed(): readonly Listed[] {
 /** Every annotation in the tests of the repository. */
 export function annotations(): readonly Covering[] {
   const files = globSync(['packages/*/src/**/*.test.ts', 'test/**/*.ts'], { cwd: root }).sort();
-  return files.flatMap((file) => {
-    const lines = readFileSync(join(root, file), 'utf8').split('\n');
-    return lines.flatMap((line, i): Covering[] => {
-      const at = line.trimStart();
-      if (!at.startsWith(mark)) return [];
-      return [{ name: at.slice(mark.length).trim(), file, test: titleAfter(lines, i + 1) }];
-    });
+  return [...files.flatMap(inTests), ...transcripts().flatMap(inTranscript)];
+}
+
+function transcripts(): readonly string[] {
+  return globSync('test/conformance/clients/*/*.txt', { cwd: root }).sort();
+}
+
+/** A transcript is about what its first free line says. */
+function inTranscript(file: string): readonly Covering[] {
+  const lines = readFileSync(join(root, file), 'utf8').split('\n');
+  const head = lines.slice(
+    0,
+    lines.findIndex((line) => !line.startsWith('#')),
+  );
+  const about = head.find((line) => !/^# (?:needs|Conformance):/.test(line))?.slice(2);
+  return head
+    .filter((line) => line.startsWith(transcriptMark))
+    .map((line) => ({ name: line.slice(transcriptMark.length).trim(), file, test: about }));
+}
+
+function inTests(file: string): readonly Covering[] {
+  const lines = readFileSync(join(root, file), 'utf8').split('\n');
+  return lines.flatMap((line, i): Covering[] => {
+    const at = line.trimStart();
+    if (!at.startsWith(mark)) return [];
+    return [{ name: at.slice(mark.length).trim(), file, test: titleAfter(lines, i + 1) }];
   });
 }
 
@@ -75,8 +95,8 @@ export function coveragePage(): string {
   return `# Conformance
 
 The official conformance tests of Kubernetes 1.36 that are about the API server, and the test of ours that asks for the
-same behaviour. Ours run without nodes against a real API server on a real etcd unless they say otherwise; upstream's
-own suite has not been run. Made by \`test/conformance/coverage/coverage.ts\` from comments in the tests; \`npm test\` checks
+same behaviour. Ours run without nodes against a real API server on a real etcd unless they say otherwise; those whose
+file ends in \`.txt\` are [transcripts of kubectl](clients.md) on a cluster with nodes. Upstream's own suite has not been run. Made by \`test/conformance/coverage/coverage.ts\` from comments in the tests; \`npm test\` checks
 that it is up to date.
 
 ${parts.join('\n')}`;
