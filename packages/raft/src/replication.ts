@@ -184,17 +184,22 @@ function reachedBy(core: Core, voters: readonly NodeId[]): number {
 }
 
 /**
- * Commits what a majority holds durably, if it is of the own term. A change of the configuration, and what comes before
- * it, may also be committed by a majority of the configuration that it ends: majorities of the two overlap, so whoever
- * is elected by either has it. A single voter could not be given a second one that is not there yet otherwise.
+ * Commits what a majority holds durably, if it is of the own term. A change that takes no voter out, and what comes
+ * before it, may also be committed by a majority of the configuration that it ends: majorities of the two overlap, so
+ * whoever is elected by either has it. A single voter could not be given a second one that is not there yet otherwise.
+ * Who is taken out does not count for that: its data is thrown away at once, and a new machine in its place may be told,
+ * by somebody who does not know of it yet, that it is the same member.
  */
 export function maybeCommit(core: Core): void {
   let index = reachedBy(core, core.configuration.voters);
   const changedAt = core.history.index;
-  if (changedAt > core.commit && index < changedAt) {
-    const before = reachedBy(core, core.history.previous.voters);
-    index = Math.max(index, Math.min(before, changedAt));
-  }
+  const before = core.history.previous.voters;
+  if (
+    changedAt > core.commit &&
+    index < changedAt &&
+    before.every((id) => core.configuration.voters.includes(id))
+  )
+    index = Math.max(index, Math.min(reachedBy(core, before), changedAt));
   if (index <= core.commit) return;
   if (index < core.termStart && !core.has('commit-old-term')) return;
   const termWasCommitted = core.termCommitted;
