@@ -24,6 +24,7 @@ function makeLinks(self: string): {
     transport: {
       addPeer: (id) => asked.push(`link ${id}`),
       removePeer: (id) => asked.push(`unlink ${id}`),
+      connected: () => false,
       send: (id, frame) => asked.push(`${Object.keys(frame).join()} to ${id}`) > 0,
     },
     clock: {

@@ -11,11 +11,13 @@ import type { HostLog } from '../host-options.ts';
 import type { PeerFrame } from '../peer-wire.ts';
 import type { StoredMember } from './change.ts';
 import { readContext } from './context.ts';
+import { Whereabouts } from './whereabouts.ts';
 
 /** What links need of the transport. */
 export interface LinkTransport {
   addPeer(id: NodeId, address: { readonly host: string; readonly port: number }): void;
   removePeer(id: NodeId): void;
+  connected(id: NodeId): boolean;
   send(to: NodeId, frame: PeerFrame): boolean;
 }
 
@@ -39,14 +41,22 @@ export class Links {
   readonly #options: LinksOptions;
   /** Members that entries in the log bring, applied or not. */
   readonly #coming = new Map<NodeId, StoredMember>();
+  /** Where entries in the log say that members are from now on, until those are linked. */
+  readonly #moved = new Map<NodeId, readonly string[]>();
   /** Who called before it was known. */
   readonly #callers = new Map<NodeId, readonly string[]>();
-  readonly #linked = new Map<NodeId, string>();
+  readonly #linked: Whereabouts;
   /** How to keep a link that is about to be dropped. */
   readonly #leaving = new Map<NodeId, () => void>();
 
   constructor(options: LinksOptions) {
     this.#options = options;
+    const { clock, transport } = options;
+    this.#linked = new Whereabouts({
+      clock,
+      connected: (id) => transport.connected(id),
+      connect: (id, url) => this.#connect(id, url),
+    });
   }
 
   /** Remembers the addresses that entries of the log bring. */
@@ -55,7 +65,11 @@ export class Links {
       if (entry.type !== 'config') continue;
       const change = readContext(decodeConfiguration(entry.data).context)?.change;
       if (change?.kind === 'add') this.#coming.set(change.member.id, change.member);
-      else if (change?.kind === 'remove') this.#coming.delete(change.id);
+      else if (change?.kind === 'update') this.#moved.set(change.id, change.peerUrls);
+      else if (change?.kind === 'remove') {
+        this.#coming.delete(change.id);
+        this.#moved.delete(change.id);
+      }
     }
   }
 
@@ -77,8 +91,13 @@ export class Links {
     if (belongs.has(self)) this.#callers.clear();
     else for (const [id, urls] of this.#callers) if (!wanted.has(id)) wanted.set(id, urls);
     for (const [id, urls] of wanted) this.#link(id, urls[0] ?? '');
+    // It may be there before this member may know that the entry is committed.
+    for (const [id, urls] of this.#moved) {
+      this.#linked.expected(id, urls[0] ?? '');
+      if (wanted.has(id)) this.#moved.delete(id);
+    }
     // Who belongs stays linked, also while its address is not applied yet.
-    for (const id of this.#linked.keys()) if (!wanted.has(id) && !belongs.has(id)) this.#leave(id);
+    for (const id of this.#linked.ids) if (!wanted.has(id) && !belongs.has(id)) this.#leave(id);
   }
 
   /**
@@ -94,6 +113,7 @@ export class Links {
   called(from: NodeId, urls: readonly string[]): void {
     // Never itself: a link to itself would be dropped one day, with the message that it was removed.
     if (from === this.#options.self) return;
+    this.#linked.said(from, urls);
     if (this.#linked.has(from) || this.#callers.size >= maxCallers || urls.length === 0) return;
     this.#callers.set(from, urls);
     this.sync();
@@ -101,13 +121,17 @@ export class Links {
 
   close(): void {
     for (const keep of this.#leaving.values()) keep();
+    this.#linked.close();
   }
 
   #link(id: NodeId, url: string): void {
-    const { transport, log } = this.#options;
     this.#leaving.get(id)?.();
     this.#leaving.delete(id);
-    if (this.#linked.get(id) === url) return;
+    this.#linked.told(id, url);
+  }
+
+  #connect(id: NodeId, url: string): void {
+    const { transport, log } = this.#options;
     let address;
     try {
       address = parseUrl('peer URL', url);
@@ -115,7 +139,6 @@ export class Links {
       log.warn({ peer: id, url, err: error }, 'member has no usable address');
       return;
     }
-    this.#linked.set(id, url);
     transport.addPeer(id, address);
   }
 
@@ -131,7 +154,7 @@ export class Links {
       }
       // Who is merely unknown yet, as everybody is to a member that joins, must not be told such a thing.
       if (removed().has(id)) transport.send(id, { removed: {} });
-      this.#linked.delete(id);
+      this.#linked.forget(id);
       // What was just queued goes out first.
       clock.after(farewellMs, () => {
         if (!this.#linked.has(id)) transport.removePeer(id);

@@ -1,0 +1,111 @@
+/**
+ * Where another member is reached. The log tells, and so does the member itself whenever it calls; they differ while it
+ * moves, and for a member that was away while another moved. Such a one could not even answer the leader that would
+ * send it the news. So a connection that works stays, and where none does each place is tried in turn.
+ *
+ * Bound: two places for each member that is linked, and one timer while they differ.
+ */
+import type { NodeId } from '@timonier/raft';
+import type { Clock } from '../clock.ts';
+
+export interface WhereaboutsOptions {
+  readonly clock: Pick<Clock, 'after'>;
+  readonly connected: (id: NodeId) => boolean;
+  /** From now on it is looked for at this URL only. */
+  readonly connect: (id: NodeId, url: string) => void;
+}
+
+interface Place {
+  /** What the log tells; and what it said itself, or what the log told before, if that is something else. */
+  told: string;
+  said: string | undefined;
+  /** Where it is looked for. */
+  at: string;
+  cancel: (() => void) | undefined;
+}
+
+/** Between two looks whether a place was the right one. In milliseconds. */
+const lookMs = 1_000;
+
+export class Whereabouts {
+  readonly #options: WhereaboutsOptions;
+  readonly #places = new Map<NodeId, Place>();
+
+  constructor(options: WhereaboutsOptions) {
+    this.#options = options;
+  }
+
+  has(id: NodeId): boolean {
+    return this.#places.has(id);
+  }
+
+  get ids(): Iterable<NodeId> {
+    return this.#places.keys();
+  }
+
+  /** The log tells where a member is. */
+  told(id: NodeId, url: string): void {
+    const place = this.#places.get(id);
+    if (place === undefined) {
+      this.#places.set(id, { told: url, said: undefined, at: url, cancel: undefined });
+      this.#options.connect(id, url);
+      return;
+    }
+    if (place.told === url) return;
+    // It may not have gone there yet: where it was before is worth another try, until it says something itself.
+    if (place.said === undefined || place.said === url) place.said = place.told;
+    place.told = url;
+    if (!this.#options.connected(id)) this.#go(id, place, url);
+    this.#watch(id, place);
+  }
+
+  /** A member that is linked called, and said where it is. */
+  said(id: NodeId, urls: readonly string[]): void {
+    const place = this.#places.get(id);
+    const [url] = urls;
+    if (place === undefined || url === undefined) return;
+    if (urls.includes(place.told)) {
+      place.said = undefined;
+      this.#go(id, place, place.told);
+      return;
+    }
+    this.#try(id, place, url);
+  }
+
+  /** It may be there some time: the log tells, and that entry may not be committed. */
+  expected(id: NodeId, url: string): void {
+    const place = this.#places.get(id);
+    if (place !== undefined && place.told !== url) this.#try(id, place, url);
+  }
+
+  #try(id: NodeId, place: Place, url: string): void {
+    place.said = url;
+    if (!this.#options.connected(id)) this.#go(id, place, url);
+    this.#watch(id, place);
+  }
+
+  forget(id: NodeId): void {
+    this.#places.get(id)?.cancel?.();
+    this.#places.delete(id);
+  }
+
+  close(): void {
+    for (const place of this.#places.values()) place.cancel?.();
+  }
+
+  #go(id: NodeId, place: Place, url: string): void {
+    if (place.at === url) return;
+    place.at = url;
+    this.#options.connect(id, url);
+  }
+
+  #watch(id: NodeId, place: Place): void {
+    place.cancel ??= this.#options.clock.after(lookMs, () => {
+      place.cancel = undefined;
+      const { told, said, at } = place;
+      if (at === told && (said === undefined || this.#options.connected(id))) return;
+      if (!this.#options.connected(id)) this.#go(id, place, at === told ? (said ?? told) : told);
+      this.#watch(id, place);
+    });
+  }
+}
