@@ -1,6 +1,8 @@
 /**
  * Faults that wait for a moment, or follow a plan: what a mistake needs to show can be too much for chance alone.
  */
+import type { Entry } from '@timonier/raft';
+import { entryBatchCodec } from '../../../packages/store/src/codecs.ts';
 import type { SimulatedHost } from './host.ts';
 import type { SimulatedNetwork } from './network.ts';
 import type { World } from './world.ts';
@@ -24,6 +26,12 @@ export class Ambushes {
 
   /** A leader that was isolated, and is to lead again. */
   #calledBack: SimulatedHost | undefined;
+  /** Who stayed with it. */
+  #kept: SimulatedHost | undefined;
+  /** Whether a leader is lost as soon as it decides something by itself. */
+  #awaitsDecision = false;
+  /** A leader that was lost with its decision on the way. */
+  #fallen: SimulatedHost | undefined;
 
   constructor(options: AmbushOptions) {
     this.#o = options;
@@ -100,7 +108,11 @@ export class Ambushes {
     if (kept === undefined) return;
     network.remember(kept.name, leader.name);
     this.#calledBack = leader;
-    world.after(1_200, undefined, () => (this.#calledBack = undefined));
+    this.#kept = kept;
+    world.after(1_200, undefined, () => {
+      this.#calledBack = undefined;
+      this.#o.healLater();
+    });
     const until = world.now + 800;
     const look = (): void => {
       if (over()) return;
@@ -111,7 +123,8 @@ export class Ambushes {
         world.after(4, undefined, look);
         return;
       }
-      network.heal(false);
+      // Who was kept hears of none of this.
+      for (const other of this.#others(leader)) if (other !== kept) network.reopen(leader.name, other.name);
       world.after(5 + random.next() * 20, undefined, () => {
         // Nobody waits for it; a refusal is an answer too.
         successor?.member?.transfer(leader.id).catch(() => undefined);
@@ -120,11 +133,47 @@ export class Ambushes {
     look();
   }
 
+  /** A leader is to be lost while something that it decided by itself is in its log, copied to some or to nobody. */
+  awaitDecision(): void {
+    this.#awaitsDecision = true;
+  }
+
+  /** A leader has new entries in its log. */
+  accepted(leader: SimulatedHost, entries: readonly Entry[]): void {
+    if (!this.#awaitsDecision || !entries.some(isDecision)) return;
+    this.#awaitsDecision = false;
+    const { world, network, healLater } = this.#o;
+    const { random } = world;
+    this.#after(random.next() * random.pick([0.5, 3, 10]), () => {
+      world.say(() => `${leader.name} is lost with its decision`);
+      this.#fallen = leader;
+      for (const other of this.#others(leader)) {
+        if (random.chance(0.2)) continue;
+        network.resetBetween(leader.name, other.name);
+        this.#cut(leader, other);
+      }
+      healLater();
+    });
+  }
+
   /** A member was elected. */
   elected(host: SimulatedHost): void {
-    if (host !== this.#calledBack) return;
-    this.#calledBack = undefined;
-    this.#o.network.repeat();
+    const { world, network, hosts } = this.#o;
+    const { random } = world;
+    if (host === this.#calledBack) {
+      this.#calledBack = undefined;
+      network.repeat();
+      // Who acknowledged to it before hears nothing of its new reign for a moment.
+      const kept = this.#kept;
+      if (kept === undefined) return;
+      network.block(host.name, kept.name);
+      world.after(random.pick([20, 100, 300]), undefined, () => network.reopen(host.name, kept.name));
+    } else if (this.#fallen !== undefined && host !== this.#fallen) {
+      this.#fallen = undefined;
+      // The successor cannot settle what it inherited before its own first entry is written by most.
+      const until = world.now + random.pick([0, 80, 200, 300]);
+      for (const other of hosts) if (other !== host) other.stall('log', until);
+    }
   }
 
   #isolate(leader: SimulatedHost, noticed = true): SimulatedHost | undefined {
@@ -198,4 +247,12 @@ export class Ambushes {
     };
     look();
   }
+}
+
+/** Whether nobody asked for it but the leader itself, or it changes who decides. */
+function isDecision({ type, data }: Entry): boolean {
+  if (type !== 'normal') return type === 'config';
+  return entryBatchCodec
+    .decode(Buffer.from(data))
+    .requests.some(({ leaseExpiry }) => leaseExpiry !== undefined);
 }

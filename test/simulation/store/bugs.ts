@@ -67,17 +67,13 @@ export type BugName = keyof typeof knownBugs;
 /** In the order of the table above. */
 export const bugNames = Object.keys(knownBugs) as readonly BugName[];
 
-/** Planted, and not yet found within the usual hunt: the mix of faults has to become better. See docs/simulator.md. */
-export const elusive: ReadonlySet<BugName> = new Set<BugName>([
-  'stale-acknowledgement',
-  'renewed-before-applied',
-  'two-changes',
-  'configuration-stays',
-]);
-
 /** The mix of faults is drawn from the seed alone: the same for every bug, and for the code without any. */
 export interface Catch {
   readonly seed: number;
+  /** Of that seed's run. */
+  readonly step: number;
+  /** Seconds of CPU time since the hunt began. */
+  readonly cpuSeconds: number;
   readonly message: string;
 }
 
@@ -88,12 +84,15 @@ export async function hunt(
   count: number,
   steps: number,
 ): Promise<Catch | undefined> {
+  const begin = process.cpuUsage();
   for (let seed = from; seed < from + count; seed += 1)
     try {
       await simulate({ seed, steps, bugs: [bug] });
     } catch (error) {
       if (!(error instanceof RunFailure)) throw error;
-      return { seed, message: error.message };
+      const { user, system } = process.cpuUsage(begin);
+      const { step, message } = error;
+      return { seed, step, cpuSeconds: (user + system) / 1e6, message };
     }
   return undefined;
 }

@@ -26,6 +26,8 @@ export interface ClientSettings {
   /** Mean pause between two requests of a client, in milliseconds. */
   readonly thinkMs: number;
   readonly compactions: boolean;
+  /** Whether all rest together at times, so that nothing is written for a while. */
+  readonly lulls: boolean;
   /** Share of requests that are about leases, and how many leases are known at a time. */
   readonly leases: number;
   readonly leasesKnown: number;
@@ -34,6 +36,10 @@ export interface ClientSettings {
 }
 
 const keyCount = 10;
+const busyMs = [300, 1_000];
+const restMs = [1_300, 2_500];
+/** In place of a client's number. */
+const keeper = -1;
 /** Clients wait no longer; the outcome is then unknown. */
 const patienceMs = 9_000;
 
@@ -48,9 +54,10 @@ export class Clients {
   readonly #random: Random;
   #values = 0;
   #nextLease = 1n;
-  /** Newest leases that a client asked for. */
+  /** Leases that clients asked for and believe in, oldest first. */
   readonly #leases: bigint[] = [];
   #stopped = false;
+  #resting = false;
 
   constructor(world: World, hosts: readonly SimulatedHost[], truth: Truth, settings: ClientSettings) {
     this.#world = world;
@@ -62,6 +69,15 @@ export class Clients {
 
   start(): void {
     for (let client = 0; client < this.#settings.count; client += 1) this.#live(client);
+    if (this.#settings.lulls) this.#turn();
+  }
+
+  #turn(): void {
+    const ms = this.#resting ? restMs : busyMs;
+    this.#world.after(this.#random.pick(ms), undefined, () => {
+      this.#resting = !this.#resting;
+      if (!this.#stopped) this.#turn();
+    });
   }
 
   /** Nobody asks for anything more. */
@@ -69,12 +85,25 @@ export class Clients {
     this.#stopped = true;
   }
 
+  /** Another leader: who keeps leases alive finds its stream ended, and begins another at once. */
+  elected(): void {
+    if (this.#stopped || this.#settings.leases === 0) return;
+    for (const lease of this.#leases) {
+      if (!this.#random.chance(0.6)) continue;
+      this.#world.after(this.#random.next() * 60, undefined, () => {
+        const host = this.#random.pick(this.#hosts);
+        if (this.#stopped || !host.alive || this.waiting >= 4 * this.#settings.count) return;
+        this.ask(keeper, host, { renew: lease }).catch((error: unknown) => this.#world.fail(error));
+      });
+    }
+  }
+
   #live(client: number): void {
     const { thinkMs } = this.#settings;
     this.#world.after(this.#random.next() * 2 * thinkMs, undefined, () => {
       if (this.#stopped) return;
       const host = this.#random.pick(this.#hosts);
-      if (!host.alive) {
+      if (!host.alive || this.#resting) {
         this.#live(client);
         return;
       }
@@ -101,6 +130,7 @@ export class Clients {
         life.mourners.delete(lost);
         giveUp();
         world.mix(operation.answer?.revision ?? outcome.length);
+        this.#learn(operation);
         resolve(operation);
       };
       const lost = (): void => settle('unknown');
@@ -124,6 +154,13 @@ export class Clients {
         );
       });
     });
+  }
+
+  /** A lease that is gone is not renewed any more. */
+  #learn({ request: { renew }, outcome, ttl }: Operation): void {
+    if (renew === undefined || outcome !== 'ok' || ttl > 0) return;
+    const at = this.#leases.indexOf(renew);
+    if (at >= 0) this.#leases.splice(at, 1);
   }
 
   async #takeOffice(client: number, host: SimulatedHost): Promise<void> {
@@ -209,8 +246,10 @@ export class Clients {
 
   #lease(): ClientRequest {
     const random = this.#random;
-    const lease = this.#leases.length === 0 ? undefined : random.pick(this.#leases);
-    if (lease === undefined || random.chance(0.3)) {
+    // Some are renewed often and some hardly in time.
+    const lease = this.#leases[Math.floor(random.next() ** 3 * this.#leases.length)];
+    const wanted = this.#leases.length < this.#settings.leasesKnown ? 0.3 : 0.03;
+    if (lease === undefined || random.chance(wanted)) {
       const ID = this.#nextLease;
       this.#nextLease += 1n;
       this.#leases.push(ID);

@@ -2,6 +2,7 @@
  * What goes wrong, and when. Quiet times and times of faults take turns, about half each; which kinds of faults there
  * are at all and how often they come is the profile's (profiles.ts), because faults hide each other's consequences.
  */
+import type { Entry } from '@timonier/raft';
 import { Ambushes } from './ambushes.ts';
 import type { SimulatedHost } from './host.ts';
 import type { SimulatedNetwork } from './network.ts';
@@ -54,6 +55,11 @@ export class Faults {
   outOfRoom(host: SimulatedHost): void {
     host.crash(false);
     this.#restart(host, 500);
+  }
+
+  /** A leader has entries in its log that nobody else has yet. */
+  accepted(leader: SimulatedHost, entries: readonly Entry[]): void {
+    if (this.#active && !this.#over) this.#ambushes.accepted(leader, entries);
   }
 
   /** A member was elected. */
@@ -187,6 +193,9 @@ export class Faults {
         return;
       case 'relapse':
         if (leader !== undefined) this.#ambushes.relapse(leader);
+        return;
+      case 'limbo':
+        this.#ambushes.awaitDecision();
         return;
       case 'duel':
         if (leader !== undefined) this.#ambushes.duel(leader);

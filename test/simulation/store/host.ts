@@ -18,7 +18,7 @@ import {
 import { simulatedClock } from './clock.ts';
 import { MemoryLevels } from './levels.ts';
 import { type DiskSpeed, type LogHost, MemoryLogDisk, SimulatedLogThread } from './log-disk.ts';
-import type { SimulatedNetwork } from './network.ts';
+import { addressOf, type SimulatedNetwork } from './network.ts';
 import { Room } from './room.ts';
 import { Life, type World } from './world.ts';
 
@@ -32,6 +32,8 @@ export interface HostSettings {
   readonly bugs: KnownBugs;
   /** Undefined: what a real member has. */
   readonly pipeline: Pipeline | undefined;
+  /** Share of the hosts with a disk so quick that members wait for it themselves. */
+  readonly quickDisks: number;
   /** Share of the hosts that begin with an older release. */
   readonly older: number;
 }
@@ -52,8 +54,8 @@ export interface HostEvents {
 
 const olderRelease: VersionRange = { min: firstVersion, max: firstVersion };
 
-export function urlOf(name: string): string {
-  return `http://${name}:2380`;
+function urlOf(address: string): string {
+  return `http://${address}:2380`;
 }
 
 /** Milliseconds of one synced write on a healthy disk, at most. */
@@ -83,6 +85,8 @@ export class SimulatedHost {
   /** A change of its life is under way or planned: leave it alone. */
   busy = true;
   lives = 0;
+  /** How often it got another address. */
+  #moves = 0;
   /** Writes of the log for which a member itself waited. */
   directWrites = 0;
   readonly #diskFactor: number;
@@ -115,13 +119,33 @@ export class SimulatedHost {
     this.older = settings.older > 0 && world.random.chance(settings.older);
     this.#speed = 1 + (world.random.next() * 2 - 1) * settings.drift;
     this.#clockOffset = world.random.next() * 1_000_000;
-    this.#diskFactor = world.random.chance(0.4) ? quick : 1;
+    this.#diskFactor = world.random.chance(settings.quickDisks) ? quick : 1;
     if (settings.founders.includes(name))
       this.identity = parseInitialCluster(this.#flag(settings.founders), name, 'simulated');
   }
 
   #flag(names: readonly string[]): string {
     return names.map((name) => `${name}=${urlOf(name)}`).join(',');
+  }
+
+  get address(): string {
+    return addressOf(this.name, this.#moves);
+  }
+
+  get url(): string {
+    return urlOf(this.address);
+  }
+
+  /** Where it is reached after the next move. */
+  get nextUrl(): string {
+    return urlOf(addressOf(this.name, this.#moves + 1));
+  }
+
+  /** Has another address from now on, as with other `--initial-advertise-peer-urls`. Only between two lives. */
+  move(): void {
+    this.#moves += 1;
+    if (this.identity === undefined) return;
+    this.identity = { ...this.identity, self: { ...this.identity.self, peerUrls: [this.url] } };
   }
 
   /** Empty while it is nobody. */
@@ -133,13 +157,15 @@ export class SimulatedHost {
   join(roster: Roster, witness: boolean): void {
     const known = roster.members.flatMap(({ peerUrls }) => peerUrls).map((url) => new URL(url).hostname);
     const flagged = parseInitialCluster(
-      this.#flag([...new Set([...known, this.name])]),
+      [...new Set([...known, this.address])]
+        .map((address) => `${address === this.address ? this.name : address}=${urlOf(address)}`)
+        .join(),
       this.name,
       'simulated',
     );
     this.identity = identityIn(roster, {
       name: this.name,
-      peerUrls: [urlOf(this.name)],
+      peerUrls: [this.url],
       witness,
       flagged: flagged.members,
       versions: this.#versions,
@@ -205,7 +231,7 @@ export class SimulatedHost {
       cluster,
       witness: this.witness,
       dataDir: this.name,
-      listenPeers: [{ tls: false, host: this.name, port: 2380 }],
+      listenPeers: [{ tls: false, host: this.address, port: 2380 }],
       peerTls: undefined,
       clientUrls: [`http://${this.name}:2379`],
       heartbeatMs: 50,
@@ -247,7 +273,7 @@ export class SimulatedHost {
     this.#thread?.interrupt(random);
     this.#logDisk.crash(powerLoss ? random : undefined);
     this.#levels.crash(powerLoss ? random : undefined);
-    this.#network.ended(this.name, !powerLoss || random.chance(0.3));
+    this.#network.ended(this.address, !powerLoss || random.chance(0.3));
   }
 
   /** Ends in order, as on SIGTERM. */
@@ -281,7 +307,7 @@ export class SimulatedHost {
       versions: this.#versions,
       ...(this.#settings.pipeline === undefined ? {} : { pipeline: this.#settings.pipeline }),
       observe: (effects) => this.#events.effects(this, effects),
-      network: (options) => this.#network.open(this.name, life, options),
+      network: (options) => this.#network.open(this.address, life, options),
       storage: () => ({
         claim: () => undefined,
         levels: this.#levels.of(world, life, stateSpeed),

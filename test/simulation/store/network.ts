@@ -33,16 +33,28 @@ const heldFrames = 200;
 const keptFrames = 30;
 const connectRetryMs = [20, 30, 45, 70, 100, 150, 220, 330, 500, 750, 1_000];
 
+/** The address that a host has after so many moves; the first is its name. */
+export function addressOf(host: string, moves: number): string {
+  return moves === 0 ? host : `${host}-${moves}`;
+}
+
+/** Whose address it is or was. */
+function hostAt(address: string): string {
+  return address.split('-', 1)[0] ?? address;
+}
+
 /** One end of the network: a life of a member. */
 class Endpoint {
   readonly host: string;
+  readonly address: string;
   readonly life: Life;
   readonly options: TransportOptions;
   readonly outgoing = new Map<string, Connection>();
   listening = false;
 
-  constructor(host: string, life: Life, options: TransportOptions) {
-    this.host = host;
+  constructor(address: string, life: Life, options: TransportOptions) {
+    this.host = hostAt(address);
+    this.address = address;
     this.life = life;
     this.options = options;
   }
@@ -52,6 +64,8 @@ class Endpoint {
 interface Connection {
   readonly id: string;
   readonly from: Endpoint;
+  address: string;
+  /** Whose address that is. */
   toHost: string;
   to: Endpoint | undefined;
   attempts: number;
@@ -69,6 +83,7 @@ export class SimulatedNetwork {
   /** Sees the messages of the consensus core that arrive. */
   onRaft: (from: string, to: string, messages: readonly WireMessage[]) => void = () => undefined;
   readonly #world: World;
+  /** By address. */
   readonly #endpoints = new Map<string, Endpoint>();
   readonly #blocked = new Set<string>();
   #remembered: { from: string; to: string; frames: { connection: Connection; bytes: Buffer }[] } | undefined;
@@ -78,27 +93,29 @@ export class SimulatedNetwork {
   }
 
   /** What the platform of one life gives to its member. */
-  open(host: string, life: Life, options: TransportOptions): Network {
-    const endpoint = new Endpoint(host, life, options);
+  open(at: string, life: Life, options: TransportOptions): Network {
+    const endpoint = new Endpoint(at, life, options);
     const connectionTo = (id: string): Connection | undefined => endpoint.outgoing.get(id);
     return {
       listen: (address) => Promise.resolve(address.port),
       begin: () => {
         endpoint.listening = true;
-        this.#endpoints.set(host, endpoint);
+        this.#endpoints.set(at, endpoint);
       },
       addPeer: (id, address) => {
         const known = connectionTo(id);
         if (known !== undefined) {
-          if (known.toHost === address.host) return;
-          known.toHost = address.host;
+          if (known.address === address.host) return;
+          known.address = address.host;
+          known.toHost = hostAt(address.host);
           this.#break(known);
           return;
         }
         const connection: Connection = {
           id,
           from: endpoint,
-          toHost: address.host,
+          address: address.host,
+          toHost: hostAt(address.host),
           to: undefined,
           attempts: 0,
           lastAt: 0,
@@ -131,8 +148,8 @@ export class SimulatedNetwork {
   }
 
   /** A process ended. `noticed`: its machine lives on and closes its connections. */
-  ended(host: string, noticed: boolean): void {
-    const endpoint = this.#endpoints.get(host);
+  ended(address: string, noticed: boolean): void {
+    const endpoint = this.#endpoints.get(address);
     if (endpoint !== undefined) this.#leave(endpoint, noticed);
   }
 
@@ -146,6 +163,19 @@ export class SimulatedNetwork {
 
   unblock(from: string, to: string): void {
     this.#blocked.delete(`${from}>${to}`);
+  }
+
+  /** Two reach each other again, and what was held back between them arrives late. */
+  reopen(one: string, other: string): void {
+    this.unblock(one, other);
+    this.unblock(other, one);
+    for (const { host, outgoing } of this.#endpoints.values())
+      for (const connection of outgoing.values()) {
+        const { toHost, held } = connection;
+        if (!(host === one && toHost === other) && !(host === other && toHost === one)) continue;
+        connection.held = [];
+        for (const bytes of held) this.#carry(connection, bytes);
+      }
   }
 
   /** Everything gets through again. What was held back arrives late, or with `breaks` breaks half of the connections. */
@@ -200,10 +230,11 @@ export class SimulatedNetwork {
   }
 
   #connect(connection: Connection): void {
-    const { from, toHost } = connection;
+    const { from } = connection;
     this.#world.after(this.#delay() + this.#delay(), from.life, () => {
       if (connection.closed || connection.to !== undefined) return;
-      const to = this.#endpoints.get(toHost);
+      const { address, toHost } = connection;
+      const to = this.#endpoints.get(address);
       if (
         to === undefined ||
         !to.listening ||
@@ -292,9 +323,9 @@ export class SimulatedNetwork {
   }
 
   /** A second time, perhaps in the next life of who it is meant for: the core promises to bear that. */
-  #arriveAgain({ to, from, toHost }: Connection, bytes: Buffer, at: number): void {
+  #arriveAgain({ to, from, address, toHost }: Connection, bytes: Buffer, at: number): void {
     this.#world.after(at - this.#world.now, undefined, () => {
-      const now = this.#endpoints.get(toHost);
+      const now = this.#endpoints.get(address);
       if (to === undefined || now?.options.member !== to.options.member || now.life.over) return;
       if (!this.#passes(from.host, toHost)) return;
       this.#world.after(0, now.life, () => this.#deliver(from, now, bytes));
@@ -330,8 +361,8 @@ export class SimulatedNetwork {
   }
 
   #leave(endpoint: Endpoint, noticed: boolean): void {
-    if (this.#endpoints.get(endpoint.host) !== endpoint) return;
-    this.#endpoints.delete(endpoint.host);
+    if (this.#endpoints.get(endpoint.address) !== endpoint) return;
+    this.#endpoints.delete(endpoint.address);
     endpoint.listening = false;
     for (const connection of endpoint.outgoing.values()) {
       connection.closed = true;
@@ -359,16 +390,16 @@ export class SimulatedNetwork {
     timeoutMs: number,
   ): Promise<void> {
     if (connection === undefined) throw new Error('no such member');
-    const { from, toHost } = connection;
+    const { from, address, toHost } = connection;
     const world = this.#world;
-    const to = this.#endpoints.get(toHost);
+    const to = this.#endpoints.get(address);
     if (to === undefined || !this.#welcome(connection, to)) throw new Error('connection refused');
     const receiver = to.options.onBulk(from.options.member);
     const until = world.now + timeoutMs;
     const cross = (): Promise<void> =>
       new Promise((resolve, reject) => {
         const attempt = (): void => {
-          if (to.life.over || this.#endpoints.get(toHost) !== to || world.now > until)
+          if (to.life.over || this.#endpoints.get(address) !== to || world.now > until)
             reject(new Error('connection closed before the end was confirmed'));
           else if (to.life.frozen || !this.#passes(from.host, toHost) || !this.#passes(toHost, from.host))
             world.after(50, from.life, attempt);

@@ -1,24 +1,28 @@
 /**
  * Who changes the cluster while it lives: adds learners that are promoted by themselves, voters and witnesses, removes
- * members, dead or alive, and puts new machines in the place of dead ones. Asks any member, as `member add` does, and
- * then starts who was added, as `--initial-cluster-state existing` does.
+ * members, dead or alive, puts new machines in the place of dead ones, and moves members to other addresses. Asks any
+ * member, as `member add` does, and then starts who was added, as `--initial-cluster-state existing` does.
  */
 import { GrpcError } from '@timonier/grpc';
+import type { NodeId } from '@timonier/raft';
 import type { MemberChange, StoredMember } from '../../../packages/store/src/membership/change.ts';
 import { IncompatibleVersionError } from '../../../packages/store/src/versions/entry-versions.ts';
-import { type SimulatedHost, urlOf } from './host.ts';
+import type { SimulatedHost } from './host.ts';
 import type { Truth } from './truth.ts';
 import type { World } from './world.ts';
 
 export interface OperatorSettings {
   /** Mean time between two changes, in milliseconds. */
   readonly changeMs: number;
+  /** Chance that another one is asked for at once. */
+  readonly hurry: number;
   /** Whether there may be witnesses. */
   readonly witnesses: boolean;
 }
 
 const mostMembers = 6;
 const fewestVoters = 2;
+const movesShare = 0.15;
 
 export class Operator {
   /** Changes that were made. */
@@ -29,6 +33,8 @@ export class Operator {
   readonly #settings: OperatorSettings;
   /** Those that were asked for, by host, until they run. */
   readonly #expected = new Map<SimulatedHost, StoredMember>();
+  /** Those that get another address. */
+  readonly #moving = new Set<SimulatedHost>();
   #waiting = 0;
   #over = false;
 
@@ -44,7 +50,10 @@ export class Operator {
     this.#world.after(random.next() * 2 * this.#settings.changeMs, undefined, () => {
       if (this.#over) return;
       // The answer to one change is waited for, unless it takes too long.
-      if (this.#waiting < 2) this.#change();
+      if (this.#waiting < 2) {
+        this.#change();
+        if (random.chance(this.#settings.hurry)) this.#change();
+      }
       this.start();
     });
   }
@@ -54,9 +63,9 @@ export class Operator {
     this.#over = true;
   }
 
-  /** Whether every member that was added runs. */
+  /** Whether every member that was added runs, and every one that moves has moved. */
   get settled(): boolean {
-    return this.#waiting === 0 && this.#expected.size === 0;
+    return this.#waiting === 0 && this.#expected.size === 0 && this.#moving.size === 0;
   }
 
   #change(): void {
@@ -65,19 +74,24 @@ export class Operator {
     const members = this.#hosts.filter(({ id }) => voters.includes(id) || learners.includes(id));
     const free = this.#hosts.filter((host) => this.#isFree(host));
     const dead = members.filter(({ alive }) => !alive);
+    // One after another: members that all went somewhere else could not even be told where the others are.
+    if (members.length > 0 && this.#moving.size === 0 && random.chance(movesShare)) {
+      this.#move(random.pick(members));
+      return;
+    }
     const mayAdd = free.length > 0 && members.length < mostMembers && learners.length === 0;
     if (mayAdd && (voters.length < 3 || random.chance(0.55))) {
       const witness = this.#settings.witnesses && witnesses.length === 0 && random.chance(0.6);
       this.#add(random.pick(free), witness, random.chance(0.75));
     } else if (voters.length > fewestVoters && (members.length > 4 || random.chance(0.5))) {
       const victim = random.pick(dead.length > 0 && random.chance(0.6) ? dead : members);
-      this.#ask({ kind: 'remove', id: victim.id });
+      void this.#ask({ kind: 'remove', id: victim.id });
     }
   }
 
   /** A machine that never was a member, or whose member was taken out for good and is known to be. */
   #isFree(host: SimulatedHost): boolean {
-    if (host.alive || !host.life.over || this.#expected.has(host)) return false;
+    if (host.alive || !host.life.over || this.#expected.has(host) || this.#moving.has(host)) return false;
     return host.id === '' || (host.removed && this.#truth.removed.has(host.id));
   }
 
@@ -89,13 +103,13 @@ export class Operator {
     const member: StoredMember = {
       id,
       name: '',
-      peerUrls: [urlOf(host.name)],
+      peerUrls: [host.url],
       clientUrls: [],
       ...(asLearner ? { autoPromote: true } : {}),
       ...(witness ? { witness } : {}),
     };
     this.#expected.set(host, member);
-    this.#ask({ kind: 'add', member, learner: asLearner });
+    void this.#ask({ kind: 'add', member, learner: asLearner });
     // Whatever the answer is: an added member is started some time, and one that was not is not there to find itself.
     this.#startLater(host, member, this.#world.now + 30_000);
   }
@@ -131,32 +145,95 @@ export class Operator {
     return voters.includes(id) || learners.includes(id);
   }
 
-  #ask(change: MemberChange): void {
+  /** Says where a member will be and moves it there, or does it the other way round. */
+  #move(host: SimulatedHost): void {
+    const { id } = host;
+    const url = host.nextUrl;
+    this.#moving.add(host);
+    const announce = (): Promise<void> => this.#announce(id, url);
+    const carry = (): Promise<void> => this.#carry(host, id);
+    const [first, second] = this.#world.random.chance(0.7) ? [announce, carry] : [carry, announce];
+    first()
+      .then(second)
+      .then(
+        () => this.#moving.delete(host),
+        (error: unknown) => this.#world.fail(error),
+      );
+  }
+
+  /** Asks again and again; whoever was taken out needs no address. */
+  async #announce(id: NodeId, url: string): Promise<void> {
+    while (!this.#truth.removed.has(id)) {
+      if (await this.#ask({ kind: 'update', id, peerUrls: [url] })) return;
+      await this.#pause(300);
+    }
+  }
+
+  /** Ends the process in order if it lives, and starts it at its next address. */
+  async #carry(host: SimulatedHost, id: NodeId): Promise<void> {
+    const isThere = (): boolean => host.id === id && !host.removed;
+    while (isThere()) {
+      const { life } = host;
+      if (host.alive && !host.busy && !life.frozen)
+        host.stop().catch((error: unknown) => {
+          if (!life.over) this.#world.fail(error);
+        });
+      if (life.over) {
+        host.move();
+        this.#world.say(() => `${host.name} moves to ${host.url}`);
+        host.start();
+        return;
+      }
+      await this.#pause(20);
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.#world.after(ms, undefined, resolve));
+  }
+
+  /** Resolves with whether it was made; false says nothing about what will be. */
+  #ask(change: MemberChange): Promise<boolean> {
+    return new Promise((resolve) => this.#askAnyone(change, resolve));
+  }
+
+  #askAnyone(change: MemberChange, answered: (made: boolean) => void): void {
     const asked = this.#hosts.filter(({ member, id }) => member !== undefined && this.#belongs(id));
     const host = asked.length === 0 ? undefined : this.#world.random.pick(asked);
-    if (host?.member === undefined) return;
-    const what = change.kind === 'add' ? `add ${change.member.peerUrls.join()}` : change.kind;
-    this.#world.say(() => `operator: ${what} ${change.kind === 'remove' ? change.id : ''}`);
+    if (host?.member === undefined) {
+      answered(false);
+      return;
+    }
+    this.#world.say(() => `operator: ${textOf(change)}`);
     this.#waiting += 1;
     const { life } = host;
     let open = true;
-    const done = (): void => {
+    const done = (made: boolean): void => {
       if (!open) return;
       open = false;
       this.#waiting -= 1;
-      life.mourners.delete(done);
+      life.mourners.delete(lost);
+      answered(made);
     };
-    life.mourners.add(done);
+    const lost = (): void => done(false);
+    life.mourners.add(lost);
     host.member.membership.make(change).then(
       () => {
         this.changes += 1;
-        done();
+        done(true);
       },
       (error: unknown) => {
         // Etcd's errors are answers.
         if (!(error instanceof GrpcError)) this.#world.fail(error);
-        done();
+        done(false);
       },
     );
   }
+}
+
+function textOf(change: MemberChange): string {
+  if (change.kind === 'add') return `add ${change.member.peerUrls.join()}`;
+  return change.kind === 'update'
+    ? `update ${change.id} ${change.peerUrls.join()}`
+    : `${change.kind} ${change.id}`;
 }

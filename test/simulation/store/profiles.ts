@@ -19,6 +19,7 @@ export const faultKinds = [
   'ambush',
   'usurp',
   'relapse',
+  'limbo',
   'duel',
   'blink',
   'freeze',
@@ -41,6 +42,7 @@ const endLoyalty: readonly FaultKind[] = [
   'ambush',
   'usurp',
   'relapse',
+  'limbo',
   'duel',
   'transfer',
   'stop',
@@ -79,6 +81,7 @@ export interface Profile {
     /** Mean pause between two requests of one, in milliseconds. */
     readonly thinkMs: number;
     readonly compactions: boolean;
+    readonly lulls: boolean;
     /** Share of requests that are about leases, and how many leases are known at a time. */
     readonly leases: number;
     readonly leasesKnown: number;
@@ -91,7 +94,11 @@ export interface Profile {
   readonly pipeline: Pipeline | undefined;
   /** Mean time between two changes of members; undefined when there are none. */
   readonly changeMs: number | undefined;
+  /** Chance that the next change is asked for before the answer to one. */
+  readonly hurry: number;
   readonly witnesses: boolean;
+  /** Share of hosts with a disk so quick that members wait for it themselves, frozen meanwhile. */
+  readonly quickDisks: number;
   /** Share of hosts that begin with an older release. */
   readonly older: number;
 }
@@ -130,6 +137,7 @@ const mixed: Draw = (random) => {
       count: random.pick([3, 8, 20]),
       thinkMs: random.pick([20, 100, 400]),
       compactions: random.chance(0.6),
+      lulls: random.chance(0.15),
       leases: random.pick([0, 0.14, 0.14, 0.4]),
       leasesKnown: random.pick([5, 20]),
       valueBytes: random.pick([0, 0, 300, 1_000]),
@@ -140,7 +148,9 @@ const mixed: Draw = (random) => {
     drift: random.pick([0, 0.001, 0.004]),
     pipeline: random.chance(0.2) ? pipelineOf(random) : undefined,
     changeMs: random.chance(0.25) ? random.pick([300, 1_000, 3_000]) : undefined,
+    hurry: random.pick([0, 0.3]),
     witnesses: random.chance(0.6),
+    quickDisks: 0.4,
     older: random.chance(0.2) ? random.pick([0.3, 0.7, 1]) : 0,
   };
 };
@@ -167,6 +177,8 @@ const shortReigns: Draw = (random) => {
   );
 };
 
+const inDecision: readonly FaultKind[] = ['limbo', 'limbo', 'limbo'];
+
 /** Members come and go while there are a few faults. */
 const churn: Draw = (random) => {
   const base = mixed(random);
@@ -175,11 +187,12 @@ const churn: Draw = (random) => {
     {
       size: random.pick([1, 2, 3, 3]),
       changeMs: random.pick([100, 300, 1_000]),
+      hurry: random.pick([0, 0.5]),
       clients: { ...base.clients, thinkMs: 100 },
       trailingEntries: random.pick([0, 50]),
     },
     {
-      kinds: [...base.faults.kinds, 'crash', 'depose'],
+      kinds: [...base.faults.kinds, 'crash', 'depose', ...(random.chance(0.5) ? inDecision : [])],
       paceMs: random.pick([100, 250]),
       downMs: random.pick([200, 2_000, 8_000]),
       loyal: false,
@@ -226,6 +239,7 @@ const disks: Draw = (random) => {
         count: 8,
         thinkMs: random.pick([20, 60]),
         valueBytes: random.pick([300, 1_000]),
+        lulls: random.chance(0.7),
       },
       watchers: random.pick([0, 4]),
       trailingEntries: 0,
@@ -251,7 +265,7 @@ const usurpers: Draw = (random) => {
       size: 5,
       clients: {
         ...base.clients,
-        count: 10,
+        count: random.pick([5, 10]),
         thinkMs: 100,
         leases: 0.6,
         leasesKnown: random.pick([10, 25]),
@@ -260,8 +274,22 @@ const usurpers: Draw = (random) => {
       changeMs: undefined,
       older: 0,
       drift: 0,
+      // Others answer while they write.
+      quickDisks: random.pick([0, 0.4]),
     },
-    { kinds: ['usurp'], paceMs: 500, loyal: false, onElection: undefined },
+    {
+      // Where the network was slow, an old leader takes long to notice.
+      kinds: random.pick<readonly FaultKind[]>([
+        ['usurp'],
+        ['usurp', 'slowNet'],
+        ['limbo'],
+        ['limbo', 'usurp', 'slowNet'],
+      ]),
+      paceMs: 500,
+      loyal: false,
+      onElection: undefined,
+      quietMs: random.pick([base.faults.quietMs, [3_500]]),
+    },
   );
 };
 
@@ -321,7 +349,7 @@ const echoes: Draw = (random) => {
     base,
     {
       size: 5,
-      clients: { ...base.clients, count: 10, thinkMs: 40, leases: 0 },
+      clients: { ...base.clients, count: 20, thinkMs: 20, leases: 0 },
       watchers: 0,
       changeMs: undefined,
       older: 0,

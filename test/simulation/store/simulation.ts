@@ -2,15 +2,15 @@
  * One run: a whole cluster of real members under one seed, its clients, watchers and faults, and everything that is
  * checked after every step and at the end. The same options give the same run, to the last bit of `hash`.
  */
-import type { Configuration } from '@timonier/raft';
 import type { KnownBug } from '../../../packages/store/src/known-bugs.ts';
+import type { Member } from '../../../packages/store/src/member.ts';
 import { isDiskFull } from '../../../packages/store/src/disk-room.ts';
-import { toWire } from '../../../packages/store/src/peer-wire.ts';
 import {
   firstVersion,
   IncompatibleVersionError,
   spoken,
 } from '../../../packages/store/src/versions/entry-versions.ts';
+import { Beliefs, textOf, wireType } from './beliefs.ts';
 import { Clients } from './clients.ts';
 import { Faults } from './faults.ts';
 import { checkHistory } from './history.ts';
@@ -65,6 +65,7 @@ export interface Summary {
 /** A run that ended in a violation. The story tells what led to it. */
 export class RunFailure extends Error {
   readonly seed: number;
+  readonly step: number;
   readonly story: string;
 
   constructor(seed: number, world: World, cause: unknown) {
@@ -72,19 +73,10 @@ export class RunFailure extends Error {
     super(`seed ${seed}, step ${world.steps}, ${(world.now / 1000).toFixed(1)} s: ${text}`, { cause });
     this.name = 'RunFailure';
     this.seed = seed;
+    this.step = world.steps;
     this.story = world.story;
   }
 }
-
-/** The number on the wire. */
-const voteResponse = toWire({
-  type: 'vote-response',
-  from: '',
-  to: '',
-  term: 0,
-  afterPersist: false,
-  granted: true,
-}).type;
 
 const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
 /** After the faults have ended, everything must be settled within this time. */
@@ -105,12 +97,20 @@ export async function simulate(options: RunOptions): Promise<Summary> {
   }
 }
 
+/** Whether a member knows where another one is now. */
+function isKnownBy({ host, membership }: Member, { id, url }: SimulatedHost): boolean {
+  const { voters, learners } = host.configuration;
+  const belongs = voters.includes(id) || learners.includes(id);
+  return belongs && membership.members.get(id)?.peerUrls.join() === url;
+}
+
 class Simulation {
   readonly #world: World;
   readonly #options: RunOptions;
   readonly #network: SimulatedNetwork;
   readonly #hosts: readonly SimulatedHost[];
   readonly #truth: Truth;
+  readonly #beliefs: Beliefs;
   readonly #clients: Clients;
   readonly #watchers: Watchers;
   readonly #faults: Faults;
@@ -125,19 +125,27 @@ class Simulation {
     this.#options = options;
     this.#network = new SimulatedNetwork(world);
     const profile = drawProfile(random, options.profile);
-    const { changeMs, witnesses } = profile;
+    const { changeMs, hurry, witnesses } = profile;
     this.#profile = profile;
     const founders = names.slice(0, profile.size);
     const settings = { ...profile, founders, bugs: new Set(options.bugs) };
     this.#hosts = (changeMs === undefined ? founders : names).map(
       (name) =>
         new SimulatedHost(name, world, this.#network, settings, {
-          started: (host) => this.#audit(host),
+          started: (host, member) => {
+            this.#guard(() => this.#beliefs.started(host, member));
+            this.#audit(host);
+          },
           effects: (host, effects) => {
-            this.#guard(() => this.#truth.effects(host, effects));
+            this.#guard(() => {
+              this.#truth.effects(host, effects);
+              this.#beliefs.effects(host, effects);
+            });
+            if (effects.accepted !== undefined) this.#faults.accepted(host, effects.append);
             if (effects.roleChange?.role !== 'leader') return;
             this.#checkProofs(host, effects.roleChange.term);
             this.#faults.elected(host);
+            this.#clients.elected();
           },
           apply: (host, member, entry) => this.#guard(() => this.#truth.apply(host, member, entry)),
           failed: (host, error) => {
@@ -160,18 +168,17 @@ class Simulation {
       this.#hosts.map(({ id }) => id).filter((id) => id !== ''),
     );
     this.#truth.hosts = this.#hosts;
+    this.#beliefs = new Beliefs(this.#truth, this.#hosts);
     this.#operator =
       changeMs === undefined
         ? undefined
-        : new Operator(world, this.#hosts, this.#truth, { changeMs, witnesses });
+        : new Operator(world, this.#hosts, this.#truth, { changeMs, hurry, witnesses });
     this.#clients = new Clients(world, this.#hosts, this.#truth, { ...profile.clients, bugs: settings.bugs });
     this.#watchers = new Watchers(world, this.#hosts, this.#truth, profile.watchers);
     this.#network.onRaft = (from, to, messages) => {
-      for (const { type, flag, term } of messages)
-        if (type === voteResponse && flag === true) {
-          this.#guard(() => this.#truth.vote(from, to, term));
-          this.#faults.voted(from);
-        }
+      this.#guard(() => this.#beliefs.arrived(from, to, messages));
+      for (const { type, flag } of messages)
+        if (type === wireType.voteResponse && flag === true) this.#faults.voted(from);
     };
     this.#faults = new Faults(world, this.#hosts, this.#network, profile.faults);
     world.afterEvent = () => this.#lookAround();
@@ -264,22 +271,24 @@ class Simulation {
       configuration.voters.includes(other) || configuration.learners.includes(other);
     if (!belongs(id)) {
       if (removed && !alive) return true;
-      // One whose addition came to nothing was never a member, and waits. Nor is one told that knows nobody any more.
-      const { voters = [], learners = [] } = member?.host.configuration ?? {};
+      // One whose addition came to nothing was never a member, and waits. Nor is one told that knows nobody any more,
+      // or not where anybody is.
       return (
-        !this.#truth.removed.has(id) || (member !== undefined && ![...voters, ...learners].some(belongs))
+        !this.#truth.removed.has(id) ||
+        (member !== undefined && !members.some((other) => isKnownBy(member, other)))
       );
     }
     return (
       alive &&
       member !== undefined &&
+      (witness || members.every((other) => isKnownBy(member, other))) &&
       member.machine.appliedIndex === index &&
       member.host.leader !== null &&
       // Alarms of those that are gone stay until somebody takes them back, as in etcd.
       !member.machine.alarms.some((alarm) => belongs(alarm.member)) &&
       (member.machine.clusterVersion ?? 0) >= newest &&
       !(witness && member.host.role === 'leader') &&
-      sameMembers(member.host.configuration, configuration)
+      textOf(member.host.configuration) === textOf(configuration)
     );
   }
 
@@ -327,10 +336,4 @@ class Simulation {
         );
     }
   }
-}
-
-function sameMembers(a: Configuration, b: Configuration): boolean {
-  const text = ({ voters, learners, witnesses = [] }: Configuration): string =>
-    [voters, learners, witnesses].map((ids) => ids.toSorted().join()).join(';');
-  return text(a) === text(b);
 }

@@ -10,6 +10,7 @@ import { GrpcError, Status, type StatusCode } from '@timonier/grpc';
 import { encodeConfiguration, type NodeId } from '@timonier/raft';
 import { etcdError } from '../errors.ts';
 import type { RaftHost } from '../host.ts';
+import { type KnownBugs, noBugs } from '../known-bugs.ts';
 import type { MemberAnswer, PeerFrame } from '../peer-wire.ts';
 import type { StateMachine } from '../state-machine.ts';
 import { configurationAfter, decodeChange, encodeChange, type MemberChange } from './change.ts';
@@ -26,6 +27,7 @@ export interface ChangesOptions {
   readonly host: () => RaftHost;
   readonly machine: StateMachine;
   readonly strictness: Strictness;
+  readonly bugs?: KnownBugs;
   /** False when the frame was dropped. */
   readonly send: (to: NodeId, frame: PeerFrame) => boolean;
 }
@@ -180,8 +182,8 @@ export class MembershipChanges {
 
   /** Takes up as many cases as can be decided now: all refusals, and the first that is to be proposed. */
   #judge(): void {
-    const { host, machine, strictness } = this.#options;
-    while (this.#cases.length > 0 && this.#proposed === undefined) {
+    const { host, machine, strictness, bugs = noBugs } = this.#options;
+    while (this.#cases.length > 0 && (this.#proposed === undefined || bugs.has('two-changes'))) {
       const [next] = this.#cases;
       if (next === undefined) return;
       if (host().role !== 'leader') {
@@ -189,7 +191,7 @@ export class MembershipChanges {
         next.answer({ code: again, text: '', index: 0 });
         continue;
       }
-      const situation = situationOf(host(), machine, strictness);
+      const situation = situationOf(host(), machine, strictness, bugs);
       if (situation === undefined) return;
       const objection = objectionTo(next.change, situation);
       if (objection !== undefined) {

@@ -7,7 +7,7 @@ import type { Clock } from '../clock.ts';
 import type { InitialCluster } from '../cluster.ts';
 import type { HostLog } from '../host-options.ts';
 import type { RaftHost } from '../host.ts';
-import type { KnownBugs } from '../known-bugs.ts';
+import { type KnownBugs, noBugs } from '../known-bugs.ts';
 import type { PeerFrame, Roster } from '../peer-wire.ts';
 import type { StateMachine } from '../state-machine.ts';
 import type { MemberChange, StoredMember } from './change.ts';
@@ -52,7 +52,18 @@ export class Membership {
 
   constructor(options: MembershipOptions) {
     this.#options = options;
-    const { cluster, clock, host, machine, transport, proposer, strictness, timeoutMs, log } = options;
+    const {
+      cluster,
+      clock,
+      host,
+      machine,
+      transport,
+      proposer,
+      strictness,
+      timeoutMs,
+      log,
+      bugs = noBugs,
+    } = options;
     const self = cluster.self.id;
     this.#changes = new MembershipChanges({
       self,
@@ -62,6 +73,7 @@ export class Membership {
       host,
       machine,
       strictness,
+      bugs,
       send: (to, frame) => transport.send(to, frame),
     });
     this.#links = new Links({
