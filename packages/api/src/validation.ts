@@ -8,12 +8,7 @@ import { validateEnums } from './validation/enums.ts';
 import { bounded, formatFieldError, type FieldError } from './validation/field-error.ts';
 import { groupRules } from './validation/groups.ts';
 import { validateMetadata, validateMetadataUpdate } from './validation/metadata.ts';
-import {
-  validateEndpointSlice,
-  validateEndpointSliceUpdate,
-  validateService,
-  validateServiceUpdate,
-} from './validation/network.ts';
+import { validateEndpointSlice, validateEndpointSliceUpdate } from './validation/network.ts';
 import {
   validateBinding,
   validateConfigMap,
@@ -28,6 +23,7 @@ import {
   validateSecretUpdate,
 } from './validation/records.ts';
 import { rules, type Rules } from './validation/rules.ts';
+import { validateService, validateServiceUpdate } from './validation/service.ts';
 
 export { errorBody, formatFieldError, invalidStatus } from './validation/field-error.ts';
 export type { FieldError, FieldErrorType } from './validation/field-error.ts';

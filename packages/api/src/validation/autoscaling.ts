@@ -12,7 +12,7 @@ import { isPercent } from '../int-or-string.ts';
 import { checkPathSegment } from '../names.ts';
 import { compareQuantities } from '../quantity.ts';
 import { checkName, countOrPercent, labelSelector, nonNegative, oneOf, positive } from './checks.ts';
-import { invalid, required, type FieldError } from './field-error.ts';
+import { forbidden, invalid, required, type FieldError } from './field-error.ts';
 import { rules, type Rules } from './rules.ts';
 
 interface Bounds {
@@ -92,6 +92,10 @@ function metricTarget(target: MetricTarget | undefined, at: string): FieldError[
     if (amount !== undefined && compareQuantities(amount, '0') <= 0)
       errors.push(invalid(`${at}.${field}`, amount, 'must be positive'));
   }
+  if (target.averageUtilization !== undefined && target.averageValue !== undefined)
+    errors.push(
+      forbidden(`${at}.averageValue`, 'may not set both a target raw value and a target utilization'),
+    );
   if (
     target.averageUtilization === undefined &&
     target.value === undefined &&

@@ -3,7 +3,8 @@ import { scheduleProblem } from '../cron.ts';
 import type { CronJob, Job, JobSpec, PodSpec } from '../generated/types.ts';
 import { selectorMatches } from '../label-selector.ts';
 import { immutable, labelSelector, nonNegative } from './checks.ts';
-import { invalid, notSupported, required, type FieldError } from './field-error.ts';
+import { invalid, notSupported, required, tooLong, type FieldError } from './field-error.ts';
+import { prefixedPath } from './networking.ts';
 import { validatePodTemplate } from './pod.ts';
 import { rules, type Rules } from './rules.ts';
 
@@ -30,6 +31,13 @@ function jobSpec(spec: JobSpec, at: string): FieldError[] {
     errors.push(
       invalid(`${at}.backoffLimitPerIndex`, spec.backoffLimitPerIndex, 'requires indexed completion mode'),
     );
+  errors.push(...jobIndexes(spec, at));
+  if (spec.managedBy !== undefined) {
+    errors.push(...prefixedPath(`${at}.managedBy`, spec.managedBy));
+    if (spec.managedBy.length > MAX_MANAGER) errors.push(tooLong(`${at}.managedBy`, MAX_MANAGER));
+  }
+  if (spec.podFailurePolicy !== undefined && spec.podReplacementPolicy === 'TerminatingOrFailed')
+    errors.push(notSupported(`${at}.podReplacementPolicy`, spec.podReplacementPolicy, ['Failed']));
   const policy = spec.template?.spec?.restartPolicy ?? '';
   const restart = `${at}.template.spec.restartPolicy`;
   errors.push(...validatePodTemplate(spec.template, `${at}.template`, ['Always', ...RESTARTS], [], 'Job'));
@@ -47,6 +55,54 @@ function jobSpec(spec: JobSpec, at: string): FieldError[] {
       errors.push(invalid(field, '', 'specifying both OnExitCodes and OnPodConditions is not supported'));
     if (!hasCodes && !hasConditions)
       errors.push(invalid(field, '', 'specifying one of OnExitCodes and OnPodConditions is required'));
+  }
+  return errors;
+}
+
+const MAX_MANAGER = 63;
+const MAX_PARALLELISM = 100_000;
+
+/** What only the indexes of an indexed job can mean. */
+function jobIndexes(spec: JobSpec, at: string): FieldError[] {
+  const { completions, parallelism, maxFailedIndexes, backoffLimitPerIndex, successPolicy } = spec;
+  const errors: FieldError[] = [];
+  const isIndexed = spec.completionMode === 'Indexed';
+  if (isIndexed && (parallelism ?? 0) > MAX_PARALLELISM)
+    errors.push(
+      invalid(
+        `${at}.parallelism`,
+        parallelism,
+        `must be less than or equal to ${MAX_PARALLELISM} when completion mode is Indexed`,
+      ),
+    );
+  if (maxFailedIndexes !== undefined) {
+    if (backoffLimitPerIndex === undefined)
+      errors.push(required(`${at}.backoffLimitPerIndex`, 'when maxFailedIndexes is specified'));
+    if (completions !== undefined && maxFailedIndexes > completions)
+      errors.push(
+        invalid(`${at}.maxFailedIndexes`, maxFailedIndexes, 'must be less than or equal to completions'),
+      );
+  }
+  if (successPolicy === undefined) return errors;
+  const field = `${at}.successPolicy`;
+  if (!isIndexed) return [...errors, invalid(field, successPolicy, 'requires indexed completion mode')];
+  if ((successPolicy.rules ?? []).length === 0)
+    errors.push(
+      required(`${field}.rules`, 'at least one rules must be specified when the successPolicy is specified'),
+    );
+  for (const [i, { succeededCount, succeededIndexes }] of (successPolicy.rules ?? []).entries()) {
+    const rule = `${field}.rules[${i}]`;
+    if (succeededCount === undefined && succeededIndexes === undefined)
+      errors.push(required(rule, 'at least one of succeededCount or succeededIndexes must be specified'));
+    if (succeededCount !== undefined && completions !== undefined && succeededCount > completions)
+      errors.push(
+        invalid(
+          `${rule}.succeededCount`,
+          succeededCount,
+          `must be less than or equal to ${completions} (the number of specified completions)`,
+        ),
+      );
+    else errors.push(...nonNegative(`${rule}.succeededCount`, succeededCount));
   }
   return errors;
 }

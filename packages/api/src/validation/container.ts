@@ -1,10 +1,13 @@
 /** The rules of containers and what hangs below them. */
+import { isIP } from 'node:net';
 import type { Container, ContainerPort, EnvVar, Probe, ResourceRequirements } from '../generated/types.ts';
 import { checkDns1123Label, checkPortName, checkQualifiedName } from '../names.ts';
-import { compareQuantities } from '../quantity.ts';
+import { compareQuantities, parseQuantity } from '../quantity.ts';
 import { validateContainerSettings } from './pod-settings.ts';
+import { NOT_AN_ADDRESS } from './addresses.ts';
 import { checkName, nonNegative, port } from './checks.ts';
-import { duplicate, forbidden, invalid, notFound, required, type FieldError } from './field-error.ts';
+import { validateMounts } from './mounts.ts';
+import { duplicate, forbidden, invalid, required, type FieldError } from './field-error.ts';
 
 /** `taken` collects names over all kinds of containers of a pod, which must differ. */
 export function validateContainers(
@@ -32,31 +35,13 @@ function validateContainer(container: Container, at: string, volumes: ReadonlySe
   }
   errors.push(...ports(container.ports ?? [], `${at}.ports`));
   for (const [i, env] of (container.env ?? []).entries()) errors.push(...envVar(env, `${at}.env[${i}]`));
-  const paths = new Set<string>();
-  for (const [i, mount] of (container.volumeMounts ?? []).entries()) {
-    const field = `${at}.volumeMounts[${i}]`;
-    if (!mount.name) errors.push(required(`${field}.name`));
-    else if (!volumes.has(mount.name)) errors.push(notFound(`${field}.name`, mount.name));
-    if (!mount.mountPath) errors.push(required(`${field}.mountPath`));
-    else if (paths.has(mount.mountPath)) {
-      errors.push(invalid(`${field}.mountPath`, mount.mountPath, 'must be unique'));
-    }
-    paths.add(mount.mountPath);
-    if (mount.subPath) errors.push(...relativePath(`${field}.subPath`, mount.subPath));
-  }
+  errors.push(...validateMounts(container, at, volumes));
   errors.push(...validateResources(container.resources, `${at}.resources`));
   errors.push(...validateContainerSettings(container, at));
   errors.push(...probe(container.livenessProbe, `${at}.livenessProbe`, true));
   errors.push(...probe(container.readinessProbe, `${at}.readinessProbe`, false));
   errors.push(...probe(container.startupProbe, `${at}.startupProbe`, true));
   return errors;
-}
-
-/** A path that stays below where it is joined to. */
-export function relativePath(field: string, path: string): FieldError[] {
-  if (path.startsWith('/')) return [invalid(field, path, 'must be a relative path')];
-  if (path.split('/').includes('..')) return [invalid(field, path, "must not contain '..'")];
-  return [];
 }
 
 function ports(list: readonly ContainerPort[], path: string): FieldError[] {
@@ -73,6 +58,8 @@ function ports(list: readonly ContainerPort[], path: string): FieldError[] {
     if (!entry.containerPort) errors.push(required(`${at}.containerPort`));
     else errors.push(...port(`${at}.containerPort`, entry.containerPort));
     if (entry.hostPort) errors.push(...port(`${at}.hostPort`, entry.hostPort));
+    if (entry.hostIP && isIP(entry.hostIP) === 0)
+      errors.push(invalid(`${at}.hostIP`, entry.hostIP, NOT_AN_ADDRESS));
     if (!entry.protocol) errors.push(required(`${at}.protocol`));
     return errors;
   });
@@ -137,6 +124,13 @@ function probe(value: Probe | undefined, at: string, succeedsOnce: boolean): Fie
   ] as const) {
     errors.push(...nonNegative(`${at}.${name}`, value[name]));
   }
+  const grace = value.terminationGracePeriodSeconds;
+  if (grace !== undefined && !succeedsOnce)
+    errors.push(invalid(`${at}.terminationGracePeriodSeconds`, grace, 'must not be set for readinessProbes'));
+  else if (grace !== undefined && grace <= 0)
+    errors.push(invalid(`${at}.terminationGracePeriodSeconds`, grace, 'must be greater than 0'));
+  if (value.httpGet !== undefined && !value.httpGet.path) errors.push(required(`${at}.httpGet.path`));
+  if (value.grpc !== undefined) errors.push(...port(`${at}.grpc.port`, value.grpc.port));
   if (succeedsOnce && value.successThreshold !== undefined && value.successThreshold !== 1) {
     errors.push(invalid(`${at}.successThreshold`, value.successThreshold, 'must be 1'));
   }
@@ -150,6 +144,8 @@ function probe(value: Probe | undefined, at: string, succeedsOnce: boolean): Fie
   return errors;
 }
 
+const BILLION = 1_000_000_000n;
+
 /** Requests and limits: known by qualified names, not negative, and requests within limits. */
 export function validateResources(resources: ResourceRequirements | undefined, at: string): FieldError[] {
   const errors: FieldError[] = [];
@@ -160,6 +156,8 @@ export function validateResources(resources: ResourceRequirements | undefined, a
       if (!name.includes('/') && !isNativeResource(name)) {
         errors.push(invalid(field, name, 'must be a standard resource for containers'));
       }
+      if (name.includes('/') && parseQuantity(amount).nano % BILLION !== 0n)
+        errors.push(invalid(field, amount, 'must be an integer'));
       if (compareQuantities(amount, '0') < 0) {
         errors.push(invalid(field, amount, 'must be greater than or equal to 0'));
       }
@@ -168,7 +166,13 @@ export function validateResources(resources: ResourceRequirements | undefined, a
   for (const [name, request] of Object.entries(resources?.requests ?? {})) {
     const limits = resources?.limits ?? {};
     const limit = Object.hasOwn(limits, name) ? limits[name] : undefined;
-    if (limit !== undefined && compareQuantities(request, limit) > 0) {
+    // Of a vendor's devices and of huge pages nobody can have more than there is.
+    const isShared = !name.includes('/') && !name.startsWith('hugepages-');
+    if (limit === undefined && !isShared)
+      errors.push(required(`${at}.limits`, 'Limit must be set for non overcommitable resources'));
+    else if (limit !== undefined && !isShared && compareQuantities(request, limit) !== 0)
+      errors.push(invalid(`${at}.requests`, request, `must be equal to ${name} limit of ${limit}`));
+    else if (limit !== undefined && compareQuantities(request, limit) > 0) {
       errors.push(
         invalid(`${at}.requests`, request, `must be less than or equal to ${name} limit of ${limit}`),
       );

@@ -1,43 +1,7 @@
 /** What each rule says, on the examples with one thing made wrong. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type ApiObject, decodeStrict } from '../decode.ts';
-import { applyDefaults } from '../defaults.ts';
-import { applyMergePatch, type JsonObject } from '../patch/index.ts';
-import { type Example, examples } from '../testing/examples.ts';
-import { formatFieldError, validate } from '../validation.ts';
-
-const all = examples();
-
-function exampleOf(title: string): Example {
-  const found = all.find((example) => example.title.endsWith(title));
-  assert.ok(found, `no example of ${title}`);
-  return found;
-}
-
-function prepared({ info }: Example, sent: ApiObject): ApiObject {
-  const object = applyDefaults(info, decodeStrict(info, sent).object);
-  object.metadata = { uid: 'u', ...object.metadata, ...(info.namespaced ? { namespace: 'default' } : {}) };
-  if (info.kind !== 'Job') return object;
-  const spec = object['spec'] as Record<string, Record<string, unknown> | undefined>;
-  const labels = {
-    'batch.kubernetes.io/controller-uid': 'u',
-    'controller-uid': 'u',
-    'batch.kubernetes.io/job-name': object.metadata.name,
-  };
-  spec['selector'] ??= { matchLabels: { 'batch.kubernetes.io/controller-uid': 'u' } };
-  const template = (spec['template'] ??= {});
-  template['metadata'] = { labels };
-  return object;
-}
-
-function problems(title: string, patch: object, update?: { subresource?: string }): string[] {
-  const example = exampleOf(title);
-  const changed = applyMergePatch(example.object() as JsonObject, patch) as ApiObject;
-  const object = prepared(example, changed);
-  const old = update === undefined ? undefined : prepared(example, example.object());
-  return validate(example.info, object, old, update?.subresource).map(formatFieldError);
-}
+import { problems } from '../testing/problems.ts';
 
 type Row = readonly [kind: string, patch: object, ...expected: string[]];
 

@@ -13,11 +13,11 @@ import type {
   ServiceCIDR,
 } from '../generated/types.ts';
 import { checkDns1123Label, checkDns1123Subdomain, checkPortName } from '../names.ts';
+import { NOT_AN_ADDRESS } from './addresses.ts';
 import { checkName, immutable, isCidr, labelSelector, NOT_A_CIDR, port } from './checks.ts';
 import { forbidden, invalid, notSupported, required, tooLong, type FieldError } from './field-error.ts';
 import { rules, type Rules } from './rules.ts';
 
-const NOT_AN_ADDRESS = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
 const PATH_TYPES = ['Exact', 'ImplementationSpecific', 'Prefix'];
 const CLASS_ANNOTATION = 'kubernetes.io/ingress.class';
 
@@ -32,6 +32,12 @@ function ingress({ spec }: Ingress): FieldError[] {
   for (const [i, tls] of (spec?.tls ?? []).entries()) {
     for (const [j, host] of (tls.hosts ?? []).entries())
       errors.push(...hostName(host, `spec.tls[${i}].hosts[${j}]`));
+    if (tls.secretName)
+      errors.push(
+        ...checkDns1123Subdomain(tls.secretName).map((text) =>
+          invalid(`spec.tls[${i}].secretName`, tls.secretName, text),
+        ),
+      );
   }
   for (const [i, rule] of rulesOf.entries()) {
     const at = `spec.rules[${i}]`;
@@ -75,7 +81,10 @@ function backend(target: IngressBackend | undefined, at: string): FieldError[] {
   const { service, resource } = target ?? {};
   if (service !== undefined && resource !== undefined)
     return [invalid(at, '', 'cannot set both resource and service backends')];
-  if (resource !== undefined) return [];
+  if (resource !== undefined)
+    return (['kind', 'name'] as const).flatMap((field) =>
+      resource[field] ? [] : [required(`${at}.resource.${field}`)],
+    );
   if (service === undefined) return [invalid(at, '', 'resource or service backend is required')];
   const errors = checkName(`${at}.service.name`, service.name, checkDns1123Label);
   const { name, number } = service.port ?? {};

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import type { Container, PodSpec, SecurityContext } from '../generated/types.ts';
 import { checkDns1123Subdomain } from '../names.ts';
 import { checkName, inRange, nonNegative, oneOf } from './checks.ts';
+import { relativePath } from './mounts.ts';
 import { forbidden, invalid, notSupported, required, tooMany, type FieldError } from './field-error.ts';
 
 const MAX_ID = 2_147_483_647;
@@ -27,6 +28,7 @@ export function validateSettings(spec: PodSpec, path: string): FieldError[] {
     errors.push(...identity(security?.[field], `${path}.securityContext.${field}`));
   for (const [i, group] of (security?.supplementalGroups ?? []).entries())
     errors.push(...identity(group, `${path}.securityContext.supplementalGroups[${i}]`));
+  errors.push(...profiles(security, `${path}.securityContext`));
   const named = new Set<string>();
   for (const [i, { name }] of (security?.sysctls ?? []).entries()) {
     const field = `${path}.securityContext.sysctls[${i}].name`;
@@ -55,6 +57,35 @@ export function validateSettings(spec: PodSpec, path: string): FieldError[] {
         'ShareProcessNamespace and HostPID cannot both be enabled',
       ),
     );
+  return errors;
+}
+
+interface WithProfiles {
+  readonly seccompProfile?: { readonly type: string; readonly localhostProfile?: string };
+  readonly appArmorProfile?: { readonly type: string; readonly localhostProfile?: string };
+}
+
+/** A profile of the node's own has a name, and no other one has. */
+function profiles(context: WithProfiles | undefined, at: string): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const [name, kind] of [
+    ['seccompProfile', 'seccomp'],
+    ['appArmorProfile', 'AppArmor'],
+  ] as const) {
+    const profile = context?.[name];
+    if (profile === undefined) continue;
+    const field = `${at}.${name}.localhostProfile`;
+    const own = profile.localhostProfile;
+    if (!profile.type) errors.push(required(`${at}.${name}.type`, `type is required when ${name} is set`));
+    if (profile.type === 'Localhost') {
+      if (own === undefined || (own === '' && kind === 'AppArmor'))
+        errors.push(required(field, `must be set when ${kind} type is Localhost`));
+      else if (kind === 'seccomp') errors.push(...relativePath(field, own));
+    } else if (own !== undefined)
+      errors.push(
+        invalid(field, kind === 'seccomp' ? profile : own, `can only be set when ${kind} type is Localhost`),
+      );
+  }
   return errors;
 }
 
@@ -146,6 +177,7 @@ function security(context: SecurityContext | undefined, at: string): FieldError[
         'cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN',
       ),
     );
+  errors.push(...profiles(context, at));
   const mounts = ['Default', 'Unmasked'];
   if (context.procMount !== undefined && !mounts.includes(context.procMount))
     errors.push(notSupported(`${at}.procMount`, context.procMount, mounts));

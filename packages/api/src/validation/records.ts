@@ -69,6 +69,7 @@ export function validateSecret(secret: Secret): FieldError[] {
   for (const key of SECRET_KEYS.get(secret.type ?? '') ?? []) {
     if (!Object.hasOwn(secret.data ?? {}, key)) errors.push(required(`data[${key}]`));
   }
+  errors.push(...contents(secret));
   if (
     secret.type === 'kubernetes.io/service-account-token' &&
     !secret.metadata?.annotations?.['kubernetes.io/service-account.name']
@@ -76,6 +77,24 @@ export function validateSecret(secret: Secret): FieldError[] {
     errors.push(required('metadata.annotations[kubernetes.io/service-account.name]'));
   }
   return errors;
+}
+
+/** What secrets of known types hold must be of use; their contents are not shown. */
+function contents({ type, data = {} }: Secret): FieldError[] {
+  if (type === 'kubernetes.io/basic-auth')
+    return 'username' in data || 'password' in data
+      ? []
+      : [required('data[username]'), required('data[password]')];
+  const key = type === 'kubernetes.io/dockercfg' ? '.dockercfg' : '.dockerconfigjson';
+  if (type !== 'kubernetes.io/dockercfg' && type !== 'kubernetes.io/dockerconfigjson') return [];
+  const text = Object.hasOwn(data, key) ? data[key] : undefined;
+  if (text === undefined) return [];
+  try {
+    JSON.parse(Buffer.from(text, 'base64').toString());
+    return [];
+  } catch {
+    return [invalid(`data[${key}]`, '<secret contents redacted>', 'must be valid JSON')];
+  }
 }
 
 export function validateSecretUpdate(secret: Secret, old: Secret): FieldError[] {

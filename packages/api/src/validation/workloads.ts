@@ -10,6 +10,7 @@ import type {
   ReplicationController,
   StatefulSet,
 } from '../generated/types.ts';
+import { isPercent } from '../int-or-string.ts';
 import { selectorMatches } from '../label-selector.ts';
 import { countOrPercent, immutable, labelSelector, nonNegative, oneOf, same } from './checks.ts';
 import { forbidden, invalid, required, type FieldError } from './field-error.ts';
@@ -66,6 +67,7 @@ function validateDeployment({ spec }: Deployment): FieldError[] {
     const at = 'spec.strategy.rollingUpdate';
     errors.push(...countOrPercent(`${at}.maxUnavailable`, rolling.maxUnavailable));
     errors.push(...countOrPercent(`${at}.maxSurge`, rolling.maxSurge));
+    errors.push(...notAboveAll(`${at}.maxUnavailable`, rolling.maxUnavailable));
     if (isZero(rolling.maxUnavailable) && isZero(rolling.maxSurge)) {
       errors.push(
         invalid(`${at}.maxUnavailable`, rolling.maxUnavailable, 'may not be 0 when `maxSurge` is 0'),
@@ -73,6 +75,12 @@ function validateDeployment({ spec }: Deployment): FieldError[] {
     }
   }
   return errors;
+}
+
+function notAboveAll(field: string, value: number | string | undefined): FieldError[] {
+  return typeof value === 'string' && isPercent(value) && Number(value.slice(0, -1)) > 100
+    ? [invalid(field, value, 'must not be greater than 100%')]
+    : [];
 }
 
 function isZero(value: number | string | undefined): boolean {
@@ -107,10 +115,25 @@ function validateStatefulSet({ spec }: StatefulSet): FieldError[] {
       'spec.updateStrategy.rollingUpdate.partition',
       spec.updateStrategy?.rollingUpdate?.partition,
     ),
+    ...statefulUpdates(spec),
     ...nonNegative('spec.replicas', spec.replicas),
     ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
+    ...nonNegative('spec.ordinals.start', spec.ordinals?.start),
     ...selectorAndTemplate(spec.selector, spec.template, 'statefulset', claimNames(spec)),
   ];
+}
+
+function statefulUpdates({ updateStrategy }: NonNullable<StatefulSet['spec']>): FieldError[] {
+  const at = 'spec.updateStrategy.rollingUpdate';
+  const rolling = updateStrategy?.rollingUpdate;
+  if (rolling === undefined) return [];
+  if (updateStrategy?.type === 'OnDelete')
+    return [invalid(at, rolling, `only allowed for updateStrategy 'RollingUpdate'`)];
+  const { maxUnavailable } = rolling;
+  const errors = countOrPercent(`${at}.maxUnavailable`, maxUnavailable);
+  if (errors.length === 0 && isZero(maxUnavailable))
+    errors.push(invalid(`${at}.maxUnavailable`, maxUnavailable, 'cannot be 0'));
+  return [...errors, ...notAboveAll(`${at}.maxUnavailable`, maxUnavailable)];
 }
 
 /** Every pod of a stateful set has a volume for each of its claims. */
@@ -132,6 +155,8 @@ function validateDaemonSet({ spec }: DaemonSet): FieldError[] {
   if (rolling === undefined) return [...errors, required(`${at}.rollingUpdate`)];
   errors.push(...countOrPercent(`${at}.rollingUpdate.maxUnavailable`, rolling.maxUnavailable));
   errors.push(...countOrPercent(`${at}.rollingUpdate.maxSurge`, rolling.maxSurge));
+  errors.push(...notAboveAll(`${at}.rollingUpdate.maxUnavailable`, rolling.maxUnavailable));
+  errors.push(...notAboveAll(`${at}.rollingUpdate.maxSurge`, rolling.maxSurge));
   const [out, extra] = [isZero(rolling.maxUnavailable), isZero(rolling.maxSurge)];
   if (out && extra)
     errors.push(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startApiServer, until } from '../testing/harness.ts';
-import { sharedServer } from '../testing/shared-server.ts';
+import { patchAs, sharedServer } from '../testing/shared-server.ts';
 
 const shared = sharedServer();
 const services = '/api/v1/namespaces/default/services';
@@ -30,6 +30,38 @@ test('an address that somebody reserved is not given to a service', async () => 
   });
   const refused = await shared.ask(422, 'POST', services, service('taken', '10.96.7.7'));
   assert.match(refused.message, /provided IP is already allocated/);
+});
+
+test('a service that changes its type gives back what only the old type could have', async () => {
+  const balanced = {
+    metadata: { name: 'turn' },
+    spec: {
+      type: 'LoadBalancer',
+      ports: [{ port: 80 }],
+      loadBalancerClass: 'example.com/lb',
+      externalTrafficPolicy: 'Local',
+    },
+  };
+  const { spec } = await shared.ask(201, 'POST', services, balanced);
+  assert.equal(spec.allocateLoadBalancerNodePorts, true);
+  const merge = patchAs('merge-patch+json');
+  const other = await shared.ask(
+    422,
+    'PATCH',
+    `${services}/turn`,
+    { spec: { loadBalancerClass: 'example.com/other' } },
+    merge,
+  );
+  assert.match(
+    other.message,
+    /spec.loadBalancerClass: Invalid value: "example.com\/other": may not change once set/,
+  );
+  const turned = await shared.ask(200, 'PATCH', `${services}/turn`, { spec: { type: 'ClusterIP' } }, merge);
+  for (const field of ['loadBalancerClass', 'externalTrafficPolicy', 'allocateLoadBalancerNodePorts'])
+    assert.equal(turned.spec[field], undefined, field);
+  assert.equal(turned.spec.ports[0].nodePort, undefined);
+  assert.equal(turned.spec.clusterIP, spec.clusterIP);
+  await shared.ask(200, 'DELETE', `${services}/turn`);
 });
 
 test('a new range is used at once, and stays while its addresses are in use', async () => {

@@ -26,7 +26,10 @@ export const serviceStrategy: Strategy = {
     const { spec } = object as unknown as Service;
     const { spec: before } = old as unknown as Service;
     if (spec === undefined) return;
-    if (before !== undefined) carryOver(spec, before);
+    if (before !== undefined) {
+      dropByType(spec, before);
+      carryOver(spec, before);
+    }
     setFamilies(spec);
   },
   async reserve(object, old, context) {
@@ -97,6 +100,23 @@ function carryOver(spec: ServiceSpec, before: ServiceSpec): void {
       delete port.nodePort;
     }
   }
+}
+
+/** What only the old type could have goes with it, when a change of the type left it as it was. */
+function dropByType(spec: ServiceSpec, before: ServiceSpec): void {
+  const isBalanced = ({ type }: ServiceSpec): boolean => type === 'LoadBalancer';
+  const isExternal = ({ type, externalIPs = [] }: ServiceSpec): boolean =>
+    type === 'NodePort' || type === 'LoadBalancer' || (type === 'ClusterIP' && externalIPs.length > 0);
+  const isChecked = (one: ServiceSpec): boolean => isBalanced(one) && one.externalTrafficPolicy === 'Local';
+  const rules = [
+    ['allocateLoadBalancerNodePorts', isBalanced],
+    ['loadBalancerClass', isBalanced],
+    ['healthCheckNodePort', isChecked],
+    ['externalTrafficPolicy', isExternal],
+  ] as const;
+  // Who can have the one depends on the other: all are judged before any goes.
+  const gone = rules.filter(([field, can]) => can(before) && !can(spec) && spec[field] === before[field]);
+  for (const [field] of gone) delete spec[field];
 }
 
 function isSamePort(a: ServicePort, b: ServicePort): boolean {
