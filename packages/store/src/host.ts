@@ -260,7 +260,8 @@ export class RaftHost {
   }
 
   /** A write came back: everything up to `ticket` is durable. */
-  durable(ticket: number): void {
+  durable(ticket: number, ms: number): void {
+    this.#ticking.wrote(ms);
     const { persist, messages, installs } = this.#held.release(ticket);
     for (const snapshot of installs) this.#install(snapshot);
     for (const outgoing of messages) this.#send(outgoing);

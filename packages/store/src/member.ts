@@ -115,7 +115,7 @@ export class Member {
       bugs,
       onDurable: (ticket, ms) => {
         this.#metrics?.walSync.observe(ms / 1000);
-        this.#host.durable(ticket);
+        this.#host.durable(ticket, ms);
       },
       onFailure: (error) => this.#options.onFailure(error),
     });

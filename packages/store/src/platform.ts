@@ -14,6 +14,7 @@ import { folderDisk, type LogDisk } from './log-disk.ts';
 import { type StartLogThread, startLogWorker } from './log-thread.ts';
 import type { PeerFrame } from './peer-wire.ts';
 import { folderPromises, type PromiseRecord } from './promise-file.ts';
+import type { SyncPlace } from './sync-place.ts';
 import { type PeerAddress, Transport, type TransportOptions } from './transport.ts';
 import type { VersionRange } from './versions/entry-versions.ts';
 
@@ -41,6 +42,8 @@ export interface Storage {
     readonly disk: LogDisk;
     readonly startThread: StartLogThread;
     readonly segmentBytes?: number;
+    /** What is known of the disk's speed. */
+    readonly place?: SyncPlace;
   };
   readonly promises: PromiseRecord;
 }

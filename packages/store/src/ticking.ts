@@ -36,17 +36,27 @@ export class Ticking {
 
   #tick(): void {
     if (this.#stopped) return;
-    const { clock, pace, cover, wal, logger, step } = this.#o;
+    const { clock, pace, cover, wal, step } = this.#o;
     const now = clock.now();
     if (pace.tick(now)) step({ type: 'election-timeout', ticks: pace.electionTicks });
     cover.follow(pace.promiseMs, now);
     step({ type: 'tick', now: clock.bootTime() });
-    const stalled = wal.stalledMs > stallMs;
-    if (stalled !== this.#stalled) {
-      this.#stalled = stalled;
-      logger.warn({ stalled }, stalled ? 'disk write is late' : 'disk caught up');
-      step({ type: 'disk-stalled', stalled });
-    }
+    this.#disk(wal.stalledMs > stallMs);
     this.start();
+  }
+
+  /**
+   * A write came back after `ms`. The thread that ticks may have waited for it itself and could not leave office
+   * meanwhile; it does before it does anything else. The next tick sees that the disk is back.
+   */
+  wrote(ms: number): void {
+    if (ms > stallMs && !this.#stopped) this.#disk(true);
+  }
+
+  #disk(stalled: boolean): void {
+    if (stalled === this.#stalled) return;
+    this.#stalled = stalled;
+    this.#o.logger.warn({ stalled }, stalled ? 'disk write is late' : 'disk caught up');
+    this.#o.step({ type: 'disk-stalled', stalled });
   }
 }

@@ -12,6 +12,8 @@ const entries = {
   older: fileURLToPath(new URL('./older.ts', import.meta.url)),
   /** The present one that writes down what is left of leases a thousand times more often. */
   hasty: fileURLToPath(new URL('./hasty.ts', import.meta.url)),
+  /** The present one whose main thread writes the log, also where the machine is busy. */
+  mainThread: fileURLToPath(new URL('./main-thread.ts', import.meta.url)),
 };
 
 export { testPorts as freePorts };
