@@ -61,9 +61,16 @@ test('a receiver that is slow slows the sender down: of 100 MB, only little is u
 test('watchers of a member that was stopped while the log went past it see every change once and in order', async (t) => {
   const c = await TestCluster.create(3, { extra: ['--snapshot-count=10'] });
   t.after(() => c.remove());
-  c.startAll();
+  const operations = await freePorts(3);
+  for (const [i, name] of c.names.entries()) c.start(name, [`--ops-address=127.0.0.1:${operations[i]}`]);
   const leader = await c.leader();
   const stopped = c.names.find((name) => name !== leader) ?? '';
+  const flushes = async (): Promise<number> => {
+    const metrics = await fetch(`http://127.0.0.1:${operations[c.names.indexOf(leader)]}/metrics`);
+    const [, count] =
+      /^etcd_disk_backend_commit_duration_seconds_count (\d+)/m.exec(await metrics.text()) ?? [];
+    return Number(count ?? 0);
+  };
   const client = createClient(kvService, `unix:${c.socket(leader)}`);
   const watcher = createClient(watchService, `unix:${c.socket(stopped)}`);
   t.after(() => {
@@ -109,11 +116,12 @@ test('watchers of a member that was stopped while the log went past it see every
   try {
     // So many appends may be under way to it, and lie in sockets. What comes after them is asked for only later.
     await write(300);
-    // The log is cut behind a flush of the state, which happens every second.
-    for (let i = 0; i < 3; i++) {
-      await new Promise((resolve) => setTimeout(resolve, 800));
+    // The log is cut behind a flush of the state: what is written before the third one from now on is behind one.
+    const before = await flushes();
+    await eventually('flushes of the state', async () => {
       await write(20);
-    }
+      assert.ok((await flushes()) >= before + 3);
+    });
   } finally {
     process.kill(pid, 'SIGCONT');
   }
