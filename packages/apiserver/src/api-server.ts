@@ -33,6 +33,7 @@ import { exposeEncryption } from './encryption/metrics.ts';
 import { Rewriter } from './encryption/rewriter.ts';
 import { Sealer } from './encryption/sealer.ts';
 import { Appointment, dutyOf } from './duty.ts';
+import { type DebugOptions, DebugPages } from './debug/pages.ts';
 import { Extensions } from './extensions/manager.ts';
 import { FlowControl } from './flow-control/flow-control.ts';
 import { InFlight } from './flow-control/in-flight.ts';
@@ -91,6 +92,8 @@ export interface ApiServerOptions {
   readonly encryption?: EncryptionFile | undefined;
   /** How often old history is forgotten; 0 leaves that to the store. */
   readonly compactionIntervalMs: number;
+  /** Absent: no more than what priority and fairness does. */
+  readonly debug?: DebugOptions | undefined;
   readonly log: Logger;
   readonly metrics: MetricsRegistry;
   readonly health: Health;
@@ -119,6 +122,7 @@ export interface RequestLimits {
   readonly maxMutatingRequestsInflight: number;
 }
 
+const noDebug: DebugOptions = { configuration: {}, logFolder: undefined, profiling: false };
 const drainMs = 1_000;
 /** Watches and streams that are held at once. */
 const maxLongRunning = 20_000;
@@ -245,6 +249,7 @@ export class ApiServer {
       health,
       exposition: options.shared?.metrics ?? metricsRegistry,
       limiter,
+      debug: new DebugPages(options.debug ?? noDebug, this.#flowControl),
       maxLongRunning: Math.ceil(maxLongRunning / processes),
       auditor: this.#auditor,
       authenticator: this.#authentication.requests,

@@ -83,6 +83,8 @@ export const flags = {
       max: 1_000_000,
     },
   ),
+  profiling: booleanFlag(true, 'offer profiles of the process below /debug/pprof/, to administrators'),
+  'enable-logs-handler': booleanFlag(false, 'show the files of /var/log below /logs/, to administrators'),
   'office-socket': stringFlag('', 'socket of the master supervisor; without it this server is always active'),
   'advertise-address': stringFlag('127.0.0.1', 'address under which this server is reached'),
   workers: numberFlag(

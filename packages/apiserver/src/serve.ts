@@ -78,6 +78,11 @@ export async function serve(context: ApiServerContext, processes: number): Promi
     limits: requestLimits(values),
     audit: await auditOptions(values),
     encryption: await encryptionFile(values['encryption-provider-config']),
+    debug: {
+      configuration: values,
+      logFolder: values['enable-logs-handler'] ? '/var/log' : undefined,
+      profiling: values.profiling,
+    },
     log,
     metrics,
     health,

@@ -17,7 +17,8 @@ import type { Aggregator } from '../aggregation/aggregator.ts';
 import { upstreamOf } from '../aggregation/proxy.ts';
 import { identityHeaders } from '../aggregation/remote.ts';
 import type { Auditor } from '../audit/auditor.ts';
-import { dumpPage } from '../flow-control/dump.ts';
+import type { DebugPages } from '../debug/pages.ts';
+import { isDebugPath } from '../debug/paths.ts';
 import type { RequestAuthenticator } from '../authentication/request-authenticator.ts';
 import type { User } from '../pipeline/authenticate.ts';
 import { authorize } from '../pipeline/authorize.ts';
@@ -48,6 +49,7 @@ export interface RouterOptions {
   /** What `/metrics` shows. */
   readonly exposition: Exposition;
   readonly limiter: Limiter;
+  readonly debug: DebugPages;
   /** Watches and streams that are held at once. */
   readonly maxLongRunning: number;
   /** Undefined: nothing is recorded. */
@@ -56,8 +58,6 @@ export interface RouterOptions {
 }
 
 const catchUpMs = 1_000;
-/** What is under way, for a person. */
-const flowControlPages = '/debug/api_priority_and_fairness/';
 /** Documents that name kinds. */
 const discovery = /^\/(apis|openapi)(\/|$)/;
 const operational = /^\/(metrics|healthz|livez|readyz)(\/|$)/;
@@ -88,7 +88,7 @@ export class Router {
     }
     const info = await this.#requestInfo(exchange);
     const kind = mutating.has(info.verb) ? 'mutating' : 'readOnly';
-    const isLong = info.resource !== undefined && (info.verb === 'watch' || isStream(info));
+    const isLong = (info.resource !== undefined && info.verb === 'watch') || isStream(info);
     if (isLong) this.#long++;
     else server.metrics.inflight.inc({ request_kind: kind });
     try {
@@ -191,7 +191,7 @@ export class Router {
     if (info.resource === undefined || info.resource === '') {
       if (exchange.method !== 'GET' && exchange.method !== 'HEAD') throw new StatusError(verbNotAllowed());
       if (operational.test(info.path)) await this.#operate(exchange);
-      else if (info.path.startsWith(flowControlPages)) await this.#dump(exchange);
+      else if (isDebugPath(info.path)) await this.#options.debug.answer(exchange);
       else if (isIssuerPath(info.path))
         await answerIssuer(exchange, server.tokens?.signer, this.#options.address);
       else await documents.answer(exchange);
@@ -222,15 +222,6 @@ export class Router {
     const end = (body?: string): unknown => response.end(body);
     if (!(await handleOps(request, { writeHead, end }, health, exposition)))
       throw new StatusError(pathNotFound());
-  }
-
-  async #dump(exchange: Exchange): Promise<void> {
-    const { limiter } = this.#options;
-    const name = exchange.url.pathname.slice(flowControlPages.length);
-    const details = (exchange.query.get('includeRequestDetails') ?? '') !== '';
-    const text = limiter.kind === 'fair' ? dumpPage(limiter.control, name, details) : undefined;
-    if (text === undefined) throw new StatusError(pathNotFound());
-    await exchange.send(200, 'text/plain; charset=utf-8', text);
   }
 
   #context(exchange: Exchange, user: User, target: ResourceRequest, isMutating: boolean): RequestContext {

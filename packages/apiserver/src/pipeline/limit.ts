@@ -7,6 +7,7 @@ import type { FlowControl } from '../flow-control/flow-control.ts';
 import type { InFlight } from '../flow-control/in-flight.ts';
 import { WatchCounts } from '../flow-control/watch-counts.ts';
 import { estimateList, estimateWrite, oneSeat, type WorkEstimate } from '../flow-control/work-estimate.ts';
+import { profilePages } from '../debug/paths.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { isTrue, type RequestInfo } from '../http/request-info.ts';
 import type { WatchCache } from '../cache/watch-cache.ts';
@@ -21,8 +22,8 @@ const streams: ReadonlySet<string> = new Set(['attach', 'exec', 'log', 'portforw
 const writes: ReadonlySet<string> = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
 
 /** Requests that last as long as the client wants. */
-export function isStream({ subresource }: Pick<RequestInfo, 'subresource'>): boolean {
-  return streams.has(subresource);
+export function isStream({ subresource, path }: Pick<RequestInfo, 'subresource' | 'path'>): boolean {
+  return streams.has(subresource) || path.startsWith(profilePages);
 }
 
 export class LimitStage {

@@ -14,6 +14,7 @@ import type { AuthorizationOptions } from '../authorization/start.ts';
 import { admissionPlugins } from '../admission/plugins.ts';
 import { ApiServer, type RequestLimits } from '../api-server.ts';
 import type { AuditOptions } from '../audit/start.ts';
+import type { DebugOptions } from '../debug/pages.ts';
 import { readEncryptionFile } from '../encryption/configuration-file.ts';
 import { Failpoints } from '../failpoints.ts';
 import { TokenSigner } from '../tokens/service-account-tokens.ts';
@@ -111,6 +112,7 @@ export interface TestServerOptions {
   /** Fair, with upstream's numbers, unless a test is about them. */
   readonly limits?: Partial<RequestLimits>;
   readonly authentication?: AuthenticationOptions;
+  readonly debug?: DebugOptions;
   readonly authorization?: AuthorizationOptions;
   /** False when the server starts passive with no active one, so that nothing answers yet. */
   readonly waitUntilReady?: boolean;
@@ -168,6 +170,7 @@ export async function startApiServer(
       'https://kubernetes.default.svc.cluster.local',
     ),
     authentication: options.authentication,
+    debug: options.debug,
     authorization: options.authorization,
     allocation: { serviceRange: '10.96.0.0/16', nodePorts: { first: 30_000, last: 32_767 } },
     admissionPlugins: admissionPlugins.filter(
