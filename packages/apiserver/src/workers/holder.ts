@@ -46,6 +46,7 @@ export class Holder {
   readonly #accepted: Counter;
   readonly #restarts: Counter;
   #next = 0;
+  #port = 0;
   #onDuty: WorkerProcess | undefined;
   readonly #firstIsOpen = Promise.withResolvers<boolean>();
 
@@ -90,14 +91,14 @@ export class Holder {
    */
   async start(): Promise<number | undefined> {
     const { bindAddress, securePort, internalPort, privateSocket } = this.#options;
-    const port = await this.#ports.listen('public', bindAddress, securePort);
+    this.#port = await this.#ports.listen('public', bindAddress, securePort);
     if (internalPort !== undefined) await this.#ports.listen('internal', bindAddress, internalPort);
     if (privateSocket !== '') await this.#ports.listenPrivate(privateSocket);
     const [first, ...others] = this.#workers;
     first?.start();
     if (!(await this.#firstIsOpen.promise)) return undefined;
     for (const worker of others) worker.start();
-    return port;
+    return this.#port;
   }
 
   /** Takes no more connections, and lets the workers end what is under way. */
@@ -125,7 +126,8 @@ export class Holder {
     const worker: WorkerProcess = new WorkerProcess({
       index,
       processes: workers,
-      argv,
+      // Workers do not listen, but write down where their server is reached.
+      argv: () => [...argv, `--secure-port=${this.#port}`],
       log,
       onChange: () => this.#changed(worker),
       onHopeless: (code) => {

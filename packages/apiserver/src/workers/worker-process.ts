@@ -14,7 +14,8 @@ import { workersVariable } from './variable.ts';
 export interface WorkerProcessOptions {
   readonly index: number;
   readonly processes: number;
-  readonly argv: readonly string[];
+  /** Asked for at each start. */
+  readonly argv: () => readonly string[];
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
   /** It has begun, loaded the store, or ended. */
   readonly onChange: () => void;
@@ -69,7 +70,7 @@ export class WorkerProcess {
   start(): void {
     const { argv, processes, index, log, onChange, onHopeless, onDeparted } = this.#options;
     const startedAt = performance.now();
-    const child = fork(process.argv[1] ?? '', argv, {
+    const child = fork(process.argv[1] ?? '', argv(), {
       env: { ...process.env, [workersVariable]: String(processes) },
       // Metrics and audit events are large; this is the quicker form.
       serialization: 'advanced',
