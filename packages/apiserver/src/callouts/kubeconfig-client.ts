@@ -103,7 +103,9 @@ export class KubeconfigClient {
       const timer = setTimeout(() => request.destroy(new Error('context deadline exceeded')), timeoutMs);
       const fail = (reason: string, isPassing: boolean): void => {
         clearTimeout(timer);
-        reject(new CalloutError(`Post "${this.#url.href}": ${reason}`, isPassing));
+        // Without what a URL may hold of credentials.
+        const { origin, pathname } = this.#url;
+        reject(new CalloutError(`Post "${origin}${pathname}": ${reason}`, isPassing));
       };
       const failWith = (error: NodeJS.ErrnoException): void =>
         fail(error.message, lostConnections.has(error.code ?? ''));
