@@ -174,6 +174,31 @@ test('paths under health and a HEAD of a watch are answered, and leave nothing o
   await subject.settle();
 });
 
+test('names that are paths lead nowhere else, neither in a body nor in a URL', async () => {
+  const roles = '/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles';
+  const wrong = [
+    ['..', "may not be '..'"],
+    ['.', "may not be '.'"],
+    ['../x', "may not contain '/'"],
+    ['a%2fb', "may not contain '%'"],
+  ] as const;
+  for (const [name, problem] of wrong) {
+    const { status, body } = await post(roles, json, JSON.stringify({ metadata: { name }, rules: [] }));
+    assert.equal(status, 422, body.toString());
+    assert.ok(body.toString().includes(problem), body.toString());
+  }
+  for (const path of [
+    `${configMaps}/..%2fsecrets`,
+    `${configMaps}/%2e%2e%2f%2e%2e%2fkube-system%2fconfigmaps`,
+    `${pods}/..%2f..%2fa/log`,
+    '/api/v1/namespaces/..%2fdefault/configmaps/a',
+    `/apis/rbac.authorization.k8s.io/v1/namespaces/default%2froles/roles/a`,
+  ]) {
+    const { status } = await subject.ask('admin', { method: 'GET', path });
+    assert.ok(status === 404 || status === 400, `${path} answered ${status}`);
+  }
+});
+
 test('over HTTP/1.1 a body beyond the limit is answered before it has come whole', async () => {
   const socket = subject.connect('admin');
   await once(socket, 'secureConnect');
