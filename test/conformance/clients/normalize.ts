@@ -18,7 +18,7 @@ const replacements: readonly (readonly [RegExp, string])[] = [
   [/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, '<uid>'],
   [/("?[Rr]esource ?Version"?: *)"?\d+"?/g, '$1<version>'],
   [/\/tmp\/timonier-clients-\w+\//g, '<folder>/'],
-  [/\bkubectl-edit-\d+/g, 'kubectl-edit-<random>'],
+  [/\bkubectl-edit-\w+/g, 'kubectl-edit-<random>'],
   [/(X509SHA256=)[0-9a-f]{64}/g, '$1<digest>'],
   [/https:\/\/(localhost|[\d.]+):\d+/g, 'https://<server>'],
   [/\b127\.0\.0\.1:\d+/g, '127.0.0.1:<port>'],
