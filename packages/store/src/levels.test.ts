@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { folderLevels } from './levels.ts';
-import type { DiskOperation } from './mvcc.ts';
+import type { DiskOperation } from './state-records.ts';
 
 const key = (i: number): Buffer => Buffer.from(`key-${String(i).padStart(5, '0')}`);
 

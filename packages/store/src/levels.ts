@@ -17,7 +17,7 @@ import { dirname, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ClassicLevel } from 'classic-level';
 import { type DiskRoom, diskRoom } from './disk-room.ts';
-import type { DiskOperation } from './mvcc.ts';
+import type { DiskOperation } from './state-records.ts';
 
 export interface LevelRange {
   readonly gte?: Buffer;

@@ -8,6 +8,14 @@
 import { BlockStarts, type ChangeSet, decodeBlock, encodeBlock } from './change-block.ts';
 import { type KnownBugs, noBugs } from './known-bugs.ts';
 import { KeyIndex, type KeyRange, type RevisionRecord } from './key-index.ts';
+import {
+  type DiskOperation,
+  growthOf,
+  type JournalRecord,
+  leaseKey,
+  leaseValue,
+  revisionKey,
+} from './state-records.ts';
 import { type Drops, Sweep } from './sweep.ts';
 import { RevisionCache } from './revision-cache.ts';
 import { sealBytes, StateCorruptError } from './state-seal.ts';
@@ -16,37 +24,6 @@ import type { KeyValue } from './types.ts';
 /** Where contents that were written to disk are read back from. */
 export interface Contents {
   read(key: Buffer): Buffer | undefined;
-}
-
-export type DiskOperation = {
-  readonly key: Buffer;
-  /** What the record was before: null for none, absent when the disk has to look. */
-  readonly before?: Buffer | null;
-} & (
-  | {
-      readonly type: 'put';
-      readonly value: Buffer;
-      /** Whether the memory right behind the value is free for a seal (state-seal.ts). */
-      readonly room?: boolean;
-    }
-  | { readonly type: 'del' }
-);
-
-/** What one log entry changed on disk, and the counters after it. */
-export interface JournalRecord {
-  readonly index: number;
-  readonly term: number;
-  readonly revision: number;
-  readonly compactRevision: number;
-  readonly operations: readonly DiskOperation[];
-  /** Revisions whose contents are in memory only until this record is on disk. */
-  readonly revisions: readonly number[];
-  /** Blocks among the operations. */
-  readonly blocks: readonly (readonly [start: number, bytes: Buffer])[];
-  /** Held for it in memory. */
-  readonly bytes: number;
-  /** By how much keys and sealed values on disk grow with it; never less than they do. */
-  readonly growth: number;
 }
 
 export interface LeaseRecord {
@@ -58,44 +35,6 @@ export interface LeaseRecord {
 }
 
 const cacheBytes = 64 * 1024 * 1024;
-
-export function revisionKey(main: number): Buffer {
-  const key = Buffer.allocUnsafe(9);
-  key[0] = 0x72; // r
-  key.writeUInt32BE(Math.floor(main / 0x1_0000_0000), 1);
-  key.writeUInt32BE(main >>> 0, 5);
-  return key;
-}
-
-/** Whether a record is a block of revisions. */
-export function isBlockKey(key: Buffer): boolean {
-  return key.length === 9 && key[0] === 0x72;
-}
-
-/** First byte of the keys of leases. */
-export const leasePrefix = 0x6c;
-
-export function leaseKey(id: bigint): Buffer {
-  const key = Buffer.allocUnsafe(9);
-  key[0] = leasePrefix;
-  key.writeBigUInt64BE(BigInt.asUintN(64, id), 1);
-  return key;
-}
-
-/** The remaining time is there only when there was a checkpoint. */
-export function leaseValue(ttl: number, remaining = 0): Buffer {
-  const value = Buffer.allocUnsafe(remaining > 0 ? 16 : 8);
-  value.writeDoubleLE(ttl);
-  if (remaining > 0) value.writeDoubleLE(remaining, 8);
-  return value;
-}
-
-/** By how much an operation makes the state grow on disk. What it does not say was there counts as nothing. */
-function growthOf(operation: DiskOperation): number {
-  const record = operation.key.length + sealBytes;
-  const before = operation.before == null ? 0 : record + operation.before.length;
-  return operation.type === 'put' ? record + operation.value.length - before : -before;
-}
 
 function sizeOf(changes: ChangeSet): number {
   let bytes = 0;

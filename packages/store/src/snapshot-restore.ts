@@ -9,7 +9,7 @@
  * Every member that is made of the same state in the same way gets the same contents.
  */
 import { type ChangeSet, decodeBlock, encodeBlock } from './change-block.ts';
-import { isBlockKey, leasePrefix, revisionKey } from './mvcc.ts';
+import { isBlockKey, leasePrefix, revisionKey } from './state-records.ts';
 import type { StateBuilder } from './state-builder.ts';
 import { metaKey, type StateMeta, type StoredMember } from './state-meta.ts';
 import { StateCorruptError, unseal } from './state-seal.ts';

@@ -6,7 +6,7 @@
  * has compared them with what the state says it holds.
  */
 import type { Level } from './levels.ts';
-import type { DiskOperation } from './mvcc.ts';
+import type { DiskOperation } from './state-records.ts';
 import { metaKey, readMeta, type StateMeta } from './state-meta.ts';
 import { sameTally, seal, StateCorruptError, type Tally, TallyCounter, unseal } from './state-seal.ts';
 

@@ -16,7 +16,8 @@ import { test, type TestContext } from 'node:test';
 import { GrpcError } from '@timonier/grpc';
 import { ClassicLevel } from 'classic-level';
 import { folderLevels, type Level, type Levels } from './levels.ts';
-import { type JournalRecord, Mvcc } from './mvcc.ts';
+import { Mvcc } from './mvcc.ts';
+import type { JournalRecord } from './state-records.ts';
 import { StateDisk, type StateMeta } from './state-disk.ts';
 import { StateCorruptError } from './state-seal.ts';
 

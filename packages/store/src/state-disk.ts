@@ -12,14 +12,14 @@ import { type DiskRoom, isDiskFull } from './disk-room.ts';
 import { etcdError } from './errors.ts';
 import { type KnownBugs, noBugs } from './known-bugs.ts';
 import { folderLevels, type Level, type LevelIterator, type Levels } from './levels.ts';
+import type { Mvcc } from './mvcc.ts';
 import {
   type DiskOperation,
   isBlockKey,
   type JournalRecord,
   leasePrefix,
-  type Mvcc,
   revisionKey,
-} from './mvcc.ts';
+} from './state-records.ts';
 import { rejoinAdvice } from './recover-advice.ts';
 import type { SnapshotRecord } from './snapshot-file.ts';
 import { StateBuilder } from './state-builder.ts';

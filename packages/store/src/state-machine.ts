@@ -15,7 +15,8 @@ import { type ClusterVersionChange, entryBatchCodec, type StoredRequest } from '
 import { etcdError } from './errors.ts';
 import { type KnownBugs, noBugs } from './known-bugs.ts';
 import type { Alarm } from './types.ts';
-import { type JournalRecord, Mvcc } from './mvcc.ts';
+import { Mvcc } from './mvcc.ts';
+import type { JournalRecord } from './state-records.ts';
 import { MemberBook } from './membership/book.ts';
 import type { MemberChange, StoredMember } from './membership/change.ts';
 import { type ChangeOrigin, readContext } from './membership/context.ts';

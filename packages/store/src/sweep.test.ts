@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { keyRange } from './key-index.ts';
-import { type JournalRecord, Mvcc } from './mvcc.ts';
+import { Mvcc } from './mvcc.ts';
+import type { JournalRecord } from './state-records.ts';
 
 /** A disk of which a crash keeps what was flushed so far. */
 class Disk {

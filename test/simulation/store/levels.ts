@@ -3,7 +3,7 @@
  * lost, in any order. Which databases there are is durable at once, as levels.ts of the store sees to.
  */
 import type { Level, LevelIterator, LevelRange, Levels } from '../../../packages/store/src/levels.ts';
-import type { DiskOperation } from '../../../packages/store/src/mvcc.ts';
+import type { DiskOperation } from '../../../packages/store/src/state-records.ts';
 import type { Random } from '../random.ts';
 import { Room } from './room.ts';
 import type { DiskSpeed } from './log-disk.ts';

@@ -8,7 +8,7 @@
  * The root user, while authentication is enabled, always exists and has the root role.
  */
 import { loadMessage } from '@timonier/grpc';
-import type { DiskOperation } from '../mvcc.ts';
+import type { DiskOperation } from '../state-records.ts';
 import { authError } from './errors.ts';
 import { type Interval, interval, IntervalSet } from './intervals.ts';
 import {
