@@ -235,6 +235,7 @@ class Simulation {
     this.#operator?.end();
     this.#clients.stop();
     const until = world.now + settleMs;
+    world.after(settleMs / 3, undefined, () => this.#switchOff());
     await world.run(() => this.#settled() || world.now > until);
     if (this.#settled()) return;
     const states = this.#hosts
@@ -248,6 +249,17 @@ class Simulation {
     throw new Violation(
       `liveness: not settled ${settleMs / 1000} s after all faults ended: ${states.join(', ')}; ${this.#clients.waiting} requests wait${watchers}`,
     );
+  }
+
+  /** Nobody can tell a removed member that knows nobody where it is; its clients wait until somebody switches it off. */
+  #switchOff(): void {
+    for (const host of this.#hosts) {
+      const { id, member } = host;
+      if (member === undefined || !this.#truth.removed.has(id)) continue;
+      if (this.#hosts.some((other) => !this.#truth.removed.has(other.id) && isKnownBy(member, other))) continue;
+      host.crash(false);
+      host.removed = true;
+    }
   }
 
   #settled(): boolean {

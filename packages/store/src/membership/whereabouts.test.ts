@@ -54,7 +54,21 @@ test('a connection that works stays while a member is about to move, and its nex
   look();
   look();
   assert.deepEqual(tried, [before, after, before, after]);
+  whereabouts.said('m', [after]);
+  look();
   assert.ok(!waits(), 'nothing is left to look after');
+});
+
+test('a connection whose other end is gone unnoticed is given up for the new place once that shows', () => {
+  const at: { now: string | undefined } = { now: before };
+  const { whereabouts, tried, look } = seen(at);
+  whereabouts.told('m', before);
+  whereabouts.said('m', [after]);
+  look();
+  assert.deepEqual(tried, [before]);
+  at.now = after;
+  look();
+  assert.deepEqual(tried, [before, after]);
 });
 
 test('an address that leads nowhere costs no connection, whoever says it', () => {

@@ -103,7 +103,8 @@ export class Whereabouts {
     place.cancel ??= this.#options.clock.after(lookMs, () => {
       place.cancel = undefined;
       const { told, said, at } = place;
-      if (at === told && (said === undefined || this.#options.connected(id))) return;
+      // A connection may look as if it worked for a while after the other end is gone, so what works is looked after.
+      if (at === told && said === undefined) return;
       if (!this.#options.connected(id)) this.#go(id, place, at === told ? (said ?? told) : told);
       this.#watch(id, place);
     });
