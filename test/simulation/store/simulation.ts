@@ -256,7 +256,8 @@ class Simulation {
     for (const host of this.#hosts) {
       const { id, member } = host;
       if (member === undefined || !this.#truth.removed.has(id)) continue;
-      if (this.#hosts.some((other) => !this.#truth.removed.has(other.id) && isKnownBy(member, other))) continue;
+      if (this.#hosts.some((other) => !this.#truth.removed.has(other.id) && isKnownBy(member, other)))
+        continue;
       host.crash(false);
       host.removed = true;
     }
