@@ -41,13 +41,32 @@ export function send(session: ClientHttp2Session, call: Call, keep = false): Pro
   });
 }
 
+/** Codes that ask the client to try again, as every client of the API does. */
+const again: ReadonlySet<number> = new Set([429, 500, 503, 504]);
+const maxTries = 10;
+
+/**
+ * A call that is made again when the server asks for that, as when the store did not answer in time on a machine with too
+ * much to do. Throws for any other failure.
+ */
+export async function succeed(session: ClientHttp2Session, call: Call, keep = false): Promise<Reply> {
+  for (let tries = 1; ; tries++) {
+    const reply = await send(session, call, keep);
+    if (reply.status < 300) return reply;
+    // What became of the try before was not known.
+    if (tries > 1 && call.method === 'POST' && reply.status === 409) return reply;
+    if (tries === maxTries || !again.has(reply.status))
+      throw new Error(`${call.method} ${call.path}: ${reply.status} ${reply.text}`);
+  }
+}
+
 export interface LoadResult {
   readonly perSecond: number;
   /** Milliseconds of each request. */
   readonly latencies: readonly number[];
 }
 
-/** Makes `count` calls, `inFlight` at a time. Throws at the first that is not answered with success. */
+/** Makes `count` calls, `inFlight` at a time. Throws at the first that fails for good. */
 export async function load(
   sessions: readonly ClientHttp2Session[],
   count: number,
@@ -62,9 +81,7 @@ export async function load(
     if (session === undefined) throw new Error('no session');
     for (let index = next++; index < count; index = next++) {
       const from = performance.now();
-      const one = call(index);
-      const { status, text } = await send(session, one);
-      if (status >= 300) throw new Error(`${one.method} ${one.path}: ${status} ${text}`);
+      await succeed(session, call(index));
       latencies.push(performance.now() - from);
     }
   };

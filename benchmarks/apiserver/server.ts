@@ -11,101 +11,132 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type ClusterPki, createClusterPki } from '@timonier/pki';
-import { StoreGroup, timonier } from '../../test/conformance/store/members.ts';
+import { cpuMicros } from '../store/cpu.ts';
+import { StoreGroup, type StoreMember, timonier } from '../../test/conformance/store/members.ts';
 import { until } from '../../test/acceptance/wait.ts';
 import { send } from './client.ts';
 
 const main = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url));
 
 export class MeasuredServer {
-  readonly pid: number;
-  readonly storePid: number;
-  readonly port: number;
+  readonly #directory: string;
+  readonly #store: StoreGroup;
+  readonly #member: StoreMember;
   readonly #pki: ClusterPki;
-  readonly #close: () => Promise<void>;
+  readonly #profile: string | undefined;
+  #child: ChildProcess | undefined;
+  #starts = 0;
+  #port = 0;
 
   private constructor(options: {
-    pid: number;
-    storePid: number;
-    port: number;
+    directory: string;
+    store: StoreGroup;
+    member: StoreMember;
     pki: ClusterPki;
-    close: () => Promise<void>;
+    profile: string | undefined;
   }) {
-    this.pid = options.pid;
-    this.storePid = options.storePid;
-    this.port = options.port;
+    this.#directory = options.directory;
+    this.#store = options.store;
+    this.#member = options.member;
     this.#pki = options.pki;
-    this.#close = options.close;
+    this.#profile = options.profile;
   }
 
   /** `profile`: a folder for a CPU profile of the API server, written when it ends. */
   static async start(profile?: string): Promise<MeasuredServer> {
     const directory = await mkdtemp(join(tmpdir(), 'timonier-bench-apiserver-'));
     const store = await StoreGroup.start(timonier, 1);
-    let child: ChildProcess | undefined;
-    const close = async (): Promise<void> => {
-      if (child?.exitCode === null && child.signalCode === null) {
-        const gone = once(child, 'exit');
-        child.kill('SIGTERM');
-        await gone;
-      }
-      await store.close();
-      await rm(directory, { recursive: true, force: true });
-    };
+    let server: MeasuredServer | undefined;
     try {
       const pki = await createClusterPki(directory, {
         masters: [{ name: 'master-1', address: '127.0.0.1' }],
         workers: [],
         serviceIp: '10.96.0.1',
       });
-      const member = await store.leader();
-      const logFile = join(directory, 'apiserver.log');
-      const log = openSync(logFile, 'a');
-      const { certificateFile, keyFile } = pki.files('apiserver');
-      const flags = {
-        'etcd-servers': member.endpoint,
-        'bind-address': '127.0.0.1',
-        'secure-port': '0',
-        'internal-port': '0',
-        'ops-address': '',
-        'tls-cert-file': certificateFile,
-        'tls-private-key-file': keyFile,
-        'client-ca-file': pki.caFile,
-      };
-      child = spawn(
-        process.execPath,
-        [
-          ...(profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]),
-          main,
-          'apiserver',
-          ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`),
-        ],
-        { stdio: ['ignore', log, log] },
-      );
-      closeSync(log);
-      const port = await until('the API server serves', 30_000, () => {
-        const text = readFileSync(logFile, 'utf8');
-        const found = /"port":(\d+)[^\n]*"serving"|serving[^\n]*port\D{1,12}(\d+)/.exec(text);
-        if (found === null && child?.exitCode !== null) throw new Error(`it ended:\n${text}`);
-        return Promise.resolve(found === null ? undefined : Number(found[1] ?? found[2]));
-      });
-      const server = new MeasuredServer({ pid: child.pid ?? 0, storePid: member.pid, port, pki, close });
-      const session = server.connect();
-      await until('the API server is ready', 30_000, async () =>
-        (await send(session, { method: 'GET', path: '/readyz' })).status === 200 ? true : undefined,
-      );
-      session.destroy();
+      server = new MeasuredServer({ directory, store, member: await store.leader(), pki, profile });
+      await server.#begin();
       return server;
     } catch (error) {
-      await close();
+      if (server !== undefined) await server.close();
+      else {
+        await store.close();
+        await rm(directory, { recursive: true, force: true });
+      }
       throw error;
     }
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
+  get storePid(): number {
+    return this.#member.pid;
+  }
+
+  get storeEndpoint(): string {
+    return this.#member.endpoint;
+  }
+
+  /** Ends the API server and starts it over the same store. What it took until it was ready, its CPU in µs. */
+  async restart(): Promise<{ readonly milliseconds: number; readonly cpu: number }> {
+    await this.#end();
+    const start = performance.now();
+    await this.#begin();
+    return { milliseconds: performance.now() - start, cpu: cpuMicros([this.pid]) };
+  }
+
+  async #begin(): Promise<void> {
+    const logFile = join(this.#directory, `apiserver-${this.#starts++}.log`);
+    const log = openSync(logFile, 'a');
+    const { certificateFile, keyFile } = this.#pki.files('apiserver');
+    const flags = {
+      'etcd-servers': this.#member.endpoint,
+      'bind-address': '127.0.0.1',
+      'secure-port': '0',
+      'internal-port': '0',
+      'ops-address': '',
+      'tls-cert-file': certificateFile,
+      'tls-private-key-file': keyFile,
+      'client-ca-file': this.#pki.caFile,
+    };
+    const child = spawn(
+      process.execPath,
+      [
+        ...(this.#profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${this.#profile}`]),
+        main,
+        'apiserver',
+        ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`),
+      ],
+      { stdio: ['ignore', log, log] },
+    );
+    this.#child = child;
+    closeSync(log);
+    this.#port = await until('the API server serves', 60_000, () => {
+      const text = readFileSync(logFile, 'utf8');
+      const found = /"port":(\d+)[^\n]*"serving"/.exec(text);
+      if (found === null && child.exitCode !== null) throw new Error(`it ended:\n${text}`);
+      return Promise.resolve(found === null ? undefined : Number(found[1]));
+    });
+    const session = this.connect();
+    await until('the API server is ready', 120_000, async () =>
+      (await send(session, { method: 'GET', path: '/readyz' })).status === 200 ? true : undefined,
+    );
+    session.destroy();
+  }
+
+  async #end(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, 'exit');
+    child.kill('SIGTERM');
+    await gone;
   }
 
   /** A connection of its own, as the administrator. */
   connect(): ClientHttp2Session {
     const { certificateFile, keyFile } = this.#pki.files('admin');
-    const session = connect(`https://127.0.0.1:${this.port}`, {
+    const session = connect(`https://127.0.0.1:${this.#port}`, {
       servername: 'localhost',
       ca: readFileSync(this.#pki.caFile),
       cert: readFileSync(certificateFile),
@@ -131,6 +162,8 @@ export class MeasuredServer {
   }
 
   async close(): Promise<void> {
-    await this.#close();
+    await this.#end();
+    await this.#store.close();
+    await rm(this.#directory, { recursive: true, force: true });
   }
 }

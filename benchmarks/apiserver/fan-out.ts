@@ -1,0 +1,125 @@
+/**
+ * Events to 1,000 watchers of one resource. Every watcher must see every change; the time of each is written into the
+ * change itself. Once at a rate that two cores carry, for the delay of an event, and once at 500 events a second, which
+ * are half a million deliveries a second: as many as are carried is what that row says.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import type { ClientHttp2Session } from 'node:http2';
+import { cpuMicros } from '../store/cpu.ts';
+import { percentile } from '../benchmark.ts';
+import { load, type Reply, send, succeed } from './client.ts';
+import type { Bench, Row } from './row.ts';
+
+const watchers = 1_000;
+const objects = 100;
+const path = '/api/v1/namespaces/default/secrets';
+const patienceMs = 90_000;
+
+interface Round {
+  readonly key: string;
+  readonly perSecond: number;
+  readonly seconds: number;
+}
+
+const rounds: readonly Round[] = [
+  { key: 'fan_out', perSecond: 50, seconds: 4 },
+  { key: 'fan_out_full', perSecond: 500, seconds: 2 },
+];
+
+class Watchers {
+  seen = 0;
+  ended = 0;
+  latencies: number[] = [];
+  readonly #streams;
+
+  constructor(sessions: readonly ClientHttp2Session[], version: string) {
+    this.#streams = Array.from({ length: watchers }, (_unused, i) => {
+      const stream = sessions[i % sessions.length]?.request({
+        ':path': `${path}?watch=1&resourceVersion=${version}`,
+      });
+      stream?.on('data', (chunk: Buffer) => {
+        for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, at + 1)) this.seen++;
+        if (i % 20 !== 0) return;
+        for (const [, sent] of chunk.toString('latin1').matchAll(/"example.com\/sent":"([\d.]+)"/g))
+          this.latencies.push(performance.now() - Number(sent));
+      });
+      stream?.on('error', () => undefined);
+      stream?.once('close', () => this.ended++);
+      return stream;
+    });
+  }
+
+  async begun(): Promise<void> {
+    await Promise.all(
+      this.#streams.map((stream) => new Promise((resolve) => void stream?.once('response', resolve))),
+    );
+  }
+
+  close(): void {
+    for (const stream of this.#streams) stream?.close();
+  }
+}
+
+async function run(bench: Bench, writer: ClientHttp2Session, round: Round): Promise<void> {
+  const { server, sessions, rows, figures } = bench;
+  const { perSecond, seconds, key } = round;
+  const { text } = await send(writer, { method: 'GET', path: `${path}?limit=1` }, true);
+  const watching = new Watchers(sessions, /"resourceVersion":"(\d+)"/.exec(text)?.[1] ?? '0');
+  await watching.begun();
+  const before = cpuMicros([server.pid]);
+  const count = perSecond * seconds;
+  const start = performance.now();
+  const writes: Promise<Reply>[] = [];
+  for (let i = 0; i < count; i++) {
+    const wait = start + (i * 1_000) / perSecond - performance.now();
+    if (wait > 1) await pause(wait);
+    const annotations = { 'example.com/sent': String(performance.now()) };
+    writes.push(
+      succeed(writer, {
+        method: 'PATCH',
+        path: `${path}/clock-${i % objects}`,
+        body: JSON.stringify({ metadata: { annotations } }),
+        contentType: 'application/merge-patch+json',
+      }),
+    );
+  }
+  await Promise.all(writes);
+  const expected = count * watchers;
+  const deadline = performance.now() + patienceMs;
+  // Counted while streams are read.
+  const isComplete = (): boolean => watching.seen >= expected || watching.ended > 0;
+  while (!isComplete() && performance.now() < deadline) await pause(10);
+  const took = (performance.now() - start) / 1_000;
+  const cpu = cpuMicros([server.pid]) - before;
+  if (watching.seen !== expected)
+    throw new Error(`${watching.seen} of ${expected} events came, and ${watching.ended} watches ended`);
+  watching.close();
+  const p99 = percentile(watching.latencies, 0.99);
+  figures[`${key}_cpu_us_per_delivery`] = cpu / expected;
+  figures[`${key}_deliveries_per_second`] = expected / took;
+  figures[`${key}_p99_ms`] = p99;
+  rows.push([
+    `${perSecond} events/s to ${watchers} watchers`,
+    cpu / expected,
+    '',
+    Math.round(expected / took),
+    p99,
+    '',
+  ]);
+}
+
+async function fanOut(bench: Bench): Promise<void> {
+  const writer = bench.server.connect();
+  try {
+    await load([writer], objects, 10, (i) => ({
+      method: 'POST',
+      path,
+      body: JSON.stringify({ metadata: { name: `clock-${i}` } }),
+    }));
+    for (const round of rounds) await run(bench, writer, round);
+  } finally {
+    writer.destroy();
+  }
+}
+
+export const fanOutRow: Row = { needsPods: false, run: fanOut };

@@ -1,0 +1,56 @@
+/** Lists of 10,000 pods, with the peak of resident memory above that before. */
+import type { ClientHttp2Session } from 'node:http2';
+import { cpuMicros } from '../store/cpu.ts';
+import { median } from '../benchmark.ts';
+import { pods } from './calls.ts';
+import { send } from './client.ts';
+import { anySession, type Bench, type Row } from './row.ts';
+
+const runs = 3;
+const mebibyte = 1024 * 1024;
+
+async function paged(session: ClientHttp2Session): Promise<void> {
+  let token = '';
+  do {
+    const path = `${pods}?limit=500&continue=${token}`;
+    const { status, text } = await send(session, { method: 'GET', path }, true);
+    if (status !== 200) throw new Error(`${path}: ${status} ${text}`);
+    token = /"continue":"([^"]+)"/.exec(text.slice(0, 2_000))?.[1] ?? '';
+  } while (token !== '');
+}
+
+async function lists(bench: Bench): Promise<void> {
+  const { server, rows, figures } = bench;
+  const session = anySession(bench);
+  const one = (query: string) => async (): Promise<void> => {
+    const { status, text } = await send(session, { method: 'GET', path: `${pods}${query}` });
+    if (status !== 200) throw new Error(`${query}: ${status} ${text}`);
+  };
+  const all: readonly (readonly [string, () => Promise<void>])[] = [
+    ['list all', one('')],
+    ['list paged', () => paged(session)],
+    ['list by label', one('?labelSelector=app%3Dapp-7')],
+    ['list by node', one('?fieldSelector=spec.nodeName%3Dnode-7')],
+  ];
+  for (const [name, run] of all) {
+    const times: number[] = [];
+    const extra: number[] = [];
+    const before = cpuMicros([server.pid]);
+    for (let i = 0; i < runs; i++) {
+      const { now } = server.memory();
+      server.resetPeak();
+      const start = performance.now();
+      await run();
+      times.push(performance.now() - start);
+      extra.push((server.memory().peak - now) / mebibyte);
+    }
+    const cpu = (cpuMicros([server.pid]) - before) / runs;
+    const took = median(times);
+    const key = name.replaceAll(' ', '_');
+    figures[`${key}_ms`] = took;
+    figures[`${key}_extra_mib`] = Math.max(...extra);
+    rows.push([name, Math.round(cpu), '', 1_000 / took, Math.max(...times), Math.max(...extra)]);
+  }
+}
+
+export const listRow: Row = { needsPods: true, run: lists };
