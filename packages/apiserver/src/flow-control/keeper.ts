@@ -20,6 +20,7 @@ export class FlowControlKeeper {
   readonly #server: ServerState;
   readonly #control: FlowControl;
   #timer: NodeJS.Timeout | undefined;
+  #dueAt = Number.POSITIVE_INFINITY;
   #running: Promise<void> | undefined;
   #unfollow: (() => void)[] = [];
   #stopReset: (() => void) | undefined;
@@ -59,11 +60,19 @@ export class FlowControlKeeper {
     );
   }
 
+  /** A look that is due sooner stays: what changed while the last one was under way may not have been seen by it. */
   #schedule(inMs: number): void {
-    if (this.#stopped || !this.#hasBegun) return;
+    const dueAt = performance.now() + inMs;
+    if (this.#stopped || !this.#hasBegun || this.#dueAt <= dueAt) return;
     clearTimeout(this.#timer);
+    this.#dueAt = dueAt;
     this.#timer = setTimeout(() => {
-      this.#running ??= this.#keep()
+      this.#dueAt = Number.POSITIVE_INFINITY;
+      if (this.#running !== undefined) {
+        this.#schedule(settleMs);
+        return;
+      }
+      this.#running = this.#keep()
         .catch((error: unknown) => {
           this.#server.log.warn({ reason: String(error) }, 'could not keep the flow schemas');
         })
