@@ -5,6 +5,7 @@ export const podCount = 10_000;
 const nodeCount = 100;
 const applied = 500;
 export const pods = '/api/v1/namespaces/default/pods';
+export const leases = '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases';
 const deployments = '/apis/apps/v1/namespaces/default/deployments';
 
 const container = {
@@ -105,4 +106,28 @@ export function applyDeployment(index: number): Call {
     body,
     contentType: 'application/apply-patch+yaml',
   };
+}
+
+/** A node's lease; with a version it is renewed, as kubelets do. */
+export function lease(node: number, version?: string): Call {
+  const name = `node-${node}`;
+  const body = JSON.stringify({
+    apiVersion: 'coordination.k8s.io/v1',
+    kind: 'Lease',
+    metadata: {
+      name,
+      namespace: 'kube-node-lease',
+      ...(version === undefined ? {} : { resourceVersion: version }),
+      ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name, uid: `00000000-0000-4000-8000-${node}` }],
+    },
+    spec: { holderIdentity: name, leaseDurationSeconds: 8, renewTime: renewTime() },
+  });
+  return version === undefined
+    ? { method: 'POST', path: leases, body }
+    : { method: 'PUT', path: `${leases}/${name}`, body };
+}
+
+/** RFC 3339 in microseconds. */
+function renewTime(): string {
+  return new Date().toISOString().replace('Z', '000Z');
 }

@@ -7,6 +7,7 @@ import type { Benchmark, BenchmarkResult, Bound } from '../benchmark.ts';
 import { send } from './client.ts';
 import { fanOutRow } from './fan-out.ts';
 import { listRow } from './lists.ts';
+import { pacedRows } from './paced.ts';
 import { createPods, inFlight, requestRows, warm } from './requests.ts';
 import { anySession, type Bench, type Row } from './row.ts';
 import { MeasuredServer } from './server.ts';
@@ -15,6 +16,7 @@ import { startUpRow } from './start-up.ts';
 /** In the order in which they run. */
 const rows: Readonly<Record<string, Row>> = {
   ...requestRows,
+  ...pacedRows,
   list: listRow,
   'fan-out': fanOutRow,
   start: startUpRow,
@@ -22,6 +24,7 @@ const rows: Readonly<Record<string, Row>> = {
 
 const bounds: Readonly<Record<string, readonly Bound[]>> = {
   get: [{ figure: 'get_cpu_us', atMost: 150 }],
+  mixed: [{ figure: 'mutating_at_70_percent_p99_ms', atMost: 100 }],
   create: [{ figure: 'create_pod_cpu_us', atMost: 600 }],
   list: [
     { figure: 'list_all_ms', atMost: 500 },
@@ -76,7 +79,7 @@ export const benchmark: Benchmark = {
       bounds: names.flatMap((name) => bounds[name] ?? []),
       notes: [
         `${inFlight} requests in flight over 4 connections unless more is said; CPU is of the API server's process, with its garbage collector`,
-        'a row of watches counts deliveries',
+        'a row of watches counts deliveries; requests that are due count from when they were due',
         'for lists: CPU of one list, lists per second, the slowest, and the peak of resident memory above that before',
         'for the start: CPU until it is ready, the time until then, and resident memory',
         'there is no kube-apiserver on this machine to measure beside it',

@@ -1,0 +1,153 @@
+/**
+ * Requests that come when they are due and not when the one before is answered, as those of many clients do: one that
+ * is late counts from when it was due. Heartbeats of 5,000 nodes, and changes at 70 % of what the server can take.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import type { ClientHttp2Session } from 'node:http2';
+import { percentile } from '../benchmark.ts';
+import { applyMap, createPod, lease, leases, patchPod, updateStatus } from './calls.ts';
+import { type Call, load, send } from './client.ts';
+import { anySession, type Bench, meter, type Row } from './row.ts';
+
+const nodes = 5_000;
+/** Every node renews its lease every 2 s. */
+const renewalsPerSecond = 2_500;
+const renewalSeconds = 10;
+const renewalConnections = 50;
+const mixSeconds = 12;
+const capacityCalls = 4_000;
+const capacityInFlight = 32;
+/** Above this many unanswered the load is not carried, and the rest is not sent. */
+const maxBehind = 5_000;
+
+export interface Paced {
+  /** Milliseconds from when each was due until it was answered. */
+  readonly latencies: readonly number[];
+  readonly sent: number;
+  /** Answered with an error, as by a store that is too slow. */
+  readonly failed: number;
+  readonly perSecond: number;
+}
+
+/** Sends `rate` requests a second for `seconds`. Throws when more than half of them fail: that is no load, but a fault. */
+export async function paced(
+  rate: number,
+  seconds: number,
+  request: (index: number) => Promise<void>,
+): Promise<Paced> {
+  const latencies: number[] = [];
+  const start = performance.now();
+  const count = Math.round(rate * seconds);
+  const open = new Set<Promise<void>>();
+  let failure: unknown;
+  let failed = 0;
+  let sent = 0;
+  for (; sent < count && open.size < maxBehind; sent++) {
+    const due = start + (sent * 1_000) / rate;
+    const wait = due - performance.now();
+    if (wait > 1) await pause(wait);
+    const one: Promise<void> = request(sent)
+      .then(() => void latencies.push(performance.now() - due))
+      .catch((error: unknown) => {
+        failure ??= error;
+        failed++;
+      })
+      .finally(() => open.delete(one));
+    open.add(one);
+  }
+  await Promise.all(open);
+  if (failed > sent / 2) throw failure;
+  return { latencies, sent, failed, perSecond: (latencies.length * 1_000) / (performance.now() - start) };
+}
+
+async function textOf(session: ClientHttp2Session, call: Call): Promise<string> {
+  const { status, text } = await send(session, call, true);
+  if (status >= 300) throw new Error(`${call.method} ${call.path}: ${status} ${text}`);
+  return text;
+}
+
+function versionOf(text: string): string {
+  const version = /"resourceVersion":"(\d+)"/.exec(text)?.[1];
+  if (version === undefined) throw new Error(`an object without a version: ${text}`);
+  return version;
+}
+
+async function heartbeats(bench: Bench): Promise<void> {
+  const { server, rows, figures } = bench;
+  const sessions = Array.from({ length: renewalConnections }, () => server.connect());
+  try {
+    await load(sessions, nodes, 32, (node) => lease(node));
+    const listed = await textOf(anySession(bench), { method: 'GET', path: leases });
+    const versions = new Map(
+      (JSON.parse(listed) as { items: { metadata: { name: string; resourceVersion: string } }[] }).items.map(
+        ({ metadata }) => [metadata.name, metadata.resourceVersion],
+      ),
+    );
+    const renew = async (index: number): Promise<void> => {
+      const node = index % nodes;
+      const session = sessions[node % renewalConnections];
+      if (session === undefined) throw new Error('no session');
+      const known = versions.get(`node-${node}`);
+      // What became of a renewal that failed is not known: its version is asked for, as kubelets do.
+      versions.delete(`node-${node}`);
+      const path = `${leases}/node-${node}`;
+      const version = known ?? versionOf(await textOf(session, { method: 'GET', path }));
+      const text = await textOf(session, lease(node, version));
+      versions.set(`node-${node}`, versionOf(text));
+    };
+    // The compiler's work at the beginning is not the server's.
+    await paced(500, 2, renew);
+    const spent = meter(server);
+    const { latencies, sent, failed, perSecond } = await paced(renewalsPerSecond, renewalSeconds, renew);
+    const { own, store } = spent();
+    const p99 = percentile(latencies, 0.99);
+    rows.push([
+      `lease renewals, ${renewalsPerSecond}/s due`,
+      Math.round(own / sent),
+      Math.round(store / sent),
+      Math.round(perSecond),
+      p99,
+      '',
+    ]);
+    figures['renewal_cpu_us'] = own / sent;
+    figures['renewal_store_cpu_us'] = store / sent;
+    figures['renewals_per_second'] = perSecond;
+    figures['renewals_failed'] = failed;
+    figures['renewal_p99_ms'] = p99;
+  } finally {
+    for (const session of sessions) session.destroy();
+  }
+}
+
+/** Half status updates, the rest creations, patches and applies. */
+function mixed(index: number, round: number): Call {
+  const turn = index + round * 1_000_000;
+  if (index % 2 === 0) return updateStatus(turn);
+  if (index % 8 === 1) return createPod(turn, `mixed-${round}`);
+  return index % 8 === 3 ? applyMap(turn) : patchPod(turn);
+}
+
+async function atSeventyPercent(bench: Bench): Promise<void> {
+  const { sessions, rows, figures } = bench;
+  await load(sessions, capacityCalls / 4, capacityInFlight, (index) => mixed(index, 0));
+  const { perSecond: capacity } = await load(sessions, capacityCalls, capacityInFlight, (index) =>
+    mixed(index, 1),
+  );
+  const rate = capacity * 0.7;
+  const { latencies, failed, perSecond } = await paced(rate, mixSeconds, async (index) => {
+    const session = sessions[index % sessions.length];
+    if (session === undefined) throw new Error('no session');
+    await textOf(session, mixed(index, 2));
+  });
+  const p99 = percentile(latencies, 0.99);
+  rows.push([`changes at 70 % of ${Math.round(capacity)}/s`, '', '', Math.round(perSecond), p99, '']);
+  figures['capacity_per_second'] = capacity;
+  figures['mutating_at_70_percent_failed'] = failed;
+  figures['mutating_at_70_percent_p99_ms'] = p99;
+  figures['mutating_at_70_percent_p50_ms'] = percentile(latencies, 0.5);
+}
+
+export const pacedRows: Readonly<Record<string, Row>> = {
+  leases: { needsPods: false, run: heartbeats },
+  mixed: { needsPods: true, run: atSeventyPercent },
+};
