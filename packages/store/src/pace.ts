@@ -9,6 +9,7 @@
  * Invariant: at no time is the timeout in force shorter than what is left of any promise made.
  */
 import type { NodeId } from '@timonier/raft';
+import { Delays } from './delays.ts';
 import type { KnownBugs } from './known-bugs.ts';
 
 export interface PaceOptions {
@@ -18,9 +19,7 @@ export interface PaceOptions {
   readonly bugs?: KnownBugs;
 }
 
-/** A delay is remembered for one to two windows. */
-const windowMs = 10_000;
-/** Delays repeat, and not exactly: so many of the longest one fit into the timeout beside two heartbeats. */
+/** Delays repeat, and not exactly: so many of what they count for fit into the timeout beside two heartbeats. */
 const delaysWithin = 5;
 /** Clocks of two hosts may differ by so much in speed; real ones differ by less than a tenth of it. */
 const clockTrust = 0.99;
@@ -34,9 +33,7 @@ export class Pace {
   #promised: number;
   /** When every promise that is longer than `#promised` is over. */
   #lowerAt = 0;
-  #peak = 0;
-  #lastPeak = 0;
-  #windowEnds = 0;
+  readonly #delays = new Delays();
   #told = 0;
   #tickedAt: number | undefined;
   #heardFrom = '';
@@ -72,20 +69,16 @@ export class Pace {
     return ms <= 0 ? 0 : Math.ceil(ms / clockTrust / (this.tickMs - 1)) + 1;
   }
 
-  /** The longest delay seen lately by this member, or by the leader it follows. */
+  /** What the delays seen lately count for: those of this member, or of the leader it follows. */
   get delayMs(): number {
-    return Math.max(this.#peak, this.#lastPeak, this.#told);
+    return Math.max(this.#delays.counted, this.#told);
   }
 
   /** A tick is due now. Returns whether the timeout in force changed. */
   tick(now: number): boolean {
-    if (this.#tickedAt !== undefined) this.#delayed(now - this.#tickedAt - this.tickMs);
+    if (this.#tickedAt !== undefined) this.#delayed(now - this.#tickedAt - this.tickMs, now);
     this.#tickedAt = now;
-    if (now >= this.#windowEnds) {
-      this.#windowEnds = now + windowMs;
-      this.#lastPeak = this.#peak;
-      this.#peak = 0;
-    }
+    this.#delays.pass(now);
     return this.#adapt(now);
   }
 
@@ -93,7 +86,7 @@ export class Pace {
   heard(leader: NodeId, term: number, now: number, delayMs: number | undefined): void {
     const from = `${leader} ${term}`;
     // A gap that ended in another leader's message says nothing about delays.
-    if (from === this.#heardFrom) this.#delayed(now - this.#heardAt - this.#options.heartbeatMs);
+    if (from === this.#heardFrom) this.#delayed(now - this.#heardAt - this.#options.heartbeatMs, now);
     else {
       this.#heardFrom = from;
       this.#told = 0;
@@ -112,12 +105,12 @@ export class Pace {
   }
 
   answered(round: number, now: number): void {
-    if (round === this.#askedRound) this.#delayed(now - this.#askedAt);
+    if (round === this.#askedRound) this.#delayed(now - this.#askedAt, now);
   }
 
-  #delayed(ms: number): void {
+  #delayed(ms: number, now: number): void {
     // Longer than this is no delay but a process that was stopped, which no timeout can cover.
-    if (ms > this.#peak && ms <= 2 * this.#options.ceilingMs) this.#peak = ms;
+    if (ms > 0 && ms <= 2 * this.#options.ceilingMs) this.#delays.note(ms, now);
   }
 
   #adapt(now: number): boolean {
