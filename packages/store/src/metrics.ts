@@ -115,7 +115,7 @@ export class StoreMetrics {
     );
     gauge(
       'timonier_store_longest_delay_seconds',
-      "Longest delay measured lately: of this member's own turns, of the leader's messages, of round trips.",
+      "What delays of late count for: of this member's own turns, of the leader's messages, of round trips.",
       () => sources.delayMs() / 1000,
     );
   }
