@@ -243,7 +243,7 @@ class Simulation {
       .map(({ name, member, removed }) =>
         member === undefined
           ? `${name} is ${removed ? 'removed' : 'down'}`
-          : `${name} ${member.host.role} of term ${member.host.term} at ${member.machine.appliedIndex} of ${this.#truth.index}`,
+          : `${name} ${member.host.role} of term ${member.host.term} at ${member.machine.appliedIndex} of ${this.#truth.index}${followersOf(member)}`,
       );
     const watchers = this.#watchers.complete() ? '' : ', watchers wait';
     throw new Violation(
@@ -349,4 +349,13 @@ class Simulation {
         );
     }
   }
+}
+
+/** What a leader takes others to hold, and for how many ticks it has not heard of them. */
+function followersOf({ host }: Member): string {
+  if (host.role !== 'leader') return '';
+  const each = [...host.status.progress].map(
+    ([id, { state, match, silentTicks }]) => `${id} ${state} ${match}, heard ${silentTicks} ticks ago`,
+  );
+  return ` (${each.join('; ')})`;
 }

@@ -59,7 +59,7 @@ const quick: readonly BugName[] = [
 
 for (const bug of quick)
   test(`the known bug ${bug} is found`, async (t) => {
-    const found = await hunt(bug, 1, 12, steps);
+    const found = await hunt(bug, 1, 40, steps);
     assert.ok(found !== undefined, `${bug} survived`);
     t.diagnostic(found.message);
   });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Configuration } from '@timonier/raft';
+import type { StoredMember } from './change.ts';
 import { Links } from './links.ts';
 
 /** Links whose clock only runs when told, with everything that they ask of the transport. */
@@ -8,12 +9,14 @@ function makeLinks(self: string): {
   links: Links;
   removed: Set<string>;
   configuration: { current: Configuration };
+  members: Map<string, StoredMember>;
   asked: string[];
   pass: () => void;
 } {
   const configuration = { current: { voters: ['a', 'b'], learners: [] } as Configuration };
   const asked: string[] = [];
   const removed = new Set<string>();
+  const members = new Map<string, StoredMember>();
   let waiting: (() => void)[] = [];
   const after = (_ms: number, run: () => void): (() => void) => {
     waiting.push(run);
@@ -37,13 +40,13 @@ function makeLinks(self: string): {
     },
     log: { info: () => undefined, warn: () => undefined, error: () => undefined },
     configuration: () => configuration.current,
-    members: () => new Map(),
+    members: () => members,
     removed: () => removed,
   });
   const pass = (): void => {
     for (const run of waiting.splice(0)) run();
   };
-  return { links, removed, configuration, asked, pass };
+  return { links, removed, configuration, members, asked, pass };
 }
 
 test('a joining member answers who calls, and tells nobody that it was removed whom it merely does not know', () => {
@@ -56,6 +59,22 @@ test('a joining member answers who calls, and tells nobody that it was removed w
   links.sync();
   pass();
   assert.deepEqual(asked, ['link a', 'link b', 'removed to b']);
+});
+
+test('who a change takes out is answered until that is applied, for the entry may be cut off again', () => {
+  const { links, removed, configuration, members, asked, pass } = makeLinks('c');
+  for (const [i, id] of ['a', 'b', 'c'].entries())
+    members.set(id, { id, name: id, peerUrls: [`http://127.0.0.1:${i + 1}`], clientUrls: [] });
+  configuration.current = { voters: ['b', 'c'], learners: [] };
+  links.sync();
+  pass();
+  assert.deepEqual(asked.toSorted(), ['link a', 'link b']);
+  members.delete('a');
+  removed.add('a');
+  links.sync();
+  pass();
+  pass();
+  assert.deepEqual(asked.slice(2), ['removed to a', 'unlink a']);
 });
 
 test('who was taken out is cut off also by a member that never linked it, and that came back with the entry in its log', () => {

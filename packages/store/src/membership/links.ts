@@ -82,13 +82,15 @@ export class Links {
   sync(): void {
     const { self, configuration, members } = this.#options;
     const { voters, learners } = configuration();
-    const belongs = new Set([...voters, ...learners]);
+    const inForce = new Set([...voters, ...learners]);
+    // Who a change takes out is answered until that is applied: its entry may be cut off again, by that very member.
+    const belongs = new Set([...inForce, ...members().keys()]);
     const wanted = new Map<NodeId, readonly string[]>();
     for (const id of belongs) {
       const urls = members().get(id)?.peerUrls ?? this.#coming.get(id)?.peerUrls ?? this.#callers.get(id);
       if (id !== self && urls !== undefined) wanted.set(id, urls);
     }
-    if (belongs.has(self)) this.#callers.clear();
+    if (inForce.has(self)) this.#callers.clear();
     else for (const [id, urls] of this.#callers) if (!wanted.has(id)) wanted.set(id, urls);
     for (const [id, urls] of wanted) this.#link(id, urls[0] ?? '');
     // It may be there before this member may know that the entry is committed.
