@@ -18,7 +18,7 @@ export function checkName(
 }
 
 /** For comparing: integers beyond 2^53 are stand-ins that are no numbers, and compared like one they throw. */
-function sizeOf(value: number): number {
+export function sizeOf(value: number): number {
   const given: unknown = value;
   return isBigInteger(given) ? Number(given.rawJSON) : value;
 }

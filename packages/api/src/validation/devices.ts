@@ -8,7 +8,7 @@ import type {
   ResourceSlice,
 } from '../generated/types.ts';
 import { checkDns1123Label, checkDns1123Subdomain } from '../names.ts';
-import { checkName, immutable, oneOf, uniqueNames } from './checks.ts';
+import { checkName, immutable, oneOf, sizeOf, uniqueNames } from './checks.ts';
 import { forbidden, invalid, required, tooMany, type FieldError } from './field-error.ts';
 import { rules, type Rules } from './rules.ts';
 
@@ -33,7 +33,7 @@ function wanted(request: Wanted, at: string): FieldError[] {
   const errors = checkName(`${at}.deviceClassName`, request.deviceClassName, checkDns1123Subdomain);
   errors.push(...oneOf(`${at}.allocationMode`, request.allocationMode, ['All', 'ExactCount']));
   const { count } = request;
-  if (request.allocationMode === 'ExactCount' && (count ?? 0) <= 0)
+  if (request.allocationMode === 'ExactCount' && sizeOf(count ?? 0) <= 0)
     errors.push(invalid(`${at}.count`, count ?? 0, 'must be greater than zero'));
   if (request.allocationMode === 'All' && count !== undefined && count !== 0)
     errors.push(invalid(`${at}.count`, count, "must not be specified when allocationMode is 'All'"));
@@ -69,7 +69,7 @@ function deviceClaim(devices: DeviceClaim | undefined, at: string): FieldError[]
 function slice({ spec }: ResourceSlice): FieldError[] {
   const errors = checkName('spec.driver', spec?.driver, checkDns1123Subdomain);
   if (!spec?.pool?.name) errors.push(required('spec.pool.name'));
-  if ((spec?.pool?.resourceSliceCount ?? 0) <= 0)
+  if (sizeOf(spec?.pool?.resourceSliceCount ?? 0) <= 0)
     errors.push(
       invalid(
         'spec.pool.resourceSliceCount',

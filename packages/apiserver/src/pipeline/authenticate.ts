@@ -29,7 +29,9 @@ export type PeerSocket = Pick<TLSSocket, 'authorized' | 'getPeerCertificate' | '
 export type ProxyTest = (certificate: X509Certificate, name: string) => 'proxy' | 'user' | 'refused';
 
 export function peerOf(socket: PeerSocket, test?: ProxyTest): Peer {
-  const certificate = socket.getPeerCertificate();
+  // Null, against its type, once the connection is gone.
+  const certificate = socket.getPeerCertificate() as ReturnType<PeerSocket['getPeerCertificate']> | null;
+  if (certificate === null) return { kind: 'refused' };
   // Node gives an empty object when the client presented none.
   if (Object.keys(certificate).length === 0) return { kind: 'none' };
   if (!socket.authorized) return { kind: 'refused' };
