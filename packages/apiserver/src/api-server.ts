@@ -2,7 +2,7 @@
  * An API server as one object: built from what the command line says, started, and stopped in order. Everything is
  * created here and handed down; nothing below reads flags, files or the environment.
  */
-import type { Health } from '@timonier/component';
+import type { Exposition, Health } from '@timonier/component';
 import type { Office } from '@timonier/client/office';
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
@@ -42,7 +42,7 @@ import { exposeFlowControl } from './flow-control/metrics.ts';
 import type { Failpoints } from './failpoints.ts';
 import { Documents } from './http/documents.ts';
 import { Front, type PortName } from './http/front.ts';
-import { type Exposition, Router } from './http/router.ts';
+import { Router } from './http/router.ts';
 import { type ServerTls, TlsServer } from './http/tls-server.ts';
 import { ApiServerMetrics, exposeHeldWrites } from './metrics.ts';
 import { NodeProxy, type NodeProxyTls } from './node-proxy/node-proxy.ts';

@@ -13,6 +13,9 @@ interface Step {
   readonly output: string;
 }
 
+/** etcd stops once it has applied its own removal, and sometimes before its answer has left. */
+const ownRemoval = 'the leader removes itself, after the hand over';
+
 async function idOf(asked: StoreMember, name: string): Promise<string> {
   const { stdout } = await asked.etcdctl(['member', 'list']);
   const line = stdout.split('\n').find((row) => row.includes(`, ${name}, `));
@@ -77,11 +80,7 @@ async function play(program: Program): Promise<Step[]> {
       'move-leader',
       await idOf(first, leader.name),
     ]);
-    await settled('the leader removes itself, after the hand over', other, [
-      'member',
-      'remove',
-      await idOf(other, other.name),
-    ]);
+    await settled(ownRemoval, other, ['member', 'remove', await idOf(other, other.name)]);
     await until('it ends', 20_000, () => (other.alive ? undefined : true));
     await settled('the last one goes on after the hand over', leader, ['put', 'a', '2']);
     await step('and cannot leave after the hand over', leader, [
@@ -99,7 +98,10 @@ suite('members come and go', () => {
   test('etcdctl sees the same at every step', { timeout: 180_000 }, async () => {
     const [theirs, ours] = await Promise.all([play(etcd), play(timonier)]);
     assert.ok(theirs.length > 10);
-    for (const [i, { line, output }] of theirs.entries()) assert.deepEqual(ours[i], { line, output });
+    for (const [i, { line, output }] of theirs.entries())
+      if (line === ownRemoval && output.includes('etcdserver: server stopped'))
+        assert.match(ours[i]?.output ?? '', /^0\n\nMember <id> removed from cluster/);
+      else assert.deepEqual(ours[i], { line, output });
     assert.equal(ours.length, theirs.length);
   });
 });

@@ -6,6 +6,7 @@ import type { ConfigMap } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { cachedObject } from '../admission/cached.ts';
 import { publish } from '../bootstrap.ts';
+import { RepeatedWork } from '../repeated-work.ts';
 import { selfWriter } from '../self-writer.ts';
 import type { ServerState } from '../server-state.ts';
 import { type AuthenticationConfig, authenticationConfigMap, configName } from './authentication-config.ts';
@@ -16,16 +17,20 @@ const retryMs = 5_000;
 export class AuthenticationConfigKeeper {
   readonly #server: ServerState;
   readonly #wanted: ApiObject;
-  #timer: NodeJS.Timeout | undefined;
-  #running: Promise<void> | undefined;
+  readonly #work: RepeatedWork;
   #unfollow: (() => void) | undefined;
   #stopReset: (() => void) | undefined;
-  #stopped = false;
-  #hasBegun = false;
 
   constructor(server: ServerState, config: AuthenticationConfig) {
     this.#server = server;
     this.#wanted = authenticationConfigMap(config);
+    this.#work = new RepeatedWork({
+      work: () => this.#keep(),
+      settleMs,
+      retryMs,
+      onError: (error) =>
+        server.log.warn({ reason: String(error) }, `could not keep the ConfigMap ${configName}`),
+    });
   }
 
   start(): void {
@@ -34,39 +39,21 @@ export class AuthenticationConfigKeeper {
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
     this.#stopReset?.();
     this.#unfollow?.();
-    clearTimeout(this.#timer);
-    await this.#running;
+    await this.#work.stop();
   }
 
   /** To be called once in each term: from then on changes are followed. */
-  async keep(): Promise<void> {
-    this.#hasBegun = true;
-    await this.#keep();
+  keep(): Promise<void> {
+    return this.#work.begin();
   }
 
   #follow(): void {
     this.#unfollow?.();
     this.#unfollow = this.#server.cache.resource('configmaps').log.onAppend(() => {
-      if (this.#hasBegun && !this.#isRight()) this.#schedule(settleMs);
+      if (!this.#isRight()) this.#work.changed();
     });
-  }
-
-  #schedule(inMs: number): void {
-    if (this.#stopped || this.#timer !== undefined) return;
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      this.#running ??= this.#keep()
-        .catch((error: unknown) => {
-          this.#server.log.warn({ reason: String(error) }, `could not keep the ConfigMap ${configName}`);
-          this.#schedule(retryMs);
-        })
-        .finally(() => {
-          this.#running = undefined;
-        });
-    }, inMs).unref();
   }
 
   async #keep(): Promise<void> {

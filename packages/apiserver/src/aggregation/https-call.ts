@@ -4,6 +4,7 @@
  */
 import { Agent, request as httpsRequest } from 'node:https';
 import { isIP } from 'node:net';
+import { exchangeText } from '../callouts/exchange-text.ts';
 import type { ServerState } from '../server-state.ts';
 import { endpointsOf, serverNameOf } from './service-endpoint.ts';
 
@@ -57,52 +58,33 @@ export class WebhookClient {
     const to = this.#destination();
     const text = JSON.stringify(body);
     const fail = (reason: string): WebhookError => new WebhookError(`Post "${to.url}": ${reason}`);
-    return new Promise((resolve, reject) => {
-      const request = httpsRequest({
-        host: to.host,
-        port: to.port,
-        path: to.path,
-        method: 'POST',
-        agent: this.#agent,
-        servername: isIP(to.servername) === 0 ? to.servername : '',
-        headers: {
-          host: to.port === defaultPort ? to.servername : `${to.servername}:${to.port}`,
-          'content-type': 'application/json',
-          accept: 'application/json',
-          'content-length': String(Buffer.byteLength(text)),
-        },
-      });
-      const timer = setTimeout(() => request.destroy(new Error('context deadline exceeded')), timeoutMs);
-      const end = (settle: () => void): void => {
-        clearTimeout(timer);
-        settle();
-      };
-      request.once('error', (error) => end(() => reject(fail(error.message))));
-      request.once('response', (response) => {
-        const chunks: Buffer[] = [];
-        let size = 0;
-        response.on('data', (chunk: Buffer) => {
-          size += chunk.length;
-          if (size > maxAnswerBytes) request.destroy(new Error('the answer is too large'));
-          else chunks.push(chunk);
-        });
-        response.once('error', (error) => end(() => reject(fail(error.message))));
-        response.once('end', () =>
-          end(() => {
-            const answer = Buffer.concat(chunks).toString();
-            const { statusCode = 0 } = response;
-            if (statusCode !== 200)
-              return reject(fail(`unexpected status ${statusCode}: ${answer.slice(0, 512).trim()}`));
-            try {
-              resolve(JSON.parse(answer));
-            } catch {
-              reject(fail('the answer is not JSON'));
-            }
-          }),
-        );
-      });
-      request.end(text);
+    const request = httpsRequest({
+      host: to.host,
+      port: to.port,
+      path: to.path,
+      method: 'POST',
+      agent: this.#agent,
+      servername: isIP(to.servername) === 0 ? to.servername : '',
+      headers: {
+        host: to.port === defaultPort ? to.servername : `${to.servername}:${to.port}`,
+        'content-type': 'application/json',
+        accept: 'application/json',
+        'content-length': String(Buffer.byteLength(text)),
+      },
     });
+    let answer;
+    try {
+      answer = await exchangeText(request, text, { timeoutMs, maxAnswerBytes });
+    } catch (error) {
+      throw fail(error instanceof Error ? error.message : String(error));
+    }
+    if (answer.status !== 200)
+      throw fail(`unexpected status ${answer.status}: ${answer.text.slice(0, 512).trim()}`);
+    try {
+      return JSON.parse(answer.text);
+    } catch {
+      throw fail('the answer is not JSON');
+    }
   }
 
   close(): void {

@@ -7,6 +7,7 @@ import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { isIP } from 'node:net';
 import { loadKubeconfig } from '@timonier/client';
+import { exchangeText } from './exchange-text.ts';
 
 const maxAnswerBytes = 1 << 20;
 const maxSockets = 32;
@@ -86,53 +87,39 @@ export class KubeconfigClient {
     this.#agent.destroy();
   }
 
-  #once(text: string, timeoutMs: number): Promise<unknown> {
+  async #once(text: string, timeoutMs: number): Promise<unknown> {
     const send = this.#url.protocol === 'http:' ? httpRequest : httpsRequest;
-    return new Promise((resolve, reject) => {
-      const request = send(this.#url, {
-        method: 'POST',
-        agent: this.#agent,
-        ...(this.#servername === '' ? {} : { servername: this.#servername }),
-        headers: {
-          ...this.#headers,
-          'content-type': 'application/json',
-          accept: 'application/json',
-          'content-length': String(Buffer.byteLength(text)),
-        },
-      });
-      const timer = setTimeout(() => request.destroy(new Error('context deadline exceeded')), timeoutMs);
-      const fail = (reason: string, isPassing: boolean): void => {
-        clearTimeout(timer);
-        // Without what a URL may hold of credentials.
-        const { origin, pathname } = this.#url;
-        reject(new CalloutError(`Post "${origin}${pathname}": ${reason}`, isPassing));
-      };
-      const failWith = (error: NodeJS.ErrnoException): void =>
-        fail(error.message, lostConnections.has(error.code ?? ''));
-      request.once('error', failWith);
-      request.once('response', (response) => {
-        const chunks: Buffer[] = [];
-        let size = 0;
-        response.on('data', (chunk: Buffer) => {
-          size += chunk.length;
-          if (size > maxAnswerBytes) request.destroy(new Error('the answer is too large'));
-          else chunks.push(chunk);
-        });
-        response.once('error', failWith);
-        response.once('end', () => {
-          const { statusCode = 0 } = response;
-          if (statusCode < 200 || statusCode >= 300)
-            return fail(`it answered ${statusCode}`, passing.has(statusCode));
-          clearTimeout(timer);
-          try {
-            const answer = Buffer.concat(chunks).toString();
-            resolve(answer.trim() === '' ? undefined : JSON.parse(answer));
-          } catch {
-            fail('the answer is not JSON', false);
-          }
-        });
-      });
-      request.end(text);
+    const request = send(this.#url, {
+      method: 'POST',
+      agent: this.#agent,
+      ...(this.#servername === '' ? {} : { servername: this.#servername }),
+      headers: {
+        ...this.#headers,
+        'content-type': 'application/json',
+        accept: 'application/json',
+        'content-length': String(Buffer.byteLength(text)),
+      },
     });
+    let answer;
+    try {
+      answer = await exchangeText(request, text, { timeoutMs, maxAnswerBytes });
+    } catch (error) {
+      const { message, code = '' } = error as NodeJS.ErrnoException;
+      throw this.#failure(message, lostConnections.has(code));
+    }
+    const { status } = answer;
+    if (status < 200 || status >= 300) throw this.#failure(`it answered ${status}`, passing.has(status));
+    if (answer.text.trim() === '') return undefined;
+    try {
+      return JSON.parse(answer.text);
+    } catch {
+      throw this.#failure('the answer is not JSON', false);
+    }
+  }
+
+  /** Without what a URL may hold of credentials. */
+  #failure(reason: string, isPassing: boolean): CalloutError {
+    const { origin, pathname } = this.#url;
+    return new CalloutError(`Post "${origin}${pathname}": ${reason}`, isPassing);
   }
 }

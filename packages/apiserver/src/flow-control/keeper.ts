@@ -6,6 +6,7 @@ import type { FlowSchema } from '@timonier/api';
 import { type ApiObject, decodeStrict } from '@timonier/api/decode';
 import { StatusError } from '@timonier/api/statuses';
 import { cachedObjects } from '../admission/cached.ts';
+import { RepeatedWork } from '../repeated-work.ts';
 import { ownContext, selfWriter } from '../self-writer.ts';
 import type { ServerState } from '../server-state.ts';
 import { updateObject } from '../verbs/update.ts';
@@ -15,21 +16,25 @@ import { reconcileFlowControl } from './reconcile.ts';
 
 const everyMs = 60_000;
 const settleMs = 250;
+const retryMs = 5_000;
 
 export class FlowControlKeeper {
   readonly #server: ServerState;
   readonly #control: FlowControl;
-  #timer: NodeJS.Timeout | undefined;
-  #dueAt = Number.POSITIVE_INFINITY;
-  #running: Promise<void> | undefined;
+  readonly #work: RepeatedWork;
   #unfollow: (() => void)[] = [];
   #stopReset: (() => void) | undefined;
-  #stopped = false;
-  #hasBegun = false;
 
   constructor(server: ServerState, control: FlowControl) {
     this.#server = server;
     this.#control = control;
+    this.#work = new RepeatedWork({
+      work: () => this.#keep(),
+      settleMs,
+      retryMs,
+      everyMs,
+      onError: (error) => server.log.warn({ reason: String(error) }, 'could not keep the flow schemas'),
+    });
   }
 
   start(): void {
@@ -38,49 +43,22 @@ export class FlowControlKeeper {
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
     this.#stopReset?.();
     for (const stop of this.#unfollow) stop();
-    clearTimeout(this.#timer);
-    await this.#running;
+    await this.#work.stop();
   }
 
   /** To be called once the cluster has what else it needs: from then on changes are followed. */
-  async keep(): Promise<void> {
-    this.#hasBegun = true;
-    await this.#keep();
-    this.#schedule(everyMs);
+  keep(): Promise<void> {
+    return this.#work.begin();
   }
 
   #follow(): void {
     for (const stop of this.#unfollow) stop();
     const { cache } = this.#server;
     this.#unfollow = ['flowschemas', 'prioritylevelconfigurations'].map((prefix) =>
-      cache.resource(prefix).log.onAppend(() => this.#schedule(settleMs)),
+      cache.resource(prefix).log.onAppend(() => this.#work.changed()),
     );
-  }
-
-  /** A look that is due sooner stays: what changed while the last one was under way may not have been seen by it. */
-  #schedule(inMs: number): void {
-    const dueAt = performance.now() + inMs;
-    if (this.#stopped || !this.#hasBegun || this.#dueAt <= dueAt) return;
-    clearTimeout(this.#timer);
-    this.#dueAt = dueAt;
-    this.#timer = setTimeout(() => {
-      this.#dueAt = Number.POSITIVE_INFINITY;
-      if (this.#running !== undefined) {
-        this.#schedule(settleMs);
-        return;
-      }
-      this.#running = this.#keep()
-        .catch((error: unknown) => {
-          this.#server.log.warn({ reason: String(error) }, 'could not keep the flow schemas');
-        })
-        .finally(() => {
-          this.#running = undefined;
-          this.#schedule(everyMs);
-        });
-    }, inMs).unref();
   }
 
   async #keep(): Promise<void> {

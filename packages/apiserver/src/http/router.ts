@@ -37,8 +37,6 @@ import { Exchange, type HttpRequest, type HttpResponse } from './exchange.ts';
 import { relay, relayUpgrade } from './relay.ts';
 import { readRequestInfo, type RequestInfo, type ResourceRequest } from './request-info.ts';
 
-export type { Exposition };
-
 export interface RouterOptions {
   readonly server: ServerState;
   readonly documents: Documents;
@@ -127,12 +125,12 @@ export class Router {
         this.#options.aggregator.checkAvailable(remote);
         const headers = identityHeaders(user);
         await relayUpgrade(request, socket, head, upstreamOf(remote), request.url ?? '/', headers);
-        return;
+      } else {
+        const target = info.served;
+        const handler = target === undefined ? undefined : upgrades[target.subresource];
+        if (target === undefined || handler === undefined) throw new StatusError(pathNotFound());
+        await handler(this.#context(exchange, user, target, false), request, socket, head);
       }
-      const target = info.served;
-      const handler = target === undefined ? undefined : upgrades[target.subresource];
-      if (target === undefined || handler === undefined) throw new StatusError(pathNotFound());
-      await handler(this.#context(exchange, user, target, false), request, socket, head);
       exchange.statusCode = 101;
       exchange.audit?.started();
       const { audit } = exchange;

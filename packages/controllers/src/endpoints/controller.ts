@@ -1,5 +1,5 @@
 /** Keeps the Endpoints of every Service with a selector in step with its pods, and takes them away with it. */
-import { type Pod, resources, type Service } from '@timonier/api';
+import { resources } from '@timonier/api';
 import {
   isAlreadyExists,
   isConflict,
@@ -9,7 +9,7 @@ import {
   type Stoppable,
 } from '@timonier/client';
 import { feed, type LoopContext, startQueueLoop } from '../loop.ts';
-import { matchesLabels } from '../selector.ts';
+import { servicesOf } from '../services-of-pod.ts';
 import { decide, managedBy, managedByLabel } from './decide.ts';
 
 const observeForMs = 2_000;
@@ -21,17 +21,11 @@ export function startEndpointsController(context: LoopContext): Stoppable {
     concurrency: 5,
     feeds: [
       feed(informers.services, (service) => [objectKey(service)]),
-      feed(informers.pods, (pod) => servicesOf(context, pod).map((service) => objectKey(service))),
+      feed(informers.pods, (pod) => servicesOf(informers, pod).map((service) => objectKey(service))),
       feed(informers.endpoints, (endpoints) => [objectKey(endpoints)]),
     ],
     sync: (key) => sync(context, key),
   });
-}
-
-function servicesOf({ informers }: LoopContext, pod: Pod): Service[] {
-  return informers.services
-    .byIndex('namespace', pod.metadata?.namespace ?? '')
-    .filter(({ spec }) => spec?.selector !== undefined && matchesLabels(spec.selector, pod.metadata?.labels));
 }
 
 async function sync(context: LoopContext, key: string): Promise<void> {

@@ -1,9 +1,9 @@
 /** Keeps the EndpointSlices of every Service with a selector in step with its pods. */
-import { type Pod, resources, type Service } from '@timonier/api';
+import { resources } from '@timonier/api';
 import { isAlreadyExists, isNotFound, objectKey, parseKey, type Stoppable } from '@timonier/client';
 import { serviceNameLabel } from '../informers.ts';
 import { feed, type LoopContext, startQueueLoop } from '../loop.ts';
-import { matchesLabels } from '../selector.ts';
+import { servicesOf } from '../services-of-pod.ts';
 import { decide, managedBy, managedByLabel } from './decide.ts';
 
 const observeForMs = 2_000;
@@ -15,7 +15,7 @@ export function startEndpointSliceController(context: LoopContext): Stoppable {
     concurrency: 5,
     feeds: [
       feed(informers.services, (service) => [objectKey(service)]),
-      feed(informers.pods, (pod) => servicesOf(context, pod).map((service) => objectKey(service))),
+      feed(informers.pods, (pod) => servicesOf(informers, pod).map((service) => objectKey(service))),
       feed(informers.endpointslices, (slice) => {
         const name = slice.metadata?.labels?.[serviceNameLabel];
         const ours = slice.metadata?.labels?.[managedByLabel] === managedBy;
@@ -24,12 +24,6 @@ export function startEndpointSliceController(context: LoopContext): Stoppable {
     ],
     sync: (key) => sync(context, key),
   });
-}
-
-function servicesOf({ informers }: LoopContext, pod: Pod): Service[] {
-  return informers.services
-    .byIndex('namespace', pod.metadata?.namespace ?? '')
-    .filter(({ spec }) => spec?.selector !== undefined && matchesLabels(spec.selector, pod.metadata?.labels));
 }
 
 async function sync(context: LoopContext, key: string): Promise<void> {

@@ -1,11 +1,11 @@
 /**
- * Keeps the status of validating policies on the active server: which generation was looked at, and which expressions do
- * not fit the kinds that the policy is about. Looks at a policy once per generation, as upstream.
+ * Keeps the status of validating policies, by the one who has the duty: which generation was looked at, and which
+ * expressions do not fit the kinds that the policy is about. Looks at a policy once per generation, as upstream.
  */
-import { setTimeout as pause } from 'node:timers/promises';
 import type { ValidatingAdmissionPolicy } from '@timonier/api';
 import { type ApiObject, decodeStrict } from '@timonier/api/decode';
 import { StatusError } from '@timonier/api/statuses';
+import { RepeatedWork } from '../../repeated-work.ts';
 import { ownContext } from '../../self-writer.ts';
 import type { ServerState } from '../../server-state.ts';
 import { updateObject } from '../../verbs/update.ts';
@@ -15,61 +15,38 @@ import { typeWarnings } from './type-check.ts';
 const prefix = 'validatingadmissionpolicies';
 const settleMs = 50;
 const retryMs = 1_000;
-const stopMs = 500;
 
 export class PolicyStatusKeeper {
   readonly #server: ServerState;
-  #timer: NodeJS.Timeout | undefined;
-  #running: Promise<void> | undefined;
+  readonly #work: RepeatedWork;
+  readonly #onError: (error: unknown) => void;
   #unfollow: (() => void) | undefined;
-  #offs: ((() => void) | undefined)[] = [];
-  #stopped = false;
+  #offs: (() => void)[] = [];
 
   constructor(server: ServerState) {
     this.#server = server;
+    this.#onError = (error) =>
+      server.log.warn({ reason: String(error) }, 'could not keep the status of admission policies');
+    this.#work = new RepeatedWork({ work: () => this.#keep(), settleMs, retryMs, onError: this.#onError });
   }
 
   start(): void {
-    const { cache, office } = this.#server;
-    this.#offs = [cache.onReset(() => this.#follow()), office?.onChange(() => this.#schedule(settleMs))];
+    const { cache, duty } = this.#server;
+    this.#offs = [cache.onReset(() => this.#follow()), duty.onChange(() => this.#work.changed())];
+    this.#work.begin().catch(this.#onError);
     this.#follow();
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
-    for (const off of this.#offs) off?.();
+    for (const off of this.#offs) off();
     this.#unfollow?.();
-    clearTimeout(this.#timer);
-    // A write that waits for a store which is gone ends with the store's connection.
-    await Promise.race([this.#running, pause(stopMs)]);
+    await this.#work.stop();
   }
 
   #follow(): void {
     this.#unfollow?.();
-    this.#unfollow = this.#server.cache.resource(prefix).log.onAppend(() => this.#schedule(settleMs));
-    this.#schedule(settleMs);
-  }
-
-  #schedule(inMs: number): void {
-    if (this.#stopped) return;
-    this.#timer ??= setTimeout(() => void this.#run(), inMs).unref();
-  }
-
-  async #run(): Promise<void> {
-    this.#running = this.#keep();
-    try {
-      await this.#running;
-      this.#timer = undefined;
-      if (this.#unseen().length > 0 && this.#isActive()) this.#schedule(retryMs);
-    } catch (error) {
-      this.#server.log.warn({ reason: String(error) }, 'could not keep the status of admission policies');
-      this.#timer = undefined;
-      this.#schedule(retryMs);
-    }
-  }
-
-  #isActive(): boolean {
-    return this.#server.office?.holds() ?? true;
+    this.#unfollow = this.#server.cache.resource(prefix).log.onAppend(() => this.#work.changed());
+    this.#work.changed();
   }
 
   #unseen(): Readonly<ValidatingAdmissionPolicy>[] {
@@ -78,7 +55,7 @@ export class PolicyStatusKeeper {
 
   async #keep(): Promise<void> {
     for (const policy of this.#unseen()) {
-      if (this.#stopped || !this.#isActive()) return;
+      if (!this.#server.duty.holds()) return;
       await this.#write(policy.metadata?.name ?? '');
     }
   }

@@ -1,0 +1,38 @@
+/** Sends a text with a request that was just begun, and reads the whole answer, bounded in time and size. */
+import type { ClientRequest } from 'node:http';
+
+export interface ExchangeBounds {
+  readonly timeoutMs: number;
+  readonly maxAnswerBytes: number;
+}
+
+/** Rejects with what went wrong on the connection, `context deadline exceeded`, or `the answer is too large`. */
+export function exchangeText(
+  request: ClientRequest,
+  text: string,
+  { timeoutMs, maxAnswerBytes }: ExchangeBounds,
+): Promise<{ readonly status: number; readonly text: string }> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => request.destroy(new Error('context deadline exceeded')), timeoutMs);
+    const fail = (error: Error): void => {
+      clearTimeout(timer);
+      reject(error);
+    };
+    request.once('error', fail);
+    request.once('response', (response) => {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      response.on('data', (chunk: Buffer) => {
+        size += chunk.length;
+        if (size > maxAnswerBytes) request.destroy(new Error('the answer is too large'));
+        else chunks.push(chunk);
+      });
+      response.once('error', fail);
+      response.once('end', () => {
+        clearTimeout(timer);
+        resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() });
+      });
+    });
+    request.end(text);
+  });
+}
