@@ -20,6 +20,8 @@ export interface AmbushOptions {
 }
 
 const lookMs = 25;
+/** How long a machine is new. */
+const newcomerMs = 5_000;
 
 export class Ambushes {
   readonly #o: AmbushOptions;
@@ -222,6 +224,22 @@ export class Ambushes {
         world.after(250, undefined, () => network.unblock(leader.name, forgetful.name));
       });
     healLater();
+  }
+
+  /** A learner is lost for a while as soon as it knows that it is one, and so has what the others have. */
+  loseNewcomer(host: SimulatedHost): void {
+    const { world, active, crash } = this.#o;
+    const { random } = world;
+    const { life } = host;
+    const until = world.now + newcomerMs;
+    const look = (): void => {
+      if (world.now > until) return;
+      if (host.member?.isLearner === true && active()) {
+        world.say(() => `${host.name} is lost as soon as it has caught up`);
+        crash(host, random.chance(0.5), random.pick([2_000, 6_000]));
+      } else world.after(lookMs, life, look);
+    };
+    look();
   }
 
   /** Somebody promises less than before: what it promised before counts when the leader falls silent now. */

@@ -62,6 +62,12 @@ export class Faults {
     if (this.#active && !this.#over) this.#ambushes.accepted(leader, entries);
   }
 
+  /** A member runs. */
+  started(host: SimulatedHost): void {
+    if (this.#settings.newcomers && !this.#over && this.#world.random.chance(0.7))
+      this.#ambushes.loseNewcomer(host);
+  }
+
   /** A member was elected. */
   elected(host: SimulatedHost): void {
     const { random } = this.#world;

@@ -75,6 +75,8 @@ export interface Profile {
     readonly worstMoments: boolean;
     /** A voter is killed when its vote has arrived. */
     readonly amnesia: boolean;
+    /** A machine that was added is lost once it has what the others have. */
+    readonly newcomers: boolean;
   };
   readonly clients: {
     readonly count: number;
@@ -132,6 +134,7 @@ const mixed: Draw = (random) => {
       quietMs: [300, 1_000, 2_500],
       worstMoments: false,
       amnesia: false,
+      newcomers: false,
     },
     clients: {
       count: random.pick([3, 8, 20]),
@@ -197,6 +200,7 @@ const churn: Draw = (random) => {
       downMs: random.pick([200, 2_000, 8_000]),
       loyal: false,
       ...(random.chance(0.4) ? { onElection: 'reign-ends', activeMs: longer } : {}),
+      newcomers: random.chance(0.5),
     },
   );
 };

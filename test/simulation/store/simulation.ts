@@ -135,6 +135,7 @@ class Simulation {
           started: (host, member) => {
             this.#guard(() => this.#beliefs.started(host, member));
             this.#audit(host);
+            this.#faults.started(host);
           },
           effects: (host, effects) => {
             this.#guard(() => {
@@ -251,13 +252,19 @@ class Simulation {
     );
   }
 
-  /** Nobody can tell a removed member that knows nobody where it is; its clients wait until somebody switches it off. */
+  /**
+   * Who knows nobody that could tell it that it was removed, and whose addition came to nothing, waits with its clients
+   * until somebody switches it off.
+   */
   #switchOff(): void {
+    const { configuration, removed } = this.#truth;
     for (const host of this.#hosts) {
       const { id, member } = host;
-      if (member === undefined || !this.#truth.removed.has(id)) continue;
-      if (this.#hosts.some((other) => !this.#truth.removed.has(other.id) && isKnownBy(member, other)))
+      if (member === undefined || configuration.voters.includes(id) || configuration.learners.includes(id))
         continue;
+      const canBeTold =
+        removed.has(id) && this.#hosts.some((other) => !removed.has(other.id) && isKnownBy(member, other));
+      if (canBeTold) continue;
       host.crash(false);
       host.removed = true;
     }

@@ -6,7 +6,8 @@
  *   leader completeness  a new leader holds every entry committed before
  *   commit               what a leader commits is in the logs of a majority
  *   state machine        members agree on what is committed where, on the revisions it makes and on leases
- *   members              only a voter is elected, a witness takes nothing in, and no learner is promoted that is away
+ *   members              only a voter is elected, a witness takes nothing in, and no learner is promoted that is away or
+ *                        was never there
  *
  * Whether the revisions are what clients asked for is another question: history.ts.
  */
@@ -58,6 +59,8 @@ export class Truth {
   readonly configurations: { readonly index: number; readonly configuration: Configuration }[] = [];
   /** Who was taken out for good, and by which entry. */
   readonly removed = new Map<NodeId, number>();
+  /** Who said once that it runs. */
+  readonly #announced = new Set<NodeId>();
   /** Other hosts, to look into their logs. */
   hosts: readonly SimulatedHost[] = [];
   readonly #world: World;
@@ -151,7 +154,7 @@ export class Truth {
       }
     }
     for (const { index, type, data } of effects.append)
-      if (type === 'config' && effects.accepted !== undefined) this.#checkPromotion(index, data);
+      if (type === 'config' && effects.accepted !== undefined) this.#checkPromotion(member, index, data);
     if (effects.commit !== undefined) {
       if (member.host.role === 'leader') this.#checkQuorum(host, member, effects);
       const from = Math.max(log.firstIndex(), (this.#checked.get(host.life) ?? 0) + 1);
@@ -209,14 +212,21 @@ export class Truth {
       );
   }
 
-  #checkPromotion(index: number, data: Uint8Array): void {
+  /** All are promoted by themselves here: nobody may have decided that one counts that is not there. */
+  #checkPromotion({ host: leader }: Member, index: number, data: Uint8Array): void {
     const change = readContext(decodeConfiguration(data).context)?.change;
     if (change?.kind !== 'promote') return;
     this.promotions += 1;
     const host = this.hosts.find(({ id }) => id === change.id);
+    const name = host?.name ?? change.id;
+    if (!this.#announced.has(change.id))
+      throw new Violation(`members: ${name} is promoted at ${index} and never said that it runs`);
+    const peer = leader.status.progress.get(change.id);
+    if (peer === undefined || !peer.heard || peer.silentTicks >= leader.electionTicks)
+      throw new Violation(`members: ${name} is promoted at ${index} by a leader that does not hear it`);
     const since = host === undefined ? 0 : host.goneSince;
     if (since !== undefined && this.#world.now - since > staleMs)
-      throw new Violation(`members: ${host?.name ?? change.id} is promoted at ${index} and not there`);
+      throw new Violation(`members: ${name} is promoted at ${index} and not there`);
   }
 
   /** Called when a message arrives. Votes count once they left, for a crash may undo them before. */
@@ -265,7 +275,7 @@ export class Truth {
       if (entry.type === 'config') this.#learnConfiguration(entry);
       for (let main = before.revision + 1; main <= now.revision; main += 1) this.#learn(host, member, main);
       this.compactRevision = now.compactRevision;
-      this.#learnLeases(entry, state.leases);
+      this.#learnRequests(entry, state.leases);
       this.#world.mix(now.revision);
       return;
     }
@@ -311,10 +321,11 @@ export class Truth {
       );
   }
 
-  #learnLeases({ type, data }: Entry, leases: Member['machine']['state']['leases']): void {
+  #learnRequests({ type, data }: Entry, leases: Member['machine']['state']['leases']): void {
     if (type !== 'normal') return;
-    for (const { leaseGrant, leaseRevoke, leaseExpiry } of entryBatchCodec.decode(Buffer.from(data))
-      .requests) {
+    const { requests } = entryBatchCodec.decode(Buffer.from(data));
+    for (const { leaseGrant, leaseRevoke, leaseExpiry, memberAttributes } of requests) {
+      if (memberAttributes !== undefined) this.#announced.add(memberAttributes.id);
       if (leaseGrant !== undefined && leases.has(leaseGrant.ID)) this.leases.add(leaseGrant.ID);
       const id = leaseRevoke?.ID ?? leaseExpiry?.ID;
       if (id !== undefined && !leases.has(id) && this.leases.delete(id))

@@ -24,8 +24,8 @@ export class Life {
 }
 
 interface Event {
-  readonly at: number;
-  readonly sequence: number;
+  at: number;
+  sequence: number;
   readonly life: Life | undefined;
   readonly run: () => void;
   cancelled: boolean;
@@ -101,8 +101,11 @@ export class World {
 
   thaw(life: Life): void {
     life.frozen = false;
-    for (const event of life.waiting.splice(0))
-      this.#push({ ...event, at: this.now, sequence: this.#sequence++ });
+    for (const event of life.waiting.splice(0)) {
+      event.at = this.now;
+      event.sequence = this.#sequence++;
+      this.#push(event);
+    }
   }
 
   /** Lives on until `done` says so, looked at after every event. Rejects with the first violation. */

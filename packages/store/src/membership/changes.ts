@@ -15,7 +15,7 @@ import type { MemberAnswer, PeerFrame } from '../peer-wire.ts';
 import type { StateMachine } from '../state-machine.ts';
 import { configurationAfter, decodeChange, encodeChange, type MemberChange } from './change.ts';
 import { type ChangeOrigin, writeContext } from './context.ts';
-import { objectionTo } from './rules.ts';
+import { objectionTo, type Situation } from './rules.ts';
 import { situationOf, type Strictness } from './situation.ts';
 
 export interface ChangesOptions {
@@ -32,8 +32,12 @@ export interface ChangesOptions {
   readonly send: (to: NodeId, frame: PeerFrame) => boolean;
 }
 
+/** Whether a change that a leader makes by itself is still right. */
+export type IsDue = (situation: Situation) => boolean;
+
 interface Waiter {
   readonly change: MemberChange;
+  readonly isDue: IsDue | undefined;
   readonly deadline: number;
   readonly resolve: () => void;
   readonly reject: (error: GrpcError) => void;
@@ -44,6 +48,7 @@ interface Waiter {
 /** On the leader. */
 interface Case {
   readonly change: MemberChange;
+  readonly isDue?: IsDue | undefined;
   readonly origin: ChangeOrigin;
   readonly deadline: number;
   readonly answer: (answer: Omit<MemberAnswer, 'id'>) => void;
@@ -64,13 +69,16 @@ export class MembershipChanges {
     this.#options = options;
   }
 
-  /** Resolves when the change is in force and applied here. Rejects with etcd's errors. */
-  make(change: MemberChange): Promise<void> {
+  /**
+   * Resolves when the change is in force and applied here. Rejects with etcd's errors. With `isDue` it is this leader's
+   * own idea: looked at again when its turn comes, and no other leader's business.
+   */
+  make(change: MemberChange, isDue?: IsDue): Promise<void> {
     if (this.#waiters.size >= maxWaiting) return Promise.reject(etcdError.tooManyRequests());
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       const deadline = this.#options.now() + this.#options.timeoutMs;
-      this.#waiters.set(id, { change, deadline, resolve, reject, askedIn: undefined });
+      this.#waiters.set(id, { change, isDue, deadline, resolve, reject, askedIn: undefined });
       this.#ask(id);
     });
   }
@@ -158,11 +166,13 @@ export class MembershipChanges {
     if (waiter === undefined) return;
     const { send, host, proposer } = this.#options;
     const { role, leader, term } = host();
-    const { change, deadline } = waiter;
+    const { change, isDue, deadline } = waiter;
     if (role === 'leader') {
       waiter.askedIn = term;
       const answer: Case['answer'] = (result) => this.answered({ id, ...result });
-      this.#judgeSoon({ change, origin: { proposer, id }, deadline, answer });
+      this.#judgeSoon({ change, origin: { proposer, id }, isDue, deadline, answer });
+    } else if (isDue !== undefined) {
+      this.#finish(id, etcdError.leaderChanged());
     } else if (leader !== null) {
       const sent = send(leader, { memberCall: { id, change: encodeChange(change), proposer } });
       waiter.askedIn = sent ? term : undefined;
@@ -193,7 +203,9 @@ export class MembershipChanges {
       }
       const situation = situationOf(host(), machine, strictness, bugs);
       if (situation === undefined) return;
-      const objection = objectionTo(next.change, situation);
+      const objection =
+        objectionTo(next.change, situation) ??
+        (next.isDue?.(situation) === false ? etcdError.learnerNotReady() : undefined);
       if (objection !== undefined) {
         this.#cases.shift();
         next.answer({ code: objection.code, text: objection.details, index: 0 });

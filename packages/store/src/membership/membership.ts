@@ -217,7 +217,8 @@ export class Membership {
     if (id === undefined || (this.#readiness?.seen ?? 0) < looks) return;
     this.#promoting = true;
     this.#changes
-      .make({ kind: 'promote', id })
+      // It may be gone when its turn comes, behind another change.
+      .make({ kind: 'promote', id }, (now) => dueForPromotion({ ...now, committed }, bugs) === id)
       .then(
         () =>
           log.info({ member: machine.members.get(id)?.name ?? id }, 'promoted a learner that has caught up'),
