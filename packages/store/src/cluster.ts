@@ -16,6 +16,8 @@ export interface InitialCluster {
   readonly id: string;
   readonly self: InitialMember;
   readonly members: readonly InitialMember[];
+  /** Of one that joined: the others as it found them, which is all it knows until its own log says more. */
+  readonly met?: readonly InitialMember[];
 }
 
 /** The id that follows from what something is made of. */

@@ -17,6 +17,8 @@ interface Identity {
   readonly format?: number;
   /** Who made the cluster: what the group knew before its first log entry. Absent when the flags still say it. */
   readonly founders?: readonly InitialMember[];
+  /** Of one that joined: the others as it found them. */
+  readonly met?: readonly InitialMember[];
   /** Peer URLs of all members when they last changed. */
   readonly known?: readonly string[];
   /** Set once the group has taken this member out. */
@@ -51,7 +53,11 @@ export function readIdentity(
       `data directory ${folder} belongs to member ${found.name} (${found.member}), which was removed from cluster ${found.cluster}; delete it, or use another --data-dir, and join as a new member (timonier member add)`,
     );
   const founders = found.founders ?? flagged.members;
-  const known = new Set([...founders.flatMap((member) => member.peerUrls), ...(found.known ?? [])]);
+  const { met = [] } = found;
+  const known = new Set([
+    ...[...founders, ...met].flatMap(({ peerUrls: urls }) => urls),
+    ...(found.known ?? []),
+  ]);
   const sameFounders = sorted(founders) === sorted(flagged.members);
   // Other members than the founders may be named: those of today. Other ones than all it ever met may not. One that
   // names only itself, and has met others, moved: where to, they may know before it does.
@@ -78,7 +84,7 @@ export function readIdentity(
         ? `data directory ${folder} belongs to a witness; start it with --witness, or use another --data-dir`
         : `data directory ${folder} belongs to a member with a state, not to a witness; start it without --witness, or use another --data-dir`,
     );
-  return { id: found.cluster, self: { id: found.member, name, peerUrls }, members: founders };
+  return { id: found.cluster, self: { id: found.member, name, peerUrls }, members: founders, met };
 }
 
 function sorted(members: readonly InitialMember[]): string {
@@ -99,6 +105,7 @@ export function claimDataDir(folder: string, cluster: InitialCluster, witness = 
       name: cluster.self.name,
       format: dataFormat,
       founders: cluster.members,
+      ...(cluster.met === undefined ? {} : { met: cluster.met }),
       ...(witness ? { witness } : {}),
     });
   else if (found.cluster !== cluster.id || found.member !== cluster.self.id)

@@ -5,7 +5,10 @@ import type { StoredMember } from './change.ts';
 import { Links } from './links.ts';
 
 /** Links whose clock only runs when told, with everything that they ask of the transport. */
-function makeLinks(self: string): {
+function makeLinks(
+  self: string,
+  met: readonly Pick<StoredMember, 'id' | 'peerUrls'>[] = [],
+): {
   links: Links;
   removed: Set<string>;
   configuration: { current: Configuration };
@@ -24,8 +27,9 @@ function makeLinks(self: string): {
   };
   const links = new Links({
     self,
+    met,
     transport: {
-      addPeer: (id) => asked.push(`link ${id}`),
+      addPeer: (id, { port }) => asked.push(port < 1_000 ? `link ${id}` : `link ${id} at ${port}`),
       removePeer: (id) => asked.push(`unlink ${id}`),
       connected: () => false,
       send: (id, frame) => asked.push(`${Object.keys(frame).join()} to ${id}`) > 0,
@@ -61,6 +65,29 @@ test('a joining member answers who calls, and tells nobody that it was removed w
   assert.deepEqual(asked, ['link a', 'link b', 'removed to b']);
 });
 
+test('a member that comes back before it was told anything finds the others where they were when it joined', () => {
+  const { links, configuration, members, asked, pass } = makeLinks('c', [
+    { id: 'a', peerUrls: ['http://127.0.0.1:1001'] },
+    { id: 'b', peerUrls: ['http://127.0.0.1:1002'] },
+  ]);
+  // The founder has moved since.
+  members.set('a', { id: 'a', name: 'a', peerUrls: ['http://127.0.0.1:1'], clientUrls: [] });
+  configuration.current = { voters: ['a'], learners: [] };
+  links.sync();
+  assert.deepEqual(asked, ['link a', 'link b at 1002', 'link a at 1001']);
+  // By its own log it belongs, and nobody else but a does.
+  configuration.current = { voters: ['a'], learners: ['c'] };
+  links.sync();
+  for (let look = 0; look < 3; look += 1) pass();
+  assert.ok(asked.includes('unlink b'));
+  // Much later it knows better than what it met.
+  const later = makeLinks('c', [{ id: 'a', peerUrls: ['http://127.0.0.1:1001'] }]);
+  later.members.set('a', { id: 'a', name: 'a', peerUrls: ['http://127.0.0.1:1'], clientUrls: [] });
+  later.configuration.current = { voters: ['a', 'c'], learners: [] };
+  later.links.sync();
+  assert.deepEqual(later.asked, ['link a']);
+});
+
 test('who a change takes out is answered until that is applied, for the entry may be cut off again', () => {
   const { links, removed, configuration, members, asked, pass } = makeLinks('c');
   for (const [i, id] of ['a', 'b', 'c'].entries())
@@ -81,9 +108,27 @@ test('who was taken out is cut off also by a member that never linked it, and th
   const { links, removed, asked, pass } = makeLinks('a');
   links.called('x', ['http://127.0.0.1:4']);
   removed.add('x').add('y');
+  links.sync();
   links.takenOut(['x', 'y']);
   pass();
-  assert.deepEqual(asked, ['unlink x', 'unlink y']);
+  pass();
+  assert.deepEqual(asked, ['link x', 'unlink y', 'removed to x', 'unlink x']);
+});
+
+test('a member that was away answers a leader that joined meanwhile, and gives up a stranger that is gone', () => {
+  const { links, configuration, members, asked, pass } = makeLinks('c');
+  for (const [i, id] of ['a', 'b', 'c'].entries())
+    members.set(id, { id, name: id, peerUrls: [`http://127.0.0.1:${i + 1}`], clientUrls: [] });
+  configuration.current = { voters: ['a', 'b', 'c'], learners: [] };
+  links.sync();
+  links.called('d', ['http://127.0.0.1:4']);
+  links.called('x', ['http://127.0.0.1:5']);
+  assert.deepEqual(asked, ['link a', 'link b', 'link d', 'link x']);
+  // What it missed is applied.
+  members.set('d', { id: 'd', name: 'd', peerUrls: ['http://127.0.0.1:4'], clientUrls: [] });
+  links.sync();
+  for (let look = 0; look < 3; look += 1) pass();
+  assert.deepEqual(asked.slice(4), ['unlink x']);
 });
 
 test('a member that calls itself at the address of the one it replaces never tells itself that it was removed', () => {

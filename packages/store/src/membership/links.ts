@@ -2,7 +2,9 @@
  * Keeps connections to exactly those members that belong to the group: opens them as soon as a change is in the log,
  * because its own commit may need them, and drops who was removed, after telling it so.
  *
- * A member that does not know the group yet, because it is joining or was away for long, answers whoever calls it.
+ * Whoever calls is answered, known or not, unless it was taken out (dissertation §4.1): a member that was away does not
+ * know a leader that joined meanwhile, and could never catch up with it otherwise. Bound: `maxCallers` such links, and
+ * one that does not come about is given up.
  */
 import { decodeConfiguration, type Configuration, type Entry, type NodeId } from '@timonier/raft';
 import type { Clock } from '../clock.ts';
@@ -23,6 +25,8 @@ export interface LinkTransport {
 
 export interface LinksOptions {
   readonly self: NodeId;
+  /** Others as they were when this member joined. */
+  readonly met: readonly Pick<StoredMember, 'id' | 'peerUrls'>[];
   readonly transport: LinkTransport;
   readonly clock: Clock;
   readonly log: HostLog;
@@ -36,6 +40,14 @@ export interface LinksOptions {
 /** A removed member is told, and has so long to take it in. In milliseconds. */
 const farewellMs = 500;
 const maxCallers = 16;
+/** So often it is looked whether there still is a connection to one that is unknown. In milliseconds. */
+const callerMs = 60_000;
+
+/** Who called and is not described by what was applied. */
+interface Caller {
+  readonly urls: readonly string[];
+  readonly forget: () => void;
+}
 
 export class Links {
   readonly #options: LinksOptions;
@@ -43,15 +55,17 @@ export class Links {
   readonly #coming = new Map<NodeId, StoredMember>();
   /** Where entries in the log say that members are from now on, until those are linked. */
   readonly #moved = new Map<NodeId, readonly string[]>();
-  /** Who called before it was known. */
-  readonly #callers = new Map<NodeId, readonly string[]>();
+  readonly #callers = new Map<NodeId, Caller>();
+  /** Whom this member met when it joined, until its own log says that it belongs, and so who else does. */
+  readonly #met: Map<NodeId, readonly string[]>;
   readonly #linked: Whereabouts;
   /** How to keep a link that is about to be dropped. */
   readonly #leaving = new Map<NodeId, () => void>();
 
   constructor(options: LinksOptions) {
     this.#options = options;
-    const { clock, transport } = options;
+    const { clock, transport, met } = options;
+    this.#met = new Map(met.map(({ id, peerUrls }) => [id, peerUrls]));
     this.#linked = new Whereabouts({
       clock,
       connected: (id) => transport.connected(id),
@@ -80,19 +94,27 @@ export class Links {
 
   /** Brings connections in step: another configuration is in force, or members are described anew. */
   sync(): void {
-    const { self, configuration, members } = this.#options;
+    const { self, configuration, members, removed } = this.#options;
     const { voters, learners } = configuration();
-    const inForce = new Set([...voters, ...learners]);
+    for (const id of this.#callers.keys()) if (members().has(id) || removed().has(id)) this.#forgetCaller(id);
     // Who a change takes out is answered until that is applied: its entry may be cut off again, by that very member.
-    const belongs = new Set([...inForce, ...members().keys()]);
+    const belongs = new Set([...voters, ...learners, ...members().keys()]);
     const wanted = new Map<NodeId, readonly string[]>();
     for (const id of belongs) {
-      const urls = members().get(id)?.peerUrls ?? this.#coming.get(id)?.peerUrls ?? this.#callers.get(id);
+      const urls =
+        members().get(id)?.peerUrls ?? this.#coming.get(id)?.peerUrls ?? this.#callers.get(id)?.urls;
       if (id !== self && urls !== undefined) wanted.set(id, urls);
     }
-    if (inForce.has(self)) this.#callers.clear();
-    else for (const [id, urls] of this.#callers) if (!wanted.has(id)) wanted.set(id, urls);
+    if (voters.includes(self) || learners.includes(self)) this.#met.clear();
+    for (const [id, { urls }] of this.#callers) if (!wanted.has(id)) wanted.set(id, urls);
+    for (const [id, urls] of this.#met) if (!wanted.has(id) && !removed().has(id)) wanted.set(id, urls);
     for (const [id, urls] of wanted) this.#link(id, urls[0] ?? '');
+    // A founder is known by where it was when the cluster was made.
+    for (const [id, urls] of this.#met)
+      if (members().has(id)) {
+        this.#linked.expected(id, urls[0] ?? '');
+        this.#met.delete(id);
+      }
     // It may be there before this member may know that the entry is committed.
     for (const [id, urls] of this.#moved) {
       this.#linked.expected(id, urls[0] ?? '');
@@ -116,13 +138,39 @@ export class Links {
     // Never itself: a link to itself would be dropped one day, with the message that it was removed.
     if (from === this.#options.self) return;
     this.#linked.said(from, urls);
-    if (this.#linked.has(from) || this.#callers.size >= maxCallers || urls.length === 0) return;
-    this.#callers.set(from, urls);
+    const isLinked = this.#linked.has(from) && !this.#leaving.has(from);
+    if (isLinked || this.#callers.size >= maxCallers || urls.length === 0) return;
+    this.#forgetCaller(from);
+    this.#callers.set(from, { urls, forget: this.#lookAfter(from) });
     this.sync();
+  }
+
+  /** Gives up a caller that is not reached. Returns how to stop looking. */
+  #lookAfter(id: NodeId): () => void {
+    const { clock, transport } = this.#options;
+    let cancel: () => void;
+    const look = (): void => {
+      cancel = clock.after(callerMs, () => {
+        if (transport.connected(id)) {
+          look();
+          return;
+        }
+        this.#callers.delete(id);
+        this.sync();
+      });
+    };
+    look();
+    return () => cancel();
+  }
+
+  #forgetCaller(id: NodeId): void {
+    this.#callers.get(id)?.forget();
+    this.#callers.delete(id);
   }
 
   close(): void {
     for (const keep of this.#leaving.values()) keep();
+    for (const { forget } of this.#callers.values()) forget();
     this.#linked.close();
   }
 

@@ -78,6 +78,7 @@ export class Membership {
     });
     this.#links = new Links({
       self,
+      met: cluster.met ?? [],
       transport,
       clock,
       log,

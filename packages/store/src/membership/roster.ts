@@ -68,6 +68,9 @@ export function identityIn(roster: Roster, options: Omit<JoinOptions, 'tls'>): I
       name: founder,
       peerUrls: urls,
     })),
+    met: roster.members
+      .filter(({ id }) => id !== self.id)
+      .map(({ id, name: other, peerUrls: urls }) => ({ id, name: other, peerUrls: urls })),
   };
 }
 
