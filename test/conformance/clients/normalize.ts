@@ -38,7 +38,7 @@ const replacements: readonly (readonly [RegExp, string])[] = [
     ),
     '$1-<random>',
   ],
-  [new RegExp(`-(?=\\w*\\d)[${letters}]{5}(?=\\s|$|"|'|,)`, 'g'), '-<random>'],
+  [new RegExp(`-[${letters}]{5}(?=\\s|$|"|'|,)`, 'g'), '-<random>'],
   [/\beyJ[\w-]+\.[\w-]+\.[\w-]+/g, '<token>'],
   [/\b(sha256:)[0-9a-f]{64}\b/g, '$1<digest>'],
   [/\b(containerd|cri-o|crun|timonier):\/\/[0-9a-f]{32,64}\b/g, '$1://<id>'],

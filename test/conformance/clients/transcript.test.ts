@@ -76,6 +76,7 @@ test('columns, ages, names and addresses are what they are in every run', () => 
     ['at 2026-01-02T03:04:05Z', 'at <time>'],
     ['on https://127.0.0.1:6443/api', 'on https://<server>/api'],
     ['80:30123/TCP to 192.0.2.9 and 10.96.0.1', '80:<node port>/TCP to 192.0.2.9 and <ip>'],
+    ['configmap/made-kltvg created', 'configmap/made-<random> created'],
     ['pod "demo-zxcvb" deleted', 'pod "demo-<random>" deleted'],
     ['  indented   text', '  indented  text'],
     ['0.0.0.0 and 127.0.0.1:4711', '0.0.0.0 and 127.0.0.1:<port>'],

@@ -4,7 +4,7 @@
  */
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { request as plainRequest } from 'node:http';
-import { type ClientHttp2Session, connect } from 'node:http2';
+import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
@@ -40,6 +40,35 @@ export interface Figures {
 }
 
 const maxAnswerBytes = 64 * 1024 * 1024;
+
+/**
+ * Read by events: an iterator takes a stream for broken whose last bytes came together with its end, before anyone
+ * began to read.
+ */
+function answerOf(stream: ClientHttp2Stream, isHead: boolean): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    let headers: Readonly<Record<string, unknown>> | undefined;
+    const chunks: Buffer[] = [];
+    let size = 0;
+    stream.once('response', (received) => {
+      headers = received;
+    });
+    stream.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      chunks.push(chunk);
+      if (size > maxAnswerBytes) stream.destroy(new Error(`more than ${maxAnswerBytes} bytes of an answer`));
+    });
+    stream.once('end', () => {
+      const announced = Number(headers?.['content-length'] ?? size);
+      if (headers === undefined) reject(new Error('the stream ended without an answer'));
+      else if (announced !== size && !isHead)
+        reject(new Error(`an answer of ${announced} bytes ended after ${size}`));
+      else resolve({ status: Number(headers[':status']), headers, body: Buffer.concat(chunks, size) });
+    });
+    stream.once('error', reject);
+    stream.once('close', () => reject(new Error('the stream closed without an answer')));
+  });
+}
 
 export class Subject {
   readonly port: number;
@@ -116,21 +145,9 @@ export class Subject {
     stream.on('error', () => undefined);
     const timer = setTimeout(() => stream.destroy(new Error(`no answer in ${timeoutMs} ms`)), timeoutMs);
     try {
-      const answered = new Promise<Readonly<Record<string, unknown>>>((resolve, reject) => {
-        stream.once('response', resolve);
-        stream.once('error', reject);
-        stream.once('close', () => reject(new Error('the stream closed without an answer')));
-      });
+      const answered = answerOf(stream, method === 'HEAD');
       if (body !== undefined) stream.end(body);
-      const received = await answered;
-      const chunks: Buffer[] = [];
-      let size = 0;
-      for await (const chunk of stream) {
-        size += (chunk as Buffer).length;
-        if (size > maxAnswerBytes) throw new Error(`more than ${maxAnswerBytes} bytes of an answer`);
-        chunks.push(chunk as Buffer);
-      }
-      return { status: Number(received[':status']), headers: received, body: Buffer.concat(chunks) };
+      return await answered;
     } finally {
       clearTimeout(timer);
       stream.close();

@@ -7,16 +7,14 @@ import type { TLSSocket } from 'node:tls';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { AuditRecord } from '../audit/auditor.ts';
-import { requestEntityTooLarge, StatusError } from '@timonier/api/statuses';
+import { endAnswer, endsConnection, readBody } from './request-body.ts';
 
 const compress = promisify(gzip);
 /** Like upstream: smaller answers cost more to compress than to send. */
 const compressFromBytes = 128 * 1024;
-export const maxBodyBytes = 3 * 1024 * 1024;
 // A reason of our own: making the default one for every request costs more than the rest of the abort.
 const answered = new Error('the exchange is over');
 const maxWarnings = 16;
-const bodyTimeoutMs = 60_000;
 
 /** What `node:http` and `node:http2` have in common, as far as it is used. */
 export interface HttpRequest extends AsyncIterable<Buffer> {
@@ -28,8 +26,21 @@ export interface HttpRequest extends AsyncIterable<Buffer> {
   readonly httpVersionMajor: number;
   readonly socket: TLSSocket;
   /** Present over HTTP/2. */
-  readonly stream?: { readonly session?: object | undefined } | undefined;
-  destroy(): unknown;
+  readonly stream?:
+    | { readonly session?: object | undefined; readonly endAfterHeaders: boolean; close(): void }
+    | undefined;
+  /** Whether all of it has come. */
+  readonly complete: boolean;
+  /** Whether it will never be complete. */
+  readonly aborted: boolean;
+  readonly readableEnded: boolean;
+  readonly readableDidRead: boolean;
+  on(event: 'data', listener: (chunk: Buffer) => void): this;
+  on(event: 'end' | 'aborted' | 'close', listener: () => void): this;
+  off(event: 'data', listener: (chunk: Buffer) => void): this;
+  off(event: 'end' | 'aborted' | 'close', listener: () => void): this;
+  pause(): unknown;
+  resume(): unknown;
 }
 
 export interface HttpResponse {
@@ -97,20 +108,7 @@ export class Exchange {
 
   /** The whole body. Throws 413 beyond the limit. */
   async body(): Promise<Buffer> {
-    if (Number(this.header('content-length') ?? 0) > maxBodyBytes) throw tooLarge();
-    const chunks: Buffer[] = [];
-    let size = 0;
-    const timer = setTimeout(() => this.request.destroy(), bodyTimeoutMs);
-    try {
-      for await (const chunk of this.request) {
-        size += chunk.length;
-        if (size > maxBodyBytes) throw tooLarge();
-        chunks.push(chunk);
-      }
-    } finally {
-      clearTimeout(timer);
-    }
-    const body = chunks.length === 1 ? (chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks, size);
+    const body = await readBody(this.request);
     this.audit?.requestBody(body);
     return body;
   }
@@ -139,10 +137,10 @@ export class Exchange {
       ...this.headers,
       ...this.#warningHeader(),
       ...headers,
+      ...(endsConnection(this.request) ? { connection: 'close' } : {}),
       'content-length': String(bytes.length),
     });
-    if (this.method === 'HEAD') this.response.end();
-    else this.response.end(bytes);
+    endAnswer(this.request, this.response, this.method === 'HEAD' ? undefined : bytes);
   }
 
   /** Begins an answer of unknown length. */
@@ -177,8 +175,4 @@ export class Exchange {
   acceptsGzip(): boolean {
     return /(^|,)\s*gzip\s*(;\s*q=(?!0(\.0*)?\s*(,|$)))?/i.test(this.header('accept-encoding') ?? '');
   }
-}
-
-function tooLarge(): StatusError {
-  return new StatusError(requestEntityTooLarge(`limit is ${maxBodyBytes}`));
 }

@@ -34,6 +34,12 @@ const handshakeTimeoutMs = 10_000;
 const maxStreams = 1_000;
 /** Upstream's, but for a request whose body nobody reads, which has no limit there. */
 const defaultLimits: ConnectionLimits = { head: 32_000, request: 65_000, idle: 90_000, checking: 5_000 };
+/**
+ * How many streams a client may reset at once, and how many a second in the long run: more are an attack, and end the
+ * connection. A client that stops all its watches resets as many as it has; one of Go resets each stream whose answer
+ * comes before the end of its body.
+ */
+const resets = { burst: 4 * maxStreams, rate: maxStreams };
 /** As upstream. */
 const maxHeadBytes = 1 << 20;
 
@@ -63,6 +69,8 @@ export class TlsServer {
       handshakeTimeout: handshakeTimeoutMs,
       settings: { maxConcurrentStreams: maxStreams, initialWindowSize: 256 * 1024 },
       maxSessionMemory: 64,
+      streamResetBurst: resets.burst,
+      streamResetRate: resets.rate,
       ...http1,
     });
     // Node begins to watch over slow requests when a server listens; this one is handed its connections.
@@ -86,7 +94,6 @@ export class TlsServer {
     // Failed handshakes and broken connections are the client's affair.
     this.#server.on('tlsClientError', () => undefined);
     this.#server.on('sessionError', () => undefined);
-    this.#server.on('clientError', (_error: Error, socket: Duplex) => socket.destroy());
   }
 
   accept(socket: Socket): void {

@@ -71,8 +71,6 @@ export async function respondError(exchange: Exchange, error: unknown): Promise<
   const retry = status.details?.retryAfterSeconds;
   const headers: Record<string, string> = retry === undefined ? {} : { 'retry-after': String(retry) };
   if (code === 401) headers['www-authenticate'] = 'Bearer realm="kubernetes"';
-  // The rest of a body that was not read would be taken for the next request.
-  if (code === 413 && exchange.request.httpVersionMajor === 1) headers['connection'] = 'close';
   const representation = mediaOnly(exchange);
   await exchange.send(code, contentTypes[representation.media], encodeTree(status, representation), headers);
 }
