@@ -11,6 +11,7 @@
 import { type Configuration, decodeConfiguration, type Effects, type NodeId } from '@timonier/raft';
 import type { Member } from '../../../packages/store/src/member.ts';
 import { toWire, type WireMessage } from '../../../packages/store/src/peer-wire.ts';
+import type { Consensus } from './consensus.ts';
 import type { SimulatedHost } from './host.ts';
 import type { Truth } from './truth.ts';
 import { type Life, Violation } from './world.ts';
@@ -35,13 +36,15 @@ interface Promised {
 
 export class Beliefs {
   readonly #truth: Truth;
+  readonly #consensus: Consensus;
   readonly #hosts: readonly SimulatedHost[];
   readonly #promised = new Map<NodeId, Promised>();
   /** By life: where its log ended when looked at last. */
   readonly #lastIndex = new WeakMap<Life, number>();
 
-  constructor(truth: Truth, hosts: readonly SimulatedHost[]) {
+  constructor(truth: Truth, consensus: Consensus, hosts: readonly SimulatedHost[]) {
     this.#truth = truth;
+    this.#consensus = consensus;
     this.#hosts = hosts;
   }
 
@@ -49,7 +52,7 @@ export class Beliefs {
   arrived(from: NodeId, to: NodeId, messages: readonly WireMessage[]): void {
     for (const { type, term, flag } of messages) {
       const voted = type === wireType.voteResponse && flag === true;
-      if (voted) this.#truth.vote(from, to, term);
+      if (voted) this.#consensus.vote(from, to, term);
       const asks = type === wireType.vote;
       if (!voted && !asks && type !== wireType.appendResponse) continue;
       let promised = this.#promised.get(from);

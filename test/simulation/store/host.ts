@@ -16,9 +16,10 @@ import {
   type VersionRange,
 } from '../../../packages/store/src/versions/entry-versions.ts';
 import { simulatedClock } from './clock.ts';
+import { addressOf } from './endpoint.ts';
 import { MemoryLevels } from './levels.ts';
 import { type DiskSpeed, type LogHost, MemoryLogDisk, SimulatedLogThread } from './log-disk.ts';
-import { addressOf, type SimulatedNetwork } from './network.ts';
+import type { SimulatedNetwork } from './network.ts';
 import { Room } from './room.ts';
 import { Life, type World } from './world.ts';
 

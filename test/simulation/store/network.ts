@@ -14,6 +14,8 @@ import {
   type WireMessage,
 } from '../../../packages/store/src/peer-wire.ts';
 import type { TransportOptions } from '../../../packages/store/src/transport.ts';
+import { carryBulk, type Route } from './bulk.ts';
+import { type Connection, Endpoint, hostAt } from './endpoint.ts';
 import type { Life, World } from './world.ts';
 
 /** How links behave at the moment. */
@@ -32,48 +34,6 @@ const raftTag = 0x12;
 const heldFrames = 200;
 const keptFrames = 30;
 const connectRetryMs = [20, 30, 45, 70, 100, 150, 220, 330, 500, 750, 1_000];
-
-/** The address that a host has after so many moves; the first is its name. */
-export function addressOf(host: string, moves: number): string {
-  return moves === 0 ? host : `${host}-${moves}`;
-}
-
-/** Whose address it is or was. */
-function hostAt(address: string): string {
-  return address.split('-', 1)[0] ?? address;
-}
-
-/** One end of the network: a life of a member. */
-class Endpoint {
-  readonly host: string;
-  readonly address: string;
-  readonly life: Life;
-  readonly options: TransportOptions;
-  readonly outgoing = new Map<string, Connection>();
-  listening = false;
-
-  constructor(address: string, life: Life, options: TransportOptions) {
-    this.host = hostAt(address);
-    this.address = address;
-    this.life = life;
-    this.options = options;
-  }
-}
-
-/** What one member opened to another. */
-interface Connection {
-  readonly id: string;
-  readonly from: Endpoint;
-  address: string;
-  /** Whose address that is. */
-  toHost: string;
-  to: Endpoint | undefined;
-  attempts: number;
-  /** When the last frame arrives. */
-  lastAt: number;
-  held: Buffer[];
-  closed: boolean;
-}
 
 export class SimulatedNetwork {
   readonly weather: Weather = { delayMs: 1, lose: 0, double: 0, overtake: 0, echoMs: [5] };
@@ -391,40 +351,15 @@ export class SimulatedNetwork {
   ): Promise<void> {
     if (connection === undefined) throw new Error('no such member');
     const { from, address, toHost } = connection;
-    const world = this.#world;
     const to = this.#endpoints.get(address);
     if (to === undefined || !this.#welcome(connection, to)) throw new Error('connection refused');
-    const receiver = to.options.onBulk(from.options.member);
-    const until = world.now + timeoutMs;
-    const cross = (): Promise<void> =>
-      new Promise((resolve, reject) => {
-        const attempt = (): void => {
-          if (to.life.over || this.#endpoints.get(address) !== to || world.now > until)
-            reject(new Error('connection closed before the end was confirmed'));
-          else if (to.life.frozen || !this.#passes(from.host, toHost) || !this.#passes(toHost, from.host))
-            world.after(50, from.life, attempt);
-          else resolve();
-        };
-        world.after(this.#delay(), from.life, attempt);
-      });
-    try {
-      for await (const frame of frames) {
-        await cross();
-        const copy = frameCodec.decode(frameCodec.encode(frame));
-        // What the receiver does belongs to its own life; the sender only waits for it.
-        await new Promise<void>((resolve, reject) => {
-          world.after(0, to.life, () => void receiver.frame(copy).then(resolve, reject));
-          const watch = (): void => {
-            if (to.life.over) reject(new Error('connection closed before the end was confirmed'));
-            else world.after(100, from.life, watch);
-          };
-          world.after(100, from.life, watch);
-        });
-      }
-      await cross();
-    } catch (error) {
-      if (!to.life.over) world.after(this.#delay(), to.life, () => receiver.closed());
-      throw error;
-    }
+    const route: Route = {
+      from,
+      to,
+      delay: () => this.#delay(),
+      isThere: () => !to.life.over && this.#endpoints.get(address) === to,
+      isOpen: () => !to.life.frozen && this.#passes(from.host, toHost) && this.#passes(toHost, from.host),
+    };
+    await carryBulk(this.#world, route, frames, timeoutMs);
   }
 }

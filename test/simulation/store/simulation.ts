@@ -12,6 +12,7 @@ import {
 } from '../../../packages/store/src/versions/entry-versions.ts';
 import { Beliefs, textOf, wireType } from './beliefs.ts';
 import { Clients } from './clients.ts';
+import { Consensus } from './consensus.ts';
 import { Faults } from './faults.ts';
 import { checkHistory } from './history.ts';
 import { SimulatedHost } from './host.ts';
@@ -110,6 +111,7 @@ class Simulation {
   readonly #network: SimulatedNetwork;
   readonly #hosts: readonly SimulatedHost[];
   readonly #truth: Truth;
+  readonly #consensus: Consensus;
   readonly #beliefs: Beliefs;
   readonly #clients: Clients;
   readonly #watchers: Watchers;
@@ -139,7 +141,7 @@ class Simulation {
           },
           effects: (host, effects) => {
             this.#guard(() => {
-              this.#truth.effects(host, effects);
+              this.#consensus.effects(host, effects);
               this.#beliefs.effects(host, effects);
             });
             if (effects.accepted !== undefined) this.#faults.accepted(host, effects.append);
@@ -168,8 +170,8 @@ class Simulation {
       world,
       this.#hosts.map(({ id }) => id).filter((id) => id !== ''),
     );
-    this.#truth.hosts = this.#hosts;
-    this.#beliefs = new Beliefs(this.#truth, this.#hosts);
+    this.#consensus = new Consensus(world, this.#truth, this.#hosts);
+    this.#beliefs = new Beliefs(this.#truth, this.#consensus, this.#hosts);
     this.#operator =
       changeMs === undefined
         ? undefined
@@ -217,12 +219,12 @@ class Simulation {
       unknown: history.filter(({ outcome }) => outcome === 'unknown').length,
       found: verdict.found,
       revisions: this.#truth.revision,
-      elections: this.#truth.elections,
+      elections: this.#consensus.elections,
       events: this.#watchers.events,
       leaseEnds,
       audits: this.#truth.audits,
       changes: this.#operator?.changes ?? 0,
-      promotions: this.#truth.promotions,
+      promotions: this.#consensus.promotions,
       lives: this.#hosts.reduce((sum, { lives }) => sum + lives, 0),
       directWrites: this.#hosts.reduce((sum, { directWrites }) => sum + directWrites, 0),
     };
