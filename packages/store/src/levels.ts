@@ -26,13 +26,14 @@ export interface LevelRange {
   readonly highWaterMarkBytes?: number;
 }
 
+/** The memory of records is whoever's asked for them. */
 export interface LevelIterator extends AsyncIterable<[Buffer, Buffer]> {
   /** Up to `count` more records; none at the end. */
   nextv(count: number, options: object): Promise<[Buffer, Buffer][]>;
   close(): Promise<void>;
 }
 
-/** One database. A batch is atomic; without `sync` a crash may lose it, and not those after it. */
+/** One database. A batch is atomic, and done with the memory of its operations when it is through; without `sync` a crash may lose it, and not those after it. */
 export interface Level {
   getSync(key: Buffer): Buffer | undefined;
   batch(operations: DiskOperation[], options: { readonly sync: boolean }): Promise<void>;

@@ -248,16 +248,26 @@ function entriesOf(wire: WireMessage): Entry[] {
   }));
 }
 
+/** In front of each frame: how long it is. */
+export const lengthBytes = 4;
+const maxFrameBytes = 256 * 1024 * 1024;
+
 /** A frame behind its length. */
 export function encodeFrame(frame: PeerFrame): Buffer {
   const body = frameCodec.encode(frame);
-  const out = Buffer.allocUnsafe(4 + body.length);
+  const out = Buffer.allocUnsafe(lengthBytes + body.length);
   out.writeUInt32BE(body.length, 0);
-  body.copy(out, 4);
+  body.copy(out, lengthBytes);
   return out;
 }
 
-const maxFrameBytes = 256 * 1024 * 1024;
+/** How many bytes follow what is at the beginning of `head`. Throws when no frame may be as long. */
+export function frameLength(head: Buffer): number {
+  const length = head.readUInt32BE(0);
+  if (lengthBytes + length > maxFrameBytes)
+    throw new RangeError(`peer frame of ${lengthBytes + length} bytes is too long`);
+  return length;
+}
 
 /** Cuts a byte stream into frames. Throws on a frame that is too long or malformed. */
 export class FrameReader {
@@ -268,19 +278,26 @@ export class FrameReader {
   *push(chunk: Buffer): Generator<PeerFrame> {
     this.#parts.push(chunk);
     this.#have += chunk.length;
-    while (this.#have >= 4) {
+    while (this.#have >= lengthBytes) {
       let buffer = this.#parts[0] ?? chunk;
-      if (buffer.length < 4) buffer = this.#join();
-      const need = 4 + buffer.readUInt32BE(0);
-      if (need > maxFrameBytes) throw new RangeError(`peer frame of ${need} bytes is too long`);
+      if (buffer.length < lengthBytes) buffer = this.#join();
+      const need = lengthBytes + frameLength(buffer);
       if (this.#have < need) return;
       if (buffer.length < need) buffer = this.#join();
       const rest = buffer.subarray(need);
       this.#parts[0] = rest;
       if (rest.length === 0) this.#parts.shift();
       this.#have -= need;
-      yield frameCodec.decode(buffer.subarray(4, need));
+      yield frameCodec.decode(buffer.subarray(lengthBytes, need));
     }
+  }
+
+  /** What belongs to no complete frame yet: somebody else reads on. */
+  takeRest(): Buffer {
+    const rest = Buffer.concat(this.#parts);
+    this.#parts = [];
+    this.#have = 0;
+    return rest;
   }
 
   #join(): Buffer {

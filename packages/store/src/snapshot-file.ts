@@ -11,6 +11,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
+import { giveBack } from './give-back.ts';
 import type { StateMeta } from './state-meta.ts';
 import type { Tally } from './state-seal.ts';
 
@@ -52,7 +53,10 @@ export function snapshotSize(description: SnapshotDescription): number {
   return sizeOf(encodeHead(description).length, description.tally);
 }
 
-/** The bytes of the file, in pieces of at most 64 KiB. `chunks` yields all records that the description counts. */
+/**
+ * The bytes of the file, in pieces of at most 64 KiB. `chunks` yields all records that the description counts, and gives
+ * their memory away.
+ */
 export async function* snapshotPieces(
   description: SnapshotDescription,
   chunks: AsyncIterable<readonly SnapshotRecord[]>,
@@ -85,6 +89,7 @@ export async function* snapshotPieces(
       add(head);
       add(key);
       add(value);
+      giveBack(value);
       yield* full.splice(0);
     }
   }

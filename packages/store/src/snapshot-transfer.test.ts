@@ -15,7 +15,6 @@ const put = { lease: 0n, prevKv: false, ignoreValue: false, ignoreLease: false }
 
 test('a receiver that is slow slows the sender down: of 100 MB, only little is under way at any time', async (t) => {
   const [port = 0] = await freePorts(1);
-  const value = Buffer.alloc(256 * 1024, 7);
   const frames = 400;
   let read = 0;
   let taken = 0;
@@ -34,6 +33,9 @@ test('a receiver that is slow slows the sender down: of 100 MB, only little is u
         frame: async (frame) => {
           if (frame.snapshotChunk === undefined) return;
           await new Promise((resolve) => setImmediate(resolve));
+          assert.ok(
+            frame.snapshotChunk.values.every((value) => value.length === 256 * 1024 && value[99] === 7),
+          );
           taken += 1;
         },
         closed: () => undefined,
@@ -47,7 +49,7 @@ test('a receiver that is slow slows the sender down: of 100 MB, only little is u
   async function* chunks(): AsyncGenerator<PeerFrame> {
     for (; read < frames; read++) {
       most = Math.max(most, read - taken);
-      yield { snapshotChunk: { keys: [Buffer.from([read])], values: [value] } };
+      yield { snapshotChunk: { keys: [Buffer.from([read])], values: [Buffer.alloc(256 * 1024, 7)] } };
       await Promise.resolve();
     }
     yield { snapshotEnd: { records: frames } };

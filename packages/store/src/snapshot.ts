@@ -82,7 +82,7 @@ export function receiveSnapshot(options: {
         builder = await disk.receive();
       } else if (frame.snapshotChunk !== undefined) {
         const { keys, values } = frame.snapshotChunk;
-        for (const [i, key] of keys.entries()) await builder?.addSealed(key, values[i] ?? Buffer.alloc(0));
+        await builder?.addSealed(keys, values);
       } else if (frame.snapshotEnd !== undefined) {
         if (builder === undefined || message === undefined)
           throw new TypeError('a snapshot ended before it began');

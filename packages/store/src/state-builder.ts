@@ -12,6 +12,7 @@ import { sameTally, seal, StateCorruptError, type Tally, TallyCounter, unseal } 
 
 /** Memory that collects before it is written. */
 const batchBytes = 1024 * 1024;
+const nothing = Buffer.alloc(0);
 
 export class StateBuilder {
   readonly #open: () => Promise<Level>;
@@ -31,13 +32,23 @@ export class StateBuilder {
     return this.#counter.tally;
   }
 
-  /** Takes a record as it lies on another disk. Rejects with `StateCorruptError` when it is damaged. */
-  async addSealed(key: Buffer, sealed: Buffer): Promise<void> {
-    if (!key.equals(metaKey)) {
-      unseal(key, sealed);
-      this.#counter.add(key, sealed);
+  /**
+   * Takes records as they lie on another disk, and is done with their memory when this resolves. Rejects with
+   * `StateCorruptError` when one is damaged.
+   */
+  async addSealed(keys: readonly Buffer[], values: readonly Buffer[]): Promise<void> {
+    let isLast = false;
+    for (const [i, key] of keys.entries()) {
+      const sealed = values[i] ?? nothing;
+      if (key.equals(metaKey)) isLast = true;
+      else {
+        unseal(key, sealed);
+        this.#counter.add(key, sealed);
+      }
+      this.#operations.push({ type: 'put', key, value: sealed });
     }
-    await this.#put(key, sealed);
+    // What the state says about itself ends it: with that all of it is to be durable.
+    await this.#write(isLast);
   }
 
   async add(key: Buffer, payload: Buffer): Promise<void> {

@@ -11,6 +11,7 @@ import { type AuthState, authKeys } from './auth/auth-state.ts';
 import { type DiskRoom, isDiskFull } from './disk-room.ts';
 import { etcdError } from './errors.ts';
 import { type KnownBugs, noBugs } from './known-bugs.ts';
+import { giveBack } from './give-back.ts';
 import { folderLevels, type Level, type LevelIterator, type Levels } from './levels.ts';
 import type { Mvcc } from './mvcc.ts';
 import {
@@ -146,6 +147,7 @@ export class StateDisk {
           counter.add(key, sealed);
           if (isBlockKey(key)) state.load(key.readUInt32BE(1) * 0x1_0000_0000 + key.readUInt32BE(5), payload);
           else if (key[0] === leasePrefix) state.loadLease(key.readBigInt64BE(1), payload);
+          giveBack(sealed);
         }
     } finally {
       await iterator.close();

@@ -10,6 +10,8 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { connect as tlsConnect, createServer as createTlsServer } from 'node:tls';
 import { portHolder } from '@timonier/component';
 import type { NodeId } from '@timonier/raft';
+import { BulkReader, framePieces } from './bulk-frames.ts';
+import { giveBack } from './give-back.ts';
 import { Outgoing } from './outgoing.ts';
 import {
   encodeFrame,
@@ -34,6 +36,7 @@ export interface TransportLog {
 
 /** A connection opened for one snapshot. */
 export interface BulkReceiver {
+  /** Nothing in the frame may be used once this resolved. */
   frame(frame: PeerFrame): Promise<void>;
   closed(): void;
 }
@@ -160,7 +163,8 @@ export class Transport {
 
   /**
    * Sends frames over a connection of their own and resolves when the member has confirmed the last one. The next
-   * frame is asked for when the socket has drained; rejects when nothing moves for `idleMs`.
+   * frame is asked for when the one before has left; rejects when nothing moves for `idleMs`. Values of chunks are given
+   * away: their memory is somebody else's afterwards.
    */
   async sendBulk(to: NodeId, frames: AsyncIterable<PeerFrame>, idleMs: number): Promise<void> {
     const address = this.#outgoing.get(to)?.address;
@@ -190,10 +194,12 @@ export class Transport {
       ended.catch(() => undefined);
       for await (const frame of frames) {
         if (socket.destroyed) break;
-        const bytes = encodeFrame(frame);
-        this.#options.onBytes?.(to, 'sent', bytes.length);
-        if (!socket.write(bytes))
-          await Promise.race([new Promise<void>((resolve) => socket.once('drain', resolve)), ended]);
+        const pieces = framePieces(frame);
+        let bytes = 0;
+        for (const piece of pieces) bytes += piece.length;
+        this.#options.onBytes?.(to, 'sent', bytes);
+        await Promise.race([writeAll(socket, pieces), ended]);
+        for (const value of frame.snapshotChunk?.values ?? []) giveBack(value);
         timer.refresh();
       }
       await ended;
@@ -229,6 +235,7 @@ export class Transport {
     const reader = new FrameReader();
     let from: NodeId | undefined;
     let bulk: BulkReceiver | undefined;
+    const bulkReader = new BulkReader();
     let tail = Promise.resolve();
     let waiting = 0;
     const timer = setTimeout(() => socket.destroy(), helloTimeoutMs);
@@ -262,9 +269,34 @@ export class Transport {
         socket.setTimeout(bulkIdleMs, () => socket.destroy());
       }
     };
+    const takeBulk = (receiver: BulkReceiver, chunk: Buffer): void => {
+      for (const { frame, release } of bulkReader.push(chunk)) {
+        socket.pause();
+        waiting += 1;
+        tail = tail
+          .then(() => receiver.frame(frame))
+          .then(() => {
+            release();
+            if (frame.snapshotEnd !== undefined)
+              socket.write(encodeFrame({ snapshotEnd: frame.snapshotEnd }));
+            waiting -= 1;
+            // Nothing more is read until all that came is worked off, however many frames a read brought.
+            if (waiting === 0) socket.resume();
+          })
+          .catch((error: unknown) => {
+            log.warn({ err: error }, 'snapshot refused');
+            socket.destroy();
+          });
+      }
+      giveBack(chunk);
+    };
     socket.on('data', (chunk) => {
       try {
         if (from !== undefined) onBytes?.(from, 'received', chunk.length);
+        if (bulk !== undefined) {
+          takeBulk(bulk, chunk);
+          return;
+        }
         for (const frame of reader.push(chunk)) {
           if (from === undefined) {
             if (frame.rosterCall !== undefined) {
@@ -276,24 +308,11 @@ export class Transport {
             }
             welcome(frame.hello);
             if (from === undefined) return;
-          } else if (bulk === undefined) onFrame(from, frame);
-          else {
-            const receiver = bulk;
-            socket.pause();
-            waiting += 1;
-            tail = tail
-              .then(() => receiver.frame(frame))
-              .then(() => {
-                if (frame.snapshotEnd !== undefined) socket.write(encodeFrame(frame));
-                waiting -= 1;
-                // Nothing more is read until all that came is worked off, however many frames a read brought.
-                if (waiting === 0) socket.resume();
-              })
-              .catch((error: unknown) => {
-                log.warn({ err: error }, 'snapshot refused');
-                socket.destroy();
-              });
-          }
+            if (bulk !== undefined) {
+              takeBulk(bulk, reader.takeRest());
+              return;
+            }
+          } else onFrame(from, frame);
         }
       } catch (error) {
         log.error({ err: error, peer: from }, 'peer connection ended by an error');
@@ -310,6 +329,17 @@ export class Transport {
       } else if (from !== undefined && !this.#closed) onClosed(from);
     });
   }
+}
+
+/** Resolves when all of them were handed to the system, in one go where it can. */
+async function writeAll(socket: Socket, pieces: readonly Buffer[]): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    socket.cork();
+    for (const [i, piece] of pieces.entries())
+      if (i < pieces.length - 1) socket.write(piece);
+      else socket.write(piece, (error) => (error == null ? resolve() : reject(error)));
+    socket.uncork();
+  });
 }
 
 /** A connection to a member, which its caller must watch for errors. */

@@ -161,7 +161,8 @@ function iterate(
   const found: [Buffer, Buffer][] = [];
   for (const key of keys) {
     const record = records.get(key);
-    if (record !== undefined) found.push([record[0], record[1]]);
+    // Copies, for whoever reads them may do with their memory what they like.
+    if (record !== undefined) found.push([Buffer.from(record[0]), Buffer.from(record[1])]);
   }
   let next = 0;
   const nextv = async (count: number): Promise<[Buffer, Buffer][]> => {
