@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BlockStarts, decodeBlock, encodeBlock } from './change-block.ts';
+import { decodeBlock, encodeBlock } from './change-block.ts';
 import { changeSetCodec } from './codecs.ts';
 import type { KeyValue } from './types.ts';
 
@@ -24,15 +24,4 @@ test('a block has the bytes of a ChangeSet, whatever the sizes, and comes apart 
     back.map(([, set]) => set.length),
     sets.map((set) => set.length),
   );
-});
-
-test('a revision is found in the block that begins at it or before', () => {
-  const starts = new BlockStarts();
-  for (const start of [2, 5, 9]) starts.add(start);
-  assert.deepEqual(
-    [1, 2, 4, 5, 8, 9, 100].map((main) => starts.of(main)),
-    [undefined, 2, 2, 5, 5, 9, 9],
-  );
-  starts.remove(new Set([5]));
-  assert.equal(starts.of(6), 2);
 });

@@ -123,34 +123,3 @@ export function decodeBlock(bytes: Buffer): [main: number, changes: ChangeSet][]
   }
   return sets;
 }
-
-/** Under which revisions blocks lie, ascending. */
-export class BlockStarts {
-  #starts: number[] = [];
-
-  add(main: number): void {
-    this.#starts.push(main);
-  }
-
-  /** The block that holds a revision, if one does. */
-  of(main: number): number | undefined {
-    let low = 0;
-    let high = this.#starts.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#starts[middle] ?? 0) <= main) low = middle + 1;
-      else high = middle;
-    }
-    return this.#starts[low - 1];
-  }
-
-  /** Where blocks begin that may hold revisions up to `main`. */
-  upTo(main: number): readonly number[] {
-    const last = this.of(main);
-    return last === undefined ? [] : this.#starts.slice(0, this.#starts.indexOf(last) + 1);
-  }
-
-  remove(gone: ReadonlySet<number>): void {
-    if (gone.size > 0) this.#starts = this.#starts.filter((start) => !gone.has(start));
-  }
-}

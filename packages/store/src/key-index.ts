@@ -63,6 +63,11 @@ export class KeyIndex {
     return visible(this.#tree.get(key), revision);
   }
 
+  /** Whether a change of a key was not forgotten. */
+  has(key: string, main: number, sub: number): boolean {
+    return this.#tree.get(key)?.some((record) => record.main === main && record.sub === sub) === true;
+  }
+
   put(key: string, record: RevisionRecord): void {
     const history = this.#tree.get(key);
     if (history === undefined) this.#tree.set(key, [record]);

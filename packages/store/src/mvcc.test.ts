@@ -165,6 +165,38 @@ test('a sweep that a crash interrupted goes on after the restart, and leaves not
   assert.ok(stored < 5_000 * 40, `${stored} bytes are left`);
 });
 
+test('a block of which nothing is left is taken away without being read, and one of which something is left is read once', () => {
+  const disk = new Disk();
+  const read: number[] = [];
+  const state = new Mvcc({
+    read: (from) => {
+      read.push(from.readUInt32BE(5));
+      return disk.read(from);
+    },
+  });
+  let index = 0;
+  const entry = (...keys: string[]): number => {
+    const start = state.revision + 1;
+    for (const each of keys) state.write(() => state.put(Buffer.from(each), Buffer.from('value'), 0n));
+    disk.flush(state, state.takeJournal(++index, 1));
+    return start;
+  };
+  entry('a', 'b');
+  const half = entry('a', 'c');
+  entry('a', 'a', 'a');
+  const kept = entry('a', 'b');
+  state.compact(state.revision);
+  while (state.sweeping) state.sweep(1);
+  disk.flush(state, state.takeJournal(++index, 1));
+  assert.deepEqual(read, [half]);
+  assert.deepEqual(
+    [...disk.records.keys()]
+      .map((each) => Buffer.from(each, 'hex').readUInt32BE(5))
+      .toSorted((a, b) => a - b),
+    [half, kept],
+  );
+});
+
 test('a watcher sees every change once and in order, whether it starts in the past, is slow, or both', async () => {
   const state = new Mvcc({ read: () => undefined });
   const hub = new WatchHub(state);

@@ -5,7 +5,8 @@
  * changes for the disk in a journal (`takeJournal`); contents that are not on disk yet stay in memory, others are
  * read back through `Contents`. Everything here depends only on the state and on what is applied, so members agree.
  */
-import { BlockStarts, type ChangeSet, decodeBlock, encodeBlock } from './change-block.ts';
+import { BlockTable } from './block-table.ts';
+import { type ChangeSet, decodeBlock, encodeBlock } from './change-block.ts';
 import { type KnownBugs, noBugs } from './known-bugs.ts';
 import { KeyIndex, type KeyRange, type RevisionRecord } from './key-index.ts';
 import {
@@ -16,9 +17,9 @@ import {
   leaseValue,
   revisionKey,
 } from './state-records.ts';
-import { type Drops, Sweep } from './sweep.ts';
+import { Sweep } from './sweep.ts';
 import { RevisionCache } from './revision-cache.ts';
-import { sealBytes, StateCorruptError } from './state-seal.ts';
+import { type RecordTrace, sealBytes, StateCorruptError, traceOf } from './state-seal.ts';
 import type { KeyValue } from './types.ts';
 
 /** Where contents that were written to disk are read back from. */
@@ -47,6 +48,9 @@ const nothing = Buffer.alloc(0);
 const goneAtOnce = 256;
 /** What one slice of a sweep rewrites at most, the last block aside. */
 const sliceBytes = 64 * 1024;
+/** Keys of which the history is looked through in the time that a block takes, and at most in one slice. */
+const keysPerBlock = 64;
+const sliceKeys = 2_000;
 
 export class Mvcc {
   readonly index = new KeyIndex();
@@ -64,7 +68,7 @@ export class Mvcc {
   #bytes = 0;
   #growth = 0;
   #open: KeyValue[] | undefined;
-  readonly #blocks = new BlockStarts();
+  readonly #blocks = new BlockTable();
   /** Blocks as they will be on disk once the journal is. */
   readonly #unwritten = new Map<number, Buffer>();
   #blocksChanged: [start: number, bytes: Buffer][] = [];
@@ -107,10 +111,12 @@ export class Mvcc {
     this.leases.set(id, { id, ttl: value.readDoubleLE(0), remaining, keys: new Set() });
   }
 
-  /** Takes one block from disk, in ascending order. */
+  /** Takes one block from disk, in ascending order. Its seal lies in memory behind it. */
   load(start: number, bytes: Buffer): void {
-    this.#blocks.add(start);
-    for (const [main, changes] of decodeBlock(bytes)) this.#load(main, changes);
+    const sets = decodeBlock(bytes);
+    this.#blocks.add(start, leftIn(sets.map(([, changes]) => changes)));
+    this.#blocks.written(start, traceOf(bytes));
+    for (const [main, changes] of sets) this.#load(main, changes);
   }
 
   #load(main: number, changes: ChangeSet): void {
@@ -299,7 +305,7 @@ export class Mvcc {
 
   /**
    * Takes away a slice of the history that was compacted. What that changes on disk is part of the next journal record.
-   * Not while a log entry is being applied. `most` is how many blocks it rewrites.
+   * Not while a log entry is being applied. `most` is how many blocks it rewrites, or so many times 64 keys it looks at.
    */
   sweep(most: number): void {
     if (this.#sweep === undefined) {
@@ -310,14 +316,15 @@ export class Mvcc {
     const sweep = this.#sweep;
     if (!sweep.indexDone) {
       const tooMuch = this.bugs.has('live-revision-compacted');
-      sweep.index(this.index, (main) => this.#blocks.of(main), tooMuch);
+      const keys = Math.min(sliceKeys, most * keysPerBlock);
+      sweep.index(this.index, keys, (main) => this.#blocks.of(main), tooMuch);
       return;
     }
     let block: ReturnType<Sweep['next']>;
     for (let blocks = 0, bytes = 0; blocks < most && bytes < sliceBytes; blocks++) {
       block = sweep.next();
       if (block === undefined) break;
-      bytes += this.#compactBlock(...block);
+      bytes += this.#compactBlock(sweep.revision, ...block);
     }
     if (this.#gone.size >= goneAtOnce || block === undefined) {
       this.#blocks.remove(this.#gone);
@@ -326,24 +333,54 @@ export class Mvcc {
     if (block === undefined) this.#sweep = undefined;
   }
 
-  /** Takes changes out of a block. Returns how many bytes it had. */
-  #compactBlock(start: number, dropped: Drops): number {
-    const left: ChangeSet[] = [];
+  /** Takes the `going` changes out of a block that the index has no more. Returns how many bytes it had to read. */
+  #compactBlock(revision: number, start: number, going: number): number {
+    const blocks = this.#blocks;
+    const trace = blocks.trace(start);
+    if (going === blocks.left(start)) {
+      const before = trace ?? this.#readBlock(start);
+      const end = blocks.after(start) ?? this.#revision + 1;
+      for (let main = start; main < end; main++) this.#cache.delete(main);
+      this.#drop(start, before);
+      return Buffer.isBuffer(before) ? before.length : 0;
+    }
     const bytes = this.#readBlock(start);
+    const left: ChangeSet[] = [];
     for (const [main, changes] of decodeBlock(bytes)) {
-      const subs = dropped.get(main);
-      const kept = subs === undefined ? changes : without(main, changes, subs);
+      const kept = main > revision ? changes : this.#still(main, changes);
       if (kept !== changes) {
         this.#cache.delete(main);
         if (this.#overlay.has(main)) this.#overlay.set(main, kept);
       }
       if (kept.some((change) => change.key.length > 0)) left.push(kept);
     }
-    if (left.length === 0) {
-      this.#delete(revisionKey(start), bytes);
-      this.#gone.add(start);
-    } else this.#putBlock(start, left, bytes);
+    if (left.length === 0) this.#drop(start, bytes);
+    else {
+      this.#putBlock(start, left, bytes);
+      blocks.rewritten(start, leftIn(left));
+    }
     return bytes.length;
+  }
+
+  #drop(start: number, before: Buffer | RecordTrace): void {
+    this.#delete(revisionKey(start), before);
+    this.#gone.add(start);
+  }
+
+  /** The changes of a revision without those that the index has no more. A gap stays where each was, so that positions hold. */
+  #still(main: number, changes: ChangeSet): ChangeSet {
+    const goes = ({ key }: KeyValue, sub: number): boolean =>
+      key.length > 0 && !this.index.has(key.toString('latin1'), main, sub);
+    if (!changes.some(goes)) return changes;
+    const gap: KeyValue = {
+      key: nothing,
+      createRevision: 0,
+      modRevision: main,
+      version: 0,
+      value: nothing,
+      lease: 0n,
+    };
+    return changes.map((change, sub) => (goes(change, sub) ? gap : change));
   }
 
   #readBlock(start: number): Buffer {
@@ -365,7 +402,7 @@ export class Mvcc {
     this.#bytes += key.length + value.length;
   }
 
-  #delete(key: Buffer, before: Buffer): void {
+  #delete(key: Buffer, before: Buffer | RecordTrace): void {
     this.#note({ type: 'del', key, before });
   }
 
@@ -380,12 +417,9 @@ export class Mvcc {
   takeJournal(index: number, term: number, extra: readonly DiskOperation[] = []): JournalRecord {
     const [first] = this.#revisions;
     if (first !== undefined) {
-      this.#putBlock(
-        first,
-        this.#revisions.map((main) => this.#overlay.get(main) ?? []),
-        null,
-      );
-      this.#blocks.add(first);
+      const sets = this.#revisions.map((main) => this.#overlay.get(main) ?? []);
+      this.#putBlock(first, sets, null);
+      this.#blocks.add(first, leftIn(sets));
     }
     const record: JournalRecord = {
       index,
@@ -406,10 +440,13 @@ export class Mvcc {
     return record;
   }
 
-  /** Says that a journal record is on disk: its contents may leave memory. */
+  /** Says that a journal record is on disk, its blocks sealed where they lay: its contents may leave memory. */
   flushed(record: JournalRecord): void {
     for (const [start, bytes] of record.blocks)
-      if (this.#unwritten.get(start) === bytes) this.#unwritten.delete(start);
+      if (this.#unwritten.get(start) === bytes) {
+        this.#unwritten.delete(start);
+        this.#blocks.written(start, traceOf(bytes));
+      }
     for (const main of record.revisions) {
       const changes = this.#overlay.get(main);
       if (changes === undefined) continue;
@@ -419,15 +456,9 @@ export class Mvcc {
   }
 }
 
-/** The changes of a revision with some taken out. A gap stays where each was, so that positions hold. */
-function without(main: number, changes: ChangeSet, subs: readonly number[]): ChangeSet {
-  const gap: KeyValue = {
-    key: nothing,
-    createRevision: 0,
-    modRevision: main,
-    version: 0,
-    value: nothing,
-    lease: 0n,
-  };
-  return changes.map((change, sub) => (subs.includes(sub) ? gap : change));
+/** How many changes were not taken out. */
+function leftIn(sets: readonly ChangeSet[]): number {
+  let left = 0;
+  for (const set of sets) for (const { key } of set) if (key.length > 0) left += 1;
+  return left;
 }

@@ -221,7 +221,7 @@ export class StateMachine {
     if (record.operations.length > 0) this.#note(record);
     let bytes = record.bytes;
     // What a block was is held too, to be taken out of the tally.
-    for (const { before } of record.operations) bytes += before?.length ?? 0;
+    for (const { before } of record.operations) if (Buffer.isBuffer(before)) bytes += before.length;
     return bytes;
   }
 

@@ -2,12 +2,12 @@
  * The records that a state is made of on disk: their keys, the values of the small ones, and what becomes of them with a
  * log entry. Blocks of history are in change-block.ts, the record about the state itself in state-meta.ts.
  */
-import { sealBytes } from './state-seal.ts';
+import { type RecordTrace, sealBytes } from './state-seal.ts';
 
 export type DiskOperation = {
   readonly key: Buffer;
   /** What the record was before: null for none, absent when the disk has to look. */
-  readonly before?: Buffer | null;
+  readonly before?: Buffer | RecordTrace | null;
 } & (
   | {
       readonly type: 'put';

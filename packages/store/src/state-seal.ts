@@ -19,6 +19,14 @@ export interface Tally {
   readonly sum: number;
 }
 
+/** Of a record's value what its share of the tally can be told from. */
+export interface RecordTrace {
+  /** Bytes, without the seal. */
+  readonly length: number;
+  /** The checksum of key and value. */
+  readonly sum: number;
+}
+
 export const emptyTally: Tally = { records: 0, bytes: 0, sum: 0 };
 
 /** The state on disk cannot be trusted. */
@@ -49,6 +57,12 @@ export function unseal(key: Buffer, sealed: Buffer): Buffer {
   return payload;
 }
 
+/** What the seal says that lies in memory right behind a payload, after `unseal`, or `seal` with room for it. */
+export function traceOf(payload: Buffer): RecordTrace {
+  const { buffer, byteOffset, length } = payload;
+  return { length, sum: new DataView(buffer, byteOffset + length, sealBytes).getUint32(0, true) };
+}
+
 /** Adds up records as they come and go. */
 export class TallyCounter {
   #records: number;
@@ -72,10 +86,11 @@ export class TallyCounter {
   }
 
   /** Takes a record out, given what its value was. */
-  remove(key: Buffer, payload: Buffer): void {
+  remove(key: Buffer, payload: Buffer | RecordTrace): void {
     this.#records -= 1;
     this.#bytes -= key.length + payload.length + sealBytes;
-    this.#sum = (this.#sum - checksum(key, payload)) >>> 0;
+    const sum = Buffer.isBuffer(payload) ? checksum(key, payload) : payload.sum;
+    this.#sum = (this.#sum - sum) >>> 0;
   }
 }
 

@@ -5,16 +5,11 @@
  */
 import type { KeyIndex, RevisionRecord } from './key-index.ts';
 
-/** Keys looked at in one slice. */
-const sliceKeys = 2_000;
-
-export type Drops = ReadonlyMap<number, readonly number[]>;
-
 export class Sweep {
   readonly revision: number;
   #from: string | undefined = '';
-  /** What goes of each block, by revision. */
-  readonly #blocks = new Map<number, Map<number, number[]>>();
+  /** How many changes go of each block. Which ones, the index says: it no longer has them. */
+  readonly #going = new Map<number, number>();
   /** Oldest last. */
   #starts: number[] | undefined;
 
@@ -27,31 +22,28 @@ export class Sweep {
     return this.#from === undefined;
   }
 
-  /** Takes a slice of keys through. `blockOf` says where a revision lies. */
-  index(index: KeyIndex, blockOf: (main: number) => number | undefined, tooMuch: boolean): void {
+  /** Takes `count` keys through. `blockOf` says where a revision lies. */
+  index(
+    index: KeyIndex,
+    count: number,
+    blockOf: (main: number) => number | undefined,
+    tooMuch: boolean,
+  ): void {
     if (this.#from === undefined) return;
-    const drop = ({ main, sub }: RevisionRecord): void => {
+    const drop = ({ main }: RevisionRecord): void => {
       const start = blockOf(main);
-      if (start === undefined) return;
-      let drops = this.#blocks.get(start);
-      if (drops === undefined) this.#blocks.set(start, (drops = new Map<number, number[]>()));
-      const subs = drops.get(main);
-      if (subs === undefined) drops.set(main, [sub]);
-      else subs.push(sub);
+      if (start !== undefined) this.#going.set(start, (this.#going.get(start) ?? 0) + 1);
     };
-    this.#from = index.compact(this.revision, this.#from, sliceKeys, drop, tooMuch);
+    this.#from = index.compact(this.revision, this.#from, count, drop, tooMuch);
   }
 
   /**
-   * The next block to rewrite, oldest first; undefined when all are. The order matters: a crash may keep what was
-   * done so far, and a deletion must not be forgotten before everything that it deleted.
+   * The next block to rewrite, oldest first, and how many changes go of it; undefined when all are. The order matters: a
+   * crash may keep what was done so far, and a deletion must not be forgotten before everything that it deleted.
    */
-  next(): readonly [start: number, drops: Drops] | undefined {
-    this.#starts ??= [...this.#blocks.keys()].sort((a, b) => b - a);
+  next(): readonly [start: number, going: number] | undefined {
+    this.#starts ??= [...this.#going.keys()].sort((a, b) => b - a);
     const start = this.#starts.pop();
-    if (start === undefined) return undefined;
-    const drops = this.#blocks.get(start) ?? new Map<number, number[]>();
-    this.#blocks.delete(start);
-    return [start, drops];
+    return start === undefined ? undefined : [start, this.#going.get(start) ?? 0];
   }
 }

@@ -15,8 +15,8 @@ export interface SweeperOptions {
 
 const maxHeldBytes = 8 * 1024 * 1024;
 /** What a slice should take. It may take more blocks until it does; one alone may take longer. */
-const sliceMs = 2;
-const maxBlocks = 32;
+const sliceMs = 1;
+const maxBlocks = 256;
 const leastRestMs = 5;
 /** How many times as long as a slice took: all members sweep at the same time, and each put waits for most of them. */
 const rests = 4;
