@@ -16,6 +16,7 @@ import {
 import { dirname, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ClassicLevel } from 'classic-level';
+import { niceBackgroundThreads } from './background-threads.ts';
 import { type DiskRoom, diskRoom } from './disk-room.ts';
 import type { DiskOperation } from './state-records.ts';
 
@@ -35,6 +36,8 @@ export interface LevelIterator extends AsyncIterable<[Buffer, Buffer]> {
 
 /** One database. A batch is atomic, and done with the memory of its operations when it is through; without `sync` a crash may lose it, and not those after it. */
 export interface Level {
+  /** Where it is, for another thread of the process to open it as well; absent where it is in memory. */
+  readonly path?: string;
   getSync(key: Buffer): Buffer | undefined;
   batch(operations: DiskOperation[], options: { readonly sync: boolean }): Promise<void>;
   /** Sees the database as it was when this was called. */
@@ -127,8 +130,13 @@ function syncFolder(path: string): void {
   }
 }
 
-async function openLevel(path: string): Promise<Level> {
-  const db = new ClassicLevel<Buffer, Buffer>(path, { keyEncoding: 'buffer', valueEncoding: 'buffer' });
+/** Opens or creates one. All threads of the process that do so share it; other processes are kept away. */
+export async function openLevel(path: string): Promise<Level> {
+  const db = new ClassicLevel<Buffer, Buffer>(path, {
+    keyEncoding: 'buffer',
+    valueEncoding: 'buffer',
+    multithreading: true,
+  });
   try {
     await db.open();
   } catch (error) {
@@ -142,7 +150,10 @@ async function openLevel(path: string): Promise<Level> {
       { cause: error },
     );
   }
+  // Opening has begun the threads of the pool.
+  niceBackgroundThreads();
   return {
+    path,
     getSync: (key) => db.getSync(key),
     batch: (operations, options) => writeBatch(db, operations, options),
     iterator: (range) => db.iterator(range),
