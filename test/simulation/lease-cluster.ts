@@ -270,10 +270,7 @@ export class LeaseRun {
   #receive(member: SimulatedMember, { message, stamp }: Packet, clock: number): void {
     const { term } = member.host.node.status;
     if (message.type === 'heartbeat-response') {
-      if (member.leads && message.term === term) {
-        member.lease.answered(message.from, message.round, stamp);
-        member.pace.answered(message.round, clock);
-      }
+      if (member.leads && message.term === term) member.lease.answered(message.from, message.round, stamp);
     } else if (message.type === 'heartbeat' || message.type === 'append' || message.type === 'commit') {
       if (message.term >= term)
         member.pace.heard(
@@ -305,8 +302,8 @@ export class LeaseRun {
     for (const message of effects.messages) {
       if (message.type === 'heartbeat-response') member.stamps.set(message, member.promiseMs);
       else if (message.type === 'heartbeat') {
-        member.stamps.set(message, Math.ceil(pace.delayMs));
         pace.asked(message.round, member.clock(this.#now));
+        member.stamps.set(message, Math.ceil(pace.delayMs));
       }
     }
     if (effects.roleChange !== undefined) {
@@ -316,6 +313,7 @@ export class LeaseRun {
     }
     if (effects.quorumRound !== undefined) {
       const { round, sentAt } = effects.quorumRound;
+      pace.answered(round, member.clock(this.#now));
       const proven =
         this.#mistake === 'fixed-length'
           ? 1400

@@ -54,6 +54,8 @@ export class Core {
   /** The election timer: expires when ticks - timerStart >= timeout. */
   timerStart = 0;
   timeout = 0;
+  /** Another member asked for a pre-vote since the leader was last heard of, and this one was still loyal. */
+  wasAsked = false;
   /** Campaigns since a leader was last heard of, and how many more may follow at short distance. */
   failedCampaigns = 0;
   hurriedCampaigns = 0;

@@ -3,7 +3,8 @@
  *
  * A voter is loyal to a leader it has heard of within electionTicks; loyal voters refuse candidates, so a member that
  * merely lost its own link disturbs nobody. A closed connection from the leader ends loyalty at once, and its own
- * pre-vote follows after a delay of very few ticks by rank. Raft paper §5.2, §5.4.1; dissertation §4.2.3, §9.6.
+ * pre-vote follows after a delay of very few ticks by rank. Members lose a silent leader at different times: a loyal one
+ * that was asked is ready to ask itself as soon as its loyalty ends. Raft paper §5.2, §5.4.1; dissertation §4.2.3, §9.6.
  */
 import type { Core } from './core.ts';
 import type { PreVoteRequest, PreVoteResponse, VoteRequest, VoteResponse } from './messages.ts';
@@ -22,6 +23,7 @@ export function restartElectionTimer(core: Core): void {
   const { random } = core.options;
   const { electionTicks } = core;
   core.timerStart = core.ticks;
+  core.wasAsked = false;
   if (core.failedCampaigns > 0) {
     core.timeout = electionTicks + Math.floor(random() * electionTicks);
     return;
@@ -54,7 +56,10 @@ function rankOf(core: Core, without: NodeId | null): number {
 /** A message proved that `leader` leads the current term. */
 export function hearLeader(core: Core, leader: NodeId): void {
   core.timerStart = core.ticks;
-  if (core.leader === leader && core.role === 'follower') return;
+  if (core.leader === leader && core.role === 'follower') {
+    if (core.wasAsked) restartElectionTimer(core);
+    return;
+  }
   core.failedCampaigns = 0;
   core.hurriedCampaigns = 0;
   becomeFollower(core, core.term, leader);
@@ -174,6 +179,7 @@ export function handlePreVote(core: Core, request: PreVoteRequest): void {
   const seeks = request.term > core.term && !isLoyal(core);
   const upToDate = candidateIsUpToDate(core, request) || core.has('vote-without-log-check');
   const granted = seeks && upToDate;
+  if (request.term > core.term && !seeks) askedWhileLoyal(core);
   if (seeks && !granted) {
     // It lacks what we have and cannot win, but it would vote for us. Our own try may have been lost on it while it
     // was down or stood aside, and the next one be far away.
@@ -195,6 +201,18 @@ export function handlePreVote(core: Core, request: PreVoteRequest): void {
     afterPersist: true,
     granted,
   });
+}
+
+/**
+ * Somebody lost the leader before this member does, asked in vain, and asks again only after another timeout; but it
+ * would vote for us. If the leader stays silent there is no place to wait for among the candidates.
+ */
+function askedWhileLoyal(core: Core): void {
+  if (core.role !== 'follower' || core.leader === null) return;
+  const atOnce = core.electionTicks + rankOf(core, core.leader);
+  if (core.timeout <= atOnce) return;
+  core.timeout = atOnce;
+  core.wasAsked = true;
 }
 
 export function handlePreVoteResponse(core: Core, response: PreVoteResponse): void {

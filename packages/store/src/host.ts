@@ -184,7 +184,6 @@ export class RaftHost {
     if (message.type === 'heartbeat-response') {
       if (this.#role !== 'leader' || message.term !== this.#term) return;
       this.#lease.answered(message.from, message.round, wire.loyalMs ?? 0);
-      pace.answered(message.round, now);
     } else if (message.type === 'heartbeat' || message.type === 'append' || message.type === 'commit') {
       if (message.term >= this.#term) pace.heard(message.from, message.term, now, wire.delayMs);
     }
@@ -250,6 +249,7 @@ export class RaftHost {
       const { round, sentAt } = effects.quorumRound;
       const { voters } = this.#configuration;
       this.#provenAt = sentAt;
+      this.#o.pace.answered(round, this.#o.clock.now());
       events.proven(sentAt + this.#lease.provenMs(round, voters, this.#o.id, this.#promiseMs));
     }
     if (effects.commit !== undefined) this.#applier.advance(effects.commit);

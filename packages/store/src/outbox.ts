@@ -43,8 +43,8 @@ export class Outbox {
     const wire = toWire(message);
     if (message.type === 'heartbeat-response') wire.loyalMs = this.#o.promiseMs();
     else if (message.type === 'heartbeat') {
-      wire.delayMs = Math.ceil(this.#o.pace.delayMs);
       this.#o.pace.asked(message.round, this.#o.clock.now());
+      wire.delayMs = Math.ceil(this.#o.pace.delayMs);
     }
     return { message, wire };
   }
