@@ -131,9 +131,39 @@ test('the internal port refuses what comes without a PROXY header, and everythin
   plain.on('error', () => undefined);
   plain.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
   await closed(plain);
-  office.set(passiveOffice);
+  office.set({ ...passiveOffice, active: { name: 'b', address: '127.0.0.1' } });
   const piped: Socket = connect(internalPort, '127.0.0.1');
   piped.on('error', () => undefined);
   piped.write(encodeProxyHeader(undefined));
   await closed(piped);
+});
+
+test('a master that others know to be elected holds what they pipe to it until it has the office', async (t) => {
+  const elected = new FakeOffice(passiveOffice);
+  const one = await master(t, 'one', elected);
+  const two = await master(
+    t,
+    'two',
+    new FakeOffice({ ...passiveOffice, active: active.active }),
+    one.internalPort,
+  );
+  const pending = ask(two.publicPort);
+  while (one.front.held === 0) await new Promise((resolve) => setImmediate(resolve));
+  elected.set(active);
+  const { socket, answer } = await pending;
+  socket.destroy();
+  assert.match(answer, /one \/hello/);
+  assert.equal(one.front.held, 0);
+});
+
+test('what waits for the office is reset when another master turns out to be active', async (t) => {
+  const office = new FakeOffice(passiveOffice);
+  const { internalPort, front } = await master(t, 'one', office);
+  const piped: Socket = connect(internalPort, '127.0.0.1');
+  piped.on('error', () => undefined);
+  piped.write(encodeProxyHeader(undefined));
+  while (front.held === 0) await new Promise((resolve) => setImmediate(resolve));
+  const reset = closed(piped);
+  office.set({ ...passiveOffice, active: { name: 'b', address: '127.0.0.1' } });
+  await reset;
 });

@@ -72,6 +72,11 @@ export class Front {
     return this.#pipes.size / 2;
   }
 
+  /** Connections that wait for somebody to be active. */
+  get held(): number {
+    return this.#held.size;
+  }
+
   get connections(): number {
     return this.#direct.size + this.#private.size;
   }
@@ -155,11 +160,29 @@ export class Front {
     // Stopped TLS must not leave half-open sockets behind: from here every exit destroys or hands over.
     try {
       const proxied = await readProxyHeader(socket, headerTimeoutMs);
-      if (this.#closed || !this.#isActive()) socket.resetAndDestroy();
+      if (!(await this.#untilActive(socket))) socket.resetAndDestroy();
       else this.#hand(socket, this.#direct, proxied?.sourceAddress ?? socket.remoteAddress ?? '', false);
     } catch {
       socket.destroy();
     }
+  }
+
+  /**
+   * Others may hear of an election before the winner, this master, has taken the office: their clients wait here for
+   * that instead of being reset. False when somebody else is active, or nobody in time.
+   */
+  async #untilActive(socket: Socket): Promise<boolean> {
+    const deadline = Date.now() + holdMs;
+    this.#held.add(socket);
+    socket.once('close', () => this.#held.delete(socket));
+    while (!this.#isActive()) {
+      const left = deadline - Date.now();
+      const isOther = this.#options.office?.state.active != null;
+      if (this.#closed || socket.destroyed || isOther || left <= 0) return false;
+      await pause(left, undefined, { signal: this.#era.signal }).catch(() => undefined);
+    }
+    this.#held.delete(socket);
+    return !this.#closed && !socket.destroyed;
   }
 
   #hand(socket: Socket, set: Set<Socket>, remoteAddress: string, isPrivate: boolean): void {
