@@ -6,15 +6,27 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { enterSandbox, sandboxFolder, settleIn } from '../test/chaos/sandbox.ts';
+import { undoneAtEnd } from './ending.ts';
 
 /** Outside: runs `script` inside and resolves with what it hands back. Arguments are one JSON value, too. */
 export async function runInSandbox<Result>(script: string, input: object): Promise<Result> {
   const folder = await mkdtemp(join(tmpdir(), 'timonier-bench-'));
+  const run = runIn(folder, script, input);
+  // A signal ends it by itself, which takes a moment.
+  const forget = undoneAtEnd(() => run);
+  try {
+    return (await run) as Result;
+  } finally {
+    forget();
+  }
+}
+
+async function runIn(folder: string, script: string, input: object): Promise<unknown> {
   try {
     const answer = join(folder, 'answer.json');
     const code = await enterSandbox(script, [answer, JSON.stringify(input)]);
     if (code !== 0) throw new Error(`${script} ended with ${code}`);
-    return JSON.parse(await readFile(answer, 'utf8')) as Result;
+    return JSON.parse(await readFile(answer, 'utf8'));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -30,6 +42,8 @@ export async function inSandbox<Result>(
     throw new Error('this is a part of a benchmark: use npm run bench');
   const signal = await settleIn();
   const result = await work(JSON.parse(input), folder, signal);
+  // Half a measurement is none.
+  signal.throwIfAborted();
   await writeFile(answer, JSON.stringify(result));
   return process.exit(0);
 }

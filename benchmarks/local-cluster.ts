@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Cluster } from '../test/acceptance/cluster.ts';
+import { undoneAtEnd } from './ending.ts';
 
 export interface Shape {
   readonly masters: number;
@@ -21,12 +22,17 @@ export async function withCluster<T>(
     { name: `bench-${name}`, dataDir: join(dataDir, 'data'), masters, workers, runtime },
     [],
   );
+  const takeDown = async (): Promise<void> => {
+    await cluster.down();
+    await rm(dataDir, { recursive: true, force: true });
+  };
+  const forget = undoneAtEnd(takeDown);
   try {
     const start = performance.now();
     await cluster.up();
     return await body(cluster, performance.now() - start);
   } finally {
-    await cluster.down();
-    await rm(dataDir, { recursive: true, force: true });
+    forget();
+    await takeDown();
   }
 }

@@ -9,6 +9,7 @@ import { cpus, release } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type Benchmark, brokenBounds, table } from './benchmark.ts';
+import { toItsEnd } from './ending.ts';
 
 const here = fileURLToPath(new URL('./', import.meta.url));
 const { values, positionals } = parseArgs({
@@ -39,21 +40,23 @@ for (const [flag, value] of Object.entries({ runs, minutes: values.minutes }))
     process.exit(2);
   }
 
-const { benchmark } = (await import(`${here}${name}/main.ts`)) as { benchmark: Benchmark };
-console.log(`${name}: ${benchmark.summary}`);
-const result = await benchmark.run({
-  log: (line) => console.log(`  ${line}`),
-  silent: values.silent,
-  ...(runs === undefined ? {} : { runs: Number(runs) }),
-  ...(values.minutes === undefined ? {} : { minutes: Number(values.minutes) }),
-  ...(values.only === undefined ? {} : { only: values.only.split(',') }),
+await toItsEnd(name, async () => {
+  const { benchmark } = (await import(`${here}${name}/main.ts`)) as { benchmark: Benchmark };
+  console.log(`${name}: ${benchmark.summary}`);
+  const result = await benchmark.run({
+    log: (line) => console.log(`  ${line}`),
+    silent: values.silent,
+    ...(runs === undefined ? {} : { runs: Number(runs) }),
+    ...(values.minutes === undefined ? {} : { minutes: Number(values.minutes) }),
+    ...(values.only === undefined ? {} : { only: values.only.split(',') }),
+  });
+  console.log(`\n${table(result)}\n`);
+  for (const note of result.notes) console.log(note);
+  const broken = brokenBounds(result);
+  for (const sentence of broken) console.log(`outside its bound: ${sentence}`);
+  if (values.json !== undefined) {
+    const machine = { node: process.version, kernel: release(), cores: cpus().length };
+    await writeFile(values.json, `${JSON.stringify({ name, machine, ...result, broken }, null, 2)}\n`);
+  }
+  process.exitCode = values.check && broken.length > 0 ? 1 : 0;
 });
-console.log(`\n${table(result)}\n`);
-for (const note of result.notes) console.log(note);
-const broken = brokenBounds(result);
-for (const sentence of broken) console.log(`outside its bound: ${sentence}`);
-if (values.json !== undefined) {
-  const machine = { node: process.version, kernel: release(), cores: cpus().length };
-  await writeFile(values.json, `${JSON.stringify({ name, machine, ...result, broken }, null, 2)}\n`);
-}
-process.exitCode = values.check && broken.length > 0 ? 1 : 0;
