@@ -6,6 +6,12 @@
 import { connect, createSecureContext, type SecureContext } from 'node:tls';
 import { KubeConfig } from '@kubernetes/client-node';
 
+/**
+ * Kernels answer at once or not at all, and repeat a lost first packet only after a second: whoever asks anew every 10 ms
+ * is not waiting for that.
+ */
+const connectTimeoutMs = 30;
+
 const path = '/api/v1/namespaces/default/configmaps';
 
 /** Who asks, as a kubeconfig says. */
@@ -39,10 +45,13 @@ export class ApiProbe {
       socket.setNoDelay(true);
       const end = (created: boolean): void => {
         clearTimeout(timer);
+        clearTimeout(connecting);
         socket.destroy();
         resolve(created);
       };
       const timer = setTimeout(() => end(false), timeoutMs);
+      const connecting = setTimeout(() => end(false), connectTimeoutMs);
+      socket.once('connect', () => clearTimeout(connecting));
       socket.on('error', () => end(false));
       socket.on('close', () => end(false));
       socket.once('data', (text) => end(text.toString('latin1', 0, 12) === 'HTTP/1.1 201'));

@@ -5,8 +5,6 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 /** Between two questions to one place. */
 const tickMs = 10;
-/** Bounds the probe's own load where questions hang. */
-const maxInFlight = 8;
 const giveUpMs = 20_000;
 
 /** One question; resolves with whether it was answered as it should, and never rejects. */
@@ -14,12 +12,14 @@ export type Question = () => Promise<boolean>;
 
 /**
  * Asks every place each 10 ms until `enough` of them have answered. Resolves with the milliseconds from `start` (of
- * `performance.now`) to the first answer of each that did. Rejects after 20 s.
+ * `performance.now`) to the first answer of each that did. Rejects after 20 s. `maxInFlight` bounds the probe's own load
+ * where questions hang: all that hang at one place are answered in the same moment, and the first one counts.
  */
 export async function firstAnswers(
   places: ReadonlyMap<string, Question>,
   start: number,
   enough: (answered: ReadonlyMap<string, number>) => boolean,
+  maxInFlight: number,
 ): Promise<ReadonlyMap<string, number>> {
   const answered = new Map<string, number>();
   const inFlight = new Map<string, number>();

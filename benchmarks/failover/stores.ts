@@ -23,6 +23,7 @@ const flags: Readonly<Record<Program['name'], readonly string[]>> = {
   etcd: [],
 };
 const probeTimeoutMs = 2_000;
+const maxInFlight = 8;
 
 async function lose(group: Group, silent: boolean): Promise<number> {
   const leader = await until('somebody leads', 20_000, () => group.leader());
@@ -31,7 +32,7 @@ async function lose(group: Group, silent: boolean): Promise<number> {
   const began = performance.now();
   if (silent) await group.board.setLink(leader.name, 'down');
   const dead = leader.end('SIGKILL');
-  const answered = await firstAnswers(places, began, ({ size }) => size > 0);
+  const answered = await firstAnswers(places, began, ({ size }) => size > 0, maxInFlight);
   await dead;
   if (silent) await group.board.setLink(leader.name, 'up');
   leader.start();
