@@ -142,6 +142,7 @@ export class Links {
     if (isLinked || this.#callers.size >= maxCallers || urls.length === 0) return;
     this.#forgetCaller(from);
     this.#callers.set(from, { urls, forget: this.#lookAfter(from) });
+    this.#options.log.info({ peer: from, urls }, 'answers a member that it does not know');
     this.sync();
   }
 
