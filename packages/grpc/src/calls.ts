@@ -20,6 +20,11 @@ export interface ServerStreamCall<Response> extends ServerCall {
   write(message: Response): boolean;
   /** Resolves when the queue has room again or the call has ended. */
   drained(): Promise<void>;
+  /**
+   * Sends the bytes of a message, and resolves when their memory may be used for something else: the kernel has them, or
+   * the call has ended. Whoever sends much so makes no garbage. Absent where messages are something else than bytes.
+   */
+  writeLent?(message: Buffer): Promise<void>;
 }
 
 export interface BidiCall<Request, Response> extends ServerStreamCall<Response> {

@@ -4,31 +4,24 @@
  */
 import { systemClock } from './clock.ts';
 import type { Member } from './member.ts';
-import { type SnapshotDescription, snapshotPieces, snapshotSize } from './snapshot-file.ts';
-import { pacedSending } from './transfer-pace.ts';
+import type { SnapshotPiece } from './snapshot-pieces.ts';
 
 const flushTimeoutMs = 10_000;
 const idleMs = 60_000;
 
-/** Calls `write` with each piece and how much is to come behind it. Ends early, and quietly, when `signal` does. */
+/**
+ * Calls `write` with each piece; the piece is there until what it returns resolves.
+ * Ends early, and quietly, when `signal` does.
+ */
 export async function streamSnapshot(
   member: Pick<Member, 'machine' | 'host' | 'disk'>,
   signal: AbortSignal,
-  write: (blob: Buffer, remaining: number) => Promise<void>,
+  write: (piece: SnapshotPiece) => Promise<void>,
 ): Promise<void> {
   await flushApplied(member);
-  const view = member.disk.view();
-  try {
-    const { meta, tally } = view;
-    const description: SnapshotDescription = { taken: new Date().toISOString(), meta, tally };
-    let remaining = snapshotSize(description);
-    for await (const blob of snapshotPieces(description, pacedSending(view.chunks(), systemClock))) {
-      if (signal.aborted) return;
-      remaining -= blob.length;
-      await within(idleMs, write(blob, remaining));
-    }
-  } finally {
-    await view.close();
+  for await (const piece of member.disk.snapshot(systemClock)) {
+    if (signal.aborted) return;
+    await within(idleMs, write(piece));
   }
 }
 

@@ -15,8 +15,11 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { GrpcError } from '@timonier/grpc';
 import { ClassicLevel } from 'classic-level';
+import { systemClock } from './clock.ts';
 import { folderLevels, type Level, type Levels } from './levels.ts';
 import { Mvcc } from './mvcc.ts';
+import { SnapshotFile } from './snapshot-file.ts';
+import type { SnapshotPiece } from './snapshot-pieces.ts';
 import type { JournalRecord } from './state-records.ts';
 import { StateDisk, type StateMeta } from './state-disk.ts';
 import { StateCorruptError } from './state-seal.ts';
@@ -168,6 +171,79 @@ test('a record that is gone, changed or of another place is named, with what to 
     await db.put(a, b);
   });
   assert.match(swapped, /does not match its checksum/);
+});
+
+/** An open state, and how to add megabytes to it. */
+async function large(
+  folder: string,
+): Promise<{ disk: StateDisk; write: (megabytes: number) => Promise<void> }> {
+  const disk = new StateDisk(folder);
+  await disk.open();
+  await disk.settle(0);
+  const state = new Mvcc(disk);
+  let index = 0;
+  const write = async (megabytes: number): Promise<void> => {
+    for (let i = 0; i < megabytes * 20; i++)
+      state.write(() => state.put(Buffer.from(`key-${index}-${i}`), randomBytes(50_000), 0n));
+    const record = state.takeJournal(++index, 1);
+    await disk.flush([record], metaAt(record));
+    state.flushed(record);
+  };
+  return { disk, write };
+}
+
+async function fileOf(pieces: AsyncIterable<SnapshotPiece>): Promise<Buffer> {
+  const file: Buffer[] = [];
+  let left: number | undefined;
+  for await (const { blob, remaining } of pieces) {
+    if (left !== undefined) assert.equal(remaining, left - blob.length);
+    left = remaining;
+    file.push(Buffer.from(blob));
+  }
+  return Buffer.concat(file);
+}
+
+test('a snapshot is the whole state of one moment, whoever reads it, and goes on while the state is written to', async (t) => {
+  const folder = temporary(t);
+  const { disk, write } = await large(folder);
+  t.after(() => disk.close());
+  await write(3);
+  const readers = Array.from({ length: 5 }, () => disk.snapshot(systemClock)[Symbol.asyncIterator]());
+  const first = await Promise.all(readers.map((reader) => reader.next()));
+  // Four threads, and the main thread for who comes then.
+  assert.deepEqual(
+    first.map(({ value }) => (value as SnapshotPiece).room > 0),
+    [true, true, true, true, false],
+  );
+  const copies = first.map(({ value }) => Buffer.from((value as SnapshotPiece).blob));
+  await write(1);
+  for (const [i, reader] of readers.entries()) {
+    const rest = await fileOf({ [Symbol.asyncIterator]: () => reader });
+    const path = join(folder, `${i}.snapshot`);
+    writeFileSync(path, Buffer.concat([copies[i] ?? Buffer.alloc(0), rest]));
+    const file = SnapshotFile.open(path);
+    file.verify();
+    assert.equal(file.description.meta.index, 1);
+    assert.equal([...file.records()].length, file.description.tally.records);
+    file.close();
+  }
+});
+
+test('whoever reads a state that is closed or replaced meanwhile is told to ask again, and keeps nobody from opening it', async (t) => {
+  const folder = temporary(t);
+  const { disk, write } = await large(folder);
+  await write(3);
+  const reader = disk.snapshot(systemClock)[Symbol.asyncIterator]();
+  const idle = disk.snapshot(systemClock)[Symbol.asyncIterator]();
+  await Promise.all([reader.next(), idle.next()]);
+  await disk.close();
+  await assert.rejects(async () => {
+    for (;;) if ((await reader.next()).done === true) return;
+  }, GrpcError);
+  // LevelDB's lock is free, although one of them never went on.
+  const db = new ClassicLevel(join(folder, 'state'));
+  await db.open();
+  await db.close();
 });
 
 /** Databases of which the next batches fail as on a full disk. */

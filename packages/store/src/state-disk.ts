@@ -12,7 +12,7 @@ import { type DiskRoom, isDiskFull } from './disk-room.ts';
 import { etcdError } from './errors.ts';
 import { type KnownBugs, noBugs } from './known-bugs.ts';
 import { giveBack } from './give-back.ts';
-import { folderLevels, type Level, type LevelIterator, type Levels } from './levels.ts';
+import { folderLevels, type Level, type Levels } from './levels.ts';
 import type { Mvcc } from './mvcc.ts';
 import {
   type DiskOperation,
@@ -22,7 +22,9 @@ import {
   revisionKey,
 } from './state-records.ts';
 import { rejoinAdvice } from './recover-advice.ts';
-import type { SnapshotRecord } from './snapshot-file.ts';
+import type { Clock } from './clock.ts';
+import { SnapshotReaders } from './snapshot-readers.ts';
+import { piecesOf, type SnapshotPiece } from './snapshot-pieces.ts';
 import { StateBuilder } from './state-builder.ts';
 import { metaKey, readMeta, type StateMeta } from './state-meta.ts';
 import {
@@ -36,6 +38,8 @@ import {
   unseal,
 } from './state-seal.ts';
 
+import { type Chunk, chunksOf, readAheadBytes, type StateView, viewOf } from './state-view.ts';
+
 export type { StateMeta, StoredMember } from './state-meta.ts';
 
 /** Names of the databases. */
@@ -44,9 +48,6 @@ const incoming = 'state.incoming';
 const sealing = 'state.sealing';
 const old = 'state.old';
 
-/** Read from LevelDB at a time, when everything is. */
-const readAheadBytes = 256 * 1024;
-const chunkRecords = 1_000;
 /** Of files, that are written anew at a time. */
 const pieceBytes = 32 * 1024 * 1024;
 const maxPieces = 256;
@@ -55,32 +56,13 @@ const nowhere = Buffer.concat([metaKey, Buffer.from([0])]);
 /** Sealed and added up in one turn: a millisecond of work. */
 const sliceBytes = 256 * 1024;
 
-type Chunk = readonly SnapshotRecord[];
-
-/** All of a state as of one moment. */
-export interface StateView {
-  readonly meta: StateMeta;
-  readonly tally: Tally;
-  /** Every sealed record but the meta record, in chunks of about 256 KiB. May be read once. */
-  chunks(): AsyncGenerator<Chunk>;
-  close(): Promise<void>;
-}
-
 /** Hands on chunks of a state, when it sees fit. */
 export type Turns = (chunks: AsyncIterable<Chunk>) => AsyncIterable<Chunk>;
-
-/** All records but the meta record. */
-async function* chunksOf(iterator: LevelIterator): AsyncGenerator<Chunk> {
-  for (;;) {
-    const chunk = await iterator.nextv(chunkRecords, {});
-    if (chunk.length === 0) return;
-    yield chunk.filter(([key]) => !key.equals(metaKey));
-  }
-}
 
 export class StateDisk {
   readonly #levels: Levels;
   readonly #bugs: KnownBugs;
+  readonly #readers = new SnapshotReaders();
   #db: Level | undefined;
   #tally: Tally = emptyTally;
   #replacing = false;
@@ -239,23 +221,16 @@ export class StateDisk {
 
   /** Everything as of the last flush. */
   view(): StateView {
-    for (let attempt = 0; attempt < 100; attempt++) {
-      const meta = readMeta(this.#open);
-      if (meta?.tally === undefined) throw new Error('there is no state on disk yet');
-      const iterator = this.#open.iterator({ highWaterMarkBytes: readAheadBytes });
-      // A flush may have ended in between, on another thread.
-      if (readMeta(this.#open)?.index !== meta.index) {
-        void iterator.close();
-        continue;
-      }
-      return {
-        meta,
-        tally: meta.tally,
-        chunks: () => chunksOf(iterator),
-        close: () => iterator.close(),
-      };
-    }
-    throw etcdError.replacing();
+    return viewOf(this.#open);
+  }
+
+  /**
+   * The bytes of a snapshot's file with everything as of the last flush, read by a thread of its own where there may be
+   * one more. A piece is there until the next one is asked for. Rejects when the state is replaced meanwhile.
+   */
+  async *snapshot(clock: Pick<Clock, 'now' | 'after'>): AsyncGenerator<SnapshotPiece> {
+    const level = this.#open;
+    yield* this.#readers.pieces(level.path) ?? piecesOf(level, clock);
   }
 
   /** Starts receiving a snapshot beside the state; one that is under way is given up. */
@@ -293,6 +268,7 @@ export class StateDisk {
   /** Puts the received snapshot in the place of the state. Contents are read again once `load` is through. */
   async install(): Promise<StateMeta> {
     this.#replacing = true;
+    await this.#readers.end();
     await this.#open.close();
     this.#swap(incoming);
     this.#db = await this.#levels.open(current);
@@ -363,6 +339,7 @@ export class StateDisk {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#builder?.close();
+    await this.#readers.end();
     await this.#db?.close();
   }
 
@@ -393,6 +370,7 @@ export class StateDisk {
   async #reopen(): Promise<void> {
     // Left so when it fails: without a database readers are to ask elsewhere, and the next flush tries again.
     this.#replacing = true;
+    await this.#readers.end();
     await this.#db?.close();
     this.#db = await this.#levels.open(current);
     this.#replacing = false;

@@ -28,7 +28,7 @@ export type { StoredMember };
 
 export const metaKey = Buffer.from('m');
 
-export function readMeta(db: Level): StateMeta | undefined {
+export function readMeta(db: Pick<Level, 'getSync'>): StateMeta | undefined {
   const bytes = db.getSync(metaKey);
   return bytes === undefined ? undefined : (JSON.parse(bytes.toString()) as StateMeta);
 }

@@ -65,6 +65,8 @@ export class MemoryPeer implements Transport {
   readonly connection: Connection;
   readonly #written: Buffer[] = [];
   writes = 0;
+  /** Called when the kernel takes what was written with them. */
+  readonly taken: (() => void)[] = [];
   /** What the connection thinks the kernel has not taken. */
   writableLength = 0;
   paused = false;
@@ -92,8 +94,9 @@ export class MemoryPeer implements Transport {
     ]);
   }
 
-  write(bytes: Buffer): boolean {
+  write(bytes: Buffer, taken?: () => void): boolean {
     this.writes++;
+    if (taken !== undefined) this.taken.push(taken);
     this.#written.push(Buffer.from(bytes));
     return true;
   }

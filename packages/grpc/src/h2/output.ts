@@ -8,7 +8,8 @@
 
 /** What a connection needs of its socket; `net.Socket` and `tls.TLSSocket` are ones. */
 export interface Transport {
-  write(bytes: Buffer): boolean;
+  /** `taken` is called when the kernel has them, or never will. */
+  write(bytes: Buffer, taken?: () => void): boolean;
   cork(): void;
   uncork(): void;
   pause(): unknown;
@@ -70,19 +71,24 @@ export class Output {
     this.#start = this.#end;
   }
 
-  flush(transport: Transport): void {
+  /** `taken` is called when the kernel has all of it, or never will. */
+  flush(transport: Transport, taken?: () => void): void {
     const sealed = this.#sealed;
     if (sealed.length > 0) {
       this.#seal();
       this.#sealed = [];
       this.#sealedBytes = 0;
       transport.cork();
-      for (const bytes of sealed) transport.write(bytes);
+      for (const [i, bytes] of sealed.entries())
+        transport.write(bytes, i === sealed.length - 1 ? taken : undefined);
       transport.uncork();
     } else if (this.#end > this.#start) {
-      transport.write(this.slab.subarray(this.#start, this.#end));
+      transport.write(this.slab.subarray(this.#start, this.#end), taken);
       this.#start = this.#end;
-    } else return;
+    } else {
+      taken?.();
+      return;
+    }
     if (transport.writableLength === 0) {
       // Everything has been copied away, the slab is ours again.
       if (this.slab !== noSlab && pool.length < pooled) pool.push(this.slab);

@@ -48,6 +48,8 @@ export interface Sending {
   trailers: Buffer | undefined;
   /** There is room for more messages. */
   drain(): void;
+  /** The kernel has everything that was sent when it asked to be told (`lend`). */
+  taken?(): void;
 }
 
 export class Sender<S extends Sending = Stream> {
@@ -65,6 +67,8 @@ export class Sender<S extends Sending = Stream> {
   readonly #sentData: () => void;
   /** Streams with something to send and room in their own window, in the order of their turns. */
   readonly #ready = new Set<S>();
+  /** Streams that wait until the kernel has all they were given. */
+  readonly #lent = new Set<S>();
   #dirty = false;
   #paused = false;
   #closed = false;
@@ -171,6 +175,23 @@ export class Sender<S extends Sending = Stream> {
     this.#queued(stream, size);
   }
 
+  /** The stream is told once what it is given in this turn, and waits already, has left for the kernel. */
+  lend(stream: S): void {
+    this.#lent.add(stream);
+  }
+
+  /** Tells those of which everything is in the output that is about to be flushed. */
+  #takenWithThis(): (() => void) | undefined {
+    if (this.#lent.size === 0) return undefined;
+    const all = [...this.#lent].filter(({ queue }) => queue === undefined);
+    for (const stream of all) this.#lent.delete(stream);
+    return all.length === 0
+      ? undefined
+      : (): void => {
+          for (const stream of all) stream.taken?.();
+        };
+  }
+
   /** Bytes that are no message. */
   #bytes(stream: S, bytes: Buffer): void {
     if (bytes.length === 0) return;
@@ -210,6 +231,7 @@ export class Sender<S extends Sending = Stream> {
     stream.queuedBytes = 0;
     stream.queue = undefined;
     this.#ready.delete(stream);
+    this.#lent.delete(stream);
   }
 
   #enlist(stream: S): void {
@@ -281,7 +303,7 @@ export class Sender<S extends Sending = Stream> {
     this.#dirty = false;
     if (this.#closed) return;
     this.handed += this.#output.pending;
-    this.#output.flush(this.#transport);
+    this.#output.flush(this.#transport, this.#takenWithThis());
     if (this.#ready.size > 0) this.pump();
     if (!this.#paused && this.#transport.writableLength > this.#limits.pauseBytes) {
       // Whoever does not read gets no more questions answered.
@@ -303,5 +325,6 @@ export class Sender<S extends Sending = Stream> {
   close(): void {
     this.#closed = true;
     this.#ready.clear();
+    this.#lent.clear();
   }
 }

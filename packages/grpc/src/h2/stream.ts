@@ -32,6 +32,8 @@ export interface Carrier {
   answer(stream: Stream, message: Buffer): void;
   /** One message of several. */
   send(stream: Stream, message: Buffer): void;
+  /** The stream is to be told when the kernel has all it was given, and what comes next. */
+  lend(stream: Stream): void;
   /** The end of a call, well or not. */
   finish(stream: Stream, error: GrpcError | undefined): void;
   /** So many received bytes were used: the client may send as many more. */
@@ -79,6 +81,8 @@ export class Stream implements BidiCall<object, object> {
   #aborted = false;
   #reader: Reader | undefined;
   #drainWaiters: (() => void)[] | undefined;
+  /** Whoever wants memory back that was lent. */
+  #lenders: (() => void)[] | undefined;
   #seenQueued = -1;
   #seenAt = 0;
 
@@ -130,6 +134,15 @@ export class Stream implements BidiCall<object, object> {
     if (this.over) return true;
     this.#carrier.send(this, bytes);
     return this.queuedBytes <= this.#carrier.streamQueueBytes;
+  }
+
+  writeLent(message: Buffer): Promise<void> {
+    if (this.over) return Promise.resolve();
+    return new Promise((resolve) => {
+      (this.#lenders ??= []).push(resolve);
+      this.#carrier.lend(this);
+      this.#carrier.send(this, message);
+    });
   }
 
   drained(): Promise<void> {
@@ -342,6 +355,14 @@ export class Stream implements BidiCall<object, object> {
     for (const resolve of waiters) resolve();
   }
 
+  /** Nobody uses any more what was lent. */
+  taken(): void {
+    const lenders = this.#lenders;
+    if (lenders === undefined) return;
+    this.#lenders = undefined;
+    for (const resolve of lenders) resolve();
+  }
+
   /** The call has its status; with `cancelled` not by its handler's doing, which is told so. */
   end(cancelled: boolean): void {
     if (this.over) return;
@@ -351,6 +372,7 @@ export class Stream implements BidiCall<object, object> {
     this.#reader = undefined;
     reader?.(done);
     this.drain();
+    this.taken();
     if (!cancelled) return;
     this.#aborted = true;
     this.#controller?.abort();

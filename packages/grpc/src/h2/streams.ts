@@ -147,6 +147,10 @@ export class Streams implements Carrier {
     this.#sender.message(stream, message);
   }
 
+  lend(stream: Stream): void {
+    this.#sender.lend(stream);
+  }
+
   finish(stream: Stream, error: GrpcError | undefined): void {
     if (stream.over) return;
     if (stream.isWeb) {

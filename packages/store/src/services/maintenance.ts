@@ -1,6 +1,7 @@
 /** etcdserverpb.Maintenance: how this member is, what it is worried about, its snapshots, and moving leadership. */
 import { GrpcError, type Handlers, Status } from '@timonier/grpc';
 import { idNumber, idText } from '../cluster.ts';
+import { maintenanceService } from '../codecs.ts';
 import { etcdError, unimplemented } from '../errors.ts';
 import { hashHistory } from '../history-hash.ts';
 import { checkRevision } from '../range.ts';
@@ -32,6 +33,29 @@ export type MaintenanceShape = {
   snapshot: { request: object; response: SnapshotResponse; kind: 'server-stream' };
   downgrade: { request: object; response: object };
 };
+
+/** Field 3, of bytes. */
+const blobTag = 0x1a;
+const noBlob = Buffer.alloc(0);
+
+/**
+ * The bytes of a response around its blob, which stays where it is: everything else is put into the `room` bytes of memory
+ * before it. Fields may come in any order. Undefined when that is too little.
+ */
+export function encodedInPlace(response: SnapshotResponse, room: number): Buffer | undefined {
+  const { blob } = response;
+  const others = maintenanceService.methods['snapshot']?.response.encode({ ...response, blob: noBlob });
+  if (others === undefined) return undefined;
+  const length: number[] = [];
+  for (let rest = blob.length; rest > 0 || length.length === 0; rest >>>= 7)
+    length.push((rest & 0x7f) | (rest > 0x7f ? 0x80 : 0));
+  const front = others.length + 1 + length.length;
+  if (front > room) return undefined;
+  const message = Buffer.from(blob.buffer, blob.byteOffset - front, front + blob.length);
+  others.copy(message);
+  message.set([blobTag, ...length], others.length);
+  return message;
+}
 
 export function maintenanceHandlers(context: ServiceContext): Handlers<MaintenanceShape> {
   const { member } = context;
@@ -98,9 +122,12 @@ export function maintenanceHandlers(context: ServiceContext): Handlers<Maintenan
     snapshot: async (_request, call) => {
       // Everything that was acknowledged before the call is in it.
       await member.barrier();
-      await streamSnapshot(member, call.signal, async (blob, remainingBytes) => {
-        if (!call.write({ header: header(context), remainingBytes, blob, version: apiVersion }))
-          await call.drained();
+      await streamSnapshot(member, call.signal, async (piece) => {
+        const { blob, remaining: remainingBytes } = piece;
+        const response = { header: header(context), remainingBytes, blob, version: apiVersion };
+        const message = call.writeLent === undefined ? undefined : encodedInPlace(response, piece.room);
+        if (message !== undefined) await call.writeLent?.(message);
+        else if (!call.write(response)) await call.drained();
       });
     },
     downgrade: () => Promise.reject(unimplemented('Downgrade')),
