@@ -7,6 +7,7 @@
 import {
   closeSync,
   existsSync,
+  fdatasyncSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -35,6 +36,11 @@ export interface StoreAccess {
 }
 
 const idleMs = 60_000;
+/**
+ * Written to the disk at a time. All of it at the end would keep the disk for as long as half a gigabyte takes, and a
+ * member that has its log there waits.
+ */
+const syncBytes = 4 * 1024 * 1024;
 
 /** Writes a snapshot of the member to a file that does not exist yet. Resolves with its size in bytes. */
 export async function saveSnapshot(
@@ -52,6 +58,7 @@ export async function saveSnapshot(
   try {
     const metadata = await login(access);
     let done = 0;
+    let unsynced = 0;
     for await (const { blob, remainingBytes } of client.serverStream(
       'snapshot',
       {},
@@ -60,6 +67,11 @@ export async function saveSnapshot(
       fd ??= openSync(part, 'w', 0o600);
       for (let at = 0; at < blob.length;) at += writeSync(fd, blob, at);
       done += blob.length;
+      unsynced += blob.length;
+      if (unsynced >= syncBytes) {
+        fdatasyncSync(fd);
+        unsynced = 0;
+      }
       timer.refresh();
       onProgress(done, done + remainingBytes);
     }
