@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createClient } from '@timonier/grpc';
 import { kvService, watchService } from './codecs.ts';
-import type { PeerFrame } from './peer-wire.ts';
+import { encodeFrame, FrameReader, type PeerFrame } from './peer-wire.ts';
 import { eventually, freePorts, TestCluster } from './testing/processes.ts';
 import { Transport } from './transport.ts';
 
@@ -58,6 +59,67 @@ test('a receiver that is slow slows the sender down: of 100 MB, only little is u
   assert.equal(taken, frames);
   // What both sockets' buffers hold, in the kernel and in this process.
   assert.ok(most < 80, `${most} frames of 256 KiB were under way`);
+});
+
+test('a receiver that confirms too early gets everything nevertheless, and the sender waits for each frame to leave', async (t) => {
+  const value = Buffer.alloc(256 * 1024, 7);
+  const frames = 200;
+  let read = 0;
+  let most = 0;
+  const begun = Promise.withResolvers<void>();
+  const received: PeerFrame[] = [];
+  const server = createServer((socket) => {
+    const reader = new FrameReader();
+    socket.on('data', (chunk) => received.push(...reader.push(chunk)));
+    socket.on('error', () => undefined);
+    socket.pause();
+    socket.write(encodeFrame({ snapshotEnd: { records: frames } }), () => {
+      begun.resolve();
+      // Many turns, in which nothing is read.
+      const turn = (left: number): void => {
+        if (left > 0) {
+          setImmediate(turn, left - 1);
+          return;
+        }
+        most = read;
+        socket.resume();
+      };
+      turn(500);
+    });
+  });
+  t.after(() => server.close());
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const a = new Transport({
+    cluster: 'x',
+    member: 'a',
+    tls: undefined,
+    urls: [],
+    log: silent,
+    onFrame: () => undefined,
+    onClosed: () => undefined,
+    onConnected: () => undefined,
+    onBulk: () => {
+      throw new Error('nobody sends anything here');
+    },
+  });
+  t.after(() => a.close());
+  a.addPeer('b', { host: '127.0.0.1', port });
+  async function* chunks(): AsyncGenerator<PeerFrame> {
+    await begun.promise;
+    for (; read < frames; read++)
+      yield { snapshotChunk: { keys: [Buffer.from([read])], values: [Buffer.from(value)] } };
+  }
+  await a.sendBulk('b', chunks(), 10_000);
+  await eventually('all frames', () =>
+    Promise.resolve(
+      assert.equal(received.filter((frame) => frame.snapshotChunk !== undefined).length, frames),
+    ),
+  );
+  for (const { snapshotChunk } of received)
+    for (const got of snapshotChunk?.values ?? []) assert.ok(got.equals(value));
+  // What the kernel holds for both sockets.
+  assert.ok(most < 80, `${most} frames were taken before anything was read`);
 });
 
 test('watchers of a member that was stopped while the log went past it see every change once and in order', async (t) => {

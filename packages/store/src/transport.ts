@@ -191,14 +191,16 @@ export class Transport {
         socket.once('close', () => reject(new Error('connection closed before the end was confirmed')));
         socket.once('error', reject);
       });
-      ended.catch(() => undefined);
+      // A member may confirm too early: what has not left is not its sender's to give back.
+      const broken = ended.then(() => new Promise<never>(() => undefined));
+      broken.catch(() => undefined);
       for await (const frame of frames) {
         if (socket.destroyed) break;
         const pieces = framePieces(frame);
         let bytes = 0;
         for (const piece of pieces) bytes += piece.length;
         this.#options.onBytes?.(to, 'sent', bytes);
-        await Promise.race([writeAll(socket, pieces), ended]);
+        await Promise.race([writeAll(socket, pieces), broken]);
         for (const value of frame.snapshotChunk?.values ?? []) giveBack(value);
         timer.refresh();
       }
