@@ -179,3 +179,31 @@ test('what repeats its input cannot grow without bound', () => {
     assert.throws(() => program.evaluate(() => big, Number.MAX_SAFE_INTEGER), /the result would be longer/);
   }
 });
+
+test('what is wrong with a long expression is said at a bounded length', () => {
+  const wrong = (count: number): string => {
+    const source = Array.from({ length: count }, (_, i) => `unknown${i} == 1`).join(' && ');
+    try {
+      environment.compile(source);
+    } catch (error) {
+      assert.ok(error instanceof CompileError);
+      return error.message;
+    }
+    return '';
+  };
+  const short = wrong(2).split('\n');
+  assert.deepEqual(short, [
+    "ERROR: <input>:1:1: undeclared reference to 'unknown0' (in container '')",
+    ' | unknown0 == 1 && unknown1 == 1',
+    ' | ^',
+    "ERROR: <input>:1:18: undeclared reference to 'unknown1' (in container '')",
+    ' | unknown0 == 1 && unknown1 == 1',
+    ' | .................^',
+  ]);
+  const long = wrong(1_500);
+  assert.ok(long.length < 40_000, `${long.length} characters`);
+  assert.match(long, /\n\d+ more errors were truncated$/);
+  // The place is still under its own letter.
+  for (const [, shown = '', dots = '', name = ''] of long.matchAll(/\n \| (.*)\n \| (\.*)\^/g))
+    assert.match(shown.slice(dots.length), /^unknown\d+/, name);
+});

@@ -12,7 +12,7 @@ export class CompileError extends Error {
   readonly issues: readonly Issue[];
 
   constructor(source: string, issues: readonly Issue[]) {
-    super(issues.map((issue) => formatIssue(source, issue)).join('\n'));
+    super(describe(source, issues));
     this.issues = issues;
   }
 }
@@ -31,12 +31,34 @@ export class CostError extends EvaluationError {
   }
 }
 
+/** As upstream: the others are only counted. */
+const maxIssues = 100;
+/** Each issue repeats its line twice: a long line with many of them would be megabytes. */
+const maxDescription = 32 * 1024;
+const maxLine = 1_000;
+
+function describe(source: string, issues: readonly Issue[]): string {
+  const lines: string[] = [];
+  let length = 0;
+  for (const issue of issues.slice(0, maxIssues)) {
+    const text = formatIssue(source, issue);
+    length += text.length;
+    if (lines.length > 0 && length > maxDescription) break;
+    lines.push(text);
+  }
+  if (lines.length < issues.length) lines.push(`${issues.length - lines.length} more errors were truncated`);
+  return lines.join('\n');
+}
+
 function formatIssue(source: string, { at, message }: Issue): string {
   const before = source.slice(0, at);
   const line = before.split('\n').length;
   const column = at - (before.lastIndexOf('\n') + 1);
   const text = source.split('\n')[line - 1] ?? '';
-  return `ERROR: <input>:${line}:${column + 1}: ${message}\n | ${text}\n | ${'.'.repeat(column)}^`;
+  // Of a long line, only what stands around.
+  const from = text.length <= maxLine ? 0 : Math.max(0, column - maxLine / 2);
+  const shown = text.slice(from, from + maxLine);
+  return `ERROR: <input>:${line}:${column + 1}: ${message}\n | ${shown}\n | ${'.'.repeat(column - from)}^`;
 }
 
 /** No text that an expression makes is longer: what repeats its input could grow without bound. */
