@@ -249,7 +249,12 @@ test('a thousand watches, and uploads that are broken off leave nothing behind',
 test('hostile requests from a seed are all answered, and nothing is lost, leaked or broken', async (t) => {
   // The same for everyone: `npm run fuzz` looks for new ones.
   const seed = Number(process.env['TIMONIER_FUZZ_SEED'] ?? 1);
-  const result = await fuzz(subject, { seed, durationMs: 4_000, log: (line) => t.diagnostic(line) });
+  const result = await fuzz(subject, {
+    seed,
+    durationMs: 4_000,
+    atLeast: 200,
+    log: (line) => t.diagnostic(line),
+  });
   t.diagnostic(`seed ${seed}: ${result.cases} cases`);
   assert.deepEqual(
     result.problems,

@@ -3,16 +3,18 @@
  * nearly right, so that they come far. What would reach beyond the server is left out: proxies to addresses that a
  * request could choose, and webhooks and extension servers that would be called from then on.
  */
-import { gzipSync } from 'node:zlib';
-import { apiVersionOf, encodeProtobuf, registry, type ResourceInfo } from '@timonier/api';
+import { apiVersionOf, registry, type ResourceInfo } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
-import { stringify } from 'yaml';
 import { examples } from '../../../packages/api/src/testing/examples.ts';
 import type { Random } from '../../simulation/random.ts';
-import type { Asked, Identity } from './subject.ts';
-import { identities } from './subject.ts';
-import { nestedSchemas } from './bombs.ts';
-import { hostileText, hostileTree, mutated, writeJson } from './values.ts';
+import { encodedBody, garbage } from './bodies.ts';
+import { headersOf, hostileHeader } from './headers.ts';
+import { customGroup, customObject, customResource, definition, policy } from './expressions.ts';
+import { managedFields, operations, patches } from './patches.ts';
+import { collectionOf, encodeName, fuzzNamespaces, randomName, subresourceOf } from './paths.ts';
+import { queryOf } from './queries.ts';
+import { type Asked, identities, type Identity } from './subject.ts';
+import { hostileText, mutated, writeJson } from './values.ts';
 
 export interface Case extends Asked {
   readonly identity: Identity;
@@ -20,28 +22,6 @@ export interface Case extends Asked {
   readonly shape: string;
 }
 
-/** Never written to: what stands there must be there in the end. */
-export const keptNamespace = 'kept';
-export const fuzzNamespaces: readonly string[] = ['fuzz-1', 'fuzz-2'];
-
-const media = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'] as const;
-const patches = [
-  'application/json-patch+json',
-  'application/merge-patch+json',
-  'application/strategic-merge-patch+json',
-  'application/apply-patch+yaml',
-] as const;
-const accepts: readonly string[] = [
-  'application/json',
-  'application/json;as=Table;g=meta.k8s.io;v=v1',
-  'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1',
-  'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1, */*',
-  'application/vnd.kubernetes.protobuf',
-  'application/yaml',
-  'text/html, */*;q=NaN',
-  ';;;,,,=q;q=0',
-  '*/*',
-];
 /** Their objects would be called on every request after them. */
 const onlyTried: ReadonlySet<string> = new Set([
   'admissionregistration.k8s.io',
@@ -51,17 +31,18 @@ const onlyTried: ReadonlySet<string> = new Set([
 /** Node's client sends no more in one header block. */
 const longestPath = 20_000;
 const longestTarget = 40_000;
-const reaching: ReadonlySet<string> = new Set(['proxy', 'log', 'exec', 'attach', 'portforward']);
 const known = examples();
 const resources = registry.all();
 
 /** The request that a generator in this state makes. */
 export function makeCase(random: Random): Case {
-  const kind = random.below(20);
+  const kind = random.below(25);
   if (kind === 0) return pathCase(random);
   if (kind < 3) return reviewCase(random);
   if (kind < 8) return readCase(random);
   if (kind < 13) return patchCase(random);
+  if (kind < 16) return subresourceCase(random);
+  if (kind < 19) return expressionCase(random);
   return writeCase(random);
 }
 
@@ -99,8 +80,9 @@ function patchCase(random: Random): Case {
   const { info, object } = random.pick(known);
   const type = random.pick(patches);
   const name = random.chance(0.7) ? (object().metadata?.name ?? '') : randomName(random);
+  const changed = type === patches[3] && random.chance(0.5) ? withManagedFields(random, object()) : object();
   const value =
-    type === patches[0] ? operations(random, object()) : mutated(random, object(), random.below(5));
+    type === patches[0] ? operations(random, object()) : mutated(random, changed, random.below(5));
   const text = random.chance(0.1) ? garbage(random) : Buffer.from(writeJson(value));
   return finish(random, {
     method: 'PATCH',
@@ -112,40 +94,8 @@ function patchCase(random: Random): Case {
   });
 }
 
-function operations(random: Random, object: ApiObject): unknown {
-  if (random.chance(0.1))
-    // Each copy doubles the object.
-    return Array.from({ length: random.below(200) }, () => ({
-      op: 'copy',
-      from: '/metadata',
-      path: '/metadata/annotations',
-    }));
-  const pointers = [
-    '',
-    '/',
-    '/metadata',
-    '/metadata/labels',
-    '/spec',
-    '/spec/-',
-    '/data/a',
-    '/__proto__/x',
-    '/~2',
-    '/metadata/annotations/a~1b',
-    '/spec/template/spec/containers/99999999999',
-    '/constructor/prototype/polluted',
-  ];
-  return Array.from({ length: random.chance(0.02) ? 10_001 : random.below(6) }, () =>
-    mutated(
-      random,
-      {
-        op: random.pick(['add', 'remove', 'replace', 'move', 'copy', 'test', 'toString']),
-        path: random.pick(pointers),
-        from: random.pick(pointers),
-        value: random.chance(0.5) ? object.metadata : hostileTree(random),
-      },
-      random.chance(0.2) ? 1 : 0,
-    ),
-  );
+function withManagedFields(random: Random, object: ApiObject): unknown {
+  return { ...object, metadata: { ...object.metadata, managedFields: managedFields(random) } };
 }
 
 function readCase(random: Random): Case {
@@ -228,6 +178,98 @@ function pathCase(random: Random): Case {
   };
 }
 
+/** What subresources take that is not the object itself. */
+const sent: Readonly<Record<string, object>> = {
+  binding: { apiVersion: 'v1', kind: 'Binding', target: { kind: 'Node', name: 'node-1' } },
+  eviction: { apiVersion: 'policy/v1', kind: 'Eviction', deleteOptions: { gracePeriodSeconds: 0 } },
+  scale: { apiVersion: 'autoscaling/v1', kind: 'Scale', spec: { replicas: 3 } },
+  token: {
+    apiVersion: 'authentication.k8s.io/v1',
+    kind: 'TokenRequest',
+    spec: {
+      audiences: ['a'],
+      expirationSeconds: 600,
+      boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name: 'a', uid: 'x' },
+    },
+  },
+};
+
+function subresourceCase(random: Random): Case {
+  const { info, object } = random.pick(known.filter(({ info: { subresources } }) => subresources.length > 0));
+  const subresource = subresourceOf(random, info);
+  const name = random.chance(0.5) ? (object().metadata?.name ?? '') : randomName(random);
+  const given = sent[subresource.slice(1)] ?? object();
+  const value = mutated(random, { ...given, metadata: { ...object().metadata, name } }, random.below(4));
+  const body = encodedBody(random, value);
+  const method = random.pick(['POST', 'PUT', 'PUT', 'PATCH', 'GET', 'DELETE']);
+  const type = method === 'PATCH' ? random.pick(patches) : body.type;
+  return finish(random, {
+    method,
+    info,
+    path: `${collectionOf(random, info)}/${encodeName(name)}${subresource}`,
+    query:
+      method === 'GET'
+        ? queryOf(random, 'list', info)
+        : `fieldManager=fuzz&${queryOf(random, 'write', info)}`,
+    headers: { 'content-type': type, ...body.headers },
+    body: method === 'PATCH' ? Buffer.from(writeJson(value)) : body.bytes,
+  });
+}
+
+function entries(count: number): Readonly<Record<string, string>> {
+  return Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, 'v']));
+}
+
+/** Definitions and policies with expressions, which are made for real, and objects that these judge. */
+function expressionCase(random: Random): Case {
+  const plural = customResource(random);
+  const name = `f${random.below(4)}`;
+  const namespace = random.pick(fuzzNamespaces);
+  const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+  const policies = '/apis/admissionregistration.k8s.io/v1';
+  const [shape, root, object, key] = random.pick<() => readonly [string, string, object, string]>([
+    () => ['definition', definitions, definition(random, plural), `${plural}.${customGroup}`],
+    () => {
+      const made = policy(random, name);
+      const isBinding = 'kind' in made && made.kind === 'ValidatingAdmissionPolicyBinding';
+      return ['policy', `${policies}/validatingadmissionpolic${isBinding ? 'ybindings' : 'ies'}`, made, name];
+    },
+    () => [
+      'custom object',
+      `/apis/${customGroup}/v1/namespaces/${namespace}/${plural}`,
+      customObject(random, plural, name),
+      name,
+    ],
+    () => [
+      'judged object',
+      `/api/v1/namespaces/${namespace}/configmaps`,
+      {
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: { name },
+        data: { ...entries(random.below(200)), a: 'a'.repeat(random.pick([1, 100, 10_000])) },
+      },
+      name,
+    ],
+  ])();
+  const method = random.pick(['POST', 'POST', 'PATCH', 'PATCH', 'DELETE']);
+  const isApply = method === 'PATCH' && random.chance(0.7);
+  const named = method === 'POST' ? root : `${root}/${key}`;
+  return {
+    identity: 'admin',
+    shape: `${method} ${shape}`,
+    method,
+    path: `${named}${isApply ? '?fieldManager=fuzz&force=true' : ''}`,
+    headers: {
+      ...headersOf(random),
+      'content-type': isApply ? patches[3] : method === 'PATCH' ? patches[1] : 'application/json',
+    },
+    ...(method === 'DELETE'
+      ? {}
+      : { body: writeJson(random.chance(0.2) ? mutated(random, object, 1) : object) }),
+  };
+}
+
 interface Draft {
   readonly method: string;
   readonly info: ResourceInfo;
@@ -252,235 +294,4 @@ function finish(random: Random, { method, info, path, query, headers, body }: Dr
     headers: { ...headersOf(random), ...headers },
     ...(body === undefined || isRead ? {} : { body }),
   };
-}
-
-function collectionOf(random: Random, info: ResourceInfo): string {
-  const root = info.group === '' ? '/api/v1' : `/apis/${apiVersionOf(info)}`;
-  const watch = random.chance(0.01) ? '/watch' : '';
-  if (!info.namespaced) return `${root}${watch}/${info.resource}`;
-  const namespace = random.chance(0.95) ? random.pick(fuzzNamespaces) : encodeName(hostileText(random));
-  return `${root}${watch}/namespaces/${namespace}/${info.resource}`;
-}
-
-function subresourceOf(random: Random, info: ResourceInfo): string {
-  const names = info.subresources.map(({ name }) => name).filter((name) => !reaching.has(name));
-  if (names.length === 0 || random.chance(0.1)) return `/${encodeName(hostileText(random)).slice(0, 500)}`;
-  return `/${random.pick(names)}`;
-}
-
-function randomName(random: Random): string {
-  if (random.chance(0.15)) return hostileText(random).slice(0, 4_000);
-  return `f${random.below(20)}`;
-}
-
-function encodeName(name: string): string {
-  return encodeURIComponent(name.toWellFormed());
-}
-
-function queryOf(random: Random, use: 'write' | 'delete' | 'list' | 'watch', info: ResourceInfo): string {
-  const out: string[] = [];
-  const text = (): string => encodeName(hostileText(random));
-  const add = (chance: number, make: () => string): void => {
-    if (random.chance(chance)) out.push(make());
-  };
-  if (use === 'watch') {
-    out.push('watch=1', 'timeoutSeconds=1');
-    add(0.3, () => 'sendInitialEvents=true&resourceVersionMatch=NotOlderThan');
-    add(0.3, () => 'allowWatchBookmarks=true');
-  }
-  if (use === 'list' || use === 'watch') {
-    add(0.2, () => `labelSelector=${encodeName(selector(random))}`);
-    add(0.15, () => `fieldSelector=${encodeName(fieldSelector(random, info))}`);
-    add(0.3, () => `limit=${random.pick(['1', '1', '0', '500', '-1', '99999999999999999999', text()])}`);
-    add(
-      0.1,
-      () =>
-        `continue=${random.pick([text(), 'eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6LTEsInN0YXJ0IjoiLi4vIn0'])}`,
-    );
-    add(
-      0.2,
-      () => `resourceVersion=${random.pick(['0', '0', '1', '50', '-1', '18446744073709551616', text()])}`,
-    );
-    add(0.1, () => `resourceVersionMatch=${random.pick(['Exact', 'NotOlderThan', text()])}`);
-  } else {
-    add(0.05, () => `fieldManager=${text()}`);
-    add(0.3, () => `fieldValidation=${random.pick(['Strict', 'Warn', 'Warn', 'Ignore', 'Ignore', text()])}`);
-    add(0.2, () => 'dryRun=All');
-    if (use === 'delete') {
-      add(0.4, () => `gracePeriodSeconds=${random.pick(['0', '-1', '30', '1e9', text()])}`);
-      add(0.3, () => `propagationPolicy=${random.pick(['Orphan', 'Foreground', 'Background', text()])}`);
-    }
-  }
-  add(0.03, () => `${text()}=${text()}`);
-  return out.join('&');
-}
-
-function selector(random: Random): string {
-  const parts = Array.from({ length: random.chance(0.03) ? random.below(2_000) : random.below(4) }, () =>
-    random.pick([
-      'a',
-      'a=b',
-      '!a',
-      'a in (b,c)',
-      'a notin ()',
-      'a>1',
-      'a<x',
-      `${hostileText(random).slice(0, 200)}=x`,
-      '(',
-      ',',
-      'a==b=c',
-      'x in (',
-    ]),
-  );
-  return parts.join(random.pick([',', ',', ', ', ''])).slice(0, 8_000);
-}
-
-function fieldSelector(random: Random, info: ResourceInfo): string {
-  const fields = ['metadata.name', 'metadata.namespace', ...info.selectableFields, 'spec.x'];
-  const parts = Array.from(
-    { length: 1 + random.below(3) },
-    () => `${random.pick(fields)}${random.pick(['=', '==', '!=', ''])}${hostileText(random).slice(0, 200)}`,
-  );
-  return parts.join(',');
-}
-
-function headersOf(random: Random): Record<string, string> {
-  const out: Record<string, string> = { accept: random.pick(accepts) };
-  const add = (chance: number, name: string, value: () => string): void => {
-    if (random.chance(chance)) out[name] = value();
-  };
-  add(0.05, 'authorization', () =>
-    random.pick([
-      'Bearer ',
-      `Bearer ${hostileHeader(random)}`,
-      'Basic YTpi',
-      'Bearer a.b.c',
-      `Bearer ${token(random)}`,
-    ]),
-  );
-  add(0.03, 'impersonate-user', () => hostileHeader(random));
-  add(0.02, 'impersonate-extra-%00', () => hostileHeader(random));
-  add(0.02, 'impersonate-group', () => hostileHeader(random));
-  add(0.02, 'x-remote-user', () => 'admin');
-  add(0.1, 'accept-encoding', () => random.pick(['gzip', 'gzip;q=0', hostileHeader(random)]));
-  add(0.05, 'user-agent', () => hostileHeader(random));
-  add(0.02, 'timonier-office', () => hostileHeader(random));
-  return out;
-}
-
-function token(random: Random): string {
-  const part = (value: unknown): string => Buffer.from(writeJson(value)).toString('base64url');
-  const header = random.pick([
-    { alg: 'none' },
-    { alg: 'ES256' },
-    { alg: 'HS256' },
-    [],
-    null,
-    hostileTree(random),
-  ]);
-  return `${part(header)}.${part(mutated(random, { iss: 'x', sub: 'y', exp: 9e9 }, 2))}.${part(1)}`.slice(
-    0,
-    8_000,
-  );
-}
-
-/** What a header may hold at all. */
-function hostileHeader(random: Random): string {
-  return hostileText(random)
-    .replaceAll(/[^\x20-\x7e]/g, '?')
-    .slice(0, 3_000)
-    .trim();
-}
-
-interface EncodedBody {
-  readonly type: string;
-  readonly bytes: Buffer;
-  readonly headers: Readonly<Record<string, string>>;
-}
-
-function encodedBody(random: Random, value: unknown): EncodedBody {
-  const type = random.pick(media);
-  let bytes = bytesOf(random, type, value);
-  if (random.chance(0.1)) bytes = damaged(random, bytes);
-  if (random.chance(0.02)) bytes = garbage(random);
-  const headers: Record<string, string> = {};
-  if (random.chance(0.02)) {
-    bytes = gzipSync(bytes);
-    headers['content-encoding'] = 'gzip';
-  }
-  return {
-    type: random.chance(0.03) ? random.pick([...media, hostileHeader(random)]) : type,
-    bytes,
-    headers,
-  };
-}
-
-function bytesOf(random: Random, type: (typeof media)[number], value: unknown): Buffer {
-  if (type === media[0]) return Buffer.from(writeJson(value));
-  if (type === media[1]) {
-    const text = stringify(JSON.parse(JSON.stringify(value ?? null)));
-    return Buffer.from(random.chance(0.1) ? `a: &a [*a, ${'{x: '.repeat(random.below(500))}\n${text}` : text);
-  }
-  try {
-    return encodeProtobuf(value as ApiObject);
-  } catch {
-    // What cannot be said in protobuf goes as the bytes of its JSON, behind the right magic.
-    return Buffer.concat([Buffer.from('k8s\0'), Buffer.from(JSON.stringify(value ?? null))]);
-  }
-}
-
-function damaged(random: Random, bytes: Buffer): Buffer {
-  const out = Buffer.from(bytes);
-  for (let i = 0; i < 1 + random.below(4) && out.length > 0; i++)
-    out[random.below(out.length)] = random.below(256);
-  return random.chance(0.3) ? out.subarray(0, random.below(out.length + 1)) : out;
-}
-
-/** Bodies that mean nothing, or too much. */
-function garbage(random: Random): Buffer {
-  const depth = random.below(20_000);
-  switch (random.below(9)) {
-    case 0:
-      return Buffer.from(Array.from({ length: random.below(500) }, () => random.below(256)));
-    case 1:
-      return Buffer.from('['.repeat(depth));
-    case 2:
-      return Buffer.from(`${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`);
-    case 3:
-      return Buffer.from(`{${'"a":1,'.repeat(depth)}"a":2}`);
-    case 4: {
-      const levels = 2 + random.below(12);
-      const lines = Array.from({ length: levels }, (_, i) =>
-        i === 0
-          ? 'a0: &a0 [x, x]'
-          : `a${i}: &a${i} [${Array.from({ length: 9 }, () => `*a${i - 1}`).join()}]`,
-      );
-      return Buffer.from(lines.join('\n'));
-    }
-    case 5:
-      // A message in a message in a message, each with the length of all that follows.
-      return nestedSchemas(random.below(3_000));
-    case 6:
-      return Buffer.from(
-        `{"metadata":{"name":"big","annotations":{"a":"${'x'.repeat(random.below(400_000))}"}}}`,
-      );
-    case 7:
-      return Buffer.from([0x6b, 0x38, 0x73, 0, 0x12, 0xff, 0xff, 0xff, 0xff, 0x0f, 1, 2, 3]);
-    default:
-      return Buffer.from(
-        random.pick([
-          '',
-          ' ',
-          'null',
-          '1',
-          '"x"',
-          '[]',
-          '{}',
-          '---\n---\n',
-          '%YAML 9.9\n---\n',
-          '\u{feff}{}',
-          '{"a":1}x',
-        ]),
-      );
-  }
 }

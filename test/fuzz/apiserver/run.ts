@@ -4,13 +4,16 @@
  * lives; and in the end nothing open, nothing lost, no more memory than after the first part.
  */
 import { Random } from '../../simulation/random.ts';
-import { type Case, fuzzNamespaces, keptNamespace, makeCase } from './requests.ts';
+import { fuzzNamespaces, keptNamespace } from './paths.ts';
+import { type Case, makeCase } from './requests.ts';
 import type { Answer, Figures, Subject } from './subject.ts';
 import { makeWireCase, sendWireCase } from './wire.ts';
 
 export interface RunOptions {
   readonly seed: number;
   readonly durationMs: number;
+  /** So many are sent, however long that takes. */
+  readonly atLeast?: number;
   /** Sends this case only. */
   readonly only?: number | undefined;
   readonly width?: number;
@@ -50,7 +53,9 @@ export async function fuzz(subject: Subject, options: RunOptions): Promise<Resul
   const isOver = (): boolean =>
     problems.length >= maxProblems ||
     subject.ended !== undefined ||
-    (options.only === undefined ? performance.now() >= deadline : next > options.only);
+    (options.only === undefined
+      ? performance.now() >= deadline && next >= (options.atLeast ?? 0)
+      : next > options.only);
   const worker = async (until: number): Promise<void> => {
     while (!isOver() && next < until) {
       const index = next++;
@@ -167,6 +172,12 @@ function judge(
 /** Takes away what was written, so that what stays in memory is not what was asked to be kept. */
 async function empty(subject: Subject): Promise<void> {
   const headers = { 'content-type': 'application/json' };
+  for (const path of [
+    '/apis/apiextensions.k8s.io/v1/customresourcedefinitions',
+    '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies',
+    '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings',
+  ])
+    await subject.ask('admin', { method: 'DELETE', path });
   const { body } = await subject.ask('admin', {
     method: 'GET',
     path: '/apis',

@@ -122,6 +122,10 @@ export class Subject {
     return subject;
   }
 
+  get pid(): number {
+    return this.#process.child.pid ?? 0;
+  }
+
   /** Undefined while it lives; otherwise how it ended. */
   get ended(): string | undefined {
     const { child } = this.#process;
@@ -154,13 +158,13 @@ export class Subject {
     }
   }
 
-  /** A TLS connection that speaks HTTP/1.1 if anything. */
-  connect(identity: Identity): TLSSocket {
+  /** A TLS connection on which nothing is said yet. */
+  connect(identity: Identity, protocol: 'http/1.1' | 'h2' = 'http/1.1'): TLSSocket {
     const socket = connectTls({
       host: '127.0.0.1',
       port: this.port,
       servername: 'localhost',
-      ALPNProtocols: ['http/1.1'],
+      ALPNProtocols: [protocol],
       ...this.#keys.get(identity),
     });
     socket.on('error', () => undefined);
@@ -168,7 +172,7 @@ export class Subject {
   }
 
   async figures(): Promise<Figures> {
-    const pid = this.#process.child.pid ?? 0;
+    const { pid } = this;
     const [status, files, metrics] = await Promise.all([
       readFile(`/proc/${pid}/status`, 'utf8'),
       readdir(`/proc/${pid}/fd`),

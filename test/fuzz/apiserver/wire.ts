@@ -1,11 +1,12 @@
 /**
  * Bytes on a connection that no HTTP library would send: two lengths, broken chunks, folded headers, half requests,
- * uploads that end early, frames of HTTP/2 that lie. The server may answer 4xx or close; it must not read a second
+ * uploads that end early. The server may answer 4xx or close; it must not read a second
  * request out of the body of a first.
  */
 import { once } from 'node:events';
 import type { TLSSocket } from 'node:tls';
 import type { Random } from '../../simulation/random.ts';
+import { makeHttp2Case } from './http2.ts';
 import type { Subject } from './subject.ts';
 
 export interface WireCase {
@@ -13,6 +14,8 @@ export interface WireCase {
   readonly bytes: Buffer;
   /** Ends the connection after that many bytes, without reading what comes. */
   readonly cut?: number;
+  /** HTTP/1.1 unless said. */
+  readonly protocol?: 'h2';
   /** Lets only so many bytes of the answer in, then nothing for a while. */
   readonly readsSlowly?: boolean;
 }
@@ -83,18 +86,18 @@ const firstLines: readonly string[] = [
 ];
 
 export function makeWireCase(random: Random): WireCase {
-  const kind = random.below(10);
+  const kind = random.below(12);
   if (kind === 0)
     return {
       shape: 'noise',
       bytes: Buffer.from(Array.from({ length: random.below(2_000) }, () => random.below(256))),
     };
-  if (kind === 1) return http2Noise(random);
-  if (kind === 2) {
+  if (kind < 3) return { ...makeHttp2Case(random), protocol: 'h2', readsSlowly: random.chance(0.2) };
+  if (kind === 3) {
     const first = random.pick(firstLines);
     return { shape: first.slice(0, 60), bytes: Buffer.from(`${first}\r\nHost: a\r\n\r\n`, 'latin1') };
   }
-  if (kind === 3)
+  if (kind === 4)
     return {
       shape: 'a watch that is read slowly',
       bytes: Buffer.from(
@@ -111,37 +114,11 @@ export function makeWireCase(random: Random): WireCase {
     : { shape, bytes };
 }
 
-function http2Noise(random: Random): WireCase {
-  const frames: Buffer[] = [Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame(4, 0, 0, Buffer.alloc(0))];
-  for (let i = 0; i < 1 + random.below(200); i++) {
-    const length = random.pick([0, 4, 5, 6, 8, random.below(300)]);
-    const payload = Buffer.from(Array.from({ length }, () => random.below(256)));
-    frames.push(
-      frame(
-        random.below(12),
-        random.below(256),
-        random.pick([0, 1, 3, 2 ** 31 - 1, random.below(50)]),
-        payload,
-      ),
-    );
-  }
-  return { shape: 'frames of HTTP/2 that lie', bytes: Buffer.concat(frames) };
-}
-
-function frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head[3] = type;
-  head[4] = flags;
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, payload]);
-}
-
 const patienceMs = 1_500;
 
 /** Sends the bytes and returns the status lines that came back, until the other side closes or says nothing more. */
 export async function sendWireCase(subject: Subject, wire: WireCase): Promise<readonly string[]> {
-  const socket = subject.connect('admin');
+  const socket = subject.connect('admin', wire.protocol);
   try {
     await Promise.race([once(socket, 'secureConnect'), once(socket, 'close')]);
     if (socket.destroyed) return [];
