@@ -60,7 +60,8 @@ export function settingsFromFlags(
   kubeconfig: string,
 ): typeof defaultSettings {
   const file = flags['root-ca-file'];
-  const rootCa = file === '' ? loadKubeconfig(kubeconfig).ca : readFileSync(file);
+  const { ca, servers } = loadKubeconfig(kubeconfig);
+  const rootCa = file === '' ? ca : readFileSync(file);
   return {
     clusterCidr: flags['cluster-cidr'],
     nodeCidrMaskSize: flags['node-cidr-mask-size'],
@@ -73,6 +74,7 @@ export function settingsFromFlags(
     dnsServiceAddress: flags['cluster-dns'],
     terminatedPodThreshold: flags['terminated-pod-gc-threshold'],
     rootCa: rootCa?.toString() ?? '',
+    apiServer: servers[0] ?? '',
   };
 }
 

@@ -48,6 +48,8 @@ export interface ControllerSettings {
   readonly terminatedPodThreshold: number;
   /** PEM of the cluster's CA, published in every namespace; empty for none. */
   readonly rootCa: string;
+  /** Where hosts that join find the API server, as a URL; empty when nobody is to be told. */
+  readonly apiServer: string;
 }
 
 /** Says which keys a change of an object concerns. */

@@ -53,6 +53,7 @@ export const defaultSettings: ControllerSettings = {
   dnsServiceAddress: '10.96.0.10',
   terminatedPodThreshold: 12_500,
   rootCa: '',
+  apiServer: '',
 };
 
 /** Every controller by the name that `--controllers` knows it by. */

@@ -73,7 +73,8 @@ export async function withoutNodes(onEnd: OnEnd): Promise<World> {
   const log = { debug: () => undefined, info: () => undefined, warn: () => undefined };
   const rootCa = await readFile(server.pki.caFile, 'utf8');
   const parts = { client, log, metrics: new Registry(), health: new Health() };
-  const loops = startControllers(parts, { rootCa });
+  const apiServer = `https://127.0.0.1:${server.port}`;
+  const loops = startControllers(parts, { rootCa, apiServer });
   onEnd(() => loops.stop());
   await until(
     async () =>

@@ -59,7 +59,12 @@ const ownRoles: readonly RoleRow[] = [
   { name: 'timonier:proxy', rules: 'r core: endpoints services; r discovery.k8s.io: endpointslices' },
 ];
 
+/** As kubeadm has it: a host that is to join may read, before anyone knows it, which cluster this is. */
+const discovery = 'kube-public/kubeadm:bootstrap-signer-clusterinfo';
+const ownNamespacedRoles = [{ name: discovery, rules: 'get core: configmaps (cluster-info)' }];
+
 const ownBindings: readonly BindingRow[] = [
+  { name: discovery, role: 'Role kubeadm:bootstrap-signer-clusterinfo', subjects: 'user system:anonymous' },
   {
     name: 'timonier:controllers',
     role: 'ClusterRole timonier:controllers',
@@ -100,7 +105,7 @@ function readPolicy(): BootstrapPolicy {
   ];
   return {
     clusterRoles: [...rows, ...ownRoles, together].map((row) => clusterRoleOf(row, rows)),
-    roles: data.roles.map((row) => {
+    roles: [...data.roles, ...ownNamespacedRoles].map((row) => {
       const { name, namespace } = splitName(row.name);
       return { ...roleType('Role'), metadata: metadataOf(name, namespace), rules: parseRules(row.rules) };
     }),

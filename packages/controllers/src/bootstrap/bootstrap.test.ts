@@ -81,3 +81,38 @@ test('the description of the cluster is signed anew when tokens come, and expire
     assert.ok(await informers.clusterInfos.until(has('hhhhhh'), never, 30_000), 'the new one signs too');
   });
 });
+
+test('the description of the cluster is made, and made again when it is gone, and signed', async () => {
+  const settings = { apiServer: 'https://192.0.2.1:6443', rootCa: 'PEM' };
+  const prepare = (api: MemoryApi): void => void api.put(resources.secrets, tokenSecret('aaaaaa'));
+  await inLoopWorld(settings, prepare, async ({ api, informers, begin }) => {
+    begin(startBootstrapSigner);
+    for (let round = 0; round < 2; round++) {
+      const isSigned = (): boolean =>
+        informers.clusterInfos.get(clusterInfo)?.data?.['jws-kubeconfig-aaaaaa'] !== undefined;
+      assert.ok(await informers.clusterInfos.until(isSigned, never, 30_000), 'it is there and signed');
+      const { kubeconfig = '' } = informers.clusterInfos.get(clusterInfo)?.data ?? {};
+      assert.equal(
+        kubeconfig,
+        [
+          'apiVersion: v1',
+          'clusters:',
+          '- cluster:',
+          '    certificate-authority-data: UEVN',
+          '    server: https://192.0.2.1:6443',
+          '  name: ""',
+          'contexts: null',
+          'current-context: ""',
+          'kind: Config',
+          'preferences: {}',
+          'users: null',
+          '',
+        ].join('\n'),
+      );
+      api.remove(resources.configmaps, `${clusterInfo.namespace}/${clusterInfo.name}`);
+      const isGone = (): boolean =>
+        informers.clusterInfos.get(clusterInfo)?.data?.['jws-kubeconfig-aaaaaa'] === undefined;
+      assert.ok(await informers.clusterInfos.until(isGone, never, 30_000), 'it is gone');
+    }
+  });
+});

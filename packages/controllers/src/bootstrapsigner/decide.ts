@@ -20,6 +20,23 @@ export function detachedSignature(
   return `${header}..${signature}`;
 }
 
+/** The description of a cluster for hosts that do not belong to it yet: a kubeconfig that names nobody, as kubeadm's. */
+export function describeCluster(server: string, ca: string): string {
+  const authority = Buffer.from(ca).toString('base64');
+  return `apiVersion: v1
+clusters:
+- cluster:
+    certificate-authority-data: ${authority}
+    server: ${server}
+  name: ""
+contexts: null
+current-context: ""
+kind: Config
+preferences: {}
+users: null
+`;
+}
+
 /** The data that the ConfigMap must have; undefined when it has them, or describes no cluster. `now` in milliseconds. */
 export function decide(
   { data = {} }: ConfigMap,
