@@ -7,7 +7,7 @@ import type { TLSSocket } from 'node:tls';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { AuditRecord } from '../audit/auditor.ts';
-import { endAnswer, endsConnection, readBody } from './request-body.ts';
+import { endAnswer, endsConnection, hasCome, readBody } from './request-body.ts';
 
 const compress = promisify(gzip);
 /** Like upstream: smaller answers cost more to compress than to send. */
@@ -43,7 +43,17 @@ export interface HttpRequest extends AsyncIterable<Buffer> {
   resume(): unknown;
 }
 
+/** The answer's half of a stream over HTTP/2. */
+interface AnswerStream {
+  readonly destroyed: boolean;
+  readonly closed: boolean;
+  respond(headers: Record<string, string | number>): void;
+  end(chunk: Buffer): unknown;
+}
+
 export interface HttpResponse {
+  /** Present over HTTP/2. */
+  readonly stream?: AnswerStream | undefined;
   readonly headersSent: boolean;
   readonly writableEnded: boolean;
   setHeader(name: string, value: string): unknown;
@@ -130,7 +140,7 @@ export class Exchange {
       extra['vary'] = 'Accept-Encoding';
     }
     this.statusCode = status;
-    this.response.writeHead(status, {
+    const head = {
       'content-type': contentType,
       'cache-control': 'no-cache, private',
       ...extra,
@@ -139,8 +149,16 @@ export class Exchange {
       ...headers,
       ...(endsConnection(this.request) ? { connection: 'close' } : {}),
       'content-length': String(bytes.length),
-    });
-    endAnswer(this.request, this.response, this.method === 'HEAD' ? undefined : bytes);
+    };
+    const { stream } = this.response;
+    if (stream === undefined || this.method === 'HEAD' || !hasCome(this.request)) {
+      this.response.writeHead(status, head);
+      endAnswer(this.request, this.response, this.method === 'HEAD' ? undefined : bytes);
+    } else if (!stream.destroyed && !stream.closed) {
+      // A response object of HTTP/2 waits for trailers, and so ends each answer in a frame and a record of its own.
+      stream.respond({ ':status': status, ...head });
+      stream.end(bytes);
+    }
   }
 
   /** Begins an answer of unknown length. */

@@ -59,6 +59,11 @@ export function endsConnection(request: HttpRequest): boolean {
   return !isBounded || request.readableDidRead;
 }
 
+/** Whether nothing of the request is still to come. */
+export function hasCome(request: HttpRequest): boolean {
+  return request.complete || request.stream?.endAfterHeaders === true;
+}
+
 /** Ends an answer whose head is written, with its last bytes. */
 export function endAnswer(request: HttpRequest, response: HttpResponse, bytes?: Buffer): void {
   if (endsConnection(request)) {
@@ -69,7 +74,7 @@ export function endAnswer(request: HttpRequest, response: HttpResponse, bytes?: 
   }
   response.end(bytes);
   const { stream } = request;
-  if (stream === undefined || request.complete || stream.endAfterHeaders || !request.readableDidRead) return;
+  if (stream === undefined || hasCome(request) || !request.readableDidRead) return;
   // A stream that is not read is never through.
   request.resume();
   stream.close();
