@@ -7,11 +7,38 @@ import {
   formatMicroTime,
   formatTime,
   humanDuration,
+  isCanonicalTime,
   parseDuration,
   parseTime,
 } from './time.ts';
 
 describe('times', () => {
+  it('are known to be canonical exactly when writing them anew changes nothing', () => {
+    const part = (max: number, length: number): fc.Arbitrary<string> =>
+      fc.integer({ min: 0, max }).map((n) => String(n).padStart(length, '0'));
+    // Days from 25 on, so that months end; now and then a letter that does not belong.
+    const written = fc
+      .tuple(
+        part(9_999, 4),
+        part(13, 2),
+        fc.integer({ min: 25, max: 32 }),
+        part(25, 2),
+        part(61, 2),
+        part(61, 2),
+      )
+      .map(([year, month, day, ...clock]) => `${year}-${month}-${day}T${clock.join(':')}Z`);
+    const spoilt = fc
+      .tuple(written, fc.nat({ max: 19 }), fc.constantFrom('-', ':', 'T', 'Z', ' ', '0', '9', '/', ''))
+      .map(([text, at, letter]) => text.slice(0, at) + letter + text.slice(at + 1));
+    fc.assert(
+      fc.property(fc.oneof(written, spoilt), (text) => {
+        const instant = parseTime(text);
+        assert.equal(isCanonicalTime(text), instant !== undefined && formatTime(instant) === text);
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
   it('are read in any zone and with any fraction, and written in UTC', () => {
     const instant = parseTime('2026-01-02T03:04:05.123456789+02:00');
     assert.ok(instant);

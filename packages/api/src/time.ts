@@ -40,11 +40,46 @@ export function parseTime(text: string): Instant | undefined {
   return { seconds: date.getTime() / 1000 - offset, nanos: Number((match[7] ?? '0').padEnd(9, '0')) };
 }
 
-/** True for a time that is written already as `formatTime` would write it. */
+/** Days of each month of a year that is no leap year. */
+const monthDays = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+/** True for a time that is written already as `formatTime` would write it. Objects are full of them: no Date is made. */
 export function isCanonicalTime(text: string): boolean {
-  if (text.length !== 20 || !text.endsWith('Z')) return false;
-  const milliseconds = Date.parse(text);
-  return !Number.isNaN(milliseconds) && new Date(milliseconds).toISOString().startsWith(text.slice(0, 19));
+  if (text.length !== 20) return false;
+  const year = digits(text, 0, 4);
+  const month = digits(text, 5, 7);
+  const day = digits(text, 8, 10);
+  const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+  return (
+    year >= 0 &&
+    month >= 1 &&
+    day >= 1 &&
+    day <= (month === 2 && isLeap ? 29 : (monthDays[month - 1] ?? 0)) &&
+    isBelow(digits(text, 11, 13), 24) &&
+    isBelow(digits(text, 14, 16), 60) &&
+    isBelow(digits(text, 17, 19), 60) &&
+    text[4] === '-' &&
+    text[7] === '-' &&
+    text[10] === 'T' &&
+    text[13] === ':' &&
+    text[16] === ':' &&
+    text[19] === 'Z'
+  );
+}
+
+function isBelow(value: number, bound: number): boolean {
+  return value >= 0 && value < bound;
+}
+
+/** The number that stands there; -1 when that is not all digits. */
+function digits(text: string, start: number, end: number): number {
+  let value = 0;
+  for (let i = start; i < end; i++) {
+    const digit = text.charCodeAt(i) - 0x30;
+    if (digit < 0 || digit > 9) return -1;
+    value = value * 10 + digit;
+  }
+  return value;
 }
 
 /** Whole seconds, UTC: the form of `creationTimestamp` and most times. */

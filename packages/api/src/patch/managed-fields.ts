@@ -8,9 +8,8 @@
  * Source: Kubernetes server-side apply; the bound on update managers and the order of entries are upstream's.
  */
 import {
-  difference,
   type FieldPath,
-  FieldSet,
+  type FieldSet,
   fieldSetOf,
   fromFieldsV1,
   intersection,
@@ -19,6 +18,7 @@ import {
   toFieldsV1,
   union,
 } from './field-set.ts';
+import { tidyFieldsV1, withFields, withoutFields } from './fields-v1.ts';
 import { ownedFieldsV1 } from './owned-fields.ts';
 import { compare, fieldsOf, mergeApplied, prune } from './structured-merge.ts';
 import { isObject, jsonEqual, type JsonObject, type JsonValue, type Structure } from './structure.ts';
@@ -51,7 +51,8 @@ interface ManagerEntry {
   readonly apiVersion: string;
   readonly subresource: string;
   readonly time: string;
-  readonly fields: FieldSet;
+  /** As stored; shared with the object that it was read from. */
+  readonly fieldsV1: JsonObject;
 }
 
 export interface ManagementContext {
@@ -92,27 +93,31 @@ export function trackUpdate(
   const asked = metadataOf(updated)['managedFields'];
   const resets =
     Array.isArray(asked) && asked.length === 1 && isObject(asked[0]) && Object.keys(asked[0]).length === 0;
-  const entries = resets ? [] : readEntries(live === undefined ? asked : metadataOf(live)['managedFields']);
+  const entries = resets
+    ? []
+    : live === undefined
+      ? readEntries(asked).map((entry) => ({ ...entry, fieldsV1: tidyFieldsV1(entry.fieldsV1) }))
+      : readEntries(metadataOf(live)['managedFields']);
   const before = withoutManagedFields(live ?? {});
   const after = withoutManagedFields(updated);
   if (live === undefined && entries.length === 0) {
     const fieldsV1 = ownedFieldsV1(after, context.structure, [unmanaged, context.reset]);
     if (fieldsV1 === undefined) return withEntries(after, []);
-    return withEntries(after, [written({ ...identity(context, 'Update'), time: context.time }, fieldsV1)]);
+    return withEntries(after, [written({ ...identity(context, 'Update'), time: context.time, fieldsV1 })]);
   }
   const { added, modified, removed } = compare(before, after, context.structure);
   const changed = recursiveDifference(recursiveDifference(union(added, modified), unmanaged), context.reset);
   const own = (entry: ManagerEntry): boolean => isSameManager(entry, context, 'Update');
   const others = entries
     .filter((entry) => !own(entry))
-    .map((entry) => withFields(entry, difference(difference(entry.fields, changed), removed)));
+    .map((entry) => losing(losing(entry, changed), removed));
   const mine = entries.find(own);
-  const fields = difference(union(mine?.fields ?? new FieldSet(), changed), removed);
-  const unchanged = mine !== undefined && mine.fields.equals(fields);
+  const fieldsV1 = withoutFields(withFields(mine?.fieldsV1 ?? {}, changed), removed);
+  const unchanged = mine !== undefined && jsonEqual(mine.fieldsV1, fieldsV1);
   const entry: ManagerEntry = {
     ...identity(context, 'Update'),
     time: unchanged ? mine.time : context.time,
-    fields,
+    fieldsV1,
   };
   return writeEntries(after, capUpdaters([...others, entry]));
 }
@@ -136,14 +141,15 @@ export function applyConfiguration(
   const others = entries.filter((entry) => !own(entry));
 
   const merged = mergeApplied(before, configured, context.structure);
-  const owned = union(set, unmanaged, ...others.map((entry) => entry.fields));
-  const after = mine === undefined ? merged : prune(merged, mine.fields, owned, context.structure);
+  const owned = union(set, unmanaged, ...others.map((entry) => fromFieldsV1(entry.fieldsV1)));
+  const lastApplied = mine === undefined ? undefined : fromFieldsV1(mine.fieldsV1);
+  const after = lastApplied === undefined ? merged : prune(merged, lastApplied, owned, context.structure);
 
   const { added, modified, removed } = compare(before, after, context.structure);
   const changed = recursiveDifference(union(added, modified), context.reset);
   if (!force) {
     const conflicts = others.flatMap((entry) =>
-      [...intersection(entry.fields, changed).paths()].map((path) => ({
+      [...intersection(fromFieldsV1(entry.fieldsV1), changed).paths()].map((path) => ({
         manager: describe(entry),
         field: pathText(path),
         path,
@@ -151,14 +157,12 @@ export function applyConfiguration(
     );
     if (conflicts.length > 0) throw new ApplyConflictError(conflicts);
   }
-  const remaining = others.map((entry) =>
-    withFields(entry, difference(difference(entry.fields, changed), removed)),
-  );
-  const unchanged = mine !== undefined && mine.fields.equals(set);
+  const remaining = others.map((entry) => losing(losing(entry, changed), removed));
+  const unchanged = mine !== undefined && lastApplied?.equals(set) === true;
   const entry: ManagerEntry = {
     ...identity(context, 'Apply'),
     time: unchanged ? mine.time : context.time,
-    fields: set,
+    fieldsV1: toFieldsV1(set),
   };
   return writeEntries(after as JsonObject, [...remaining, entry]);
 }
@@ -166,7 +170,7 @@ export function applyConfiguration(
 function identity(
   context: ManagementContext,
   operation: 'Apply' | 'Update',
-): Omit<ManagerEntry, 'time' | 'fields'> {
+): Omit<ManagerEntry, 'time' | 'fieldsV1'> {
   return {
     manager: context.manager,
     operation,
@@ -189,8 +193,13 @@ function isSameManager(
   );
 }
 
-function withFields(entry: ManagerEntry, fields: FieldSet): ManagerEntry {
-  return { ...entry, fields };
+function losing(entry: ManagerEntry, gone: FieldSet): ManagerEntry {
+  const fieldsV1 = withoutFields(entry.fieldsV1, gone);
+  return fieldsV1 === entry.fieldsV1 ? entry : { ...entry, fieldsV1 };
+}
+
+function ownsNothing({ fieldsV1 }: ManagerEntry): boolean {
+  return Object.keys(fieldsV1).length === 0;
 }
 
 function metadataOf(object: JsonObject): JsonObject {
@@ -214,29 +223,29 @@ function readEntries(value: JsonValue | undefined): ManagerEntry[] {
     apiVersion: text(entry['apiVersion']),
     subresource: text(entry['subresource']),
     time: text(entry['time']),
-    fields: fromFieldsV1(entry['fieldsV1']),
+    fieldsV1: isObject(entry['fieldsV1']) ? entry['fieldsV1'] : {},
   }));
 }
 
 function writeEntries(object: JsonObject, entries: readonly ManagerEntry[]): JsonObject {
   const managedFields = entries
-    .filter((entry) => !entry.fields.empty)
+    .filter((entry) => !ownsNothing(entry))
     .sort(
       (a, b) =>
         compareText(a.operation, b.operation) ||
         compareText(a.time, b.time) ||
         compareText(a.manager, b.manager),
     )
-    .map((entry) => written(entry, toFieldsV1(entry.fields)));
+    .map(written);
   return withEntries(object, managedFields);
 }
 
 /** An entry as it stands in the object, names in order. */
-function written(entry: Omit<ManagerEntry, 'fields'>, fieldsV1: JsonObject): JsonObject {
+function written(entry: ManagerEntry): JsonObject {
   return {
     apiVersion: entry.apiVersion,
     fieldsType: 'FieldsV1',
-    fieldsV1,
+    fieldsV1: entry.fieldsV1,
     manager: entry.manager,
     operation: entry.operation,
     ...(entry.subresource === '' ? {} : { subresource: entry.subresource }),
@@ -252,7 +261,7 @@ function withEntries(object: JsonObject, managedFields: JsonObject[]): JsonObjec
 /** Folds the oldest updaters of each version into one entry, so that the list stays bounded. */
 function capUpdaters(entries: readonly ManagerEntry[]): ManagerEntry[] {
   const updaters = entries
-    .filter((entry) => entry.operation === 'Update' && !entry.fields.empty)
+    .filter((entry) => entry.operation === 'Update' && !ownsNothing(entry))
     .sort((a, b) => compareText(a.time, b.time));
   const surplus = new Set(updaters.slice(0, Math.max(0, updaters.length - maxUpdateManagers + 1)));
   if (updaters.length <= maxUpdateManagers) return [...entries];
@@ -263,7 +272,8 @@ function capUpdaters(entries: readonly ManagerEntry[]): ManagerEntry[] {
       ...entry,
       manager: foldedManager,
       subresource: '',
-      fields: previous === undefined ? entry.fields : union(previous.fields, entry.fields),
+      fieldsV1:
+        previous === undefined ? entry.fieldsV1 : withFields(previous.fieldsV1, fromFieldsV1(entry.fieldsV1)),
     });
   }
   return [...entries.filter((entry) => !surplus.has(entry)), ...folded.values()];

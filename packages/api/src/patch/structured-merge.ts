@@ -103,51 +103,85 @@ export interface Comparison {
 }
 
 export function compare(before: JsonValue, after: JsonValue, structure: Structure | undefined): Comparison {
-  const result = { added: new FieldSet(), modified: new FieldSet(), removed: new FieldSet() };
-  compareInto(result, before, after, structure);
-  return result;
+  const { added, modified, removed } = new Differences(before, after, structure);
+  return {
+    added: added ?? new FieldSet(),
+    modified: modified ?? new FieldSet(),
+    removed: removed ?? new FieldSet(),
+  };
 }
 
-function compareInto(
-  result: Comparison,
-  before: JsonValue,
-  after: JsonValue,
-  structure: Structure | undefined,
-): void {
-  const shape = shapeOf(structure, after);
-  const old = new Map(
-    [...parts(shapeOf(structure, before), structure, before)].map(([element, part]) => [element, part]),
-  );
-  const seen = new Set<string>();
-  for (const [element, part, partStructure] of parts(shape, structure, after)) {
-    if (seen.has(element)) continue;
-    seen.add(element);
-    const previous = old.get(element);
-    if (previous === undefined) {
-      addWhole(
-        result.added,
-        element,
-        part,
-        partStructure,
-        shape === 'associative' || structure?.kind === 'map',
-      );
-    } else if (
-      shapeOf(partStructure, part) === 'leaf' ||
-      shapeOf(partStructure, previous) !== shapeOf(partStructure, part)
-    ) {
-      if (!jsonEqual(previous, part)) result.modified.members.add(element);
-    } else if (!jsonEqual(previous, part)) {
-      // Most of an object stays as it was: to see that is much cheaper than to take it apart.
-      const below = { added: new FieldSet(), modified: new FieldSet(), removed: new FieldSet() };
-      compareInto(below, previous, part, partStructure);
-      for (const kind of ['added', 'modified', 'removed'] as const) {
-        if (!below[kind].empty) result[kind].children.set(element, below[kind]);
-      }
+const kinds = ['added', 'modified', 'removed'] as const;
+
+/** What differs at one level and below it. Most of two objects is the same: a set is only made for what goes into it. */
+class Differences {
+  added: FieldSet | undefined;
+  modified: FieldSet | undefined;
+  removed: FieldSet | undefined;
+
+  constructor(before: JsonValue, after: JsonValue, structure: Structure | undefined) {
+    const shape = shapeOf(structure, after);
+    const oldShape = shapeOf(structure, before);
+    if (shape === 'object' && oldShape === 'object')
+      this.#fields(before as JsonObject, after as JsonObject, structure);
+    else this.#items(oldShape, before, shape, after, structure);
+  }
+
+  #fields(before: JsonObject, after: JsonObject, structure: Structure | undefined): void {
+    const isMap = structure?.kind === 'map';
+    for (const key of Object.keys(after)) {
+      const part = after[key] ?? null;
+      if (part === null) continue;
+      const previous = Object.hasOwn(before, key) ? (before[key] ?? null) : null;
+      if (previous === null)
+        addWhole((this.added ??= new FieldSet()), `f:${key}`, part, member(structure, key), isMap);
+      else this.#part(`f:${key}`, previous, part, member(structure, key));
+    }
+    for (const key of Object.keys(before)) {
+      const part = before[key] ?? null;
+      if (part === null || (Object.hasOwn(after, key) && (after[key] ?? null) !== null)) continue;
+      addWhole((this.removed ??= new FieldSet()), `f:${key}`, part, member(structure, key), true);
     }
   }
-  const oldShape = shapeOf(structure, before);
-  for (const [element, part, partStructure] of parts(oldShape, structure, before)) {
-    if (!seen.has(element)) addWhole(result.removed, element, part, partStructure, true);
+
+  #items(
+    oldShape: Shape,
+    before: JsonValue,
+    shape: Shape,
+    after: JsonValue,
+    structure: Structure | undefined,
+  ): void {
+    const old = new Map(
+      [...parts(oldShape, structure, before)].map(([element, part]) => [element, part] as const),
+    );
+    const seen = new Set<string>();
+    const comesItself = shape === 'associative' || structure?.kind === 'map';
+    for (const [element, part, partStructure] of parts(shape, structure, after)) {
+      if (seen.has(element)) continue;
+      seen.add(element);
+      const previous = old.get(element);
+      if (previous === undefined)
+        addWhole((this.added ??= new FieldSet()), element, part, partStructure, comesItself);
+      else this.#part(element, previous, part, partStructure);
+    }
+    for (const [element, part, partStructure] of parts(oldShape, structure, before)) {
+      if (!seen.has(element)) addWhole((this.removed ??= new FieldSet()), element, part, partStructure, true);
+    }
+  }
+
+  #part(element: string, previous: JsonValue, part: JsonValue, structure: Structure | undefined): void {
+    // To see that a part stayed as it was is much cheaper than to take it apart.
+    if (jsonEqual(previous, part)) return;
+    const shape = shapeOf(structure, part);
+    if (shape === 'leaf' || shapeOf(structure, previous) !== shape) {
+      (this.modified ??= new FieldSet()).members.add(element);
+      return;
+    }
+    const below = new Differences(previous, part, structure);
+    for (const kind of kinds) {
+      const set = below[kind];
+      if (set !== undefined && !set.empty) (this[kind] ??= new FieldSet()).children.set(element, set);
+    }
   }
 }
 

@@ -17,6 +17,11 @@ import { type CacheEvent, EventLog } from './event-log.ts';
 // The package is CommonJS; its class is the `default` of what Node imports.
 const BTree = BTreeModule.default;
 
+/** Keys are compared several times for every request; the tree's own way is made for keys of any type. */
+function byKey(a: string, b: string): number {
+  return a < b ? -1 : a === b ? 0 : 1;
+}
+
 /** The objects and changes under one storage prefix. */
 export interface ResourceCache {
   readonly index: InstanceType<typeof BTree<string, StoredObject>>;
@@ -53,7 +58,7 @@ export class WatchCache {
   readonly #options: WatchCacheOptions;
   readonly #resources = new Map<string, ResourceCache>();
   /** Values under the root whose kind is not served (yet), as they lie in the store. */
-  #unclaimed = new BTree<string, KeyValue>();
+  #unclaimed = new BTree<string, KeyValue>(undefined, byKey);
   readonly #waiters = new Set<{ revision: number; resolve: () => void }>();
   readonly #resetListeners = new Set<() => void>();
   #revision = 0;
@@ -182,7 +187,7 @@ export class WatchCache {
   async #load(): Promise<void> {
     const { store, root, prefixes, onForeignKey } = this.#options;
     const staged = new Map<string, ResourceCache>();
-    const unclaimed = new BTree<string, KeyValue>();
+    const unclaimed = new BTree<string, KeyValue>(undefined, byKey);
     let revision = 0;
     let key = '\0';
     this.#unreadable.clear();
@@ -281,7 +286,7 @@ export class WatchCache {
     this.#unreadable.delete(key);
     const current = event.type === 1 ? undefined : this.#read(key, kv);
     // An unreadable value hides the object: watchers must see it go.
-    put(resource, key, current);
+    put(resource, key, current, before);
     if (current === undefined && before === undefined) return undefined;
     log.append(changeOf(at ?? kv.modRevision, before, current));
     return log;
@@ -324,15 +329,20 @@ export class WatchCache {
 
   #emptyResource(floor: number): ResourceCache {
     return {
-      index: new BTree<string, StoredObject>(),
+      index: new BTree<string, StoredObject>(undefined, byKey),
       log: new EventLog(floor, this.#capacity),
       size: { bytes: 0 },
     };
   }
 }
 
-function put({ index, size }: ResourceCache, key: string, object: StoredObject | undefined): void {
-  size.bytes += (object?.json.length ?? 0) - (index.get(key)?.json.length ?? 0);
+function put(
+  { index, size }: ResourceCache,
+  key: string,
+  object: StoredObject | undefined,
+  before = index.get(key),
+): void {
+  size.bytes += (object?.json.length ?? 0) - (before?.json.length ?? 0);
   if (object === undefined) index.delete(key);
   else index.set(key, object);
 }

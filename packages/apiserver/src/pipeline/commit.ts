@@ -50,6 +50,8 @@ export interface Change {
   readonly createRevision: number;
   /** The new state, or undefined for a deletion. */
   readonly object: ApiObject | undefined;
+  /** Its stored form in the shape of the resource, where that is known already. */
+  readonly value?: Buffer | undefined;
   readonly extras?: CommitExtras | undefined;
 }
 
@@ -64,7 +66,8 @@ export async function commit(context: WriteContext, change: Change): Promise<Com
   const { server, fence, user, target } = context;
   const { failpoints } = server;
   if (fence?.holder === 'client') await failpoints.beforeCommit(user.name);
-  const value = change.object === undefined ? undefined : await storedValue(target.info, change.object);
+  const value =
+    change.object === undefined ? undefined : await storedValue(target.info, change.object, change.value);
   const fenced = fence !== undefined && !failpoints.fenceDisabled;
   const compare: Compare[] = [
     { key: change.key, target: 'MOD', result: 'EQUAL', modRevision: change.expected },

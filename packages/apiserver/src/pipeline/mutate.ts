@@ -15,7 +15,13 @@ import { commit, type CommitExtras, type CommitResult } from './commit.ts';
 import type { Turn } from './turns.ts';
 
 export type Decision =
-  | { readonly action: 'put'; readonly object: ApiObject; readonly extras?: CommitExtras | undefined }
+  /** `value` is the object's stored form as `toStored` makes it, where that is known already. */
+  | {
+      readonly action: 'put';
+      readonly object: ApiObject;
+      readonly value?: Buffer;
+      readonly extras?: CommitExtras | undefined;
+    }
   /** `last` is what a change made of the object that nothing keeps any more. */
   | {
       readonly action: 'remove';
@@ -125,6 +131,7 @@ class Attempts {
         expected: current?.revision ?? 0,
         createRevision: current?.createRevision ?? 0,
         object: decision.action === 'put' ? decision.object : undefined,
+        value: decision.action === 'put' ? decision.value : undefined,
         extras,
       });
       if (result.outcome === 'committed') committedAt = result.revision;

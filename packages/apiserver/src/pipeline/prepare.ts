@@ -11,7 +11,7 @@ import {
   type ResourceInfo,
   trackUpdate,
 } from '@timonier/api';
-import type { ManagementContext, ObjectMeta } from '@timonier/api';
+import type { ManagementContext, ObjectMeta, Schema } from '@timonier/api';
 import { type ApiObject, normalize } from '@timonier/api/decode';
 import { conflict, invalid, methodNotAllowed, StatusError } from '@timonier/api/statuses';
 import type { WriteContext } from '../server-state.ts';
@@ -147,7 +147,7 @@ export function managementContext({ server, target, manager }: WriteContext): Ma
     apiVersion: apiVersionOf(target.info),
     subresource: target.subresource,
     time: timestamp(server.now()),
-    reset: resetFields(target.info.schema.fields.keys(), target.subresource),
+    reset: resetFields(target.info.schema, target.subresource),
   };
 }
 
@@ -180,11 +180,21 @@ function unreadableVersion({ target }: WriteContext, name: string, version: stri
   return new StatusError(invalid(target.info, name, `${field}: ${message}`, [cause]));
 }
 
-function resetFields(fields: Iterable<string>, subresource: string): FieldSet {
-  if (subresource === '') return fieldSetOf(['f:status']);
-  if (subresource !== 'status') return fieldSetOf();
-  const others = [...fields].filter((name) => name !== 'metadata' && name !== 'status');
-  return fieldSetOf(...others.map((name) => [`f:${name}`]));
+const statusOnly = fieldSetOf(['f:status']);
+const nothing = fieldSetOf();
+/** All fields but the status, by schema: they are the same for every request. */
+const allButStatus = new WeakMap<Schema, FieldSet>();
+
+function resetFields(schema: Schema, subresource: string): FieldSet {
+  if (subresource === '') return statusOnly;
+  if (subresource !== 'status') return nothing;
+  let fields = allButStatus.get(schema);
+  if (fields === undefined) {
+    const others = [...schema.fields.keys()].filter((name) => name !== 'metadata' && name !== 'status');
+    fields = fieldSetOf(...others.map((name) => [`f:${name}`]));
+    allButStatus.set(schema, fields);
+  }
+  return fields;
 }
 
 /** What an update of the status may bring in metadata: whose fields they are, and the version it was made from. */

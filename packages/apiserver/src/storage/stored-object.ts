@@ -9,7 +9,6 @@
  */
 import { isBigInteger, parseJson, setOwn } from '@timonier/api/json';
 import type { ApiObject } from '@timonier/api/decode';
-import { sameTree } from './copy.ts';
 import type { KeyValue } from './etcd-messages.ts';
 
 const plainText = 'j1:-:';
@@ -133,11 +132,19 @@ export function toStored(object: ApiObject): Buffer {
 
 /** True when `object` says what `stored` says, but for the resourceVersion. */
 export function sameContent(object: ApiObject, stored: StoredObject): boolean {
-  return sameTree(withoutVersion(object), withoutVersion(stored.object()));
+  return isStoredAs(toStored(object), stored);
 }
 
-function withoutVersion(object: ApiObject): object {
-  return { ...object, metadata: { ...object.metadata, resourceVersion: undefined } };
+/** True when a stored form is that of `stored`: the same object has the same one, whatever the order of its names was. */
+export function isStoredAs(value: Buffer, { json, revision }: StoredObject): boolean {
+  const added = versionField(revision).length;
+  const length = value.length - plainPrefix.length;
+  if (json.length !== length + added) return false;
+  const split = json.indexOf(metadataMark) + metadataMark.length;
+  return (
+    value.compare(json, 0, split, plainPrefix.length, plainPrefix.length + split) === 0 &&
+    value.compare(json, split + added, json.length, plainPrefix.length + split) === 0
+  );
 }
 
 /** JSON with `apiVersion`, `kind` and `metadata` first and every other name in sorted order. */

@@ -61,11 +61,15 @@ export async function prepareViews(
   }
 }
 
-/** The bytes to store of an object in the shape of `info`. Throws when it cannot be converted. */
-export function storedValue(info: ResourceInfo, object: ApiObject): Buffer | Promise<Buffer> {
+/**
+ * The bytes to store of an object in the shape of `info`; `value` is what `toStored` makes of it, if that is known.
+ * Throws when it cannot be converted.
+ */
+export function storedValue(info: ResourceInfo, object: ApiObject, value?: Buffer): Buffer | Promise<Buffer> {
   const { custom } = info;
-  if (custom === undefined) return toStored(isStoredShape(info) ? object : inStoredShape(info, object));
-  if (custom.storedApiVersion === object.apiVersion) return toStored(object);
+  if (custom === undefined)
+    return isStoredShape(info) ? (value ?? toStored(object)) : toStored(inStoredShape(info, object));
+  if (custom.storedApiVersion === object.apiVersion) return value ?? toStored(object);
   if (custom.convert === undefined) return toStored({ ...object, apiVersion: custom.storedApiVersion });
   return custom.convert([object], custom.storedApiVersion).then(([stored]) => toStored(stored ?? object));
 }

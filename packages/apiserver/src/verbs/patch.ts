@@ -29,7 +29,7 @@ import { copyOf } from '../storage/copy.ts';
 import type { Compare } from '../storage/etcd-messages.ts';
 import { strategyOf } from '../strategies/index.ts';
 import { decodePatched } from './patched-object.ts';
-import { afterUpdate, decideUpdate, updateObject } from './update.ts';
+import { afterUpdate, decideUpdate, replaceObject } from './update.ts';
 
 export const patchTypes = {
   json: 'application/json-patch+json',
@@ -52,7 +52,10 @@ export async function patch(context: RequestContext): Promise<void> {
   }
   if (booleanParameter(exchange.query, 'force') !== undefined)
     throw bad('force: Forbidden: may not be specified for non-apply patch');
-  const result = await updateObject(context, (current) => {
+  const isCustom = target.info.custom !== undefined;
+  const result = await replaceObject(context, (known, copy) => {
+    // Decoding a built-in kind makes a new object; a custom one's may share everything with what it was made of.
+    const current = isCustom ? copy() : known;
     const patched = patchTree(current, form, parsed.value, target.info.schema);
     checkIdentity(patched, current, context);
     return decodePatched(context, patched, form, parsed);

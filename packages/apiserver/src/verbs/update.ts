@@ -11,7 +11,7 @@ import { respondObject } from '../pipeline/respond.ts';
 import { checkObject } from '../pipeline/validate.ts';
 import type { RequestContext, WriteContext } from '../server-state.ts';
 import { copyOf } from '../storage/copy.ts';
-import { sameContent, type StoredObject } from '../storage/stored-object.ts';
+import { isStoredAs, type StoredObject, toStored } from '../storage/stored-object.ts';
 import { strategyOf } from '../strategies/index.ts';
 import { createObject } from './create.ts';
 
@@ -22,7 +22,7 @@ export async function update(context: RequestContext): Promise<void> {
   if ((sent.metadata?.name ?? '') === '') throw bad('name must be provided');
   placeObject(sent, context, target.name);
   try {
-    await respondObject(context, 200, afterUpdate(await updateObject(context, () => copyOf(sent))));
+    await respondObject(context, 200, afterUpdate(await replaceObject(context, () => copyOf(sent))));
   } catch (error) {
     const isMissing = error instanceof StatusError && error.status.reason === 'NotFound';
     const mayCreate = strategyOf(target.info).createsOnUpdate === true && target.subresource === '';
@@ -47,16 +47,28 @@ export function afterUpdate({
  * in place; it may be called several times. Fields the server owns are brought forward, the result is validated, and
  * an object that was only waiting for its finalizers goes when the last one does.
  */
-export async function updateObject(
+export function updateObject(
   context: WriteContext,
   change: (current: ApiObject) => ApiObject | Promise<ApiObject>,
+): Promise<MutationResult> {
+  return replaceObject(context, (_current, copy) => change(copy()));
+}
+
+/**
+ * The same for who computes the wanted object without changing the current one, and so needs no copy of it. What comes
+ * out may share with `current` only what has no schema, which nobody changes in place.
+ */
+export async function replaceObject(
+  context: WriteContext,
+  replacement: (current: ApiObject, copy: () => ApiObject) => ApiObject | Promise<ApiObject>,
 ): Promise<MutationResult> {
   const { info, namespace, name } = context.target;
   const key = storageKey(info, namespace, name, context.server.root);
   return mutate(context, key, async (current) => {
     if (current === undefined) throw new StatusError(notFound(info, name));
     const old = current.object();
-    return decideUpdate(context, current, old, await change(current.object()));
+    const wanted = replacement(old, () => current.object());
+    return decideUpdate(context, current, old, wanted instanceof Promise ? await wanted : wanted);
   });
 }
 
@@ -80,13 +92,17 @@ export async function decideUpdate(
     return { action: 'remove', extras, last: owned };
   }
   checkObject(info, owned, old, subresource);
-  if (sameContent(owned, current)) return { action: 'keep' };
+  const value = toStored(owned);
+  if (isStoredAs(value, current)) return { action: 'keep' };
   await strategyOf(info).check?.(owned, old, context);
   await admission.validate({ ...request, object: owned });
-  const extras = await strategyOf(info).reserve?.(owned, old, context);
+  const { reserve } = strategyOf(info);
+  const extras = await reserve?.(owned, old, context);
   return {
     action: 'put',
     object: owned,
+    // What is reserved may be written into the object.
+    ...(reserve === undefined ? { value } : {}),
     extras: await admission.reserve({ ...request, object: owned }, extras),
   };
 }
