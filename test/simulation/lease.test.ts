@@ -49,7 +49,7 @@ for (const mistake of [
   'lower-at-once',
 ] as const) {
   test(`the known mistake ${mistake} is found`, (t) => {
-    for (let seed = 1; seed <= 1000; seed += 1) {
+    for (let seed = 1; seed <= 3000; seed += 1) {
       try {
         live(seed, mistake);
       } catch (error) {

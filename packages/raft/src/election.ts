@@ -46,11 +46,15 @@ function rankOf(core: Core, without: NodeId | null): number {
   let rank = 0;
   for (const voter of core.configuration.voters) {
     if (voter === without || voter === core.id) continue;
-    // Witnesses come last: one that leads could only hand over.
-    const later = isWitness(core.configuration, voter);
-    if (later === core.isWitness ? voter < core.id : !later) rank += 1;
+    if (precedes(core, voter, core.id)) rank += 1;
   }
   return rank;
+}
+
+/** Witnesses come last: one that leads could only hand over. */
+function precedes(core: Core, a: NodeId, b: NodeId): boolean {
+  const later = isWitness(core.configuration, a);
+  return later === isWitness(core.configuration, b) ? a < b : !later;
 }
 
 /** A message proved that `leader` leads the current term. */
@@ -189,6 +193,11 @@ export function handlePreVote(core: Core, request: PreVoteRequest): void {
   } else if (granted) {
     // Give the candidate a head start over our own hurried or ordinary try.
     core.leader = null; // Silent for too long; its next message restores it and the timer.
+    if (core.role === 'pre-candidate' && precedes(core, request.from, core.id)) {
+      // Two that ask at the same time and grant each other would both go on, and split the vote.
+      core.role = 'follower';
+      core.votes.clear();
+    }
     const patience = core.configuration.voters.length + 1;
     const left = core.timeout - (core.ticks - core.timerStart);
     if (left < patience) core.timeout += patience - left;
