@@ -5,6 +5,8 @@
 
 const DNS1123_LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 const DNS1123_SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+const DNS1123_SUBDOMAIN_UNDERSCORES =
+  /^_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*$/;
 const DNS1035_LABEL = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
 const QUALIFIED_NAME = /^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$/;
 const LABEL_VALUE = /^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$/;
@@ -61,6 +63,22 @@ export function checkDns1123Subdomain(value: string): string[] {
     out.push(
       regexError(
         SUBDOMAIN_TEXT,
+        '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*',
+        'example.com',
+      ),
+    );
+  }
+  return out;
+}
+
+/** A subdomain as lists of search domains have it: labels may begin with an underscore. */
+export function checkDns1123SubdomainWithUnderscores(value: string): string[] {
+  const out: string[] = [];
+  if (value.length > 253) out.push(maxLength(253));
+  if (!fits(DNS1123_SUBDOMAIN_UNDERSCORES, value)) {
+    out.push(
+      regexError(
+        "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character",
         '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*',
         'example.com',
       ),

@@ -78,7 +78,7 @@ const cases: readonly Case[] = [
     resource: 'pods',
     value: pod({ restartPolicy: 'Maybe' }),
     expected: [
-      'spec.restartPolicy: Unsupported value: "Maybe": supported values: "Always", "Never", "OnFailure"',
+      'spec.restartPolicy: Unsupported value: "Maybe": supported values: "Always", "OnFailure", "Never"',
     ],
   },
   {

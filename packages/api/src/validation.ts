@@ -5,7 +5,7 @@
 import type { ApiObject } from './decode.ts';
 import { apiVersionOf, type ResourceInfo } from './registry.ts';
 import { validateEnums } from './validation/enums.ts';
-import { bounded, formatFieldError, type FieldError } from './validation/field-error.ts';
+import { aside, bounded, formatFieldError, type FieldError } from './validation/field-error.ts';
 import { groupRules } from './validation/groups.ts';
 import { validateMetadata, validateMetadataUpdate } from './validation/metadata.ts';
 import { validateEndpointSlice, validateEndpointSliceUpdate } from './validation/network.ts';
@@ -45,7 +45,9 @@ const BY_KIND: Readonly<Record<string, Rules>> = {
 
 /**
  * Every rule for creating (`old` left out) or replacing an object. An update through a subresource such as `status`
- * must come with the parts it cannot change already put back: only its own rules and those of metadata are asked.
+ * must come with the parts it cannot change already put back: only its own rules and those of metadata are asked. What
+ * is wrong with the old object in the same words may stay so: rules become stricter, and what is stored must still be
+ * labelled, scaled and deleted.
  */
 export function validate(
   info: ResourceInfo,
@@ -63,17 +65,39 @@ function everyError(
   subresource: string,
 ): FieldError[] {
   const own = BY_KIND[`${apiVersionOf(info)}/${info.kind}`];
-  const errors = validateMetadata(info, object);
-  if (old !== undefined) errors.push(...validateMetadataUpdate(object, old));
-  if (info.custom !== undefined) return distinct([...errors, ...info.custom.validate(object, old)]);
   const part = own?.subresources?.[subresource];
-  if (old !== undefined && (subresource === 'status' || part !== undefined))
-    return distinct([...errors, ...(part?.(object, old) ?? [])]);
-  errors.push(...validateEnums(info.schema, object));
-  errors.push(...(own?.object?.(object) ?? []));
-  if (old === undefined) errors.push(...(own?.create?.(object) ?? []));
-  if (old !== undefined) errors.push(...(own?.update?.(object, old) ?? []));
-  return distinct(errors);
+  if (info.custom !== undefined) {
+    const errors = validateMetadata(info, object);
+    if (old !== undefined) errors.push(...validateMetadataUpdate(object, old));
+    return distinct([...errors, ...info.custom.validate(object, old)]);
+  }
+  if (old === undefined) return distinct([...standing(info, own, object), ...(own?.create?.(object) ?? [])]);
+  const isPart = subresource === 'status' || part !== undefined;
+  const rulesOf = (one: ApiObject): FieldError[] =>
+    isPart ? [...validateMetadata(info, one), ...(part?.(one, old) ?? [])] : standing(info, own, one);
+  const errors = unlessOld(rulesOf(object), () => rulesOf(old));
+  const changes = isPart ? [] : (own?.update?.(object, old) ?? []);
+  return distinct([...validateMetadataUpdate(object, old), ...changes, ...errors]);
+}
+
+/** What must hold for an object as it stands, whatever it was before. */
+function standing(info: ResourceInfo, own: Rules | undefined, object: ApiObject): FieldError[] {
+  const errors = [...validateMetadata(info, object), ...(own?.object?.(object) ?? [])];
+  const unknown = validateEnums(info.schema, object);
+  if (unknown.length === 0) return errors;
+  // Most kinds say so themselves, in words and an order of their own.
+  const fields = new Set(errors.map(({ field }) => field));
+  return [
+    ...errors,
+    ...unknown.filter(({ field }) => !fields.has(field.replace(/\[\d+\]$/, '')) && !fields.has(field)),
+  ];
+}
+
+/** The errors that were not there before. */
+function unlessOld(errors: FieldError[], before: () => FieldError[]): FieldError[] {
+  if (errors.length === 0) return errors;
+  const known = new Set(aside(before).map(formatFieldError));
+  return errors.filter((error) => !known.has(formatFieldError(error)));
 }
 
 /** The rules of a kind alone, for bodies of subresources such as Binding and Scale. */

@@ -22,6 +22,7 @@ function prepared({ info }: Example, sent: ApiObject): ApiObject {
   const labels = {
     'batch.kubernetes.io/controller-uid': 'u',
     'controller-uid': 'u',
+    'job-name': object.metadata.name,
     'batch.kubernetes.io/job-name': object.metadata.name,
   };
   spec['selector'] ??= { matchLabels: { 'batch.kubernetes.io/controller-uid': 'u' } };

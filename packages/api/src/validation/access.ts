@@ -11,6 +11,7 @@ import type {
 import { checkName, labelSelector, oneOf, same } from './checks.ts';
 import { forbidden, invalid, notSupported, required, type FieldError } from './field-error.ts';
 import { rules, type Rules } from './rules.ts';
+import { signerName } from './signers.ts';
 
 const RBAC = 'rbac.authorization.k8s.io';
 
@@ -135,7 +136,7 @@ function signingRequest(request: CertificateSigningRequest): FieldError[] {
   if (usages.length === 0) errors.push(required('spec.usages'));
   for (const [i, usage] of usages.entries())
     if (!USAGES.includes(usage)) errors.push(notSupported(`spec.usages[${i}]`, usage, USAGES));
-  errors.push(...signerName(spec?.signerName ?? ''));
+  errors.push(...signerName('spec.signerName', spec?.signerName ?? ''));
   const seconds = spec?.expirationSeconds;
   if (seconds !== undefined && seconds < MIN_SECONDS)
     errors.push(
@@ -145,22 +146,6 @@ function signingRequest(request: CertificateSigningRequest): FieldError[] {
         `may not specify a duration less than ${MIN_SECONDS} seconds (10 minutes)`,
       ),
     );
-  return errors;
-}
-
-function signerName(name: string): FieldError[] {
-  const field = 'spec.signerName';
-  if (name === '') return [required(field)];
-  const [domain = '', path, ...more] = name.split('/');
-  if (path === undefined || path === '' || more.length > 0)
-    return [
-      invalid(field, name, "must be a fully qualified domain and path of the form 'example.com/signer-name'"),
-    ];
-  const errors = [...checkDns1123Subdomain(domain), ...checkDns1123Subdomain(path)].map((text) =>
-    invalid(field, name, text),
-  );
-  if (!domain.includes('.'))
-    errors.push(invalid(field, domain, 'should be a domain with at least two segments separated by dots'));
   return errors;
 }
 

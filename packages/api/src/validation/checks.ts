@@ -1,11 +1,9 @@
 /** Rules that many kinds share. Each takes the field's path and returns what is wrong. */
-import { isIP } from 'node:net';
 import type { LabelSelector } from '../generated/types.ts';
 import { isPercent } from '../int-or-string.ts';
-import { requirementsOf, SelectorError } from '../label-selector.ts';
 import { isBigInteger } from '../json.ts';
-import { checkLabelValue, checkQualifiedName } from '../names.ts';
-import { duplicate, invalid, notSupported, required, type FieldError } from './field-error.ts';
+import { checkDns1123Subdomain, checkLabelValue, checkQualifiedName } from '../names.ts';
+import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from './field-error.ts';
 
 /** Applies a check of `names.ts` to a value that must be there. */
 export function checkName(
@@ -15,6 +13,16 @@ export function checkName(
 ): FieldError[] {
   if (value === undefined || value === '') return [required(field)];
   return check(value).map((text) => invalid(field, value, text));
+}
+
+/** One error for each of the `texts` that a check of `names.ts` found. */
+export function invalidBy(texts: readonly string[], field: string, value: unknown): FieldError[] {
+  return texts.map((text) => invalid(field, value, text));
+}
+
+/** The key of a label, a taint, a resource; empty is wrong. */
+export function qualifiedName(field: string, value: string | undefined): FieldError[] {
+  return invalidBy(checkQualifiedName(value ?? ''), field, value ?? '');
 }
 
 /** For comparing: integers beyond 2^53 are stand-ins that are no numbers, and compared like one they throw. */
@@ -54,6 +62,13 @@ export function countOrPercent(field: string, value: number | string | undefined
   ];
 }
 
+/** A percentage is not more than all of it. */
+export function notAboveAll(field: string, value: number | string | undefined): FieldError[] {
+  return typeof value === 'string' && isPercent(value) && Number(value.slice(0, -1)) > 100
+    ? [invalid(field, value, 'must not be greater than 100%')]
+    : [];
+}
+
 export function labels(field: string, map: Readonly<Record<string, string>> | undefined): FieldError[] {
   return Object.entries(map ?? {}).flatMap(([key, value]) => [
     ...checkQualifiedName(key).map((text) => invalid(field, key, text)),
@@ -63,35 +78,23 @@ export function labels(field: string, map: Readonly<Record<string, string>> | un
 
 export function labelSelector(field: string, selector: LabelSelector): FieldError[] {
   const errors = labels(`${field}.matchLabels`, selector.matchLabels);
-  for (const [i, { key, operator, values }] of (selector.matchExpressions ?? []).entries()) {
+  for (const [i, { key, operator, values = [] }] of (selector.matchExpressions ?? []).entries()) {
     const at = `${field}.matchExpressions[${i}]`;
-    const count = values?.length ?? 0;
     if (operator === 'In' || operator === 'NotIn') {
-      if (count === 0) {
-        errors.push(required(`${at}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
-      }
+      if (values.length === 0) errors.push(required(`${at}.values`, NEEDS_VALUES));
     } else if (operator === 'Exists' || operator === 'DoesNotExist') {
-      if (count > 0) {
-        errors.push({
-          type: 'Forbidden',
-          field: `${at}.values`,
-          detail: "may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
-        });
-      }
-    } else {
-      errors.push(invalid(`${at}.operator`, operator, 'not a valid selector operator'));
-    }
-    errors.push(...checkQualifiedName(key).map((text) => invalid(`${at}.key`, key, text)));
+      if (values.length > 0) errors.push(forbidden(`${at}.values`, TAKES_NO_VALUES));
+    } else errors.push(invalid(`${at}.operator`, operator, NO_OPERATOR));
+    errors.push(...qualifiedName(`${at}.key`, key));
+    for (const [j, value] of values.entries())
+      errors.push(...invalidBy(checkLabelValue(value), `${at}.values[${j}]`, value));
   }
-  if (errors.length > 0) return errors;
-  try {
-    requirementsOf(selector);
-    return [];
-  } catch (error) {
-    if (error instanceof SelectorError) return [invalid(field, selector, error.message)];
-    throw error;
-  }
+  return errors;
 }
+
+export const NEEDS_VALUES = "must be specified when `operator` is 'In' or 'NotIn'";
+export const TAKES_NO_VALUES = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'";
+export const NO_OPERATOR = 'not a valid selector operator';
 
 /** Compares without regard to the order of keys; a field that is undefined is one that is absent. */
 export function same(a: unknown, b: unknown): boolean {
@@ -147,12 +150,17 @@ export function oneOf(
   return supported.includes(value) ? [] : [notSupported(field, value, supported)];
 }
 
-export const NOT_A_CIDR = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)';
-
-/** An address range in the usual notation. */
-export function isCidr(text: string): boolean {
-  const [address = '', bits = '', ...more] = text.split('/');
-  const version = isIP(address);
-  if (version === 0 || more.length > 0 || !/^\d{1,3}$/.test(bits)) return false;
-  return Number(bits) <= (version === 4 ? 32 : 128);
+/** A domain, a slash and a path. */
+export function prefixedPath(field: string, value: string): FieldError[] {
+  if (value === '') return [required(field)];
+  const slash = value.indexOf('/');
+  if (slash < 1 || slash === value.length - 1)
+    return [invalid(field, value, 'must be a domain-prefixed path (such as "acme.io/foo")')];
+  const [host, path] = [value.slice(0, slash), value.slice(slash + 1)];
+  const errors = invalidBy(checkDns1123Subdomain(host), field, host);
+  if (!/^[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$/.test(path))
+    errors.push(
+      invalid(field, path, "Invalid path (regex used for validation is '[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+')"),
+    );
+  return errors;
 }

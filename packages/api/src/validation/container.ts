@@ -1,186 +1,221 @@
-/** The rules of containers and what hangs below them. */
-import { isIP } from 'node:net';
-import type { Container, ContainerPort, EnvVar, Probe, ResourceRequirements } from '../generated/types.ts';
-import { checkDns1123Label, checkPortName, checkQualifiedName } from '../names.ts';
-import { compareQuantities, parseQuantity } from '../quantity.ts';
-import { validateContainerSettings } from './pod-settings.ts';
-import { NOT_AN_ADDRESS } from './addresses.ts';
-import { checkName, nonNegative, port } from './checks.ts';
+/** The rules of containers of all three kinds. */
+import type { Container, ContainerPort, ContainerRestartRule, Volume } from '../generated/types.ts';
+import { checkDns1123Label, checkPortName } from '../names.ts';
+import { checkName, invalidBy, oneOf, port } from './checks.ts';
+import { validateEnv, validateEnvFrom } from './container-env.ts';
+import {
+  duplicate,
+  forbidden,
+  invalid,
+  notFound,
+  notSupported,
+  required,
+  tooMany,
+  type FieldError,
+} from './field-error.ts';
+import { address } from './addresses.ts';
 import { validateMounts } from './mounts.ts';
-import { duplicate, forbidden, invalid, required, type FieldError } from './field-error.ts';
+import { validateWatch } from './probes.ts';
+import { validateResizePolicies, validateResources } from './resources.ts';
+import { validateContainerSecurity } from './security.ts';
+import type { EphemeralContainer, PodSpec } from '../generated/types.ts';
 
-/** `taken` collects names over all kinds of containers of a pod, which must differ. */
-export function validateContainers(
-  containers: readonly Container[],
-  path: string,
-  volumes: ReadonlySet<string>,
-  taken: Set<string>,
-): FieldError[] {
-  return containers.flatMap((container, i) => {
-    const at = `${path}[${i}]`;
-    const errors = checkName(`${at}.name`, container.name, checkDns1123Label);
-    if (container.name) {
-      if (taken.has(container.name)) errors.push(duplicate(`${at}.name`, container.name));
-      taken.add(container.name);
-    }
-    return [...errors, ...validateContainer(container, at, volumes)];
-  });
+/** What containers are checked against: their pod. */
+export interface Surroundings {
+  readonly spec: PodSpec;
+  readonly volumes: ReadonlyMap<string, Volume>;
+  /** Names of the pod's resource claims. */
+  readonly claims: ReadonlySet<string>;
 }
 
-function validateContainer(container: Container, at: string, volumes: ReadonlySet<string>): FieldError[] {
+export function validateContainers(path: string, pod: Surroundings): FieldError[] {
+  const containers = pod.spec.containers ?? [];
+  if (containers.length === 0) return [required(path)];
   const errors: FieldError[] = [];
-  if (!container.image) errors.push(required(`${at}.image`));
-  else if (container.image.trim() !== container.image) {
-    errors.push(invalid(`${at}.image`, container.image, 'must not have leading or trailing whitespace'));
+  const names = new Set<string>();
+  for (const [i, container] of containers.entries()) {
+    const at = `${path}[${i}]`;
+    errors.push(...common(container, at, pod));
+    if (names.has(container.name)) errors.push(duplicate(`${at}.name`, container.name));
+    names.add(container.name);
+    errors.push(...validateWatch(container, at, pod.spec.terminationGracePeriodSeconds));
+    errors.push(...restarts(container, at));
   }
-  errors.push(...ports(container.ports ?? [], `${at}.ports`));
-  for (const [i, env] of (container.env ?? []).entries()) errors.push(...envVar(env, `${at}.env[${i}]`));
-  errors.push(...validateMounts(container, at, volumes));
-  errors.push(...validateResources(container.resources, `${at}.resources`));
-  errors.push(...validateContainerSettings(container, at));
-  errors.push(...probe(container.livenessProbe, `${at}.livenessProbe`, true));
-  errors.push(...probe(container.readinessProbe, `${at}.readinessProbe`, false));
-  errors.push(...probe(container.startupProbe, `${at}.startupProbe`, true));
+  errors.push(...hostPorts(containers, path));
   return errors;
 }
 
-function ports(list: readonly ContainerPort[], path: string): FieldError[] {
-  const names = new Set<string>();
-  return list.flatMap((entry, i) => {
+const SIDECARS_ONLY = 'may not be set for init containers without restartPolicy=Always';
+
+export function validateInitContainers(path: string, pod: Surroundings): FieldError[] {
+  const errors: FieldError[] = [];
+  const names = new Set((pod.spec.containers ?? []).map(({ name }) => name));
+  for (const [i, container] of (pod.spec.initContainers ?? []).entries()) {
     const at = `${path}[${i}]`;
-    const errors: FieldError[] = [];
+    errors.push(...common(container, at, pod), ...restarts(container, at));
+    if (names.has(container.name)) errors.push(duplicate(`${at}.name`, container.name));
+    else if (container.name) names.add(container.name);
+    errors.push(...hostPorts([container], path));
+    if (container.restartPolicy === 'Always')
+      errors.push(...validateWatch(container, at, pod.spec.terminationGracePeriodSeconds));
+    else
+      for (const field of ['lifecycle', 'livenessProbe', 'readinessProbe', 'startupProbe'] as const)
+        if (container[field] !== undefined) errors.push(forbidden(`${at}.${field}`, SIDECARS_ONLY));
+  }
+  return errors;
+}
+
+/** What containers that come later cannot have: nothing may depend on them. */
+const NOT_EPHEMERAL = [
+  'ports',
+  'resources',
+  'resizePolicy',
+  'restartPolicy',
+  'restartPolicyRules',
+  'livenessProbe',
+  'readinessProbe',
+  'startupProbe',
+  'lifecycle',
+] as const;
+const NOT_FOR_EPHEMERAL = 'cannot be set for an Ephemeral Container';
+
+export function validateEphemeralContainers(path: string, pod: Surroundings): FieldError[] {
+  const list = pod.spec.ephemeralContainers ?? [];
+  if (list.length === 0) return [];
+  const errors: FieldError[] = [];
+  const others = [...(pod.spec.containers ?? []), ...(pod.spec.initContainers ?? [])].map(({ name }) => name);
+  const names = new Set(others);
+  for (const [i, container] of list.entries()) {
+    const at = `${path}[${i}]`;
+    errors.push(...common(container, at, pod), ...trimmedImage(container, at));
+    if (names.has(container.name)) errors.push(duplicate(`${at}.name`, container.name));
+    names.add(container.name);
+    const target = container.targetContainerName;
+    if (target && !others.includes(target)) errors.push(notFound(`${at}.targetContainerName`, target));
+    for (const field of NOT_EPHEMERAL)
+      if (isSet(container[field])) errors.push(forbidden(`${at}.${field}`, NOT_FOR_EPHEMERAL));
+    for (const [j, mount] of (container.volumeMounts ?? []).entries())
+      for (const field of ['subPath', 'subPathExpr'] as const)
+        if (mount[field]) errors.push(forbidden(`${at}.volumeMounts[${j}].${field}`, NOT_FOR_EPHEMERAL));
+  }
+  return errors;
+}
+
+function isSet(value: unknown): boolean {
+  return value !== undefined && (typeof value !== 'object' || Object.keys(value as object).length > 0);
+}
+
+/** Of pods only: templates with spaces around an image were accepted once. */
+export function trimmedImage({ image = '' }: Container | EphemeralContainer, at: string): FieldError[] {
+  return image.trim() === image
+    ? []
+    : [invalid(`${at}.image`, image, 'must not have leading or trailing whitespace')];
+}
+
+const PULL_POLICIES = ['Always', 'IfNotPresent', 'Never'];
+
+export function pullPolicy(field: string, policy: string | undefined): FieldError[] {
+  return oneOf(field, policy, PULL_POLICIES);
+}
+
+const MESSAGE_POLICIES = ['File', 'FallbackToLogsOnError'];
+
+function common(container: Container | EphemeralContainer, at: string, pod: Surroundings): FieldError[] {
+  const errors = checkName(`${at}.name`, container.name, checkDns1123Label);
+  if (!container.image) errors.push(required(`${at}.image`));
+  errors.push(
+    ...oneOf(`${at}.terminationMessagePolicy`, container.terminationMessagePolicy, MESSAGE_POLICIES),
+  );
+  if (container.ports !== undefined) errors.push(...ports(container.ports, `${at}.ports`));
+  if (container.env !== undefined) errors.push(...validateEnv(container.env, `${at}.env`, pod.volumes));
+  if (container.envFrom !== undefined) errors.push(...validateEnvFrom(container.envFrom, `${at}.envFrom`));
+  errors.push(...validateMounts(container, at, pod.volumes));
+  errors.push(...pullPolicy(`${at}.imagePullPolicy`, container.imagePullPolicy));
+  errors.push(...validateResources(container.resources, `${at}.resources`, pod.claims));
+  if (container.resizePolicy !== undefined)
+    errors.push(
+      ...validateResizePolicies(container.resizePolicy, `${at}.resizePolicy`, pod.spec.restartPolicy),
+    );
+  if (container.securityContext !== undefined)
+    errors.push(
+      ...validateContainerSecurity(
+        container.securityContext,
+        `${at}.securityContext`,
+        pod.spec.hostUsers !== false,
+      ),
+    );
+  return errors;
+}
+
+const PROTOCOLS = ['SCTP', 'TCP', 'UDP'];
+
+export function protocol(field: string, value: string | undefined): FieldError[] {
+  return oneOf(field, value, PROTOCOLS);
+}
+
+function ports(list: readonly ContainerPort[], path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const names = new Set<string>();
+  for (const [i, entry] of list.entries()) {
+    const at = `${path}[${i}]`;
     if (entry.name) {
       const problems = checkPortName(entry.name);
-      errors.push(...problems.map((text) => invalid(`${at}.name`, entry.name, text)));
-      if (problems.length === 0 && names.has(entry.name)) errors.push(duplicate(`${at}.name`, entry.name));
-      names.add(entry.name);
+      if (problems.length > 0) errors.push(...invalidBy(problems, `${at}.name`, entry.name));
+      else if (names.has(entry.name)) errors.push(duplicate(`${at}.name`, entry.name));
+      else names.add(entry.name);
     }
     if (!entry.containerPort) errors.push(required(`${at}.containerPort`));
     else errors.push(...port(`${at}.containerPort`, entry.containerPort));
     if (entry.hostPort) errors.push(...port(`${at}.hostPort`, entry.hostPort));
-    if (entry.hostIP && isIP(entry.hostIP) === 0)
-      errors.push(invalid(`${at}.hostIP`, entry.hostIP, NOT_AN_ADDRESS));
-    if (!entry.protocol) errors.push(required(`${at}.protocol`));
-    return errors;
-  });
-}
-
-function envVar(env: EnvVar, at: string): FieldError[] {
-  const errors: FieldError[] = [];
-  if (!env.name) errors.push(required(`${at}.name`));
-  else if (/[^\u0020-\u007e]|=/.test(env.name)) {
-    errors.push(
-      invalid(
-        `${at}.name`,
-        env.name,
-        "a valid environment variable name must consist only of printable ASCII characters other than '='",
-      ),
-    );
-  }
-  const from = env.valueFrom;
-  if (from !== undefined) {
-    const sources = Object.values(from).filter((source) => source !== undefined).length;
-    if (sources === 0) {
-      errors.push(
-        invalid(
-          `${at}.valueFrom`,
-          '',
-          'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`',
-        ),
-      );
-    } else if (env.value) {
-      errors.push(invalid(`${at}.valueFrom`, '', 'may not be specified when `value` is not empty'));
-    } else if (sources > 1) {
-      errors.push(invalid(`${at}.valueFrom`, '', 'may not have more than one field specified at a time'));
-    }
-    for (const name of ['configMapKeyRef', 'secretKeyRef'] as const) {
-      const ref = from[name];
-      if (ref === undefined) continue;
-      if (!ref.name) errors.push(required(`${at}.valueFrom.${name}.name`));
-      if (!ref.key) errors.push(required(`${at}.valueFrom.${name}.key`));
-    }
-    if (from.fieldRef && !from.fieldRef.fieldPath)
-      errors.push(required(`${at}.valueFrom.fieldRef.fieldPath`));
+    if (entry.hostIP) errors.push(...address(`${at}.hostIP`, entry.hostIP));
+    errors.push(...protocol(`${at}.protocol`, entry.protocol));
   }
   return errors;
 }
 
-const HANDLERS = ['exec', 'httpGet', 'tcpSocket', 'grpc'] as const;
-
-function probe(value: Probe | undefined, at: string, succeedsOnce: boolean): FieldError[] {
-  if (value === undefined) return [];
+/** One port of the host goes to one container. */
+function hostPorts(containers: readonly Container[], path: string): FieldError[] {
   const errors: FieldError[] = [];
-  const handlers = HANDLERS.filter((name) => value[name] !== undefined);
-  if (handlers.length === 0) errors.push(required(at, 'must specify a handler type'));
-  for (const name of handlers.slice(1)) {
-    errors.push(forbidden(`${at}.${name}`, 'may not specify more than 1 handler type'));
-  }
-  for (const name of [
-    'initialDelaySeconds',
-    'timeoutSeconds',
-    'periodSeconds',
-    'successThreshold',
-    'failureThreshold',
-  ] as const) {
-    errors.push(...nonNegative(`${at}.${name}`, value[name]));
-  }
-  const grace = value.terminationGracePeriodSeconds;
-  if (grace !== undefined && !succeedsOnce)
-    errors.push(invalid(`${at}.terminationGracePeriodSeconds`, grace, 'must not be set for readinessProbes'));
-  else if (grace !== undefined && grace <= 0)
-    errors.push(invalid(`${at}.terminationGracePeriodSeconds`, grace, 'must be greater than 0'));
-  if (value.httpGet !== undefined && !value.httpGet.path) errors.push(required(`${at}.httpGet.path`));
-  if (value.grpc !== undefined) errors.push(...port(`${at}.grpc.port`, value.grpc.port));
-  if (succeedsOnce && value.successThreshold !== undefined && value.successThreshold !== 1) {
-    errors.push(invalid(`${at}.successThreshold`, value.successThreshold, 'must be 1'));
-  }
-  if (value.exec && (value.exec.command ?? []).length === 0) errors.push(required(`${at}.exec.command`));
-  for (const name of ['httpGet', 'tcpSocket'] as const) {
-    const target = value[name]?.port;
-    if (target === undefined) continue;
-    if (typeof target === 'number') errors.push(...port(`${at}.${name}.port`, target));
-    else errors.push(...checkPortName(target).map((text) => invalid(`${at}.${name}.port`, target, text)));
-  }
+  const taken = new Set<string>();
+  for (const [i, { ports: list = [] }] of containers.entries())
+    for (const [j, entry] of list.entries()) {
+      if (!entry.hostPort) continue;
+      const key = `${entry.protocol}/${entry.hostIP ?? ''}/${entry.hostPort}`;
+      if (taken.has(key)) errors.push(duplicate(`${path}[${i}].ports[${j}].hostPort`, key));
+      taken.add(key);
+    }
   return errors;
 }
 
-const BILLION = 1_000_000_000n;
+const RESTARTS = ['Always', 'Never', 'OnFailure'];
+const RESTART_ACTIONS = ['Restart', 'RestartAllContainers'];
+const MAX_RESTART_RULES = 20;
+const MAX_EXIT_CODES = 255;
 
-/** Requests and limits: known by qualified names, not negative, and requests within limits. */
-export function validateResources(resources: ResourceRequirements | undefined, at: string): FieldError[] {
+/** Whether one container restarts in its own way, and when. */
+function restarts({ restartPolicy, restartPolicyRules = [] }: Container, at: string): FieldError[] {
   const errors: FieldError[] = [];
-  for (const list of ['limits', 'requests'] as const) {
-    for (const [name, amount] of Object.entries(resources?.[list] ?? {})) {
-      const field = `${at}.${list}[${name}]`;
-      errors.push(...checkQualifiedName(name).map((text) => invalid(`${at}.${list}`, name, text)));
-      if (!name.includes('/') && !isNativeResource(name)) {
-        errors.push(invalid(field, name, 'must be a standard resource for containers'));
-      }
-      if (name.includes('/') && parseQuantity(amount).nano % BILLION !== 0n)
-        errors.push(invalid(field, amount, 'must be an integer'));
-      if (compareQuantities(amount, '0') < 0) {
-        errors.push(invalid(field, amount, 'must be greater than or equal to 0'));
-      }
-    }
-  }
-  for (const [name, request] of Object.entries(resources?.requests ?? {})) {
-    const limits = resources?.limits ?? {};
-    const limit = Object.hasOwn(limits, name) ? limits[name] : undefined;
-    // Of a vendor's devices and of huge pages nobody can have more than there is.
-    const isShared = !name.includes('/') && !name.startsWith('hugepages-');
-    if (limit === undefined && !isShared)
-      errors.push(required(`${at}.limits`, 'Limit must be set for non overcommitable resources'));
-    else if (limit !== undefined && !isShared && compareQuantities(request, limit) !== 0)
-      errors.push(invalid(`${at}.requests`, request, `must be equal to ${name} limit of ${limit}`));
-    else if (limit !== undefined && compareQuantities(request, limit) > 0) {
-      errors.push(
-        invalid(`${at}.requests`, request, `must be less than or equal to ${name} limit of ${limit}`),
-      );
-    }
-  }
+  if (restartPolicy === undefined) {
+    if (restartPolicyRules.length > 0)
+      errors.push(required(`${at}.restartPolicy`, 'must specify restartPolicy when restart rules are used'));
+  } else if (!RESTARTS.includes(restartPolicy))
+    errors.push(notSupported(`${at}.restartPolicy`, restartPolicy, RESTARTS));
+  const path = `${at}.restartPolicyRules`;
+  if (restartPolicyRules.length > MAX_RESTART_RULES)
+    errors.push(tooMany(path, restartPolicyRules.length, MAX_RESTART_RULES));
+  for (const [i, rule] of restartPolicyRules.entries()) errors.push(...restartRule(rule, `${path}[${i}]`));
   return errors;
 }
 
-function isNativeResource(name: string): boolean {
-  return name === 'cpu' || name === 'memory' || name === 'ephemeral-storage' || name.startsWith('hugepages-');
+function restartRule({ action, exitCodes }: ContainerRestartRule, at: string): FieldError[] {
+  const errors = RESTART_ACTIONS.includes(action)
+    ? []
+    : [notSupported(`${at}.action`, action ?? '', RESTART_ACTIONS)];
+  if (exitCodes === undefined) return [...errors, required(`${at}.exitCodes`, 'must be specified')];
+  const { operator, values = [] } = exitCodes;
+  if (operator !== 'In' && operator !== 'NotIn')
+    errors.push(notSupported(`${at}.exitCodes.operator`, operator ?? '', ['In', 'NotIn']));
+  if (values.length > MAX_EXIT_CODES)
+    errors.push(tooMany(`${at}.exitCodes.values`, values.length, MAX_EXIT_CODES));
+  return errors;
 }

@@ -38,7 +38,7 @@ export function validateEnums(schema: Schema, value: unknown, path = ''): FieldE
   if (value === undefined || value === null || value === '' || !carriesEnum(schema)) return [];
   if (schema.kind === 'scalar') {
     return schema.enum !== undefined && !schema.enum.includes(value as string)
-      ? [notSupported(path, value, schema.enum)]
+      ? [notSupported(path, value, [...schema.enum].sort())]
       : [];
   }
   if (Array.isArray(value) && schema.items !== undefined) {

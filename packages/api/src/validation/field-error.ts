@@ -73,6 +73,17 @@ export function bounded(validation: () => FieldError[]): FieldError[] {
   }
 }
 
+/** Runs a validation whose errors do not count for the one under way. */
+export function aside(validation: () => FieldError[]): FieldError[] {
+  const outer = found;
+  found = undefined;
+  try {
+    return bounded(validation);
+  } finally {
+    found = outer;
+  }
+}
+
 function made(error: FieldError): FieldError {
   if (found === undefined) return error;
   if (found.length >= maxFieldErrors) throw new TooManyFieldErrors('too many errors');
@@ -86,18 +97,19 @@ export function required(field: string, detail = ''): FieldError {
 export function invalid(field: string, badValue: unknown, detail: string): FieldError {
   return made({ type: 'Invalid', field, badValue, detail });
 }
+/** `supported` in the order in which upstream names them: mostly by the alphabet, at some places by its own list. */
 export function notSupported(field: string, badValue: unknown, supported: readonly string[]): FieldError {
-  const values = [...supported].sort().map((value) => JSON.stringify(value));
+  const values = supported.map((value) => JSON.stringify(value));
   return made({ type: 'NotSupported', field, badValue, detail: `supported values: ${values.join(', ')}` });
 }
-export function duplicate(field: string, badValue: unknown): FieldError {
-  return made({ type: 'Duplicate', field, badValue, detail: '' });
+export function duplicate(field: string, badValue: unknown, detail = ''): FieldError {
+  return made({ type: 'Duplicate', field, badValue, detail });
 }
 export function forbidden(field: string, detail: string): FieldError {
   return made({ type: 'Forbidden', field, detail });
 }
-export function notFound(field: string, badValue: unknown): FieldError {
-  return made({ type: 'NotFound', field, badValue, detail: '' });
+export function notFound(field: string, badValue: unknown, detail = ''): FieldError {
+  return made({ type: 'NotFound', field, badValue, detail });
 }
 export function tooLong(field: string, max: number): FieldError {
   return made({ type: 'TooLong', field, detail: `may not be more than ${max} bytes` });
@@ -106,11 +118,17 @@ export function tooMany(field: string, actual: number, max: number): FieldError 
   return made({ type: 'TooMany', field, badValue: actual, detail: `must have at most ${max} items` });
 }
 
+/** Stands for a value that is not shown. */
+export const OMITTED: unique symbol = Symbol('omitted');
+
+/** The path of errors about an object as a whole, as upstream writes the path of an empty name. */
+export const WHOLE = '[]';
+
 /** The text without the field: what stands in a cause. */
 export function errorBody(error: FieldError): string {
   const phrase = PHRASES[error.type];
   const bare = error.type === 'Required' || error.type === 'Forbidden' || error.type === 'TooLong';
-  const value = bare ? '' : `: ${showValue(error.badValue)}`;
+  const value = bare || error.badValue === OMITTED ? '' : `: ${showValue(error.badValue)}`;
   return `${phrase}${value}${error.detail === '' ? '' : `: ${error.detail}`}`;
 }
 

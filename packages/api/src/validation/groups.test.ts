@@ -13,7 +13,7 @@ const created: readonly Row[] = [
   [
     'v1 Pod',
     { spec: { restartPolicy: 'Sometimes' } },
-    'spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "Never", "OnFailure"',
+    'spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "OnFailure", "Never"',
   ],
   [
     'v1 Pod',
@@ -33,7 +33,7 @@ const created: readonly Row[] = [
   [
     'v1 Pod',
     container({ envFrom: [{}] }),
-    'spec.containers[0].envFrom[0]: Invalid value: "": must specify one of: `configMapRef` or `secretRef`',
+    'spec.containers[0].envFrom: Invalid value: "": must specify one of: `configMapRef` or `secretRef`',
   ],
   [
     'v1 Pod',
@@ -59,6 +59,8 @@ const created: readonly Row[] = [
       },
     },
     'spec.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey: Required value: can not be empty',
+    'spec.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey: Invalid value: "": name part must be non-empty',
+    `spec.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey: Invalid value: "": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')`,
   ],
   [
     'v1 Pod',
@@ -123,13 +125,12 @@ const created: readonly Row[] = [
   [
     'apps/v1 StatefulSet',
     { spec: { podManagementPolicy: 'Any' } },
-    'spec.podManagementPolicy: Unsupported value: "Any": supported values: "OrderedReady", "Parallel"',
-    "spec.podManagementPolicy: Invalid value: \"Any\": must be 'OrderedReady' or 'Parallel'",
+    `spec.podManagementPolicy: Invalid value: "Any": must be 'OrderedReady' or 'Parallel'`,
   ],
   [
     'apps/v1 DaemonSet',
     { spec: { updateStrategy: { rollingUpdate: { maxUnavailable: 0 } } } },
-    'spec.updateStrategy.rollingUpdate.maxUnavailable: Invalid value: 0: cannot be 0 when maxSurge is 0',
+    'spec.updateStrategy.rollingUpdate.maxUnavailable: Required value: cannot be 0 when maxSurge is 0',
   ],
   [
     'batch/v1 Job',
@@ -159,7 +160,7 @@ const created: readonly Row[] = [
   [
     'batch/v1 CronJob',
     { spec: { schedule: 'TZ=UTC 0 * * * *' } },
-    'spec.schedule: Invalid value: "TZ=UTC 0 * * * *": cannot use both timeZone field and TZ or CRON_TZ in schedule',
+    'spec.schedule: Invalid value: "TZ=UTC 0 * * * *": cannot use TZ or CRON_TZ in schedule, use timeZone field instead',
   ],
   [
     'batch/v1 CronJob',
@@ -414,8 +415,9 @@ const parts: readonly (readonly [string, string, object, ...string[]])[] = [
     'v1 Pod',
     'resize',
     { spec: { containers: [{ name: 'helm', image: 'demo', resources: { limits: { cpu: '200m' } } }] } },
-    'spec.containers[0].resources.limits: Forbidden: resource limits cannot be removed',
     'spec.containers[0].resources.requests: Forbidden: resource requests cannot be removed',
+    'spec.containers[0].resources.limits: Forbidden: resource limits cannot be removed',
+    'spec: Forbidden: only cpu and memory resources are mutable',
   ],
   [
     'CertificateSigningRequest',

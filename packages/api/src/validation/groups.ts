@@ -2,12 +2,16 @@
 import { accessRules } from './access.ts';
 import { admissionRules } from './admission.ts';
 import { autoscalingRules } from './autoscaling.ts';
-import { batchRules } from './batch.ts';
+import { cronJobRules } from './cron-jobs.ts';
 import { deviceRules } from './devices.ts';
+import { jobRules } from './jobs.ts';
 import { limitRules } from './limits.ts';
 import { networkingRules } from './networking.ts';
+import { claimRules } from './persistent-claims.ts';
+import { volumeRules } from './persistent-volumes.ts';
 import { podRules } from './pod.ts';
 import type { Rules } from './rules.ts';
+import { statefulSetRules } from './stateful-sets.ts';
 import { storageRules } from './storage.ts';
 import { workloadRules } from './workloads.ts';
 
@@ -15,11 +19,15 @@ export const groupRules: Readonly<Record<string, Rules>> = {
   ...accessRules,
   ...admissionRules,
   ...autoscalingRules,
-  ...batchRules,
+  ...claimRules,
+  ...cronJobRules,
   ...deviceRules,
+  ...jobRules,
   ...limitRules,
   ...networkingRules,
   ...podRules,
+  ...statefulSetRules,
   ...storageRules,
+  ...volumeRules,
   ...workloadRules,
 };

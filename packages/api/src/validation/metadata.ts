@@ -1,9 +1,9 @@
 /** The rules of `metadata`, on creation and on update. */
 import type { ApiObject } from '../decode.ts';
-import type { ObjectMeta, OwnerReference } from '../generated/types.ts';
+import type { ManagedFieldsEntry, ObjectMeta, OwnerReference } from '../generated/types.ts';
 import { checkDns1123Label, checkDns1123Subdomain, checkPathSegment, checkQualifiedName } from '../names.ts';
 import type { ResourceInfo } from '../registry.ts';
-import { immutable, labels, same } from './checks.ts';
+import { IMMUTABLE, invalidBy, labels, nonNegative, qualifiedName, sizeOf } from './checks.ts';
 import { forbidden, invalid, required, tooLong, type FieldError } from './field-error.ts';
 
 const MAX_ANNOTATIONS = 256 * 1024;
@@ -12,6 +12,8 @@ const MAX_ANNOTATIONS = 256 * 1024;
 const NAME_RULES: Readonly<Record<string, (name: string) => string[]>> = {
   '/Namespace': checkDns1123Label,
   '/Service': checkDns1123Label,
+  'apps/StatefulSet': checkDns1123Label,
+  'certificates.k8s.io/CertificateSigningRequest': checkPathSegment,
   '/Event': checkPathSegment,
   'events.k8s.io/Event': checkPathSegment,
   'rbac.authorization.k8s.io/Role': checkPathSegment,
@@ -33,84 +35,106 @@ export function validateMetadata(info: ResourceInfo, object: ApiObject): FieldEr
   if (meta.generateName) {
     // The random suffix ends the name, so a trailing dash is fine.
     const shortened = meta.generateName.replace(/-$/, 'a');
-    errors.push(...check(shortened).map((text) => invalid('metadata.generateName', meta.generateName, text)));
+    errors.push(...invalidBy(check(shortened), 'metadata.generateName', meta.generateName));
   }
   if (!meta.name) {
     if (!meta.generateName) errors.push(required('metadata.name', 'name or generateName is required'));
-  } else {
-    errors.push(...check(meta.name).map((text) => invalid('metadata.name', meta.name, text)));
-  }
+  } else errors.push(...invalidBy(check(meta.name), 'metadata.name', meta.name));
   if (info.namespaced) {
     if (!meta.namespace) errors.push(required('metadata.namespace'));
-    else {
-      errors.push(
-        ...checkDns1123Label(meta.namespace).map((text) =>
-          invalid('metadata.namespace', meta.namespace, text),
-        ),
-      );
-    }
-  } else if (meta.namespace) {
-    errors.push(forbidden('metadata.namespace', 'not allowed on this type'));
-  }
+    else errors.push(...invalidBy(checkDns1123Label(meta.namespace), 'metadata.namespace', meta.namespace));
+  } else if (meta.namespace) errors.push(forbidden('metadata.namespace', 'not allowed on this type'));
+  errors.push(...nonNegative('metadata.generation', meta.generation));
   errors.push(...validateTemplateMetadata(meta, 'metadata'));
-  errors.push(...ownerReferences(meta.ownerReferences ?? []));
-  for (const finalizer of meta.finalizers ?? []) {
-    for (const text of finalizerProblems(finalizer)) {
-      errors.push(invalid('metadata.finalizers', finalizer, text));
-    }
-  }
+  if (meta.ownerReferences !== undefined) errors.push(...ownerReferences(meta.ownerReferences));
+  if (meta.finalizers !== undefined)
+    errors.push(...finalizers(meta.finalizers, info.custom === undefined, 'metadata.finalizers'));
+  if (meta.managedFields !== undefined) errors.push(...managedFields(meta.managedFields));
   return errors;
 }
 
 const STANDARD_FINALIZERS: ReadonlySet<string> = new Set(['kubernetes', 'orphan', 'foregroundDeletion']);
 
-function finalizerProblems(finalizer: string): string[] {
-  const problems = checkQualifiedName(finalizer);
-  if (problems.length === 0 && !finalizer.includes('/') && !STANDARD_FINALIZERS.has(finalizer)) {
-    return ['name is neither a standard finalizer name nor is it fully qualified'];
+/** Built-in kinds take names without a domain only where they are the garbage collector's own. */
+function finalizers(list: readonly string[], isBuiltIn: boolean, path: string): FieldError[] {
+  const errors = list.flatMap((finalizer) => qualifiedName(path, finalizer));
+  if (list.includes('orphan') && list.includes('foregroundDeletion'))
+    errors.push(invalid(path, list, 'finalizer orphan and foregroundDeletion cannot be both set'));
+  if (isBuiltIn)
+    for (const [i, finalizer] of list.entries())
+      errors.push(...standardFinalizer(`${path}[${i}]`, finalizer));
+  return errors;
+}
+
+function standardFinalizer(field: string, finalizer: string): FieldError[] {
+  if (finalizer.includes('/') || STANDARD_FINALIZERS.has(finalizer)) return [];
+  return [invalid(field, finalizer, 'name is neither a standard finalizer name nor is it fully qualified')];
+}
+
+/** One of the finalizers of a namespace's `spec`. */
+export function finalizerName(field: string, finalizer: string): FieldError[] {
+  return [...qualifiedName(field, finalizer), ...standardFinalizer(field, finalizer)];
+}
+
+const MAX_MANAGER = 128;
+const MAX_SUBRESOURCE = 256;
+
+function managedFields(entries: readonly ManagedFieldsEntry[]): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const [i, { operation, fieldsType, manager = '', subresource = '' }] of entries.entries()) {
+    const at = `metadata.managedFields[${i}]`;
+    if (operation !== 'Apply' && operation !== 'Update')
+      errors.push(invalid(`${at}.operation`, operation ?? '', 'must be `Apply` or `Update`'));
+    if (fieldsType && fieldsType !== 'FieldsV1')
+      errors.push(invalid(`${at}.fieldsType`, fieldsType, 'must be `FieldsV1`'));
+    if (Buffer.byteLength(manager) > MAX_MANAGER) errors.push(tooLong(`${at}.manager`, MAX_MANAGER));
+    if (Buffer.byteLength(subresource) > MAX_SUBRESOURCE)
+      errors.push(tooLong(`${at}.subresource`, MAX_SUBRESOURCE));
   }
-  return problems;
+  return errors;
 }
 
 /** Labels and annotations: also of pod templates, which have no name. */
 export function validateTemplateMetadata(meta: ObjectMeta, path: string): FieldError[] {
-  const errors = labels(`${path}.labels`, meta.labels);
-  let size = 0;
-  for (const [key, value] of Object.entries(meta.annotations ?? {})) {
-    size += Buffer.byteLength(key) + Buffer.byteLength(value);
-    for (const text of checkQualifiedName(key.toLowerCase())) {
-      errors.push(invalid(`${path}.annotations`, key, text));
-    }
-  }
-  if (size > MAX_ANNOTATIONS) errors.push(tooLong(`${path}.annotations`, MAX_ANNOTATIONS));
+  const errors = meta.labels === undefined ? [] : labels(`${path}.labels`, meta.labels);
+  if (meta.annotations !== undefined) errors.push(...annotations(meta.annotations, `${path}.annotations`));
   return errors;
 }
 
-function ownerReferences(references: readonly OwnerReference[]): FieldError[] {
+function annotations(map: Readonly<Record<string, string>>, path: string): FieldError[] {
   const errors: FieldError[] = [];
-  let controller: OwnerReference | undefined;
-  for (const [i, reference] of references.entries()) {
-    const at = `metadata.ownerReferences[${i}]`;
-    const version = reference.apiVersion?.split('/').at(-1) ?? '';
-    if (version === '') {
-      errors.push(invalid(`${at}.apiVersion`, reference.apiVersion ?? '', 'version must not be empty'));
-    }
-    for (const field of ['kind', 'name', 'uid'] as const) {
-      if (!reference[field])
-        errors.push(invalid(`${at}.${field}`, reference[field] ?? '', 'must not be empty'));
-    }
-    if (reference.controller === true) {
-      if (controller === undefined) controller = reference;
-      else {
-        errors.push(
-          invalid(
-            'metadata.ownerReferences',
-            references,
-            `Only one reference can have Controller set to true. Found "true" in references for ${controller.kind}/${controller.name} and ${reference.kind}/${reference.name}`,
-          ),
-        );
-      }
-    }
+  let size = 0;
+  for (const [key, value] of Object.entries(map)) {
+    size += Buffer.byteLength(key) + Buffer.byteLength(value);
+    errors.push(...invalidBy(checkQualifiedName(key.toLowerCase()), path, key));
+  }
+  if (size > MAX_ANNOTATIONS) errors.push(tooLong(path, MAX_ANNOTATIONS));
+  return errors;
+}
+
+function ownerReferences(references: readonly Partial<OwnerReference>[]): FieldError[] {
+  const path = 'metadata.ownerReferences';
+  const errors: FieldError[] = [];
+  let controller: Partial<OwnerReference> | undefined;
+  for (const reference of references) {
+    const { apiVersion = '', kind = '', name = '', uid = '' } = reference;
+    if (apiVersion.slice(apiVersion.lastIndexOf('/') + 1) === '')
+      errors.push(invalid(`${path}.apiVersion`, apiVersion, 'version must not be empty'));
+    if (kind === '') errors.push(invalid(`${path}.kind`, kind, 'must not be empty'));
+    if (name === '') errors.push(invalid(`${path}.name`, name, 'must not be empty'));
+    if (uid === '') errors.push(invalid(`${path}.uid`, uid, 'must not be empty'));
+    if (apiVersion === 'v1' && kind === 'Event')
+      errors.push(invalid(path, reference, '/v1, Kind=Event is disallowed from being an owner'));
+    if (reference.controller !== true) continue;
+    if (controller === undefined) controller = reference;
+    else
+      errors.push(
+        invalid(
+          path,
+          references,
+          `Only one reference can have Controller set to true. Found "true" in references for ${controller.kind}/${controller.name} and ${kind}/${name}`,
+        ),
+      );
   }
   return errors;
 }
@@ -120,11 +144,8 @@ export function validateMetadataUpdate(object: ApiObject, old: ApiObject): Field
   const now = object.metadata ?? {};
   const before = old.metadata ?? {};
   const errors: FieldError[] = [];
-  for (const field of ['name', 'namespace', 'uid', 'creationTimestamp'] as const) {
-    errors.push(...immutable(`metadata.${field}`, now[field], before[field]));
-  }
   if (before.deletionTimestamp !== undefined) {
-    const added = (now.finalizers ?? []).filter((f) => !(before.finalizers ?? []).includes(f));
+    const added = (now.finalizers ?? []).filter((f) => !(before.finalizers ?? []).includes(f)).sort();
     if (added.length > 0) {
       errors.push(
         forbidden(
@@ -134,8 +155,18 @@ export function validateMetadataUpdate(object: ApiObject, old: ApiObject): Field
       );
     }
   }
-  if (!same(now.deletionTimestamp, before.deletionTimestamp)) {
-    errors.push(...immutable('metadata.deletionTimestamp', now.deletionTimestamp, before.deletionTimestamp));
-  }
+  if (sizeOf(now.generation ?? 0) < sizeOf(before.generation ?? 0))
+    errors.push(invalid('metadata.generation', now.generation, 'must not be decremented'));
+  for (const field of FIXED)
+    if (now[field] !== before[field]) errors.push(invalid(`metadata.${field}`, now[field], IMMUTABLE));
   return errors;
 }
+
+const FIXED = [
+  'name',
+  'namespace',
+  'uid',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+] as const;

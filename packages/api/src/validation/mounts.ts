@@ -1,79 +1,114 @@
 /** The rules of where a container has its volumes. */
-import type { Container, VolumeMount } from '../generated/types.ts';
-import { forbidden, invalid, notFound, required, type FieldError } from './field-error.ts';
+import type { Container, Volume, VolumeDevice, VolumeMount } from '../generated/types.ts';
+import { forbidden, invalid, notFound, notSupported, required, type FieldError } from './field-error.ts';
+import { noBacksteps, relativePath } from './paths.ts';
 
-/** `volumes` are the names of the pod's. */
+type Mounting = Pick<Container, 'volumeMounts' | 'volumeDevices' | 'securityContext'>;
+
+/** `volumes` are the pod's by name. Some paths name the list where its item is meant: so does upstream. */
 export function validateMounts(
-  container: Pick<Container, 'volumeMounts' | 'volumeDevices' | 'securityContext'>,
+  container: Mounting,
   at: string,
-  volumes: ReadonlySet<string>,
+  volumes: ReadonlyMap<string, Volume>,
 ): FieldError[] {
   const { volumeMounts = [], volumeDevices = [], securityContext } = container;
   const errors: FieldError[] = [];
   const paths = new Set<string>();
-  const devices = new Set(volumeDevices.map(({ devicePath }) => devicePath));
-  const deviceNames = new Set(volumeDevices.map(({ name }) => name));
   for (const [i, mount] of volumeMounts.entries()) {
     const field = `${at}.volumeMounts[${i}]`;
-    if (!mount.name) errors.push(required(`${field}.name`));
-    else if (!volumes.has(mount.name)) errors.push(notFound(`${field}.name`, mount.name));
-    if (!mount.mountPath) errors.push(required(`${field}.mountPath`));
-    else if (paths.has(mount.mountPath))
-      errors.push(invalid(`${field}.mountPath`, mount.mountPath, 'must be unique'));
-    paths.add(mount.mountPath);
-    if (deviceNames.has(mount.name))
-      errors.push(invalid(`${field}.name`, mount.name, 'must not already exist in volumeDevices'));
-    if (devices.has(mount.mountPath))
-      errors.push(
-        invalid(`${field}.mountPath`, mount.mountPath, 'must not already exist as a path in volumeDevices'),
-      );
-    errors.push(...way(mount, field, securityContext?.privileged === true));
-  }
-  const taken = new Set<string>();
-  for (const [i, { name, devicePath }] of volumeDevices.entries()) {
-    const field = `${at}.volumeDevices[${i}]`;
+    const { name, mountPath } = mount;
+    const volume = volumes.get(name);
     if (!name) errors.push(required(`${field}.name`));
-    else if (!volumes.has(name)) errors.push(notFound(`${field}.name`, name));
-    if (!devicePath) errors.push(required(`${field}.devicePath`));
-    else if (taken.has(devicePath)) errors.push(invalid(`${field}.devicePath`, devicePath, 'must be unique'));
-    else if (devicePath.split('/').includes('..'))
-      errors.push(invalid(`${field}.devicePath`, devicePath, "can not contain backsteps ('..')"));
-    taken.add(devicePath);
+    if (volume === undefined) errors.push(notFound(`${field}.name`, name));
+    if (!mountPath) errors.push(required(`${field}.mountPath`));
+    if (paths.has(mountPath)) errors.push(invalid(`${field}.mountPath`, mountPath, 'must be unique'));
+    paths.add(mountPath);
+    if (volumeDevices.some((device) => device.name === name))
+      errors.push(invalid(`${field}.name`, name, 'must not already exist in volumeDevices'));
+    if (volumeDevices.some(({ devicePath }) => devicePath === mountPath))
+      errors.push(
+        invalid(`${field}.mountPath`, mountPath, 'must not already exist as a path in volumeDevices'),
+      );
+    if (volume?.image !== undefined)
+      for (const part of ['subPath', 'subPathExpr'] as const)
+        if (mount[part])
+          errors.push(invalid(`${field}.${part}`, mount[part], 'not allowed in image volume sources'));
+    errors.push(...way(mount, `${at}.volumeMounts`, i, securityContext?.privileged === true));
   }
+  if (volumeDevices.length > 0)
+    errors.push(...devices(volumeDevices, volumeMounts, `${at}.volumeDevices`, volumes));
   return errors;
 }
 
+const PROPAGATIONS = ['Bidirectional', 'HostToContainer', 'None'];
+
 /** How one volume is mounted. */
-function way(mount: VolumeMount, field: string, isPrivileged: boolean): FieldError[] {
+function way(mount: VolumeMount, list: string, i: number, isPrivileged: boolean): FieldError[] {
   const { subPath, subPathExpr, mountPropagation, recursiveReadOnly, readOnly } = mount;
   const errors: FieldError[] = [];
-  if (subPath) errors.push(...relativePath(`${field}.subPath`, subPath));
+  if (subPath) errors.push(...relativePath(`${list}.subPath`, subPath));
   if (subPathExpr) {
     if (subPath)
       errors.push(
-        invalid(`${field}.subPathExpr`, subPathExpr, 'subPathExpr and subPath are mutually exclusive'),
+        invalid(`${list}[${i}].subPathExpr`, subPathExpr, 'subPathExpr and subPath are mutually exclusive'),
       );
-    errors.push(...relativePath(`${field}.subPathExpr`, subPathExpr));
+    errors.push(...relativePath(`${list}.subPathExpr`, subPathExpr));
   }
-  if (mountPropagation === 'Bidirectional' && !isPrivileged)
-    errors.push(
-      forbidden(
-        `${field}.mountPropagation`,
-        'Bidirectional mount propagation is available only to privileged containers',
-      ),
-    );
+  if (mountPropagation !== undefined) {
+    const at = `${list}.mountPropagation`;
+    if (!PROPAGATIONS.includes(mountPropagation))
+      errors.push(notSupported(at, mountPropagation, PROPAGATIONS));
+    if (mountPropagation === 'Bidirectional' && !isPrivileged)
+      errors.push(
+        forbidden(at, 'Bidirectional mount propagation is available only to privileged containers'),
+      );
+  }
   if (recursiveReadOnly === 'Enabled' || recursiveReadOnly === 'IfPossible') {
-    const at = `${field}.recursiveReadOnly`;
+    const at = `${list}.recursiveReadOnly`;
     if (readOnly !== true) errors.push(forbidden(at, 'may only be specified when readOnly is true'));
     if (mountPropagation !== undefined && mountPropagation !== 'None')
       errors.push(forbidden(at, 'may only be specified when mountPropagation is None or not specified'));
-  }
+  } else if (recursiveReadOnly !== undefined && recursiveReadOnly !== 'Disabled')
+    errors.push(
+      notSupported(`${list}.recursiveReadOnly`, recursiveReadOnly, ['Disabled', 'Enabled', 'IfPossible']),
+    );
   return errors;
 }
 
-/** A path that stays below where it is joined to. */
-export function relativePath(field: string, path: string): FieldError[] {
-  if (path.startsWith('/')) return [invalid(field, path, 'must be a relative path')];
-  if (path.split('/').includes('..')) return [invalid(field, path, "must not contain '..'")];
-  return [];
+function devices(
+  list: readonly VolumeDevice[],
+  mounts: readonly VolumeMount[],
+  path: string,
+  volumes: ReadonlyMap<string, Volume>,
+): FieldError[] {
+  const errors: FieldError[] = [];
+  const [names, paths] = [new Set<string>(), new Set<string>()];
+  for (const [i, { name, devicePath }] of list.entries()) {
+    const field = `${path}[${i}]`;
+    const volume = volumes.get(name);
+    if (!name) errors.push(required(`${field}.name`));
+    if (names.has(name)) errors.push(invalid(`${field}.name`, name, 'must be unique'));
+    if (volume === undefined) errors.push(notFound(`${field}.name`, name));
+    else if (volume.persistentVolumeClaim === undefined && volume.ephemeral === undefined)
+      errors.push(
+        invalid(
+          `${field}.name`,
+          name,
+          'can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode',
+        ),
+      );
+    if (!devicePath) errors.push(required(`${field}.devicePath`));
+    if (paths.has(devicePath)) errors.push(invalid(`${field}.devicePath`, devicePath, 'must be unique'));
+    if (devicePath && noBacksteps(field, devicePath).length > 0)
+      errors.push(invalid(`${field}.devicePath`, devicePath, "can not contain backsteps ('..')"));
+    else paths.add(devicePath);
+    if (mounts.some((mount) => mount.name === name))
+      errors.push(invalid(`${field}.name`, name, 'must not already exist in volumeMounts'));
+    if (mounts.some(({ mountPath }) => mountPath === devicePath))
+      errors.push(
+        invalid(`${field}.devicePath`, devicePath, 'must not already exist as a path in volumeMounts'),
+      );
+    if (name) names.add(name);
+  }
+  return errors;
 }

@@ -13,8 +13,8 @@ import type {
   ServiceCIDR,
 } from '../generated/types.ts';
 import { checkDns1123Label, checkDns1123Subdomain, checkPortName } from '../names.ts';
-import { NOT_AN_ADDRESS } from './addresses.ts';
-import { checkName, immutable, isCidr, labelSelector, NOT_A_CIDR, port } from './checks.ts';
+import { isCidr, NOT_A_CIDR, NOT_AN_ADDRESS } from './addresses.ts';
+import { checkName, immutable, labelSelector, port, prefixedPath } from './checks.ts';
 import { forbidden, invalid, notSupported, required, tooLong, type FieldError } from './field-error.ts';
 import { rules, type Rules } from './rules.ts';
 
@@ -121,14 +121,6 @@ function ingressClass({ spec }: IngressClass): FieldError[] {
   if (parameters.scope === 'Cluster' && parameters.namespace !== undefined)
     errors.push(forbidden('spec.parameters.namespace', "`parameters.scope` is set to 'Cluster'"));
   return errors;
-}
-
-/** A domain, a slash and a path. */
-export function prefixedPath(field: string, value: string): FieldError[] {
-  const slash = value.indexOf('/');
-  if (slash < 1 || slash === value.length - 1)
-    return [invalid(field, value, 'must be a domain-prefixed path (such as "acme.io/foo")')];
-  return checkDns1123Subdomain(value.slice(0, slash)).map((text) => invalid(field, value, text));
 }
 
 function networkPolicy({ spec }: NetworkPolicy): FieldError[] {

@@ -1,164 +1,182 @@
-/** The rules of where a pod may run: affinity, spreading, tolerations, gates. */
+/** The rules of where a pod may run: affinity and tolerations; also of other kinds that choose nodes. */
 import type {
   Affinity,
+  NodeSelector,
+  NodeSelectorRequirement,
   NodeSelectorTerm,
+  PodAffinity,
   PodAffinityTerm,
-  PodSpec,
   Toleration,
-  TopologySpreadConstraint,
 } from '../generated/types.ts';
-import { checkQualifiedName } from '../names.ts';
-import { labelSelector } from './checks.ts';
-import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from './field-error.ts';
+import { checkDns1123Label, checkDns1123Subdomain, checkLabelValue } from '../names.ts';
+import {
+  invalidBy,
+  labelSelector,
+  NEEDS_VALUES,
+  NO_OPERATOR,
+  qualifiedName,
+  TAKES_NO_VALUES,
+} from './checks.ts';
+import { forbidden, invalid, notSupported, required, type FieldError } from './field-error.ts';
 
-export function validatePlacement(spec: PodSpec, path: string): FieldError[] {
-  return [
-    ...(spec.tolerations ?? []).flatMap((one, i) => toleration(one, `${path}.tolerations[${i}]`)),
-    ...(spec.affinity === undefined ? [] : affinity(spec.affinity, `${path}.affinity`)),
-    ...spreading(spec.topologySpreadConstraints ?? [], `${path}.topologySpreadConstraints`),
-    ...gates(spec.schedulingGates ?? [], `${path}.schedulingGates`),
-  ];
+export const EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
+
+export function validateTolerations(list: readonly Toleration[], path: string): FieldError[] {
+  return list.flatMap((one, i) => toleration(one, `${path}[${i}]`));
 }
 
 function toleration(one: Toleration, at: string): FieldError[] {
+  const { key, operator = '', value = '', effect = '', tolerationSeconds } = one;
   const errors: FieldError[] = [];
-  if (one.key) {
-    errors.push(...checkQualifiedName(one.key).map((text) => invalid(`${at}.key`, one.key, text)));
-  } else if (one.operator !== 'Exists') {
+  if (key) errors.push(...qualifiedName(`${at}.key`, key));
+  else if (operator !== 'Exists')
     errors.push(
       invalid(
         `${at}.operator`,
-        one.operator ?? '',
+        operator,
         'operator must be Exists when `key` is empty, which means "match all values and all keys"',
       ),
     );
-  }
-  if (one.tolerationSeconds !== undefined && one.effect !== 'NoExecute') {
+  if (tolerationSeconds !== undefined && effect !== 'NoExecute')
     errors.push(
-      invalid(`${at}.effect`, one.effect ?? '', "effect must be 'NoExecute' when `tolerationSeconds` is set"),
+      invalid(`${at}.effect`, effect, "effect must be 'NoExecute' when `tolerationSeconds` is set"),
     );
-  }
-  if (one.operator === 'Exists' && one.value) {
-    errors.push(invalid(`${at}.operator`, one, "value must be empty when `operator` is 'Exists'"));
-  }
+  if (operator === 'Equal' || operator === '') {
+    const texts = checkLabelValue(value);
+    if (texts.length > 0) errors.push(invalid(`${at}.operator`, value, texts.join(';')));
+  } else if (operator === 'Exists') {
+    if (value)
+      errors.push(invalid(`${at}.operator`, value, "value must be empty when `operator` is 'Exists'"));
+  } else errors.push(notSupported(`${at}.operator`, operator, ['Equal', 'Exists']));
+  if (effect !== '' && !EFFECTS.includes(effect)) errors.push(notSupported(`${at}.effect`, effect, EFFECTS));
   return errors;
 }
 
-const IN_RANGE = 'must be in the range 1-100';
+const REQUIRED = 'requiredDuringSchedulingIgnoredDuringExecution';
+const PREFERRED = 'preferredDuringSchedulingIgnoredDuringExecution';
 
-function affinity({ nodeAffinity, podAffinity, podAntiAffinity }: Affinity, at: string): FieldError[] {
+function weighed(field: string, weight: number): FieldError[] {
+  return weight >= 1 && weight <= 100 ? [] : [invalid(field, weight, 'must be in the range 1-100')];
+}
+
+export function validateAffinity(
+  { nodeAffinity, podAffinity, podAntiAffinity }: Affinity,
+  at: string,
+): FieldError[] {
   const errors: FieldError[] = [];
-  const needed = nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
-  if (needed !== undefined) {
-    const field = `${at}.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms`;
-    const terms = needed.nodeSelectorTerms ?? [];
-    if (terms.length === 0) errors.push(required(field, 'must have at least one node selector term'));
-    for (const [i, term] of terms.entries()) errors.push(...nodeTerm(term, `${field}[${i}]`));
+  const needed = nodeAffinity?.[REQUIRED];
+  if (needed !== undefined) errors.push(...nodeSelector(needed, `${at}.nodeAffinity.${REQUIRED}`));
+  for (const [i, { weight, preference }] of (nodeAffinity?.[PREFERRED] ?? []).entries()) {
+    const field = `${at}.nodeAffinity.${PREFERRED}[${i}]`;
+    errors.push(...weighed(`${field}.weight`, weight));
+    errors.push(...nodeTerm(preference, `${field}.preference`, false));
   }
-  for (const [i, { weight, preference }] of (
-    nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []
-  ).entries()) {
-    const field = `${at}.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[${i}]`;
-    if (weight < 1 || weight > 100) errors.push(invalid(`${field}.weight`, weight, IN_RANGE));
-    errors.push(...nodeTerm(preference, `${field}.preference`));
-  }
-  for (const [group, name] of [
-    [podAffinity, 'podAffinity'],
-    [podAntiAffinity, 'podAntiAffinity'],
-  ] as const) {
-    const base = `${at}.${name}`;
-    for (const [i, term] of (group?.requiredDuringSchedulingIgnoredDuringExecution ?? []).entries())
-      errors.push(...podTerm(term, `${base}.requiredDuringSchedulingIgnoredDuringExecution[${i}]`));
-    for (const [i, { weight, podAffinityTerm }] of (
-      group?.preferredDuringSchedulingIgnoredDuringExecution ?? []
-    ).entries()) {
-      const field = `${base}.preferredDuringSchedulingIgnoredDuringExecution[${i}]`;
-      if (weight < 1 || weight > 100) errors.push(invalid(`${field}.weight`, weight, IN_RANGE));
-      errors.push(...podTerm(podAffinityTerm, `${field}.podAffinityTerm`));
-    }
-  }
+  errors.push(...podTerms(podAffinity, `${at}.podAffinity`));
+  errors.push(...podTerms(podAntiAffinity, `${at}.podAntiAffinity`));
   return errors;
 }
 
-/** Also of persistent volumes and other kinds that choose nodes. */
-export function nodeTerm(term: NodeSelectorTerm | undefined, at: string): FieldError[] {
+export function nodeSelector(
+  { nodeSelectorTerms: terms = [] }: Partial<NodeSelector>,
+  at: string,
+): FieldError[] {
+  const path = `${at}.nodeSelectorTerms`;
+  if (terms.length === 0) return [required(path, 'must have at least one node selector term')];
+  return terms.flatMap((term, i) => nodeTerm(term, `${path}[${i}]`, true));
+}
+
+/** Values of what is only preferred are not looked at: with one node even a wrong one does. */
+function nodeTerm(term: NodeSelectorTerm | undefined, at: string, isStrict: boolean): FieldError[] {
+  return [
+    ...(term?.matchExpressions ?? []).flatMap((one, i) =>
+      byLabel(one, `${at}.matchExpressions[${i}]`, isStrict),
+    ),
+    ...(term?.matchFields ?? []).flatMap((one, i) => byField(one, `${at}.matchFields[${i}]`)),
+  ];
+}
+
+function byLabel(one: NodeSelectorRequirement, at: string, isStrict: boolean): FieldError[] {
+  const { key, operator, values = [] } = one;
   const errors: FieldError[] = [];
-  for (const list of ['matchExpressions', 'matchFields'] as const) {
-    for (const [i, { key, operator, values = [] }] of (term?.[list] ?? []).entries()) {
-      const field = `${at}.${list}[${i}]`;
-      if (operator === 'In' || operator === 'NotIn') {
-        if (values.length === 0)
-          errors.push(required(`${field}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
-      } else if (operator === 'Exists' || operator === 'DoesNotExist') {
-        if (values.length > 0)
-          errors.push(
-            forbidden(
-              `${field}.values`,
-              "may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
-            ),
-          );
-      } else if (operator === 'Gt' || operator === 'Lt') {
-        if (values.length !== 1)
-          errors.push(
-            required(`${field}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'"),
-          );
-      } else errors.push(invalid(`${field}.operator`, operator, 'not a valid selector operator'));
-      if (list === 'matchExpressions')
-        errors.push(...checkQualifiedName(key ?? '').map((text) => invalid(`${field}.key`, key, text)));
-      else if (key !== 'metadata.name')
-        errors.push(invalid(`${field}.key`, key, 'not a valid field selector key'));
-    }
+  if (operator === 'In' || operator === 'NotIn') {
+    if (values.length === 0) errors.push(required(`${at}.values`, NEEDS_VALUES));
+  } else if (operator === 'Exists' || operator === 'DoesNotExist') {
+    if (values.length > 0) errors.push(forbidden(`${at}.values`, TAKES_NO_VALUES));
+  } else if (operator === 'Gt' || operator === 'Lt') {
+    if (values.length !== 1)
+      errors.push(required(`${at}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'"));
+  } else errors.push(invalid(`${at}.operator`, operator, NO_OPERATOR));
+  errors.push(...qualifiedName(`${at}.key`, key));
+  if (isStrict)
+    for (const [i, value] of values.entries())
+      errors.push(...invalidBy(checkLabelValue(value), `${at}.values[${i}]`, value));
+  return errors;
+}
+
+function byField({ key, operator, values = [] }: NodeSelectorRequirement, at: string): FieldError[] {
+  const errors: FieldError[] = [];
+  if (operator !== 'In' && operator !== 'NotIn')
+    errors.push(invalid(`${at}.operator`, operator, NO_OPERATOR));
+  else if (values.length !== 1)
+    errors.push(
+      required(
+        `${at}.values`,
+        "must be only one value when `operator` is 'In' or 'NotIn' for node field selector",
+      ),
+    );
+  if (key !== 'metadata.name')
+    return [...errors, invalid(`${at}.key`, key, 'not a valid field selector key')];
+  for (const [i, value] of values.entries())
+    errors.push(...invalidBy(checkDns1123Subdomain(value), `${at}.values[${i}]`, value));
+  return errors;
+}
+
+function podTerms(group: PodAffinity | undefined, at: string): FieldError[] {
+  if (group === undefined) return [];
+  const errors: FieldError[] = [];
+  for (const [i, term] of (group[REQUIRED] ?? []).entries())
+    errors.push(...podTerm(term, `${at}.${REQUIRED}[${i}]`));
+  for (const [i, { weight, podAffinityTerm }] of (group[PREFERRED] ?? []).entries()) {
+    const field = `${at}.${PREFERRED}[${i}]`;
+    errors.push(...weighed(`${field}.weight`, weight));
+    errors.push(...podTerm(podAffinityTerm, `${field}.podAffinityTerm`));
   }
   return errors;
 }
 
 function podTerm(term: PodAffinityTerm | undefined, at: string): FieldError[] {
+  const { labelSelector: selector, namespaceSelector, namespaces = [], topologyKey = '' } = term ?? {};
   const errors: FieldError[] = [];
-  if (term?.labelSelector !== undefined)
-    errors.push(...labelSelector(`${at}.labelSelector`, term.labelSelector));
-  if (term?.namespaceSelector !== undefined)
-    errors.push(...labelSelector(`${at}.namespaceSelector`, term.namespaceSelector));
-  const key = term?.topologyKey ?? '';
-  if (key === '') return [...errors, required(`${at}.topologyKey`, 'can not be empty')];
-  return [...errors, ...checkQualifiedName(key).map((text) => invalid(`${at}.topologyKey`, key, text))];
+  if (selector !== undefined) errors.push(...labelSelector(`${at}.labelSelector`, selector));
+  if (namespaceSelector !== undefined)
+    errors.push(...labelSelector(`${at}.namespaceSelector`, namespaceSelector));
+  for (const name of namespaces) errors.push(...invalidBy(checkDns1123Label(name), `${at}.namespace`, name));
+  if (term !== undefined) errors.push(...labelKeys(term, at));
+  if (topologyKey === '') errors.push(required(`${at}.topologyKey`, 'can not be empty'));
+  return [...errors, ...qualifiedName(`${at}.topologyKey`, topologyKey)];
 }
 
-function spreading(list: readonly TopologySpreadConstraint[], path: string): FieldError[] {
-  const seen = new Set<string>();
-  return list.flatMap((constraint, i) => {
-    const at = `${path}[${i}]`;
-    const { maxSkew, topologyKey, whenUnsatisfiable, minDomains, labelSelector: selector } = constraint;
-    const errors: FieldError[] = [];
-    if (maxSkew <= 0) errors.push(invalid(`${at}.maxSkew`, maxSkew, 'must be greater than zero'));
-    if (!topologyKey) errors.push(required(`${at}.topologyKey`, 'can not be empty'));
-    const supported = ['DoNotSchedule', 'ScheduleAnyway'];
-    if (!supported.includes(whenUnsatisfiable))
-      errors.push(notSupported(`${at}.whenUnsatisfiable`, whenUnsatisfiable, supported));
-    if (minDomains !== undefined) {
-      if (minDomains <= 0) errors.push(invalid(`${at}.minDomains`, minDomains, 'must be greater than zero'));
-      if (whenUnsatisfiable !== 'DoNotSchedule')
-        errors.push(
-          invalid(
-            `${at}.minDomains`,
-            minDomains,
-            `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${whenUnsatisfiable}`,
-          ),
-        );
-    }
-    if (selector !== undefined) errors.push(...labelSelector(`${at}.labelSelector`, selector));
-    const pair = `{${topologyKey}, ${whenUnsatisfiable}}`;
-    if (seen.has(pair)) errors.push(duplicate(`${at}.{topologyKey, whenUnsatisfiable}`, pair));
-    seen.add(pair);
-    return errors;
-  });
-}
-
-function gates(list: readonly { readonly name: string }[], path: string): FieldError[] {
-  const seen = new Set<string>();
-  return list.flatMap(({ name }, i) => {
-    const errors = checkQualifiedName(name ?? '').map((text) => invalid(`${path}[${i}]`, name, text));
-    if (seen.has(name)) errors.push(duplicate(`${path}[${i}]`, name));
-    seen.add(name);
-    return errors;
-  });
+/** Labels whose values are the pod's own. */
+function labelKeys(term: PodAffinityTerm, at: string): FieldError[] {
+  const { matchLabelKeys = [], mismatchLabelKeys = [], labelSelector: selector } = term;
+  const errors: FieldError[] = [];
+  for (const [name, keys] of [
+    ['matchLabelKeys', matchLabelKeys],
+    ['mismatchLabelKeys', mismatchLabelKeys],
+  ] as const) {
+    if (keys.length > 0 && selector === undefined)
+      errors.push(forbidden(`${at}.${name}`, 'must not be specified when labelSelector is not set'));
+    else for (const [i, key] of keys.entries()) errors.push(...qualifiedName(`${at}.${name}[${i}]`, key));
+  }
+  const selected = new Set(Object.keys(selector?.matchLabels ?? {}));
+  for (const { key } of selector?.matchExpressions ?? []) selected.add(key);
+  for (const [i, key] of matchLabelKeys.entries())
+    if (selected.has(key))
+      errors.push(invalid(`${at}[${i}]`, key, 'exists in both matchLabelKeys and labelSelector'));
+  for (const [i, key] of matchLabelKeys.entries())
+    if (mismatchLabelKeys.includes(key))
+      errors.push(
+        invalid(`${at}.matchLabelKeys[${i}]`, key, 'exists in both matchLabelKeys and mismatchLabelKeys'),
+      );
+  return errors;
 }

@@ -1,6 +1,6 @@
 /** What may change of a pod after its creation: a pod that waits for its gates may still be led to fewer nodes. */
 import type { NodeSelectorTerm, Pod, PodSpec, Toleration } from '../generated/types.ts';
-import { same } from './checks.ts';
+import { inRange, same, sizeOf } from './checks.ts';
 import { forbidden, invalid, required, type FieldError } from './field-error.ts';
 
 const MAY_CHANGE =
@@ -11,57 +11,64 @@ export function validatePodUpdate(pod: Pod, old: Pod): FieldError[] {
   const now = pod.spec;
   const before = old.spec;
   if (now === undefined || before === undefined) return [];
-  if (now.containers.length !== before.containers.length) {
-    return [forbidden('spec.containers', 'pod updates may not add or remove containers')];
-  }
-  if ((now.initContainers?.length ?? 0) !== (before.initContainers?.length ?? 0)) {
-    return [forbidden('spec.initContainers', 'pod updates may not add or remove containers')];
-  }
   const errors: FieldError[] = [];
-  const deadline = now.activeDeadlineSeconds;
-  const deadlineBefore = before.activeDeadlineSeconds;
-  if (deadlineBefore !== undefined && (deadline === undefined || deadline > deadlineBefore)) {
+  for (const list of ['containers', 'initContainers'] as const) {
+    if ((now[list] ?? []).length !== (before[list] ?? []).length)
+      return [...errors, forbidden(`spec.${list}`, 'pod updates may not add or remove containers')];
+    for (const [i, { image = '' }] of (now[list] ?? []).entries()) {
+      const field = `spec.${list}[${i}].image`;
+      if (image === '') errors.push(required(field));
+      if (image.trim() !== image)
+        errors.push(invalid(field, image, 'must not have leading or trailing whitespace'));
+    }
+  }
+  const { activeDeadlineSeconds: deadline } = now;
+  if (deadline !== undefined) {
+    const field = 'spec.activeDeadlineSeconds';
+    const range = inRange(field, deadline, 0, MAX_INT32);
+    if (range.length > 0) return [...errors, ...range];
+    if (before.activeDeadlineSeconds !== undefined && deadline > before.activeDeadlineSeconds)
+      return [...errors, invalid(field, deadline, 'must be less than or equal to previous value')];
+  } else if (before.activeDeadlineSeconds !== undefined)
     errors.push(
       invalid(
         'spec.activeDeadlineSeconds',
-        deadline,
-        deadline === undefined
-          ? 'must not update from a positive integer to nil value'
-          : `must be less than or equal to previous value`,
+        undefined,
+        'must not update from a positive integer to nil value',
       ),
     );
-  }
-  if (
-    !(before.tolerations ?? []).every((t) =>
-      (now.tolerations ?? []).some((n) => same(withoutSeconds(n), withoutSeconds(t))),
-    )
-  ) {
-    errors.push(
-      forbidden('spec.tolerations', 'existing toleration can not be modified except its tolerationSeconds'),
-    );
-  }
-  if (!gatesOnlyRemoved(now, before)) {
-    errors.push(
-      forbidden('spec.schedulingGates', 'only deletion is allowed, but found new scheduling gates'),
-    );
-  }
-  for (const list of ['containers', 'initContainers'] as const)
-    for (const [i, { image }] of (now[list] ?? []).entries())
-      if (!image) errors.push(required(`spec.${list}[${i}].image`));
-  const isGated = (before.schedulingGates ?? []).length > 0;
+  errors.push(...onlyAdded(now.tolerations ?? [], before.tolerations ?? []));
+  const gates = new Set((before.schedulingGates ?? []).map(({ name }) => name));
+  for (const [i, { name }] of (now.schedulingGates ?? []).entries())
+    if (!gates.has(name))
+      errors.push(
+        forbidden(
+          `spec.schedulingGates[${i}].name`,
+          `only deletion is allowed, but found new scheduling gate '${name}'`,
+        ),
+      );
+  if (same(now, before)) return errors;
+  const isGated = gates.size > 0;
   if (isGated) errors.push(...narrowed(now, before));
   const compared = isGated ? withPlaceOf(now, before) : now;
-  if (!same(fixedPart(compared), fixedPart(before))) errors.push(forbidden('spec', MAY_CHANGE));
+  if (!same(fixedPart(compared), fixedPart(before)) || !sameGrace(now, before))
+    errors.push(forbidden('spec', MAY_CHANGE));
   return errors;
+}
+
+const MAX_INT32 = 2_147_483_647;
+
+function onlyAdded(now: readonly Toleration[], before: readonly Toleration[]): FieldError[] {
+  if (now === before || same(now, before)) return [];
+  const isKept = before.every((old) => now.some((one) => same(withoutSeconds(one), withoutSeconds(old))));
+  if (isKept) return [];
+  return [
+    forbidden('spec.tolerations', 'existing toleration can not be modified except its tolerationSeconds'),
+  ];
 }
 
 function withoutSeconds({ tolerationSeconds: _, ...rest }: Toleration): Toleration {
   return rest;
-}
-
-function gatesOnlyRemoved(now: PodSpec, before: PodSpec): boolean {
-  const known = new Set((before.schedulingGates ?? []).map((gate) => gate.name));
-  return (now.schedulingGates ?? []).every((gate) => known.has(gate.name));
 }
 
 function fixedPart(spec: PodSpec): unknown {
@@ -69,16 +76,20 @@ function fixedPart(spec: PodSpec): unknown {
     activeDeadlineSeconds: _deadline,
     tolerations: _tolerations,
     schedulingGates: _gates,
-    terminationGracePeriodSeconds: grace,
+    terminationGracePeriodSeconds: _grace,
     ...rest
   } = spec;
   return {
     ...rest,
-    // A negative period was accepted once and may be repaired.
-    grace: grace !== undefined && grace < 0 ? 1 : grace,
     containers: spec.containers.map(({ image: _, ...container }) => container),
     initContainers: (spec.initContainers ?? []).map(({ image: _, ...container }) => container),
   };
+}
+
+/** A negative period was accepted once and may be repaired. */
+function sameGrace(now: PodSpec, before: PodSpec): boolean {
+  const [grace, old] = [now.terminationGracePeriodSeconds, before.terminationGracePeriodSeconds];
+  return same(grace, old) || (old !== undefined && sizeOf(old) < 0 && grace === 1);
 }
 
 const ONLY_ADDITIONS = 'only additions are allowed (no mutations or deletions)';

@@ -1,162 +1,154 @@
 /** The rules of the volumes of a pod: each has one source, and each source what it needs. */
-import type { DownwardAPIVolumeFile, KeyToPath, ProjectedVolumeSource, Volume } from '../generated/types.ts';
-import { checkDns1123Label } from '../names.ts';
+import type {
+  CSIVolumeSource,
+  DownwardAPIVolumeSource,
+  EmptyDirVolumeSource,
+  EphemeralVolumeSource,
+  ImageVolumeSource,
+  KeyToPath,
+  Volume,
+} from '../generated/types.ts';
+import { checkDns1123Label, checkDns1123Subdomain } from '../names.ts';
 import { compareQuantities } from '../quantity.ts';
-import { checkName } from './checks.ts';
-import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from './field-error.ts';
-import { relativePath } from './mounts.ts';
-import { claimSpec } from './storage.ts';
+import { checkName, invalidBy } from './checks.ts';
+import { pullPolicy } from './container.ts';
+import { duplicate, forbidden, invalid, required, type FieldError } from './field-error.ts';
+import { validateTemplateMetadata } from './metadata.ts';
+import { claimSpec } from './persistent-claims.ts';
+import { projection } from './projected-volumes.ts';
+import { downwardFile, fileMode, keyToPath } from './volume-files.ts';
+import { driverName, oneSource, podSources, type SourceKind } from './volume-sources.ts';
 
-const MODE = 'must be a number between 0 and 0777 (octal), both inclusive';
-const MIN_TOKEN_SECONDS = 600;
-const MAX_TOKEN_SECONDS = 2 ** 32;
-const DOWNWARD_FIELDS = [
-  'metadata.annotations',
-  'metadata.labels',
-  'metadata.name',
-  'metadata.namespace',
-  'metadata.uid',
-];
-
+/**
+ * `podName` is that of the pod, where there is one: claims of its own are named after it. Volumes with something wrong
+ * are not there for what mounts them, nor are they for upstream.
+ */
 export function validateVolumes(
   list: readonly Volume[],
   path: string,
-): { errors: FieldError[]; names: Set<string> } {
-  const names = new Set<string>();
+  podName: string | undefined,
+): { errors: FieldError[]; volumes: Map<string, Volume> } {
+  const volumes = new Map<string, Volume>();
   const errors: FieldError[] = [];
+  const own = new Set(
+    podName
+      ? list.filter(({ ephemeral }) => ephemeral !== undefined).map(({ name }) => `${podName}-${name}`)
+      : [],
+  );
   for (const [i, volume] of list.entries()) {
     const at = `${path}[${i}]`;
-    errors.push(...checkName(`${at}.name`, volume.name, checkDns1123Label));
-    if (names.has(volume.name)) errors.push(duplicate(`${at}.name`, volume.name));
-    names.add(volume.name);
-    errors.push(...source(volume, at));
+    const found = [
+      ...oneSource(volume, podName === undefined ? sourcesOfTemplates : sourcesOfPods, at, volume.name),
+      ...ownClaim(volume, podName, at),
+      ...checkName(`${at}.name`, volume.name, checkDns1123Label),
+    ];
+    if (volumes.has(volume.name)) found.push(duplicate(`${at}.name`, volume.name));
+    if (found.length === 0) volumes.set(volume.name, volume);
+    errors.push(...found);
+    const claim = volume.persistentVolumeClaim?.claimName;
+    if (claim !== undefined && own.has(claim))
+      errors.push(
+        invalid(
+          `${at}.persistentVolumeClaim.claimName`,
+          claim,
+          'must not reference a PVC that gets created for an ephemeral volume',
+        ),
+      );
   }
-  return { errors, names };
+  return { errors, volumes };
 }
 
-/** What each kind of source must have, by its fields. */
-const NEEDED = {
-  nfs: ['server', 'path'],
-  iscsi: ['targetPortal', 'iqn'],
-  csi: ['driver'],
-  persistentVolumeClaim: ['claimName'],
-  secret: ['secretName'],
-  configMap: ['name'],
-  hostPath: ['path'],
-} as const;
+function ownClaim({ name, ephemeral }: Volume, podName: string | undefined, at: string): FieldError[] {
+  if (ephemeral === undefined || !podName || !name) return [];
+  const claim = `${podName}-${name}`;
+  return checkDns1123Subdomain(claim).map((text) =>
+    invalid(`${at}.name`, name, `PVC name ${JSON.stringify(claim)}: ${text}`),
+  );
+}
 
-function source(volume: Volume, at: string): FieldError[] {
-  const sources = Object.entries(volume).filter(([key, value]) => key !== 'name' && value !== undefined);
-  if (sources.length === 0) return [required(at, 'must specify a volume type')];
-  const errors = sources
-    .slice(1)
-    .map(([name]) => forbidden(`${at}.${name}`, 'may not specify more than 1 volume type'));
-  for (const [name, fields] of Object.entries(NEEDED)) {
-    const given = volume[name as keyof typeof NEEDED] as Readonly<Record<string, unknown>> | undefined;
-    if (given === undefined) continue;
-    for (const field of fields) if (!given[field]) errors.push(required(`${at}.${name}.${field}`));
-  }
-  const { hostPath, emptyDir, nfs, downwardAPI, projected, ephemeral } = volume;
-  if (hostPath?.path) errors.push(...noBacksteps(`${at}.hostPath.path`, hostPath.path));
-  if (emptyDir?.sizeLimit !== undefined && compareQuantities(emptyDir.sizeLimit, '0') < 0)
-    errors.push(forbidden(`${at}.emptyDir.sizeLimit`, 'SizeLimit field must be a valid resource quantity'));
-  if (nfs?.path && !nfs.path.startsWith('/'))
-    errors.push(invalid(`${at}.nfs.path`, nfs.path, 'must be an absolute path'));
-  for (const name of ['configMap', 'secret'] as const) {
-    errors.push(...items(volume[name]?.items, `${at}.${name}.items`));
-    errors.push(...mode(volume[name]?.defaultMode, `${at}.${name}.defaultMode`));
-  }
-  if (downwardAPI !== undefined) {
-    errors.push(...mode(downwardAPI.defaultMode, `${at}.downwardAPI.defaultMode`));
-    errors.push(...(downwardAPI.items ?? []).flatMap((file) => downwardFile(file, `${at}.downwardAPI`)));
-  }
-  if (projected !== undefined) errors.push(...projection(projected, `${at}.projected`));
-  if (ephemeral !== undefined) {
-    const claim = ephemeral.volumeClaimTemplate?.spec;
-    const field = `${at}.ephemeral.volumeClaimTemplate`;
-    errors.push(...(claim === undefined ? [required(field)] : claimSpec(claim, `${field}.spec`)));
-  }
+interface Keyed {
+  readonly items?: readonly KeyToPath[];
+  readonly defaultMode?: number;
+}
+
+function keyed(nameField: 'name' | 'secretName') {
+  return (source: Keyed & { name?: string; secretName?: string }, at: string): FieldError[] => [
+    ...(source[nameField] ? [] : [required(`${at}.${nameField}`)]),
+    ...fileMode(`${at}.defaultMode`, source.defaultMode),
+    ...(source.items ?? []).flatMap((item, i) => keyToPath(item, `${at}.items[${i}]`)),
+  ];
+}
+
+function downward({ items = [], defaultMode }: DownwardAPIVolumeSource, at: string): FieldError[] {
+  return [...fileMode(`${at}.defaultMode`, defaultMode), ...items.flatMap((file) => downwardFile(file, at))];
+}
+
+function emptyDir({ sizeLimit }: EmptyDirVolumeSource, at: string): FieldError[] {
+  return sizeLimit !== undefined && compareQuantities(sizeLimit, '0') < 0
+    ? [forbidden(`${at}.sizeLimit`, 'SizeLimit field must be a valid resource quantity')]
+    : [];
+}
+
+function csi({ driver, nodePublishSecretRef: secret }: CSIVolumeSource, at: string): FieldError[] {
+  const errors = driverName(`${at}.driver`, driver);
+  if (secret === undefined) return errors;
+  if (!secret.name) errors.push(required(`${at}.nodePublishSecretRef.name`));
+  else errors.push(...invalidBy(checkDns1123Subdomain(secret.name), `${at}.name`, secret.name));
   return errors;
 }
 
-function noBacksteps(field: string, path: string): FieldError[] {
-  return path.split('/').includes('..') ? [invalid(field, path, "must not contain '..'")] : [];
+function ephemeral({ volumeClaimTemplate: template }: EphemeralVolumeSource, at: string): FieldError[] {
+  const field = `${at}.volumeClaimTemplate`;
+  if (template === undefined) return [required(field)];
+  const errors = validateTemplateMetadata(template.metadata ?? {}, `${field}.metadata`);
+  for (const [name, value] of Object.entries(template.metadata ?? {}))
+    if (value !== undefined && name !== 'labels' && name !== 'annotations')
+      errors.push(forbidden(`${field}.metadata.${name}`, 'cannot be set'));
+  return [...errors, ...claimSpec(template.spec ?? {}, `${field}.spec`)];
 }
 
-function mode(value: number | undefined, field: string): FieldError[] {
-  return value === undefined || (value >= 0 && value <= 0o777) ? [] : [invalid(field, value, MODE)];
+function image(isPod: boolean) {
+  return ({ reference, pullPolicy: policy }: ImageVolumeSource, at: string): FieldError[] => [
+    ...(isPod && !reference ? [required(`${at}.reference`)] : []),
+    ...pullPolicy(`${at}.pullPolicy`, policy),
+  ];
 }
 
-function items(list: readonly KeyToPath[] | undefined, path: string): FieldError[] {
-  return (list ?? []).flatMap((item, i) => {
-    const at = `${path}[${i}]`;
-    const errors = item.key ? [] : [required(`${at}.key`)];
-    errors.push(...(item.path ? ownPath(`${at}.path`, item.path) : [required(`${at}.path`)]));
-    return [...errors, ...mode(item.mode, `${at}.mode`)];
-  });
+/** In upstream's order. Templates may leave out which image, for somebody to fill in. */
+function sources(isPod: boolean): readonly SourceKind[] {
+  return [
+    { name: 'emptyDir', rule: emptyDir },
+    podSources.hostPath,
+    podSources.gitRepo,
+    podSources.gce,
+    podSources.aws,
+    { name: 'secret', rule: keyed('secretName') },
+    podSources.nfs,
+    podSources.iscsi,
+    podSources.glusterfs,
+    podSources.flocker,
+    podSources.claim,
+    podSources.rbd,
+    podSources.cinder,
+    podSources.cephfs,
+    podSources.quobyte,
+    { name: 'downwardAPI', extra: 'downwarAPI', rule: downward },
+    podSources.fc,
+    podSources.flex,
+    { name: 'configMap', rule: keyed('name') },
+    podSources.azureFile,
+    podSources.vsphere,
+    podSources.photon,
+    podSources.portworx,
+    podSources.azureDisk,
+    podSources.storageOs,
+    { name: 'projected', rule: projection },
+    podSources.scaleIo,
+    { name: 'csi', rule: csi },
+    { name: 'ephemeral', rule: ephemeral },
+    { name: 'image', rule: image(isPod) },
+  ];
 }
 
-/** A name that begins with two dots is the volume's own. */
-function ownPath(field: string, path: string): FieldError[] {
-  const errors = relativePath(field, path);
-  return path.startsWith('..') && !path.startsWith('../') && errors.length === 0
-    ? [invalid(field, path, "must not start with '..'")]
-    : errors;
-}
-
-function downwardFile(file: DownwardAPIVolumeFile, at: string): FieldError[] {
-  const { path, fieldRef, resourceFieldRef } = file;
-  const errors = path ? ownPath(`${at}.path`, path) : [required(`${at}.path`)];
-  if (fieldRef === undefined && resourceFieldRef === undefined)
-    errors.push(required(at, 'one of fieldRef and resourceFieldRef is required'));
-  if (fieldRef !== undefined && resourceFieldRef !== undefined)
-    errors.push(invalid(at, 'resource', 'fieldRef and resourceFieldRef can not be specified simultaneously'));
-  if (fieldRef !== undefined) {
-    const field = `${at}.fieldRef.fieldPath`;
-    const plain = fieldRef.fieldPath?.replace(/\['[^']*'\]$/, '') ?? '';
-    if (plain === '') errors.push(required(field));
-    else if (!DOWNWARD_FIELDS.includes(plain))
-      errors.push(notSupported(field, fieldRef.fieldPath, DOWNWARD_FIELDS));
-  }
-  if (resourceFieldRef !== undefined) {
-    if (!resourceFieldRef.containerName) errors.push(required(`${at}.resourceFieldRef.containerName`));
-    if (!resourceFieldRef.resource) errors.push(required(`${at}.resourceFieldRef.resource`));
-  }
-  return [...errors, ...mode(file.mode, `${at}.mode`)];
-}
-
-function projection({ sources = [], defaultMode }: ProjectedVolumeSource, at: string): FieldError[] {
-  const errors = mode(defaultMode, `${at}.defaultMode`);
-  const paths = new Set<string>();
-  const claimPath = (path: string | undefined, badValue: string | undefined): void => {
-    if (!path) return;
-    if (paths.has(path)) errors.push(invalid(at, badValue, 'conflicting duplicate paths'));
-    paths.add(path);
-  };
-  for (const [i, one] of sources.entries()) {
-    const field = `${at}.sources[${i}]`;
-    for (const name of ['secret', 'configMap'] as const) {
-      const given = one[name];
-      if (given === undefined) continue;
-      if (!given.name) errors.push(required(`${field}.${name}.name`));
-      errors.push(...items(given.items, `${field}.${name}.items`));
-      for (const { path } of given.items ?? []) claimPath(path, given.name);
-    }
-    for (const file of one.downwardAPI?.items ?? []) {
-      errors.push(...downwardFile(file, `${field}.downwardAPI`));
-      claimPath(file.path, file.path);
-    }
-    const token = one.serviceAccountToken;
-    const seconds = token?.expirationSeconds;
-    const expiry = `${field}.serviceAccountToken.expirationSeconds`;
-    if (seconds !== undefined && seconds < MIN_TOKEN_SECONDS)
-      errors.push(invalid(expiry, seconds, 'may not specify a duration less than 10 minutes'));
-    if (seconds !== undefined && seconds > MAX_TOKEN_SECONDS)
-      errors.push(invalid(expiry, seconds, 'may not specify a duration larger than 2^32 seconds'));
-    if (token !== undefined)
-      errors.push(...(token.path ? ownPath(`${at}.path`, token.path) : [required(`${at}.path`)]));
-    if (Object.values(one).filter((value) => value !== undefined).length > 1)
-      errors.push(forbidden(field, 'may not specify more than 1 volume type'));
-  }
-  return errors;
-}
+const sourcesOfPods = sources(true);
+const sourcesOfTemplates = sources(false);

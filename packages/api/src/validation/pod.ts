@@ -1,120 +1,227 @@
 /** The rules of pods and pod templates. */
 import type { Pod, PodSpec, PodTemplateSpec } from '../generated/types.ts';
-import { checkDns1123Label, checkDns1123Subdomain, checkQualifiedName } from '../names.ts';
-import { checkName, inRange, labels, nonNegative } from './checks.ts';
-import { validateContainers } from './container.ts';
-import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from './field-error.ts';
+import { checkDns1123Label, checkDns1123Subdomain } from '../names.ts';
+import { inRange, invalidBy, labels, oneOf } from './checks.ts';
+import {
+  type Surroundings,
+  trimmedImage,
+  validateContainers,
+  validateEphemeralContainers,
+  validateInitContainers,
+} from './container.ts';
+import { forbidden, invalid, required, type FieldError } from './field-error.ts';
 import { validateTemplateMetadata } from './metadata.ts';
-import { validateEphemeralContainers, validateResize } from './pod-parts.ts';
-import { validateInitContainers, validateSettings } from './pod-settings.ts';
+import { profilesMatch, validatePodAnnotations, validatePodAnnotationUpdate } from './pod-annotations.ts';
+import { validateEphemeralContainersUpdate } from './pod-parts.ts';
+import { validateResize } from './pod-resize.ts';
+import {
+  validateDns,
+  validateHostAliases,
+  validateHostnameOverride,
+  validateHostUsers,
+  validateReadinessGates,
+  validateResourceClaims,
+  validateSchedulingGates,
+} from './pod-settings.ts';
+import { validatePodStatus } from './pod-status.ts';
 import { validatePodUpdate } from './pod-update.ts';
 import { validateVolumes } from './pod-volumes.ts';
-import { validatePlacement } from './placement.ts';
+import { validateAffinity, validateTolerations } from './placement.ts';
+import { validatePodResources, validateResources } from './resources.ts';
 import { rules, type Rules } from './rules.ts';
+import { validatePodSecurity } from './security.ts';
+import { validateSpreading } from './spreading.ts';
+import { validateHostProcess, validateSystem } from './windows.ts';
 
-function validatePod(pod: Pod): FieldError[] {
-  return pod.spec === undefined ? [] : validatePodSpec(pod.spec, 'spec');
+function validatePod({ metadata, spec }: Pod): FieldError[] {
+  if (spec === undefined) return [required('spec.containers')];
+  const errors = validatePodAnnotations(metadata?.annotations, spec, 'metadata.annotations');
+  errors.push(...validatePodSpec(spec, 'spec', metadata?.name ?? ''));
+  errors.push(...onlyOfPods(spec));
+  return errors;
 }
 
-/**
- * A template's metadata and spec; kinds that keep pods running allow only some restart policies. `given` are volumes that
- * every pod gets from elsewhere.
- */
-export function validatePodTemplate(
+/** What was let pass in templates once, and so still is. */
+function onlyOfPods(spec: PodSpec): FieldError[] {
+  const errors: FieldError[] = [];
+  if (!spec.serviceAccountName)
+    for (const [i, { projected }] of (spec.volumes ?? []).entries())
+      for (const [j, { serviceAccountToken }] of (projected?.sources ?? []).entries())
+        if (serviceAccountToken !== undefined)
+          errors.push(
+            forbidden(
+              `spec.volumes[${i}].projected.sources[${j}].serviceAccountToken`,
+              'must not be specified when serviceAccountName is not set',
+            ),
+          );
+  for (const list of ['containers', 'initContainers'] as const)
+    for (const [i, container] of (spec[list] ?? []).entries())
+      errors.push(...trimmedImage(container, `spec.${list}[${i}]`));
+  return errors;
+}
+
+/** A pod that nobody has placed: what comes later through subresources cannot be there. */
+function onlyPlanned({ metadata, spec }: Pod): FieldError[] {
+  if (spec === undefined) return [];
+  const errors: FieldError[] = [];
+  if ((spec.ephemeralContainers ?? []).length > 0)
+    errors.push(forbidden('spec.ephemeralContainers', 'cannot be set on create'));
+  if (spec.nodeName && (spec.schedulingGates ?? []).length > 0)
+    errors.push(forbidden('spec.nodeName', 'cannot be set until all schedulingGates have been cleared'));
+  errors.push(...profilesMatch(metadata?.annotations, spec, 'spec'));
+  return errors;
+}
+
+/** A template's metadata and spec, whoever makes pods of it. `given` are volumes that every pod gets from elsewhere. */
+export function validateTemplate(
   template: PodTemplateSpec | undefined,
   path: string,
-  restartPolicies: readonly string[],
   given: readonly string[] = [],
-  kind: 'ReplicaSet' | 'Job' = 'ReplicaSet',
 ): FieldError[] {
-  const spec = template?.spec;
-  if (template === undefined || spec === undefined) return [required(`${path}.spec.containers`)];
-  const errors = validateTemplateMetadata(template.metadata ?? {}, `${path}.metadata`);
-  errors.push(...validatePodSpec(spec, `${path}.spec`, given));
-  if (spec.restartPolicy && !restartPolicies.includes(spec.restartPolicy)) {
-    errors.push(notSupported(`${path}.spec.restartPolicy`, spec.restartPolicy, restartPolicies));
-  }
+  const { metadata = {}, spec } = template ?? {};
+  const errors = validateTemplateMetadata(metadata, path);
+  if (spec === undefined) return [...errors, required(`${path}.spec.containers`)];
+  errors.push(...validatePodAnnotations(metadata.annotations, spec, `${path}.annotations`));
+  errors.push(...validatePodSpec(spec, `${path}.spec`, undefined, given));
+  errors.push(...profilesMatch(metadata.annotations, spec, `${path}.spec`));
   if ((spec.ephemeralContainers ?? []).length > 0)
     errors.push(
       forbidden(`${path}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template'),
     );
-  if (spec.activeDeadlineSeconds !== undefined && kind === 'ReplicaSet') {
-    errors.push(
-      forbidden(`${path}.spec.activeDeadlineSeconds`, 'activeDeadlineSeconds in ReplicaSet is not Supported'),
-    );
-  }
   return errors;
 }
 
-function validatePodSpec(spec: PodSpec, path: string, given: readonly string[] = []): FieldError[] {
-  const { errors, names } = validateVolumes(spec.volumes ?? [], `${path}.volumes`);
-  for (const name of given) names.add(name);
-  const taken = new Set<string>();
-  if ((spec.containers ?? []).length === 0) errors.push(required(`${path}.containers`));
-  errors.push(...validateContainers(spec.containers ?? [], `${path}.containers`, names, taken));
-  errors.push(...validateContainers(spec.initContainers ?? [], `${path}.initContainers`, names, taken));
-  errors.push(...hostPorts(spec, path));
-  errors.push(...nonNegative(`${path}.terminationGracePeriodSeconds`, spec.terminationGracePeriodSeconds));
-  if (spec.activeDeadlineSeconds !== undefined) {
-    errors.push(...inRange(`${path}.activeDeadlineSeconds`, spec.activeDeadlineSeconds, 1, 2_147_483_647));
-  }
-  errors.push(...labels(`${path}.nodeSelector`, spec.nodeSelector));
-  for (const field of ['nodeName', 'serviceAccountName', 'priorityClassName', 'runtimeClassName'] as const) {
+const RESTARTS = ['Always', 'OnFailure', 'Never'];
+const DNS_POLICIES = ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None'];
+const PREEMPTIONS = ['PreemptLowerPriority', 'Never'];
+const MAX_INT32 = 2_147_483_647;
+
+/** In upstream's order. `podName` is given for a pod and left out for a template. */
+function validatePodSpec(
+  spec: PodSpec,
+  path: string,
+  podName?: string,
+  given: readonly string[] = [],
+): FieldError[] {
+  const isPod = podName !== undefined;
+  const grace = spec.terminationGracePeriodSeconds;
+  const errors = grace === undefined ? [required(`${path}.terminationGracePeriodSeconds`)] : [];
+  const { errors: found, volumes } = validateVolumes(spec.volumes ?? [], `${path}.volumes`, podName);
+  errors.push(...found);
+  for (const name of given) volumes.set(name, { name, persistentVolumeClaim: { claimName: name } });
+  const claims = spec.resourceClaims ?? [];
+  if (claims.length > 0) errors.push(...validateResourceClaims(claims, `${path}.resourceClaims`));
+  const pod: Surroundings = { spec, volumes, claims: new Set(claims.flatMap(({ name }) => name || [])) };
+  errors.push(...validateContainers(`${path}.containers`, pod));
+  errors.push(...validateInitContainers(`${path}.initContainers`, pod));
+  errors.push(...validateEphemeralContainers(`${path}.ephemeralContainers`, pod));
+  errors.push(...validatePodResources(spec, `${path}.resources`));
+  if (spec.hostNetwork === true) errors.push(...portsOfHost(spec, path, isPod));
+  errors.push(...oneOf(`${path}.restartPolicy`, spec.restartPolicy, RESTARTS));
+  errors.push(...oneOf(`${path}.dnsPolicy`, spec.dnsPolicy, DNS_POLICIES));
+  if (spec.nodeSelector !== undefined) errors.push(...labels(`${path}.nodeSelector`, spec.nodeSelector));
+  errors.push(...security(spec, path));
+  if (spec.affinity !== undefined) errors.push(...validateAffinity(spec.affinity, `${path}.affinity`));
+  errors.push(...validateDns(spec, `${path}.dnsConfig`));
+  if (spec.readinessGates !== undefined)
+    errors.push(...validateReadinessGates(spec.readinessGates, `${path}.readinessGates`));
+  if (spec.schedulingGates !== undefined)
+    errors.push(...validateSchedulingGates(spec.schedulingGates, `${path}.schedulingGates`));
+  if (spec.topologySpreadConstraints !== undefined)
+    errors.push(...validateSpreading(spec.topologySpreadConstraints, `${path}.topologySpreadConstraints`));
+  errors.push(...validateHostProcess(spec, path));
+  errors.push(...validateHostUsers(spec, path));
+  errors.push(...names(spec, path));
+  if (spec.overhead !== undefined)
+    errors.push(...validateResources({ limits: spec.overhead }, `${path}.overhead`));
+  errors.push(...validateSystem(spec, path));
+  return errors;
+}
+
+/** On the host's network a port is the host's. In templates it may be left to be filled in. */
+function portsOfHost({ containers = [] }: Partial<PodSpec>, path: string, isPod: boolean): FieldError[] {
+  return containers.flatMap(({ ports = [] }, i) =>
+    ports.flatMap(({ hostPort = 0, containerPort }, j) =>
+      hostPort === containerPort || (hostPort === 0 && !isPod)
+        ? []
+        : [
+            invalid(
+              `${path}.containers[${i}].ports[${j}].hostPort`,
+              hostPort,
+              'must match `containerPort` when `hostNetwork` is true',
+            ),
+          ],
+    ),
+  );
+}
+
+function security(spec: PodSpec, path: string): FieldError[] {
+  const at = `${path}.securityContext`;
+  const errors: FieldError[] = [];
+  // Which of the pod's namespaces are the host's is part of the security context for upstream.
+  if (spec.shareProcessNamespace === true && spec.hostPID === true)
+    errors.push(
+      invalid(
+        `${at}.shareProcessNamespace`,
+        true,
+        'ShareProcessNamespace and HostPID cannot both be enabled',
+      ),
+    );
+  if (spec.securityContext !== undefined) errors.push(...validatePodSecurity(spec.securityContext, spec, at));
+  return errors;
+}
+
+function names(spec: PodSpec, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const field of ['serviceAccountName', 'nodeName'] as const) {
     const value = spec[field];
-    if (value) errors.push(...checkName(`${path}.${field}`, value, checkDns1123Subdomain));
+    if (value) errors.push(...invalidBy(checkDns1123Subdomain(value), `${path}.${field}`, value));
   }
+  const deadline = spec.activeDeadlineSeconds;
+  if (deadline !== undefined)
+    errors.push(...inRange(`${path}.activeDeadlineSeconds`, deadline, 1, MAX_INT32));
   for (const field of ['hostname', 'subdomain'] as const) {
     const value = spec[field];
-    if (value) errors.push(...checkName(`${path}.${field}`, value, checkDns1123Label));
+    if (value) errors.push(...invalidBy(checkDns1123Label(value), `${path}.${field}`, value));
   }
-  errors.push(...validatePlacement(spec, path));
-  errors.push(...validateSettings(spec, path));
-  errors.push(...validateInitContainers(spec.initContainers ?? [], `${path}.initContainers`));
-  for (const [i, gate] of (spec.readinessGates ?? []).entries()) {
-    const field = `${path}.readinessGates[${i}].conditionType`;
+  errors.push(...validateHostnameOverride(spec, path));
+  if (spec.tolerations !== undefined)
+    errors.push(...validateTolerations(spec.tolerations, `${path}.tolerations`));
+  if (spec.hostAliases !== undefined)
+    errors.push(...validateHostAliases(spec.hostAliases, `${path}.hostAliases`));
+  const { priorityClassName, runtimeClassName, preemptionPolicy } = spec;
+  if (priorityClassName)
     errors.push(
-      ...checkQualifiedName(gate.conditionType ?? '').map((text) => invalid(field, gate.conditionType, text)),
+      ...invalidBy(checkDns1123Subdomain(priorityClassName), `${path}.priorityClassName`, priorityClassName),
     );
-  }
-  for (const [i, secret] of (spec.imagePullSecrets ?? []).entries()) {
-    if (!secret.name) errors.push(required(`${path}.imagePullSecrets[${i}].name`));
-  }
+  if (runtimeClassName !== undefined)
+    errors.push(
+      ...invalidBy(checkDns1123Subdomain(runtimeClassName), `${path}.runtimeClassName`, runtimeClassName),
+    );
+  if (preemptionPolicy !== undefined)
+    errors.push(...oneOf(`${path}.preemptionPolicy`, preemptionPolicy, PREEMPTIONS));
   return errors;
 }
 
-/** On the host's network a port is the host's; one port of the host goes to one container. */
-function hostPorts(spec: PodSpec, path: string): FieldError[] {
-  const errors: FieldError[] = [];
-  const taken = new Set<string>();
-  for (const [i, container] of (spec.containers ?? []).entries()) {
-    for (const [j, entry] of (container.ports ?? []).entries()) {
-      const at = `${path}.containers[${i}].ports[${j}]`;
-      if (!entry.hostPort) continue;
-      if (spec.hostNetwork === true && entry.hostPort !== entry.containerPort) {
-        errors.push(
-          invalid(`${at}.hostPort`, entry.hostPort, 'must match `containerPort` when `hostNetwork` is true'),
-        );
-      }
-      const key = `${entry.protocol}/${entry.hostIP ?? ''}/${entry.hostPort}`;
-      if (taken.has(key)) errors.push(duplicate(`${at}.hostPort`, key));
-      taken.add(key);
-    }
-  }
-  return errors;
+function updated(pod: Pod, old: Pod): FieldError[] {
+  return [
+    ...validatePodAnnotationUpdate(pod.metadata?.annotations, old.metadata?.annotations),
+    ...validatePodUpdate(pod, old),
+  ];
 }
 
-function onlyPlanned({ spec }: Pod): FieldError[] {
-  const errors: FieldError[] = [];
-  if ((spec?.ephemeralContainers ?? []).length > 0)
-    errors.push(forbidden('spec.ephemeralContainers', 'cannot be set on create'));
-  if (spec?.nodeName && (spec.schedulingGates ?? []).length > 0)
-    errors.push(forbidden('spec.nodeName', 'cannot be set until all schedulingGates have been cleared'));
-  return errors;
+/** The parts that a subresource changes, in a pod that is checked as a whole. */
+function part(compare: (pod: Pod, old: Pod) => FieldError[]) {
+  return (pod: Pod, old: Pod): FieldError[] => [...validatePod(pod), ...compare(pod, old)];
 }
 
 export const podRules: Readonly<Record<string, Rules>> = {
-  'v1/Pod': rules(validatePod, validatePodUpdate, {
+  'v1/Pod': rules(validatePod, updated, {
     create: onlyPlanned,
-    subresources: { ephemeralcontainers: validateEphemeralContainers, resize: validateResize },
+    subresources: {
+      ephemeralcontainers: part(validateEphemeralContainersUpdate),
+      resize: part(validateResize),
+      status: validatePodStatus,
+    },
   }),
 };

@@ -2,8 +2,8 @@
 import { isIP } from 'node:net';
 import type { Service, ServicePort, ServiceSpec } from '../generated/types.ts';
 import { checkDns1123Label, checkDns1123Subdomain, checkPortName, checkQualifiedName } from '../names.ts';
-import { NOT_AN_ADDRESS, outsideAddress } from './addresses.ts';
-import { checkName, inRange, isCidr, labels, NOT_A_CIDR, port } from './checks.ts';
+import { isCidr, NOT_A_CIDR, NOT_AN_ADDRESS, outsideAddress } from './addresses.ts';
+import { checkName, inRange, labels, port } from './checks.ts';
 import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from './field-error.ts';
 
 export function validateService(service: Service): FieldError[] {

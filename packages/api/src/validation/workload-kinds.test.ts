@@ -19,8 +19,8 @@ const created: readonly Row[] = [
   [
     'v1 Pod',
     volume({ hostPath: { path: '/a/../b', type: 'Dir' } }),
-    'spec.volumes[0].hostPath.type: Unsupported value: "Dir": supported values: "", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket"',
     `spec.volumes[0].hostPath.path: Invalid value: "/a/../b": must not contain '..'`,
+    'spec.volumes[0].hostPath.type: Unsupported value: "Dir": supported values: "", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket"',
   ],
   [
     'v1 Pod',
@@ -51,6 +51,7 @@ const created: readonly Row[] = [
     }),
     'spec.volumes[0].projected.sources[0].serviceAccountToken.expirationSeconds: Invalid value: 60: may not specify a duration less than 10 minutes',
     'spec.volumes[0].projected: Invalid value: "s": conflicting duplicate paths',
+    'spec.volumes[0].projected.sources[0].serviceAccountToken: Forbidden: must not be specified when serviceAccountName is not set',
   ],
   [
     'v1 Pod',
@@ -65,9 +66,9 @@ const created: readonly Row[] = [
       { name: 'v', mountPath: '/c', recursiveReadOnly: 'Enabled' },
       { name: 'v', mountPath: '/c' },
     ),
-    'spec.containers[0].volumeMounts[0].mountPropagation: Forbidden: Bidirectional mount propagation is available only to privileged containers',
+    'spec.containers[0].volumeMounts.mountPropagation: Forbidden: Bidirectional mount propagation is available only to privileged containers',
     'spec.containers[0].volumeMounts[1].subPathExpr: Invalid value: "$(Y)": subPathExpr and subPath are mutually exclusive',
-    'spec.containers[0].volumeMounts[2].recursiveReadOnly: Forbidden: may only be specified when readOnly is true',
+    'spec.containers[0].volumeMounts.recursiveReadOnly: Forbidden: may only be specified when readOnly is true',
     'spec.containers[0].volumeMounts[3].mountPath: Invalid value: "/c": must be unique',
   ],
   [
@@ -84,7 +85,11 @@ const created: readonly Row[] = [
     ),
     'spec.containers[0].volumeMounts[0].name: Invalid value: "v": must not already exist in volumeDevices',
     'spec.containers[0].volumeMounts[0].mountPath: Invalid value: "/dev/a": must not already exist as a path in volumeDevices',
+    'spec.containers[0].volumeDevices[0].name: Invalid value: "v": must not already exist in volumeMounts',
+    'spec.containers[0].volumeDevices[0].devicePath: Invalid value: "/dev/a": must not already exist as a path in volumeMounts',
+    'spec.containers[0].volumeDevices[1].name: Invalid value: "v": must be unique',
     `spec.containers[0].volumeDevices[1].devicePath: Invalid value: "/dev/../b": can not contain backsteps ('..')`,
+    'spec.containers[0].volumeDevices[1].name: Invalid value: "v": must not already exist in volumeMounts',
   ],
   [
     'v1 Pod',
@@ -94,8 +99,8 @@ const created: readonly Row[] = [
       ports: [{ containerPort: 80, hostIP: 'here' }],
     }),
     'spec.containers[0].ports[0].hostIP: Invalid value: "here": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
-    'spec.containers[0].livenessProbe.terminationGracePeriodSeconds: Invalid value: 0: must be greater than 0',
     'spec.containers[0].livenessProbe.grpc.port: Invalid value: 0: must be between 1 and 65535, inclusive',
+    'spec.containers[0].livenessProbe.terminationGracePeriodSeconds: Invalid value: 0: must be greater than 0',
     'spec.containers[0].readinessProbe.terminationGracePeriodSeconds: Invalid value: 5: must not be set for readinessProbes',
   ],
   [
@@ -108,6 +113,7 @@ const created: readonly Row[] = [
     'v1 Pod',
     container({ resources: { requests: { 'hugepages-2Mi': '2Mi' }, limits: { 'hugepages-2Mi': '4Mi' } } }),
     'spec.containers[0].resources.requests: Invalid value: "2Mi": must be equal to hugepages-2Mi limit of 4Mi',
+    'spec.containers[0].resources: Forbidden: HugePages require cpu or memory',
   ],
   [
     'v1 Pod',
@@ -149,8 +155,8 @@ const created: readonly Row[] = [
     'batch/v1 Job',
     { spec: { managedBy: 'me', maxFailedIndexes: 9, backoffLimitPerIndex: null, completions: 3 } },
     'spec.backoffLimitPerIndex: Required value: when maxFailedIndexes is specified',
-    'spec.maxFailedIndexes: Invalid value: 9: must be less than or equal to completions',
     'spec.managedBy: Invalid value: "me": must be a domain-prefixed path (such as "acme.io/foo")',
+    'spec.maxFailedIndexes: Invalid value: 9: requires indexed completion mode',
   ],
   [
     'batch/v1 Job',

@@ -3,173 +3,148 @@ import type {
   ControllerRevision,
   DaemonSet,
   Deployment,
+  DeploymentStrategy,
   LabelSelector,
   PodTemplate,
   PodTemplateSpec,
   ReplicaSet,
   ReplicationController,
-  StatefulSet,
 } from '../generated/types.ts';
-import { isPercent } from '../int-or-string.ts';
 import { selectorMatches } from '../label-selector.ts';
-import { countOrPercent, immutable, labelSelector, nonNegative, oneOf, same } from './checks.ts';
-import { forbidden, invalid, required, type FieldError } from './field-error.ts';
-import { validatePodTemplate } from './pod.ts';
+import { countOrPercent, immutable, labelSelector, nonNegative, notAboveAll } from './checks.ts';
+import { forbidden, invalid, notSupported, required, type FieldError } from './field-error.ts';
+import { validateTemplate } from './pod.ts';
 import { rules, type Rules } from './rules.ts';
+import { daemonSetStatus, deploymentStatus, replicaStatus } from './workload-statuses.ts';
 
-function selectorAndTemplate(
+/** Each controller has pods of its own: it must choose some, and find those it makes. */
+export function selectorAndTemplate(
   selector: LabelSelector | undefined,
   template: PodTemplateSpec | undefined,
   kind: string,
-  volumes: readonly string[] = [],
+  given: readonly string[] = [],
 ): FieldError[] {
   const errors: FieldError[] = [];
-  if (selector === undefined) {
-    errors.push(required('spec.selector'));
-  } else {
+  if (selector === undefined) errors.push(required('spec.selector'));
+  else {
     const problems = labelSelector('spec.selector', selector);
     errors.push(...problems);
-    if (Object.keys(selector.matchLabels ?? {}).length + (selector.matchExpressions ?? []).length === 0) {
+    if (Object.keys(selector.matchLabels ?? {}).length + (selector.matchExpressions ?? []).length === 0)
       errors.push(invalid('spec.selector', selector, `empty selector is invalid for ${kind}`));
-    } else if (problems.length === 0 && !selectorMatches(selector, template?.metadata?.labels)) {
-      errors.push(
-        invalid(
-          'spec.template.metadata.labels',
-          template?.metadata?.labels,
-          '`selector` does not match template `labels`',
-        ),
-      );
-    }
+    else if (problems.length === 0 && !selectorMatches(selector, template?.metadata?.labels))
+      errors.push(noMatch(template));
   }
-  errors.push(...validatePodTemplate(template, 'spec.template', ['Always'], volumes));
+  return [...errors, ...validateTemplate(template, 'spec.template', given)];
+}
+
+export function noMatch(template: PodTemplateSpec | undefined): FieldError {
+  return invalid(
+    'spec.template.metadata.labels',
+    template?.metadata?.labels,
+    '`selector` does not match template `labels`',
+  );
+}
+
+/** What a template cannot say of pods that are to run for good; `kind` is who says so. */
+export function runsForGood(template: PodTemplateSpec | undefined, kind: string): FieldError[] {
+  const { restartPolicy, activeDeadlineSeconds } = template?.spec ?? {};
+  const errors: FieldError[] = [];
+  if (restartPolicy !== undefined && restartPolicy !== 'Always')
+    errors.push(notSupported('spec.template.spec.restartPolicy', restartPolicy, ['Always']));
+  if (activeDeadlineSeconds !== undefined)
+    errors.push(
+      forbidden(
+        'spec.template.spec.activeDeadlineSeconds',
+        `activeDeadlineSeconds in ${kind} is not Supported`,
+      ),
+    );
   return errors;
 }
 
-function validateDeployment({ spec }: Deployment): FieldError[] {
-  if (spec === undefined) return [required('spec')];
+export function isZero(value: number | string | undefined): boolean {
+  return value === undefined || value === 0 || /^0+%?$/.test(String(value));
+}
+
+function deployment({ spec }: Deployment): FieldError[] {
+  if (spec === undefined) return [required('spec.selector')];
   const errors = nonNegative('spec.replicas', spec.replicas);
   errors.push(...selectorAndTemplate(spec.selector, spec.template, 'deployment'));
+  errors.push(...runsForGood(spec.template, 'ReplicaSet'));
+  errors.push(...strategy(spec.strategy ?? {}, 'spec.strategy'));
   errors.push(...nonNegative('spec.minReadySeconds', spec.minReadySeconds));
   errors.push(...nonNegative('spec.revisionHistoryLimit', spec.revisionHistoryLimit));
   const deadline = spec.progressDeadlineSeconds;
   errors.push(...nonNegative('spec.progressDeadlineSeconds', deadline));
-  if (deadline !== undefined && deadline <= (spec.minReadySeconds ?? 0)) {
+  if (deadline !== undefined && deadline <= (spec.minReadySeconds ?? 0))
     errors.push(invalid('spec.progressDeadlineSeconds', deadline, 'must be greater than minReadySeconds'));
-  }
-  const rolling = spec.strategy?.rollingUpdate;
-  if (spec.strategy?.type === 'Recreate') {
-    if (rolling !== undefined) {
-      errors.push(
-        forbidden('spec.strategy.rollingUpdate', "may not be specified when strategy `type` is 'Recreate'"),
-      );
-    }
-  } else if (rolling !== undefined) {
-    const at = 'spec.strategy.rollingUpdate';
-    errors.push(...countOrPercent(`${at}.maxUnavailable`, rolling.maxUnavailable));
-    errors.push(...countOrPercent(`${at}.maxSurge`, rolling.maxSurge));
-    errors.push(...notAboveAll(`${at}.maxUnavailable`, rolling.maxUnavailable));
-    if (isZero(rolling.maxUnavailable) && isZero(rolling.maxSurge)) {
-      errors.push(
-        invalid(`${at}.maxUnavailable`, rolling.maxUnavailable, 'may not be 0 when `maxSurge` is 0'),
-      );
-    }
-  }
   return errors;
 }
 
-function notAboveAll(field: string, value: number | string | undefined): FieldError[] {
-  return typeof value === 'string' && isPercent(value) && Number(value.slice(0, -1)) > 100
-    ? [invalid(field, value, 'must not be greater than 100%')]
-    : [];
+function strategy(given: DeploymentStrategy, at: string): FieldError[] {
+  const { type, rollingUpdate } = given;
+  const field = `${at}.rollingUpdate`;
+  if (type === 'Recreate')
+    return rollingUpdate === undefined
+      ? []
+      : [forbidden(field, "may not be specified when strategy `type` is 'Recreate'")];
+  if (type !== 'RollingUpdate') return [notSupported(at, given, ['Recreate', 'RollingUpdate'])];
+  if (rollingUpdate === undefined) return [required(field, 'this should be defaulted and never be nil')];
+  const { maxUnavailable, maxSurge } = rollingUpdate;
+  const errors = countOrPercent(`${field}.maxUnavailable`, maxUnavailable);
+  errors.push(...countOrPercent(`${field}.maxSurge`, maxSurge));
+  if (isZero(maxUnavailable) && isZero(maxSurge))
+    errors.push(invalid(`${field}.maxUnavailable`, maxUnavailable, 'may not be 0 when `maxSurge` is 0'));
+  return [...errors, ...notAboveAll(`${field}.maxUnavailable`, maxUnavailable)];
 }
 
-function isZero(value: number | string | undefined): boolean {
-  return value === 0 || value === '0%';
-}
-
-function validateReplicaSet({ spec }: ReplicaSet): FieldError[] {
-  if (spec === undefined) return [required('spec')];
+function replicaSet({ spec }: ReplicaSet): FieldError[] {
+  if (spec === undefined) return [required('spec.selector')];
   return [
     ...nonNegative('spec.replicas', spec.replicas),
     ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
-    ...selectorAndTemplate(spec.selector, spec.template, 'replicaset'),
+    ...selectorAndTemplate(spec.selector, spec.template, 'deployment'),
+    ...runsForGood(spec.template, 'ReplicaSet'),
   ];
 }
 
-function validateStatefulSet({ spec }: StatefulSet): FieldError[] {
-  if (spec === undefined) return [required('spec')];
-  return [
-    ...oneOf('spec.podManagementPolicy', spec.podManagementPolicy, ['OrderedReady', 'Parallel']).map(
-      (error) =>
-        error.type === 'Required'
-          ? error
-          : invalid(error.field, error.badValue, "must be 'OrderedReady' or 'Parallel'"),
-    ),
-    ...oneOf('spec.updateStrategy.type', spec.updateStrategy?.type, ['OnDelete', 'RollingUpdate']).map(
-      (error) =>
-        error.type === 'Required'
-          ? error
-          : invalid('spec.updateStrategy', spec.updateStrategy, "must be 'RollingUpdate' or 'OnDelete'"),
-    ),
-    ...nonNegative(
-      'spec.updateStrategy.rollingUpdate.partition',
-      spec.updateStrategy?.rollingUpdate?.partition,
-    ),
-    ...statefulUpdates(spec),
-    ...nonNegative('spec.replicas', spec.replicas),
-    ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
-    ...nonNegative('spec.ordinals.start', spec.ordinals?.start),
-    ...selectorAndTemplate(spec.selector, spec.template, 'statefulset', claimNames(spec)),
-  ];
+function daemonSet({ spec }: DaemonSet): FieldError[] {
+  if (spec === undefined) return [required('spec.selector')];
+  const { selector, template } = spec;
+  const errors: FieldError[] = [];
+  if (selector === undefined) errors.push(required('spec.selector'));
+  else {
+    const problems = labelSelector('spec.selector', selector);
+    errors.push(...problems);
+    if (problems.length === 0 && !selectorMatches(selector, template?.metadata?.labels))
+      errors.push(noMatch(template));
+    if (Object.keys(selector.matchLabels ?? {}).length + (selector.matchExpressions ?? []).length === 0)
+      errors.push(invalid('spec.selector', selector, 'empty selector is invalid for daemonset'));
+  }
+  errors.push(...validateTemplate(template, 'spec.template'), ...runsForGood(template, 'DaemonSet'));
+  errors.push(...nonNegative('spec.minReadySeconds', spec.minReadySeconds));
+  errors.push(...daemonUpdates(spec.updateStrategy ?? {}, 'spec.updateStrategy'));
+  errors.push(...nonNegative('spec.revisionHistoryLimit', spec.revisionHistoryLimit));
+  return errors;
 }
 
-function statefulUpdates({ updateStrategy }: NonNullable<StatefulSet['spec']>): FieldError[] {
-  const at = 'spec.updateStrategy.rollingUpdate';
-  const rolling = updateStrategy?.rollingUpdate;
-  if (rolling === undefined) return [];
-  if (updateStrategy?.type === 'OnDelete')
-    return [invalid(at, rolling, `only allowed for updateStrategy 'RollingUpdate'`)];
-  const { maxUnavailable } = rolling;
-  const errors = countOrPercent(`${at}.maxUnavailable`, maxUnavailable);
-  if (errors.length === 0 && isZero(maxUnavailable))
-    errors.push(invalid(`${at}.maxUnavailable`, maxUnavailable, 'cannot be 0'));
-  return [...errors, ...notAboveAll(`${at}.maxUnavailable`, maxUnavailable)];
-}
-
-/** Every pod of a stateful set has a volume for each of its claims. */
-function claimNames(spec: NonNullable<StatefulSet['spec']>): string[] {
-  return (spec.volumeClaimTemplates ?? []).flatMap(({ metadata }) => metadata?.name ?? []);
-}
-
-function validateDaemonSet({ spec }: DaemonSet): FieldError[] {
-  if (spec === undefined) return [required('spec')];
-  const errors = [
-    ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
-    ...nonNegative('spec.revisionHistoryLimit', spec.revisionHistoryLimit),
-    ...selectorAndTemplate(spec.selector, spec.template, 'daemonset'),
-  ];
-  const at = 'spec.updateStrategy';
-  errors.push(...oneOf(`${at}.type`, spec.updateStrategy?.type, ['OnDelete', 'RollingUpdate']));
-  const rolling = spec.updateStrategy?.rollingUpdate;
-  if (spec.updateStrategy?.type !== 'RollingUpdate') return errors;
-  if (rolling === undefined) return [...errors, required(`${at}.rollingUpdate`)];
-  errors.push(...countOrPercent(`${at}.rollingUpdate.maxUnavailable`, rolling.maxUnavailable));
-  errors.push(...countOrPercent(`${at}.rollingUpdate.maxSurge`, rolling.maxSurge));
-  errors.push(...notAboveAll(`${at}.rollingUpdate.maxUnavailable`, rolling.maxUnavailable));
-  errors.push(...notAboveAll(`${at}.rollingUpdate.maxSurge`, rolling.maxSurge));
-  const [out, extra] = [isZero(rolling.maxUnavailable), isZero(rolling.maxSurge)];
-  if (out && extra)
-    errors.push(
-      invalid(`${at}.rollingUpdate.maxUnavailable`, rolling.maxUnavailable, 'cannot be 0 when maxSurge is 0'),
-    );
+function daemonUpdates(
+  given: NonNullable<NonNullable<DaemonSet['spec']>['updateStrategy']>,
+  at: string,
+): FieldError[] {
+  const { type, rollingUpdate } = given;
+  if (type === 'OnDelete') return [];
+  if (type !== 'RollingUpdate') return [notSupported(at, given, ['RollingUpdate', 'OnDelete'])];
+  const field = `${at}.rollingUpdate`;
+  if (rollingUpdate === undefined) return [required(field)];
+  const { maxUnavailable, maxSurge } = rollingUpdate;
+  const errors = countOrPercent(`${field}.maxUnavailable`, maxUnavailable);
+  errors.push(...countOrPercent(`${field}.maxSurge`, maxSurge));
+  errors.push(...notAboveAll(`${field}.maxUnavailable`, maxUnavailable));
+  errors.push(...notAboveAll(`${field}.maxSurge`, maxSurge));
+  const [out, extra] = [isZero(maxUnavailable), isZero(maxSurge)];
   if (!out && !extra)
-    errors.push(
-      invalid(
-        `${at}.rollingUpdate.maxSurge`,
-        rolling.maxSurge,
-        'may not be set when maxUnavailable is non-zero',
-      ),
-    );
+    errors.push(invalid(`${field}.maxSurge`, maxSurge, 'may not be set when maxUnavailable is non-zero'));
+  if (out && extra) errors.push(required(`${field}.maxUnavailable`, 'cannot be 0 when maxSurge is 0'));
   return errors;
 }
 
@@ -178,51 +153,39 @@ interface WithSelector {
 }
 
 /** The selector says which pods belong; changing it would lose them. */
-function validateSelectorUpdate(object: WithSelector, old: WithSelector): FieldError[] {
+function sameSelector(object: WithSelector, old: WithSelector): FieldError[] {
   return immutable('spec.selector', object.spec?.selector, old.spec?.selector);
 }
 
-const STATEFUL_MAY_CHANGE =
-  "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden";
-
-function validateStatefulSetUpdate({ spec }: StatefulSet, { spec: before }: StatefulSet): FieldError[] {
-  if (spec === undefined || before === undefined) return [];
-  const fixed = ['selector', 'serviceName', 'podManagementPolicy', 'volumeClaimTemplates'] as const;
-  const isSame = fixed.every((field) => same(spec[field], before[field]));
-  return isSame ? [] : [forbidden('spec', STATEFUL_MAY_CHANGE)];
-}
-
-function validateController({ spec }: ReplicationController): FieldError[] {
-  if (spec === undefined) return [required('spec')];
-  const selector = spec.selector ?? {};
-  const errors = [
-    ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
-    ...nonNegative('spec.replicas', spec.replicas),
-  ];
+function controller({ spec }: ReplicationController): FieldError[] {
+  const selector = spec?.selector ?? {};
+  const errors = nonNegative('spec.minReadySeconds', spec?.minReadySeconds);
   if (Object.keys(selector).length === 0) errors.push(required('spec.selector'));
-  if (spec.template === undefined) return [...errors, required('spec.template')];
-  const { labels = {} } = spec.template.metadata ?? {};
+  errors.push(...nonNegative('spec.replicas', spec?.replicas));
+  const template = spec?.template;
+  if (template === undefined) return [...errors, required('spec.template')];
+  const labels = template.metadata?.labels ?? {};
   if (!Object.entries(selector).every(([key, value]) => labels[key] === value))
-    errors.push(
-      invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`'),
-    );
-  return [...errors, ...validatePodTemplate(spec.template, 'spec.template', ['Always'])];
+    errors.push(noMatch(template));
+  return [
+    ...errors,
+    ...validateTemplate(template, 'spec.template'),
+    ...runsForGood(template, 'ReplicationController'),
+  ];
 }
 
-function validateRevision({ revision }: ControllerRevision): FieldError[] {
-  return nonNegative('revision', revision);
+function revision({ revision: number, data }: ControllerRevision): FieldError[] {
+  const errors = data === undefined ? [required('data', 'data is mandatory')] : [];
+  return [...errors, ...nonNegative('revision', number)];
 }
 
 export const workloadRules: Readonly<Record<string, Rules>> = {
-  'apps/v1/Deployment': rules(validateDeployment, validateSelectorUpdate),
-  'apps/v1/ReplicaSet': rules(validateReplicaSet, validateSelectorUpdate),
-  'apps/v1/StatefulSet': rules(validateStatefulSet, validateStatefulSetUpdate),
-  'apps/v1/DaemonSet': rules(validateDaemonSet, validateSelectorUpdate),
-  'apps/v1/ControllerRevision': rules(validateRevision, (now: ControllerRevision, old: ControllerRevision) =>
+  'apps/v1/Deployment': rules(deployment, sameSelector, { subresources: { status: deploymentStatus } }),
+  'apps/v1/ReplicaSet': rules(replicaSet, sameSelector, { subresources: { status: replicaStatus } }),
+  'apps/v1/DaemonSet': rules(daemonSet, sameSelector, { subresources: { status: daemonSetStatus } }),
+  'apps/v1/ControllerRevision': rules(revision, (now: ControllerRevision, old: ControllerRevision) =>
     immutable('data', now.data, old.data),
   ),
-  'v1/ReplicationController': rules(validateController),
-  'v1/PodTemplate': rules(({ template }: PodTemplate) =>
-    validatePodTemplate(template, 'template', ['Always', 'OnFailure', 'Never'], [], 'Job'),
-  ),
+  'v1/ReplicationController': rules(controller, undefined, { subresources: { status: replicaStatus } }),
+  'v1/PodTemplate': rules(({ template }: PodTemplate) => validateTemplate(template, 'template')),
 };

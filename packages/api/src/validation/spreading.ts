@@ -1,0 +1,71 @@
+/** The rules of how pods are spread over zones, nodes and other places. */
+import type { TopologySpreadConstraint } from '../generated/types.ts';
+import { labelSelector, qualifiedName } from './checks.ts';
+import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from './field-error.ts';
+
+const ACTIONS = ['DoNotSchedule', 'ScheduleAnyway'];
+const POLICIES = ['Honor', 'Ignore'];
+const POSITIVE = 'must be greater than zero';
+
+export function validateSpreading(list: readonly TopologySpreadConstraint[], path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const [i, constraint] of list.entries()) {
+    const at = `${path}[${i}]`;
+    const { topologyKey, whenUnsatisfiable: action } = constraint;
+    const maxSkew = constraint.maxSkew ?? 0;
+    if (maxSkew <= 0) errors.push(invalid(`${at}.maxSkew`, maxSkew, POSITIVE));
+    if (!topologyKey) errors.push(required(`${at}.topologyKey`, 'can not be empty'));
+    if (!ACTIONS.includes(action))
+      errors.push(notSupported(`${at}.whenUnsatisfiable`, action ?? '', ACTIONS));
+    const isRepeated = list
+      .slice(i + 1)
+      .some((other) => other.topologyKey === topologyKey && other.whenUnsatisfiable === action);
+    if (isRepeated)
+      errors.push(duplicate(`${at}.{topologyKey, whenUnsatisfiable}`, `{${topologyKey}, ${action}}`));
+    errors.push(...minDomains(constraint, `${at}.minDomains`));
+    for (const field of ['nodeAffinityPolicy', 'nodeTaintsPolicy'] as const) {
+      const policy = constraint[field];
+      if (policy !== undefined && !POLICIES.includes(policy))
+        errors.push(notSupported(`${at}.${field}`, policy, POLICIES));
+    }
+    errors.push(...labelKeys(constraint, `${at}.matchLabelKeys`));
+    if (constraint.labelSelector !== undefined)
+      errors.push(...labelSelector(`${at}.labelSelector`, constraint.labelSelector));
+  }
+  return errors;
+}
+
+function minDomains(
+  { minDomains: count, whenUnsatisfiable }: TopologySpreadConstraint,
+  field: string,
+): FieldError[] {
+  if (count === undefined) return [];
+  const errors = count > 0 ? [] : [invalid(field, count, POSITIVE)];
+  if (whenUnsatisfiable !== 'DoNotSchedule')
+    errors.push(
+      invalid(
+        field,
+        count,
+        `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${whenUnsatisfiable}`,
+      ),
+    );
+  return errors;
+}
+
+function labelKeys(
+  { matchLabelKeys = [], labelSelector: selector }: TopologySpreadConstraint,
+  path: string,
+): FieldError[] {
+  if (matchLabelKeys.length === 0) return [];
+  const errors: FieldError[] = [];
+  if (selector === undefined)
+    errors.push(forbidden(path, 'must not be specified when labelSelector is not set'));
+  const keys = new Set(Object.keys(selector?.matchLabels ?? {}));
+  for (const { key } of selector?.matchExpressions ?? []) keys.add(key);
+  for (const [i, key] of matchLabelKeys.entries()) {
+    errors.push(...qualifiedName(`${path}[${i}]`, key));
+    if (keys.has(key))
+      errors.push(invalid(`${path}[${i}]`, key, 'exists in both matchLabelKeys and labelSelector'));
+  }
+  return errors;
+}
