@@ -87,6 +87,21 @@ export function checkDns1123SubdomainWithUnderscores(value: string): string[] {
   return out;
 }
 
+/** A subdomain behind a star, which stands for one label. */
+export function checkWildcardDns1123Subdomain(value: string): string[] {
+  const out: string[] = [];
+  if (value.length > 253) out.push(maxLength(253));
+  if (!value.startsWith('*.') || !fits(DNS1123_SUBDOMAIN, value.slice(2)))
+    out.push(
+      regexError(
+        "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character",
+        '\\*\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*',
+        '*.example.com',
+      ),
+    );
+  return out;
+}
+
 /** A DNS label that starts with a letter: services. */
 export function checkDns1035Label(value: string): string[] {
   const out: string[] = [];

@@ -227,8 +227,8 @@ const cases: readonly Case[] = [
   {
     what: 'another cluster address',
     resource: 'services',
-    value: service({ clusterIPs: ['10.96.0.9'] }),
-    old: service({ clusterIPs: ['10.96.0.8'] }),
+    value: service({ clusterIP: '10.96.0.9', clusterIPs: ['10.96.0.9'] }),
+    old: service({ clusterIP: '10.96.0.8', clusterIPs: ['10.96.0.8'] }),
     expected: ['spec.clusterIPs[0]: Invalid value: ["10.96.0.9"]: may not change once set'],
   },
   {

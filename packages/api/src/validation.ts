@@ -8,7 +8,6 @@ import { validateEnums } from './validation/enums.ts';
 import { aside, bounded, formatFieldError, type FieldError } from './validation/field-error.ts';
 import { groupRules } from './validation/groups.ts';
 import { validateMetadata, validateMetadataUpdate } from './validation/metadata.ts';
-import { validateEndpointSlice, validateEndpointSliceUpdate } from './validation/network.ts';
 import {
   validateBinding,
   validateConfigMap,
@@ -23,7 +22,7 @@ import {
   validateSecretUpdate,
 } from './validation/records.ts';
 import { rules, type Rules } from './validation/rules.ts';
-import { validateService, validateServiceUpdate } from './validation/service.ts';
+import { validateService, validateServiceStatus, validateServiceUpdate } from './validation/service.ts';
 
 export { errorBody, formatFieldError, invalidStatus } from './validation/field-error.ts';
 export type { FieldError, FieldErrorType } from './validation/field-error.ts';
@@ -31,7 +30,9 @@ export * as fieldErrors from './validation/field-error.ts';
 
 const BY_KIND: Readonly<Record<string, Rules>> = {
   ...groupRules,
-  'v1/Service': rules(validateService, validateServiceUpdate),
+  'v1/Service': rules(validateService, validateServiceUpdate, {
+    subresources: { status: validateServiceStatus },
+  }),
   'v1/ConfigMap': rules(validateConfigMap, validateConfigMapUpdate),
   'v1/Secret': rules(validateSecret, validateSecretUpdate),
   'v1/Namespace': rules(validateNamespace),
@@ -39,7 +40,6 @@ const BY_KIND: Readonly<Record<string, Rules>> = {
   'v1/Event': rules(validateEvent),
   'v1/Binding': rules(validateBinding),
   'autoscaling/v1/Scale': rules(validateScale),
-  'discovery.k8s.io/v1/EndpointSlice': rules(validateEndpointSlice, validateEndpointSliceUpdate),
   'coordination.k8s.io/v1/Lease': rules(validateLease),
 };
 

@@ -5,6 +5,7 @@
  */
 import type { ApiObject } from '@timonier/api/decode';
 import { StatusError } from '@timonier/api/statuses';
+import { isOwnOnly } from './advertise-address.ts';
 import type { Writer } from './self-writer.ts';
 
 export interface BootstrapOptions {
@@ -56,8 +57,15 @@ export function kubernetesService({ serviceIp, port }: BootstrapOptions): ApiObj
   };
 }
 
+/** A loopback address would mean every client itself: a cluster that is one process on one host has none. */
+function addressesOf({ masters }: BootstrapOptions): string[] {
+  return masters.flatMap(({ address }) => (isOwnOnly(address) ? [] : [address]));
+}
+
 /** The same for clients that do not read slices. */
-export function kubernetesEndpoints({ masters, port }: BootstrapOptions): ApiObject {
+export function kubernetesEndpoints(options: BootstrapOptions): ApiObject {
+  const { port } = options;
+  const addresses = addressesOf(options);
   return {
     apiVersion: 'v1',
     kind: 'Endpoints',
@@ -66,16 +74,20 @@ export function kubernetesEndpoints({ masters, port }: BootstrapOptions): ApiObj
       namespace: 'default',
       labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' },
     },
-    subsets: [
-      {
-        addresses: masters.map(({ address }) => ({ ip: address })),
-        ports: [{ name: 'https', protocol: 'TCP', port }],
-      },
-    ],
+    subsets:
+      addresses.length === 0
+        ? []
+        : [
+            {
+              addresses: addresses.map((ip) => ({ ip })),
+              ports: [{ name: 'https', protocol: 'TCP', port }],
+            },
+          ],
   };
 }
 
-export function kubernetesEndpointSlice({ masters, port }: BootstrapOptions): ApiObject {
+export function kubernetesEndpointSlice(options: BootstrapOptions): ApiObject {
+  const { port } = options;
   return {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
@@ -85,7 +97,7 @@ export function kubernetesEndpointSlice({ masters, port }: BootstrapOptions): Ap
       labels: { 'kubernetes.io/service-name': 'kubernetes' },
     },
     addressType: 'IPv4',
-    endpoints: masters.map(({ address }) => ({ addresses: [address], conditions: { ready: true } })),
+    endpoints: addressesOf(options).map((address) => ({ addresses: [address], conditions: { ready: true } })),
     ports: [{ name: 'https', protocol: 'TCP', port }],
   };
 }

@@ -86,7 +86,10 @@ export const flags = {
   profiling: booleanFlag(true, 'offer profiles of the process below /debug/pprof/, to administrators'),
   'enable-logs-handler': booleanFlag(false, 'show the files of /var/log below /logs/, to administrators'),
   'office-socket': stringFlag('', 'socket of the master supervisor; without it this server is always active'),
-  'advertise-address': stringFlag('127.0.0.1', 'address under which this server is reached'),
+  'advertise-address': stringFlag(
+    '',
+    'address under which others reach this server; empty: the bind address, or the first of the host',
+  ),
   workers: numberFlag(
     1,
     'API server processes that share the ports and the requests; each has a watch cache of its own',

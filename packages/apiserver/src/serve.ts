@@ -1,4 +1,6 @@
 /** An API server from what the command line says: flags, files and the environment in, a running server out. */
+import { networkInterfaces } from 'node:os';
+import { advertiseAddress } from './advertise-address.ts';
 import { readFile } from 'node:fs/promises';
 import { isIPv4 } from 'node:net';
 import { type FlagValues, UsageError, watchCertificate } from '@timonier/component';
@@ -27,7 +29,12 @@ export async function serve(context: ApiServerContext, processes: number): Promi
   checkRange(values['service-cluster-ip-range']);
   checkEndpoints(values['etcd-servers']);
   const nodePorts = parsePortRange(values['service-node-port-range']);
-  const masters = parseMasters(values.masters, values['advertise-address']);
+  const ownAddress = advertiseAddress(
+    values['advertise-address'],
+    values['bind-address'],
+    networkInterfaces(),
+  );
+  const masters = parseMasters(values.masters, ownAddress);
   const officeSocket = values['office-socket'];
   const office = officeSocket === '' ? undefined : new OfficeClient(officeSocket);
   if (office !== undefined) shutdown.add('office', () => office.close());
@@ -68,7 +75,7 @@ export async function serve(context: ApiServerContext, processes: number): Promi
       disable: values['disable-admission-plugins'],
     }),
     masters,
-    advertiseAddress: values['advertise-address'],
+    advertiseAddress: ownAddress,
     bindAddress: values['bind-address'],
     securePort: values['secure-port'],
     internalPort: internalPort === 0 ? undefined : internalPort,
@@ -210,9 +217,9 @@ function parsePortRange(text: string): { first: number; last: number } {
 
 function parseMasters(
   list: readonly string[],
-  advertiseAddress: string,
+  ownAddress: string,
 ): readonly { name: string; address: string }[] {
-  if (list.length === 0) return [{ name: 'master', address: advertiseAddress }];
+  if (list.length === 0) return [{ name: 'master', address: ownAddress }];
   return list.map((item) => {
     const [name = '', address = '', ...rest] = item.split('=');
     if (name === '' || address === '' || rest.length > 0)

@@ -4,8 +4,10 @@ import type { Endpoints, EndpointSlice, IngressClass, NetworkPolicy, Service } f
 /** Three hours. */
 const AFFINITY_SECONDS = 10_800;
 
-export function defaultService({ spec }: Service): void {
+export function defaultService({ spec, status }: Service): void {
   if (spec === undefined) return;
+  if (spec.type === 'LoadBalancer')
+    for (const ingress of status?.loadBalancer?.ingress ?? []) if (ingress.ip) ingress.ipMode ??= 'VIP';
   spec.sessionAffinity ||= 'None';
   if (spec.sessionAffinity === 'ClientIP') {
     spec.sessionAffinityConfig ??= {};
@@ -20,7 +22,8 @@ export function defaultService({ spec }: Service): void {
     if (!port.targetPort) port.targetPort = port.port;
   }
   const external = spec.type === 'NodePort' || spec.type === 'LoadBalancer';
-  if (external) spec.externalTrafficPolicy ||= 'Cluster';
+  const isOutside = spec.type === 'ClusterIP' && (spec.externalIPs ?? []).length > 0;
+  if (external || isOutside) spec.externalTrafficPolicy ||= 'Cluster';
   if (external || spec.type === 'ClusterIP') spec.internalTrafficPolicy ??= 'Cluster';
   if (spec.type === 'LoadBalancer') spec.allocateLoadBalancerNodePorts ??= true;
 }

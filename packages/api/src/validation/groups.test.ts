@@ -87,6 +87,7 @@ const created: readonly Row[] = [
     'v1 Endpoints',
     { subsets: [{ addresses: [{ ip: '300.1.1.1' }] }] },
     'subsets[0].addresses[0].ip: Invalid value: "300.1.1.1": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
+    'subsets[0].addresses[0].ip: Invalid value: "300.1.1.1": must be a valid IP address',
   ],
   [
     'v1 ResourceQuota',
@@ -220,7 +221,7 @@ const created: readonly Row[] = [
   [
     'networking.k8s.io/v1 Ingress',
     { metadata: { annotations: { 'kubernetes.io/ingress.class': 'x' } } },
-    'metadata.annotations[kubernetes.io/ingress.class]: Invalid value: "x": can not be set when the class field is also set',
+    'annotations.kubernetes.io/ingress.class: Invalid value: "x": must match `ingressClassName` when both are specified',
   ],
   [
     'networking.k8s.io/v1 IngressClass',

@@ -4,6 +4,8 @@ import { admissionRules } from './admission.ts';
 import { autoscalingRules } from './autoscaling.ts';
 import { cronJobRules } from './cron-jobs.ts';
 import { deviceRules } from './devices.ts';
+import { endpointRules } from './endpoints.ts';
+import { ingressRules } from './ingresses.ts';
 import { jobRules } from './jobs.ts';
 import { limitRules } from './limits.ts';
 import { networkingRules } from './networking.ts';
@@ -22,6 +24,8 @@ export const groupRules: Readonly<Record<string, Rules>> = {
   ...claimRules,
   ...cronJobRules,
   ...deviceRules,
+  ...endpointRules,
+  ...ingressRules,
   ...jobRules,
   ...limitRules,
   ...networkingRules,

@@ -3,6 +3,7 @@ import type { ApiObject } from '../decode.ts';
 import type { ManagedFieldsEntry, ObjectMeta, OwnerReference } from '../generated/types.ts';
 import { checkDns1123Label, checkDns1123Subdomain, checkPathSegment, checkQualifiedName } from '../names.ts';
 import type { ResourceInfo } from '../registry.ts';
+import { address } from './addresses.ts';
 import { IMMUTABLE, invalidBy, labels, nonNegative, qualifiedName, sizeOf } from './checks.ts';
 import { forbidden, invalid, required, tooLong, type FieldError } from './field-error.ts';
 
@@ -13,6 +14,7 @@ const NAME_RULES: Readonly<Record<string, (name: string) => string[]>> = {
   '/Namespace': checkDns1123Label,
   '/Service': checkDns1123Label,
   'apps/StatefulSet': checkDns1123Label,
+  'networking.k8s.io/IPAddress': (name) => address('', name).map(({ detail }) => detail),
   'certificates.k8s.io/CertificateSigningRequest': checkPathSegment,
   '/Event': checkPathSegment,
   'events.k8s.io/Event': checkPathSegment,

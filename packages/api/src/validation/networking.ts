@@ -1,127 +1,20 @@
-/** The rules of ingresses, network policies, service ranges and addresses, and of endpoints. */
-import { BlockList, isIP, isIPv4 } from 'node:net';
+/** The rules of network policies, and of the ranges and addresses of services. */
+import { BlockList, isIPv4 } from 'node:net';
 import type {
-  Endpoints,
-  HTTPIngressPath,
-  Ingress,
-  IngressBackend,
-  IngressClass,
   IPAddress,
+  IPBlock,
   NetworkPolicy,
   NetworkPolicyPeer,
   NetworkPolicyPort,
   ServiceCIDR,
 } from '../generated/types.ts';
-import { checkDns1123Label, checkDns1123Subdomain, checkPortName } from '../names.ts';
-import { isCidr, NOT_A_CIDR, NOT_AN_ADDRESS } from './addresses.ts';
-import { checkName, immutable, labelSelector, port, prefixedPath } from './checks.ts';
-import { forbidden, invalid, notSupported, required, tooLong, type FieldError } from './field-error.ts';
+import { checkDns1123Subdomain, checkPathSegment, checkPortName } from '../names.ts';
+import { cidr, isCidr, isDualStack } from './addresses.ts';
+import { immutable, invalidBy, labelSelector, port } from './checks.ts';
+import { forbidden, invalid, notSupported, required, type FieldError } from './field-error.ts';
 import { rules, type Rules } from './rules.ts';
 
-const PATH_TYPES = ['Exact', 'ImplementationSpecific', 'Prefix'];
-const CLASS_ANNOTATION = 'kubernetes.io/ingress.class';
-
-function ingress({ spec }: Ingress): FieldError[] {
-  const errors: FieldError[] = [];
-  const rulesOf = spec?.rules ?? [];
-  if (rulesOf.length === 0 && spec?.defaultBackend === undefined)
-    errors.push(invalid('spec', rulesOf, 'either `defaultBackend` or `rules` must be specified'));
-  if (spec?.defaultBackend !== undefined) errors.push(...backend(spec.defaultBackend, 'spec.defaultBackend'));
-  if (spec?.ingressClassName !== undefined)
-    errors.push(...checkName('spec.ingressClassName', spec.ingressClassName, checkDns1123Subdomain));
-  for (const [i, tls] of (spec?.tls ?? []).entries()) {
-    for (const [j, host] of (tls.hosts ?? []).entries())
-      errors.push(...hostName(host, `spec.tls[${i}].hosts[${j}]`));
-    if (tls.secretName)
-      errors.push(
-        ...checkDns1123Subdomain(tls.secretName).map((text) =>
-          invalid(`spec.tls[${i}].secretName`, tls.secretName, text),
-        ),
-      );
-  }
-  for (const [i, rule] of rulesOf.entries()) {
-    const at = `spec.rules[${i}]`;
-    if (rule.host) {
-      if (isIP(rule.host) !== 0)
-        errors.push(invalid(`${at}.host`, rule.host, 'must be a DNS name, not an IP address'));
-      else errors.push(...hostName(rule.host, `${at}.host`));
-    }
-    if (rule.http === undefined) continue;
-    if ((rule.http.paths ?? []).length === 0) errors.push(required(`${at}.http.paths`));
-    for (const [j, path] of (rule.http.paths ?? []).entries())
-      errors.push(...ingressPath(path, `${at}.http.paths[${j}]`));
-  }
-  return errors;
-}
-
-function hostName(host: string, at: string): FieldError[] {
-  // One star may stand for the first label.
-  const plain = host.startsWith('*.') ? host.slice(2) : host;
-  return checkDns1123Subdomain(plain).map((text) => invalid(at, host, text));
-}
-
-function ingressPath({ path = '', pathType, backend: target }: HTTPIngressPath, at: string): FieldError[] {
-  const errors: FieldError[] = [];
-  if (!pathType) errors.push(required(`${at}.pathType`, 'pathType must be specified'));
-  else if (!PATH_TYPES.includes(pathType)) errors.push(notSupported(`${at}.pathType`, pathType, PATH_TYPES));
-  else if (pathType === 'ImplementationSpecific') {
-    if (path !== '' && !path.startsWith('/'))
-      errors.push(invalid(`${at}.path`, path, 'must be an absolute path'));
-  } else if (!path.startsWith('/')) errors.push(invalid(`${at}.path`, path, 'must be an absolute path'));
-  else {
-    for (const part of ['//', '/./', '/../', '%2f', '%2F'])
-      if (path.includes(part)) errors.push(invalid(`${at}.path`, path, `must not contain '${part}'`));
-    for (const end of ['/..', '/.'])
-      if (path.endsWith(end)) errors.push(invalid(`${at}.path`, path, `cannot end with '${end}'`));
-  }
-  return [...errors, ...backend(target, `${at}.backend`)];
-}
-
-function backend(target: IngressBackend | undefined, at: string): FieldError[] {
-  const { service, resource } = target ?? {};
-  if (service !== undefined && resource !== undefined)
-    return [invalid(at, '', 'cannot set both resource and service backends')];
-  if (resource !== undefined)
-    return (['kind', 'name'] as const).flatMap((field) =>
-      resource[field] ? [] : [required(`${at}.resource.${field}`)],
-    );
-  if (service === undefined) return [invalid(at, '', 'resource or service backend is required')];
-  const errors = checkName(`${at}.service.name`, service.name, checkDns1123Label);
-  const { name, number } = service.port ?? {};
-  if (name && number) errors.push(invalid(at, '', 'cannot set both port name & port number'));
-  else if (name)
-    errors.push(...checkPortName(name).map((text) => invalid(`${at}.service.port.name`, name, text)));
-  else if (number) errors.push(...port(`${at}.service.port.number`, number));
-  else errors.push(required(at, 'port name or number is required'));
-  return errors;
-}
-
-/** Only a new ingress must choose one way of naming its class. */
-function classOnce({ metadata, spec }: Ingress): FieldError[] {
-  const annotated = metadata?.annotations?.[CLASS_ANNOTATION];
-  if (spec?.ingressClassName === undefined || annotated === undefined) return [];
-  const field = `metadata.annotations[${CLASS_ANNOTATION}]`;
-  return [invalid(field, annotated, 'can not be set when the class field is also set')];
-}
-
-const MAX_CONTROLLER = 250;
-
-function ingressClass({ spec }: IngressClass): FieldError[] {
-  const controller = spec?.controller ?? '';
-  const errors: FieldError[] = [];
-  if (controller === '') errors.push(required('spec.controller'));
-  if (controller.length > MAX_CONTROLLER) errors.push(tooLong('spec.controller', MAX_CONTROLLER));
-  else if (controller !== '') errors.push(...prefixedPath('spec.controller', controller));
-  const parameters = spec?.parameters;
-  if (parameters === undefined) return errors;
-  for (const field of ['kind', 'name'] as const)
-    if (!parameters[field]) errors.push(required(`spec.parameters.${field}`));
-  if (parameters.scope === 'Namespace' && !parameters.namespace)
-    errors.push(required('spec.parameters.namespace', "`parameters.scope` is set to 'Namespace'"));
-  if (parameters.scope === 'Cluster' && parameters.namespace !== undefined)
-    errors.push(forbidden('spec.parameters.namespace', "`parameters.scope` is set to 'Cluster'"));
-  return errors;
-}
+const DIRECTIONS = ['Ingress', 'Egress'];
 
 function networkPolicy({ spec }: NetworkPolicy): FieldError[] {
   const errors = labelSelector('spec.podSelector', spec?.podSelector ?? {});
@@ -135,7 +28,9 @@ function networkPolicy({ spec }: NetworkPolicy): FieldError[] {
   }
   const types = spec?.policyTypes ?? [];
   if (types.length > 2)
-    errors.push(invalid('spec.policyTypes', types, 'may not specify more than two policyTypes'));
+    return [...errors, invalid('spec.policyTypes', types, 'may not specify more than two policyTypes')];
+  for (const [i, type] of types.entries())
+    if (!DIRECTIONS.includes(type)) errors.push(notSupported(`spec.policyTypes[${i}]`, type, DIRECTIONS));
   return errors;
 }
 
@@ -160,19 +55,23 @@ function peer({ podSelector, namespaceSelector, ipBlock }: NetworkPolicyPeer, at
   if (podSelector !== undefined) errors.push(...labelSelector(`${at}.podSelector`, podSelector));
   if (namespaceSelector !== undefined)
     errors.push(...labelSelector(`${at}.namespaceSelector`, namespaceSelector));
+  if (ipBlock !== undefined) errors.push(...block(ipBlock, `${at}.ipBlock`));
   const count = [podSelector, namespaceSelector, ipBlock].filter((part) => part !== undefined).length;
   if (count === 0) errors.push(required(at, 'must specify a peer'));
   else if (count > 1 && ipBlock !== undefined)
     errors.push(forbidden(at, 'may not specify both ipBlock and another peer'));
-  if (ipBlock === undefined) return errors;
-  const { except = [] } = ipBlock;
-  const cidr = ipBlock.cidr ?? '';
-  if (cidr === '') return [...errors, required(`${at}.ipBlock.cidr`)];
-  if (!isCidr(cidr)) return [...errors, invalid(`${at}.ipBlock.cidr`, cidr, NOT_A_CIDR)];
+  return errors;
+}
+
+function block({ cidr: range = '', except = [] }: Partial<IPBlock>, at: string): FieldError[] {
+  if (range === '') return [required(`${at}.cidr`)];
+  const errors = cidr(`${at}.cidr`, range);
+  if (!isCidr(range)) return errors;
   for (const [i, hole] of except.entries()) {
-    const field = `${at}.ipBlock.except[${i}]`;
-    if (!isCidr(hole)) errors.push(invalid(field, hole, NOT_A_CIDR));
-    else if (!isInside(hole, cidr)) errors.push(invalid(field, hole, 'must be a strict subset of `cidr`'));
+    const field = `${at}.except[${i}]`;
+    errors.push(...cidr(field, hole));
+    if (isCidr(hole) && !isInside(hole, range))
+      errors.push(invalid(field, hole, 'must be a strict subset of `cidr`'));
   }
   return errors;
 }
@@ -187,59 +86,40 @@ function isInside(inner: string, outer: string): boolean {
   return list.check(first, family);
 }
 
-function address({ metadata, spec }: IPAddress): FieldError[] {
-  const name = metadata?.name ?? '';
-  const errors = isIP(name) === 0 ? [invalid('metadata.name', name, NOT_AN_ADDRESS)] : [];
+function addressInUse({ spec }: IPAddress): FieldError[] {
   const parent = spec?.parentRef;
-  if (parent === undefined) return [...errors, required('spec.parentRef')];
-  for (const field of ['resource', 'name'] as const)
-    if (!parent[field]) errors.push(required(`spec.parentRef.${field}`));
+  const at = 'spec.parentRef';
+  if (parent === undefined) return [required(at)];
+  const errors = parent.group
+    ? invalidBy(checkDns1123Subdomain(parent.group), `${at}.group`, parent.group)
+    : [];
+  for (const field of ['resource', 'name', 'namespace'] as const) {
+    const value = parent[field];
+    if (value) errors.push(...invalidBy(checkPathSegment(value), `${at}.${field}`, value));
+    else if (field !== 'namespace') errors.push(required(`${at}.${field}`));
+  }
   return errors;
 }
 
 function serviceRange({ spec }: ServiceCIDR): FieldError[] {
+  const at = 'spec.cidrs';
   const cidrs = spec?.cidrs ?? [];
-  if (cidrs.length === 0) return [required('spec.cidrs', 'at least one CIDR required')];
-  if (cidrs.length > 2) return [invalid('spec', spec, 'may only hold up to 2 values')];
-  const errors = cidrs.flatMap((cidr, i) =>
-    isCidr(cidr) ? [] : [invalid(`spec.cidrs[${i}]`, cidr, NOT_A_CIDR)],
-  );
-  const families = new Set(cidrs.map((cidr) => isIPv4(cidr.split('/')[0] ?? '')));
-  if (errors.length === 0 && families.size < cidrs.length)
-    errors.push(invalid('spec', spec, 'may specify no more than one IP for each IP family'));
-  return errors;
-}
-
-function endpoints({ subsets }: Endpoints): FieldError[] {
-  return (subsets ?? []).flatMap(({ addresses = [], notReadyAddresses = [], ports = [] }, i) => {
-    const at = `subsets[${i}]`;
-    const errors: FieldError[] = [];
-    if (addresses.length + notReadyAddresses.length === 0)
-      errors.push(required(at, 'must specify `addresses` or `notReadyAddresses`'));
-    for (const [list, name] of [
-      [addresses, 'addresses'],
-      [notReadyAddresses, 'notReadyAddresses'],
-    ] as const)
-      for (const [j, { ip }] of list.entries())
-        if (isIP(ip) === 0) errors.push(invalid(`${at}.${name}[${j}].ip`, ip, NOT_AN_ADDRESS));
-    for (const [j, entry] of ports.entries()) {
-      const field = `${at}.ports[${j}]`;
-      if (entry.name) errors.push(...checkName(`${field}.name`, entry.name, checkDns1123Label));
-      else if (ports.length > 1) errors.push(required(`${field}.name`));
-      errors.push(...port(`${field}.port`, entry.port));
-    }
-    return errors;
-  });
+  if (cidrs.length === 0) return [required(at, 'at least one CIDR required')];
+  if (cidrs.length > 2) return [invalid(at, spec, 'may only hold up to 2 values')];
+  if (cidrs.length === 2 && !(cidrs.every(isCidr) && isDualStack(cidrs)))
+    return [
+      invalid(
+        at,
+        spec,
+        'may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64',
+      ),
+    ];
+  return cidrs.flatMap((range, i) => cidr(`${at}[${i}]`, range));
 }
 
 export const networkingRules: Readonly<Record<string, Rules>> = {
-  'v1/Endpoints': rules(endpoints),
-  'networking.k8s.io/v1/Ingress': rules(ingress, undefined, { create: classOnce }),
-  'networking.k8s.io/v1/IngressClass': rules(ingressClass, (now: IngressClass, old: IngressClass) =>
-    immutable('spec.controller', now.spec?.controller, old.spec?.controller),
-  ),
   'networking.k8s.io/v1/NetworkPolicy': rules(networkPolicy),
-  'networking.k8s.io/v1/IPAddress': rules(address, (now: IPAddress, old: IPAddress) =>
+  'networking.k8s.io/v1/IPAddress': rules(addressInUse, (now: IPAddress, old: IPAddress) =>
     immutable('spec.parentRef', now.spec?.parentRef, old.spec?.parentRef),
   ),
   'networking.k8s.io/v1/ServiceCIDR': rules(serviceRange, (now: ServiceCIDR, old: ServiceCIDR) =>

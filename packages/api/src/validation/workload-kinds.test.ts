@@ -166,7 +166,7 @@ const created: readonly Row[] = [
   [
     'networking.k8s.io/v1 Ingress',
     { spec: { tls: [{ secretName: 'A' }], defaultBackend: { service: null, resource: { kind: 'K' } } } },
-    'spec.defaultBackend.resource.name: Required value',
+    'spec.defaultBackend.resource.name: Required value: name is required',
     `spec.tls[0].secretName: Invalid value: "A": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')`,
   ],
   [
@@ -227,7 +227,6 @@ const services: readonly Row[] = [
     'v1 Service',
     service({ type: 'LoadBalancer', ports: [{ port: 10250 }], loadBalancerSourceRanges: ['10.0.0.0'] }),
     'spec.LoadBalancerSourceRanges[0]: Invalid value: "10.0.0.0": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)',
-    'spec.ports[0]: Invalid value: 10250: may not expose port 10250 externally since it is used by kubelet',
   ],
   [
     'v1 Service',

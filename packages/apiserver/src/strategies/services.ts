@@ -27,6 +27,7 @@ export const serviceStrategy: Strategy = {
     const { spec: before } = old as unknown as Service;
     if (spec === undefined) return;
     if (before !== undefined) {
+      followAddress(spec, before);
       dropByType(spec, before);
       carryOver(spec, before);
     }
@@ -74,10 +75,17 @@ function setFamilies(spec: ServiceSpec): void {
   const address = spec.clusterIP ?? spec.clusterIPs?.[0];
   if (address !== undefined && address !== '') {
     spec.clusterIP = address;
-    spec.clusterIPs = [address];
+    spec.clusterIPs ??= [address];
   }
   spec.ipFamilies ??= ['IPv4'];
   spec.ipFamilyPolicy ??= 'SingleStack';
+}
+
+/** Who changes one of the two fields only, and sends the other back, means the one that was changed. */
+function followAddress(spec: ServiceSpec, before: ServiceSpec): void {
+  const [list, listBefore] = [spec.clusterIPs ?? [], before.clusterIPs ?? []];
+  const isSameList = list.length === listBefore.length && list.every((text, i) => text === listBefore[i]);
+  if (isSameList && spec.clusterIP !== before.clusterIP) delete spec.clusterIPs;
 }
 
 /** What an update leaves out stays as it is. */
