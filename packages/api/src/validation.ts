@@ -15,8 +15,8 @@ import {
   validateEvent,
   validateLease,
   validateNamespace,
-  validateNode,
-  validateNodeUpdate,
+  validateNamespaceFinalize,
+  validateNamespaceStatus,
   validateScale,
   validateSecret,
   validateSecretUpdate,
@@ -35,8 +35,9 @@ const BY_KIND: Readonly<Record<string, Rules>> = {
   }),
   'v1/ConfigMap': rules(validateConfigMap, validateConfigMapUpdate),
   'v1/Secret': rules(validateSecret, validateSecretUpdate),
-  'v1/Namespace': rules(validateNamespace),
-  'v1/Node': rules(validateNode, validateNodeUpdate),
+  'v1/Namespace': rules(validateNamespace, undefined, {
+    subresources: { finalize: validateNamespaceFinalize, status: validateNamespaceStatus },
+  }),
   'v1/Event': rules(validateEvent),
   'v1/Binding': rules(validateBinding),
   'autoscaling/v1/Scale': rules(validateScale),
@@ -85,12 +86,10 @@ function standing(info: ResourceInfo, own: Rules | undefined, object: ApiObject)
   const errors = [...validateMetadata(info, object), ...(own?.object?.(object) ?? [])];
   const unknown = validateEnums(info.schema, object);
   if (unknown.length === 0) return errors;
-  // Most kinds say so themselves, in words and an order of their own.
+  // Most kinds say so themselves, in an order and sometimes at a path of their own.
+  const said = new Set(errors.map(({ badValue }) => badValue));
   const fields = new Set(errors.map(({ field }) => field));
-  return [
-    ...errors,
-    ...unknown.filter(({ field }) => !fields.has(field.replace(/\[\d+\]$/, '')) && !fields.has(field)),
-  ];
+  return [...errors, ...unknown.filter(({ field, badValue }) => !fields.has(field) && !said.has(badValue))];
 }
 
 /** The errors that were not there before. */

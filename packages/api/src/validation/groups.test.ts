@@ -93,12 +93,12 @@ const created: readonly Row[] = [
     'v1 ResourceQuota',
     { spec: { hard: { boats: '1' } } },
     'spec.hard[boats]: Invalid value: "boats": must be a standard resource type or fully qualified',
+    'spec.hard[boats]: Invalid value: "boats": must be a standard resource for quota',
   ],
   [
     'v1 ResourceQuota',
     { spec: { hard: { pods: '-1' } } },
     'spec.hard[pods]: Invalid value: "-1": must be greater than or equal to 0',
-    'spec.hard[pods]: Invalid value: "-1": must be an integer',
   ],
   [
     'v1 LimitRange',

@@ -9,6 +9,8 @@ import { ingressRules } from './ingresses.ts';
 import { jobRules } from './jobs.ts';
 import { limitRules } from './limits.ts';
 import { networkingRules } from './networking.ts';
+import { nodeRules } from './nodes.ts';
+import { quotaRules } from './quotas.ts';
 import { claimRules } from './persistent-claims.ts';
 import { volumeRules } from './persistent-volumes.ts';
 import { podRules } from './pod.ts';
@@ -29,7 +31,9 @@ export const groupRules: Readonly<Record<string, Rules>> = {
   ...jobRules,
   ...limitRules,
   ...networkingRules,
+  ...nodeRules,
   ...podRules,
+  ...quotaRules,
   ...statefulSetRules,
   ...storageRules,
   ...volumeRules,

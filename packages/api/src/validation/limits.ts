@@ -1,127 +1,34 @@
-/** The rules of quotas, limit ranges, priorities, runtime classes and flow control. */
+/** The rules of limit ranges, priorities, runtime classes and flow control. */
 import type {
   FlowSchema,
   LimitRange,
   LimitRangeItem,
   PriorityClass,
   PriorityLevelConfiguration,
-  ResourceQuota,
   RuntimeClass,
 } from '../generated/types.ts';
-import { checkDns1123Label, checkQualifiedName } from '../names.ts';
+import { checkDns1123Label } from '../names.ts';
 import { compareQuantities } from '../quantity.ts';
-import { checkName, immutable, oneOf, same } from './checks.ts';
+import { checkName, immutable, oneOf, qualifiedName } from './checks.ts';
 import { duplicate, forbidden, invalid, required, type FieldError } from './field-error.ts';
+import { containerResourceName, isOvercommitAllowed, resourceName } from './resources.ts';
 import { rules, type Rules } from './rules.ts';
 
-const STANDARD: ReadonlySet<string> = new Set([
-  'cpu',
-  'memory',
-  'ephemeral-storage',
-  'storage',
-  'requests.cpu',
-  'requests.memory',
-  'requests.storage',
-  'requests.ephemeral-storage',
-  'limits.cpu',
-  'limits.memory',
-  'limits.ephemeral-storage',
-  'pods',
-  'services',
-  'services.nodeports',
-  'services.loadbalancers',
-  'replicationcontrollers',
-  'resourcequotas',
-  'secrets',
-  'configmaps',
-  'persistentvolumeclaims',
-]);
-const COUNTED: ReadonlySet<string> = new Set([
-  'pods',
-  'services',
-  'services.nodeports',
-  'services.loadbalancers',
-  'replicationcontrollers',
-  'resourcequotas',
-  'secrets',
-  'configmaps',
-  'persistentvolumeclaims',
-]);
+const TYPES = ['Pod', 'Container', 'PersistentVolumeClaim'];
 
-const POD_AMOUNTS: ReadonlySet<string> = new Set([
-  'pods',
-  'cpu',
-  'memory',
-  'requests.cpu',
-  'requests.memory',
-  'limits.cpu',
-  'limits.memory',
-]);
-
-/** Whether a scope says something about a resource; about names with a domain nothing is known. */
-function scopeCovers(scope: string, name: string): boolean {
-  if (!STANDARD.has(name) && !/^(requests\.)?hugepages-/.test(name)) return true;
-  if (scope === 'BestEffort') return name === 'pods';
-  if (scope === 'VolumeAttributesClass')
-    return name === 'persistentvolumeclaims' || name === 'requests.storage';
-  return POD_AMOUNTS.has(name);
-}
-
-/** Names of what can be counted: standard ones, or ones with a domain. */
-function resourceName(name: string, at: string): FieldError[] {
-  const errors = checkQualifiedName(name).map((text) => invalid(at, name, text));
-  const isStandard = STANDARD.has(name) || /^(requests\.)?hugepages-/.test(name) || name.startsWith('count/');
-  if (!name.includes('/') && !isStandard)
-    errors.push(invalid(at, name, 'must be a standard resource type or fully qualified'));
+/** What is limited: a kind of its own, or one with a domain. */
+function typeName(field: string, type: string): FieldError[] {
+  const errors = qualifiedName(field, type);
+  if (errors.length === 0 && !type.includes('/') && !TYPES.includes(type))
+    errors.push(invalid(field, type, 'must be a standard limit type or fully qualified'));
   return errors;
-}
-
-function quota({ spec }: ResourceQuota): FieldError[] {
-  const errors: FieldError[] = [];
-  for (const [name, amount] of Object.entries(spec?.hard ?? {})) {
-    const at = `spec.hard[${name}]`;
-    errors.push(...resourceName(name, at));
-    if (compareQuantities(amount, '0') < 0)
-      errors.push(invalid(at, amount, 'must be greater than or equal to 0'));
-    if (COUNTED.has(name) && !/^\d+([kMGTPE]|e\d+)?$/.test(amount))
-      errors.push(invalid(at, amount, 'must be an integer'));
-  }
-  const scopes = [
-    'BestEffort',
-    'CrossNamespacePodAffinity',
-    'NotBestEffort',
-    'NotTerminating',
-    'PriorityClass',
-    'Terminating',
-    'VolumeAttributesClass',
-  ];
-  for (const scope of spec?.scopes ?? [])
-    if (!scopes.includes(scope)) errors.push(invalid('spec.scopes', spec?.scopes, 'unsupported scope'));
-    else
-      for (const name of Object.keys(spec?.hard ?? {}).sort())
-        if (!scopeCovers(scope, name))
-          errors.push(invalid('spec.scopes', spec?.scopes, 'unsupported scope applied to resource'));
-  for (const [a, b] of [
-    ['BestEffort', 'NotBestEffort'],
-    ['Terminating', 'NotTerminating'],
-  ] as const)
-    if (spec?.scopes?.includes(a) === true && spec.scopes.includes(b))
-      errors.push(invalid('spec.scopes', spec.scopes, 'conflicting scopes'));
-  return errors;
-}
-
-function quotaUpdate(now: ResourceQuota, old: ResourceQuota): FieldError[] {
-  const sorted = ({ spec }: ResourceQuota): string[] => [...(spec?.scopes ?? [])].sort();
-  return same(sorted(now), sorted(old))
-    ? []
-    : [invalid('spec.scopes', now.spec?.scopes, 'field is immutable')];
 }
 
 function limitRange({ spec }: LimitRange): FieldError[] {
   const types = new Set<string>();
   return (spec?.limits ?? []).flatMap((item, i) => {
     const at = `spec.limits[${i}]`;
-    const errors = item.type ? [] : [required(`${at}.type`)];
+    const errors = typeName(`${at}.type`, item.type ?? '');
     if (types.has(item.type)) errors.push(duplicate(`${at}.type`, item.type));
     types.add(item.type);
     return [...errors, ...limits(item, at)];
@@ -140,6 +47,7 @@ const ORDER = [
 
 function limits(item: LimitRangeItem, at: string): FieldError[] {
   const errors: FieldError[] = [];
+  const nameRule = item.type === 'Pod' || item.type === 'Container' ? containerResourceName : resourceName;
   if (item.type === 'Pod')
     for (const field of ['default', 'defaultRequest'] as const)
       if (Object.keys(item[field] ?? {}).length > 0)
@@ -153,7 +61,7 @@ function limits(item: LimitRangeItem, at: string): FieldError[] {
     );
   for (const field of ['min', 'max', 'default', 'defaultRequest', 'maxLimitRequestRatio'] as const)
     for (const name of Object.keys(item[field] ?? {}))
-      errors.push(...resourceName(name, `${at}.${field}[${name}]`));
+      errors.push(...nameRule(`${at}.${field}[${name}]`, name));
   for (const [low, high, lowName, highName] of ORDER) {
     for (const [name, amount] of Object.entries(item[low] ?? {})) {
       const bounds = item[high] ?? {};
@@ -167,6 +75,17 @@ function limits(item: LimitRangeItem, at: string): FieldError[] {
           ),
         );
     }
+  }
+  for (const [name, quantity] of Object.entries(item.default ?? {})) {
+    const requested = new Map(Object.entries(item.defaultRequest ?? {})).get(name);
+    if (requested !== undefined && !isOvercommitAllowed(name) && compareQuantities(quantity, requested) !== 0)
+      errors.push(
+        invalid(
+          `${at}.defaultRequest[${name}]`,
+          requested,
+          `default value ${quantity} must equal to defaultRequest value ${requested} in ${name}`,
+        ),
+      );
   }
   for (const [name, ratio] of Object.entries(item.maxLimitRequestRatio ?? {}))
     if (compareQuantities(ratio, '1') < 0)
@@ -280,7 +199,6 @@ function priorityLevel({ spec }: PriorityLevelConfiguration): FieldError[] {
 }
 
 export const limitRules: Readonly<Record<string, Rules>> = {
-  'v1/ResourceQuota': rules(quota, quotaUpdate),
   'v1/LimitRange': rules(limitRange),
   'scheduling.k8s.io/v1/PriorityClass': rules(priority, priorityUpdate),
   'node.k8s.io/v1/RuntimeClass': rules(runtimeClass, (now: RuntimeClass, old: RuntimeClass) =>

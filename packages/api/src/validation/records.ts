@@ -1,8 +1,9 @@
 /** The rules of kinds that hold data, and of nodes and namespaces. */
-import type { Binding, ConfigMap, Event, Lease, Namespace, Node, Scale, Secret } from '../generated/types.ts';
-import { checkConfigMapKey, checkLabelValue, checkQualifiedName } from '../names.ts';
+import type { Binding, ConfigMap, Event, Lease, Namespace, Scale, Secret } from '../generated/types.ts';
+import { checkConfigMapKey } from '../names.ts';
 import { immutable, nonNegative, same } from './checks.ts';
-import { duplicate, forbidden, invalid, required, tooLong, type FieldError } from './field-error.ts';
+import { finalizerName } from './metadata.ts';
+import { forbidden, invalid, required, tooLong, WHOLE, type FieldError } from './field-error.ts';
 
 const MAX_DATA = 1024 * 1024;
 
@@ -20,7 +21,7 @@ export function validateConfigMap(map: ConfigMap): FieldError[] {
     errors.push(...checkConfigMapKey(key).map((text) => invalid(`binaryData[${key}]`, key, text)));
     size += decodedSize(value);
   }
-  if (size > MAX_DATA) errors.push(tooLong('', MAX_DATA));
+  if (size > MAX_DATA) errors.push(tooLong(WHOLE, MAX_DATA));
   return errors;
 }
 
@@ -103,38 +104,25 @@ export function validateSecretUpdate(secret: Secret, old: Secret): FieldError[] 
 
 export function validateNamespace(namespace: Namespace): FieldError[] {
   return (namespace.spec?.finalizers ?? []).flatMap((finalizer) =>
-    checkQualifiedName(finalizer).map((text) => invalid('spec.finalizers', finalizer, text)),
+    finalizerName('spec.finalizers', finalizer),
   );
 }
 
-export function validateNode(node: Node): FieldError[] {
-  const errors: FieldError[] = [];
-  const seen = new Set<string>();
-  for (const [i, taint] of (node.spec?.taints ?? []).entries()) {
-    const at = `metadata.taints[${i}]`;
-    errors.push(...checkQualifiedName(taint.key ?? '').map((text) => invalid(`${at}.key`, taint.key, text)));
-    errors.push(
-      ...checkLabelValue(taint.value ?? '').map((text) => invalid(`${at}.value`, taint.value, text)),
-    );
-    if (!taint.effect) errors.push(required(`${at}.effect`));
-    const key = `${taint.key}:${taint.effect}`;
-    if (seen.has(key)) errors.push(duplicate(at, { key: taint.key, effect: taint.effect }));
-    seen.add(key);
-  }
-  return errors;
+export function validateNamespaceFinalize({ spec }: Namespace): FieldError[] {
+  return (spec?.finalizers ?? []).flatMap((finalizer, i) =>
+    finalizerName(`spec.finalizers[${i}]`, finalizer),
+  );
 }
 
-export function validateNodeUpdate(node: Node, old: Node): FieldError[] {
-  const errors: FieldError[] = [];
-  if ((old.spec?.podCIDRs ?? []).length > 0 && !same(node.spec?.podCIDRs, old.spec?.podCIDRs)) {
-    errors.push(forbidden('spec.podCIDRs', 'node updates may not change podCIDR except from "" to valid'));
-  }
-  if (old.spec?.providerID && node.spec?.providerID !== old.spec.providerID) {
-    errors.push(
-      forbidden('spec.providerID', 'node updates may not change providerID except from "" to valid'),
-    );
-  }
-  return errors;
+/** A namespace is going when somebody has deleted it, and only then. */
+export function validateNamespaceStatus({ metadata, status }: Namespace): FieldError[] {
+  const isGoing = metadata?.deletionTimestamp !== undefined;
+  const phase = status?.phase ?? '';
+  if (phase === (isGoing ? 'Terminating' : 'Active')) return [];
+  const detail = isGoing
+    ? "may only be 'Terminating' if `deletionTimestamp` is not empty"
+    : "may only be 'Active' if `deletionTimestamp` is empty";
+  return [invalid('status.Phase', phase, detail)];
 }
 
 export function validateLease({ spec }: Lease): FieldError[] {

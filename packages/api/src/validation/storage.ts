@@ -4,30 +4,47 @@ import type {
   CSINode,
   CSIStorageCapacity,
   StorageClass,
+  TopologySelectorTerm,
   VolumeAttachment,
   VolumeAttributesClass,
 } from '../generated/types.ts';
-import { checkDns1123Subdomain, checkQualifiedName } from '../names.ts';
+import { checkDns1123Subdomain } from '../names.ts';
 import { compareQuantities } from '../quantity.ts';
-import { checkName, immutable, labelSelector, oneOf, same } from './checks.ts';
-import { duplicate, forbidden, invalid, required, tooLong, type FieldError } from './field-error.ts';
+import {
+  IMMUTABLE,
+  immutable,
+  invalidBy,
+  labelSelector,
+  nonNegative,
+  oneOf,
+  qualifiedName,
+  same,
+  sizeOf,
+} from './checks.ts';
+import {
+  duplicate,
+  forbidden,
+  invalid,
+  notSupported,
+  required,
+  tooLong,
+  type FieldError,
+} from './field-error.ts';
+import { inlineVolume } from './persistent-volumes.ts';
 import { rules, type Rules } from './rules.ts';
+import { driverName } from './volume-sources.ts';
 
 function storageClass(storage: StorageClass): FieldError[] {
   const errors: FieldError[] = [];
   if (!storage.provisioner) errors.push(required('provisioner'));
-  else
-    errors.push(
-      ...checkQualifiedName(storage.provisioner.toLowerCase()).map((text) =>
-        invalid('provisioner', storage.provisioner, text),
-      ),
-    );
+  else errors.push(...qualifiedName('provisioner', storage.provisioner.toLowerCase()));
   errors.push(...oneOf('reclaimPolicy', storage.reclaimPolicy, ['Delete', 'Retain']));
   errors.push(
     ...oneOf('volumeBindingMode', storage.volumeBindingMode, ['Immediate', 'WaitForFirstConsumer']),
   );
-  for (const key of Object.keys(storage.parameters ?? {}))
-    if (key === '') errors.push(invalid('parameters', '', 'field can not be empty.'));
+  errors.push(...parametersOf(storage.parameters));
+  if (storage.allowedTopologies !== undefined)
+    errors.push(...topologies(storage.allowedTopologies, 'allowedTopologies'));
   return errors;
 }
 
@@ -41,69 +58,196 @@ function storageClassUpdate(now: StorageClass, old: StorageClass): FieldError[] 
   return errors;
 }
 
-function attachment({ spec }: VolumeAttachment): FieldError[] {
+const MAX_PARAMETERS = 512;
+const MAX_PARAMETER_BYTES = 256 * 1024;
+
+function parametersOf(given: Readonly<Record<string, string>> = {}): FieldError[] {
+  const entries = Object.entries(given);
+  if (entries.length > MAX_PARAMETERS) return [tooLong('parameters', MAX_PARAMETERS)];
+  const errors = entries.flatMap(([key]) =>
+    key === '' ? [invalid('parameters', key, 'field can not be empty.')] : [],
+  );
+  if (bytesOf(given) > MAX_PARAMETER_BYTES) errors.push(tooLong('parameters', MAX_PARAMETER_BYTES));
+  return errors;
+}
+
+function bytesOf(map: Readonly<Record<string, string>> = {}): number {
+  return Object.entries(map).reduce(
+    (sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value),
+    0,
+  );
+}
+
+/** Where volumes of a class can be: no label twice in one place, and no place twice. */
+function topologies(list: readonly TopologySelectorTerm[], path: string): FieldError[] {
   const errors: FieldError[] = [];
-  if (!spec?.attacher) errors.push(required('spec.attacher'));
-  if (!spec?.nodeName) errors.push(required('spec.nodeName'));
-  const { persistentVolumeName, inlineVolumeSpec } = spec?.source ?? {};
-  if ((persistentVolumeName === undefined) === (inlineVolumeSpec === undefined))
-    errors.push(
-      required('spec.source', 'must specify exactly one of inlineVolumeSpec and persistentVolumeName'),
+  const seen: Map<string, string>[] = [];
+  for (const [i, { matchLabelExpressions = [] }] of list.entries()) {
+    const at = `${path}[${i}].matchLabelExpressions`;
+    const term = new Map<string, string>();
+    for (const [j, { key, values = [] }] of matchLabelExpressions.entries()) {
+      if (values.length === 0) errors.push(required(`${at}[${j}].values`));
+      for (const [k, value] of values.entries())
+        if (values.indexOf(value) < k) errors.push(duplicate(`${at}[${j}].values[${k}]`, value));
+      errors.push(...qualifiedName(`${at}[${j}].key`, key));
+      if (term.has(key)) errors.push(duplicate(`${at}[${j}].key`, key));
+      term.set(key, JSON.stringify([...new Set(values)].sort()));
+    }
+    const isKnown = seen.some(
+      (other) => other.size === term.size && [...term].every(([key, values]) => other.get(key) === values),
     );
-  else if (persistentVolumeName === '')
+    if (isKnown) errors.push(duplicate(at, ''));
+    seen.push(term);
+  }
+  return errors;
+}
+
+function attachment({ spec, status }: VolumeAttachment): FieldError[] {
+  const attacher = spec?.attacher;
+  const errors = driverName('spec.attacher', attacher);
+  const { persistentVolumeName: name, inlineVolumeSpec: inline } = spec?.source ?? {};
+  const one = 'must specify exactly one of inlineVolumeSpec and persistentVolumeName';
+  if (name === undefined && inline === undefined) errors.push(required('spec.source', one));
+  else if (name !== undefined && inline !== undefined) errors.push(forbidden('spec.source', one));
+  else if (name === '')
     errors.push(required('spec.source.persistentVolumeName', 'must specify non empty persistentVolumeName'));
-  return errors;
+  else if (name !== undefined)
+    errors.push(...invalidBy(checkDns1123Subdomain(name), 'spec.source.persistentVolumeName', name));
+  else if (inline !== undefined) errors.push(...inlineVolume(inline, 'spec.source.inlineVolumeSpec'));
+  const node = spec?.nodeName ?? '';
+  errors.push(...invalidBy(checkDns1123Subdomain(node), 'spec.nodeName', node));
+  return [...errors, ...attachmentStatus({ status })];
 }
 
-function attributesClass({ driverName, parameters }: VolumeAttributesClass): FieldError[] {
-  const errors = checkName('driverName', driverName, checkDns1123Subdomain);
-  if (Object.keys(parameters ?? {}).length === 0)
-    errors.push(required('parameters', 'must contain at least one key/value pair'));
-  return errors;
-}
+const MAX_ATTACHED_BYTES = 256 * 1024;
+const MAX_MESSAGE_BYTES = 1_024;
 
-const MAX_DRIVER_NAME = 63;
-const MAX_NODE_ID = 256;
-
-function csiDriver({ metadata, spec }: CSIDriver): FieldError[] {
-  const name = metadata?.name ?? '';
-  const errors = name.length > MAX_DRIVER_NAME ? [tooLong('metadata.name', MAX_DRIVER_NAME)] : [];
-  for (const field of ['attachRequired', 'podInfoOnMount'] as const)
-    if (spec?.[field] === undefined) errors.push(required(`spec.${field}`));
-  const audiences = new Set<string>();
-  for (const [i, { audience, expirationSeconds }] of (spec?.tokenRequests ?? []).entries()) {
-    const at = `spec.tokenRequests[${i}]`;
-    if (audiences.has(audience)) errors.push(duplicate(`${at}.audience`, audience));
-    audiences.add(audience);
-    if (expirationSeconds !== undefined && expirationSeconds < 600)
+function attachmentStatus({ status }: { status?: VolumeAttachment['status'] | undefined }): FieldError[] {
+  const errors =
+    bytesOf(status?.attachmentMetadata) > MAX_ATTACHED_BYTES
+      ? [tooLong('status.attachmentMetadata', MAX_ATTACHED_BYTES)]
+      : [];
+  for (const name of ['attachError', 'detachError'] as const) {
+    const { message = '', errorCode } = status?.[name] ?? {};
+    // Upstream names the limit of the metadata.
+    if (Buffer.byteLength(message) > MAX_MESSAGE_BYTES)
+      errors.push(tooLong(`status.${name}.message`, MAX_ATTACHED_BYTES));
+    if (errorCode !== undefined && errorCode < 0)
       errors.push(
-        invalid(
-          `${at}.expirationSeconds`,
-          expirationSeconds,
-          'may not specify a duration less than 10 minutes',
-        ),
+        invalid(`status.${name}.errorCode`, errorCode, 'must be between 0 and 2147483647, inclusive'),
       );
   }
   return errors;
 }
 
+function attributesClass({ driverName: driver, parameters }: VolumeAttributesClass): FieldError[] {
+  const errors = driver ? qualifiedName('driverName', driver.toLowerCase()) : [required('driverName')];
+  errors.push(...parametersOf(parameters));
+  if (Object.keys(parameters ?? {}).length === 0)
+    errors.push(required('parameters', 'must contain at least one key/value pair'));
+  return errors;
+}
+
+function attributesClassUpdate(now: VolumeAttributesClass, old: VolumeAttributesClass): FieldError[] {
+  return (['driverName', 'parameters'] as const).flatMap((field) =>
+    same(now[field], old[field]) ? [] : [forbidden(field, `updates to ${field} are forbidden.`)],
+  );
+}
+
+const MAX_NODE_ID = 256;
+const MIN_TOKEN_SECONDS = 600;
+const MIN_PERIOD_SECONDS = 10;
+const GROUP_POLICIES = ['File', 'None', 'ReadWriteOnceWithFSType'];
+const LIFECYCLES = ['Persistent', 'Ephemeral'];
+
+function csiDriver({ spec = {} }: Partial<CSIDriver>): FieldError[] {
+  const errors: FieldError[] = [];
+  // Upstream's path of the first is not the field's name.
+  if (spec.attachRequired === undefined) errors.push(required('spec.attachedRequired'));
+  if (spec.podInfoOnMount === undefined) errors.push(required('spec.podInfoOnMount'));
+  if (spec.storageCapacity === undefined) errors.push(required('spec.storageCapacity'));
+  const policy = spec.fsGroupPolicy;
+  if (policy !== undefined && !GROUP_POLICIES.includes(policy))
+    errors.push(notSupported('spec.fsGroupPolicy', policy, GROUP_POLICIES));
+  const audiences = new Set<string>();
+  for (const [i, { audience, expirationSeconds: seconds }] of (spec.tokenRequests ?? []).entries()) {
+    const at = `spec.tokenRequests[${i}]`;
+    if (audiences.has(audience)) {
+      errors.push(duplicate(`${at}.audience`, audience));
+      continue;
+    }
+    audiences.add(audience);
+    if (seconds !== undefined && sizeOf(seconds) < MIN_TOKEN_SECONDS)
+      errors.push(
+        invalid(`${at}.expirationSeconds`, seconds, 'may not specify a duration less than 10 minutes'),
+      );
+    if (seconds !== undefined && sizeOf(seconds) > 2 ** 32)
+      errors.push(
+        invalid(`${at}.expirationSeconds`, seconds, 'may not specify a duration larger than 2^32 seconds'),
+      );
+  }
+  for (const mode of spec.volumeLifecycleModes ?? [])
+    if (!LIFECYCLES.includes(mode)) errors.push(notSupported('spec.volumeLifecycleModes', mode, LIFECYCLES));
+  if (spec.seLinuxMount === undefined) errors.push(required('spec.seLinuxMount'));
+  const period = spec.nodeAllocatableUpdatePeriodSeconds;
+  if (period !== undefined && sizeOf(period) < MIN_PERIOD_SECONDS)
+    errors.push(
+      invalid(
+        'spec.nodeAllocatableUpdatePeriodSeconds',
+        period,
+        'must be greater than or equal to 10 seconds',
+      ),
+    );
+  return errors;
+}
+
+function csiDriverUpdate(
+  { spec = {} }: Partial<CSIDriver>,
+  { spec: before = {} }: Partial<CSIDriver>,
+): FieldError[] {
+  return [
+    ...immutable('spec.attachedRequired', spec.attachRequired, before.attachRequired),
+    ...immutable('spec.volumeLifecycleModes', spec.volumeLifecycleModes, before.volumeLifecycleModes),
+  ];
+}
+
 function csiNode({ spec }: CSINode): FieldError[] {
+  const errors: FieldError[] = [];
   const names = new Set<string>();
-  return (spec?.drivers ?? []).flatMap(({ name, nodeID }, i) => {
+  for (const [i, { name, nodeID = '', allocatable, topologyKeys = [] }] of (spec?.drivers ?? []).entries()) {
     const at = `spec.drivers[${i}]`;
-    const errors = checkName(`${at}.name`, name, checkDns1123Subdomain);
+    errors.push(...driverName(`${at}.name`, name));
+    if (nodeID === '') errors.push(required(`${at}.nodeID`));
+    if (nodeID.length > MAX_NODE_ID)
+      errors.push(invalid(`${at}.nodeID`, nodeID, `must be ${MAX_NODE_ID} characters or less`));
+    errors.push(...nonNegative(`${at}.allocatable.count`, allocatable?.count));
     if (names.has(name)) errors.push(duplicate(`${at}.name`, name));
     names.add(name);
-    if (!nodeID) errors.push(required(`${at}.nodeID`));
-    else if (nodeID.length > MAX_NODE_ID)
-      errors.push(invalid(`${at}.nodeID`, nodeID, `must be ${MAX_NODE_ID} characters or less`));
-    return errors;
+    for (const [j, key] of topologyKeys.entries()) {
+      if (key === '') errors.push(required(at));
+      if (topologyKeys.indexOf(key) < j) errors.push(duplicate(at, key));
+      errors.push(...qualifiedName(at, key));
+    }
+  }
+  return errors;
+}
+
+/** How many volumes a node takes may change; what it is called by a driver may not. */
+function csiNodeUpdate({ spec }: CSINode, { spec: before }: CSINode): FieldError[] {
+  return (before?.drivers ?? []).flatMap((old) => {
+    const now = (spec?.drivers ?? []).find(({ name }) => name === old.name);
+    if (now === undefined) return [];
+    return same({ ...now, allocatable: undefined }, { ...old, allocatable: undefined })
+      ? []
+      : [invalid('spec.drivers', now, IMMUTABLE)];
   });
 }
 
 function storageCapacity({ storageClassName, nodeTopology, capacity }: CSIStorageCapacity): FieldError[] {
-  const errors = checkName('storageClassName', storageClassName, checkDns1123Subdomain);
-  if (nodeTopology !== undefined) errors.push(...labelSelector('nodeTopology', nodeTopology));
+  const errors = nodeTopology === undefined ? [] : labelSelector('nodeTopology', nodeTopology);
+  errors.push(
+    ...invalidBy(checkDns1123Subdomain(storageClassName ?? ''), 'storageClassName', storageClassName ?? ''),
+  );
   if (capacity !== undefined && compareQuantities(capacity, '0') < 0)
     errors.push(invalid('capacity', capacity, 'must be greater than or equal to 0'));
   return errors;
@@ -111,18 +255,14 @@ function storageCapacity({ storageClassName, nodeTopology, capacity }: CSIStorag
 
 export const storageRules: Readonly<Record<string, Rules>> = {
   'storage.k8s.io/v1/StorageClass': rules(storageClass, storageClassUpdate),
-  'storage.k8s.io/v1/VolumeAttachment': rules(attachment, (now: VolumeAttachment, old: VolumeAttachment) =>
-    immutable('spec', now.spec, old.spec),
+  'storage.k8s.io/v1/VolumeAttachment': rules(
+    attachment,
+    (now: VolumeAttachment, old: VolumeAttachment) => immutable('spec', now.spec, old.spec),
+    { subresources: { status: attachmentStatus } },
   ),
-  'storage.k8s.io/v1/VolumeAttributesClass': rules(
-    attributesClass,
-    (now: VolumeAttributesClass, old: VolumeAttributesClass) => [
-      ...immutable('driverName', now.driverName, old.driverName),
-      ...immutable('parameters', now.parameters, old.parameters),
-    ],
-  ),
-  'storage.k8s.io/v1/CSIDriver': rules(csiDriver),
-  'storage.k8s.io/v1/CSINode': rules(csiNode),
+  'storage.k8s.io/v1/VolumeAttributesClass': rules(attributesClass, attributesClassUpdate),
+  'storage.k8s.io/v1/CSIDriver': rules(csiDriver, csiDriverUpdate),
+  'storage.k8s.io/v1/CSINode': rules(csiNode, csiNodeUpdate),
   'storage.k8s.io/v1/CSIStorageCapacity': rules(
     storageCapacity,
     (now: CSIStorageCapacity, old: CSIStorageCapacity) => [

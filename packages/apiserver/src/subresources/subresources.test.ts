@@ -181,7 +181,7 @@ test('a job selects its pods by its own uid, unless told otherwise', async () =>
     metadata: { name: 'other' },
     spec: { template: { ...template, metadata: { labels: { 'controller-uid': 'mine' } } } },
   });
-  assert.match(refused.message, /spec.template.metadata.labels: Invalid value/);
+  assert.match(refused.message, /spec.template.metadata.labels\[controller-uid\]: Invalid value/);
 });
 
 test('ephemeral containers are added to a running pod, stay, and nothing else changes with them', async () => {

@@ -1,0 +1,76 @@
+/** The rules of nodes. */
+import type { Node, Taint } from '../generated/types.ts';
+import { checkLabelValue } from '../names.ts';
+import { cidr, isDualStack } from './addresses.ts';
+import { oneOf, qualifiedName } from './checks.ts';
+import { duplicate, forbidden, invalid, type FieldError } from './field-error.ts';
+import { EFFECTS } from './placement.ts';
+import { amount } from './resources.ts';
+import { rules, type Rules } from './rules.ts';
+
+function node(one: Node): FieldError[] {
+  const errors = taints(one.spec?.taints ?? []);
+  errors.push(...amounts(one));
+  const ranges = one.spec?.podCIDRs ?? [];
+  const path = 'spec.podCIDRs';
+  for (const [i, range] of ranges.entries()) errors.push(...cidr(`${path}[${i}]`, range));
+  if (ranges.length < 2) return errors;
+  if (!isDualStack(ranges) || ranges.length > 2)
+    errors.push(invalid(path, ranges, 'may specify no more than one CIDR for each IP family'));
+  for (const [i, range] of ranges.entries())
+    if (ranges.indexOf(range) < i) errors.push(duplicate(`${path}[${i}]`, range));
+  return errors;
+}
+
+/** Upstream takes `metadata` for their place. */
+function taints(list: readonly Taint[]): FieldError[] {
+  const errors: FieldError[] = [];
+  const seen = new Set<string>();
+  for (const [i, taint] of list.entries()) {
+    const at = `metadata.taints[${i}]`;
+    errors.push(...qualifiedName(`${at}.key`, taint.key));
+    const texts = checkLabelValue(taint.value ?? '');
+    if (texts.length > 0) errors.push(invalid(`${at}.value`, taint.value, texts.join(';')));
+    errors.push(...oneOf(`${at}.effect`, taint.effect, EFFECTS));
+    const pair = `${taint.effect}:${taint.key}`;
+    if (seen.has(pair)) errors.push(duplicate(at, taint, 'taints must be unique by key and effect pair'));
+    seen.add(pair);
+  }
+  return errors;
+}
+
+function amounts({ status }: Node): FieldError[] {
+  return (['capacity', 'allocatable'] as const).flatMap((list) =>
+    Object.entries(status?.[list] ?? {}).flatMap(([name, quantity]) =>
+      amount(`status.${list}.${name}`, name, quantity),
+    ),
+  );
+}
+
+function statusOf(one: Node): FieldError[] {
+  const errors = amounts(one);
+  const seen = new Set<string>();
+  for (const [i, address] of (one.status?.addresses ?? []).entries()) {
+    const key = `${address.type}/${address.address}`;
+    if (seen.has(key)) errors.push(duplicate(`status.addresses[${i}]`, address));
+    seen.add(key);
+  }
+  return errors;
+}
+
+/** What a node was given once, it keeps. */
+function changed({ spec: now = {} }: Node, { spec: before = {} }: Node): FieldError[] {
+  const errors: FieldError[] = [];
+  const [ranges, old] = [now.podCIDRs ?? [], before.podCIDRs ?? []];
+  if (old.length > 0 && (ranges.length !== old.length || old.some((range, i) => range !== ranges[i])))
+    errors.push(forbidden('spec.podCIDRs', 'node updates may not change podCIDR except from "" to valid'));
+  if (before.providerID && now.providerID !== before.providerID)
+    errors.push(
+      forbidden('spec.providerID', 'node updates may not change providerID except from "" to valid'),
+    );
+  return errors;
+}
+
+export const nodeRules: Readonly<Record<string, Rules>> = {
+  'v1/Node': rules(node, changed, { subresources: { status: statusOf } }),
+};
