@@ -16,6 +16,19 @@ function medianOf(
   return values.length === 0 ? undefined : median(values);
 }
 
+/** Ours by theirs, of each round in which both were measured. */
+function ratiosOf(
+  ours: readonly Sample[],
+  theirs: readonly Sample[],
+  pick: (sample: Sample) => number | undefined,
+): number[] {
+  return ours.flatMap((sample, i) => {
+    const other = theirs[i];
+    const [a, b] = [pick(sample), other === undefined ? undefined : pick(other)];
+    return a === undefined || b === undefined ? [] : [a / b];
+  });
+}
+
 function cell(value: number | undefined): string | number {
   return value === undefined ? '–' : value >= 1_000 ? Math.round(value) : value;
 }
@@ -36,10 +49,9 @@ export class Ledger {
     const figures: Record<string, number> = {};
     const rows = [...this.#entries].map(([label, { unit, samples }]) => {
       const { timonier: ours, etcd: theirs } = samples;
-      const ratios = ours.flatMap(({ value }, i) => {
-        const other = theirs[i]?.value;
-        return other === undefined ? [] : [value / other];
-      });
+      const ratios = ratiosOf(ours, theirs, ({ value }) => value);
+      const medians = ratiosOf(ours, theirs, ({ p50Ms }) => p50Ms);
+      if (medians.length > 0) figures[`${label} p50 ratio`] = median(medians);
       const figure = (name: string, value: number | undefined): string | number => {
         if (value !== undefined) figures[name] = value;
         return cell(value);
@@ -66,6 +78,14 @@ export class Ledger {
           medianOf(theirs, ({ cpuMicros }) => cpuMicros),
         ),
         figure(
+          `${label} p50 ms`,
+          medianOf(ours, ({ p50Ms }) => p50Ms),
+        ),
+        figure(
+          `${label} etcd p50 ms`,
+          medianOf(theirs, ({ p50Ms }) => p50Ms),
+        ),
+        figure(
           `${label} p99 ms`,
           medianOf(ours, ({ p99Ms }) => p99Ms),
         ),
@@ -85,6 +105,8 @@ export class Ledger {
         'spread',
         'ours CPU µs',
         'etcd CPU µs',
+        'ours p50 ms',
+        'etcd p50 ms',
         'ours p99 ms',
         'etcd p99 ms',
       ],

@@ -21,6 +21,7 @@ export interface LoadOptions {
 
 export interface LoadResult {
   readonly perSecond: number;
+  readonly p50Ms: number;
   readonly p99Ms: number;
   /** Bytes of all answers, each with the five bytes of gRPC's prefix. */
   readonly answerBytes: number;
@@ -66,6 +67,7 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
     .map((line) => Number(line.split('\t')[2]));
   return {
     perSecond: number(/, ([\d.]+) req\/s,/),
+    p50Ms: percentile(micros, 0.5) / 1000,
     p99Ms: percentile(micros, 0.99) / 1000,
     answerBytes: number(/\((\d+)\) data/),
   };

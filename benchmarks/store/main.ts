@@ -31,7 +31,8 @@ const rows: readonly Row[] = [
 
 /** What issue and README promise; each counts when its row was run. */
 const bounds: readonly (Bound & { readonly row: string })[] = [
-  // A put's latency with one in flight is the reciprocal of its rate.
+  // With one in flight the mean latency is the reciprocal of the rate.
+  { row: 'put', figure: 'put 1 p50 ratio', atMost: 1 },
   { row: 'put', figure: 'put 1 ratio', atLeast: 1 },
   { row: 'put', figure: 'put 1000 ratio', atLeast: 1.5 },
   { row: 'put', figure: 'put 1000 cpu us', atMost: 50 },

@@ -9,6 +9,7 @@ export interface Sample {
   readonly value: number;
   /** Microseconds per request, all members together. */
   readonly cpuMicros?: number;
+  readonly p50Ms?: number;
   readonly p99Ms?: number;
 }
 
