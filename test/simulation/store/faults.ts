@@ -51,8 +51,8 @@ export class Faults {
     return this.#settings.loyal;
   }
 
-  /** A member ends, or does not start, because its disk is full: whoever watches over it starts it again. */
-  outOfRoom(host: SimulatedHost): void {
+  /** A member ends by itself, or does not start: whoever watches over it starts it again. */
+  ended(host: SimulatedHost): void {
     host.crash(false);
     this.#restart(host, 500);
   }

@@ -158,8 +158,15 @@ class Simulation {
               host.removed = true;
               return;
             }
+            const { voters, learners } = this.#truth.configuration;
+            // The group did not wait for one whose addition came to nothing: it needs the newer release.
+            if (error instanceof IncompatibleVersionError && ![...voters, ...learners].includes(host.id)) {
+              host.older = false;
+              this.#faults.ended(host);
+              return;
+            }
             if (host.room.state === 'none' && isDiskFull(error)) {
-              this.#faults.outOfRoom(host);
+              this.#faults.ended(host);
               return;
             }
             world.fail(new Violation(`${host.name} cannot go on: ${error.message}`, { cause: error }));
