@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createClient } from '@timonier/grpc';
@@ -68,10 +68,7 @@ test('a receiver that confirms too early gets everything nevertheless, and the s
   let most = 0;
   const begun = Promise.withResolvers<void>();
   const received: PeerFrame[] = [];
-  const server = createServer((socket) => {
-    const reader = new FrameReader();
-    socket.on('data', (chunk) => received.push(...reader.push(chunk)));
-    socket.on('error', () => undefined);
+  const confirm = (socket: Socket): void => {
     socket.pause();
     socket.write(encodeFrame({ snapshotEnd: { records: frames } }), () => {
       begun.resolve();
@@ -86,6 +83,17 @@ test('a receiver that confirms too early gets everything nevertheless, and the s
       };
       turn(500);
     });
+  };
+  const server = createServer((socket) => {
+    const reader = new FrameReader();
+    socket.on('data', (chunk) => {
+      for (const frame of reader.push(chunk)) {
+        received.push(frame);
+        // The sender keeps another connection, for its messages.
+        if (frame.hello?.bulk === true) confirm(socket);
+      }
+    });
+    socket.on('error', () => undefined);
   });
   t.after(() => server.close());
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

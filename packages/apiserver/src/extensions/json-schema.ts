@@ -40,6 +40,12 @@ export function isIntOrString(schema: JsonSchema): boolean {
   return schema['x-kubernetes-int-or-string'] === true;
 }
 
+/** A bound of a schema, for comparing: an integer beyond 2^53 is a stand-in that is no number, and is rounded to one. */
+export function boundOf(bound: number | undefined): number | undefined {
+  const given: unknown = bound;
+  return isBigInteger(given) ? Number(given.rawJSON) : bound;
+}
+
 /** `a.b`, or `b` at the root. */
 export function join(path: string, name: string): string {
   return path === '' ? name : `${path}.${name}`;

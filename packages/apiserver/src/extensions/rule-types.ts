@@ -4,6 +4,7 @@
  */
 import { types, type FieldType, type Type } from '@timonier/cel';
 import {
+  boundOf,
   isEmbedded,
   isIntOrString,
   itemsOf,
@@ -54,7 +55,7 @@ export function typeOfSchema(schema: JsonSchema, name = 'self', isRoot = false):
       const items = itemsOf(schema);
       const element = items === undefined ? undefined : typeOfSchema(items, `${name}.@idx`);
       if (items === undefined || element === undefined) return undefined;
-      const max = schema.maxItems ?? Math.floor((maxRequestBytes - 2) / (smallest(items) + 1));
+      const max = boundOf(schema.maxItems) ?? Math.floor((maxRequestBytes - 2) / (smallest(items) + 1));
       const listType = schema['x-kubernetes-list-type'];
       const keys = schema['x-kubernetes-list-map-keys'] ?? [];
       if (listType === 'set') return { kind: 'list', element, max, merge: { type: 'set' } };
@@ -72,8 +73,8 @@ export function typeOfSchema(schema: JsonSchema, name = 'self', isRoot = false):
 function textType({ format, maxLength }: JsonSchema): Type {
   if (format === 'date-time' || format === 'date') return types.timestamp;
   if (format === 'duration') return types.duration;
-  if (format === 'byte') return { kind: 'bytes', max: maxLength ?? maxRequestBytes - 2 };
-  return { kind: 'string', max: maxLength ?? maxRequestBytes - 2 };
+  if (format === 'byte') return { kind: 'bytes', max: boundOf(maxLength) ?? maxRequestBytes - 2 };
+  return { kind: 'string', max: boundOf(maxLength) ?? maxRequestBytes - 2 };
 }
 
 function objectType(schema: JsonSchema, name: string, isRoot: boolean): Type | undefined {
@@ -81,7 +82,7 @@ function objectType(schema: JsonSchema, name: string, isRoot: boolean): Type | u
   if (values !== undefined) {
     const value = typeOfSchema(values, `${name}.@elem`);
     if (value === undefined) return undefined;
-    const max = schema.maxProperties ?? Math.floor((maxRequestBytes - 2) / (4 + smallest(values)));
+    const max = boundOf(schema.maxProperties) ?? Math.floor((maxRequestBytes - 2) / (4 + smallest(values)));
     return types.map({ kind: 'string', max: maxRequestBytes - 2 }, value, max);
   }
   if (schema.additionalProperties === true || (preservesUnknown(schema) && schema.properties === undefined))
@@ -105,7 +106,7 @@ function smallest(schema: JsonSchema): number {
   if (isIntOrString(schema) || schema.default !== undefined) return 1;
   switch (schema.type) {
     case 'string':
-      return 2 + Math.max(0, schema.minLength ?? 0);
+      return 2 + Math.max(0, boundOf(schema.minLength) ?? 0);
     case 'boolean':
       return 4;
     case 'array':
@@ -130,12 +131,12 @@ export function instancesBelow(schema: JsonSchema, around: number): number {
   if (items !== undefined)
     return Math.min(
       most,
-      around * (schema.maxItems ?? Math.floor((maxRequestBytes - 2) / (smallest(items) + 1))),
+      around * (boundOf(schema.maxItems) ?? Math.floor((maxRequestBytes - 2) / (smallest(items) + 1))),
     );
   if (values !== undefined)
     return Math.min(
       most,
-      around * (schema.maxProperties ?? Math.floor((maxRequestBytes - 2) / (4 + smallest(values)))),
+      around * (boundOf(schema.maxProperties) ?? Math.floor((maxRequestBytes - 2) / (4 + smallest(values)))),
     );
   return around;
 }

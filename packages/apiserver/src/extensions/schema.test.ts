@@ -1,7 +1,7 @@
 /** Structural schemas on tables: what they drop, fill in and refuse, and which schemas are refused themselves. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type ApiObject, formatFieldError } from '@timonier/api';
+import { type ApiObject, formatFieldError, parseJson } from '@timonier/api';
 import { compilePath, simplePath } from './json-path.ts';
 import type { JsonObject, JsonSchema } from './json-schema.ts';
 import { fillDefaults, prunedObject } from './prune.ts';
@@ -476,5 +476,22 @@ describe('a JSON path', () => {
   it('is simple when it is names only', () => {
     assert.deepEqual(simplePath('.spec.a-b'), ['spec', 'a-b']);
     assert.equal(simplePath('.spec[0]'), undefined);
+  });
+});
+
+describe('bounds that a JavaScript number cannot hold', () => {
+  const schema = parseJson(`{"type": "object", "properties": {"spec": {"type": "object",
+    "maxProperties": 98765432109876543210, "minProperties": -98765432109876543210,
+    "properties": {
+      "text": {"type": "string", "maxLength": 9223372036854775807, "minLength": -9223372036854775808},
+      "count": {"type": "integer", "maximum": 9223372036854775807, "minimum": -9223372036854775807},
+      "list": {"type": "array", "maxItems": 9223372036854775807, "minItems": -9223372036854775807,
+        "items": {"type": "object", "x-kubernetes-validations": [{"rule": "true"}]}}
+    },
+    "x-kubernetes-validations": [{"rule": "self.list.size() < 3"}]}}}`).value as JsonSchema;
+
+  it('are compared like others', () => {
+    assert.deepEqual(texts(schema, { spec: { text: 'a', count: 1, list: [{}] } }), []);
+    assert.deepEqual(validateSchema(schema, 'schema', undefined).map(formatFieldError), []);
   });
 });

@@ -7,6 +7,7 @@ import { isBigInteger } from '@timonier/api/json';
 import { sameTree } from '../storage/copy.ts';
 import { hasFormat } from './formats.ts';
 import {
+  boundOf,
   isEmbedded,
   isIntOrString,
   isObject,
@@ -95,7 +96,8 @@ function checkString(schema: JsonSchema, value: string, path: string, walk: Walk
   const say = (detail: string): void => {
     walk.errors.push(invalid(path, value, `${path} in body ${detail}`));
   };
-  const { minLength, maxLength, pattern, format } = schema;
+  const { pattern, format } = schema;
+  const [minLength, maxLength] = [boundOf(schema.minLength), boundOf(schema.maxLength)];
   if (minLength !== undefined || maxLength !== undefined) {
     const length = Array.from(value).length;
     if (maxLength !== undefined && length > maxLength) walk.errors.push(fieldErrors.tooLong(path, maxLength));
@@ -114,7 +116,7 @@ function checkNumber(schema: JsonSchema, value: unknown, path: string, walk: Wal
   const say = (detail: string): void => {
     walk.errors.push(invalid(path, value, `${path} in body ${detail}`));
   };
-  const { minimum, maximum, multipleOf, format } = schema;
+  const [minimum, maximum, multipleOf] = [schema.minimum, schema.maximum, schema.multipleOf].map(boundOf);
   if (maximum !== undefined) {
     if (schema.exclusiveMaximum === true ? number >= maximum : number > maximum)
       say(`should be less than ${schema.exclusiveMaximum === true ? '' : 'or equal to '}${maximum}`);
@@ -127,7 +129,7 @@ function checkNumber(schema: JsonSchema, value: unknown, path: string, walk: Wal
     const quotient = number / multipleOf;
     if (Math.abs(quotient - Math.round(quotient)) > 1e-9) say(`should be a multiple of ${multipleOf}`);
   }
-  if (format === 'int32' && (number > 0x7fff_ffff || number < -0x8000_0000))
+  if (schema.format === 'int32' && (number > 0x7fff_ffff || number < -0x8000_0000))
     walk.errors.push(invalid(path, value, `${path} in body must be of type int32: "${number}"`));
 }
 
@@ -138,7 +140,7 @@ function checkList(
   path: string,
   walk: Walk,
 ): void {
-  const { minItems, maxItems } = schema;
+  const [minItems, maxItems] = [boundOf(schema.minItems), boundOf(schema.maxItems)];
   if (maxItems !== undefined && value.length > maxItems)
     walk.errors.push(fieldErrors.tooMany(path, value.length, maxItems));
   if (minItems !== undefined && value.length < minItems)
@@ -197,7 +199,8 @@ function checkObject(
   walk: Walk,
   isRoot: boolean,
 ): void {
-  const { minProperties, maxProperties, properties = {} } = schema;
+  const { properties = {} } = schema;
+  const [minProperties, maxProperties] = [boundOf(schema.minProperties), boundOf(schema.maxProperties)];
   const names = Object.keys(value);
   if (maxProperties !== undefined && names.length > maxProperties)
     walk.errors.push(fieldErrors.tooMany(path, names.length, maxProperties));
