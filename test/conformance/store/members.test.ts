@@ -57,7 +57,7 @@ async function play(program: Program): Promise<Step[]> {
     await settled('remove a living member', first, ['member', 'remove', await idOf(first, 'm3')]);
     await until('the removed member ends', 20_000, () => (third.alive ? undefined : true));
     await step('list without it', first, ['member', 'list']);
-    await step('remove it again', first, ['member', 'remove', '1']);
+    await settled('remove it again', first, ['member', 'remove', '1']);
     await settled('add a voter that does not come', first, [
       'member',
       'add',
@@ -65,11 +65,11 @@ async function play(program: Program): Promise<Step[]> {
       '--peer-urls',
       'http://127.0.0.1:1',
     ]);
-    await step('write while it has not come', first, ['put', 'a', '1']);
+    await settled('write while it has not come', first, ['put', 'a', '1']);
     await step('list with it', first, ['member', 'list']);
     const { stdout } = await first.etcdctl(['member', 'list']);
     const id = /^([0-9a-f]+), unstarted/m.exec(stdout)?.[1] ?? '';
-    await step('promote a voter', first, ['member', 'promote', id]);
+    await settled('promote a voter', first, ['member', 'promote', id]);
     await step('take it out again', first, ['member', 'remove', id]);
     const leader = await group.leader();
     const other = group.members.find((member) => member.alive && member !== leader);
