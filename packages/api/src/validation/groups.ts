@@ -5,6 +5,7 @@ import { autoscalingRules } from './autoscaling.ts';
 import { cronJobRules } from './cron-jobs.ts';
 import { deviceRules } from './devices.ts';
 import { endpointRules } from './endpoints.ts';
+import { flowControlRules } from './flow-control.ts';
 import { ingressRules } from './ingresses.ts';
 import { jobRules } from './jobs.ts';
 import { limitRules } from './limits.ts';
@@ -27,6 +28,7 @@ export const groupRules: Readonly<Record<string, Rules>> = {
   ...cronJobRules,
   ...deviceRules,
   ...endpointRules,
+  ...flowControlRules,
   ...ingressRules,
   ...jobRules,
   ...limitRules,

@@ -1,12 +1,5 @@
-/** The rules of limit ranges, priorities, runtime classes and flow control. */
-import type {
-  FlowSchema,
-  LimitRange,
-  LimitRangeItem,
-  PriorityClass,
-  PriorityLevelConfiguration,
-  RuntimeClass,
-} from '../generated/types.ts';
+/** The rules of limit ranges, priorities and runtime classes. */
+import type { LimitRange, LimitRangeItem, PriorityClass, RuntimeClass } from '../generated/types.ts';
 import { checkDns1123Label } from '../names.ts';
 import { compareQuantities } from '../quantity.ts';
 import { checkName, immutable, oneOf, qualifiedName } from './checks.ts';
@@ -139,71 +132,10 @@ function runtimeClass({ handler }: RuntimeClass): FieldError[] {
   return checkName('handler', handler, checkDns1123Label);
 }
 
-const MAX_PRECEDENCE = 10_000;
-
-function flowSchema({ metadata, spec }: FlowSchema): FieldError[] {
-  const errors: FieldError[] = [];
-  const precedence = spec?.matchingPrecedence ?? 0;
-  if (precedence < 1 || precedence > MAX_PRECEDENCE)
-    errors.push(
-      invalid('spec.matchingPrecedence', precedence, `must be a value between 1 and ${MAX_PRECEDENCE}`),
-    );
-  else if (precedence === 1 && metadata?.name !== 'exempt')
-    errors.push(
-      invalid(
-        'spec.matchingPrecedence',
-        precedence,
-        "only the schema named 'exempt' may have matchingPrecedence 1",
-      ),
-    );
-  if (!spec?.priorityLevelConfiguration?.name)
-    errors.push(required('spec.priorityLevelConfiguration.name', 'must reference a priority level'));
-  if (spec?.distinguisherMethod !== undefined)
-    errors.push(
-      ...oneOf('spec.distinguisherMethod.type', spec.distinguisherMethod.type, ['ByNamespace', 'ByUser']),
-    );
-  for (const [i, rule] of (spec?.rules ?? []).entries()) {
-    const at = `spec.rules[${i}]`;
-    if ((rule.subjects ?? []).length === 0)
-      errors.push(required(`${at}.subjects`, 'subjects must contain at least one value'));
-    if ((rule.resourceRules ?? []).length + (rule.nonResourceRules ?? []).length === 0)
-      errors.push(required(at, 'at least one of resourceRules and nonResourceRules has to be non-empty'));
-  }
-  return errors;
-}
-
-function priorityLevel({ spec }: PriorityLevelConfiguration): FieldError[] {
-  const errors = oneOf('spec.type', spec?.type, ['Exempt', 'Limited']);
-  if (spec?.type === 'Limited' && spec.limited === undefined)
-    errors.push(required('spec.limited', 'must not be empty when type is Limited'));
-  if (spec?.type === 'Exempt' && spec.limited !== undefined)
-    errors.push(forbidden('spec.limited', 'must be nil if the type is not Limited'));
-  const response = spec?.limited?.limitResponse;
-  if (response?.type === 'Queue' && response.queuing === undefined)
-    errors.push(
-      required(
-        'spec.limited.limitResponse.queuing',
-        'must not be empty if limited.limitResponse.type is Queue',
-      ),
-    );
-  const { queues = 1, handSize = 1 } = response?.queuing ?? {};
-  if (handSize > queues)
-    errors.push(
-      invalid(
-        'spec.limited.limitResponse.queuing.handSize',
-        handSize,
-        `should not be greater than queues (${queues})`,
-      ),
-    );
-  return errors;
-}
-
 export const limitRules: Readonly<Record<string, Rules>> = {
   'v1/LimitRange': rules(limitRange),
   'scheduling.k8s.io/v1/PriorityClass': rules(priority, priorityUpdate),
   'node.k8s.io/v1/RuntimeClass': rules(runtimeClass, (now: RuntimeClass, old: RuntimeClass) =>
     immutable('handler', now.handler, old.handler),
   ),
-  'flowcontrol.apiserver.k8s.io/v1/FlowSchema': rules(flowSchema),
-  'flowcontrol.apiserver.k8s.io/v1/PriorityLevelConfiguration': rules(priorityLevel),
 };

@@ -1,43 +1,7 @@
 /** Rules that few people meet, in upstream's words, order and paths; and what may stay although it is wrong. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { decodeStrict, type ApiObject } from '../decode.ts';
-import { applyDefaults } from '../defaults.ts';
-import { registry } from '../registry.ts';
-import { formatFieldError, validate } from '../validation.ts';
-
-interface Row {
-  readonly of: string;
-  readonly value: object;
-  readonly old?: object;
-  readonly part?: string;
-  readonly says: readonly string[];
-}
-
-const meta = { name: 'a', namespace: 'n', uid: 'u' };
-
-function objectOf(
-  title: string,
-  value: object,
-): { info: NonNullable<ReturnType<typeof find>>; object: ApiObject } {
-  const info = find(title);
-  assert.ok(info, title);
-  const { namespace: _namespace, ...own } = meta;
-  const metadata = info.namespaced ? meta : own;
-  const sent = { metadata, ...value };
-  return { info, object: applyDefaults(info, decodeStrict(info, sent).object) };
-}
-
-function find(title: string) {
-  const [group = '', version = '', resource = ''] = title.split('/');
-  return registry.lookup(group, version, resource);
-}
-
-function problems({ of, value, old, part = '' }: Row): string[] {
-  const { info, object } = objectOf(of, value);
-  const before = old === undefined ? undefined : objectOf(of, old).object;
-  return validate(info, object, before, part).map(formatFieldError);
-}
+import { checkRows, meta, problems, type Row } from '../testing/rule-rows.ts';
 
 const pod = (spec: object): object => ({ spec: { containers: [{ name: 'c', image: 'x' }], ...spec } });
 const container = (more: object): object => pod({ containers: [{ name: 'c', image: 'x', ...more }] });
@@ -368,12 +332,7 @@ const rows: readonly Row[] = [
   },
 ];
 
-describe('rules that few people meet', () => {
-  for (const row of rows)
-    it(`${row.of}${row.part === undefined ? '' : `/${row.part}`}: ${row.says[0] ?? 'nothing'}`, () => {
-      assert.deepEqual(problems(row), row.says);
-    });
-});
+checkRows('rules that few people meet', rows);
 
 describe('what is stored and wrong', () => {
   const wrong = container({ lifecycle: { preStop: { sleep: { seconds: 99 } } } });

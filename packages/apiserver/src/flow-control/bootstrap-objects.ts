@@ -8,21 +8,21 @@ import type {
   PriorityLevelConfiguration,
   QueuingConfiguration,
 } from '@timonier/api';
+import {
+  catchAllName,
+  everyRule,
+  exemptName,
+  mandatoryLevelSpecs,
+  mandatorySchemaSpecs,
+} from '@timonier/api/flow-control';
 
+export { catchAllName, exemptName };
 export const autoupdateAnnotation = 'apf.kubernetes.io/autoupdate-spec';
-export const exemptName = 'exempt';
-export const catchAllName = 'catch-all';
 
 type Subject = PolicyRulesWithSubjects['subjects'][number];
 type Rules = Omit<PolicyRulesWithSubjects, 'subjects'>;
 
 const apiVersion = 'flowcontrol.apiserver.k8s.io/v1';
-const everyRule: Rules = {
-  resourceRules: [
-    { verbs: ['*'], apiGroups: ['*'], resources: ['*'], clusterScope: true, namespaces: ['*'] },
-  ],
-  nonResourceRules: [{ verbs: ['*'], nonResourceURLs: ['*'] }],
-};
 const everyone = [group('system:unauthenticated'), group('system:authenticated')];
 const accountsOfSystem: Subject = {
   kind: 'ServiceAccount',
@@ -30,13 +30,9 @@ const accountsOfSystem: Subject = {
 };
 const leases = { apiGroups: ['coordination.k8s.io'], resources: ['leases'], namespaces: ['*'] };
 
-export const mandatoryLevels: readonly PriorityLevelConfiguration[] = [
-  {
-    ...named('PriorityLevelConfiguration', exemptName),
-    spec: { type: 'Exempt', exempt: { nominalConcurrencyShares: 0, lendablePercent: 0 } },
-  },
-  limited(catchAllName, 5, 0),
-];
+export const mandatoryLevels: readonly PriorityLevelConfiguration[] = [...mandatoryLevelSpecs].map(
+  ([name, spec]) => ({ ...named('PriorityLevelConfiguration', name), spec }),
+);
 
 export const suggestedLevels: readonly PriorityLevelConfiguration[] = [
   limited('system', 30, 33, { queues: 64, handSize: 6, queueLengthLimit: 50 }),
@@ -47,10 +43,10 @@ export const suggestedLevels: readonly PriorityLevelConfiguration[] = [
   limited('global-default', 20, 50, { queues: 128, handSize: 6, queueLengthLimit: 50 }),
 ];
 
-export const mandatorySchemas: readonly FlowSchema[] = [
-  schema(exemptName, exemptName, 1, undefined, [group('system:masters')]),
-  schema(catchAllName, catchAllName, 10_000, 'ByUser', everyone),
-];
+export const mandatorySchemas: readonly FlowSchema[] = [...mandatorySchemaSpecs].map(([name, spec]) => ({
+  ...named('FlowSchema', name),
+  spec,
+}));
 
 export const suggestedSchemas: readonly FlowSchema[] = [
   schema('system-nodes', 'system', 500, 'ByUser', [group('system:nodes')]),
@@ -94,9 +90,9 @@ function limited(
   name: string,
   nominalConcurrencyShares: number,
   lendablePercent: number,
-  queuing?: QueuingConfiguration,
+  queuing: QueuingConfiguration,
 ): PriorityLevelConfiguration {
-  const limitResponse = queuing === undefined ? { type: 'Reject' } : { type: 'Queue', queuing };
+  const limitResponse = { type: 'Queue', queuing };
   return {
     ...named('PriorityLevelConfiguration', name),
     spec: { type: 'Limited', limited: { nominalConcurrencyShares, lendablePercent, limitResponse } },

@@ -3,13 +3,7 @@
  * fills the queues of its own hand only, and two flows hardly ever have the same hand.
  */
 import { createHash } from 'node:crypto';
-
-const maxBits = 60;
-
-/** Bits that dealing `hand` cards of a deck of `deck` uses up. */
-export function entropyBits(deck: number, hand: number): number {
-  return Math.ceil(hand * Math.log2(deck));
-}
+import { entropyBits, maxEntropyBits } from '@timonier/api/flow-control';
 
 /** True when 64 bits of hash are enough to deal such a hand. */
 export function isDealable(deck: number, hand: number): boolean {
@@ -18,7 +12,7 @@ export function isDealable(deck: number, hand: number): boolean {
     Number.isInteger(hand) &&
     hand >= 1 &&
     hand <= deck &&
-    entropyBits(deck, hand) <= maxBits
+    entropyBits(deck, hand) <= maxEntropyBits
   );
 }
 
