@@ -1,139 +1,91 @@
-/** The rules of admission webhooks and policies. Whether an expression compiles is for those who run it. */
+/** The rules of admission policies and their bindings. Whether an expression compiles is for those who run it. */
 import type {
   AuditAnnotation,
-  MatchCondition,
+  MatchResources,
   MutatingAdmissionPolicy,
   MutatingAdmissionPolicyBinding,
-  MutatingWebhook,
-  MutatingWebhookConfiguration,
-  RuleWithOperations,
+  ParamKind,
+  ParamRef,
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
-  ValidatingWebhook,
-  ValidatingWebhookConfiguration,
   Validation,
   Variable,
 } from '../generated/types.ts';
-import { checkDns1123Subdomain, checkQualifiedName } from '../names.ts';
-import { checkName, labelSelector, oneOf } from './checks.ts';
-import { duplicate, invalid, notSupported, required, tooMany, type FieldError } from './field-error.ts';
+import { checkDns1035Label, checkDns1123Subdomain, checkPathSegment, checkQualifiedName } from '../names.ts';
+import { checkName, invalidBy, labelSelector, oneOf } from './checks.ts';
+import { validateConditions } from './conditions.ts';
+import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from './field-error.ts';
+import {
+  FAILURE_POLICIES,
+  MATCH_POLICIES,
+  matchConditions,
+  namedRule,
+  REINVOCATION_POLICIES,
+} from './operation-rules.ts';
 import { rules, type Rules } from './rules.ts';
 
-const OPERATIONS = ['*', 'CONNECT', 'CREATE', 'DELETE', 'UPDATE'];
-
-function operationRule(rule: RuleWithOperations, at: string): FieldError[] {
-  const errors: FieldError[] = [];
-  for (const field of ['operations', 'apiGroups', 'apiVersions', 'resources'] as const)
-    if ((rule[field] ?? []).length === 0) errors.push(required(`${at}.${field}`));
-  for (const [i, operation] of (rule.operations ?? []).entries())
-    if (!OPERATIONS.includes(operation))
-      errors.push(notSupported(`${at}.operations[${i}]`, operation, OPERATIONS));
-  for (const field of ['operations', 'apiGroups', 'apiVersions'] as const)
-    if ((rule[field] ?? []).length > 1 && rule[field]?.includes('*') === true)
-      errors.push(
-        invalid(
-          `${at}.${field}`,
-          rule[field],
-          `if '*' is present, must not specify other ${field === 'apiGroups' ? 'API groups' : field === 'apiVersions' ? 'API versions' : 'operations'}`,
-        ),
-      );
-  if (rule.scope !== undefined)
-    errors.push(...oneOf(`${at}.scope`, rule.scope, ['*', 'Cluster', 'Namespaced']));
-  return errors;
-}
-
-function webhook(hook: MutatingWebhook | ValidatingWebhook, at: string): FieldError[] {
-  const errors = checkName(`${at}.name`, hook.name, checkDns1123Subdomain);
-  if (hook.name && hook.name.split('.').length < 3)
-    errors.push(
-      invalid(`${at}.name`, hook.name, 'should be a domain with at least three segments separated by dots'),
-    );
-  errors.push(...(hook.rules ?? []).flatMap((rule, i) => operationRule(rule, `${at}.rules[${i}]`)));
-  errors.push(...oneOf(`${at}.sideEffects`, hook.sideEffects, ['None', 'NoneOnDryRun']));
-  const seconds = hook.timeoutSeconds;
-  if (seconds !== undefined && (seconds < 1 || seconds > 30))
-    errors.push(
-      invalid(`${at}.timeoutSeconds`, seconds, 'the timeout value must be between 1 and 30 seconds'),
-    );
-  const versions = hook.admissionReviewVersions ?? [];
-  if (versions.length === 0)
-    errors.push(required(`${at}.admissionReviewVersions`, 'must specify one of v1, v1beta1'));
-  else if (!versions.includes('v1') && !versions.includes('v1beta1'))
-    errors.push(
-      invalid(`${at}.admissionReviewVersions`, versions, 'must include at least one of v1, v1beta1'),
-    );
-  for (const field of ['namespaceSelector', 'objectSelector'] as const) {
-    const selector = hook[field];
-    if (selector !== undefined) errors.push(...labelSelector(`${at}.${field}`, selector));
-  }
-  errors.push(...conditions(hook.matchConditions, `${at}.matchConditions`));
-  const { url, service } = hook.clientConfig ?? {};
-  if ((url === undefined) === (service === undefined))
-    errors.push(required(`${at}.clientConfig`, 'exactly one of url or service is required'));
-  if (url !== undefined && !isHttps(url))
-    errors.push(
-      invalid(
-        `${at}.clientConfig.url`,
-        url,
-        'must be an https URL with a host, and no user, query or fragment',
-      ),
-    );
-  if (service !== undefined)
-    for (const field of ['name', 'namespace'] as const)
-      if (!service[field])
-        errors.push(required(`${at}.clientConfig.service.${field}`, `service ${field} is required`));
-  return errors;
-}
-
-function isHttps(text: string): boolean {
-  if (!URL.canParse(text)) return false;
-  const { protocol, host, username, search, hash } = new URL(text);
-  return protocol === 'https:' && host !== '' && username + search + hash === '';
-}
-
-function webhooks({
-  webhooks: list,
-}: MutatingWebhookConfiguration | ValidatingWebhookConfiguration): FieldError[] {
-  const names = new Set<string>();
-  return (list ?? []).flatMap((hook, i) => {
-    const at = `webhooks[${i}]`;
-    const errors = webhook(hook, at);
-    if (names.has(hook.name)) errors.push(duplicate(`${at}.name`, hook.name));
-    names.add(hook.name);
-    return errors;
-  });
-}
-
+/** What both kinds of policies have first: what to do in case of a failure, parameters and what is matched. */
 function constraints({ spec }: ValidatingAdmissionPolicy | MutatingAdmissionPolicy): FieldError[] {
-  const match = spec?.matchConstraints;
-  if (match === undefined) return [required('spec.matchConstraints')];
+  const { failurePolicy, paramKind: kind, matchConstraints: match } = spec ?? {};
   const errors: FieldError[] = [];
+  if (failurePolicy === undefined) errors.push(required('spec.failurePolicy'));
+  else if (!FAILURE_POLICIES.includes(failurePolicy))
+    errors.push(notSupported('spec.failurePolicy', failurePolicy, FAILURE_POLICIES));
+  if (kind !== undefined) errors.push(...paramKind(kind, 'spec.paramKind'));
   const at = 'spec.matchConstraints';
+  if (match === undefined) return [...errors, required(at)];
+  errors.push(...matchResources(match, at));
   if ((match.resourceRules ?? []).length === 0) errors.push(required(`${at}.resourceRules`));
-  for (const field of ['resourceRules', 'excludeResourceRules'] as const)
-    errors.push(...(match[field] ?? []).flatMap((rule, i) => operationRule(rule, `${at}.${field}[${i}]`)));
-  const kind = spec?.paramKind;
-  if (kind !== undefined) {
-    if (!kind.apiVersion) errors.push(required('spec.paramKind.apiVersion'));
-    if (!kind.kind) errors.push(required('spec.paramKind.kind'));
-  }
   return errors;
 }
 
-const MAX_CONDITIONS = 64;
+function paramKind({ apiVersion = '', kind = '' }: ParamKind, at: string): FieldError[] {
+  const errors = groupVersion(apiVersion, `${at}.apiVersion`);
+  const texts = checkDns1035Label(kind.toLowerCase());
+  if (kind === '') errors.push(required(`${at}.kind`));
+  else if (texts.length > 0)
+    errors.push(
+      invalid(`${at}.kind`, kind, `may have mixed case, but should otherwise match: ${texts.join(',')}`),
+    );
+  return errors;
+}
 
-function conditions(list: readonly MatchCondition[] = [], at: string): FieldError[] {
+function groupVersion(text: string, field: string): FieldError[] {
+  if (text === '') return [required(field)];
+  const parts = text === '/' ? [''] : text.split('/');
+  if (parts.length > 2) return [invalid(field, text, `unexpected GroupVersion string: ${text}`)];
+  const [group, version] = parts.length === 2 ? parts : ['', parts[0]];
   const errors: FieldError[] = [];
-  if (list.length > MAX_CONDITIONS) errors.push(tooMany(at, list.length, MAX_CONDITIONS));
-  const names = new Set<string>();
-  for (const [i, { name, expression }] of list.slice(0, MAX_CONDITIONS).entries()) {
-    if (!expression?.trim()) errors.push(required(`${at}[${i}].expression`));
-    errors.push(...checkName(`${at}[${i}].name`, name, checkQualifiedName));
-    if (name && names.has(name)) errors.push(duplicate(`${at}[${i}].name`, name));
-    names.add(name);
-  }
+  const wrongGroup = group ? checkDns1123Subdomain(group) : [];
+  if (wrongGroup.length > 0) errors.push(invalid(field, group, wrongGroup.join(',')));
+  if (!version) return [...errors, invalid(field, text, 'version must be specified')];
+  const wrongVersion = checkDns1035Label(version);
+  if (wrongVersion.length > 0) errors.push(invalid(field, version, wrongVersion.join(',')));
   return errors;
 }
+
+function matchResources(match: MatchResources, at: string): FieldError[] {
+  const { matchPolicy, namespaceSelector, objectSelector } = match;
+  const errors: FieldError[] = [];
+  if (matchPolicy === undefined) errors.push(required(`${at}.matchPolicy`));
+  else if (!MATCH_POLICIES.includes(matchPolicy))
+    errors.push(notSupported(`${at}.matchPolicy`, matchPolicy, MATCH_POLICIES));
+  for (const [field, selector] of Object.entries({ namespaceSelector, objectSelector })) {
+    if (selector === undefined) errors.push(required(`${at}.${field}`));
+    else errors.push(...labelSelector(`${at}.${field}`, selector));
+  }
+  for (const field of ['resourceRules', 'excludeResourceRules'] as const)
+    errors.push(...(match[field] ?? []).flatMap((rule, i) => namedRule(rule, `${at}.${field}[${i}]`)));
+  return errors;
+}
+
+/** Words of the expression language. */
+const RESERVED = new Set(
+  (
+    'true false null in as break const continue else for function if import let loop package namespace ' +
+    'return var void while'
+  ).split(' '),
+);
 
 function variables(list: readonly Variable[] = []): FieldError[] {
   const names = new Set<string>();
@@ -141,7 +93,7 @@ function variables(list: readonly Variable[] = []): FieldError[] {
     const at = `spec.variables[${i}]`;
     const errors: FieldError[] = [];
     if (!name?.trim()) errors.push(required(`${at}.name`, 'name is not specified'));
-    else if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
+    else if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || RESERVED.has(name))
       errors.push(invalid(`${at}.name`, name, 'name is not a valid CEL identifier'));
     else if (names.has(name)) errors.push(duplicate(`${at}.name`, name));
     names.add(name);
@@ -159,11 +111,9 @@ function validation(one: Validation, at: string): FieldError[] {
   if (!expression?.trim()) errors.push(required(`${at}.expression`, 'expression is not specified'));
   if (messageExpression && messageExpression.trim() === '')
     errors.push(invalid(`${at}.messageExpression`, messageExpression, EMPTY));
-  if (message && message.trim() === '') errors.push(invalid(`${at}.message`, message, EMPTY));
+  if (message && message.trim() === '') errors.push(invalid(`${at}.message`, message, `message ${EMPTY}`));
   else if (message && /[\r\n]/.test(message.trim()))
-    errors.push(invalid(`${at}.message`, message, 'must not contain line breaks'));
-  else if (!message && expression && /[\r\n]/.test(expression.trim()))
-    errors.push(required(`${at}.message`, 'message must be specified if expression contains line breaks'));
+    errors.push(invalid(`${at}.message`, message, 'message must not contain line breaks'));
   if (reason !== undefined && !REASONS.includes(reason))
     errors.push(notSupported(`${at}.reason`, reason, REASONS));
   return errors;
@@ -174,15 +124,15 @@ const MAX_VALUE_EXPRESSION = 5 * 1024;
 
 function auditAnnotations(list: readonly AuditAnnotation[] = [], policy: string): FieldError[] {
   const at = 'spec.auditAnnotations';
-  if (list.length > MAX_ANNOTATIONS)
-    return [invalid(at, list, `must not have more than ${MAX_ANNOTATIONS} auditAnnotations`)];
+  const errors =
+    list.length > MAX_ANNOTATIONS
+      ? [invalid(at, list, `must not have more than ${MAX_ANNOTATIONS} auditAnnotations`)]
+      : [];
   const keys = new Set<string>();
-  return list.flatMap(({ key, valueExpression }, i) => {
+  for (const [i, { key, valueExpression }] of list.entries()) {
     // The log's key is that of the policy and this one together.
     const whole = `${policy}/${key}`;
-    const errors = checkQualifiedName(whole).map((text) => invalid(`${at}[${i}].key`, whole, text));
-    if (keys.has(key)) errors.push(duplicate(`${at}[${i}].key`, key));
-    keys.add(key);
+    errors.push(...invalidBy(checkQualifiedName(whole), `${at}[${i}].key`, whole));
     const length = Buffer.byteLength(valueExpression.trim());
     if (length === 0)
       errors.push(required(`${at}[${i}].valueExpression`, 'valueExpression is not specified'));
@@ -190,29 +140,43 @@ function auditAnnotations(list: readonly AuditAnnotation[] = [], policy: string)
       errors.push(
         required(`${at}[${i}].valueExpression`, `must not exceed ${MAX_VALUE_EXPRESSION} bytes in length`),
       );
-    return errors;
-  });
+    if (keys.has(key)) errors.push(duplicate(`${at}[${i}].key`, key));
+    keys.add(key);
+  }
+  return errors;
 }
 
 function validatingPolicy(policy: ValidatingAdmissionPolicy): FieldError[] {
   const { spec, metadata } = policy;
   const errors = constraints(policy);
-  errors.push(...conditions(spec?.matchConditions, 'spec.matchConditions'));
+  errors.push(...matchConditions(spec?.matchConditions, 'spec.matchConditions'));
   errors.push(...variables(spec?.variables));
-  errors.push(...auditAnnotations(spec?.auditAnnotations, metadata?.name ?? ''));
   const validations = spec?.validations ?? [];
-  if (validations.length + (spec?.auditAnnotations ?? []).length === 0)
-    errors.push(
-      required('spec.validations', 'validations or auditAnnotations must contain at least one item'),
-    );
+  const annotations = spec?.auditAnnotations ?? [];
+  if (validations.length + annotations.length === 0)
+    for (const field of ['spec.validations', 'spec.auditAnnotations'])
+      errors.push(required(field, 'validations or auditAnnotations must contain at least one item'));
   errors.push(...validations.flatMap((one, i) => validation(one, `spec.validations[${i}]`)));
-  return errors;
+  return [...errors, ...auditAnnotations(annotations, metadata?.name ?? '')];
+}
+
+/** What the server itself says of a policy's expressions. */
+function policyStatus({ status }: ValidatingAdmissionPolicy): FieldError[] {
+  const warnings = status?.typeChecking?.expressionWarnings ?? [];
+  const errors = warnings.flatMap(({ fieldRef, warning }, i) => {
+    const at = `status.typeChecking.expressionWarnings[${i}]`;
+    return [
+      ...(warning ? [] : [required(`${at}.warning`)]),
+      ...(fieldRef?.trim() ? [] : [required(`${at}.fieldRef`)]),
+    ];
+  });
+  return [...errors, ...validateConditions(status?.conditions, 'status.conditions')];
 }
 
 function mutatingPolicy(policy: MutatingAdmissionPolicy): FieldError[] {
   const { spec } = policy;
   const errors = constraints(policy);
-  errors.push(...conditions(spec?.matchConditions, 'spec.matchConditions'));
+  errors.push(...matchConditions(spec?.matchConditions, 'spec.matchConditions'));
   errors.push(...variables(spec?.variables));
   if ((spec?.mutations ?? []).length === 0)
     errors.push(required('spec.mutations', 'mutations must contain at least one item'));
@@ -223,7 +187,7 @@ function mutatingPolicy(policy: MutatingAdmissionPolicy): FieldError[] {
     if (!mutation[name]?.expression)
       errors.push(required(`${at}.${name}.expression`, 'expression is not specified'));
   }
-  errors.push(...oneOf('spec.reinvocationPolicy', spec?.reinvocationPolicy, ['IfNeeded', 'Never']));
+  errors.push(...oneOf('spec.reinvocationPolicy', spec?.reinvocationPolicy, REINVOCATION_POLICIES));
   return errors;
 }
 
@@ -231,35 +195,44 @@ function bindingOf({
   spec,
 }: ValidatingAdmissionPolicyBinding | MutatingAdmissionPolicyBinding): FieldError[] {
   const errors = checkName('spec.policyName', spec?.policyName, checkDns1123Subdomain);
-  const reference = spec?.paramRef;
-  if (reference === undefined) return errors;
-  if ((reference.name === undefined || reference.name === '') === (reference.selector === undefined))
-    errors.push(
-      reference.selector === undefined
-        ? required('spec.paramRef', 'one of name or selector must be specified')
-        : {
-            type: 'Forbidden',
-            field: 'spec.paramRef.name',
-            detail: 'name and selector are mutually exclusive',
-          },
-    );
-  errors.push(
-    ...oneOf('spec.paramRef.parameterNotFoundAction', reference.parameterNotFoundAction, ['Allow', 'Deny']),
-  );
-  return errors;
+  if (spec?.paramRef !== undefined) errors.push(...paramRef(spec.paramRef, 'spec.paramRef'));
+  const match = spec?.matchResources;
+  return match === undefined ? errors : [...errors, ...matchResources(match, 'spec.matchResources')];
 }
+
+const NOT_BOTH = 'name and selector are mutually exclusive';
+const NOT_FOUND_ACTIONS = ['Deny', 'Allow'];
+
+function paramRef(
+  { name = '', selector, parameterNotFoundAction: action }: ParamRef,
+  at: string,
+): FieldError[] {
+  const errors: FieldError[] = [];
+  if (name !== '') {
+    errors.push(...invalidBy(checkPathSegment(name), `${at}.name`, name));
+    if (selector !== undefined) errors.push(forbidden(`${at}.name`, NOT_BOTH));
+  }
+  if (selector !== undefined) {
+    errors.push(...labelSelector(`${at}.selector`, selector));
+    if (name !== '') errors.push(forbidden(`${at}.selector`, NOT_BOTH));
+  } else if (name === '') errors.push(required(at, 'one of name or selector must be specified'));
+  return [...errors, ...oneOf(`${at}.parameterNotFoundAction`, action, NOT_FOUND_ACTIONS)];
+}
+
+const VALIDATION_ACTIONS = ['Audit', 'Deny', 'Warn'];
 
 function validatingBinding(binding: ValidatingAdmissionPolicyBinding): FieldError[] {
   const at = 'spec.validationActions';
   const actions = binding.spec?.validationActions ?? [];
-  const supported = ['Audit', 'Deny', 'Warn'];
   const errors = bindingOf(binding);
-  if (actions.length === 0) errors.push(required(at, 'at least one validation action is required'));
+  const seen = new Set<string>();
   for (const [i, action] of actions.entries()) {
-    if (!supported.includes(action)) errors.push(notSupported(`${at}[${i}]`, action, supported));
-    else if (actions.indexOf(action) < i) errors.push(duplicate(`${at}[${i}]`, action));
+    if (!VALIDATION_ACTIONS.includes(action))
+      errors.push(notSupported(`${at}[${i}]`, action, VALIDATION_ACTIONS));
+    if (seen.has(action)) errors.push(duplicate(`${at}[${i}]`, action));
+    seen.add(action);
   }
-  if (actions.includes('Deny') && actions.includes('Warn'))
+  if (seen.has('Deny') && seen.has('Warn'))
     errors.push(
       invalid(
         at,
@@ -267,13 +240,14 @@ function validatingBinding(binding: ValidatingAdmissionPolicyBinding): FieldErro
         'must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers serves no purpose)',
       ),
     );
+  if (seen.size === 0) errors.push(required(at, 'at least one validation action is required'));
   return errors;
 }
 
 export const admissionRules: Readonly<Record<string, Rules>> = {
-  'admissionregistration.k8s.io/v1/MutatingWebhookConfiguration': rules(webhooks),
-  'admissionregistration.k8s.io/v1/ValidatingWebhookConfiguration': rules(webhooks),
-  'admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy': rules(validatingPolicy),
+  'admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy': rules(validatingPolicy, undefined, {
+    subresources: { status: policyStatus },
+  }),
   'admissionregistration.k8s.io/v1/MutatingAdmissionPolicy': rules(mutatingPolicy),
   'admissionregistration.k8s.io/v1/ValidatingAdmissionPolicyBinding': rules(validatingBinding),
   'admissionregistration.k8s.io/v1/MutatingAdmissionPolicyBinding': rules(bindingOf),

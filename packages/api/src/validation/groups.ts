@@ -18,6 +18,7 @@ import { podRules } from './pod.ts';
 import type { Rules } from './rules.ts';
 import { statefulSetRules } from './stateful-sets.ts';
 import { storageRules } from './storage.ts';
+import { webhookRules } from './webhooks.ts';
 import { workloadRules } from './workloads.ts';
 
 export const groupRules: Readonly<Record<string, Rules>> = {
@@ -39,5 +40,6 @@ export const groupRules: Readonly<Record<string, Rules>> = {
   ...statefulSetRules,
   ...storageRules,
   ...volumeRules,
+  ...webhookRules,
   ...workloadRules,
 };

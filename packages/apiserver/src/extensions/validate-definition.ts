@@ -4,6 +4,7 @@
  */
 import { type FieldError, fieldErrors } from '@timonier/api';
 import { checkDns1035Label, checkDns1123Subdomain } from '@timonier/api/names';
+import { webhookService, webhookUrl } from '@timonier/api/validation/webhook-clients';
 import { type Definition, hasCondition } from './definition-types.ts';
 import { compilePath, simplePath } from './json-path.ts';
 import type { JsonSchema } from './json-schema.ts';
@@ -266,22 +267,9 @@ function conversion(given: Definition['spec']['conversion']): FieldError[] {
   if (config === undefined) errors.push(required(clientPath));
   else if ((config.url === undefined) === (config.service === undefined))
     errors.push(required(clientPath, 'exactly one of url or service is required'));
-  else if (config.url !== undefined) errors.push(...url(`${clientPath}.url`, config.url));
-  else if (config.service !== undefined) {
-    const { namespace, name, port = 443, path } = config.service;
-    if (!namespace) errors.push(required(`${clientPath}.service.namespace`, 'service namespace is required'));
-    if (!name) errors.push(required(`${clientPath}.service.name`, 'service name is required'));
-    if (port < 1 || port > 65_535)
-      errors.push(
-        invalid(
-          `${clientPath}.service.port`,
-          port,
-          'port is not valid: must be between 1 and 65535, inclusive',
-        ),
-      );
-    if (path !== undefined && !path.startsWith('/'))
-      errors.push(invalid(`${clientPath}.service.path`, path, `must start with a '/'`));
-  }
+  else if (config.url !== undefined) errors.push(...webhookUrl(`${clientPath}.url`, config.url));
+  else if (config.service !== undefined)
+    errors.push(...webhookService(`${clientPath}.service`, { port: 443, ...config.service }));
   const reviews = webhook.conversionReviewVersions ?? [];
   const reviewPath = `${at}.webhook.conversionReviewVersions`;
   if (reviews.length === 0) errors.push(required(reviewPath));
@@ -292,18 +280,6 @@ function conversion(given: Definition['spec']['conversion']): FieldError[] {
     if (problems.length > 0) errors.push(invalid(`${reviewPath}[${i}]`, version, problems.join(',')));
   }
   return errors;
-}
-
-function url(field: string, value: string): FieldError[] {
-  const form = 'desired format: https://host[/path]';
-  if (!URL.canParse(value)) return [required(field, `url must be a valid URL; ${form}`)];
-  const { protocol, username, search, hash } = new URL(value);
-  if (protocol !== 'https:')
-    return [invalid(field, protocol.slice(0, -1), `'https' is the only allowed URL scheme; ${form}`)];
-  if (username !== '') return [invalid(field, username, 'user information is not permitted in the URL')];
-  if (search !== '')
-    return [invalid(field, search.slice(1), 'query parameters are not permitted in the URL')];
-  return hash === '' ? [] : [invalid(field, hash.slice(1), 'fragments are not permitted in the URL')];
 }
 
 /** What an established definition may not change. */
