@@ -51,6 +51,26 @@ export function cidr(field: string, text: string): FieldError[] {
   return [];
 }
 
+/** An address of an interface with the length of its network, in the one spelling that everybody writes. */
+export function interfaceAddress(field: string, text: string): FieldError[] {
+  const [start = '', bits = ''] = plainZeros(text).split('/');
+  if (!isCidr(`${start}/${bits}`))
+    return [
+      invalid(field, text, 'must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or 2001:db8::1/64)'),
+    ];
+  const canonical = `${canonicalAddress(start)}/${bits}`;
+  return text === canonical
+    ? []
+    : [invalid(field, text, `must be in canonical form (${JSON.stringify(canonical)})`)];
+}
+
+function canonicalAddress(text: string): string {
+  if (isIPv4(text)) return text;
+  if (!MAPPED.test(text)) return new URL(`http://[${text}]`).hostname.slice(1, -1);
+  const bits = ipv6Bits(text);
+  return [24n, 16n, 8n, 0n].map((shift) => String((bits >> shift) & 0xffn)).join('.');
+}
+
 function beginsEarlier(start: string, length: number): boolean {
   const [value, size] = isIPv4(start) ? [ipv4Bits(start), 32] : [ipv6Bits(start), 128];
   return (value & ((1n << BigInt(size - length)) - 1n)) !== 0n;

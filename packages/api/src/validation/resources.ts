@@ -53,7 +53,7 @@ function isNative(name: string): boolean {
 }
 
 /** What a vendor's device plugin offers. */
-function isExtended(name: string): boolean {
+export function isExtendedResource(name: string): boolean {
   if (isNative(name) || name.startsWith('requests.')) return false;
   return checkQualifiedName(`requests.${name}`).length === 0;
 }
@@ -81,7 +81,7 @@ export function containerResourceName(field: string, name: string): FieldError[]
   const errors = resourceName(field, name);
   if (!name.includes('/')) {
     if (!isHugePages(name)) errors.push(invalid(field, name, 'must be a standard resource for containers'));
-  } else if (!isNative(name) && !isExtended(name))
+  } else if (!isNative(name) && !isExtendedResource(name))
     errors.push(invalid(field, name, "doesn't follow extended resource name standard"));
   return errors;
 }
@@ -102,7 +102,7 @@ export function amount(field: string, name: string, quantity: string): FieldErro
   const { nano } = parseQuantity(quantity);
   const errors: FieldError[] = [];
   if (nano < 0n) errors.push(invalid(field, quantity, 'must be greater than or equal to 0'));
-  if (nano % NANO !== 0n && (COUNTED.has(name) || isExtended(name)) && roundedUp(nano) % NANO !== 0n)
+  if (nano % NANO !== 0n && (COUNTED.has(name) || isExtendedResource(name)) && roundedUp(nano) % NANO !== 0n)
     errors.push(invalid(field, quantity, 'must be an integer'));
   return errors;
 }
