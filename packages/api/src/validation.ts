@@ -12,7 +12,6 @@ import {
   validateBinding,
   validateConfigMap,
   validateConfigMapUpdate,
-  validateEvent,
   validateLease,
   validateNamespace,
   validateNamespaceFinalize,
@@ -38,7 +37,6 @@ const BY_KIND: Readonly<Record<string, Rules>> = {
   'v1/Namespace': rules(validateNamespace, undefined, {
     subresources: { finalize: validateNamespaceFinalize, status: validateNamespaceStatus },
   }),
-  'v1/Event': rules(validateEvent),
   'v1/Binding': rules(validateBinding),
   'autoscaling/v1/Scale': rules(validateScale),
   'coordination.k8s.io/v1/Lease': rules(validateLease),

@@ -267,12 +267,7 @@ const created: readonly Row[] = [
   [
     'rbac.authorization.k8s.io/v1 RoleBinding',
     { roleRef: { kind: 'Crew' } },
-    'roleRef.kind: Unsupported value: "Crew": supported values: "ClusterRole", "Role"',
-  ],
-  [
-    'rbac.authorization.k8s.io/v1 RoleBinding',
-    { subjects: [{ kind: 'ServiceAccount', name: 'a' }] },
-    'subjects[0].namespace: Required value',
+    'roleRef.kind: Unsupported value: "Crew": supported values: "Role", "ClusterRole"',
   ],
   [
     'certificates.k8s.io/v1 CertificateSigningRequest',
@@ -289,7 +284,11 @@ const created: readonly Row[] = [
     { value: 1_000_000_001 },
     'value: Forbidden: maximum allowed value of a user defined priority is 1000000000',
   ],
-  ['node.k8s.io/v1 RuntimeClass', { handler: null }, 'handler: Required value'],
+  [
+    'node.k8s.io/v1 RuntimeClass',
+    { handler: 'a b' },
+    `handler: Invalid value: "a b": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')`,
+  ],
   [
     'flowcontrol.apiserver.k8s.io/v1 FlowSchema',
     { spec: { matchingPrecedence: 1 } },

@@ -2,9 +2,11 @@
 import { accessRules } from './access.ts';
 import { admissionRules } from './admission.ts';
 import { autoscalingRules } from './autoscaling.ts';
+import { certificateRules } from './certificate-requests.ts';
 import { cronJobRules } from './cron-jobs.ts';
 import { deviceRules } from './devices.ts';
 import { endpointRules } from './endpoints.ts';
+import { eventRules } from './events.ts';
 import { flowControlRules } from './flow-control.ts';
 import { ingressRules } from './ingresses.ts';
 import { jobRules } from './jobs.ts';
@@ -25,10 +27,12 @@ export const groupRules: Readonly<Record<string, Rules>> = {
   ...accessRules,
   ...admissionRules,
   ...autoscalingRules,
+  ...certificateRules,
   ...claimRules,
   ...cronJobRules,
   ...deviceRules,
   ...endpointRules,
+  ...eventRules,
   ...flowControlRules,
   ...ingressRules,
   ...jobRules,

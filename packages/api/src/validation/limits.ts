@@ -2,9 +2,10 @@
 import type { LimitRange, LimitRangeItem, PriorityClass, RuntimeClass } from '../generated/types.ts';
 import { checkDns1123Label } from '../names.ts';
 import { compareQuantities } from '../quantity.ts';
-import { checkName, immutable, oneOf, qualifiedName } from './checks.ts';
+import { immutable, invalidBy, labels, oneOf, qualifiedName } from './checks.ts';
 import { duplicate, forbidden, invalid, required, type FieldError } from './field-error.ts';
-import { containerResourceName, isOvercommitAllowed, resourceName } from './resources.ts';
+import { validateTolerations } from './placement.ts';
+import { containerResourceName, isOvercommitAllowed, resourceName, validateResources } from './resources.ts';
 import { rules, type Rules } from './rules.ts';
 
 const TYPES = ['Pod', 'Container', 'PersistentVolumeClaim'];
@@ -128,8 +129,13 @@ function priorityUpdate(now: PriorityClass, old: PriorityClass): FieldError[] {
   return errors;
 }
 
-function runtimeClass({ handler }: RuntimeClass): FieldError[] {
-  return checkName('handler', handler, checkDns1123Label);
+function runtimeClass({ handler, overhead, scheduling }: RuntimeClass): FieldError[] {
+  const errors = invalidBy(checkDns1123Label(handler ?? ''), 'handler', handler ?? '');
+  if (overhead?.podFixed !== undefined)
+    errors.push(...validateResources({ limits: overhead.podFixed }, 'overhead'));
+  const { nodeSelector, tolerations = [] } = scheduling ?? {};
+  errors.push(...labels('scheduling.nodeSelector', nodeSelector));
+  return [...errors, ...validateTolerations(tolerations, 'scheduling.tolerations')];
 }
 
 export const limitRules: Readonly<Record<string, Rules>> = {

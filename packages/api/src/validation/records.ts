@@ -1,9 +1,17 @@
 /** The rules of kinds that hold data, and of nodes and namespaces. */
-import type { Binding, ConfigMap, Event, Lease, Namespace, Scale, Secret } from '../generated/types.ts';
-import { checkConfigMapKey } from '../names.ts';
-import { immutable, nonNegative, same } from './checks.ts';
+import type { Binding, ConfigMap, Lease, Namespace, Scale, Secret } from '../generated/types.ts';
+import { checkConfigMapKey, checkQualifiedName } from '../names.ts';
+import { immutable, invalidBy, nonNegative, same } from './checks.ts';
 import { finalizerName } from './metadata.ts';
-import { forbidden, invalid, required, tooLong, WHOLE, type FieldError } from './field-error.ts';
+import {
+  forbidden,
+  invalid,
+  notSupported,
+  required,
+  tooLong,
+  WHOLE,
+  type FieldError,
+} from './field-error.ts';
 
 const MAX_DATA = 1024 * 1024;
 
@@ -131,15 +139,19 @@ export function validateLease({ spec }: Lease): FieldError[] {
     errors.push(invalid('spec.leaseDurationSeconds', spec.leaseDurationSeconds, 'must be greater than 0'));
   }
   errors.push(...nonNegative('spec.leaseTransitions', spec?.leaseTransitions));
+  if (spec?.strategy !== undefined) errors.push(...leaseStrategy(spec.strategy));
+  if (spec?.preferredHolder && !spec.strategy)
+    errors.push(forbidden('spec.preferredHolder', 'may only be specified if `strategy` is defined'));
   return errors;
 }
 
-export function validateEvent(event: Event): FieldError[] {
-  const about = event.involvedObject?.namespace ?? '';
-  const own = event.metadata?.namespace ?? '';
-  // Events about cluster-wide objects live in `default`, or in `kube-system` for the control plane's own.
-  const matches = about === own || (about === '' && (own === 'default' || own === 'kube-system'));
-  return matches ? [] : [invalid('involvedObject.namespace', about, 'does not match event.namespace')];
+const STRATEGIES = ['OldestEmulationVersion'];
+
+function leaseStrategy(strategy: string): FieldError[] {
+  // Upstream names the field twice.
+  const field = 'spec.strategy.strategy';
+  if (strategy.includes('/')) return invalidBy(checkQualifiedName(strategy), field, strategy);
+  return STRATEGIES.includes(strategy) ? [] : [notSupported(field, strategy, STRATEGIES)];
 }
 
 export function validateBinding(binding: Binding): FieldError[] {

@@ -172,12 +172,12 @@ function add(
 
 function described({ kind, name, namespace }: Subject, bindingNamespace: string): string {
   return kind === 'ServiceAccount'
-    ? `${kind} "${name}/${namespace ?? bindingNamespace}"`
+    ? `${kind} "${name}/${namespace || bindingNamespace}"`
     : `${kind} "${name}"`;
 }
 
 function keyOf({ kind, name, namespace }: Subject, bindingNamespace: string): string {
   if (kind === 'Group') return `g:${name}`;
   if (kind === 'User') return `u:${name}`;
-  return `u:system:serviceaccount:${namespace ?? bindingNamespace}:${name}`;
+  return `u:system:serviceaccount:${namespace || bindingNamespace}:${name}`;
 }

@@ -1,5 +1,6 @@
 /** What the parts of kinds do that have an address of their own, on a real server. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import {
   type Answer,
@@ -161,9 +162,10 @@ test('a signing request carries who asked, keeps its words, and is approved by i
   assert.equal(after.status.conditions[0].type, 'Approved');
   assert.ok(after.status.conditions[0].lastTransitionTime);
   await ask(422, 'PATCH', `${path}/anne/approval`, { status: { conditions: [] } }, merge);
-  const certificate = Buffer.from('-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n').toString(
-    'base64',
-  );
+  const selfSigned = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+  const certificate = execFileSync('openssl', [...selfSigned, '-keyout', '/dev/null', '-subj', '/CN=anne'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  }).toString('base64');
   const issued = await ask(200, 'PATCH', `${path}/anne/status`, { status: { certificate } }, merge);
   assert.equal(issued.status.certificate, certificate);
   assert.equal(issued.status.conditions.length, 1, 'the approval stays');
