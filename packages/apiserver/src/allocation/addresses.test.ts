@@ -88,3 +88,64 @@ test('what is missing of addresses and ranges is made when a server takes over',
   const own = (await server.request('GET', `${networking}/ipaddresses/10.96.0.1`)).json;
   assert.equal(own.spec.parentRef.name, 'kubernetes');
 });
+
+test('a load balancer that keeps to local endpoints has a port for health checks of its own', async () => {
+  const merge = patchAs('merge-patch+json');
+  const local = (name: string, healthCheckNodePort?: number): object => ({
+    metadata: { name },
+    spec: {
+      type: 'LoadBalancer',
+      ports: [{ port: 80 }],
+      externalTrafficPolicy: 'Local',
+      ...(healthCheckNodePort === undefined ? {} : { healthCheckNodePort }),
+    },
+  });
+  const made = await shared.ask(201, 'POST', services, local('checked'));
+  const port = made.spec.healthCheckNodePort as number;
+  assert.ok(port >= 30_000 && port <= 32_767, String(port));
+  assert.notEqual(port, made.spec.ports[0].nodePort);
+
+  const taken = await shared.ask(500, 'POST', services, local('greedy', port));
+  assert.match(
+    taken.message,
+    new RegExp(
+      `failed to allocate requested HealthCheck NodePort ${port}: provided port is already allocated`,
+    ),
+  );
+  const outside = await shared.ask(500, 'POST', services, local('far', 80));
+  assert.match(outside.message, /HealthCheck NodePort 80: provided port is not in the valid range/);
+
+  const { resourceVersion } = made.metadata;
+  const body = { ...local('checked'), metadata: { name: 'checked', resourceVersion } };
+  const kept = await shared.ask(200, 'PUT', `${services}/checked`, body);
+  assert.equal(kept.spec.healthCheckNodePort, port, 'an update that leaves it out keeps it');
+  const other = await shared.ask(
+    422,
+    'PATCH',
+    `${services}/checked`,
+    { spec: { healthCheckNodePort: port === 31_000 ? 31_001 : 31_000 } },
+    merge,
+  );
+  assert.match(other.message, /spec.healthCheckNodePort: Forbidden: field is immutable/);
+
+  const turned = await shared.ask(
+    200,
+    'PATCH',
+    `${services}/checked`,
+    { spec: { externalTrafficPolicy: 'Cluster' } },
+    merge,
+  );
+  assert.equal(turned.spec.healthCheckNodePort, undefined);
+  const next = await shared.ask(201, 'POST', services, local('next', port));
+  assert.equal(next.spec.healthCheckNodePort, port, 'who gave it back leaves it to others');
+  const back = await shared.ask(
+    200,
+    'PATCH',
+    `${services}/checked`,
+    { spec: { externalTrafficPolicy: 'Local' } },
+    merge,
+  );
+  assert.notEqual(back.spec.healthCheckNodePort, port);
+  for (const name of ['checked', 'next']) await shared.ask(200, 'DELETE', `${services}/${name}`);
+  await shared.ask(201, 'POST', services, local('last', port));
+});

@@ -65,6 +65,11 @@ function wantsNodePorts(spec: ServiceSpec): boolean {
   );
 }
 
+/** Whether load balancers ask each node, at a port of its own, if it has endpoints of this service. */
+function wantsHealthCheck(spec: ServiceSpec): boolean {
+  return spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local';
+}
+
 /** `clusterIP` and the first of `clusterIPs` say the same; whichever was given wins. */
 function setFamilies(spec: ServiceSpec): void {
   if (spec.type === 'ExternalName') {
@@ -99,6 +104,10 @@ function carryOver(spec: ServiceSpec, before: ServiceSpec): void {
     spec.clusterIP = before.clusterIP;
     spec.clusterIPs = before.clusterIPs ?? [before.clusterIP];
   }
+  if (wantsHealthCheck(spec) && wantsHealthCheck(before)) {
+    const check = spec.healthCheckNodePort || before.healthCheckNodePort;
+    if (check) spec.healthCheckNodePort = check;
+  }
   for (const port of spec.ports ?? []) {
     const same = before.ports?.find((old) => isSamePort(old, port));
     if (wantsNodePorts(spec)) {
@@ -115,11 +124,10 @@ function dropByType(spec: ServiceSpec, before: ServiceSpec): void {
   const isBalanced = ({ type }: ServiceSpec): boolean => type === 'LoadBalancer';
   const isExternal = ({ type, externalIPs = [] }: ServiceSpec): boolean =>
     type === 'NodePort' || type === 'LoadBalancer' || (type === 'ClusterIP' && externalIPs.length > 0);
-  const isChecked = (one: ServiceSpec): boolean => isBalanced(one) && one.externalTrafficPolicy === 'Local';
   const rules = [
     ['allocateLoadBalancerNodePorts', isBalanced],
     ['loadBalancerClass', isBalanced],
-    ['healthCheckNodePort', isChecked],
+    ['healthCheckNodePort', wantsHealthCheck],
     ['externalTrafficPolicy', isExternal],
   ] as const;
   // Who can have the one depends on the other: all are judged before any goes.
@@ -143,8 +151,9 @@ async function allocate(service: Service, held: Holdings, context: WriteContext)
       spec.clusterIPs = [address];
     } else if (!held.addresses.includes(chosen)) await checkAddress(service, chosen, context);
   }
-  if (!wantsNodePorts(spec)) return;
   const taken = new Set((spec.ports ?? []).map((port) => port.nodePort ?? 0));
+  if (wantsHealthCheck(spec)) await allocateHealthCheck(spec, taken, held, context);
+  if (!wantsNodePorts(spec)) return;
   for (const [index, port] of (spec.ports ?? []).entries()) {
     if ((port.nodePort ?? 0) === 0) {
       const free = allocations.freeNodePort(taken);
@@ -153,6 +162,37 @@ async function allocate(service: Service, held: Holdings, context: WriteContext)
       taken.add(free);
     } else if (!held.ports.includes(port.nodePort ?? 0)) await checkPort(service, index, port, context);
   }
+}
+
+/** The port is one of the node ports; what is wrong with a chosen one is, as upstream has it, an error of the server. */
+async function allocateHealthCheck(
+  spec: ServiceSpec,
+  taken: Set<number>,
+  held: Holdings,
+  context: WriteContext,
+): Promise<void> {
+  const { allocations } = context.server;
+  const chosen = spec.healthCheckNodePort ?? 0;
+  if (chosen === 0) {
+    const free = allocations.freeNodePort(taken);
+    if (free === undefined)
+      throw new StatusError(internalError('failed to allocate a HealthCheck NodePort: no node port is free'));
+    spec.healthCheckNodePort = free;
+    taken.add(free);
+    return;
+  }
+  const isOther = taken.has(chosen);
+  taken.add(chosen);
+  if (held.ports.includes(chosen) && !isOther) return;
+  const why = !allocations.isNodePort(chosen)
+    ? `provided port is not in the valid range. The range of valid ports is ${allocations.nodePortRange}`
+    : isOther || (await isTaken(context, portKey(chosen)))
+      ? 'provided port is already allocated'
+      : undefined;
+  if (why !== undefined)
+    throw new StatusError(
+      internalError(`failed to allocate requested HealthCheck NodePort ${chosen}: ${why}`),
+    );
 }
 
 async function checkAddress(service: Service, address: string, context: WriteContext): Promise<void> {
@@ -220,8 +260,12 @@ function holdingsOf(object: ApiObject | undefined): Holdings {
   return {
     addresses:
       wantsAddress(spec) && spec.clusterIP !== undefined && spec.clusterIP !== '' ? [spec.clusterIP] : [],
-    ports: wantsNodePorts(spec)
-      ? [...new Set((spec.ports ?? []).map((port) => port.nodePort ?? 0).filter((port) => port > 0))]
-      : [],
+    ports: portsOf(spec),
   };
+}
+
+function portsOf(spec: ServiceSpec): number[] {
+  const ports = wantsNodePorts(spec) ? (spec.ports ?? []).map((port) => port.nodePort ?? 0) : [];
+  if (wantsHealthCheck(spec)) ports.push(spec.healthCheckNodePort ?? 0);
+  return [...new Set(ports.filter((port) => port > 0))];
 }
