@@ -18,6 +18,7 @@ import {
   TAKES_NO_VALUES,
 } from './checks.ts';
 import { forbidden, invalid, notSupported, required, type FieldError } from './field-error.ts';
+import { labelKeys } from './label-keys.ts';
 
 export const EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
 
@@ -151,32 +152,7 @@ function podTerm(term: PodAffinityTerm | undefined, at: string): FieldError[] {
   if (namespaceSelector !== undefined)
     errors.push(...labelSelector(`${at}.namespaceSelector`, namespaceSelector));
   for (const name of namespaces) errors.push(...invalidBy(checkDns1123Label(name), `${at}.namespace`, name));
-  if (term !== undefined) errors.push(...labelKeys(term, at));
+  errors.push(...labelKeys(term?.matchLabelKeys ?? [], term?.mismatchLabelKeys ?? [], selector, at));
   if (topologyKey === '') errors.push(required(`${at}.topologyKey`, 'can not be empty'));
   return [...errors, ...qualifiedName(`${at}.topologyKey`, topologyKey)];
-}
-
-/** Labels whose values are the pod's own. */
-function labelKeys(term: PodAffinityTerm, at: string): FieldError[] {
-  const { matchLabelKeys = [], mismatchLabelKeys = [], labelSelector: selector } = term;
-  const errors: FieldError[] = [];
-  for (const [name, keys] of [
-    ['matchLabelKeys', matchLabelKeys],
-    ['mismatchLabelKeys', mismatchLabelKeys],
-  ] as const) {
-    if (keys.length > 0 && selector === undefined)
-      errors.push(forbidden(`${at}.${name}`, 'must not be specified when labelSelector is not set'));
-    else for (const [i, key] of keys.entries()) errors.push(...qualifiedName(`${at}.${name}[${i}]`, key));
-  }
-  const selected = new Set(Object.keys(selector?.matchLabels ?? {}));
-  for (const { key } of selector?.matchExpressions ?? []) selected.add(key);
-  for (const [i, key] of matchLabelKeys.entries())
-    if (selected.has(key))
-      errors.push(invalid(`${at}[${i}]`, key, 'exists in both matchLabelKeys and labelSelector'));
-  for (const [i, key] of matchLabelKeys.entries())
-    if (mismatchLabelKeys.includes(key))
-      errors.push(
-        invalid(`${at}.matchLabelKeys[${i}]`, key, 'exists in both matchLabelKeys and mismatchLabelKeys'),
-      );
-  return errors;
 }

@@ -1,7 +1,8 @@
 /** The rules of how pods are spread over zones, nodes and other places. */
 import type { TopologySpreadConstraint } from '../generated/types.ts';
-import { labelSelector, qualifiedName } from './checks.ts';
-import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from './field-error.ts';
+import { labelSelector } from './checks.ts';
+import { duplicate, invalid, notSupported, required, type FieldError } from './field-error.ts';
+import { labelKeys } from './label-keys.ts';
 
 const ACTIONS = ['DoNotSchedule', 'ScheduleAnyway'];
 const POLICIES = ['Honor', 'Ignore'];
@@ -28,7 +29,7 @@ export function validateSpreading(list: readonly TopologySpreadConstraint[], pat
       if (policy !== undefined && !POLICIES.includes(policy))
         errors.push(notSupported(`${at}.${field}`, policy, POLICIES));
     }
-    errors.push(...labelKeys(constraint, `${at}.matchLabelKeys`));
+    errors.push(...labelKeys(constraint.matchLabelKeys ?? [], [], constraint.labelSelector, at));
     if (constraint.labelSelector !== undefined)
       errors.push(...labelSelector(`${at}.labelSelector`, constraint.labelSelector));
   }
@@ -49,23 +50,5 @@ function minDomains(
         `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${whenUnsatisfiable}`,
       ),
     );
-  return errors;
-}
-
-function labelKeys(
-  { matchLabelKeys = [], labelSelector: selector }: TopologySpreadConstraint,
-  path: string,
-): FieldError[] {
-  if (matchLabelKeys.length === 0) return [];
-  const errors: FieldError[] = [];
-  if (selector === undefined)
-    errors.push(forbidden(path, 'must not be specified when labelSelector is not set'));
-  const keys = new Set(Object.keys(selector?.matchLabels ?? {}));
-  for (const { key } of selector?.matchExpressions ?? []) keys.add(key);
-  for (const [i, key] of matchLabelKeys.entries()) {
-    errors.push(...qualifiedName(`${path}[${i}]`, key));
-    if (keys.has(key))
-      errors.push(invalid(`${path}[${i}]`, key, 'exists in both matchLabelKeys and labelSelector'));
-  }
   return errors;
 }

@@ -2,6 +2,7 @@
 import type { Pod } from '@timonier/api';
 import { qualityOfService } from '@timonier/api/pod-quality';
 import { takeEphemeralContainers, takeResources } from './pod-parts.ts';
+import { mergeLabelKeys } from './pod-label-keys.ts';
 import type { Strategy } from './strategy.ts';
 
 export const podStrategy: Strategy = {
@@ -10,6 +11,7 @@ export const podStrategy: Strategy = {
     const pod = object as unknown as Pod;
     const spec = pod.spec;
     if (spec === undefined) return;
+    mergeLabelKeys(spec, pod.metadata?.labels ?? {});
     pod.status = { phase: 'Pending', qosClass: qualityOfService(spec) };
   },
 };
