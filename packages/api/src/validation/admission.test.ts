@@ -108,7 +108,7 @@ checkRows('admission policies', [
     says: [
       'spec.paramKind.apiVersion: Invalid value: "/": version must be specified',
       'spec.paramKind.kind: Required value',
-      'spec.variables[0].name: Invalid value: "namespace": name is not a valid CEL identifier',
+      'spec.variables[0].name: Invalid value: "namespace": must be a valid CEL identifier',
     ],
   },
   {
@@ -136,6 +136,47 @@ checkRows('admission policies', [
     says: [
       'spec.mutations: Required value: mutations must contain at least one item',
       'spec.reinvocationPolicy: Required value',
+    ],
+  },
+  {
+    of: mutatingPolicies,
+    value: {
+      spec: {
+        matchConstraints: { resourceRules: [{ ...everything, operations: ['CREATE', 'DELETE'] }] },
+        reinvocationPolicy: 'Often',
+        mutations: [
+          { patchType: 'Sed' },
+          { patchType: '' },
+          { patchType: 'JSONPatch', applyConfiguration: { expression: 'Object{}' } },
+          {
+            patchType: 'ApplyConfiguration',
+            applyConfiguration: { expression: ' ' },
+            jsonPatch: { expression: '[]' },
+          },
+        ],
+      },
+    },
+    says: [
+      'spec.matchConstraints.resourceRules.operations: Unsupported value: "DELETE": supported values: "*", "CONNECT", "CREATE", "UPDATE"',
+      'spec.mutations[0].patchType: Unsupported value: "Sed": supported values: "ApplyConfiguration", "JSONPatch"',
+      'spec.mutations[1].patchType: Required value',
+      'spec.mutations[2].jsonPatch: Required value: must be specified when patchType is JSONPatch',
+      'spec.mutations[2].applyConfiguration: Invalid value: "{applyConfiguration}": must not be specified when patchType is JSONPatch',
+      'spec.mutations[3].applyConfiguration.expression: Required value',
+      'spec.mutations[3].jsonPatch: Invalid value: "{jsonPatch}": must not be specified when patchType is ApplyConfiguration',
+      'spec.reinvocationPolicy: Unsupported value: "Often": supported values: "IfNeeded", "Never"',
+    ],
+  },
+  {
+    of: `${group}/mutatingadmissionpolicybindings`,
+    value: {
+      spec: {
+        policyName: 'p',
+        matchResources: { resourceRules: [{ ...everything, operations: ['DELETE'] }] },
+      },
+    },
+    says: [
+      'spec.matchResources.resourceRules.operations: Unsupported value: "DELETE": supported values: "*", "CONNECT", "CREATE", "UPDATE"',
     ],
   },
 ]);

@@ -4,6 +4,7 @@ import type {
   MatchResources,
   MutatingAdmissionPolicy,
   MutatingAdmissionPolicyBinding,
+  Mutation,
   ParamKind,
   ParamRef,
   ValidatingAdmissionPolicy,
@@ -94,7 +95,7 @@ function variables(list: readonly Variable[] = []): FieldError[] {
     const errors: FieldError[] = [];
     if (!name?.trim()) errors.push(required(`${at}.name`, 'name is not specified'));
     else if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || RESERVED.has(name))
-      errors.push(invalid(`${at}.name`, name, 'name is not a valid CEL identifier'));
+      errors.push(invalid(`${at}.name`, name, 'must be a valid CEL identifier'));
     else if (names.has(name)) errors.push(duplicate(`${at}.name`, name));
     names.add(name);
     if (!expression?.trim()) errors.push(required(`${at}.expression`, 'expression is not specified'));
@@ -102,7 +103,8 @@ function variables(list: readonly Variable[] = []): FieldError[] {
   });
 }
 
-const REASONS = ['Forbidden', 'Invalid', 'RequestEntityTooLarge', 'Unauthorized'];
+/** `Unauthorized` is documented, too, but refused upstream. */
+const REASONS = ['Forbidden', 'Invalid', 'RequestEntityTooLarge'];
 const EMPTY = 'must be non-empty if specified';
 
 function validation(one: Validation, at: string): FieldError[] {
@@ -111,9 +113,9 @@ function validation(one: Validation, at: string): FieldError[] {
   if (!expression?.trim()) errors.push(required(`${at}.expression`, 'expression is not specified'));
   if (messageExpression && messageExpression.trim() === '')
     errors.push(invalid(`${at}.messageExpression`, messageExpression, EMPTY));
-  if (message && message.trim() === '') errors.push(invalid(`${at}.message`, message, `message ${EMPTY}`));
+  if (message && message.trim() === '') errors.push(invalid(`${at}.message`, message, EMPTY));
   else if (message && /[\r\n]/.test(message.trim()))
-    errors.push(invalid(`${at}.message`, message, 'message must not contain line breaks'));
+    errors.push(invalid(`${at}.message`, message, 'must not contain line breaks'));
   if (reason !== undefined && !REASONS.includes(reason))
     errors.push(notSupported(`${at}.reason`, reason, REASONS));
   return errors;
@@ -173,21 +175,53 @@ function policyStatus({ status }: ValidatingAdmissionPolicy): FieldError[] {
   return [...errors, ...validateConditions(status?.conditions, 'status.conditions')];
 }
 
+/** What goes is not changed. */
+const MUTATING_OPERATIONS = ['*', 'CONNECT', 'CREATE', 'UPDATE'];
+
+function mutatingOperations(match: MatchResources | undefined, at: string): FieldError[] {
+  return (match?.resourceRules ?? []).flatMap(({ operations = [] }) =>
+    operations.flatMap((operation) =>
+      MUTATING_OPERATIONS.includes(operation)
+        ? []
+        : [notSupported(`${at}.resourceRules.operations`, operation, MUTATING_OPERATIONS)],
+    ),
+  );
+}
+
 function mutatingPolicy(policy: MutatingAdmissionPolicy): FieldError[] {
   const { spec } = policy;
   const errors = constraints(policy);
+  errors.push(...mutatingOperations(spec?.matchConstraints, 'spec.matchConstraints'));
   errors.push(...matchConditions(spec?.matchConditions, 'spec.matchConditions'));
   errors.push(...variables(spec?.variables));
-  if ((spec?.mutations ?? []).length === 0)
+  const mutations = spec?.mutations ?? [];
+  if (mutations.length === 0)
     errors.push(required('spec.mutations', 'mutations must contain at least one item'));
-  for (const [i, mutation] of (spec?.mutations ?? []).entries()) {
-    const at = `spec.mutations[${i}]`;
-    errors.push(...oneOf(`${at}.patchType`, mutation.patchType, ['ApplyConfiguration', 'JSONPatch']));
-    const name = mutation.patchType === 'JSONPatch' ? 'jsonPatch' : 'applyConfiguration';
-    if (!mutation[name]?.expression)
-      errors.push(required(`${at}.${name}.expression`, 'expression is not specified'));
-  }
+  errors.push(...mutations.flatMap((one, i) => mutation(one, `spec.mutations[${i}]`)));
   errors.push(...oneOf('spec.reinvocationPolicy', spec?.reinvocationPolicy, REINVOCATION_POLICIES));
+  return errors;
+}
+
+const PATCHES = [
+  ['ApplyConfiguration', 'applyConfiguration', 'jsonPatch'],
+  ['JSONPatch', 'jsonPatch', 'applyConfiguration'],
+] as const;
+
+function mutation(one: Mutation, at: string): FieldError[] {
+  const patch = PATCHES.find(([type]) => type === one.patchType);
+  if (patch === undefined)
+    return oneOf(
+      `${at}.patchType`,
+      one.patchType,
+      PATCHES.map(([type]) => type),
+    );
+  const [type, own, other] = patch;
+  const errors: FieldError[] = [];
+  if (one[own] === undefined)
+    errors.push(required(`${at}.${own}`, `must be specified when patchType is ${type}`));
+  else if (!one[own].expression?.trim()) errors.push(required(`${at}.${own}.expression`));
+  if (one[other] !== undefined)
+    errors.push(invalid(`${at}.${other}`, `{${other}}`, `must not be specified when patchType is ${type}`));
   return errors;
 }
 
@@ -217,6 +251,11 @@ function paramRef(
     if (name !== '') errors.push(forbidden(`${at}.selector`, NOT_BOTH));
   } else if (name === '') errors.push(required(at, 'one of name or selector must be specified'));
   return [...errors, ...oneOf(`${at}.parameterNotFoundAction`, action, NOT_FOUND_ACTIONS)];
+}
+
+function mutatingBinding(binding: MutatingAdmissionPolicyBinding): FieldError[] {
+  const match = binding.spec?.matchResources;
+  return [...bindingOf(binding), ...mutatingOperations(match, 'spec.matchResources')];
 }
 
 const VALIDATION_ACTIONS = ['Audit', 'Deny', 'Warn'];
@@ -250,5 +289,5 @@ export const admissionRules: Readonly<Record<string, Rules>> = {
   }),
   'admissionregistration.k8s.io/v1/MutatingAdmissionPolicy': rules(mutatingPolicy),
   'admissionregistration.k8s.io/v1/ValidatingAdmissionPolicyBinding': rules(validatingBinding),
-  'admissionregistration.k8s.io/v1/MutatingAdmissionPolicyBinding': rules(bindingOf),
+  'admissionregistration.k8s.io/v1/MutatingAdmissionPolicyBinding': rules(mutatingBinding),
 };
