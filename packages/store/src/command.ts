@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { type ComponentContext, defineComponent, UsageError } from '@timonier/component';
 import { parseAuthToken, type Tokens } from './auth/tokens.ts';
 import { parseInitialCluster, parseUrl } from './cluster.ts';
+import { countBuffersWithHeap } from './collection.ts';
 import { readConfigFile } from './flags/config-file.ts';
 import { opensslNames } from './flags/cipher-suites.ts';
 import { etcdFlags } from './flags/etcd-flags.ts';
@@ -99,6 +100,7 @@ async function run(context: ComponentContext<typeof flags>, platform?: Platform)
     throw new UsageError(
       '--experimental-enable-lease-checkpoint-persist needs --experimental-enable-lease-checkpoint',
     );
+  countBuffersWithHeap();
   await startStore(context, {
     cluster: parseInitialCluster(initial, f.name, f['initial-cluster-token']),
     joins: f['initial-cluster-state'] === 'existing',

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { test } from 'node:test';
+
+const collection = JSON.stringify(new URL('./collection.ts', import.meta.url).href);
+
+/** How often V8 collects everything while 6 GB of buffers pass through a heap with 200 MB in it. */
+function collections(prepare: string): number {
+  const script = `
+    import { PerformanceObserver, constants } from 'node:perf_hooks';
+    ${prepare}
+    let count = 0;
+    const observer = new PerformanceObserver((list) => {
+      for (const { detail } of list.getEntries())
+        if (detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) count++;
+    });
+    observer.observe({ entryTypes: ['gc'] });
+    const alive = Array.from({ length: 2_000_000 }, (_, i) => ({ key: i, other: [i] }));
+    const kept = [];
+    for (let i = 0; i < 6_000; i++) {
+      kept[i % 32] = Buffer.allocUnsafeSlow(1024 * 1024);
+      if (i % 20 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    console.log(alive.length > 0 && kept.length > 0 ? count : 0);
+    process.exit(0);`;
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+  assert.equal(status, 0, stderr);
+  return Number(stdout);
+}
+
+test('a large heap is collected less often for the buffers that pass by', () => {
+  const before = collections('');
+  const now = collections(`(await import(${collection})).countBuffersWithHeap();`);
+  assert.ok(before >= 4, `${before} collections without`);
+  assert.ok(now * 2 <= before, `${now} collections with it, ${before} without`);
+});
