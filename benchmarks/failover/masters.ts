@@ -3,6 +3,8 @@
  * must be acknowledged elsewhere; asked for at every master's address, at the virtual one, and at the one address that
  * a person's kubeconfig has on the machine itself.
  */
+import { readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { openCluster } from '../../packages/cli/src/cluster/local-cluster.ts';
 import type { Cluster } from '../../test/acceptance/cluster.ts';
 import { until } from '../../test/acceptance/wait.ts';
@@ -14,6 +16,9 @@ import { urgently } from './urgency.ts';
 const probeTimeoutMs = 2_000;
 /** A handshake takes 2 ms of a processor here, and 2 ms of the master: what hangs must not be what is waited for. */
 const maxInFlight = 3;
+/** A process that was killed must be gone by then; looked for so often. */
+const endMs = 5_000;
+const lookMs = 2;
 /** Before each loss, so that the first of the probes that count are no slower than the others. */
 const warmUps = 10;
 
@@ -22,6 +27,27 @@ export interface MasterLosses {
   readonly anywhere: number[];
   /** And through the kubeconfig's one address. */
   readonly oneAddress: number[];
+}
+
+/**
+ * Resolves when a host's first process is dead, and with it all others: the kernel takes some milliseconds to end them, in
+ * which one may still acknowledge a write.
+ */
+async function ended(pid: number): Promise<void> {
+  const deadline = performance.now() + endMs;
+  while (isAlive(pid)) {
+    if (performance.now() > deadline) throw new Error(`process ${pid} does not end`);
+    await pause(lookMs);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return !/^\) [ZX]/.test(stat.slice(stat.lastIndexOf(')')));
+  } catch {
+    return false;
+  }
 }
 
 async function lose(
@@ -40,7 +66,10 @@ async function lose(
     const start = performance.now();
     // In this process, without the time that a command takes to start.
     if (silent) await host.powerOff();
-    else process.kill(pid, 'SIGKILL');
+    else {
+      process.kill(pid, 'SIGKILL');
+      await ended(pid);
+    }
     return firstAnswers(places, start, (found) => found.has(probe.server), maxInFlight);
   });
   if (!silent) await cluster.chaos('kill', name).catch(() => undefined);
