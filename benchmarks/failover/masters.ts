@@ -3,7 +3,7 @@
  * must be acknowledged elsewhere; asked for at every master's address, at the virtual one, and at the one address that
  * a person's kubeconfig has on the machine itself.
  */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { openCluster } from '../../packages/cli/src/cluster/local-cluster.ts';
 import type { Cluster } from '../../test/acceptance/cluster.ts';
@@ -31,7 +31,7 @@ export interface MasterLosses {
 
 /**
  * Resolves when a host's first process is dead, and with it all others: the kernel takes some milliseconds to end them, in
- * which one may still acknowledge a write.
+ * which one may still acknowledge a write. The last thread of the first process ends the others before it goes itself.
  */
 async function ended(pid: number): Promise<void> {
   const deadline = performance.now() + endMs;
@@ -44,7 +44,8 @@ async function ended(pid: number): Promise<void> {
 function isAlive(pid: number): boolean {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return !/^\) [ZX]/.test(stat.slice(stat.lastIndexOf(')')));
+    const isZombie = /^\) [ZX]/.test(stat.slice(stat.lastIndexOf(')')));
+    return !isZombie || readdirSync(`/proc/${pid}/task`).length > 1;
   } catch {
     return false;
   }

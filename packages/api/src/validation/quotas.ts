@@ -1,8 +1,7 @@
 /** The rules of quotas. */
 import type { ResourceQuota, ScopedResourceSelectorRequirement } from '../generated/types.ts';
-import { same } from './checks.ts';
+import { NO_OPERATOR, same } from './checks.ts';
 import { invalid, required, type FieldError } from './field-error.ts';
-import { NO_OPERATOR } from './checks.ts';
 import { amount, COUNTED, isStandardResource, resourceName } from './resources.ts';
 import { rules, type Rules } from './rules.ts';
 
