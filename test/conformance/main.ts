@@ -1,0 +1,12 @@
+/** `npm run conformance -- SUITE [FLAGS]`: what one compares with the real thing that is too big for `npm test`. */
+const suites: Readonly<Record<string, () => Promise<unknown>>> = {
+  clients: () => import('./clients/main.ts'),
+  peer: () => import('./peer/main.ts'),
+};
+
+const suite = suites[process.argv[2] ?? ''];
+if (suite === undefined) {
+  console.error(`usage: npm run conformance -- ${Object.keys(suites).join('|')} [FLAGS]`);
+  process.exit(2);
+}
+await suite();

@@ -1,0 +1,118 @@
+/**
+ * Sends every call of a script to both servers and keeps what came of it: equal, different on purpose, or open. The two
+ * sides may need different words for the same request, such as a version of an object: then a call is a function of the
+ * side.
+ */
+import { type Answer, type Call, type Connections, jsonOf } from './calls.ts';
+import { classOf, type Difference, type DifferenceClass, differences } from './compare.ts';
+import { meant } from './differences.ts';
+import { normalize } from './normalize.ts';
+import type { Servers } from './servers.ts';
+
+export interface Case {
+  readonly section: string;
+  readonly title: string;
+  /** Undefined when nothing differs that is not meant. */
+  readonly open?: DifferenceClass;
+  readonly isMeant: boolean;
+  readonly differences: readonly Difference[];
+  readonly call: Call;
+}
+
+export class Side {
+  readonly #connections: Connections;
+  readonly #last = new Map<string, Answer>();
+
+  constructor(connections: Connections) {
+    this.#connections = connections;
+  }
+
+  async send(title: string, call: Call): Promise<Answer> {
+    const answer = await this.#connections.send(call);
+    this.#last.set(title, answer);
+    return answer;
+  }
+
+  /** What this side answered to an earlier call of that title, as JSON. */
+  // What it holds is for the script to say.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  saw(title: string): any {
+    const answer = this.#last.get(title);
+    return answer === undefined ? undefined : (jsonOf(answer) as unknown);
+  }
+}
+
+export type SidedCall = Call | ((side: Side) => Call);
+/** Takes out of an answer what a script does not compare. */
+export type Reduce = (answer: Answer) => Answer;
+
+/** Enough that neither server waits for the other's turn. */
+const atOnce = 16;
+
+export class Comparison {
+  readonly cases: Case[] = [];
+  readonly usedDifferences = new Set<string>();
+  readonly #theirs: Side;
+  readonly #ours: Side;
+  readonly #only: RegExp | undefined;
+  #section = '';
+
+  constructor({ theirs, ours }: Servers, only: RegExp | undefined) {
+    this.#theirs = new Side(theirs);
+    this.#ours = new Side(ours);
+    this.#only = only;
+  }
+
+  /** A part of a script that can run without the others. */
+  async section(name: string, body: () => Promise<void>): Promise<void> {
+    if (this.#only?.test(name) === false) return;
+    this.#section = name;
+    await body();
+  }
+
+  /** Sent to both sides, but not compared: what a script needs. */
+  async both(title: string, call: SidedCall): Promise<void> {
+    await Promise.all([this.#theirs, this.#ours].map((side) => side.send(title, callFor(side, call))));
+  }
+
+  async compare(title: string, call: SidedCall, reduce: Reduce = (answer) => answer): Promise<void> {
+    const section = this.#section;
+    const [theirs, ours] = await Promise.all(
+      [this.#theirs, this.#ours].map(async (side) =>
+        normalize(reduce(await side.send(title, callFor(side, call)))),
+      ),
+    );
+    if (theirs === undefined || ours === undefined) throw new Error('two sides answer');
+    const all = differences(theirs, ours);
+    const open = all.filter(({ place }) => {
+      const known = meant.find(
+        (one) => one.title.test(`${section}: ${title}`) && (one.place?.test(place) ?? true),
+      );
+      if (known !== undefined) this.usedDifferences.add(known.reason);
+      return known === undefined;
+    });
+    const word = open.length === 0 ? undefined : classOf(theirs, ours);
+    this.cases.push({
+      section,
+      title,
+      ...(word === undefined ? {} : { open: word }),
+      isMeant: all.length > 0 && open.length === 0,
+      differences: open,
+      call: callFor(this.#ours, call),
+    });
+  }
+
+  /** Calls that do not depend on each other, several at once. */
+  async all(calls: readonly { readonly title: string; readonly call: SidedCall }[]): Promise<void> {
+    const queue = calls.values();
+    await Promise.all(
+      Array.from({ length: atOnce }, async () => {
+        for (const { title, call } of queue) await this.compare(title, call);
+      }),
+    );
+  }
+}
+
+function callFor(side: Side, call: SidedCall): Call {
+  return typeof call === 'function' ? call(side) : call;
+}

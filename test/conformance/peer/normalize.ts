@@ -1,0 +1,91 @@
+/**
+ * What may differ between two servers that behave alike, replaced by what it is: uids, versions of objects, times,
+ * addresses given out, tokens, and names that the server made. Everything else of an answer stays.
+ *
+ * Pure: JSON in, JSON out; objects come out with their fields in alphabetical order.
+ */
+import { type Answer, jsonOf } from './calls.ts';
+
+/** An answer as it is compared. */
+export interface Compared {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** JSON, or the text of what is none. */
+  readonly body: unknown;
+}
+
+/** Headers that mean something to a client. */
+const headersCompared = ['content-type', 'warning', 'retry-after', 'location', 'allow'];
+
+const byField: Readonly<Record<string, string>> = {
+  uid: '<uid>',
+  resourceVersion: '<version>',
+  storageVersionHash: '<hash>',
+  continue: '<continue>',
+  remainingItemCount: '<count>',
+  token: '<token>',
+  clusterIP: '<ip>',
+};
+
+const replacements: readonly (readonly [RegExp, string])[] = [
+  [/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, '<uid>'],
+  [/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)/g, '<time>'],
+  [/\b10\.96\.\d+\.\d+\b/g, '<ip>'],
+  [/\b127\.0\.0\.1:\d+\b/g, '<address>'],
+  [/\b(Bad_Name)[a-z0-9]{5}\b/g, '$1<random>'],
+  [/\bkube-api-access-[a-z0-9]{5}\b/g, 'kube-api-access-<random>'],
+];
+
+export function normalizeText(text: string): string {
+  for (const [pattern, name] of replacements) text = text.replace(pattern, name);
+  return text;
+}
+
+/** `kept` are texts that the script itself sent and that stay as they are. */
+export function normalizeJson(value: unknown, field = ''): unknown {
+  if (Array.isArray(value)) {
+    if (field === 'clusterIPs') return value.map((one) => (one === 'None' ? one : '<ip>'));
+    const items = value.map((item) => normalizeJson(item));
+    // Their order is that of seconds in which they were written.
+    return field === 'managedFields' ? items.sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1)) : items;
+  }
+  if (typeof value === 'object' && value !== null)
+    return Object.fromEntries(
+      Object.entries(value)
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([name, inner]) => [normalizeText(name), normalizeJson(inner, name)] as const),
+    );
+  const name = byField[field];
+  if (name !== undefined && value !== '' && value !== 'None' && value !== null) return name;
+  if (field === 'nodePort' || field === 'healthCheckNodePort') return value === 0 ? 0 : '<port>';
+  return typeof value === 'string' ? normalizeText(value) : value;
+}
+
+function orderOf(entry: unknown): string {
+  const { operation, manager, subresource = '', apiVersion } = entry as Record<string, string>;
+  return [operation, manager, subresource, apiVersion].join(' ');
+}
+
+export function normalize(answer: Answer): Compared {
+  const headers: Record<string, string> = {};
+  for (const name of headersCompared) {
+    const value = answer.headers[name];
+    if (value !== undefined) headers[name] = normalizeText(value);
+  }
+  const json: unknown = jsonOf(answer);
+  return {
+    status: answer.status,
+    headers,
+    body: json === undefined ? lines(answer.text) : normalizeJson(json),
+  };
+}
+
+/** A stream of JSON objects, such as a watch, object by object; any other text as it is. */
+function lines(text: string): unknown {
+  const parts = text.split('\n').filter((line) => line !== '');
+  try {
+    return parts.length > 0 ? parts.map((part) => normalizeJson(JSON.parse(part))) : text;
+  } catch {
+    return normalizeText(text);
+  }
+}

@@ -1,0 +1,18 @@
+/** All scripts, in the order in which they are played. */
+import type { Comparison } from '../comparison.ts';
+import { discovery } from './discovery.ts';
+import { fields } from './fields.ts';
+import { kinds } from './kinds.ts';
+import { access } from './access.ts';
+import { verbs } from './verbs.ts';
+import { world } from './world.ts';
+
+export const scripts: readonly ((comparison: Comparison) => Promise<void>)[] = [
+  // What a fresh server has comes before what scripts make.
+  discovery,
+  access,
+  world,
+  kinds,
+  fields,
+  verbs,
+];
