@@ -27,6 +27,10 @@ export interface BenchmarkOptions {
   readonly silent?: boolean;
   /** Of a benchmark with rows: those to run. */
   readonly only?: readonly string[];
+  /** Without the peer, although it is there. */
+  readonly alone?: boolean;
+  /** Which etcd is the peer, where there is a choice. */
+  readonly etcd?: string;
   readonly log: (line: string) => void;
 }
 

@@ -1,7 +1,8 @@
 /**
- * `npm run bench -- NAME [--check] [--json FILE] [--runs N] [--only ROWS] [--minutes M] [--silent]`: runs one benchmark, or
- * `list`; of one with rows, those named with commas between. `--kills` is another name for `--runs`. With `--check` the exit code is 1 when a figure is outside
- * its bound; 2 means a wrong command line.
+ * `npm run bench -- NAME [--check] [--json FILE] [--runs N] [--only ROWS] [--minutes M] [--silent] [--alone]
+ * [--etcd debian|built]`: runs one benchmark, or `list`; of one with rows, those named with commas between. `--kills` is
+ * another name for `--runs`, `--alone` leaves a peer out that is there, and `--etcd` chooses the store's. With `--check` the
+ * exit code is 1 when a figure is outside its bound; 2 means a wrong command line.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
@@ -22,6 +23,8 @@ const { values, positionals } = parseArgs({
     minutes: { type: 'string' },
     silent: { type: 'boolean', default: false },
     only: { type: 'string' },
+    alone: { type: 'boolean', default: false },
+    etcd: { type: 'string' },
   },
 });
 const runs = values.runs ?? values.kills;
@@ -29,7 +32,7 @@ const names = readdirSync(here).filter((name) => existsSync(`${here}${name}/main
 const [name = 'list'] = positionals;
 if (!names.includes(name)) {
   console.error(
-    `usage: npm run bench -- NAME [--check] [--json FILE] [--runs|--kills N] [--only ROWS] [--minutes M] [--silent]\nbenchmarks: ${names.join(', ')}`,
+    `usage: npm run bench -- NAME [--check] [--json FILE] [--runs|--kills N] [--only ROWS] [--minutes M] [--silent] [--alone] [--etcd debian|built]\nbenchmarks: ${names.join(', ')}`,
   );
   process.exit(name === 'list' ? 0 : 2);
 }
@@ -46,8 +49,10 @@ await toItsEnd(name, async () => {
   const result = await benchmark.run({
     log: (line) => console.log(`  ${line}`),
     silent: values.silent,
+    alone: values.alone,
     ...(runs === undefined ? {} : { runs: Number(runs) }),
     ...(values.minutes === undefined ? {} : { minutes: Number(values.minutes) }),
+    ...(values.etcd === undefined ? {} : { etcd: values.etcd }),
     ...(values.only === undefined ? {} : { only: values.only.split(',') }),
   });
   console.log(`\n${table(result)}\n`);

@@ -1,16 +1,25 @@
-/** What a row of the benchmark gets and fills in. */
+/** What a row of the benchmark gets, and what it puts down of one server. */
 import type { ClientHttp2Session } from 'node:http2';
 import { cpuMicros } from '../store/cpu.ts';
 import type { MeasuredServer } from './server.ts';
 
-/** Operation, CPU µs of the server, CPU µs of the store, per second, p99 in ms, MiB. */
-export type Cells = readonly [string, ...(string | number)[]];
+/** Of one operation on one server. What was not measured is not there. */
+export interface Measured {
+  readonly name: string;
+  /** Microseconds of the API server, of one request or delivery. */
+  readonly cpu?: number;
+  /** The same of the store. */
+  readonly store?: number;
+  readonly perSecond?: number;
+  readonly p99Ms?: number;
+  readonly mebibytes?: number;
+}
 
 export interface Bench {
   readonly server: MeasuredServer;
   /** Some connections to share. */
   readonly sessions: readonly ClientHttp2Session[];
-  readonly rows: Cells[];
+  readonly rows: Measured[];
   readonly figures: Record<string, number>;
 }
 

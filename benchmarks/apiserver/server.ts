@@ -1,7 +1,8 @@
 /**
- * The processes that are measured: one member of our store and one API server over it, both on loopback and from the
- * sources. Invariant: `close` leaves no process and no file.
+ * The processes that are measured: one member of a store and one API server over it, both on loopback. Invariant: `close`
+ * leaves no process and no file.
  */
+import { testPort } from '@timonier/linux/test-ports';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
@@ -9,43 +10,40 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { type ClientHttp2Session, connect } from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type ClusterPki, createClusterPki } from '@timonier/pki';
-import { cpuMicros } from '../store/cpu.ts';
-import { StoreGroup, type StoreMember, timonier } from '../../test/conformance/store/members.ts';
+import { StoreGroup, type StoreMember } from '../../test/conformance/store/members.ts';
 import { until } from '../../test/acceptance/wait.ts';
+import { cpuMicros } from '../store/cpu.ts';
 import { send } from './client.ts';
+import type { ApiServerProgram } from './programs.ts';
 
-const main = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url));
+const endWithinMs = 20_000;
 
 export class MeasuredServer {
+  readonly #program: ApiServerProgram;
   readonly #directory: string;
   readonly #store: StoreGroup;
   readonly #member: StoreMember;
   readonly #pki: ClusterPki;
-  readonly #profile: string | undefined;
+  readonly #port: number;
   #child: ChildProcess | undefined;
   #starts = 0;
-  #port = 0;
 
-  private constructor(options: {
-    directory: string;
-    store: StoreGroup;
-    member: StoreMember;
-    pki: ClusterPki;
-    profile: string | undefined;
-  }) {
-    this.#directory = options.directory;
-    this.#store = options.store;
-    this.#member = options.member;
-    this.#pki = options.pki;
-    this.#profile = options.profile;
+  private constructor(
+    program: ApiServerProgram,
+    parts: { directory: string; store: StoreGroup; member: StoreMember; pki: ClusterPki; port: number },
+  ) {
+    this.#program = program;
+    this.#directory = parts.directory;
+    this.#store = parts.store;
+    this.#member = parts.member;
+    this.#pki = parts.pki;
+    this.#port = parts.port;
   }
 
-  /** `profile`: a folder for a CPU profile of the API server, written when it ends. */
-  static async start(profile?: string): Promise<MeasuredServer> {
+  static async start(program: ApiServerProgram): Promise<MeasuredServer> {
     const directory = await mkdtemp(join(tmpdir(), 'timonier-bench-apiserver-'));
-    const store = await StoreGroup.start(timonier, 1);
+    const store = await StoreGroup.start(program.store, 1);
     let server: MeasuredServer | undefined;
     try {
       const pki = await createClusterPki(directory, {
@@ -53,7 +51,8 @@ export class MeasuredServer {
         workers: [],
         serviceIp: '10.96.0.1',
       });
-      server = new MeasuredServer({ directory, store, member: await store.leader(), pki, profile });
+      const member = await store.leader();
+      server = new MeasuredServer(program, { directory, store, member, pki, port: await testPort() });
       await server.#begin();
       return server;
     } catch (error) {
@@ -64,6 +63,10 @@ export class MeasuredServer {
       }
       throw error;
     }
+  }
+
+  get name(): ApiServerProgram['name'] {
+    return this.#program.name;
   }
 
   get pid(): number {
@@ -87,42 +90,28 @@ export class MeasuredServer {
   }
 
   async #begin(): Promise<void> {
+    const { file, args, flags, name } = this.#program;
     const logFile = join(this.#directory, `apiserver-${this.#starts++}.log`);
     const log = openSync(logFile, 'a');
-    const { certificateFile, keyFile } = this.#pki.files('apiserver');
-    const flags = {
-      'etcd-servers': this.#member.endpoint,
-      'bind-address': '127.0.0.1',
-      'secure-port': '0',
-      'internal-port': '0',
-      'ops-address': '',
-      'tls-cert-file': certificateFile,
-      'tls-private-key-file': keyFile,
-      'client-ca-file': this.#pki.caFile,
-    };
-    const child = spawn(
-      process.execPath,
-      [
-        ...(this.#profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${this.#profile}`]),
-        main,
-        'apiserver',
-        ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`),
-      ],
-      { stdio: ['ignore', log, log] },
-    );
+    const place = { port: this.#port, storeEndpoint: this.#member.endpoint, pki: this.#pki };
+    const settings = Object.entries(flags(place)).map(([flag, value]) => `--${flag}=${value}`);
+    const child = spawn(file, [...args, ...settings], { stdio: ['ignore', log, log] });
     this.#child = child;
     closeSync(log);
-    this.#port = await until('the API server serves', 60_000, () => {
-      const text = readFileSync(logFile, 'utf8');
-      const found = /"port":(\d+)[^\n]*"serving"/.exec(text);
-      if (found === null && child.exitCode !== null) throw new Error(`it ended:\n${text}`);
-      return Promise.resolve(found === null ? undefined : Number(found[1]));
-    });
-    const session = this.connect();
-    await until('the API server is ready', 120_000, async () =>
-      (await send(session, { method: 'GET', path: '/readyz' })).status === 200 ? true : undefined,
-    );
-    session.destroy();
+    const isReady = async (): Promise<true | undefined> => {
+      if (child.exitCode !== null || child.signalCode !== null) return true;
+      const session = this.connect();
+      try {
+        const refused = once(session, 'error').then(([error]) => Promise.reject(error as Error));
+        const asked = send(session, { method: 'GET', path: '/readyz' });
+        return (await Promise.race([asked, refused])).status === 200 ? true : undefined;
+      } finally {
+        session.destroy();
+      }
+    };
+    await until(`the API server of ${name} is ready`, 120_000, isReady);
+    if (child.exitCode !== null || child.signalCode !== null)
+      throw new Error(`the API server of ${name} ended:\n${readFileSync(logFile, 'utf8').slice(-4_000)}`);
   }
 
   async #end(): Promise<void> {
@@ -130,7 +119,9 @@ export class MeasuredServer {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const gone = once(child, 'exit');
     child.kill('SIGTERM');
+    const late = setTimeout(() => child.kill('SIGKILL'), endWithinMs);
     await gone;
+    clearTimeout(late);
   }
 
   /** A connection of its own, as the administrator. */

@@ -1,13 +1,13 @@
 /**
- * Our store beside Debian's etcd: the same rows on both in turn, round after round in one run, with the same load
+ * Our store beside etcd, Debian's or the one of `npm run peers`: the same rows on both in turn, round after round in one run, with the same load
  * generators. CPU is that of all members, so that work moved to followers counts.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { mustRun } from '../../test/acceptance/command.ts';
-import { etcd, timonier } from '../../test/conformance/store/members.ts';
+import { timonier } from '../../test/conformance/store/members.ts';
 import { type Benchmark, type Bound } from '../benchmark.ts';
+import { etcdNamed, etcdNames, type EtcdProgram } from './etcd.ts';
 import { failoverRow } from './failover.ts';
 import { leasesRow } from './leases.ts';
 import { Ledger } from './ledger.ts';
@@ -54,32 +54,40 @@ function chosen(only: readonly string[] | undefined): readonly Row[] {
   return rows.filter(({ name }) => only.includes(name));
 }
 
+function chosenEtcd(name: string): EtcdProgram {
+  const known = etcdNames.find((one) => one === name);
+  if (known === undefined) throw new Error(`--etcd is one of ${etcdNames.join(', ')}, not ${name}`);
+  return etcdNamed(known);
+}
+
 export const benchmark: Benchmark = {
   summary: 'the store beside etcd: puts, ranges, transactions, watches, leases, restart, failover, stalls',
-  run: async ({ runs = 3, only, log }) => {
+  run: async ({ runs = 3, only, etcd: name = 'debian', log }) => {
     const picked = chosen(only);
+    const etcd = chosenEtcd(name);
+    const version = await etcd.version();
+    const programs = [timonier, etcd.program] as const;
     const directory = await mkdtemp(join(tmpdir(), 'timonier-bench-store-'));
     const ledger = new Ledger();
     let shared: readonly [Side, Side] | undefined;
     try {
       const groups = async (): Promise<readonly [Side, Side]> =>
-        (shared ??= [await Side.start(timonier, 3), await Side.start(etcd, 3)]);
+        (shared ??= [await Side.start(programs[0], 3), await Side.start(programs[1], 3)]);
       const record: Ledger['record'] = (...sample) => ledger.record(...sample);
       for (const { name, summary, run } of picked) {
         log(`${name}: ${summary}`);
-        await run({ runs, directory, log: (line) => log(`  ${line}`), groups, record });
+        await run({ runs, programs, directory, log: (line) => log(`  ${line}`), groups, record });
       }
     } finally {
       for (const side of shared ?? []) await side.close();
       await rm(directory, { recursive: true, force: true });
     }
-    const version = /etcd Version: (\S+)/.exec(await mustRun('etcd', ['--version']))?.[1] ?? 'unknown';
     const changes = (shared ?? []).map(({ name, leaderChanges }) => `${leaderChanges} ${name}`);
     return {
       ...ledger.report(),
       bounds: bounds.filter(({ row }) => picked.some(({ name }) => name === row)),
       notes: [
-        `Medians of ${runs} rounds, ratio and spread from pairs of one round. etcd ${version}, default settings, 3 members each on loopback without TLS.`,
+        `Medians of ${runs} rounds, ratio and spread from pairs of one round. etcd ${version} (--etcd ${name}), default settings, 3 members each on loopback without TLS.`,
         'Calls go to the leader. Numbers in labels are calls in flight, at most 10 on a connection; values have 256 bytes unless said otherwise.',
         'CPU is per request or event, user and system time of all members together.',
         ...(changes.length > 0 ? [`Leader changes nobody asked for: ${changes.join(', ')}.`] : []),

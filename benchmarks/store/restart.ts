@@ -3,7 +3,6 @@
  * again, until it answers a linearizable read; and what holding the data costs in memory.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { etcd, timonier } from '../../test/conformance/store/members.ts';
 import { fill } from './fill.ts';
 import { inTurn, type Row } from './rows.ts';
 import { Side } from './side.ts';
@@ -32,10 +31,10 @@ async function serving(side: Side): Promise<number> {
 export const restartRow: Row = {
   name: 'restart',
   summary: 'one member with half a million keys of 2 kB: start until a linearizable read, memory',
-  run: async ({ record, log }) => {
+  run: async ({ programs, record, log }) => {
     const sides: Side[] = [];
     try {
-      for (const program of [timonier, etcd]) sides.push(await Side.start(program, 1));
+      for (const program of programs) sides.push(await Side.start(program, 1));
       const [ours, theirs] = sides;
       if (ours === undefined || theirs === undefined) throw new Error('a side is missing');
       for (const side of sides) {

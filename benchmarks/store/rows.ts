@@ -2,6 +2,7 @@
  * What a benchmark of the store is made of: rows, which measure both sides in turn and put down samples under labels,
  * and the table that comes of them.
  */
+import type { Program } from '../../test/conformance/store/members.ts';
 import type { Side } from './side.ts';
 
 export interface Sample {
@@ -18,6 +19,8 @@ export interface RowContext {
   /** For request bodies and logs of the load generator. */
   readonly directory: string;
   readonly log: (line: string) => void;
+  /** Ours and the etcd that was chosen. */
+  readonly programs: readonly [Program, Program];
   /** Two groups of three members with nothing but small keys in them, shared by the rows that only load them. */
   readonly groups: () => Promise<readonly [ours: Side, theirs: Side]>;
   readonly record: (side: Side['name'], label: string, unit: string, sample: Sample) => void;

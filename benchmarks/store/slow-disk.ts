@@ -5,7 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildNative } from '../../test/chaos/native.ts';
-import { etcd, timonier, type Program } from '../../test/conformance/store/members.ts';
+import type { Program } from '../../test/conformance/store/members.ts';
 import { failoverMs } from './failover.ts';
 import { inTurn, type Row, type RowContext } from './rows.ts';
 import { Side } from './side.ts';
@@ -44,7 +44,7 @@ export const slowDiskRow: Row = {
     const control = join(context.directory, 'fsync.control');
     writeFileSync(control, Buffer.alloc(12));
     try {
-      for (const program of [timonier, etcd])
+      for (const program of context.programs)
         sides.push(await Side.start(behindGate(program, gate, control), 3));
       const [ours, theirs] = sides;
       if (ours === undefined || theirs === undefined) throw new Error('a side is missing');

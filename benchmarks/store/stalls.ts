@@ -8,7 +8,6 @@ import { rm } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createClient, loadService } from '@timonier/grpc';
 import { until } from '../../test/acceptance/wait.ts';
-import { etcd, timonier } from '../../test/conformance/store/members.ts';
 import { percentile } from '../benchmark.ts';
 import { fill } from './fill.ts';
 import type { Row, RowContext } from './rows.ts';
@@ -149,7 +148,7 @@ export const stallsRow: Row = {
   name: 'stalls',
   summary: 'p99 of 200 puts a second during compaction, snapshot and catch-up, three members with up to 1 GB',
   run: async (context) => {
-    for (const program of [timonier, etcd]) {
+    for (const program of context.programs) {
       const side = await Side.start(program, 3);
       try {
         await measureStalls(side, context);
