@@ -1,7 +1,8 @@
 /**
  * Threads whose work nobody waits for give way to those whose work somebody waits for. On Linux each thread has a nice
  * value of its own. Node's pool, which writes states down, and the thread on which LevelDB merges its files get a worse
- * one than the main thread and the log's thread, so that on busy processors a put goes before a merge.
+ * one than the main thread and the log's thread, so that on busy processors a put goes before a merge; and the usual slice,
+ * where those have a short one.
  *
  * What that could turn around: the main thread reads from LevelDB and then takes a mutex that a merge takes too. It is
  * never held during a read, a write or a merge itself; and how much worse the value is, is chosen so that its holder still
@@ -10,6 +11,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
+import { takeUsualTurns } from './short-turns.ts';
 
 /** What libuv calls the threads of its pool. LevelDB's thread is begun by one of them, and takes after it. */
 const poolThread = 'libuv-worker';
@@ -34,6 +36,7 @@ function makeNice(thread: number): void {
     // The value of the main thread is that of the process.
     const value = Math.min(nicest, getPriority(process.pid) + nicer);
     if (getPriority(thread) < value) setPriority(thread, value);
+    takeUsualTurns(thread);
   } catch {
     // It ended meanwhile, or a sandbox forbids it: then all are equal, as everywhere else.
   }

@@ -13,6 +13,7 @@ import { fixedFlags, checkFixed } from './flags/fixed-flags.ts';
 import { ownFlags } from './flags/own-flags.ts';
 import type { Platform } from './platform.ts';
 import { startStore } from './server.ts';
+import { takeShortTurns } from './short-turns.ts';
 
 const flags = { ...etcdFlags, ...fixedFlags(), ...ownFlags };
 
@@ -101,6 +102,7 @@ async function run(context: ComponentContext<typeof flags>, platform?: Platform)
       '--experimental-enable-lease-checkpoint-persist needs --experimental-enable-lease-checkpoint',
     );
   countBuffersWithHeap();
+  takeShortTurns();
   await startStore(context, {
     cluster: parseInitialCluster(initial, f.name, f['initial-cluster-token']),
     joins: f['initial-cluster-state'] === 'existing',
