@@ -7,6 +7,7 @@ export interface Call {
   readonly body?: string;
   readonly contentType?: string;
   readonly accept?: string;
+  readonly authorization?: string;
 }
 
 export interface Reply {
@@ -23,6 +24,7 @@ export function send(session: ClientHttp2Session, call: Call, keep = false): Pro
         ':method': call.method,
         ':path': call.path,
         ...(call.accept === undefined ? {} : { accept: call.accept }),
+        ...(call.authorization === undefined ? {} : { authorization: call.authorization }),
         ...(call.body === undefined ? {} : { 'content-type': call.contentType ?? 'application/json' }),
       },
       { endStream: call.body === undefined },

@@ -127,11 +127,19 @@ export class MeasuredServer {
   /** A connection of its own, as the administrator. */
   connect(): ClientHttp2Session {
     const { certificateFile, keyFile } = this.#pki.files('admin');
+    return this.#connect({ cert: readFileSync(certificateFile), key: readFileSync(keyFile) });
+  }
+
+  /** A connection of its own, as nobody: its requests say whose they are. */
+  connectWithoutCertificate(): ClientHttp2Session {
+    return this.#connect({});
+  }
+
+  #connect(identity: { readonly cert?: Buffer; readonly key?: Buffer }): ClientHttp2Session {
     const session = connect(`https://127.0.0.1:${this.#port}`, {
       servername: 'localhost',
       ca: readFileSync(this.#pki.caFile),
-      cert: readFileSync(certificateFile),
-      key: readFileSync(keyFile),
+      ...identity,
       settings: { initialWindowSize: 16 * 1024 * 1024 },
     });
     session.setMaxListeners(0);

@@ -42,7 +42,7 @@ async function build(names: readonly ProgramName[]): Promise<void> {
     if ('problem' in toolchain) throw new BuildError(toolchain.problem);
     console.log(
       `building with Go ${toolchain.version} at the lowest priority, into ${builtFolder}\n` +
-        'The first time, some 600 MB of modules are downloaded, and all of Kubernetes takes 15 minutes and more on two cores.',
+        'The first time, up to 280 MB of modules are downloaded, and all of Kubernetes takes many minutes and 5 GB on disk.',
     );
   }
   for (const name of names) await buildProgram(name, new Progress(process.stdout));
