@@ -32,6 +32,15 @@ export const etcdError = {
   // Without a code of its own in etcd, too.
   notEnoughStarted: make(Status.UNKNOWN, 're-configuration failed due to not enough started members'),
   unhealthy: make(Status.UNAVAILABLE, 'unhealthy cluster'),
+  // Not of etcd, where nobody looks.
+  lastInPlace: make(
+    Status.FAILED_PRECONDITION,
+    'the other voters have moved: update their peer URLs before this member is removed',
+  ),
+  stateIsLost: make(
+    Status.FAILED_PRECONDITION,
+    'no full voter that would be left has caught up: wait until one has',
+  ),
   notForLearner: make(Status.UNAVAILABLE, 'rpc not supported for learner'),
   witness: (): GrpcError =>
     new GrpcError(

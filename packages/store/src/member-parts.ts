@@ -164,6 +164,7 @@ export function assemble(options: MemberOptions, platform: Platform, storage: St
     onFrame: (from, frame) => life.frame(from, frame),
     onConnected: (peer) => {
       agreement.connected(peer);
+      membership.connected(peer);
       proposals.retry();
     },
     onClosed: (peer) => life.peerClosed(peer),

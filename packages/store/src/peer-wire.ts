@@ -22,6 +22,7 @@ export interface PeerFrame {
   speaks?: Speaks;
   hashCall?: { id: number; revision: number };
   hashAnswer?: HashAnswer;
+  whereabouts?: { members: readonly { id: NodeId; url: string }[] };
 }
 
 export interface MemberAnswer {

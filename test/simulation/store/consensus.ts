@@ -72,10 +72,7 @@ export class Consensus {
     for (const entry of lone ? [] : effects.append) this.#checkEntry(host, entry, log.term(entry.index - 1));
     if (roleChange?.role === 'leader') {
       const { term } = roleChange;
-      const known = this.#leaders.get(term);
-      if (known !== undefined && known !== host.id)
-        throw new Violation(`election safety: ${known} and ${host.name} lead term ${term}`);
-      this.#leaders.set(term, host.id);
+      if (!lone) this.#leads(host, term);
       const { voters } = effects.configuration ?? member.host.configuration;
       if (!voters.includes(host.id) && !this.#truth.isVoterAt(host.id, member.host.commitIndex))
         throw new Violation(`members: ${host.name} is elected and no voter`);
@@ -94,6 +91,7 @@ export class Consensus {
     for (const { index, type, data } of effects.append)
       if (type === 'config' && effects.accepted !== undefined) this.#checkPromotion(member, index, data);
     if (effects.commit !== undefined) {
+      if (lone && member.host.role === 'leader') this.#leads(host, member.host.term);
       if (member.host.role === 'leader') this.#checkQuorum(host, member, effects);
       const from = Math.max(log.firstIndex(), (this.#checked.get(host.life) ?? 0) + 1);
       this.#checked.set(host.life, effects.commit);
@@ -109,6 +107,14 @@ export class Consensus {
           );
       }
     }
+  }
+
+  /** A lone voter's leadership counts once it is durable: before, it may lose the term, and has told nobody. */
+  #leads(host: SimulatedHost, term: number): void {
+    const known = this.#leaders.get(term);
+    if (known !== undefined && known !== host.id)
+      throw new Violation(`election safety: ${known} and ${host.name} lead term ${term}`);
+    this.#leaders.set(term, host.id);
   }
 
   /** It has no state to send in the place of entries, so what it drops must be with every full voter. */

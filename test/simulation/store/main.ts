@@ -60,6 +60,7 @@ function figures(runs: readonly Summary[], wallMs: number): string {
     `delivered messages: ${sum(({ delivered }) => delivered).toLocaleString('en')}, ${perMinute(({ delivered }) => delivered)} a CPU minute`,
     `client operations: ${sum(({ operations }) => operations).toLocaleString('en')}, ${perMinute(({ operations }) => operations)} a CPU minute; ${sum(({ unknown }) => unknown)} of unknown outcome`,
     `faults: ${sum(({ faults }) => faults).toLocaleString('en')}, active ${Math.round((100 * sum(({ faultMs }) => faultMs)) / sum(({ ms }) => ms))}% of the time; ${sum(({ lives, members }) => lives - members)} restarts, ${sum(({ elections }) => elections)} elections`,
+    `changes of members: ${sum(({ changes }) => changes).toLocaleString('en')}; moved: ${sum(({ moves }) => moves)}, of them with others: ${sum(({ movedTogether }) => movedTogether)}; promoted: ${sum(({ promotions }) => promotions)}`,
     `watch events: ${sum(({ events }) => events).toLocaleString('en')}; leases that ran out: ${sum(({ leaseEnds }) => leaseEnds)}; whole states compared: ${sum(({ audits }) => audits)}`,
   ].join('\n');
 }

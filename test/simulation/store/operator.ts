@@ -1,7 +1,8 @@
 /**
  * Who changes the cluster while it lives: adds learners that are promoted by themselves, voters and witnesses, removes
- * members, dead or alive, puts new machines in the place of dead ones, and moves members to other addresses. Asks any
- * member, as `member add` does, and then starts who was added, as `--initial-cluster-state existing` does.
+ * members, dead or alive, puts new machines in the place of dead ones, and moves members to other addresses, one or
+ * several at once, while it changes others. Asks any member, as `member add` does, and then starts who was added, as
+ * `--initial-cluster-state existing` does.
  */
 import { GrpcError } from '@timonier/grpc';
 import type { NodeId } from '@timonier/raft';
@@ -18,23 +19,33 @@ export interface OperatorSettings {
   readonly hurry: number;
   /** Whether there may be witnesses. */
   readonly witnesses: boolean;
+  /** How many members may be on their way to other addresses at the same time. */
+  readonly moving: number;
 }
 
 const mostMembers = 6;
 const fewestVoters = 2;
-const movesShare = 0.15;
+const movesShare = 0.2;
+/** How long those that move together may be away, in milliseconds. */
+const awayMs = [0, 0, 0, 300, 2_000];
+/** What was asked for and not answered may be made for so long. */
+const outcomeMs = 10_000;
 
 export class Operator {
   /** Changes that were made. */
   changes = 0;
+  /** Members that got another address; and how many of them together with others. */
+  moves = 0;
+  movedTogether = 0;
   readonly #world: World;
   readonly #hosts: readonly SimulatedHost[];
   readonly #truth: Truth;
   readonly #settings: OperatorSettings;
   /** Those that were asked for, by host, until they run. */
   readonly #expected = new Map<SimulatedHost, StoredMember>();
-  /** Those that get another address. */
+  /** Those that get another address; and those that are, or may still be, taken out. */
   readonly #moving = new Set<SimulatedHost>();
+  readonly #leaving = new Set<SimulatedHost>();
   #waiting = 0;
   #over = false;
 
@@ -49,8 +60,8 @@ export class Operator {
     const { random } = this.#world;
     this.#world.after(random.next() * 2 * this.#settings.changeMs, undefined, () => {
       if (this.#over) return;
-      // The answer to one change is waited for, unless it takes too long.
-      if (this.#waiting < 2) {
+      // The answer to one change is waited for, unless it takes too long; where somebody will be is told meanwhile.
+      if (this.#waiting < 2 + this.#moving.size) {
         this.#change();
         if (random.chance(this.#settings.hurry)) this.#change();
       }
@@ -74,9 +85,9 @@ export class Operator {
     const members = this.#hosts.filter(({ id }) => voters.includes(id) || learners.includes(id));
     const free = this.#hosts.filter((host) => this.#isFree(host));
     const dead = members.filter(({ alive }) => !alive);
-    // One after another: members that all went somewhere else could not even be told where the others are.
-    if (members.length > 0 && this.#moving.size === 0 && random.chance(movesShare)) {
-      this.#move(random.pick(members));
+    const movers = random.chance(movesShare) ? this.#movers(members) : [];
+    if (movers.length > 0) {
+      this.#move(movers);
       return;
     }
     const mayAdd = free.length > 0 && members.length < mostMembers && learners.length === 0;
@@ -85,7 +96,8 @@ export class Operator {
       this.#add(random.pick(free), witness, random.chance(0.75));
     } else if (voters.length > fewestVoters && (members.length > 4 || random.chance(0.5))) {
       const victim = random.pick(dead.length > 0 && random.chance(0.6) ? dead : members);
-      void this.#ask({ kind: 'remove', id: victim.id });
+      const left = members.filter((host) => host !== victim);
+      if (this.#moving.size === 0 || this.#isAnchored(left)) void this.#remove(victim);
     }
   }
 
@@ -145,18 +157,67 @@ export class Operator {
     return voters.includes(id) || learners.includes(id);
   }
 
-  /** Says where a member will be and moves it there, or does it the other way round. */
-  #move(host: SimulatedHost): void {
-    const { id } = host;
-    const url = host.nextUrl;
-    this.#moving.add(host);
-    const announce = (): Promise<void> => this.#announce(id, url);
-    const carry = (): Promise<void> => this.#carry(host, id);
-    const [first, second] = this.#world.random.chance(0.7) ? [announce, carry] : [carry, announce];
+  async #remove(host: SimulatedHost): Promise<void> {
+    this.#leaving.add(host);
+    if (!(await this.#ask({ kind: 'remove', id: host.id }))) await this.#pause(outcomeMs);
+    this.#leaving.delete(host);
+  }
+
+  /**
+   * Whether one of these stays where it is, with a vote and a state: members that all went somewhere else could not even
+   * be told where the others are.
+   */
+  #isAnchored(members: readonly SimulatedHost[]): boolean {
+    const { voters, witnesses = [] } = this.#truth.configuration;
+    return members.some(
+      (host) =>
+        voters.includes(host.id) &&
+        !witnesses.includes(host.id) &&
+        !this.#moving.has(host) &&
+        !this.#leaving.has(host),
+    );
+  }
+
+  /** Some that may move now. */
+  #movers(members: readonly SimulatedHost[]): SimulatedHost[] {
+    const { random } = this.#world;
+    const isAlone = this.#truth.configuration.voters.length === 1;
+    let staying = members.filter((host) => !this.#moving.has(host));
+    const mayMove = this.#settings.moving - this.#moving.size;
+    const movers: SimulatedHost[] = [];
+    for (
+      let wanted = mayMove > 0 ? 1 + random.below(mayMove) : 0;
+      wanted > 0 && staying.length > 0;
+      wanted -= 1
+    ) {
+      const mover = random.pick(staying);
+      const left = staying.filter((host) => host !== mover);
+      if (!isAlone && !this.#isAnchored(left)) continue;
+      staying = left;
+      movers.push(mover);
+    }
+    return movers;
+  }
+
+  /** Says where members will be and moves them there together, or does it the other way round. */
+  #move(hosts: readonly SimulatedHost[]): void {
+    const { random } = this.#world;
+    const together = hosts.map((host) => ({ host, id: host.id, url: host.nextUrl }));
+    const away = random.pick(awayMs);
+    for (const host of hosts) this.#moving.add(host);
+    const announce = (): Promise<unknown> =>
+      Promise.all(together.map(({ id, url }) => this.#announce(id, url)));
+    const carry = (): Promise<unknown> =>
+      Promise.all(together.map(({ host, id }) => this.#carry(host, id, away)));
+    const [first, second] = random.chance(0.7) ? [announce, carry] : [carry, announce];
     first()
       .then(second)
       .then(
-        () => this.#moving.delete(host),
+        () => {
+          for (const host of hosts) this.#moving.delete(host);
+          this.moves += hosts.length;
+          if (hosts.length > 1) this.movedTogether += hosts.length;
+        },
         (error: unknown) => this.#world.fail(error),
       );
   }
@@ -169,8 +230,8 @@ export class Operator {
     }
   }
 
-  /** Ends the process in order if it lives, and starts it at its next address. */
-  async #carry(host: SimulatedHost, id: NodeId): Promise<void> {
+  /** Ends the process in order if it lives, and starts it at its next address, `away` milliseconds later. */
+  async #carry(host: SimulatedHost, id: NodeId, away: number): Promise<void> {
     const isThere = (): boolean => host.id === id && !host.removed;
     while (isThere()) {
       const { life } = host;
@@ -179,6 +240,9 @@ export class Operator {
           if (!life.over) this.#world.fail(error);
         });
       if (life.over) {
+        if (away > 0) await this.#pause(away);
+        // Whoever watches over it started it again where it was.
+        if (!host.life.over || !isThere()) continue;
         host.move();
         this.#world.say(() => `${host.name} moves to ${host.url}`);
         host.start();

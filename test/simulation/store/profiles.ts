@@ -99,6 +99,8 @@ export interface Profile {
   /** Chance that the next change is asked for before the answer to one. */
   readonly hurry: number;
   readonly witnesses: boolean;
+  /** How many members may be on their way to other addresses at the same time. */
+  readonly moving: number;
   /** Share of hosts with a disk so quick that members wait for it themselves, frozen meanwhile. */
   readonly quickDisks: number;
   /** Share of hosts that begin with an older release. */
@@ -153,6 +155,7 @@ const mixed: Draw = (random) => {
     changeMs: random.chance(0.25) ? random.pick([300, 1_000, 3_000]) : undefined,
     hurry: random.pick([0, 0.3]),
     witnesses: random.chance(0.6),
+    moving: random.pick([1, 2, 3]),
     quickDisks: 0.4,
     older: random.chance(0.2) ? random.pick([0.3, 0.7, 1]) : 0,
   };
@@ -188,7 +191,7 @@ const churn: Draw = (random) => {
   return withChanges(
     base,
     {
-      size: random.pick([1, 2, 3, 3]),
+      size: random.pick([1, 2, 3, 3, 5]),
       changeMs: random.pick([100, 300, 1_000]),
       hurry: random.pick([0, 0.5]),
       clients: { ...base.clients, thinkMs: 100 },

@@ -61,6 +61,9 @@ export interface Summary {
   /** Of members, made by the operator; and learners that were promoted. */
   readonly changes: number;
   readonly promotions: number;
+  /** Members that got another address; and how many of them together with others. */
+  readonly moves: number;
+  readonly movedTogether: number;
 }
 
 /** A run that ended in a violation. The story tells what led to it. */
@@ -127,7 +130,7 @@ class Simulation {
     this.#options = options;
     this.#network = new SimulatedNetwork(world);
     const profile = drawProfile(random, options.profile);
-    const { changeMs, hurry, witnesses } = profile;
+    const { changeMs, hurry, witnesses, moving } = profile;
     this.#profile = profile;
     const founders = names.slice(0, profile.size);
     const settings = { ...profile, founders, bugs: new Set(options.bugs) };
@@ -182,7 +185,7 @@ class Simulation {
     this.#operator =
       changeMs === undefined
         ? undefined
-        : new Operator(world, this.#hosts, this.#truth, { changeMs, hurry, witnesses });
+        : new Operator(world, this.#hosts, this.#truth, { changeMs, hurry, witnesses, moving });
     this.#clients = new Clients(world, this.#hosts, this.#truth, { ...profile.clients, bugs: settings.bugs });
     this.#watchers = new Watchers(world, this.#hosts, this.#truth, profile.watchers);
     this.#network.onRaft = (from, to, messages) => {
@@ -232,6 +235,8 @@ class Simulation {
       audits: this.#truth.audits,
       changes: this.#operator?.changes ?? 0,
       promotions: this.#consensus.promotions,
+      moves: this.#operator?.moves ?? 0,
+      movedTogether: this.#operator?.movedTogether ?? 0,
       lives: this.#hosts.reduce((sum, { lives }) => sum + lives, 0),
       directWrites: this.#hosts.reduce((sum, { directWrites }) => sum + directWrites, 0),
     };

@@ -27,6 +27,8 @@ export interface ChangesOptions {
   readonly host: () => RaftHost;
   readonly machine: StateMachine;
   readonly strictness: Strictness;
+  /** Members that are known to be elsewhere than the log tells. */
+  readonly elsewhere: () => ReadonlySet<NodeId>;
   readonly bugs?: KnownBugs;
   /** False when the frame was dropped. */
   readonly send: (to: NodeId, frame: PeerFrame) => boolean;
@@ -192,7 +194,7 @@ export class MembershipChanges {
 
   /** Takes up as many cases as can be decided now: all refusals, and the first that is to be proposed. */
   #judge(): void {
-    const { host, machine, strictness, bugs = noBugs } = this.#options;
+    const { host, machine, strictness, elsewhere, bugs = noBugs } = this.#options;
     while (this.#cases.length > 0 && (this.#proposed === undefined || bugs.has('two-changes'))) {
       const [next] = this.#cases;
       if (next === undefined) return;
@@ -201,7 +203,7 @@ export class MembershipChanges {
         next.answer({ code: again, text: '', index: 0 });
         continue;
       }
-      const situation = situationOf(host(), machine, strictness, bugs);
+      const situation = situationOf(host(), machine, strictness, elsewhere(), bugs);
       if (situation === undefined) return;
       const objection =
         objectionTo(next.change, situation) ??

@@ -143,3 +143,41 @@ test('a member that calls itself at the address of the one it replaces never tel
     [],
   );
 });
+
+test('who calls from elsewhere than the log tells is made known to all others, and to who connects later', () => {
+  const { links, configuration, members, asked, pass } = makeLinks('a');
+  for (const [i, id] of ['a', 'b', 'c'].entries())
+    members.set(id, { id, name: id, peerUrls: [`http://127.0.0.1:${i + 1}`], clientUrls: [] });
+  configuration.current = { voters: ['a', 'b', 'c'], learners: [] };
+  links.sync();
+  links.called('b', ['http://127.0.0.1:2']);
+  links.connected('c');
+  assert.deepEqual(asked, ['link b', 'link c'], 'there is nothing to tell');
+  links.called('b', ['http://127.0.0.1:2002']);
+  assert.deepEqual(asked.splice(2), ['link b at 2002', 'whereabouts to c']);
+  links.connected('b');
+  assert.deepEqual(asked.splice(2), [], 'it knows where it is itself');
+  links.connected('c');
+  assert.deepEqual(asked.splice(2), ['whereabouts to c']);
+  // The log has come after it.
+  members.set('b', { id: 'b', name: 'b', peerUrls: ['http://127.0.0.1:2002'], clientUrls: [] });
+  links.sync();
+  links.connected('c');
+  pass();
+  assert.ok(!asked.includes('whereabouts to c', 2));
+});
+
+test('a member looks for one that moved when it did where a third one says, beside where the log tells', () => {
+  const { links, configuration, members, asked, pass } = makeLinks('c');
+  for (const [i, id] of ['a', 'b', 'c'].entries())
+    members.set(id, { id, name: id, peerUrls: [`http://127.0.0.1:${1_001 + i}`], clientUrls: [] });
+  configuration.current = { voters: ['a', 'b', 'c'], learners: [] };
+  links.sync();
+  links.heard([
+    { id: 'b', url: 'http://127.0.0.1:2002' },
+    { id: 'stranger', url: 'http://127.0.0.1:2009' },
+  ]);
+  pass();
+  pass();
+  assert.deepEqual(asked.slice(2), ['link b at 2002', 'link b at 1002', 'link b at 2002']);
+});

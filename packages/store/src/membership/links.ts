@@ -5,6 +5,8 @@
  * Whoever calls is answered, known or not, unless it was taken out (dissertation §4.1): a member that was away does not
  * know a leader that joined meanwhile, and could never catch up with it otherwise. Bound: `maxCallers` such links, and
  * one that does not come about is given up.
+ *
+ * Who calls from elsewhere than the log tells has moved, and others that moved too may not find it: they are told.
  */
 import { decodeConfiguration, type Configuration, type Entry, type NodeId } from '@timonier/raft';
 import type { Clock } from '../clock.ts';
@@ -92,6 +94,11 @@ export class Links {
     return this.#coming;
   }
 
+  /** Members that called from elsewhere than the log tells. */
+  get elsewhere(): readonly NodeId[] {
+    return this.#linked.moved.map(({ id }) => id);
+  }
+
   /** Brings connections in step: another configuration is in force, or members are described anew. */
   sync(): void {
     const { self, configuration, members, removed } = this.#options;
@@ -138,12 +145,29 @@ export class Links {
     // Never itself: a link to itself would be dropped one day, with the message that it was removed.
     if (from === this.#options.self) return;
     this.#linked.said(from, urls);
+    const moved = this.#linked.moved.filter(({ id }) => id === from);
+    for (const id of moved.length > 0 ? this.#linked.ids : []) if (id !== from) this.#pass(id, moved);
     const isLinked = this.#linked.has(from) && !this.#leaving.has(from);
     if (isLinked || this.#callers.size >= maxCallers || urls.length === 0) return;
     this.#forgetCaller(from);
     this.#callers.set(from, { urls, forget: this.#lookAfter(from) });
     this.#options.log.info({ peer: from, urls }, 'answers a member that it does not know');
     this.sync();
+  }
+
+  /** A connection to a member was opened: it may have moved, and may not know who else has. */
+  connected(to: NodeId): void {
+    this.#pass(to, this.#linked.moved);
+  }
+
+  /** Another member says where these called from. Who does not find them there goes on looking. */
+  heard(moved: readonly { readonly id: NodeId; readonly url: string }[]): void {
+    for (const { id, url } of moved) this.#linked.expected(id, url);
+  }
+
+  #pass(to: NodeId, moved: Whereabouts['moved']): void {
+    const members = moved.filter(({ id }) => id !== to);
+    if (members.length > 0) this.#options.transport.send(to, { whereabouts: { members } });
   }
 
   /** Gives up a caller that is not reached. Returns how to stop looking. */

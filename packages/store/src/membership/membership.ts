@@ -73,6 +73,7 @@ export class Membership {
       host,
       machine,
       strictness,
+      elsewhere: () => this.#elsewhere(),
       bugs,
       send: (to, frame) => transport.send(to, frame),
     });
@@ -155,6 +156,7 @@ export class Membership {
     if (frame.memberCall !== undefined) this.#changes.called(from, frame.memberCall);
     else if (frame.memberAnswer !== undefined) this.#changes.answered(frame.memberAnswer);
     else if (frame.removed !== undefined) this.removedBy(from);
+    else if (frame.whereabouts !== undefined) this.#links.heard(frame.whereabouts.members);
     else return false;
     return true;
   }
@@ -162,6 +164,11 @@ export class Membership {
   /** A member that may be unknown yet opened a connection. */
   called(from: NodeId, urls: readonly string[]): void {
     this.#links.called(from, urls);
+  }
+
+  /** A connection to a member was opened. */
+  connected(to: NodeId): void {
+    this.#links.connected(to);
   }
 
   /** Another member has applied that this one was taken out. */
@@ -201,6 +208,13 @@ export class Membership {
   stop(): void {
     this.#changes.stop();
     this.#links.close();
+  }
+
+  #elsewhere(): ReadonlySet<NodeId> {
+    const { self } = this.#options.cluster;
+    const told = this.members.get(self.id)?.peerUrls ?? self.peerUrls;
+    const isElsewhere = !self.peerUrls.some((url) => told.includes(url));
+    return new Set([...this.#links.elsewhere, ...(isElsewhere ? [self.id] : [])]);
   }
 
   #promote(): void {

@@ -17,6 +17,7 @@ function group(
     healthy: new Set(alive),
     match: new Map(ids.map((id) => [id, 100])),
     committed: 100,
+    elsewhere: new Set(),
     strict: true,
     maxLearners: 1,
     ...rest,
@@ -37,8 +38,20 @@ const add = (id: string, learner = false): MemberChange => ({ kind: 'add', membe
 const remove = (id: string): MemberChange => ({ kind: 'remove', id });
 const promote = (id: string): MemberChange => ({ kind: 'promote', id });
 
+const moved = (ids: string): ReadonlySet<string> => new Set(ids);
+const caughtUp = new Map(['b', 'c', 'd'].map((id) => [id, 95] as const));
+
+/** Led by the first of three, of which the second is new and holds nothing yet. */
+function withNew(voters: string, witnesses: string): Situation {
+  const made = group(voters);
+  const configuration = { ...made.configuration, witnesses: witnesses.split('') };
+  return { ...made, configuration, match: new Map([...caughtUp, [voters[1] ?? '', 0]]) };
+}
+
 const ok = undefined;
 const unhealthy = 'unhealthy cluster';
+const lastInPlace = 'the other voters have moved: update their peer URLs before this member is removed';
+const stateIsLost = 'no full voter that would be left has caught up: wait until one has';
 const notStarted = 're-configuration failed due to not enough started members';
 
 for (const [what, change, situation, expected] of [
@@ -65,6 +78,35 @@ for (const [what, change, situation, expected] of [
   ['a living voter of five leaves while one is dead', remove('b'), group('abcde', { alive: 'abcd' }), ok],
   // Etcd refuses this one, because of E.
   ['a dead voter leaves beside one that never came', remove('d'), group('abcdE', { alive: 'abc' }), ok],
+  [
+    'the only one of three leaves that is where the log tells',
+    remove('a'),
+    group('abc', { elsewhere: moved('bc') }),
+    lastInPlace,
+  ],
+  ['the same one, dead', remove('a'), group('abc', { alive: 'bc', elsewhere: moved('bc') }), lastInPlace],
+  ['one that moved leaves with another that did', remove('b'), group('abc', { elsewhere: moved('bc') }), ok],
+  ['one of two leaves that have both moved', remove('b'), group('ab', { elsewhere: moved('ab') }), ok],
+  [
+    'of five that moved but for one, another leaves',
+    remove('b'),
+    group('abcde', { elsewhere: moved('bcde') }),
+    ok,
+  ],
+  [
+    'the last full voter with the state leaves a new one to a witness',
+    remove('a'),
+    withNew('abc', 'c'),
+    stateIsLost,
+  ],
+  ['the same, and nobody looks', remove('a'), { ...withNew('abc', 'c'), strict: false }, stateIsLost],
+  [
+    'a full voter leaves another one to a witness',
+    remove('a'),
+    { ...withNew('abc', 'c'), match: caughtUp },
+    ok,
+  ],
+  ['a full voter leaves a new one to one that has the state', remove('a'), withNew('abc', ''), ok],
   ['the last voter leaves', remove('a'), group('a'), notStarted],
   ['nobody looks, and the last voter leaves', remove('a'), group('a', { strict: false }), notStarted],
   ['a learner leaves without a quorum', remove('d'), group('abc', { learners: 'd', alive: 'a' }), ok],

@@ -17,6 +17,8 @@ export interface Situation {
   /** How far each other member's log agrees with the leader's, and how far that is committed. */
   readonly match: ReadonlyMap<NodeId, number>;
   readonly committed: number;
+  /** Members that are known to be elsewhere than the log tells. */
+  readonly elsewhere: ReadonlySet<NodeId>;
   /** Whether changes that endanger the quorum are refused: etcd's --strict-reconfig-check. */
   readonly strict: boolean;
   readonly maxLearners: number;
@@ -58,10 +60,14 @@ function dangerOf(change: MemberChange, situation: Situation): GrpcError | undef
 }
 
 function dangerOfRemoving(id: NodeId, situation: Situation): GrpcError | undefined {
-  const { healthy } = situation;
+  const { healthy, elsewhere } = situation;
   const { voters } = situation.configuration;
   const rest = voters.filter((other) => other !== id);
   if (rest.length === 0) return etcdError.notEnoughStarted();
+  // Those who went somewhere else find each other through those who did not: they could start again, and never meet.
+  // Dead or alive: a quorum that can take it out can also be told first where its own members are.
+  const isLastInPlace = !elsewhere.has(id) && rest.every((other) => elsewhere.has(other));
+  if (isLastInPlace && rest.length > 1) return etcdError.lastInPlace();
   const alive = voters.filter((other) => healthy.has(other)).length;
   // A dead member only raises the number of others that must live: while a quorum does, taking it out is a gain.
   if (!healthy.has(id) && alive >= majority(voters.length)) return undefined;
@@ -87,20 +93,35 @@ function invalidityOf(change: MemberChange, situation: Situation): GrpcError | u
         : undefined;
     case 'promote':
       if (!members.has(change.id)) return etcdError.memberNotFound();
-      // In this order, as in etcd, also for a voter that never came. The leader itself has no match, and everything.
-      if ((situation.match.get(change.id) ?? Infinity) < situation.committed * readyShare)
-        return etcdError.learnerNotReady();
+      // In this order, as in etcd, also for a voter that never came.
+      if (!hasCaughtUp(change.id, situation)) return etcdError.learnerNotReady();
       return configuration.learners.includes(change.id) ? undefined : etcdError.memberNotLearner();
     case 'remove':
       if (!members.has(change.id)) return etcdError.memberNotFound();
-      // Whatever the flags say: a group without a voter that has the state is no group.
-      return configuration.voters.some((id) => id !== change.id && !isWitness(configuration, id))
-        ? undefined
-        : etcdError.notEnoughStarted();
+      return stateIsLostBy(change.id, situation);
     default:
       if (!members.has(change.id)) return etcdError.memberNotFound();
       return taken(change.peerUrls, change.id) ? etcdError.peerUrlExists() : undefined;
   }
+}
+
+/**
+ * Whatever the flags say: a group without a voter that has the state is no group. Witnesses keep the log, but have no
+ * state to send to a voter that is still waiting for it, and whoever leads with that log cannot hand over to anybody.
+ */
+function stateIsLostBy(removal: NodeId, situation: Situation): GrpcError | undefined {
+  const { configuration } = situation;
+  const rest = configuration.voters.filter((id) => id !== removal);
+  const full = rest.filter((id) => !isWitness(configuration, id));
+  if (full.length === 0) return etcdError.notEnoughStarted();
+  return full.length < rest.length && !full.some((id) => hasCaughtUp(id, situation))
+    ? etcdError.stateIsLost()
+    : undefined;
+}
+
+/** The leader itself has no match, and everything. */
+function hasCaughtUp(id: NodeId, { match, committed }: Situation): boolean {
+  return (match.get(id) ?? Infinity) >= committed * readyShare;
 }
 
 /**

@@ -16,6 +16,7 @@ export function situationOf(
   host: RaftHost,
   machine: StateMachine,
   { strict, maxLearners }: Strictness,
+  elsewhere: ReadonlySet<NodeId> = new Set(),
   bugs = noBugs,
 ): Situation | undefined {
   const { role, id, configuration, progress, commit } = host.status;
@@ -35,6 +36,7 @@ export function situationOf(
     healthy,
     match,
     committed: commit,
+    elsewhere,
     strict,
     maxLearners,
   };

@@ -80,6 +80,21 @@ test('an address that leads nowhere costs no connection, whoever says it', () =>
   assert.deepEqual(tried, [before]);
 });
 
+test('of many places the newest few are tried, and none any more once it says that the log is right', () => {
+  const { whereabouts, tried, look, waits } = seen({ now: undefined });
+  const place = (i: number): string => `http://10.0.0.${i}:2380`;
+  whereabouts.told('m', place(0));
+  for (let i = 1; i <= 5; i += 1) whereabouts.expected('m', place(i));
+  whereabouts.told('m', place(6));
+  tried.length = 0;
+  for (let i = 0; i < 8; i += 1) look();
+  const round = [place(0), place(5), place(4), place(6)];
+  assert.deepEqual(tried, [...round, ...round]);
+  whereabouts.said('m', [place(6)]);
+  look();
+  assert.ok(!waits());
+});
+
 test('what the log has not committed is tried, and what it told before again', () => {
   const { whereabouts, tried, look } = seen({ now: before });
   whereabouts.told('m', after);

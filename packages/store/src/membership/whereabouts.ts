@@ -1,9 +1,10 @@
 /**
  * Where another member is reached. The log tells, and so does the member itself whenever it calls; they differ while it
  * moves, and for a member that was away while another moved. Such a one could not even answer the leader that would
- * send it the news. So a connection that works stays, and where none does each place is tried in turn.
+ * send it the news. And two that moved at the same time can only hear of each other from one that stayed. So a
+ * connection that works stays, and where none does each place is tried in turn.
  *
- * Bound: two places for each member that is linked, and one timer while they differ.
+ * Bound: `maxPlaces` for each member that is linked, and one timer while they differ.
  */
 import type { NodeId } from '@timonier/raft';
 import type { Clock } from '../clock.ts';
@@ -16,9 +17,11 @@ export interface WhereaboutsOptions {
 }
 
 interface Place {
-  /** What the log tells; and what it said itself, or what the log told before, if that is something else. */
+  /** What the log tells; and what it said itself, while that is something else. */
   told: string;
   said: string | undefined;
+  /** Where else it may be, the likeliest first: what it said, what the log told before, what others say. */
+  others: readonly string[];
   /** Where it is looked for. */
   at: string;
   cancel: (() => void) | undefined;
@@ -26,6 +29,7 @@ interface Place {
 
 /** Between two looks whether a place was the right one. In milliseconds. */
 const lookMs = 1_000;
+const maxPlaces = 4;
 
 export class Whereabouts {
   readonly #options: WhereaboutsOptions;
@@ -43,18 +47,26 @@ export class Whereabouts {
     return this.#places.keys();
   }
 
+  /** Members that said they are elsewhere than the log tells: others may not find them. */
+  get moved(): readonly { readonly id: NodeId; readonly url: string }[] {
+    return [...this.#places].flatMap(([id, { said }]) => (said === undefined ? [] : [{ id, url: said }]));
+  }
+
   /** The log tells where a member is. */
   told(id: NodeId, url: string): void {
     const place = this.#places.get(id);
     if (place === undefined) {
-      this.#places.set(id, { told: url, said: undefined, at: url, cancel: undefined });
+      this.#places.set(id, { told: url, said: undefined, others: [], at: url, cancel: undefined });
       this.#options.connect(id, url);
       return;
     }
     if (place.told === url) return;
     // It may not have gone there yet: where it was before is worth another try, until it says something itself.
-    if (place.said === undefined || place.said === url) place.said = place.told;
+    const before = [place.told, ...place.others];
+    const said = place.said === undefined || place.said === url ? [] : [place.said];
+    place.said = said[0];
     place.told = url;
+    setOthers(place, [...said, ...before]);
     if (!this.#options.connected(id)) this.#go(id, place, url);
     this.#watch(id, place);
   }
@@ -66,20 +78,22 @@ export class Whereabouts {
     if (place === undefined || url === undefined) return;
     if (urls.includes(place.told)) {
       place.said = undefined;
+      place.others = [];
       this.#go(id, place, place.told);
       return;
     }
+    place.said = url;
     this.#try(id, place, url);
   }
 
-  /** It may be there some time: the log tells, and that entry may not be committed. */
+  /** It may be there some time: the log tells, and that entry may not be committed; or another member says so. */
   expected(id: NodeId, url: string): void {
     const place = this.#places.get(id);
     if (place !== undefined && place.told !== url) this.#try(id, place, url);
   }
 
   #try(id: NodeId, place: Place, url: string): void {
-    place.said = url;
+    setOthers(place, [url, ...place.others]);
     if (!this.#options.connected(id)) this.#go(id, place, url);
     this.#watch(id, place);
   }
@@ -102,11 +116,17 @@ export class Whereabouts {
   #watch(id: NodeId, place: Place): void {
     place.cancel ??= this.#options.clock.after(lookMs, () => {
       place.cancel = undefined;
-      const { told, said, at } = place;
+      const { told, others, at } = place;
       // A connection may look as if it worked for a while after the other end is gone, so what works is looked after.
-      if (at === told && said === undefined) return;
-      if (!this.#options.connected(id)) this.#go(id, place, at === told ? (said ?? told) : told);
+      if (at === told && others.length === 0) return;
+      const places = [told, ...others];
+      if (!this.#options.connected(id))
+        this.#go(id, place, places[(places.indexOf(at) + 1) % places.length] ?? told);
       this.#watch(id, place);
     });
   }
+}
+
+function setOthers(place: Place, urls: readonly string[]): void {
+  place.others = [...new Set(urls)].filter((url) => url !== place.told).slice(0, maxPlaces - 1);
 }
