@@ -116,12 +116,15 @@ function pipelineOf(random: Random): Pipeline {
 /** Reigns that are short need many of them before anything goes wrong. */
 const longer = [1_200, 4_000, 10_000];
 
+/** Of up to seven hosts. */
+const movingAtOnce = [1, 2, 3];
+
 const mixed: Draw = (random) => {
   const loyal = random.chance(0.3);
   const share = random.pick([0.15, 0.4, 0.7]);
   const possible = faultKinds.filter((kind) => !loyal || !endLoyalty.includes(kind));
   const chosen = possible.filter(() => random.chance(share));
-  return {
+  const drawn = {
     size: random.pick([1, 3, 3, 3, 3, 3, 5, 5, 5]),
     faults: {
       kinds: chosen.length === 0 ? [random.pick(possible)] : chosen,
@@ -155,10 +158,10 @@ const mixed: Draw = (random) => {
     changeMs: random.chance(0.25) ? random.pick([300, 1_000, 3_000]) : undefined,
     hurry: random.pick([0, 0.3]),
     witnesses: random.chance(0.6),
-    moving: random.pick([1, 2, 3]),
     quickDisks: 0.4,
     older: random.chance(0.2) ? random.pick([0.3, 0.7, 1]) : 0,
   };
+  return { ...drawn, moving: drawn.changeMs === undefined ? 0 : random.pick(movingAtOnce) };
 };
 
 function withChanges(base: Profile, change: Partial<Profile>, faults: Partial<Profile['faults']>): Profile {
@@ -193,6 +196,7 @@ const churn: Draw = (random) => {
     {
       size: random.pick([1, 2, 3, 3, 5]),
       changeMs: random.pick([100, 300, 1_000]),
+      moving: random.pick(movingAtOnce),
       hurry: random.pick([0, 0.5]),
       clients: { ...base.clients, thinkMs: 100 },
       trailingEntries: random.pick([0, 50]),
