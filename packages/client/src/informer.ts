@@ -17,6 +17,8 @@ export interface InformerOptions<T extends KubeObject> {
   readonly transform?: (object: T) => T;
   /** A watch silent for this long is replaced; 75 s unless told (servers send a bookmark each minute). */
   readonly livenessMs?: number;
+  /** Pauses after failures; from 50 ms to 5 s unless told. */
+  readonly backoff?: Backoff;
   readonly onError?: (error: unknown) => void;
 }
 
@@ -147,7 +149,7 @@ class ListWatchInformer<T extends KubeObject> implements CatchingInformer<T> {
   }
 
   async #run(): Promise<void> {
-    const backoff = new Backoff(50, 5_000);
+    const backoff = this.#options.backoff ?? new Backoff(50, 5_000);
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       this.#hurry = new AbortController();

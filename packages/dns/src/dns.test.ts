@@ -90,7 +90,8 @@ before(async () => {
   const forwarder = new Forwarder({
     resolvConf,
     ownAddresses: new Set(),
-    timeoutMs: 200,
+    // One test waits for it; all others have to be answered before.
+    timeoutMs: 3_000,
     port: upstream.address().port,
   });
   const responder = new Responder({
@@ -109,7 +110,7 @@ after(async () => {
 });
 
 async function dig(...args: string[]): Promise<string> {
-  const { stdout } = await run('dig', [`-p${server?.port}`, '@127.0.0.1', '+tries=1', '+time=3', ...args]);
+  const { stdout } = await run('dig', [`-p${server?.port}`, '@127.0.0.1', '+tries=1', '+time=60', ...args]);
   return stdout;
 }
 

@@ -139,7 +139,7 @@ test('unary calls, streams and errors cross a unix socket', async (t) => {
   const nobody = createClient(kv, `unix:${join(folder, 'absent')}`);
   t.after(() => nobody.close());
   await assert.rejects(
-    nobody.unary('put', {}, { timeoutMs: 2_000 }),
+    nobody.unary('put', {}, { timeoutMs: 60_000 }),
     (error: unknown) => error instanceof GrpcError && error.code === Status.UNAVAILABLE,
   );
 });

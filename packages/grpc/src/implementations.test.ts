@@ -55,7 +55,7 @@ interface Running {
 async function until(condition: () => boolean, what: string): Promise<void> {
   const deadline = Date.now() + 30_000;
   while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`${what} did not happen within 5 s`);
+    if (Date.now() > deadline) throw new Error(`${what} did not happen within 30 s`);
     await wait(5);
   }
 }
@@ -104,7 +104,7 @@ async function start(
     },
   });
   const { target, clientTls } = await bind(server, address, folder);
-  const options = { timeoutMs: 5_000, tls: clientTls, implementation: client };
+  const options = { timeoutMs: 60_000, tls: clientTls, implementation: client };
   const running = {
     target,
     server,
@@ -276,7 +276,7 @@ test('lean: a client without a certificate is refused, and so is one that does n
   const ca = readFileSync(join(running.folder, 'cert.pem'));
   const nobody = createClient(kv, running.target, { tls: { ca } });
   t.after(() => nobody.close());
-  await assert.rejects(nobody.unary('put', {}, { timeoutMs: 1_000 }), (error) => error instanceof GrpcError);
+  await assert.rejects(nobody.unary('put', {}, { timeoutMs: 60_000 }), (error) => error instanceof GrpcError);
   const file = (name: string): string => join(running.folder, name);
   const curl = ['--http1.1', '-sS', '--cacert', file('cert.pem'), '--cert', file('cert.pem')];
   await assert.rejects(run('curl', [...curl, '--key', file('key.pem'), `https://${running.target}/`]));

@@ -106,7 +106,7 @@ async function ask(path: string, asAdmin = true): Promise<{ status: number; body
     'curl',
     '-sk',
     '--max-time',
-    '5',
+    '60',
     ...identity,
     '-w',
     '\\n%{http_code}',
@@ -122,7 +122,7 @@ async function ask(path: string, asAdmin = true): Promise<{ status: number; body
 }
 
 async function eventually<T>(what: string, check: () => Promise<T | undefined>): Promise<T> {
-  const deadline = Date.now() + 60_000;
+  const deadline = Date.now() + 120_000;
   for (;;) {
     const found = await check();
     if (found !== undefined) return found;
@@ -131,18 +131,20 @@ async function eventually<T>(what: string, check: () => Promise<T | undefined>):
   }
 }
 
+interface SeenContainer {
+  readonly name: string;
+  readonly ready: boolean;
+  readonly restartCount: number;
+  readonly containerID?: string;
+  readonly state?: { readonly waiting?: { readonly reason?: string } };
+  readonly lastState?: { readonly terminated?: { readonly exitCode: number; readonly message?: string } };
+}
+
 interface SeenPod {
   readonly status?: {
     readonly phase?: string;
     readonly podIP?: string;
-    readonly containerStatuses?: readonly {
-      readonly name: string;
-      readonly ready: boolean;
-      readonly restartCount: number;
-      readonly containerID?: string;
-      readonly state?: { readonly waiting?: { readonly reason?: string } };
-      readonly lastState?: { readonly terminated?: { readonly exitCode: number; readonly message?: string } };
-    }[];
+    readonly containerStatuses?: readonly SeenContainer[];
   };
 }
 
@@ -178,18 +180,22 @@ test(
   'a pod runs: init first, then the others, ready by its probe, restarted when it exits',
   { skip },
   async () => {
-    const status = await eventually('web is ready and crash has been restarted', async () => {
-      const now = await podStatus();
-      const web = now?.containerStatuses?.find(({ name }) => name === 'web');
-      const crash = now?.containerStatuses?.find(({ name }) => name === 'crash');
-      return web?.ready === true && crash?.state?.waiting?.reason === 'CrashLoopBackOff' ? now : undefined;
+    const containerOf = async (name: string): Promise<SeenContainer | undefined> =>
+      (await podStatus())?.containerStatuses?.find((container) => container.name === name);
+    // In the ten seconds before it is started a third time, whatever the other container needs to get ready.
+    const crash = await eventually('crash has been restarted', async () => {
+      const now = await containerOf('crash');
+      return now?.state?.waiting?.reason === 'CrashLoopBackOff' ? now : undefined;
     });
-    assert.equal(status.phase, 'Running');
+    await eventually('web is ready', async () =>
+      (await containerOf('web'))?.ready === true ? true : undefined,
+    );
+    const status = await podStatus();
+    assert.equal(status?.phase, 'Running');
     assert.match(status.podIP ?? '', /^10\.244\.7\./);
-    const crash = status.containerStatuses?.find(({ name }) => name === 'crash');
-    assert.equal(crash?.restartCount, 1);
+    assert.equal(crash.restartCount, 1);
     assert.deepEqual(
-      { code: crash?.lastState?.terminated?.exitCode, message: crash?.lastState?.terminated?.message },
+      { code: crash.lastState?.terminated?.exitCode, message: crash.lastState?.terminated?.message },
       { code: 3, message: 'last words\n' },
     );
   },

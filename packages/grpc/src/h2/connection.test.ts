@@ -748,7 +748,7 @@ test('a deadline ends a call that its handler does not', async () => {
     peer.call(1, '/t.T/Deaf', Buffer.from('x'), { 'grpc-timeout': '20m' }),
     peer.call(3, '/t.T/Deaf', Buffer.from('x'), { 'grpc-timeout': '40m' }),
   );
-  const until = Date.now() + 5_000;
+  const until = Date.now() + 60_000;
   while (peer.connection.open > 0 && Date.now() < until) await peer.frames(1);
   const frames = await peer.frames();
   assert.equal(answers(frames)[1]?.['grpc-status'], '4');
