@@ -37,7 +37,7 @@ async function unitTests(): Promise<Outcome> {
   const stream = run({
     files: files.map((file) => join(root, file)),
     concurrency: Math.max(2, availableParallelism()),
-    timeout: 300_000,
+    timeout: 600_000,
   });
   stream.on('test:pass', (event) => {
     if (event.skip !== undefined && event.skip !== false)

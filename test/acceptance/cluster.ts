@@ -142,7 +142,7 @@ export class Cluster {
   }
 
   /** The active master, once there is exactly one that is not `except`. */
-  activeMaster(except?: string, deadlineMs = 20_000): Promise<HostStatus> {
+  activeMaster(except?: string, deadlineMs = 60_000): Promise<HostStatus> {
     return until(`a master other than ${except ?? 'none'} is active`, deadlineMs, async () => {
       const active = (await this.status()).hosts.filter(
         (host) => host.role === 'active' && host.name !== except,

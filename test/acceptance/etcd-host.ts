@@ -81,7 +81,7 @@ export async function startEtcdHost(id: number): Promise<EtcdHost> {
       );
     }
     const endpoints = members.map(({ client }) => client).join(',');
-    await until('the etcd cluster is healthy', 30_000, async () => {
+    await until('the etcd cluster is healthy', 60_000, async () => {
       const identity = ['--cacert', tls.ca, '--cert', tls.cert, '--key', tls.key];
       const { code } = await run('etcdctl', ['--endpoints', endpoints, ...identity, 'endpoint', 'health'], {
         env: { ETCDCTL_API: '3' },

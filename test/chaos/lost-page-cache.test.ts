@@ -57,7 +57,7 @@ class Group {
     for (const member of this.members) member.start();
     await Promise.all(
       this.members.map((member) =>
-        until(`${member.name} serves`, 30_000, async () => {
+        until(`${member.name} serves`, 60_000, async () => {
           assert.ok(member.alive, member.output);
           const client = createClient(kvService, member.target);
           try {
@@ -132,7 +132,7 @@ async function lifeAndDeath(
   survives: Survives,
 ): Promise<ReadonlyMap<string, string>> {
   const load = startLoad(group, round);
-  await until('writes are acknowledged', 20_000, () => (load.acknowledged.size > 400 ? true : undefined));
+  await until('writes are acknowledged', 60_000, () => (load.acknowledged.size > 400 ? true : undefined));
   await Promise.all(group.members.map((member) => member.freeze()));
   await group.kill();
   await load.stop();

@@ -43,7 +43,7 @@ test('a call that waits goes on when the delay is taken back, and one that was k
   t.after(() => waiting.kill('SIGKILL'));
   let said = '';
   waiting.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
-  await until('both wait', 10_000, () => (gate.calls === 2 ? true : undefined));
+  await until('both wait', 60_000, () => (gate.calls === 2 ? true : undefined));
   killed.kill('SIGKILL');
   await once(killed, 'exit');
   assert.equal(said, '');
@@ -73,12 +73,12 @@ test('a program that makes its system calls by itself stands before the same gat
     spawnSync('etcdctl', [`--endpoints=127.0.0.1:${client}`, '--command-timeout=2s', 'put', 'a', 'b'], {
       env: { ...process.env, ETCDCTL_API: '3' },
     }).status ?? 1;
-  await until('etcd takes a write', 20_000, () => (put() === 0 ? true : undefined));
+  await until('etcd takes a write', 60_000, () => (put() === 0 ? true : undefined));
   const before = gate.calls;
   assert.ok(before > 0);
   gate.set({ delayMs: 600_000 });
   assert.notEqual(put(), 0, 'a write is acknowledged although no sync comes back');
   gate.set({ delayMs: 0 });
-  await until('etcd takes writes again', 20_000, () => (put() === 0 ? true : undefined));
+  await until('etcd takes writes again', 60_000, () => (put() === 0 ? true : undefined));
   assert.ok(gate.calls > before);
 });

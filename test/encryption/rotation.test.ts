@@ -71,7 +71,7 @@ test('a rotation leaves nothing sealed with the old key, goes on where it was in
     source,
     masters,
     say: () => undefined,
-    deadlineMs: 15_000,
+    deadlineMs: 60_000,
     metricsOf: async ({ name }) => running.get(name)?.metrics.metrics(),
   };
 

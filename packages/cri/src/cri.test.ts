@@ -53,7 +53,7 @@ async function run(containerId: string, script: string): Promise<string> {
   const answer = await host.cri.runtime.ExecSync({
     containerId,
     cmd: ['/bin/sh', '-c', script],
-    timeout: 10,
+    timeout: 60,
   });
   assert.equal(answer.exitCode, 0, answer.stderr.toString());
   return answer.stdout.toString().trim();
@@ -72,7 +72,7 @@ test(
     const address = status?.network?.ip ?? '';
     assert.match(address, /^10\.251\.7\.\d+$/);
     await until('the server answers from another pod', async () => {
-      const answer = await run(client, `timeout 2 wget -qO- http://${address}:8080/`);
+      const answer = await run(client, `timeout 10 wget -qO- http://${address}:8080/`);
       return answer === 'Hello from web';
     });
     assert.equal(await run(server, 'cat /etc/resolv.conf'), 'search cluster.local\nnameserver 10.96.0.10');

@@ -18,7 +18,7 @@ require('net').createServer((s) => { s.on('error', () => {}); s.end(me + ' ' + s
 const client = `
 const [proto, host, port] = process.argv.slice(1);
 const done = (text) => { console.log(text); process.exit(0); };
-setTimeout(() => done('timeout'), 1500);
+setTimeout(() => done('timeout'), 5000);
 if (proto === 'udp') {
   const u = require('dgram').createSocket('udp4');
   u.on('error', (e) => done(e.code)); u.on('message', (m) => done(String(m)));
@@ -98,7 +98,7 @@ export class PacketLab {
     });
     this.#children.push(child);
     await Promise.race([
-      once(child.stdout, 'data', { signal: AbortSignal.timeout(10_000) }),
+      once(child.stdout, 'data', { signal: AbortSignal.timeout(60_000) }),
       once(child, 'exit').then(() => Promise.reject(new Error(`the server in ${name} ended`))),
     ]);
   }

@@ -26,7 +26,7 @@ class Writer {
   async #run(prefix: string): Promise<void> {
     for (let i = 0; !this.#stop.signal.aborted; i++) {
       const name = `${prefix}-${String(i).padStart(5, '0')}`;
-      await until(`${name} is written`, 30_000, async () => {
+      await until(`${name} is written`, 60_000, async () => {
         const { status, body } = await this.#session.send<{ message?: string }>('POST', path, {
           metadata: { name },
           data: { i: String(i) },
@@ -112,7 +112,7 @@ async function round(cluster: Cluster, verb: 'kill' | 'poweroff'): Promise<strin
   const writer = new Writer(session, verb);
   try {
     await Promise.race([
-      until('20 writes are acknowledged', 20_000, () =>
+      until('20 writes are acknowledged', 60_000, () =>
         writer.acknowledged.length >= 20 ? true : undefined,
       ),
       writer.failed,
@@ -122,7 +122,7 @@ async function round(cluster: Cluster, verb: 'kill' | 'poweroff'): Promise<strin
     await cluster.chaos(verb, before.name);
     const atLoss = writer.acknowledged.length;
     const lost = Date.now();
-    await until(`pod ${victim?.metadata.name ?? ''} is deleted in the gap`, 20_000, async () => {
+    await until(`pod ${victim?.metadata.name ?? ''} is deleted in the gap`, 60_000, async () => {
       const { status } = await session.send(
         'DELETE',
         `/api/v1/namespaces/default/pods/${victim?.metadata.name ?? ''}`,
@@ -135,11 +135,11 @@ async function round(cluster: Cluster, verb: 'kill' | 'poweroff'): Promise<strin
       (active.epoch ?? 0) > (before.epoch ?? 0),
       `the epoch went from ${before.epoch ?? 0} to ${active.epoch ?? 0}`,
     );
-    await until('20 more writes are acknowledged', 20_000, () =>
+    await until('20 more writes are acknowledged', 60_000, () =>
       writer.acknowledged.length >= atLoss + 20 ? true : undefined,
     );
     const acknowledged = await writer.stop();
-    await until('the watcher has seen every write', 20_000, () =>
+    await until('the watcher has seen every write', 60_000, () =>
       watcher.added.length >= acknowledged.length ? true : undefined,
     );
     await watcher.stop();

@@ -75,27 +75,27 @@ async function holdStopResume(cluster: Cluster): Promise<Outcome> {
         )
         .catch(() => undefined),
     );
-    await until(`${heldWrites} writes are held`, 20_000, async () =>
+    await until(`${heldWrites} writes are held`, 60_000, async () =>
       (await metric(cluster, old.name, 'timonier_failpoint_held')) >= heldWrites ? true : undefined,
     );
     await cluster.chaos('stop', old.name);
     const now = await cluster.activeMaster(old.name);
     // A write through the new active fixes the revision above which nothing of the old epoch may stand.
-    const marker = await until('a write through the new active is acknowledged', 20_000, async () => {
+    const marker = await until('a write through the new active is acknowledged', 60_000, async () => {
       const { status, body } = await observer.send<{ metadata: { resourceVersion: string } }>('POST', path, {
         metadata: { generateName: 'marker-' },
       });
       return status === 201 ? BigInt(body.metadata.resourceVersion) : undefined;
     });
     await cluster.chaos('resume', old.name);
-    await until(`${old.name} has demoted itself`, 20_000, async () =>
+    await until(`${old.name} has demoted itself`, 60_000, async () =>
       (await cluster.status()).hosts.find(({ name }) => name === old.name)?.role === 'passive'
         ? true
         : undefined,
     );
     await arm('');
     await Promise.all(writes);
-    await until('nothing is held any more', 20_000, async () =>
+    await until('nothing is held any more', 60_000, async () =>
       (await metric(cluster, old.name, 'timonier_failpoint_held')) === 0 ? true : undefined,
     );
     const { body } = await observer.send<{

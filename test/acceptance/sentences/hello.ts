@@ -44,7 +44,7 @@ export function readyPods(cluster: Cluster, count: number, deadlineMs = 60_000):
 /** Fetches a page from inside a host, and returns its text. */
 function fetchFrom(cluster: Cluster, host: string, url: string): Promise<string> {
   return cluster.exec(host, ['busybox', 'timeout', '3', 'busybox', 'wget', '-q', '-O', '-', url], {
-    timeoutMs: 10_000,
+    timeoutMs: 60_000,
   });
 }
 
@@ -69,7 +69,7 @@ export async function hello(cluster: Cluster, kubectl: Kubectl): Promise<void> {
   await lookInside(pods[0]?.metadata.name ?? '', k);
   await everydayVerbs(pods, k);
   await k('delete', '-f', helloManifest, '--timeout=60s');
-  await until('no pod of the demo is left', 30_000, async () => {
+  await until('no pod of the demo is left', 60_000, async () => {
     const { items } = await cluster.get<{ items: Pod[] }>('pods', '-l', 'app=hello');
     return items.length === 0 ? true : undefined;
   });
@@ -139,7 +139,7 @@ async function everyWayIn(
           host.name !== pod.spec.nodeName && (host.kind === 'worker' || cluster.options.workers === 0),
       ) ?? active;
     for (const host of [elsewhere.name, active.name]) {
-      const page = await until(`${pod.metadata.name} answers ${host}`, 10_000, () =>
+      const page = await until(`${pod.metadata.name} answers ${host}`, 60_000, () =>
         fetchFrom(cluster, host, `http://${pod.status.podIP ?? ''}:8080/`),
       );
       expect(
@@ -152,20 +152,20 @@ async function everyWayIn(
   const isOurs = (page: string): true | undefined =>
     names.some((name) => page.includes(name)) ? true : undefined;
   for (const host of [active.name, ...new Set(pods.map((pod) => pod.spec.nodeName ?? ''))]) {
-    await until(`the ClusterIP answers ${host}`, 10_000, async () =>
+    await until(`the ClusterIP answers ${host}`, 60_000, async () =>
       isOurs(await fetchFrom(cluster, host, `http://${clusterIP}/`)),
     );
   }
   for (const pod of pods) {
     for (const name of ['hello', 'hello.default.svc.cluster.local', clusterIP]) {
-      await until(`http://${name}/ answers inside ${pod.metadata.name}`, 10_000, async () =>
+      await until(`http://${name}/ answers inside ${pod.metadata.name}`, 60_000, async () =>
         isOurs(await k('exec', pod.metadata.name, '--', 'wget', '-q', '-O', '-', `http://${name}/`)),
       );
     }
   }
-  await until('the NodePort answers on 127.0.0.1', 10_000, async () => {
+  await until('the NodePort answers on 127.0.0.1', 60_000, async () => {
     const response = await fetch(`http://127.0.0.1:${ports[0]?.nodePort ?? 0}/`, {
-      signal: AbortSignal.timeout(3_000),
+      signal: AbortSignal.timeout(10_000),
     });
     return isOurs(await response.text());
   });

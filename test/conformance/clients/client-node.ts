@@ -156,8 +156,9 @@ async function informers(config: KubeConfig, namespace: string): Promise<void> {
     informer.on(verb, ({ metadata }) => seen.push(`${verb} ${metadata?.name ?? ''}`));
   // As programs do: whatever ended the watch, it begins again.
   let ended = false;
+  let again: NodeJS.Timeout | undefined;
   informer.on('error', () => {
-    if (!ended) setTimeout(() => void informer.start(), 100);
+    if (!ended) again = setTimeout(() => void informer.start(), 100);
   });
   await informer.start();
   try {
@@ -180,6 +181,7 @@ async function informers(config: KubeConfig, namespace: string): Promise<void> {
     );
   } finally {
     ended = true;
+    clearTimeout(again);
     await informer.stop();
   }
   await core.deleteCollectionNamespacedConfigMap({ namespace, labelSelector: label });

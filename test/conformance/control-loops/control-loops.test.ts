@@ -31,7 +31,7 @@ import {
 import { startEtcd } from '../../../packages/apiserver/src/testing/real-etcd.ts';
 import { ObjectNodes } from './nodes.ts';
 
-const waitMs = 20_000;
+const waitMs = 60_000;
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined };
 
 async function clientOf(server: TestServer, identity: string, socket = false): Promise<ApiClient> {
@@ -62,7 +62,7 @@ async function startLoops(server: TestServer, office?: Office): Promise<Stoppabl
   assert.ok(scheduler && controllers && cloud);
   const running = [
     startScheduler(scheduler),
-    startControllers(controllers, { nodeMonitorGraceMs: 2_500, defaultEvictionMs: 200, rootCa: 'PEM' }),
+    startControllers(controllers, { nodeMonitorGraceMs: 8_000, defaultEvictionMs: 200, rootCa: 'PEM' }),
     startCloudControllers(cloud),
   ];
   return {

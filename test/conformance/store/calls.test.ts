@@ -168,7 +168,7 @@ suite('a gRPC client gets the same answers', () => {
         for (const { address } of group.members) clients.push(createClient(kv, address));
       }
     },
-    { timeout: 90_000 },
+    { timeout: 300_000 },
   );
   after(async () => {
     for (const client of clients) client.close();

@@ -108,7 +108,7 @@ class Secured {
 
   static async start(program: Program, folder: string): Promise<Secured> {
     const secured = new Secured(program, folder, await freePorts(2));
-    await until(`${program.name} serves`, 20_000, async () => {
+    await until(`${program.name} serves`, 60_000, async () => {
       if (secured.#child.exitCode !== null) throw new Error(`${program.name} ended: ${secured.#log}`);
       return (await secured.etcdctl('root', 'member list')).code === 0 ? true : undefined;
     }).catch(async (error: unknown) => {
@@ -121,7 +121,7 @@ class Secured {
   #certificate(name: string, form: 'etcdctl' | 'curl'): string[] {
     const file = (suffix: string): string => join(this.#folder, `${name}.${suffix}`);
     return ['--cacert', join(this.#folder, 'ca.crt'), '--cert', file('crt'), '--key', file('key')].concat(
-      form === 'curl' ? ['-s', '--max-time', '10', '-w', '\n%{http_code} %{http_version}'] : [],
+      form === 'curl' ? ['-s', '--max-time', '60', '-w', '\n%{http_code} %{http_version}'] : [],
     );
   }
 
@@ -176,7 +176,7 @@ suite('who a client is counts the same', () => {
       await makeCertificates(folder, ['root', 'reader', 'stranger', 'nameless']);
       sides = await Promise.all([Secured.start(etcd, folder), Secured.start(timonier, folder)]);
     },
-    { timeout: 90_000 },
+    { timeout: 300_000 },
   );
   after(async () => {
     for (const side of sides) await side.stop();

@@ -27,7 +27,7 @@ for (const program of [etcd, timonier])
         group = await StoreGroup.start(program, 1);
         client = open();
       },
-      { timeout: 60_000 },
+      { timeout: 300_000 },
     );
     after(async () => {
       for (const each of clients) each.close();
@@ -64,7 +64,7 @@ for (const program of [etcd, timonier])
       const lease = ours().lease(30);
       await lease.put('leased/a').value('1');
       await lease.revoke();
-      await until('the deletion is seen', 10_000, () => (seen.length >= 2 ? true : undefined));
+      await until('the deletion is seen', 60_000, () => (seen.length >= 2 ? true : undefined));
       assert.deepEqual(seen, ['put leased/a 1', 'delete leased/a']);
       await watcher.cancel();
     });

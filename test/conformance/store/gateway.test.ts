@@ -238,7 +238,7 @@ async function stream(args: readonly string[], lines: number): Promise<string> {
   let text = '';
   child.stdout.setEncoding('utf8').on('data', (piece: string) => (text += piece));
   const enough = (): boolean => (text.split('\r\n\r\n')[1] ?? '').split('\n').length > lines;
-  await until(`curl prints ${lines} lines`, 15_000, () =>
+  await until(`curl prints ${lines} lines`, 60_000, () =>
     enough() || child.exitCode !== null ? true : undefined,
   ).catch(() => undefined);
   child.kill('SIGKILL');
@@ -262,7 +262,7 @@ suite('curl gets the same from the JSON gateway', () => {
       const http2 = ours === etcd ? [] : ['--http2-prior-knowledge'];
       for (const i of groups.keys()) browsers.push(new Browser(member(i), i < 2 ? [] : http2));
     },
-    { timeout: 90_000 },
+    { timeout: 300_000 },
   );
   after(async () => {
     for (const group of groups) await group.close();

@@ -43,7 +43,7 @@ async function play(program: Program): Promise<Step[]> {
     };
     /** The same, again and again while the answer is that the group must settle first. */
     const settled = async (line: string, asked: StoreMember, args: readonly string[]): Promise<void> => {
-      await until(line, 30_000, async () => {
+      await until(line, 60_000, async () => {
         await step(line, asked, args);
         const { output } = steps.at(-1) ?? { output: '' };
         if (!/unhealthy cluster|previous leader failure|deadline exceeded/.test(output)) return true;
@@ -55,7 +55,7 @@ async function play(program: Program): Promise<Step[]> {
     for (const { name } of group.members) normalizer.text(await idOf(first, name));
     await step('list', first, ['member', 'list']);
     await settled('remove a living member', first, ['member', 'remove', await idOf(first, 'm3')]);
-    await until('the removed member ends', 20_000, () => (third.alive ? undefined : true));
+    await until('the removed member ends', 60_000, () => (third.alive ? undefined : true));
     await step('list without it', first, ['member', 'list']);
     await settled('remove it again', first, ['member', 'remove', '1']);
     await settled('add a voter that does not come', first, [
@@ -81,7 +81,7 @@ async function play(program: Program): Promise<Step[]> {
       await idOf(first, leader.name),
     ]);
     await settled(ownRemoval, other, ['member', 'remove', await idOf(other, other.name)]);
-    await until('it ends', 20_000, () => (other.alive ? undefined : true));
+    await until('it ends', 60_000, () => (other.alive ? undefined : true));
     await settled('the last one goes on after the hand over', leader, ['put', 'a', '2']);
     await step('and cannot leave after the hand over', leader, [
       'member',

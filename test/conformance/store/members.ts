@@ -172,7 +172,7 @@ export class StoreGroup {
     const group = new StoreGroup(program, members, directory);
     try {
       for (const member of members) member.start();
-      await until('the members serve', 30_000, async () => {
+      await until('the members serve', 60_000, async () => {
         if (!members.every(({ alive }) => alive)) return true;
         const statuses = await Promise.all(members.map((member) => member.status()));
         return statuses.every(({ leader }) => leader !== '0') ? true : undefined;

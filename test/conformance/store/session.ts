@@ -27,7 +27,7 @@ interface Running {
 }
 
 /** Longer than a lease's shortest life, and than etcdctl's own patience. */
-const deadlineMs = 20_000;
+const deadlineMs = 60_000;
 
 export class Session {
   readonly #member: StoreMember;
@@ -107,7 +107,7 @@ export class Session {
     if (input !== undefined) child.stdin.write(this.#fill(input));
     // A store that cannot do it prints nothing; the comparison then says so.
     if (ready !== undefined)
-      await until(`"${begin}" prints ${String(ready)}`, 5_000, () =>
+      await until(`"${begin}" prints ${String(ready)}`, 60_000, () =>
         ready.test(running.stdout) || child.exitCode !== null ? true : undefined,
       ).catch(() => undefined);
   }

@@ -48,7 +48,7 @@ async function members(
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (log += text));
   try {
-    const listed = await until(`${program.name} serves`, 20_000, async () => {
+    const listed = await until(`${program.name} serves`, 60_000, async () => {
       if (child.exitCode !== null) throw new Error(`${program.name} ended: ${log}`);
       const { code, stdout } = await run('etcdctl', ['--endpoints', places.client, 'member', 'list'], {
         env: { ETCDCTL_API: '3' },

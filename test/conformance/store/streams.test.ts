@@ -101,7 +101,7 @@ class Watching {
 
   /** Resolves when so many responses are there, or so many events in them. */
   async until(what: string, enough: (received: readonly WatchResponse[]) => boolean): Promise<void> {
-    await until(what, 10_000, () => (enough(this.received) ? true : undefined));
+    await until(what, 60_000, () => (enough(this.received) ? true : undefined));
   }
 
   async count(responses: number): Promise<void> {
@@ -143,7 +143,7 @@ suite('a gRPC client sees the same on streams', () => {
         });
       }
     },
-    { timeout: 90_000 },
+    { timeout: 300_000 },
   );
   after(async () => {
     for (const side of sides) for (const client of Object.values(side)) (client as GrpcClient).close();
@@ -342,16 +342,16 @@ suite('a gRPC client sees the same on streams', () => {
             count: number;
           }
         ).count;
-      await until('the second waits', 5_000, async () => ((await keys()) === 2 ? true : undefined));
+      await until('the second waits', 60_000, async () => ((await keys()) === 2 ? true : undefined));
       const impatient = new AbortController();
       const third = take(103n, impatient.signal).then(
         () => 'taken',
         () => 'given up',
       );
-      await until('the third waits', 5_000, async () => ((await keys()) === 3 ? true : undefined));
+      await until('the third waits', 60_000, async () => ((await keys()) === 3 ? true : undefined));
       impatient.abort();
       const given = await third;
-      await until('the key of who gave up is gone', 5_000, async () =>
+      await until('the key of who gave up is gone', 60_000, async () =>
         (await keys()) === 2 ? true : undefined,
       );
       const early = second.answered;
@@ -384,21 +384,23 @@ suite('a gRPC client sees the same on streams', () => {
       })();
       const nobody = await outcome(election.unary('leader', { name }, { timeoutMs }));
       const first = (await campaign(201n, 'one')) as { leader: object };
-      await until('the first is observed', 5_000, () => (observed.includes('one') ? true : undefined));
+      await until('the first is observed', 60_000, () => (observed.includes('one') ? true : undefined));
       const second = waiting(campaign(202n, 'two'));
       const leader = await outcome(election.unary('leader', { name }, { timeoutMs }));
       const again = await outcome(campaign(201n, 'one again'));
-      await until('the change is observed', 5_000, () => (observed.includes('one again') ? true : undefined));
+      await until('the change is observed', 60_000, () =>
+        observed.includes('one again') ? true : undefined,
+      );
       const proclaimed = await outcome(
         election.unary('proclaim', { leader: first.leader, value: bytes('proclaimed') }, { timeoutMs }),
       );
-      await until('the proclamation is observed', 5_000, () =>
+      await until('the proclamation is observed', 60_000, () =>
         observed.includes('proclaimed') ? true : undefined,
       );
       const early = second.answered;
       const resigned = await outcome(election.unary('resign', { leader: first.leader }, { timeoutMs }));
       const next = await second.result;
-      await until('the second is observed', 5_000, () => (observed.includes('two') ? true : undefined));
+      await until('the second is observed', 60_000, () => (observed.includes('two') ? true : undefined));
       const late = await outcome(
         election.unary('proclaim', { leader: first.leader, value: bytes('late') }, { timeoutMs }),
       );

@@ -63,7 +63,7 @@ test('a head that comes byte by byte, and a body that never comes, end the conne
     await once(socket, 'secureConnect');
     socket.write(bytes);
     socket.resume();
-    await once(socket, 'close', { signal: AbortSignal.timeout(20_000) });
+    await once(socket, 'close', { signal: AbortSignal.timeout(60_000) });
   }
 });
 
@@ -79,6 +79,6 @@ test('an HTTP/2 session without streams is ended, and one with a stream is not',
   const stream = busy.request({ ':path': '/api/v1/pods?watch=1' });
   stream.on('error', () => undefined);
   await once(busy, 'connect');
-  await once(open(), 'close', { signal: AbortSignal.timeout(20_000) });
+  await once(open(), 'close', { signal: AbortSignal.timeout(60_000) });
   assert.equal(busy.closed, false);
 });

@@ -11,7 +11,7 @@ export interface RealEtcd {
   readonly endpoint: string;
 }
 
-const startDeadlineMs = 20_000;
+const startDeadlineMs = 60_000;
 
 export async function startEtcd(t: Pick<TestContext, 'after'>): Promise<RealEtcd> {
   const directory = await mkdtemp(join(tmpdir(), 'timonier-apiserver-etcd-'));

@@ -164,7 +164,7 @@ export class TestHost {
   }
 }
 
-/** Waits for a condition, at most ten seconds; a failing attempt counts as "not yet". */
+/** Waits for a condition with a deadline; a failing attempt counts as "not yet". */
 export async function until(
   what: string,
   condition: () => Promise<boolean>,
