@@ -3,7 +3,7 @@ import { networkInterfaces } from 'node:os';
 import { advertiseAddress } from './advertise-address.ts';
 import { readFile } from 'node:fs/promises';
 import { isIPv4 } from 'node:net';
-import { type FlagValues, UsageError, watchCertificate } from '@timonier/component';
+import { countBuffersWithHeap, type FlagValues, UsageError, watchCertificate } from '@timonier/component';
 import { OfficeClient } from '@timonier/client/office';
 import { admissionPlugins } from './admission/plugins.ts';
 import { selectPlugins } from './admission/select.ts';
@@ -22,6 +22,7 @@ import { TokenSigner } from './tokens/service-account-tokens.ts';
 import { Worker } from './workers/worker.ts';
 
 export async function serve(context: ApiServerContext, processes: number): Promise<void> {
+  countBuffersWithHeap();
   const { flags: values, given, log, metrics, health, shutdown } = context;
   const worker = processes > 1 ? new Worker({ processes, metrics, health, shutdown }) : undefined;
   for (const name of ['tls-cert-file', 'tls-private-key-file', 'client-ca-file'] as const)

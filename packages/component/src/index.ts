@@ -1,4 +1,5 @@
 export { validityProblem, watchCertificate } from './certificate-validity.ts';
+export { countBuffersWithHeap } from './collection.ts';
 export {
   type Component,
   type ComponentContext,

@@ -2,10 +2,14 @@
  * `timonier store`: one member of the etcd v3 store, with etcd's flags and environment.
  */
 import { readFileSync } from 'node:fs';
-import { type ComponentContext, defineComponent, UsageError } from '@timonier/component';
+import {
+  type ComponentContext,
+  countBuffersWithHeap,
+  defineComponent,
+  UsageError,
+} from '@timonier/component';
 import { parseAuthToken, type Tokens } from './auth/tokens.ts';
 import { parseInitialCluster, parseUrl } from './cluster.ts';
-import { countBuffersWithHeap } from './collection.ts';
 import { readConfigFile } from './flags/config-file.ts';
 import { opensslNames } from './flags/cipher-suites.ts';
 import { etcdFlags } from './flags/etcd-flags.ts';

@@ -13,6 +13,7 @@ import { Compacted, type StoreClient } from '../storage/store-client.ts';
 import { rangeEnd } from '../storage/keys.ts';
 import { fromStored, StoredObject, toStored } from '../storage/stored-object.ts';
 import { type CacheEvent, EventLog } from './event-log.ts';
+import { OwnWrites } from './own-writes.ts';
 
 // The package is CommonJS; its class is the `default` of what Node imports.
 const BTree = BTreeModule.default;
@@ -62,6 +63,7 @@ export class WatchCache {
   readonly #waiters = new Set<{ revision: number; resolve: () => void }>();
   readonly #resetListeners = new Set<() => void>();
   #revision = 0;
+  readonly #ownWrites = new OwnWrites();
   /** Why objects that are in the store are not here. */
   readonly #unreadable = new Map<string, UnreadableValue>();
   #following = false;
@@ -95,6 +97,19 @@ export class WatchCache {
       if (kv === undefined || known === undefined || kv.modRevision !== known.revision) continue;
       if (this.#applyEvent({ type: 0, kv }, this.#revision) !== undefined) this.#notify(key);
     }
+  }
+
+  /**
+   * What this process committed under a key at a revision, just heard of from the store. The event of the same change has
+   * been here already, or finds what `make` makes now: the bytes are read and kept once.
+   */
+  committed(key: string, revision: number, make: () => StoredObject): StoredObject {
+    const prefix = this.#prefixOf(key, this.#resources);
+    const known = prefix === undefined ? undefined : this.#resources.get(prefix)?.index.get(key);
+    if (known?.revision === revision) return known;
+    const stored = make();
+    if (this.#revision < revision) this.#ownWrites.add(stored);
+    return stored;
   }
 
   #notify(key: string): void {
@@ -191,6 +206,7 @@ export class WatchCache {
     let revision = 0;
     let key = '\0';
     this.#unreadable.clear();
+    this.#ownWrites.clear();
     for (const prefix of [...prefixes, ...this.#resources.keys()]) staged.set(prefix, this.#emptyResource(0));
     for (;;) {
       const page = await store.range({
@@ -284,7 +300,8 @@ export class WatchCache {
     const { index, log } = resource;
     const before = index.get(key);
     this.#unreadable.delete(key);
-    const current = event.type === 1 ? undefined : this.#read(key, kv);
+    const current =
+      event.type === 1 ? undefined : (this.#ownWrites.take(key, kv.modRevision) ?? this.#read(key, kv));
     // An unreadable value hides the object: watchers must see it go.
     put(resource, key, current, before);
     if (current === undefined && before === undefined) return undefined;

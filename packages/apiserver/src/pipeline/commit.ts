@@ -95,7 +95,9 @@ export async function commit(context: WriteContext, change: Change): Promise<Com
     const stored =
       value === undefined
         ? undefined
-        : fromStored(change.key, value, revision, change.createRevision || revision);
+        : server.cache.committed(change.key, revision, () =>
+            fromStored(change.key, value, revision, change.createRevision || revision),
+          );
     if (stored !== undefined && change.object !== undefined) rememberView(target.info, stored, change.object);
     return { outcome: 'committed', stored, revision };
   }
