@@ -51,9 +51,9 @@ describe('decoding', () => {
     const { object, problems } = decodeStrict(pods, value, duplicates);
     assert.deepEqual(problems, [
       'duplicate field "spec.containers[0].name"',
-      'unknown field "extra"',
       'unknown field "spec.foo"',
       'unknown field "spec.containers[0].bar"',
+      'unknown field "extra"',
     ]);
     assert.equal('extra' in object, false);
     assert.equal(

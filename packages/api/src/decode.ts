@@ -50,6 +50,8 @@ export class NotDecodable extends StatusError {
 
 interface Walk {
   readonly problems: string[];
+  /** Where the walk is: names of fields and indexes of items. Only what is wrong has it made into text. */
+  readonly place: (string | number)[];
   /** The innermost message's short name, for error texts. */
   owner: string;
   /** How many messages there were so far. */
@@ -104,18 +106,18 @@ export function decodeAs(
   }
   const walk: Walk = {
     problems: duplicates.map((path) => `duplicate field "${path}"`),
+    place: [],
     owner: expected.kind,
     messages: 0,
   };
-  let fields: ApiObject;
+  // What the value says of these was looked at.
+  const object: ApiObject = { kind: expected.kind, apiVersion: expected.apiVersion };
   try {
-    fields = decodeObject(schema, value, '', walk);
+    decodeFields(schema, value, walk, object);
   } catch (error) {
     if (error instanceof DecodeError) throw refuse(expected.kind, error.message);
     throw error;
   }
-  const { kind: _, apiVersion: __, ...rest } = fields;
-  const object: ApiObject = { kind: expected.kind, apiVersion: expected.apiVersion, ...rest };
   return { object, problems: walk.problems.slice(0, MAX_PROBLEMS) };
 }
 
@@ -134,14 +136,19 @@ export function strictDecodingError(
 
 /** Brings a value into the schema's normal form without reporting problems; throws a `DecodeError` on a wrong type. */
 export function normalize(schema: Schema, value: unknown): unknown {
-  return decodeValue(schema, value, '', { problems: [], owner: planOf(schema).name, messages: 0 });
+  return decodeValue(schema, value, newWalk(planOf(schema).name));
+}
+
+function newWalk(owner: string): Walk {
+  return { problems: [], place: [], owner, messages: 0 };
 }
 
 /** What decoding asks of a message's schema for every object. */
 interface Plan {
   /** As error texts call it. */
   readonly name: string;
-  readonly fields: readonly (readonly [string, Schema, isSilent: boolean])[];
+  /** Fields that leave something behind when they are not given; most leave nothing. */
+  readonly standing: readonly (readonly [string, Schema])[];
 }
 
 const plans = new Map<Schema, Plan>();
@@ -153,8 +160,7 @@ function planOf(schema: Schema): Plan {
     const name = message.slice(message.lastIndexOf('.') + 1);
     plan = {
       name,
-      // Most fields that are not given leave nothing behind.
-      fields: [...schema.fields].map(([key, field]) => [key, field, leavesNothing(field)] as const),
+      standing: [...schema.fields].filter(([, field]) => !leavesNothing(field)),
     };
     plans.set(schema, plan);
   }
@@ -167,76 +173,101 @@ function leavesNothing(field: Schema): boolean {
   return absentValue(field) === undefined;
 }
 
-function decodeValue(schema: Schema, value: unknown, path: string, walk: Walk): unknown {
+function decodeValue(schema: Schema, value: unknown, walk: Walk): unknown {
   switch (schema.kind) {
     case 'scalar':
-      return decodeScalar(schema, value, path, walk);
+      return decodeScalar(schema, value, walk);
     case 'object':
-      return decodeObject(schema, value, path, walk);
+      return decodeObject(schema, value, walk);
     case 'raw':
-      return decodeRaw(schema, value, path, walk);
-    case 'list': {
-      if (!Array.isArray(value)) throw wrongType(schema, value, path, walk);
-      const items = schema.items as Schema;
-      return value.map((item: unknown, i) =>
-        item === null || item === undefined
-          ? zeroValue(items)
-          : decodeValue(items, item, `${path}[${i}]`, walk),
-      );
-    }
-    case 'map': {
-      if (!isPlainObject(value)) throw wrongType(schema, value, path, walk);
-      const values = schema.values as Schema;
-      const out: Record<string, unknown> = {};
-      for (const key of Object.keys(value)) {
-        const item = value[key];
-        const inner =
-          item === null || item === undefined
-            ? zeroValue(values)
-            : // A key is no field: the text of an error about a plain value names the map.
-              decodeValue(values, item, values.kind === 'scalar' ? path : join(path, key), walk);
-        setOwn(out, key, inner);
-      }
-      return out;
-    }
+      return decodeRaw(schema, value, walk);
+    case 'list':
+      return decodeList(schema, value, walk);
+    case 'map':
+      return decodeMap(schema, value, walk);
     default:
       throw new Error(`no decoding for ${String(schema.kind)}`);
   }
+}
+
+function decodeList(schema: Schema, value: unknown, walk: Walk): unknown[] {
+  if (!Array.isArray(value)) throw wrongType(schema, value, walk);
+  const items = schema.items as Schema;
+  const out: unknown[] = [];
+  for (let i = 0; i < value.length; i++) {
+    const item: unknown = value[i];
+    walk.place.push(i);
+    out.push(item === null || item === undefined ? zeroValue(items) : decodeValue(items, item, walk));
+    walk.place.pop();
+  }
+  return out;
+}
+
+function decodeMap(schema: Schema, value: unknown, walk: Walk): Record<string, unknown> {
+  if (!isPlainObject(value)) throw wrongType(schema, value, walk);
+  const values = schema.values as Schema;
+  // A key is no field: the text of an error about a plain value names the map.
+  const namesKeys = values.kind !== 'scalar';
+  const out: Record<string, unknown> = {};
+  for (const key of Object.keys(value)) {
+    const item = value[key];
+    if (namesKeys) walk.place.push(key);
+    setOwn(
+      out,
+      key,
+      item === null || item === undefined ? zeroValue(values) : decodeValue(values, item, walk),
+    );
+    if (namesKeys) walk.place.pop();
+  }
+  return out;
 }
 
 function isPlainObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !isBigInteger(value);
 }
 
-function join(path: string, name: string): string {
-  return path === '' ? name : `${path}.${name}`;
+function placeText(place: readonly (string | number)[]): string {
+  let text = '';
+  for (const step of place) text += typeof step === 'number' ? `[${step}]` : text === '' ? step : `.${step}`;
+  return text;
 }
 
-function decodeObject(schema: Schema, value: unknown, path: string, walk: Walk): Record<string, unknown> {
-  if (!isPlainObject(value)) throw wrongType(schema, value, path, walk);
+function decodeObject(schema: Schema, value: unknown, walk: Walk): Record<string, unknown> {
+  if (!isPlainObject(value)) throw wrongType(schema, value, walk);
+  const out: Record<string, unknown> = {};
+  decodeFields(schema, value, walk, out);
+  return out;
+}
+
+/** Fields come out in the order in which they were given: what was stored is in order already. */
+function decodeFields(schema: Schema, value: object, walk: Walk, out: Record<string, unknown>): void {
   if (++walk.messages > MAX_MESSAGES)
     throw new StatusError(requestEntityTooLarge(`more than ${MAX_MESSAGES} objects in one`));
-  const { owner } = walk;
+  const { owner, place } = walk;
   const plan = planOf(schema);
   walk.owner = plan.name;
   const { fields } = schema;
   for (const key in value) {
-    if (!fields.has(key) && walk.problems.length < MAX_PROBLEMS) {
-      walk.problems.push(`unknown field "${shortPath(join(path, key))}"`);
+    const field = fields.get(key);
+    if (field === undefined) {
+      if (walk.problems.length < MAX_PROBLEMS)
+        walk.problems.push(`unknown field "${shortPath(placeText([...place, key]))}"`);
+      continue;
     }
-  }
-  const out: Record<string, unknown> = {};
-  for (const [key, field, isSilent] of plan.fields) {
-    const given = Object.hasOwn(value, key) ? value[key] : undefined;
-    if (isSilent && (given === null || given === undefined)) continue;
-    const decoded =
-      given === null || given === undefined
-        ? absentValue(field)
-        : decodeValue(field, given, join(path, key), walk);
+    const given = (value as Record<string, unknown>)[key];
+    if (given === null || given === undefined) continue;
+    place.push(key);
+    const decoded = decodeValue(field, given, walk);
+    place.pop();
     if (decoded !== undefined && !isOmitted(field, decoded)) out[key] = decoded;
   }
+  for (const [key, field] of plan.standing) {
+    const given = Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined;
+    if (given !== null && given !== undefined) continue;
+    const absent = absentValue(field);
+    if (absent !== undefined && !isOmitted(field, absent)) out[key] = absent;
+  }
   walk.owner = owner;
-  return out;
 }
 
 /** Whether the normal form leaves a value out, because it says no more than its absence. */
@@ -289,21 +320,26 @@ function zeroScalar(schema: Schema): unknown {
 
 /** The zero of a list's or map's element. */
 function zeroValue(schema: Schema): unknown {
-  if (schema.kind === 'object') return decodeObject(schema, {}, '', { problems: [], owner: '', messages: 0 });
+  if (schema.kind === 'object') return decodeObject(schema, {}, newWalk(''));
   if (schema.kind === 'list') return [];
   if (schema.kind === 'map') return {};
   return schema.kind === 'scalar' ? (zeroScalar(schema) ?? null) : null;
 }
 
-function decodeRaw(schema: Schema, value: unknown, path: string, walk: Walk): unknown {
+function decodeRaw(schema: Schema, value: unknown, walk: Walk): unknown {
   if (schema.form === undefined) return value;
   const nested = rawAlternative(schema);
+  if (nested === undefined) return value;
   if (Array.isArray(value)) {
-    return value.map((item: unknown, i) =>
-      nested !== undefined && isPlainObject(item) ? decodeObject(nested, item, `${path}[${i}]`, walk) : item,
-    );
+    return value.map((item: unknown, i) => {
+      if (!isPlainObject(item)) return item;
+      walk.place.push(i);
+      const decoded = decodeObject(nested, item, walk);
+      walk.place.pop();
+      return decoded;
+    });
   }
-  return nested !== undefined && isPlainObject(value) ? decodeObject(nested, value, path, walk) : value;
+  return isPlainObject(value) ? decodeObject(nested, value, walk) : value;
 }
 
 function rawAlternative(schema: Schema): Schema | undefined {
@@ -339,13 +375,14 @@ function goType(schema: Schema): string {
   return schema.message?.split('.').slice(-2).join('.') ?? 'object';
 }
 
-function wrongType(schema: Schema, value: unknown, path: string, walk: Walk): DecodeError {
+function wrongType(schema: Schema, value: unknown, walk: Walk): DecodeError {
+  const path = placeText(walk.place).replaceAll(/\[\d+\]/g, '');
   return new DecodeError(
-    `json: cannot unmarshal ${jsonWord(value)} into Go struct field ${walk.owner}.${path.replaceAll(/\[\d+\]/g, '')} of type ${goType(schema)}`,
+    `json: cannot unmarshal ${jsonWord(value)} into Go struct field ${walk.owner}.${path} of type ${goType(schema)}`,
   );
 }
 
-function decodeScalar(schema: Schema, value: unknown, path: string, walk: Walk): unknown {
+function decodeScalar(schema: Schema, value: unknown, walk: Walk): unknown {
   switch (schema.scalar) {
     case 'string':
     case 'groupVersion':
@@ -361,7 +398,7 @@ function decodeScalar(schema: Schema, value: unknown, path: string, walk: Walk):
       if (typeof value === 'number' && Number.isInteger(value)) {
         if (value === (value | 0)) return value === 0 ? 0 : value;
         throw new DecodeError(
-          `json: cannot unmarshal number ${value} into Go struct field ${walk.owner}.${path} of type int32`,
+          `json: cannot unmarshal number ${value} into Go struct field ${walk.owner}.${placeText(walk.place)} of type int32`,
         );
       }
       break;
@@ -416,7 +453,7 @@ function decodeScalar(schema: Schema, value: unknown, path: string, walk: Walk):
       break;
     default:
   }
-  throw wrongType(schema, value, path, walk);
+  throw wrongType(schema, value, walk);
 }
 
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;

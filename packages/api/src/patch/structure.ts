@@ -45,19 +45,7 @@ export function member(structure: Structure | undefined, key: string): Structure
   return structure.kind === 'map' ? structure.values : structure.field(key);
 }
 
-/** Deep equality of JSON values; the order of keys does not matter, that of items does. */
-export function jsonEqual(a: JsonValue | undefined, b: JsonValue | undefined): boolean {
-  if (a === b) return true;
-  if (Array.isArray(a)) {
-    return Array.isArray(b) && a.length === b.length && a.every((item, i) => jsonEqual(item, b[i]));
-  }
-  if (!isObject(a) || !isObject(b)) return false;
-  const keys = Object.keys(a);
-  return (
-    keys.length === Object.keys(b).length &&
-    keys.every((key) => Object.hasOwn(b, key) && jsonEqual(a[key], b[key]))
-  );
-}
+export { sameJson as jsonEqual } from '../same-json.ts';
 
 /** Sets a key as plain data, whatever its name: `__proto__` becomes an ordinary own property. */
 export function setKey(object: JsonObject, key: string, value: JsonValue): void {

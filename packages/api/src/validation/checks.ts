@@ -3,6 +3,7 @@ import type { LabelSelector } from '../generated/types.ts';
 import { isPercent } from '../int-or-string.ts';
 import { isBigInteger } from '../json.ts';
 import { checkDns1123Subdomain, checkLabelValue, checkQualifiedName } from '../names.ts';
+import { sameJson as same } from '../same-json.ts';
 import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from './field-error.ts';
 
 /** Applies a check of `names.ts` to a value that must be there. */
@@ -96,23 +97,7 @@ export const NEEDS_VALUES = "must be specified when `operator` is 'In' or 'NotIn
 export const TAKES_NO_VALUES = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'";
 export const NO_OPERATOR = 'not a valid selector operator';
 
-/** Compares without regard to the order of keys; a field that is undefined is one that is absent. */
-export function same(a: unknown, b: unknown): boolean {
-  if (Object.is(a, b)) return true;
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
-  if (Array.isArray(a) || Array.isArray(b)) {
-    return (
-      Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((item, i) => same(item, b[i]))
-    );
-  }
-  const [left, right] = [a, b] as [Record<string, unknown>, Record<string, unknown>];
-  const keys = new Set([...Object.keys(left), ...Object.keys(right)]);
-  return [...keys].every((key) => same(ownValue(left, key), ownValue(right, key)));
-}
-
-function ownValue(object: Readonly<Record<string, unknown>>, key: string): unknown {
-  return Object.hasOwn(object, key) ? object[key] : undefined;
-}
+export { same };
 
 export const IMMUTABLE = 'field is immutable';
 

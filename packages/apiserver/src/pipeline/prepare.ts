@@ -88,19 +88,11 @@ export function prepareUpdate(object: ApiObject, old: ApiObject, context: WriteC
   if (subresource === 'status' && info.custom !== undefined) {
     // Of a custom resource nothing but the status changes this way.
     object.metadata = { ...before, ...kept(metadata) };
-    for (const field of Object.keys({ ...object, ...old })) {
-      if (field === 'metadata' || field === 'status') continue;
-      if (Object.hasOwn(old, field)) object[field] = old[field];
-      else delete object[field];
-    }
+    keepAllButStatus(object, old);
     return;
   }
   if (subresource === 'status') {
-    for (const field of Object.keys({ ...object, ...old })) {
-      if (field === 'metadata' || field === 'status') continue;
-      if (Object.hasOwn(old, field)) object[field] = old[field];
-      else delete object[field];
-    }
+    keepAllButStatus(object, old);
     if (before.ownerReferences === undefined) delete metadata.ownerReferences;
     else metadata.ownerReferences = before.ownerReferences;
     special?.(object, old, context);
@@ -125,7 +117,7 @@ function countGeneration(object: ApiObject, old: ApiObject, { target }: WriteCon
   if (!hasGeneration) return;
   // Without the subresource, a custom resource's status is a field like any other.
   const isSame =
-    sameTree(desired(object), desired(old)) &&
+    isDesiredAlike(object, old) &&
     (custom === undefined || hasStatus || sameTree(object['status'], old['status']));
   if (isSame) return;
   object.metadata = { ...object.metadata, generation: (old.metadata?.generation ?? 0) + 1 };
@@ -205,9 +197,24 @@ function kept({ managedFields, resourceVersion }: ObjectMeta): ObjectMeta {
   };
 }
 
-function desired(object: ApiObject): object {
-  const { metadata: _metadata, status: _status, ...rest } = object;
-  return rest;
+/** Puts back what an update of the status leaves alone. */
+function keepAllButStatus(object: ApiObject, old: ApiObject): void {
+  for (const field of Object.keys(object))
+    if (isDesired(field) && !Object.hasOwn(old, field)) delete object[field];
+  for (const field of Object.keys(old)) if (isDesired(field)) object[field] = old[field];
+}
+
+/** What somebody wants of an object, and not what it is called or what became of it. */
+function isDesired(field: string): boolean {
+  return field !== 'metadata' && field !== 'status';
+}
+
+function isDesiredAlike(a: ApiObject, b: ApiObject): boolean {
+  for (const field of Object.keys(a))
+    if (isDesired(field) && !sameTree(a[field], Object.hasOwn(b, field) ? b[field] : undefined)) return false;
+  for (const field of Object.keys(b))
+    if (isDesired(field) && b[field] !== undefined && !Object.hasOwn(a, field)) return false;
+  return true;
 }
 
 /** The empty status of a kind, with the zeros that upstream always shows; a custom resource has none at first. */

@@ -11,10 +11,11 @@ import { isBigInteger, parseJson, setOwn } from '@timonier/api/json';
 import type { ApiObject } from '@timonier/api/decode';
 import type { KeyValue } from './etcd-messages.ts';
 
-const plainText = 'j1:-:';
-const plainPrefix = Buffer.from(plainText);
+const plainPrefix = Buffer.from('j1:-:');
 /** Never stored: what a value becomes that could not be opened, with the reason. */
 const unreadablePrefix = Buffer.from('x1:');
+/** Above this many, putting one after the other in its place would take long. */
+const fewNames = 40;
 const metadataMark = Buffer.from('"metadata":{');
 
 export interface Attributes {
@@ -86,7 +87,11 @@ export function unreadableValue(reason: string): Buffer {
 
 /** True for the stored form of an object. */
 export function isPlainValue(value: Buffer): boolean {
-  return value.subarray(0, plainPrefix.length).equals(plainPrefix);
+  return beginsWith(value, plainPrefix);
+}
+
+function beginsWith(value: Buffer, prefix: Buffer): boolean {
+  return value.length >= prefix.length && value.compare(prefix, 0, prefix.length, 0, prefix.length) === 0;
 }
 
 /** Reads a stored value. Throws when it is in a form this version does not know. */
@@ -96,18 +101,21 @@ export function fromStored(
   revision: number,
   createRevision: number,
 ): StoredObject {
-  if (value.subarray(0, unreadablePrefix.length).equals(unreadablePrefix))
-    throw unreadable(key, value.toString('utf8', unreadablePrefix.length));
-  if (!isPlainValue(value)) throw unreadable(key, 'it is not in a form that this version reads');
+  if (!isPlainValue(value)) {
+    if (beginsWith(value, unreadablePrefix))
+      throw unreadable(key, value.toString('utf8', unreadablePrefix.length));
+    throw unreadable(key, 'it is not in a form that this version reads');
+  }
   const start = value.indexOf(metadataMark, plainPrefix.length);
   if (start < 0) throw unreadable(key, 'it has no metadata');
   const split = start + metadataMark.length;
-  // One copy: the bytes received are a view into a larger network buffer that must not be kept alive.
-  const json = Buffer.concat([
-    value.subarray(plainPrefix.length, split),
-    Buffer.from(versionField(revision)),
-    value.subarray(split),
-  ]);
+  const version = versionField(revision);
+  // One copy: the bytes received are a view into a larger network buffer that must not be kept alive. Memory of their own,
+  // not a part of one of Node's pools: that would stay as long as any object in it, and objects stay long.
+  const json = Buffer.allocUnsafeSlow(value.length - plainPrefix.length + version.length);
+  const at = value.copy(json, 0, plainPrefix.length, split);
+  json.write(version, at, 'latin1');
+  value.copy(json, at + version.length, split);
   return new StoredObject(key, json, revision, createRevision);
 }
 
@@ -127,7 +135,11 @@ function unreadable(key: string, reason: string): UnreadableObject {
 
 /** The stored form of an object; its resourceVersion is left out. Its metadata must have at least a name. */
 export function toStored(object: ApiObject): Buffer {
-  return Buffer.from(`${plainText}${canonicalJson(object)}`);
+  const json = canonicalJson(object);
+  const value = Buffer.allocUnsafe(plainPrefix.length + Buffer.byteLength(json));
+  plainPrefix.copy(value);
+  value.write(json, plainPrefix.length);
+  return value;
 }
 
 /** True when `object` says what `stored` says, but for the resourceVersion. */
@@ -149,16 +161,26 @@ export function isStoredAs(value: Buffer, { json, revision }: StoredObject): boo
 
 /** JSON with `apiVersion`, `kind` and `metadata` first and every other name in sorted order. */
 export function canonicalJson(object: ApiObject): string {
-  const { apiVersion, kind, metadata = {}, ...rest } = object as ApiObject & Record<string, unknown>;
-  const { resourceVersion: _dropped, ...stored } = metadata;
-  return JSON.stringify({ apiVersion, kind, metadata: sortedMetadata(stored), ...(sorted(rest) as object) });
+  const { apiVersion, kind, metadata = {} } = object;
+  const ordered: Record<string, unknown> = { apiVersion, kind, metadata: sortedMetadata(metadata) };
+  for (const name of namesInOrder(object))
+    if (!first.has(name)) setOwn(ordered, name, sorted((object as Record<string, unknown>)[name]));
+  return JSON.stringify(ordered);
 }
 
+const first: ReadonlySet<string> = new Set(['apiVersion', 'kind', 'metadata']);
+
 /** Ownership is written in order by who keeps it, down to the last field; it is half of most objects. */
-function sortedMetadata({ managedFields, ...others }: NonNullable<ApiObject['metadata']>): unknown {
-  if (managedFields === undefined) return sorted(others);
-  const isOrdered = managedFields.every((entry) => areInOrder(Object.keys(entry)));
-  return sorted({ ...others, managedFields: isOrdered ? new Ordered(managedFields) : managedFields });
+function sortedMetadata(metadata: NonNullable<ApiObject['metadata']>): unknown {
+  const { managedFields } = metadata;
+  const ordered: Record<string, unknown> = {};
+  for (const name of namesInOrder(metadata)) {
+    if (name === 'resourceVersion') continue;
+    const value = (metadata as Record<string, unknown>)[name];
+    const isOrdered = name === 'managedFields' && managedFields?.every(isInOrder) === true;
+    setOwn(ordered, name, isOrdered ? new Ordered(value) : sorted(value));
+  }
+  return ordered;
 }
 
 /** A value that is written as it is. */
@@ -178,25 +200,30 @@ class Ordered {
 function sorted(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return sortedItems(value);
-  if (isBigInteger(value) || value instanceof Ordered) return value;
+  if (isBigInteger(value)) return value;
   const source = value as Record<string, unknown>;
-  const names = Object.keys(source);
   let copy: Record<string, unknown> | undefined;
-  if (!areInOrder(names)) {
-    names.sort();
+  if (!isInOrder(source)) {
     copy = {};
+    for (const name of namesInOrder(source)) setOwn(copy, name, sorted(source[name]));
+    return copy;
   }
-  for (let i = 0; i < names.length; i++) {
-    const name = names[i] ?? '';
+  for (const name in source) {
     const child = source[name];
     const ordered = sorted(child);
-    if (copy === undefined && ordered !== child) {
-      copy = {};
-      for (const before of names.slice(0, i)) setOwn(copy, before, source[before]);
-    }
+    if (copy === undefined && ordered !== child) copy = membersBefore(name, source);
     if (copy !== undefined) setOwn(copy, name, ordered);
   }
   return copy ?? value;
+}
+
+function membersBefore(end: string, source: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const copy: Record<string, unknown> = {};
+  for (const name in source) {
+    if (name === end) break;
+    setOwn(copy, name, source[name]);
+  }
+  return copy;
 }
 
 function sortedItems(items: readonly unknown[]): readonly unknown[] {
@@ -209,9 +236,26 @@ function sortedItems(items: readonly unknown[]): readonly unknown[] {
   return copy ?? items;
 }
 
-function areInOrder(names: readonly string[]): boolean {
-  for (let i = 1; i < names.length; i++) if ((names[i - 1] ?? '') > (names[i] ?? '')) return false;
+function isInOrder(object: object): boolean {
+  let previous = '';
+  for (const name in object) {
+    if (previous > name) return false;
+    previous = name;
+  }
   return true;
+}
+
+function namesInOrder(object: object): string[] {
+  const names = Object.keys(object);
+  if (names.length > fewNames) return names.sort();
+  // Few, and mostly in order: the built-in way makes copies first.
+  for (let i = 1; i < names.length; i++) {
+    const name = names[i] ?? '';
+    let at = i;
+    for (; at > 0 && (names[at - 1] ?? '') > name; at--) names[at] = names[at - 1] ?? '';
+    names[at] = name;
+  }
+  return names;
 }
 
 function versionField(revision: number): string {
