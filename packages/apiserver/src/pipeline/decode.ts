@@ -32,7 +32,7 @@ export interface BodyKind {
   readonly alike?: string;
 }
 
-/** The body of a subresource or the options of a delete; `kinds` are the kinds it may be, with their versions. */
+/** The body of a subresource; `kinds` are the kinds it may be, with their versions. */
 export function decodeBodyAs(body: Buffer, media: Media, kinds: readonly BodyKind[]): ApiObject {
   const parsed = parseBody(body, media);
   const given = parsed.value as Partial<ApiObject> | null;
@@ -43,6 +43,25 @@ export function decodeBodyAs(body: Buffer, media: Media, kinds: readonly BodyKin
   if (expected === undefined || schema === undefined)
     throw bad('the body is of a kind that is not known here');
   return decodeAs(schema, expected, parsed.value, parsed.duplicates).object;
+}
+
+/**
+ * The options of a delete, in the name of whatever version: each group has them as its own, and programs name the one
+ * whose objects they delete.
+ */
+export function decodeDeleteOptions(body: Buffer, media: Media): ApiObject {
+  const type = { apiVersion: 'v1', kind: 'DeleteOptions' };
+  const { value, duplicates } = parseBody(body, media);
+  const schema = schemaOfKind(type.apiVersion, type.kind);
+  if (schema === undefined) throw new Error('DeleteOptions are not known');
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return decodeAs(schema, type, value, duplicates).object;
+  const { apiVersion = '', kind = '', ...rest } = value as Partial<ApiObject>;
+  if (kind !== '' && kind !== type.kind)
+    throw bad(
+      `no kind "${kind}" is registered for version "${apiVersion}" in scheme "pkg/runtime/scheme.go:111"`,
+    );
+  return decodeAs(schema, type, rest, duplicates).object;
 }
 
 /** Parses a body whose kind does not matter yet. Throws 400. */

@@ -7,7 +7,7 @@ import { storageKey } from '@timonier/api';
 import type { DeleteOptions, Namespace, Pod } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { conflict, notFound, StatusError, success } from '@timonier/api/statuses';
-import { decodeBodyAs } from '../pipeline/decode.ts';
+import { decodeDeleteOptions } from '../pipeline/decode.ts';
 import type { Decision } from '../pipeline/mutate.ts';
 import { mutate } from '../pipeline/mutate.ts';
 import { timestamp } from '../pipeline/prepare.ts';
@@ -43,12 +43,7 @@ export async function readDeleteOptions(exchange: Exchange): Promise<DeleteOptio
   const body = await exchange.body();
   const { query } = exchange;
   const options: DeleteOptions =
-    body.length === 0
-      ? {}
-      : decodeBodyAs(body, bodyMedia(exchange.header('content-type')), [
-          { apiVersion: 'v1', kind: 'DeleteOptions' },
-          { apiVersion: 'meta.k8s.io/v1', kind: 'DeleteOptions' },
-        ]);
+    body.length === 0 ? {} : decodeDeleteOptions(body, bodyMedia(exchange.header('content-type')));
   const grace = numberParameter(query, 'gracePeriodSeconds');
   const ignored = booleanParameter(query, 'ignoreStoreReadErrorWithClusterBreakingPotential');
   if (ignored !== undefined) options.ignoreStoreReadErrorWithClusterBreakingPotential ??= ignored;
