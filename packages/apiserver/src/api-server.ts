@@ -55,6 +55,8 @@ import { Leases } from './storage/leases.ts';
 import { startCompactor } from './storage/compactor.ts';
 import { StoreClient, type StoreClientOptions } from './storage/store-client.ts';
 import type { TokenSigner } from './tokens/service-account-tokens.ts';
+import { selfWriter } from './self-writer.ts';
+import { LastUse, withLastUse } from './tokens/last-use.ts';
 import { TokenAuthenticator } from './tokens/token-authenticator.ts';
 
 export interface ApiServerOptions {
@@ -167,7 +169,12 @@ export class ApiServer {
       log,
       onForeignKey: (key, value) => allocations.observe(key, value !== undefined),
     });
-    const tokens = tokenSigner && new TokenAuthenticator(tokenSigner, cache, root, Date.now);
+    const lastUse = new LastUse(
+      (namespace, name, day) =>
+        selfWriter(this.#server).update('secrets', namespace, name, (secret) => withLastUse(secret, day)),
+      Date.now,
+    );
+    const tokens = tokenSigner && new TokenAuthenticator(tokenSigner, cache, root, Date.now, lastUse);
     const { authenticationConfig } = options;
     const requestHeader = authenticationConfig?.requestHeader && {
       ...authenticationConfig.requestHeader,

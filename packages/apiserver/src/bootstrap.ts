@@ -1,5 +1,6 @@
 /**
- * What every cluster has from its beginning: four namespaces, two priority classes and the Service by which pods reach the API server, with
+ * What every cluster has from its beginning: four namespaces, two priority classes, the day of its beginning for the
+ * tokens in Secrets, and the Service by which pods reach the API server, with
  * all masters as its endpoints. Made, or mended, whenever this server becomes the active one; existing objects of
  * others are left alone.
  */
@@ -7,11 +8,14 @@ import type { ApiObject } from '@timonier/api/decode';
 import { StatusError } from '@timonier/api/statuses';
 import { isOwnOnly } from './advertise-address.ts';
 import type { Writer } from './self-writer.ts';
+import { trackingConfigMap } from './tokens/last-use.ts';
 
 export interface BootstrapOptions {
   readonly serviceIp: string;
   readonly port: number;
   readonly masters: readonly { readonly name: string; readonly address: string }[];
+  /** The day since which it is said of tokens in Secrets when they are used. */
+  readonly today: string;
 }
 
 const namespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
@@ -34,6 +38,12 @@ export async function bootstrap(writer: Writer, options: BootstrapOptions): Prom
   for (const name of namespaces)
     await ensure(writer, 'namespaces', '', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
   for (const priorityClass of priorityClasses) await ensure(writer, 'priorityclasses', '', priorityClass);
+  await ensure(writer, 'configmaps', 'kube-system', {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: trackingConfigMap, namespace: 'kube-system' },
+    data: { since: options.today },
+  });
   await ensure(writer, 'services', 'default', kubernetesService(options));
   await replace(writer, 'endpointslices', 'default', kubernetesEndpointSlice(options));
   await replace(writer, 'endpoints', 'default', kubernetesEndpoints(options));

@@ -11,6 +11,7 @@ import { storageKey } from '@timonier/api';
 import { repairAddresses } from './allocation/repair.ts';
 import { reconcilePolicy } from './authorization/reconcile.ts';
 import { bootstrap } from './bootstrap.ts';
+import { dayOf } from './tokens/last-use.ts';
 import { selfWriter } from './self-writer.ts';
 import type { ServerState } from './server-state.ts';
 
@@ -110,7 +111,7 @@ export class ClusterPreparation {
     const writer = selfWriter(this.#server);
     const { masters } = this.#options;
     const serviceIp = this.#server.allocations.firstAddress;
-    await bootstrap(writer, { serviceIp, port: this.port, masters });
+    await bootstrap(writer, { serviceIp, port: this.port, masters, today: dayOf(this.#server.now()) });
     await repairAddresses(writer, this.#server);
     await this.#more.first();
     await reconcilePolicy(writer, this.#server);

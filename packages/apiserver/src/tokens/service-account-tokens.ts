@@ -36,6 +36,20 @@ export interface TokenClaims {
   };
 }
 
+/**
+ * Of a token in a Secret, as the controllers fill one that asks for it: without an end, and good for as long as the
+ * Secret has it.
+ */
+export interface SecretTokenClaims {
+  readonly iss: typeof secretTokenIssuer;
+  readonly sub: string;
+  readonly 'kubernetes.io/serviceaccount/namespace': string;
+  readonly 'kubernetes.io/serviceaccount/secret.name': string;
+  readonly 'kubernetes.io/serviceaccount/service-account.name': string;
+  readonly 'kubernetes.io/serviceaccount/service-account.uid': string;
+}
+
+const secretTokenIssuer = 'kubernetes/serviceaccount';
 const maxTokenBytes = 16 * 1024;
 const curve = 'prime256v1';
 
@@ -70,7 +84,7 @@ export class TokenSigner {
   }
 
   /** The claims of a token that this cluster signed and that is valid at `now` (seconds); undefined otherwise. */
-  verify(token: string, now: number): TokenClaims | undefined {
+  verify(token: string, now: number): TokenClaims | SecretTokenClaims | undefined {
     if (token.length > maxTokenBytes) return undefined;
     const [header = '', payload = '', signature = '', ...rest] = token.split('.');
     if (rest.length > 0 || (decode(header) as { alg?: unknown } | undefined)?.alg !== 'ES256')
@@ -82,10 +96,15 @@ export class TokenSigner {
       Buffer.from(signature, 'base64url'),
     );
     if (!isSigned) return undefined;
-    // Signed by our own key, so it has the shape that `sign` gave it.
-    const claims = decode(payload) as TokenClaims;
+    // Signed by our own key, so it has the shape that `sign` or the controllers gave it.
+    const claims = decode(payload) as TokenClaims | SecretTokenClaims;
+    if (isOfSecret(claims)) return claims;
     return claims.iss === this.issuer && claims.nbf <= now && now < claims.exp ? claims : undefined;
   }
+}
+
+export function isOfSecret(claims: TokenClaims | SecretTokenClaims): claims is SecretTokenClaims {
+  return claims.iss === secretTokenIssuer && !('kubernetes.io' in claims);
 }
 
 function encode(value: object): string {

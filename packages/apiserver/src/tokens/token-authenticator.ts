@@ -1,24 +1,36 @@
 /** The user behind a bearer token: a ServiceAccount whose token, and all that it is bound to, still hold. */
+import type { Secret } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import type { WatchCache } from '../cache/watch-cache.ts';
 import type { User } from '../pipeline/authenticate.ts';
-import type { BoundObject, TokenClaims, TokenSigner } from './service-account-tokens.ts';
+import type { LastUse } from './last-use.ts';
+import {
+  type BoundObject,
+  isOfSecret,
+  type SecretTokenClaims,
+  type TokenClaims,
+  type TokenSigner,
+} from './service-account-tokens.ts';
 
 /** A deleted object's tokens hold on this long after its end was due, as upstream. */
 const leewaySeconds = 60;
 const extraPrefix = 'authentication.kubernetes.io/';
+/** The controllers put it on a Secret whose token nobody has used for a year. */
+const invalidSince = 'kubernetes.io/legacy-token-invalid-since';
 
 export class TokenAuthenticator {
   readonly signer: TokenSigner;
   readonly #cache: WatchCache;
   readonly #root: string;
   readonly #now: () => number;
+  readonly #lastUse: LastUse | undefined;
 
-  constructor(signer: TokenSigner, cache: WatchCache, root: string, now: () => number) {
+  constructor(signer: TokenSigner, cache: WatchCache, root: string, now: () => number, lastUse?: LastUse) {
     this.signer = signer;
     this.#cache = cache;
     this.#root = root;
     this.#now = now;
+    this.#lastUse = lastUse;
   }
 
   /** The user, with those of `audiences` that the token is for; undefined when there is none. */
@@ -27,9 +39,32 @@ export class TokenAuthenticator {
     audiences: readonly string[] = [this.signer.issuer],
   ): { user: User; audiences: readonly string[] } | undefined {
     const claims = this.signer.verify(token, this.#now() / 1_000);
-    const shared = audiences.filter((audience) => claims?.aud.includes(audience));
-    if (claims === undefined || shared.length === 0 || !this.#holds(claims)) return undefined;
-    return { user: userOf(claims), audiences: shared };
+    if (claims === undefined) return undefined;
+    const isFor = isOfSecret(claims) ? [this.signer.issuer] : claims.aud;
+    const shared = audiences.filter((audience) => isFor.includes(audience));
+    if (shared.length === 0) return undefined;
+    if (isOfSecret(claims))
+      return this.#secretHolds(claims, token) ? { user: userOfSecret(claims), audiences: shared } : undefined;
+    return this.#holds(claims) ? { user: userOf(claims), audiences: shared } : undefined;
+  }
+
+  /** The Secret still has this very token, and its account still is the one it was made for. */
+  #secretHolds(claims: SecretTokenClaims, token: string): boolean {
+    const account = {
+      name: claims['kubernetes.io/serviceaccount/service-account.name'],
+      uid: claims['kubernetes.io/serviceaccount/service-account.uid'],
+    };
+    const namespace = claims['kubernetes.io/serviceaccount/namespace'];
+    const secret = this.#find('secrets', namespace, claims['kubernetes.io/serviceaccount/secret.name']) as
+      | Secret
+      | undefined;
+    const holds =
+      secret?.data?.['token'] === Buffer.from(token).toString('base64') &&
+      secret.metadata?.deletionTimestamp === undefined &&
+      secret.metadata?.labels?.[invalidSince] === undefined &&
+      this.#isThere('serviceaccounts', namespace, account);
+    if (holds) this.#lastUse?.note(secret);
+    return holds;
   }
 
   #holds({ 'kubernetes.io': { namespace, serviceaccount, pod, secret } }: TokenClaims): boolean {
@@ -41,14 +76,31 @@ export class TokenAuthenticator {
   }
 
   #isThere(prefix: string, namespace: string, { name, uid }: BoundObject): boolean {
-    const key = `${this.#root}${prefix}/${namespace}/${name}`;
-    const object: ApiObject | undefined = this.#cache.resource(prefix).index.get(key)?.object();
+    const object = this.#find(prefix, namespace, name);
     if (object?.metadata?.uid !== uid) return false;
     const { deletionTimestamp } = object.metadata;
     return (
       deletionTimestamp === undefined || this.#now() < Date.parse(deletionTimestamp) + leewaySeconds * 1_000
     );
   }
+
+  #find(prefix: string, namespace: string, name: string): ApiObject | undefined {
+    return this.#cache.resource(prefix).index.get(`${this.#root}${prefix}/${namespace}/${name}`)?.object();
+  }
+}
+
+function userOfSecret(claims: SecretTokenClaims): User {
+  const namespace = claims['kubernetes.io/serviceaccount/namespace'];
+  return {
+    name: claims.sub,
+    uid: claims['kubernetes.io/serviceaccount/service-account.uid'],
+    groups: groupsOf(namespace),
+    extra: {},
+  };
+}
+
+function groupsOf(namespace: string): string[] {
+  return ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'];
 }
 
 function userOf({ sub, jti, 'kubernetes.io': { namespace, serviceaccount, pod, node } }: TokenClaims): User {
@@ -61,7 +113,7 @@ function userOf({ sub, jti, 'kubernetes.io': { namespace, serviceaccount, pod, n
   return {
     name: sub,
     uid: serviceaccount.uid,
-    groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'],
+    groups: groupsOf(namespace),
     extra,
   };
 }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
+import { createPrivateKey, sign } from 'node:crypto';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import { test } from 'node:test';
-import { startApiServer, type TestServer } from '../testing/harness.ts';
+import { startApiServer, type TestServer, until } from '../testing/harness.ts';
 import { startEtcd } from '../testing/real-etcd.ts';
 
 const namespace = '/api/v1/namespaces/default';
@@ -82,4 +83,59 @@ test('a pod gets a token of its account, which holds for what the account may an
   assert.deepEqual(review.json.status.user.extra['authentication.kubernetes.io/pod-name'], ['p']);
   await server.request('DELETE', `${namespace}/pods/p?gracePeriodSeconds=0`);
   assert.equal(await withToken(server, token, '/api'), 401);
+});
+
+test('a token in a Secret holds without an end, for as long as the Secret has it and its account is there', async (t) => {
+  const { endpoint } = await startEtcd(t);
+  const server = await startApiServer(t, { endpoint });
+  const account = (
+    await server.request('POST', `${namespace}/serviceaccounts`, { metadata: { name: 'robot' } })
+  ).json;
+  // As the controllers make it, with the key that they share with the server.
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const prefix = 'kubernetes.io/serviceaccount';
+  const claims = {
+    iss: 'kubernetes/serviceaccount',
+    [`${prefix}/namespace`]: 'default',
+    [`${prefix}/secret.name`]: 'robot',
+    [`${prefix}/service-account.name`]: 'robot',
+    [`${prefix}/service-account.uid`]: account.metadata.uid,
+    sub: 'system:serviceaccount:default:robot',
+  };
+  const text = `${part({ alg: 'ES256' })}.${part(claims)}`;
+  const key = createPrivateKey(await readFile(server.pki.serviceAccountKeyFile));
+  const signature = sign('sha256', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' });
+  const token = `${text}.${signature.toString('base64url')}`;
+  const data = (value: string) => ({ data: { token: Buffer.from(value).toString('base64') } });
+  const secret = `${namespace}/secrets/robot`;
+  const merge = { headers: { 'content-type': 'application/merge-patch+json' } };
+
+  assert.equal(await withToken(server, token, '/api'), 401, 'no Secret has it');
+  await server.request('POST', `${namespace}/secrets`, {
+    metadata: { name: 'robot', annotations: { 'kubernetes.io/service-account.name': 'robot' } },
+    type: 'kubernetes.io/service-account-token',
+    ...data(token),
+  });
+  assert.equal(await withToken(server, token, '/api'), 200);
+  const review = await server.request('POST', '/apis/authentication.k8s.io/v1/tokenreviews', {
+    spec: { token },
+  });
+  assert.equal(review.json.status.user.username, claims.sub);
+  assert.equal(review.json.status.user.uid, account.metadata.uid);
+  const tracking = `/api/v1/namespaces/kube-system/configmaps/kube-apiserver-legacy-service-account-token-tracking`;
+  assert.match((await server.request('GET', tracking)).json.data.since, /^\d{4}-\d\d-\d\d$/);
+  await until(async () => {
+    const { labels = {} } = (await server.request('GET', secret)).json.metadata;
+    return labels['kubernetes.io/legacy-token-last-used'] === new Date().toISOString().slice(0, 10);
+  }, 'its use is noted');
+  await server.request('PATCH', secret, data('another'), merge);
+  assert.equal(await withToken(server, token, '/api'), 401, 'the Secret has another one');
+  await server.request('PATCH', secret, data(token), merge);
+  const unused = { metadata: { labels: { 'kubernetes.io/legacy-token-invalid-since': '2026-01-01' } } };
+  await server.request('PATCH', secret, unused, merge);
+  assert.equal(await withToken(server, token, '/api'), 401, 'it was declared invalid');
+  await server.request('PATCH', secret, { metadata: { labels: null } }, merge);
+  assert.equal(await withToken(server, token, '/api'), 200);
+  await server.request('DELETE', `${namespace}/serviceaccounts/robot`);
+  assert.equal(await withToken(server, token, '/api'), 401, 'its account is gone');
 });
