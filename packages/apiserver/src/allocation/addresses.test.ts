@@ -65,6 +65,7 @@ test('a service that changes its type gives back what only the old type could ha
 });
 
 test('a new range is used at once, and stays while its addresses are in use', async () => {
+  const merge = patchAs('merge-patch+json');
   const outside = await shared.ask(422, 'POST', services, service('far', '10.97.0.9'));
   assert.match(outside.message, /is not in the valid range. The range of valid IPs is 10.96.0.0\/16/);
   const range = { metadata: { name: 'more' }, spec: { cidrs: ['10.97.0.0/24'] } };
@@ -73,6 +74,19 @@ test('a new range is used at once, and stays while its addresses are in use', as
   await shared.ask(201, 'POST', services, service('far', '10.97.0.9'));
   const held = await shared.ask(409, 'DELETE', `${networking}/servicecidrs/more`);
   assert.match(held.message, /addresses in use that no other range has, such as 10.97.0.9/);
+  const finalizers = ['networking.k8s.io/service-cidr-finalizer'];
+  await shared.ask(200, 'PATCH', `${networking}/servicecidrs/more`, { metadata: { finalizers } }, merge);
+  const waiting = await shared.ask(200, 'DELETE', `${networking}/servicecidrs/more`);
+  assert.ok(waiting.metadata.deletionTimestamp, 'the controller that holds it decides');
+  await shared.ask(422, 'POST', services, service('late', '10.97.0.10'));
+  await shared.ask(
+    200,
+    'PATCH',
+    `${networking}/servicecidrs/more`,
+    { metadata: { finalizers: null } },
+    merge,
+  );
+  await shared.ask(201, 'POST', `${networking}/servicecidrs`, range);
   await shared.ask(200, 'DELETE', `${services}/far`);
   await shared.ask(200, 'DELETE', `${networking}/servicecidrs/more`);
 });

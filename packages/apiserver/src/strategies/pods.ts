@@ -13,5 +13,15 @@ export const podStrategy: Strategy = {
     if (spec === undefined) return;
     mergeLabelKeys(spec, pod.metadata?.labels ?? {});
     pod.status = { phase: 'Pending', qosClass: qualityOfService(spec) };
+    // The scheduler does not look at a pod with gates: nobody else would say why it waits.
+    if ((spec.schedulingGates ?? []).length > 0)
+      pod.status.conditions = [
+        {
+          type: 'PodScheduled',
+          status: 'False',
+          reason: 'SchedulingGated',
+          message: 'Scheduling is blocked due to non-empty scheduling gates',
+        },
+      ];
   },
 };

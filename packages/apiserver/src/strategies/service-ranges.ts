@@ -1,6 +1,7 @@
 /**
  * Ranges that addresses of Services come from. A range is ready as soon as it is there, and stays as long as an address
- * of it is in use that no other range has.
+ * of it is in use that no other range has: where upstream's controller holds it by its finalizer that is the
+ * controller's business, and the deletion waits; without one it is refused.
  */
 import type { IPAddress, ServiceCIDR } from '@timonier/api';
 import { conflict, StatusError } from '@timonier/api/statuses';
@@ -8,6 +9,8 @@ import { definedRanges } from '../allocation/addresses.ts';
 import { isInRange, readRange } from '../allocation/range.ts';
 import { timestamp } from '../pipeline/prepare.ts';
 import type { Strategy } from './strategy.ts';
+
+const controllersFinalizer = 'networking.k8s.io/service-cidr-finalizer';
 
 export const serviceRangeStrategy: Strategy = {
   prepareCreate(object, { server }) {
@@ -25,6 +28,7 @@ export const serviceRangeStrategy: Strategy = {
   },
   checkDelete(object, { server, target }) {
     const { metadata, spec } = object as unknown as ServiceCIDR;
+    if (metadata?.finalizers?.includes(controllersFinalizer) === true) return;
     const name = metadata?.name ?? '';
     const own = (spec?.cidrs ?? []).flatMap((cidr) => readRange(cidr) ?? []);
     const others = [server.allocations.defaultRange, ...definedRanges(server, name)];

@@ -6,7 +6,7 @@
 import { StatusError } from '@timonier/api/statuses';
 import { dryRunParameter } from '../pipeline/query.ts';
 import { encodeList } from '../pipeline/encode.ts';
-import { representationOf } from '../pipeline/respond.ts';
+import { offerOf, representationOf } from '../pipeline/respond.ts';
 import { contentTypes } from '../http/media.ts';
 import type { RequestContext } from '../server-state.ts';
 import { readDeleteOptions, removeObject } from './delete.ts';
@@ -18,7 +18,7 @@ const atOnce = 16;
 
 export async function removeCollection(context: RequestContext): Promise<void> {
   const { exchange, target } = context;
-  const representation = representationOf(exchange);
+  const representation = representationOf(exchange, offerOf(target.info));
   const options = await readDeleteOptions(exchange);
   const dryRun = context.dryRun || dryRunParameter(options.dryRun ?? []);
   if (options.ignoreStoreReadErrorWithClusterBreakingPotential === true)
