@@ -2,6 +2,7 @@
 const suites: Readonly<Record<string, () => Promise<unknown>>> = {
   clients: () => import('./clients/main.ts'),
   peer: () => import('./peer/main.ts'),
+  upstream: () => import('./upstream/main.ts'),
 };
 
 const suite = suites[process.argv[2] ?? ''];
