@@ -9,7 +9,7 @@ import type { Program } from '../../test/conformance/store/members.ts';
 import { failoverMs } from './failover.ts';
 import { inTurn, type Row, type RowContext } from './rows.ts';
 import { Side } from './side.ts';
-import { compare, puts } from './unary.ts';
+import { compare, puts, warmUp } from './unary.ts';
 
 const delaysMs = [2, 10] as const;
 const kills = 3;
@@ -27,7 +27,11 @@ async function measure(context: RowContext, sides: readonly [Side, Side], delayM
   const operations = puts
     .filter(({ inFlight }) => inFlight !== 100)
     .map((operation) => ({ ...operation, label: `${operation.label}, fsync + ${delayMs} ms` }));
-  await compare({ ...context, runs: Math.min(context.runs, 2) }, sides, operations, 1);
+  // The sides are warm, but for how slow their disks are.
+  await compare({ ...context, runs: Math.min(context.runs, 2) }, sides, operations, {
+    seconds: 1,
+    warm: 0.1,
+  });
   for (let kill = 0; kill < kills; kill++)
     for (const side of inTurn(sides, kill))
       context.record(side.name, `failover, fsync + ${delayMs} ms`, 'ms', {
@@ -48,6 +52,9 @@ export const slowDiskRow: Row = {
         sides.push(await Side.start(behindGate(program, gate, control), 3));
       const [ours, theirs] = sides;
       if (ours === undefined || theirs === undefined) throw new Error('a side is missing');
+      for (const side of sides)
+        for (const operation of puts.filter(({ inFlight }) => inFlight === 1))
+          await warmUp(side, operation, context.directory);
       for (const delayMs of delaysMs) {
         setDelay(control, delayMs);
         await measure(context, [ours, theirs], delayMs);

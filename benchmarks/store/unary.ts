@@ -13,6 +13,12 @@ const readKey = 'bench/read';
 const many: Filling = { prefix: 'many/', keys: 1_000, valueBytes };
 /** How long a measured run should take; the number of requests follows from the last rate seen. */
 const targetSeconds = 1.2;
+/**
+ * Requests before the first measured run, the same for both sides. With one in flight it takes thousands of them until
+ * what V8 compiles for a put is compiled, while a program in Go comes compiled (decision 0261): what is compared are the
+ * hours that users live in, not the first seconds.
+ */
+const warmUpRequests = { alone: 10_000, large: 300, together: 15_000 };
 
 export interface Operation {
   readonly label: string;
@@ -69,26 +75,43 @@ async function measure(
   return { value: perSecond, cpuMicros: cpu / requests, p50Ms, p99Ms };
 }
 
-/** Measures operations round after round, each on both sides before the next. */
+/** Enough for a side to be warm, and for its rate to be known, which this returns. */
+export async function warmUp(
+  side: Side,
+  operation: Operation,
+  directory: string,
+  share = 1,
+): Promise<number> {
+  const { inFlight, answerBytes } = operation;
+  const requests =
+    inFlight === 1
+      ? warmUpRequests.alone
+      : answerBytes > 10_000
+        ? warmUpRequests.large
+        : warmUpRequests.together;
+  const sample = await measure(side, operation, wholeTurns(requests * share, inFlight), directory);
+  return sample.value;
+}
+
+/** So that none of the connections runs dry much earlier than the others. */
+function wholeTurns(requests: number, inFlight: number): number {
+  return Math.max(3, Math.ceil(requests / inFlight)) * inFlight;
+}
+
+/**
+ * Measures operations round after round, each on both sides before the next. `warm` is what is spent of the usual requests
+ * before that, for sides that are warm already and slow.
+ */
 export async function compare(
   { runs, directory, record }: RowContext,
   sides: readonly [Side, Side],
   operations: readonly Operation[],
-  seconds = targetSeconds,
+  { seconds = targetSeconds, warm = 1 } = {},
 ): Promise<void> {
   const rates = new Map<string, number>();
-  const wholeTurns = (requests: number, inFlight: number): number =>
-    // So that none of the connections runs dry much earlier than the others.
-    Math.max(3, Math.ceil(requests / inFlight)) * inFlight;
   for (const operation of operations)
-    for (const side of sides) {
-      // Enough for both to be warm, and for the rate to be known.
-      const requests = operation.inFlight === 1 ? 1_500 : operation.answerBytes > 10_000 ? 300 : 15_000;
-      const slow = seconds < targetSeconds;
-      const warm = wholeTurns(slow ? requests / 10 : requests, operation.inFlight);
-      const { value } = await measure(side, operation, warm, directory);
-      rates.set(side.name + operation.label, value);
-    }
+    for (const side of sides)
+      rates.set(side.name + operation.label, await warmUp(side, operation, directory, warm));
   for (let round = 0; round < runs; round++)
     for (const operation of operations)
       for (const side of inTurn(sides, round)) {
