@@ -10,7 +10,9 @@ import {
   bool,
   bytes,
   double,
+  duration,
   dyn,
+  failed,
   formatType,
   int,
   isAssignable,
@@ -18,10 +20,12 @@ import {
   list,
   map,
   nullType,
+  opaque,
   type ObjectType,
   optional,
   string,
   substitute,
+  timestamp,
   type Type,
   typeType,
   uint,
@@ -49,23 +53,24 @@ export interface Checked {
   readonly issues: readonly Issue[];
 }
 
-const typeNames: ReadonlySet<string> = new Set([
-  'bool',
-  'int',
-  'uint',
-  'double',
-  'string',
-  'bytes',
-  'list',
-  'map',
-  'null_type',
-  'type',
-  'optional_type',
-  'google.protobuf.Timestamp',
-  'google.protobuf.Duration',
-  'net.IP',
-  'net.CIDR',
-  'kubernetes.Quantity',
+/** Types that stand as values under their name. */
+const namedTypes: ReadonlyMap<string, Type> = new Map([
+  ['bool', bool],
+  ['int', int],
+  ['uint', uint],
+  ['double', double],
+  ['string', string],
+  ['bytes', bytes],
+  ['list', list(dyn)],
+  ['map', map(dyn, dyn)],
+  ['null_type', nullType],
+  ['type', typeType],
+  ['optional_type', optional(dyn)],
+  ['google.protobuf.Timestamp', timestamp],
+  ['google.protobuf.Duration', duration],
+  ['net.IP', opaque('net.IP')],
+  ['net.CIDR', opaque('net.CIDR')],
+  ['kubernetes.Quantity', opaque('kubernetes.Quantity')],
 ]);
 
 export function check(expr: Expr, scope: Scope): Checked {
@@ -103,7 +108,7 @@ class Checker implements Checked {
 
   #issue(at: number, message: string): Type {
     this.issues.push({ at, message });
-    return dyn;
+    return failed;
   }
 
   #infer(expr: Expr, locals: Locals | undefined): Type {
@@ -112,7 +117,7 @@ class Checker implements Checked {
         const { value } = expr;
         if (value === null) return nullType;
         if (typeof value === 'boolean') return bool;
-        if (typeof value === 'bigint') return int;
+        if (typeof value === 'bigint') return { ...int, max: Number(value) } as Type;
         if (typeof value === 'number') return double;
         if (typeof value === 'string') return { ...string, max: sizeOf(value) } as Type;
         return value instanceof Uint ? uint : ({ ...bytes, max: sizeOf(value) } as Type);
@@ -167,7 +172,7 @@ class Checker implements Checked {
   #unwrapped(type: Type, at: number): Type {
     if (type.kind === 'opaque' && type.name === 'optional_type') return type.parameters[0] ?? dyn;
     if (type.kind === 'dyn') return dyn;
-    return this.#issue(at, `expected type 'optional_type' but found '${formatType(type)}'`);
+    return this.#issue(at, `expected type '${formatType(optional(type))}' but found '${formatType(type)}'`);
   }
 
   #variable(name: string, expr: Expr, locals: Locals | undefined): Type | undefined {
@@ -178,9 +183,14 @@ class Checker implements Checked {
       this.free.add(name);
       return found;
     }
-    if (!typeNames.has(name)) return undefined;
+    return this.#namedType(name, expr);
+  }
+
+  #namedType(name: string, expr: Expr): Type | undefined {
+    const of = namedTypes.get(name);
+    if (of === undefined) return undefined;
     this.typeNames.set(expr, name);
-    return typeType;
+    return { kind: 'type', of };
   }
 
   #isLocal(name: string, locals: Locals | undefined): boolean {
@@ -195,9 +205,9 @@ class Checker implements Checked {
   #select(expr: Select, locals: Locals | undefined): Type {
     const whole = qualifiedName(expr);
     const root = whole?.split('.')[0] ?? '';
-    if (whole !== undefined && !this.#isLocal(root, locals) && typeNames.has(whole)) {
-      this.typeNames.set(expr, whole);
-      return typeType;
+    if (whole !== undefined && !this.#isLocal(root, locals)) {
+      const type = this.#namedType(whole, expr);
+      if (type !== undefined) return type;
     }
     // A variable may have dots in its name; the longest name counts, as in the language.
     const named = whole === undefined ? undefined : this.#scope.variables.get(whole);
@@ -225,6 +235,8 @@ class Checker implements Checked {
           type.fields.get(field)?.type ??
           (type.isOpen === true ? dyn : this.#issue(at, `undefined field '${field}'`))
         );
+      case 'opaque':
+        return this.#issue(at, `unexpected failed resolution of '${formatType(type)}'`);
       default:
         return this.#issue(at, `type '${formatType(type)}' does not support field selection`);
     }
@@ -257,7 +269,7 @@ class Checker implements Checked {
   }
 
   #resolve(expr: Call, name: string, types: readonly Type[], isMember: boolean): Type {
-    const before = this.issues.length;
+    if (name === '_&&_' || name === '_||_') return this.#allBool(expr, types);
     const found: Overload[] = [];
     let result: Type | undefined;
     for (const overload of this.#scope.library[name] ?? []) {
@@ -270,12 +282,19 @@ class Checker implements Checked {
     }
     this.overloads.set(expr, found);
     if (result !== undefined) return result;
-    // What has an issue already needs no second one.
-    if (types.some((type) => type.kind === 'dyn') && before > 0) return dyn;
     const shown = isMember
       ? `${formatType(types[0] ?? dyn)}.(${types.slice(1).map(formatType).join(', ')})`
       : `(${types.map(formatType).join(', ')})`;
     return this.#issue(expr.at, `found no matching overload for '${name}' applied to '${shown}'`);
+  }
+
+  /** Each operand that is wrong is told by itself. */
+  #allBool({ args }: Call, types: readonly Type[]): Type {
+    let result: Type = bool;
+    for (const [i, type] of types.entries())
+      if (!isAssignable(bool, type))
+        result = this.#issue(args[i]?.at ?? 0, `expected type 'bool' but found '${formatType(type)}'`);
+    return result;
   }
 
   #struct(expr: Expr & { kind: 'struct' }, locals: Locals | undefined): Type {
@@ -292,7 +311,13 @@ class Checker implements Checked {
           `expected type of field '${field.name}' is '${formatType(wanted)}' but provided type is '${formatType(value)}'`,
         );
     }
-    return type ?? this.#issue(expr.at, `undeclared reference to '${expr.name}' (in container '')`);
+    if (type !== undefined) return type;
+    return this.#issue(
+      expr.at,
+      namedTypes.has(expr.name)
+        ? `'${expr.name}' is not a message type`
+        : `undeclared reference to '${expr.name}' (in container '')`,
+    );
   }
 
   #comprehension(expr: Comprehension, locals: Locals | undefined): Type {
@@ -301,28 +326,20 @@ class Checker implements Checked {
     const [firstName = '', secondName] = expr.variables;
     let inner: Locals = { name: firstName, type: first, outer: locals };
     if (secondName !== undefined) inner = { name: secondName, type: second, outer: inner };
-    if (expr.condition !== undefined) {
-      const condition = this.typeOf(expr.condition, inner);
-      if (condition.kind !== 'bool' && condition.kind !== 'dyn')
-        this.#issue(expr.condition.at, `expected type 'bool' but found '${formatType(condition)}'`);
-    }
+    const condition = expr.condition === undefined ? undefined : this.typeOf(expr.condition, inner);
     const transform = expr.transform === undefined ? dyn : this.typeOf(expr.transform, inner);
-    const max = 'max' in range ? range.max : undefined;
-    switch (expr.macro) {
-      case 'all':
-      case 'exists':
-      case 'exists_one':
-        return bool;
-      case 'filter':
-        return range.kind === 'list' ? list(range.element, max) : list(first, max);
-      case 'map':
-      case 'transformList':
-        return list(transform, max);
-      case 'transformMap':
-        return map(range.kind === 'map' ? range.key : range.kind === 'object' ? string : int, transform, max);
-      default:
-        return transform.kind === 'map' ? map(transform.key, transform.value, max) : map(dyn, dyn, max);
+    const result = resultOf(expr, range, first, transform);
+    if (condition === undefined || isAssignable(bool, condition)) return result;
+    if (expr.macro === 'all' || expr.macro === 'exists') {
+      this.#issue(expr.condition?.at ?? expr.at, `expected type 'bool' but found '${formatType(condition)}'`);
+      return result;
     }
+    // The others stand for a choice, in each turn, between what there is and what comes to it.
+    const side = formatType(expr.macro === 'exists_one' ? int : result);
+    return this.#issue(
+      expr.at,
+      `found no matching overload for '_?_:_' applied to '(${formatType(condition)}, ${side}, ${side})'`,
+    );
   }
 
   /** The types of the variables of a loop. */
@@ -333,8 +350,6 @@ class Checker implements Checked {
         return isPair ? [int, range.element] : [range.element, dyn];
       case 'map':
         return [range.key, range.value];
-      case 'object':
-        return [string, dyn];
       case 'dyn':
         return [dyn, dyn];
       default:
@@ -344,6 +359,26 @@ class Checker implements Checked {
         );
         return [dyn, dyn];
     }
+  }
+}
+
+/** What a loop comes to, over `range` with a first variable of type `first`. */
+function resultOf({ macro }: Comprehension, range: Type, first: Type, transform: Type): Type {
+  const max = 'max' in range ? range.max : undefined;
+  switch (macro) {
+    case 'all':
+    case 'exists':
+    case 'exists_one':
+      return bool;
+    case 'filter':
+      return range.kind === 'list' ? list(range.element, max) : list(first, max);
+    case 'map':
+    case 'transformList':
+      return list(transform, max);
+    case 'transformMap':
+      return map(range.kind === 'map' ? range.key : int, transform, max);
+    default:
+      return transform.kind === 'map' ? map(transform.key, transform.value, max) : map(dyn, dyn, max);
   }
 }
 

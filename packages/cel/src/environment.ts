@@ -10,6 +10,7 @@ import { standardLibrary } from './libraries.ts';
 import type { Library } from './overload.ts';
 import { parse } from './parser.ts';
 import { formatType, isAssignable, type ObjectType, type Type } from './types.ts';
+import { tryConstants, validate } from './validators.ts';
 import type { Value } from './values.ts';
 
 export interface EnvironmentOptions {
@@ -75,11 +76,13 @@ export class Environment {
       library: this.#library,
       objects: this.#objects,
     });
-    if (checked.issues.length > 0)
+    const issues = checked.issues.length > 0 ? checked.issues : validate(expr, checked);
+    if (issues.length > 0)
       throw new CompileError(
         source,
-        [...checked.issues].sort((a, b) => a.at - b.at),
+        [...issues].sort((a, b) => a.at - b.at),
       );
+    tryConstants(source, expr, checked);
     const type = checked.types.get(expr);
     if (type === undefined) throw new Error('a checked expression has no type');
     if (wanted !== undefined && !isAssignable(wanted, type))

@@ -1,19 +1,26 @@
 /** What can go wrong: at compile time a list of issues with their places, at run time one error. */
 
 export interface Issue {
-  /** Offset in the source, in UTF-16 units. */
+  /** Offset in the source, in UTF-16 units; `nowhere` when it is about the whole. */
   readonly at: number;
   readonly message: string;
 }
+
+export const nowhere = -1;
 
 /** An expression does not compile. The message shows every place, as cel-go does. */
 export class CompileError extends Error {
   override readonly name = 'CompileError';
   readonly issues: readonly Issue[];
+  /** The message with what failed before it. */
+  readonly problem: string;
 
-  constructor(source: string, issues: readonly Issue[]) {
-    super(describe(source, issues));
+  /** With a `problem` of its own when it is none of the language. */
+  constructor(source: string, issues: readonly Issue[], problem?: string) {
+    const message = describe(source, issues);
+    super(problem ?? message);
     this.issues = issues;
+    this.problem = problem ?? `compilation failed: ${message}`;
   }
 }
 
@@ -51,14 +58,24 @@ function describe(source: string, issues: readonly Issue[]): string {
 }
 
 function formatIssue(source: string, { at, message }: Issue): string {
+  if (at === nowhere) return `ERROR: <input>:-1:0: ${message}`;
+  if (source === '') return `ERROR: <input>:1:0: ${message}`;
   const before = source.slice(0, at);
   const line = before.split('\n').length;
-  const column = at - (before.lastIndexOf('\n') + 1);
+  const start = before.lastIndexOf('\n') + 1;
   const text = source.split('\n')[line - 1] ?? '';
   // Of a long line, only what stands around.
-  const from = text.length <= maxLine ? 0 : Math.max(0, column - maxLine / 2);
+  const from = text.length <= maxLine ? 0 : Math.max(0, at - start - maxLine / 2);
   const shown = text.slice(from, from + maxLine);
-  return `ERROR: <input>:${line}:${column + 1}: ${message}\n | ${shown}\n | ${'.'.repeat(column - from)}^`;
+  const dots = Array.from(text.slice(from, at - start), (c) => (isWide(c) ? '．' : '.')).join('');
+  const here = String.fromCodePoint(text.codePointAt(at - start) ?? 0);
+  const column = Array.from(before.slice(start)).length + 1;
+  return `ERROR: <input>:${line}:${column}: ${message}\n | ${shown}\n | ${dots}${isWide(here) ? '＾' : '^'}`;
+}
+
+/** Shown with twice the width, more or less: as cel-go guesses it. */
+function isWide(character: string): boolean {
+  return (character.codePointAt(0) ?? 0) > 0x7f;
 }
 
 /** No text that an expression makes is longer: what repeats its input could grow without bound. */

@@ -124,7 +124,11 @@ export function tokenize(source: string): Token[] {
       continue;
     }
     const operator = operators.find((known) => rest.startsWith(known));
-    if (operator === undefined) throw fail(`Syntax error: token recognition error at: '${rest[0]}'`);
+    if (operator === undefined) {
+      // What could have become an operator is told with what it did not become one by.
+      const length = '&|='.includes(rest[0] ?? '') ? 2 : 1;
+      throw fail(`Syntax error: token recognition error at: '${rest.slice(0, length)}'`);
+    }
     tokens.push({ kind: 'operator', text: operator, at });
     at += operator.length;
   }
@@ -145,14 +149,17 @@ function wordToken(text: string, at: number): Token {
 
 function readNumber(text: string, fail: (message: string) => CompileError): Value {
   const isHex = /^0[xX]/.test(text);
-  if (!isHex && /[.eE]/.test(text)) return Number(text);
+  if (!isHex && /[.eE]/.test(text)) {
+    if (!Number.isFinite(Number(text))) throw fail('invalid double literal');
+    return Number(text);
+  }
   if (/[uU]$/.test(text)) {
     const value = BigInt(text.slice(0, -1));
     if (value > 0xffff_ffff_ffff_ffffn) throw fail('invalid uint literal');
     return new Uint(value);
   }
   const value = BigInt(text);
-  // One more than fits: a minus sign may stand before it.
+  // One more than fits when a minus sign stands before it.
   if (value > 0x8000_0000_0000_0000n) throw fail('invalid int literal');
   return value;
 }
@@ -189,13 +196,19 @@ function readText(
       /^\\(?:([abfnrtv\\'"`?])|x([0-9a-fA-F]{2})|X([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-3][0-7]{2}))/.exec(
         source.slice(at, at + 10),
       );
-    if (escape === null) throw fail('Syntax error: invalid escape sequence', at);
+    if (escape === null) {
+      const [begun = ''] = /^\\(?:[xXuU][0-9a-fA-F]*|[0-3][0-7]?)?[^]?/.exec(source.slice(at, at + 12)) ?? [];
+      throw fail(
+        `Syntax error: token recognition error at: '${source.slice(start, at + begun.length)}'`,
+        start,
+      );
+    }
     const [whole, simple, hex, bigHex, unicode, long, octal] = escape;
     if (simple !== undefined) text += escapes[simple] ?? '';
     else if (unicode !== undefined || long !== undefined) {
       const point = Number.parseInt(unicode ?? long ?? '', 16);
       if (isBytes || point > 0x10_ffff || (point >= 0xd800 && point < 0xe000))
-        throw fail('Syntax error: invalid unicode code point', at);
+        throw fail('unable to unescape string', start);
       text += String.fromCodePoint(point);
     } else {
       const code = octal === undefined ? Number.parseInt(hex ?? bigHex ?? '', 16) : Number.parseInt(octal, 8);

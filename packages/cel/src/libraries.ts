@@ -1,6 +1,7 @@
 /** The libraries that Kubernetes turns on for every expression. */
 import { conversions } from './libraries/conversions.ts';
 import { formats } from './libraries/formats.ts';
+import { listShapes } from './libraries/list-shapes.ts';
 import { lists } from './libraries/lists.ts';
 import { network } from './libraries/network.ts';
 import { operators } from './libraries/operators.ts';
@@ -19,6 +20,7 @@ const all = [
   texts,
   times,
   lists,
+  listShapes,
   sets,
   urls,
   quantities,

@@ -3,7 +3,7 @@
  * turns on. Nesting is bounded; the first syntax error ends parsing.
  */
 import type { Comprehension, Entry, Expr, MacroName, Select } from './ast.ts';
-import { CompileError } from './errors.ts';
+import { CompileError, nowhere } from './errors.ts';
 import { reserved, type Token, tokenize } from './lexer.ts';
 
 /** As cel-go. */
@@ -19,6 +19,26 @@ const relations: Readonly<Record<string, string>> = {
 };
 const sums: Readonly<Record<string, string>> = { '+': '_+_', '-': '_-_' };
 const products: Readonly<Record<string, string>> = { '*': '_*_', '/': '_/_', '%': '_%_' };
+
+/** What an expression may begin with, as cel-go's parser names it. */
+const beginnings = [
+  "'['",
+  "'{'",
+  "'('",
+  "'.'",
+  "'-'",
+  "'!'",
+  "'true'",
+  "'false'",
+  "'null'",
+  'NUM_FLOAT',
+  'NUM_INT',
+  'NUM_UINT',
+  'STRING',
+  'BYTES',
+  'IDENTIFIER',
+];
+const openings: ReadonlySet<string> = new Set(['[', '[?', '{', '(', '.', '-', '!']);
 
 /** Throws a `CompileError`. */
 export function parse(source: string): Expr {
@@ -38,7 +58,7 @@ class Parser {
 
   whole(): Expr {
     const expr = this.#expr();
-    if (this.#peek().kind !== 'end') throw this.#unexpected();
+    if (this.#peek().kind !== 'end') throw this.#mismatched('<EOF>');
     return expr;
   }
 
@@ -61,8 +81,9 @@ class Parser {
     return this.#is(text) ? this.#take() : undefined;
   }
 
-  #expect(text: string): Token {
-    return this.#accept(text) ?? this.#raise(this.#unexpected(`'${text}'`));
+  /** `others` may stand in its place, too. */
+  #expect(text: string, others: readonly string[] = []): Token {
+    return this.#accept(text) ?? this.#raise(this.#instead(text, others));
   }
 
   #raise(error: CompileError): never {
@@ -73,15 +94,59 @@ class Parser {
     return new CompileError(this.#source, [{ at, message }]);
   }
 
-  #unexpected(expected?: string): CompileError {
+  /** What stands where `text` should: one token too many, one too few, or something else altogether. */
+  #instead(text: string, others: readonly string[]): CompileError {
+    const quoted = [text, ...others].map((wanted) => `'${wanted}'`);
+    const expected = others.length === 0 ? `'${text}'` : `{${quoted.join(', ')}}`;
+    const { text: found, at } = this.#peek();
+    const after = this.#tokens[this.#next + 1];
+    if (after?.kind === 'operator' && [text, ...others].includes(after.text))
+      return this.#error(at, `Syntax error: extraneous input '${found}' expecting ${expected}`);
+    const isMissing = text === ':' ? this.#begins(this.#peek()) : others.length === 0 && this.#follows();
+    return isMissing
+      ? this.#error(at, `Syntax error: missing '${text}' at '${found}'`)
+      : this.#mismatched(expected);
+  }
+
+  #mismatched(expected: string): CompileError {
     const { text, at } = this.#peek();
-    const wanted = expected === undefined ? '' : ` expecting ${expected}`;
-    return this.#error(at, `Syntax error: mismatched input '${text}'${wanted}`);
+    return this.#error(at, `Syntax error: mismatched input '${text}' expecting ${expected}`);
+  }
+
+  /** No expression begins here; an argument list may end before it has one. */
+  #noBeginning(mayEnd: boolean): CompileError {
+    const { text, at } = this.#peek();
+    const after = this.#tokens[this.#next + 1];
+    const isExtra =
+      after !== undefined &&
+      (this.#begins(after) || (mayEnd && after.kind === 'operator' && after.text === ')'));
+    const wanted = mayEnd ? [...beginnings.slice(0, 3), "')'", ...beginnings.slice(3)] : beginnings;
+    return this.#error(
+      at,
+      `Syntax error: ${isExtra ? 'extraneous' : 'mismatched'} input '${text}' expecting {${wanted.join(', ')}}`,
+    );
+  }
+
+  #begins({ kind, text }: Token): boolean {
+    return kind === 'literal' || kind === 'ident' || (kind === 'operator' && openings.has(text));
+  }
+
+  /** Whether the next token may stand behind a whole expression. */
+  #follows(): boolean {
+    const { kind, text } = this.#peek();
+    return (
+      kind === 'end' ||
+      (kind === 'operator' && text !== ':' && (!openings.has(text) || ['[', '.', '-'].includes(text)))
+    );
+  }
+
+  #noName(before: string): CompileError {
+    const { text, at } = this.#peek();
+    return this.#error(at, `Syntax error: no viable alternative at input '${before}${text}'`);
   }
 
   #expr(): Expr {
-    if (++this.#depth > maxDepth)
-      throw this.#error(this.#peek().at, `expression recursion limit exceeded: ${maxDepth}`);
+    if (++this.#depth > maxDepth) throw this.#tooDeep();
     const condition = this.#or();
     const question = this.#accept('?');
     let result = condition;
@@ -98,6 +163,10 @@ class Parser {
     }
     this.#depth--;
     return result;
+  }
+
+  #tooDeep(): CompileError {
+    return this.#error(nowhere, `expression recursion limit exceeded: ${maxDepth}`);
   }
 
   #or(): Expr {
@@ -143,25 +212,26 @@ class Parser {
     }
   }
 
+  /** A row of one operator; two of them undo each other. */
   #unary(): Expr {
     const { at } = this.#peek();
     const operator = this.#accept('!') ?? this.#accept('-');
     if (operator === undefined) return this.#member();
-    if (++this.#depth > maxDepth) throw this.#error(at, `expression recursion limit exceeded: ${maxDepth}`);
-    if (operator.text === '-') {
-      const literal = this.#peek();
-      if (
-        literal.kind === 'literal' &&
-        (typeof literal.value === 'bigint' || typeof literal.value === 'number')
-      ) {
-        const negated = -literal.value;
-        this.#depth--;
-        return this.#members({ kind: 'literal', value: negated, at: (this.#take(), at) });
-      }
+    const isMinus = operator.text === '-';
+    let isOdd = true;
+    while (this.#accept(operator.text) !== undefined) isOdd = !isOdd;
+    const other = isMinus ? '!' : '-';
+    const next = this.#tokens[this.#next + 1];
+    // A minus belongs to the number behind it.
+    if (this.#is(other) && !(other === '-' && isNumber(next))) throw this.#noName(operator.text);
+    const literal = this.#peek();
+    if (isMinus && isOdd && isNumber(literal)) {
+      this.#take();
+      return this.#members({ kind: 'literal', value: -(literal.value as bigint), at });
     }
-    const inner = this.#unary();
-    this.#depth--;
-    return { kind: 'call', name: operator.text === '!' ? '!_' : '-_', target: undefined, args: [inner], at };
+    const inner = this.#is('-') ? this.#unary() : this.#member();
+    if (!isOdd) return inner;
+    return { kind: 'call', name: isMinus ? '-_' : '!_', target: undefined, args: [inner], at };
   }
 
   #member(): Expr {
@@ -173,12 +243,11 @@ class Parser {
     for (;;) {
       const dot = this.#accept('.') ?? this.#accept('.?');
       if (dot !== undefined) {
-        const name = this.#take();
-        if (name.kind !== 'ident' && name.text !== 'in') {
-          this.#next--;
-          throw this.#unexpected('IDENTIFIER');
-        }
-        const open = dot.text === '.' && name.quoted !== true ? this.#accept('(') : undefined;
+        const name = this.#peek();
+        if (name.quoted === true) throw this.#error(name.at, "unsupported syntax: '`'");
+        if (name.kind !== 'ident' && name.text !== 'in') throw this.#noName(dot.text);
+        this.#take();
+        const open = dot.text === '.' ? this.#accept('(') : undefined;
         expr =
           open === undefined
             ? {
@@ -210,11 +279,8 @@ class Parser {
     const fields: { name: string; value: Expr; optional: boolean }[] = [];
     while (!this.#is('}')) {
       const optional = this.#accept('?') !== undefined;
+      if (this.#peek().kind !== 'ident') throw this.#mismatched('IDENTIFIER');
       const field = this.#take();
-      if (field.kind !== 'ident') {
-        this.#next--;
-        throw this.#unexpected('IDENTIFIER');
-      }
       this.#expect(':');
       fields.push({ name: field.text, value: this.#expr(), optional });
       if (this.#accept(',') === undefined) break;
@@ -226,6 +292,7 @@ class Parser {
   #args(): Expr[] {
     const args: Expr[] = [];
     if (this.#accept(')') !== undefined) return args;
+    if (!this.#begins(this.#peek())) throw this.#noBeginning(true);
     do args.push(this.#expr());
     while (this.#accept(',') !== undefined);
     this.#expect(')');
@@ -241,15 +308,13 @@ class Parser {
         throw this.#error(at, 'invalid int literal');
       return { kind: 'literal', value, at };
     }
-    if (token.kind === 'ident') return this.#name(token.text, at, token.quoted === true);
+    if (token.kind === 'ident' && token.quoted !== true) return this.#name(token.text, at);
     switch (token.text) {
       case '.': {
-        const name = this.#take();
-        if (name.kind !== 'ident') {
-          this.#next--;
-          throw this.#unexpected('IDENTIFIER');
-        }
-        return this.#name(name.text, name.at, false);
+        const name = this.#peek();
+        if (name.kind !== 'ident') throw this.#noName('.');
+        this.#take();
+        return this.#name(name.text, name.at);
       }
       case '(': {
         const inner = this.#expr();
@@ -263,30 +328,39 @@ class Parser {
         return this.#map(at);
       default:
         this.#next--;
-        throw this.#unexpected();
+        throw this.#noBeginning(false);
     }
   }
 
-  #name(name: string, at: number, quoted: boolean): Expr {
-    if (quoted || reserved.has(name)) throw this.#error(at, `reserved identifier: ${name}`);
+  #name(name: string, at: number): Expr {
+    if (reserved.has(name)) throw this.#error(at, `reserved identifier: ${name}`);
     const open = this.#accept('(');
     if (open === undefined) return { kind: 'ident', name, at };
     const args = this.#args();
-    if (name !== 'has') return { kind: 'call', name, target: undefined, args, at: open.at };
     const [field] = args;
-    if (args.length !== 1 || field?.kind !== 'select' || field.test)
-      throw this.#error(open.at, 'invalid argument to has() macro');
+    if (name !== 'has' || field === undefined || args.length !== 1)
+      return { kind: 'call', name, target: undefined, args, at: open.at };
+    if (field.kind !== 'select' || field.test) throw this.#error(field.at, 'invalid argument to has() macro');
     return { ...field, test: true, at: open.at } satisfies Select;
+  }
+
+  /** A comma may be the last thing in a list or a map. */
+  #afterComma(end: string): void {
+    if (!this.#begins(this.#peek()) && !this.#is('?') && this.#follows()) this.#expect(end);
   }
 
   #list(at: number, firstIsOptional: boolean): Expr {
     const elements: { value: Expr; optional: boolean }[] = [];
     let optional = firstIsOptional;
     while (optional || !this.#is(']')) {
+      if (elements.length > 0) this.#afterComma(']');
       optional ||= this.#accept('?') !== undefined;
       elements.push({ value: this.#expr(), optional });
       optional = false;
-      if (this.#accept(',') === undefined) break;
+      if (this.#accept(',') === undefined) {
+        this.#expect(']', [',']);
+        return { kind: 'list', elements, at };
+      }
     }
     this.#expect(']');
     return { kind: 'list', elements, at };
@@ -295,11 +369,15 @@ class Parser {
   #map(at: number): Expr {
     const entries: Entry[] = [];
     while (!this.#is('}')) {
+      if (entries.length > 0) this.#afterComma('}');
       const optional = this.#accept('?') !== undefined;
       const key = this.#expr();
       this.#expect(':');
       entries.push({ key, value: this.#expr(), optional });
-      if (this.#accept(',') === undefined) break;
+      if (this.#accept(',') === undefined) {
+        this.#expect('}', [',']);
+        return { kind: 'map', entries, at };
+      }
     }
     this.#expect('}');
     return { kind: 'map', entries, at };
@@ -333,7 +411,7 @@ class Parser {
       case 'exists_one':
       case 'existsOne': {
         const macro = name === 'existsOne' ? 'exists_one' : name;
-        if (args.length === 2) return loop(macro, [first], second, undefined);
+        if (args.length === 2 && macro === name) return loop(macro, [first], second, undefined);
         return args.length === 3 ? loop(macro, [first, second], third, undefined) : undefined;
       }
       case 'filter':
@@ -346,6 +424,12 @@ class Parser {
       case 'transformMapEntry':
         if (args.length === 3) return loop(name, [first, second], undefined, third);
         return args.length === 4 ? loop(name, [first, second], third, fourth) : undefined;
+      case 'sortBy': {
+        if (args.length !== 2) return undefined;
+        if (first?.kind !== 'ident') throw this.#error(first?.at ?? at, 'argument is not an identifier');
+        const keys = loop('map', [first], undefined, second);
+        return { kind: 'call', name: '@sortByAssociatedKeys', target, args: [keys], at };
+      }
       case 'optMap':
       case 'optFlatMap':
         if (args.length !== 2 || second === undefined) return undefined;
@@ -361,6 +445,10 @@ class Parser {
         return undefined;
     }
   }
+}
+
+function isNumber(token: Token | undefined): boolean {
+  return token?.kind === 'literal' && (typeof token.value === 'bigint' || typeof token.value === 'number');
 }
 
 /** `a.b.c` as one name; undefined for anything else. */

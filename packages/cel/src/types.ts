@@ -18,6 +18,10 @@ export type SimpleKind =
 export interface SimpleType {
   readonly kind: SimpleKind;
   readonly max?: number;
+  /** Of `dyn`: the name of a type that stands for any other, as `google.protobuf.Any` does. */
+  readonly name?: string;
+  /** Of `type`: which type the value is, where that is known. */
+  readonly of?: Type;
 }
 export interface ListType {
   readonly kind: 'list';
@@ -59,6 +63,8 @@ export interface ParameterType {
 export type Type = SimpleType | ListType | MapType | ObjectType | OpaqueType | ParameterType;
 
 export const dyn: Type = { kind: 'dyn' };
+/** What is known when a value is there, like `dyn`, under a name of its own. */
+export const any: SimpleType = { kind: 'dyn', name: 'google.protobuf.Any' };
 export const bool: Type = { kind: 'bool' };
 export const int: Type = { kind: 'int' };
 export const uint: Type = { kind: 'uint' };
@@ -85,27 +91,63 @@ export function optional(inner: Type): OpaqueType {
   return opaque('optional_type', inner);
 }
 
-/** How a type is written in messages. */
+/** Of an expression with an issue: it goes with everything, so that one mistake is told once. */
+export const failed: SimpleType = { kind: 'dyn', name: '!error!' };
+
+/** How a type is written where a mistake in an expression is shown: what the language knows has short names. */
 export function formatType(type: Type): string {
   switch (type.kind) {
     case 'list':
-      return `list(${formatType(type.element)})`;
     case 'map':
-      return `map(${formatType(type.key)}, ${formatType(type.value)})`;
-    case 'object':
-      return type.name;
     case 'opaque':
-      return type.parameters.length === 0
-        ? type.name
-        : `${type.name}(${type.parameters.map(formatType).join(', ')})`;
+    case 'type':
+      return withParameters(type, formatType);
+    case 'dyn':
+      return type.name === any.name ? 'any' : (type.name ?? 'dyn');
+    case 'object':
     case 'parameter':
       return type.name;
+    default:
+      return type.kind;
+  }
+}
+
+/** The full name of a type, as `type()` and messages about the value of a whole expression give it. */
+export function typeName(type: Type): string {
+  switch (type.kind) {
     case 'timestamp':
       return 'google.protobuf.Timestamp';
     case 'duration':
       return 'google.protobuf.Duration';
+    case 'null':
+      return 'null_type';
+    case 'dyn':
+      return type.name ?? 'dyn';
+    case 'list':
+    case 'map':
+    case 'opaque':
+    case 'type':
+      return withParameters(type, typeName);
     default:
-      return type.kind;
+      return formatType(type);
+  }
+}
+
+function withParameters(
+  type: ListType | MapType | OpaqueType | SimpleType,
+  format: (type: Type) => string,
+): string {
+  switch (type.kind) {
+    case 'list':
+      return `list(${format(type.element)})`;
+    case 'map':
+      return `map(${format(type.key)}, ${format(type.value)})`;
+    case 'opaque': {
+      const { name, parameters } = type;
+      return parameters.length === 0 ? name : `${name}(${parameters.map(format).join(', ')})`;
+    }
+    default:
+      return type.of === undefined ? type.kind : `${type.kind}(${format(type.of)})`;
   }
 }
 
@@ -124,6 +166,8 @@ export function substitute(type: Type, bindings: Bindings): Type {
       return type.parameters.length === 0
         ? type
         : { ...type, parameters: type.parameters.map((inner) => substitute(inner, bindings)) };
+    case 'type':
+      return type.of === undefined ? type : { ...type, of: substitute(type.of, bindings) };
     default:
       return type;
   }
@@ -150,9 +194,6 @@ export function isAssignable(to: Type, from: Type, bindings: Bindings = new Map<
     case 'list':
       return from.kind === 'list' && isAssignable(to.element, from.element, bindings);
     case 'map':
-      // An object of a Kubernetes schema is read like a map where a map is asked for.
-      if (from.kind === 'object')
-        return isAssignable(to.key, string, bindings) && isAssignable(to.value, dyn, bindings);
       return (
         from.kind === 'map' &&
         isAssignable(to.key, from.key, bindings) &&
@@ -173,6 +214,11 @@ export function isAssignable(to: Type, from: Type, bindings: Bindings = new Map<
 
 function isNullable(type: Type): boolean {
   return ['timestamp', 'duration', 'object', 'opaque', 'dyn', 'null'].includes(type.kind);
+}
+
+/** Whether two types are the same, whatever the sizes of their values. */
+export function isSame(a: Type, b: Type): boolean {
+  return typeName(a) === typeName(b);
 }
 
 /** The type of either of two values. */

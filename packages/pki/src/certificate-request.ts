@@ -1,14 +1,17 @@
 /**
- * Who a certificate signing request asks to be: the subject of PKCS #10 (RFC 2986), read without looking at the rest.
- * The input is hostile: whatever cannot be read is an error, and nothing beyond its own length is looked at.
+ * Certificate signing requests (PKCS #10, RFC 2986): who one asks to be, and whether whoever asks holds the key. The
+ * input is hostile: whatever cannot be read is an error, and nothing beyond its own length is looked at.
  */
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import { AsnConvert } from '@peculiar/asn1-schema';
 import { Name } from '@peculiar/asn1-x509';
+import { verifySignature } from './signature.ts';
 
 const commonNameOid = '2.5.4.3';
 const organizationOid = '2.5.4.10';
 const sequence = 0x30;
 const integer = 0x02;
+const bitString = 0x03;
 
 export interface RequestedSubject {
   readonly commonName: string;
@@ -16,8 +19,39 @@ export interface RequestedSubject {
   readonly organizations: readonly string[];
 }
 
+/** The parts of a request, each as it is encoded. */
+interface RequestParts {
+  /** What is signed. */
+  readonly info: Buffer;
+  readonly subject: Buffer;
+  readonly publicKey: Buffer;
+  readonly algorithm: Buffer;
+  readonly signature: Buffer;
+}
+
 /** Throws when `pem` holds no request that can be read. */
 export function requestedSubject(pem: string): RequestedSubject {
+  const name = AsnConvert.parse(partsOf(pem).subject, Name);
+  const values = (oid: string): string[] =>
+    [...name].flatMap((set) =>
+      [...set].filter(({ type }) => type === oid).map(({ value }) => value.toString()),
+    );
+  return { commonName: values(commonNameOid).at(-1) ?? '', organizations: values(organizationOid) };
+}
+
+/** Throws when `pem` holds no request that can be read, or one that was not signed by the key it is about. */
+export function checkRequestSignature(pem: string): void {
+  const { info, publicKey, algorithm, signature } = partsOf(pem);
+  let key: KeyObject;
+  try {
+    key = createPublicKey({ key: publicKey, format: 'der', type: 'spki' });
+  } catch (cause) {
+    throw new Error('x509: the public key of the certificate request cannot be read', { cause });
+  }
+  verifySignature({ signed: info, signature, algorithm, key });
+}
+
+function partsOf(pem: string): RequestParts {
   const body = /-----BEGIN CERTIFICATE REQUEST-----([\s\S]+?)-----END CERTIFICATE REQUEST-----/.exec(
     pem,
   )?.[1];
@@ -27,12 +61,19 @@ export function requestedSubject(pem: string): RequestedSubject {
   const info = element(request, outer.start, sequence);
   const version = element(request, info.start, integer);
   const subject = element(request, version.end, sequence);
-  const name = AsnConvert.parse(request.subarray(version.end, subject.end), Name);
-  const values = (oid: string): string[] =>
-    [...name].flatMap((set) =>
-      [...set].filter(({ type }) => type === oid).map(({ value }) => value.toString()),
-    );
-  return { commonName: values(commonNameOid).at(-1) ?? '', organizations: values(organizationOid) };
+  const publicKey = element(request, subject.end, sequence);
+  const algorithm = element(request, info.end, sequence);
+  const signature = element(request, algorithm.end, bitString);
+  // The first byte says how many bits of the last one do not count: none in a signature.
+  if (request[signature.start] !== 0 || signature.end !== outer.end || outer.end !== request.length)
+    throw new Error('the certificate request is not as PKCS #10 says');
+  return {
+    info: request.subarray(outer.start, info.end),
+    subject: request.subarray(version.end, subject.end),
+    publicKey: request.subarray(subject.end, publicKey.end),
+    algorithm: request.subarray(info.end, algorithm.end),
+    signature: request.subarray(signature.start + 1, signature.end),
+  };
 }
 
 /** Where the content of the DER element at `at` starts and ends. */

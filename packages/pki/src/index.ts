@@ -5,7 +5,7 @@ export {
   type Identity,
   keyMatches,
 } from './certificate.ts';
-export { requestedSubject, type RequestedSubject } from './certificate-request.ts';
+export { checkRequestSignature, requestedSubject, type RequestedSubject } from './certificate-request.ts';
 export {
   type ClusterPki,
   type ClusterPkiOptions,

@@ -39,7 +39,7 @@ export class Expression {
       else this.#problem = mustBe(wanted);
     } catch (error) {
       if (!(error instanceof CompileError)) throw error;
-      this.#problem = `compilation failed: ${error.message}`;
+      this.#problem = error.problem;
     }
   }
 
@@ -78,6 +78,6 @@ function isOf(found: Type, wanted: Type): boolean {
 }
 
 function mustBe(wanted: readonly Type[]): string {
-  const names = wanted.map(types.formatType).map((name) => (name === 'null' ? 'null_type' : name));
+  const names = wanted.map(types.typeName);
   return names.length === 1 ? `must evaluate to ${names[0]}` : `must evaluate to one of [${names.join(' ')}]`;
 }

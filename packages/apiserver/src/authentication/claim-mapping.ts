@@ -51,10 +51,9 @@ function compiled(where: Environment, expression: string, at: string, isConditio
     return where.compile(expression, isCondition ? types.bool : undefined);
   } catch (error) {
     if (!(error instanceof CompileError)) throw error;
-    throw new Error(
-      `${at}: Invalid value: ${JSON.stringify(expression)}: compilation failed: ${error.message}`,
-      { cause: error },
-    );
+    throw new Error(`${at}: Invalid value: ${JSON.stringify(expression)}: ${error.problem}`, {
+      cause: error,
+    });
   }
 }
 

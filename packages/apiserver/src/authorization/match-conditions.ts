@@ -56,10 +56,9 @@ export class WebhookConditions {
         return environment.compile(expression, types.bool);
       } catch (error) {
         if (!(error instanceof CompileError)) throw error;
-        throw new Error(
-          `${where}: Invalid value: ${JSON.stringify(expression)}: compilation failed: ${error.message}`,
-          { cause: error },
-        );
+        throw new Error(`${where}: Invalid value: ${JSON.stringify(expression)}: ${error.problem}`, {
+          cause: error,
+        });
       }
     });
   }

@@ -373,7 +373,7 @@ class RuleJudge {
       if (!(error instanceof CompileError)) throw error;
       const isResult =
         error.message.includes(`expected type '${wanted.kind}' but found`) && error.issues.length === 1;
-      const text = isResult ? `must evaluate to a ${wanted.kind}` : `compilation failed: ${error.message}`;
+      const text = isResult ? `must evaluate to a ${wanted.kind}` : error.problem;
       this.errors.push(invalid(path, source, text));
       return undefined;
     }

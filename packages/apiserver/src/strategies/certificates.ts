@@ -2,8 +2,10 @@
  * Certificate signing requests: who asks is what the server knows of the client, not what the request says; a request
  * never changes; its approval and its certificate each have a subresource of their own.
  */
+import { type FieldError, fieldErrors } from '@timonier/api';
 import type { CertificateSigningRequest, CertificateSigningRequestCondition } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
+import { checkRequestSignature } from '@timonier/pki';
 import { timestamp } from '../pipeline/prepare.ts';
 import type { Strategy } from './strategy.ts';
 
@@ -26,6 +28,8 @@ export const certificateStrategy: Strategy = {
   prepareUpdate(object, old) {
     object['spec'] = old['spec'];
   },
+  // Whoever asks for a certificate holds its key. A request never changes.
+  validate: (object, old) => (old === undefined ? signature(requestOf(object).spec?.request ?? '') : []),
   subresources: {
     status(object, old, { server }) {
       const request = requestOf(object);
@@ -47,6 +51,20 @@ export const certificateStrategy: Strategy = {
 
 function requestOf(object: ApiObject): CertificateSigningRequest {
   return object as unknown as CertificateSigningRequest;
+}
+
+function signature(base64: string): FieldError[] {
+  const pem = Buffer.from(base64, 'base64').toString('latin1');
+  // What is no request is told by the rules of the kind.
+  if (!pem.includes('-----BEGIN CERTIFICATE REQUEST-----')) return [];
+  try {
+    checkRequestSignature(pem);
+    return [];
+  } catch (error) {
+    return [
+      fieldErrors.invalid('spec.request', base64, error instanceof Error ? error.message : String(error)),
+    ];
+  }
 }
 
 function setConditions(

@@ -11,6 +11,11 @@ import {
 } from './admission-registration.ts';
 import { namespaceStrategy } from './namespaces.ts';
 import { certificateStrategy } from './certificates.ts';
+import {
+  deviceClassStrategy,
+  resourceClaimStrategy,
+  resourceClaimTemplateStrategy,
+} from './device-selectors.ts';
 import { jobStrategy } from './jobs.ts';
 import { podStrategy } from './pods.ts';
 import { secretStrategy } from './secrets.ts';
@@ -42,6 +47,9 @@ const strategies: Readonly<Record<string, Strategy>> = {
   'batch/jobs': jobStrategy,
   'certificates.k8s.io/certificatesigningrequests': certificateStrategy,
   'networking.k8s.io/servicecidrs': serviceRangeStrategy,
+  'resource.k8s.io/deviceclasses': deviceClassStrategy,
+  'resource.k8s.io/resourceclaims': resourceClaimStrategy,
+  'resource.k8s.io/resourceclaimtemplates': resourceClaimTemplateStrategy,
   'coordination.k8s.io/leases': { createsOnUpdate: true, prepareCreate: checkOwnNode },
   'rbac.authorization.k8s.io/clusterroles': roleStrategy,
   'rbac.authorization.k8s.io/roles': roleStrategy,

@@ -139,8 +139,9 @@ test('a pod that is not ready goes without asking as long as the others are enou
 
 test('a signing request carries who asked, keeps its words, and is approved by its own subresource only', async () => {
   const path = '/apis/certificates.k8s.io/v1/certificatesigningrequests';
-  const pem = '-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n';
-  const request = Buffer.from(pem).toString('base64');
+  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+  const asking = ['req', '-new', ...curve, '-keyout', '/dev/null', '-subj', '/CN=anne'];
+  const request = execFileSync('openssl', asking, { stdio: ['ignore', 'pipe', 'ignore'] }).toString('base64');
   const made = await ask(201, 'POST', path, {
     metadata: { name: 'anne' },
     spec: { request, usages: ['client auth'], signerName: 'example.com/crew', username: 'somebody-else' },
@@ -162,7 +163,7 @@ test('a signing request carries who asked, keeps its words, and is approved by i
   assert.equal(after.status.conditions[0].type, 'Approved');
   assert.ok(after.status.conditions[0].lastTransitionTime);
   await ask(422, 'PATCH', `${path}/anne/approval`, { status: { conditions: [] } }, merge);
-  const selfSigned = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+  const selfSigned = ['req', '-x509', ...curve];
   const certificate = execFileSync('openssl', [...selfSigned, '-keyout', '/dev/null', '-subj', '/CN=anne'], {
     stdio: ['ignore', 'pipe', 'ignore'],
   }).toString('base64');

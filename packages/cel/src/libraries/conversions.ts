@@ -2,21 +2,7 @@
 import { EvaluationError } from '../errors.ts';
 import { formatSeconds, formatTimestamp } from '../json.ts';
 import { globalFunction, type Library, memberFunction, walkFirst } from '../overload.ts';
-import {
-  A,
-  B,
-  bool,
-  bytes,
-  double,
-  duration,
-  int,
-  list,
-  map,
-  string,
-  timestamp,
-  typeType,
-  uint,
-} from '../types.ts';
+import { A, B, bool, bytes, double, duration, int, list, map, string, timestamp, uint } from '../types.ts';
 import {
   type Duration,
   type List,
@@ -30,12 +16,15 @@ import {
 import { parseDuration, parseTime } from '@timonier/api/time';
 import { asDuration, asInt, asTime, asUint } from './operators.ts';
 
-function integerOf(text: string): bigint {
-  if (!/^[+-]?\d+$/.test(text))
-    throw new EvaluationError(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+function unreadable(type: string): EvaluationError {
+  return new EvaluationError(`type conversion error from 'string' to '${type}'`);
+}
+
+function integerOf(text: string, type: string): bigint {
+  if (!/^[+-]?\d+$/.test(text)) throw unreadable(type);
   // Longer ones overflow anyway, and would take long to read.
   const digits = text.replace(/^([+-]?)0+(?=\d)/, '$1');
-  if (digits.length > 24) throw new EvaluationError('integer overflow');
+  if (digits.length > 24) throw unreadable(type);
   return BigInt(digits.replace(/^\+/, ''));
 }
 
@@ -53,18 +42,23 @@ function doubleOf(text: string): number {
   };
   const known = special[text.toLowerCase().replace(/infinity$/, 'inf')];
   if (known !== undefined) return known;
-  if (!/^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/.test(text))
-    throw new EvaluationError(`strconv.ParseFloat: parsing ${JSON.stringify(text)}: invalid syntax`);
+  if (!/^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/.test(text)) throw unreadable('double');
   return Number(text);
 }
 
-/** Doubles as Go writes them. */
+/** From this power of ten on, and below the other, Go writes doubles with an exponent. */
+const largestPlain = 6;
+const smallestPlain = -4;
+
+/** Doubles as Go writes them, with as many digits as tell them apart. */
 export function formatDouble(value: number): string {
   if (Number.isNaN(value)) return 'NaN';
   if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf';
-  const text = String(value);
-  const exponent = /^(.*)e([+-])(\d+)$/.exec(text);
-  return exponent === null ? text : `${exponent[1]}e${exponent[2]}${exponent[3]?.padStart(2, '0')}`;
+  if (value === 0) return Object.is(value, -0) ? '-0' : '0';
+  const [, mantissa = '', sign = '', digits = ''] = /^(.*)e([+-])(\d+)$/.exec(value.toExponential()) ?? [];
+  const power = Number(sign + digits);
+  if (power >= smallestPlain && power < largestPlain) return String(value);
+  return `${mantissa}e${sign}${digits.padStart(2, '0')}`;
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -100,12 +94,12 @@ export const conversions: Library = {
     globalFunction([type], int, sizeOfAny),
     memberFunction([type], int, sizeOfAny),
   ]),
-  type: [globalFunction([A], typeType, (value: Value) => new TypeValue(typeNameOf(value)))],
+  type: [globalFunction([A], { kind: 'type', of: A }, (value: Value) => new TypeValue(typeNameOf(value)))],
   int: [
     globalFunction([int], int, (value: bigint) => value),
     globalFunction([uint], int, (value: Uint) => asInt(value.value)),
     globalFunction([double], int, (value: number) => asInt(truncated(value))),
-    globalFunction([string], int, (value: string) => asInt(integerOf(value)), { cost: walkFirst }),
+    globalFunction([string], int, (value: string) => asInt(integerOf(value, 'int')), { cost: walkFirst }),
     globalFunction([timestamp], int, (value: Timestamp) => {
       const seconds = value.nanos / 1_000_000_000n;
       return value.nanos % 1_000_000_000n < 0n ? seconds - 1n : seconds;
@@ -116,7 +110,7 @@ export const conversions: Library = {
     globalFunction([uint], uint, (value: Uint) => value),
     globalFunction([int], uint, (value: bigint) => asUint(value)),
     globalFunction([double], uint, (value: number) => asUint(truncated(value))),
-    globalFunction([string], uint, (value: string) => asUint(integerOf(value)), { cost: walkFirst }),
+    globalFunction([string], uint, (value: string) => asUint(integerOf(value, 'uint')), { cost: walkFirst }),
   ],
   double: [
     globalFunction([double], double, (value: number) => value),
@@ -146,7 +140,7 @@ export const conversions: Library = {
     globalFunction([string], bool, (value: string) => {
       if (['1', 't', 'T', 'true', 'TRUE', 'True'].includes(value)) return true;
       if (['0', 'f', 'F', 'false', 'FALSE', 'False'].includes(value)) return false;
-      throw new EvaluationError(`strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`);
+      throw unreadable('bool');
     }),
   ],
   timestamp: [

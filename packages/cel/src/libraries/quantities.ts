@@ -99,8 +99,9 @@ function sum(combine: (a: string, b: string) => string): Overload[] {
 export const quantities: Library = {
   quantity: [globalFunction([string], quantity, read, { cost: walkFirst })],
   isQuantity: [globalFunction([string], bool, isQuantity, { cost: walkFirst })],
+  // No member in Kubernetes, though its documentation says so.
   sign: [
-    memberFunction([quantity], int, (value: OpaqueValue) => {
+    globalFunction([quantity], int, (value: OpaqueValue) => {
       const amount = nanos(textOf(value));
       return amount > 0n ? 1n : amount < 0n ? -1n : 0n;
     }),

@@ -25,9 +25,8 @@ function regex(source: string): RE2JS {
   try {
     compiled = RE2JS.compile(source);
   } catch (error) {
-    throw new EvaluationError(
-      `error parsing regexp: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    // It says itself that this is about a regular expression.
+    throw new EvaluationError(error instanceof Error ? error.message : String(error));
   }
   if (kept.size >= maxKept) kept.delete(kept.keys().next().value ?? '');
   kept.set(source, compiled);
