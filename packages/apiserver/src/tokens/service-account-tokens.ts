@@ -12,6 +12,7 @@ import {
   sign as signBytes,
   verify as verifyBytes,
 } from 'node:crypto';
+import { Remembered } from './remembered.ts';
 
 export interface BoundObject {
   readonly name: string;
@@ -52,6 +53,8 @@ export interface SecretTokenClaims {
 const secretTokenIssuer = 'kubernetes/serviceaccount';
 const maxTokenBytes = 16 * 1024;
 const curve = 'prime256v1';
+/** Tokens whose signature was verified; each takes about a kilobyte. */
+const maxRemembered = 8_192;
 
 export class TokenSigner {
   readonly issuer: string;
@@ -59,6 +62,8 @@ export class TokenSigner {
   readonly publicJwk: Readonly<Record<'kty' | 'crv' | 'x' | 'y' | 'kid' | 'alg' | 'use', string>>;
   readonly #privateKey: KeyObject;
   readonly #publicKey: KeyObject;
+  /** Whether our key signed a text stays as it is; everything else about a token is asked each time. */
+  readonly #signed = new Remembered<TokenClaims | SecretTokenClaims>(maxRemembered);
 
   /** `key` is a private key on P-256 in PEM. Throws for any other. */
   constructor(key: Buffer | string, issuer: string) {
@@ -86,21 +91,27 @@ export class TokenSigner {
   /** The claims of a token that this cluster signed and that is valid at `now` (seconds); undefined otherwise. */
   verify(token: string, now: number): TokenClaims | SecretTokenClaims | undefined {
     if (token.length > maxTokenBytes) return undefined;
+    const claims = this.#signed.of(token, this.#claimsIfSigned);
+    if (claims === undefined || isOfSecret(claims)) return claims;
+    return claims.iss === this.issuer && claims.nbf <= now && now < claims.exp ? claims : undefined;
+  }
+
+  readonly #claimsIfSigned = (token: string): TokenClaims | SecretTokenClaims | undefined => {
     const [header = '', payload = '', signature = '', ...rest] = token.split('.');
     if (rest.length > 0 || (decode(header) as { alg?: unknown } | undefined)?.alg !== 'ES256')
       return undefined;
+    const bytes = Buffer.from(signature, 'base64url');
+    // Node overlooks what is no base64; a token must not have any number of forms that are all remembered.
+    if (bytes.toString('base64url') !== signature) return undefined;
     const isSigned = verifyBytes(
       'sha256',
       Buffer.from(`${header}.${payload}`),
       { key: this.#publicKey, dsaEncoding: 'ieee-p1363' },
-      Buffer.from(signature, 'base64url'),
+      bytes,
     );
-    if (!isSigned) return undefined;
     // Signed by our own key, so it has the shape that `sign` or the controllers gave it.
-    const claims = decode(payload) as TokenClaims | SecretTokenClaims;
-    if (isOfSecret(claims)) return claims;
-    return claims.iss === this.issuer && claims.nbf <= now && now < claims.exp ? claims : undefined;
-  }
+    return isSigned ? (decode(payload) as TokenClaims | SecretTokenClaims) : undefined;
+  };
 }
 
 export function isOfSecret(claims: TokenClaims | SecretTokenClaims): claims is SecretTokenClaims {
