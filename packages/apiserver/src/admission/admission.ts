@@ -34,7 +34,11 @@ export class Admission {
 
   /** Rejects when a plugin refuses what is about to be committed. */
   async validate(request: AdmissionRequest): Promise<void> {
-    for (const plugin of this.#pluginsFor(request, 'validate')) await plugin.validate?.(request);
+    for (const plugin of this.#pluginsFor(request, 'validate')) {
+      const answer = plugin.validate?.(request);
+      // Most have nothing to wait for.
+      if (answer instanceof Promise) await answer;
+    }
   }
 
   /**

@@ -28,12 +28,20 @@ export async function inRounds(
   plugins: readonly AdmissionPlugin[],
   request: AdmissionRequest,
 ): Promise<void> {
-  const round: Round = { isSecond: false, isWanted: false, first: new Map() };
-  rounds.set(request, round);
-  for (const plugin of plugins) await plugin.admit?.(request);
-  if (!round.isWanted) return;
+  rounds.delete(request);
+  await once(plugins, request);
+  const round = rounds.get(request);
+  if (round?.isWanted !== true) return;
   round.isSecond = true;
-  for (const plugin of plugins) await plugin.admit?.(request);
+  await once(plugins, request);
+}
+
+async function once(plugins: readonly AdmissionPlugin[], request: AdmissionRequest): Promise<void> {
+  for (const plugin of plugins) {
+    const answer = plugin.admit?.(request);
+    // Most have nothing to wait for.
+    if (answer instanceof Promise) await answer;
+  }
 }
 
 /** 0 or 1. */
@@ -49,14 +57,16 @@ export interface Invocation {
   readonly run: () => boolean | Promise<boolean>;
 }
 
-/** Runs a plugin's invocations in this round of a request; `inRounds` must have been called. */
+/** Runs a plugin's invocations in this round of a request. */
 export async function invoke(
   plugin: AdmissionPlugin,
   invocations: Iterable<Invocation>,
   request: AdmissionRequest,
 ): Promise<void> {
-  const round = rounds.get(request);
-  if (round === undefined) throw new Error(`${plugin.name} runs outside of a round`);
+  let round = rounds.get(request);
+  // Few requests are anybody's business outside: those that are not have no rounds to be remembered.
+  if (round === undefined)
+    rounds.set(request, (round = { isSecond: false, isWanted: false, first: new Map() }));
   const known = round.first.get(plugin);
   const first: FirstRound = known ?? { changes: 0, asked: new Map(), output: undefined };
   round.first.set(plugin, first);

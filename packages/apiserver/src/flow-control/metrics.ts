@@ -3,6 +3,7 @@
  * are made of them when somebody asks.
  */
 import type { Registry } from 'prom-client';
+import { registerPlain } from '../plain-metric.ts';
 import type { Buckets, Sample } from './buckets.ts';
 import type { FlowControl } from './flow-control.ts';
 import type { Flow, FlowCounts } from './flow.ts';
@@ -20,15 +21,7 @@ export function exposeFlowControl(registry: Registry, control: FlowControl): voi
     samples: (name: string) => Sample[],
   ): void => {
     const full = `${prefix}${name}`;
-    const metric = {
-      name: full,
-      help,
-      type,
-      aggregator: 'sum',
-      get: () => Promise.resolve({ name: full, help, type, aggregator: 'sum', values: samples(full) }),
-    };
-    // Whatever has a name and tells its values is a metric; the library's type knows its own classes only.
-    registry.registerMetric(metric as unknown as Parameters<Registry['registerMetric']>[0]);
+    registerPlain(registry, { name: full, type, help }, () => samples(full));
   };
   const ofFlows = (value: (counts: FlowCounts) => number) => () =>
     control.flows.map((flow) => ({ labels: labelsOf(flow), value: value(flow.counts) }));

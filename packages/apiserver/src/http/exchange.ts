@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { AuditRecord } from '../audit/auditor.ts';
 import { endAnswer, endsConnection, hasCome, readBody } from './request-body.ts';
+import { parseTarget, type RequestTarget } from './request-target.ts';
 
 const compress = promisify(gzip);
 /** Like upstream: smaller answers cost more to compress than to send. */
@@ -70,10 +71,8 @@ export interface HttpResponse {
 export class Exchange {
   readonly request: HttpRequest;
   readonly response: HttpResponse;
-  readonly url: URL;
+  readonly url: RequestTarget;
   readonly method: string;
-  /** Aborted when the client has gone or the answer is complete. */
-  readonly signal: AbortSignal;
   /** Headers that the answer has, whatever it is. */
   readonly headers: Record<string, string> = {};
   /** Called when the answer has begun that a request waited for, although it goes on. */
@@ -83,17 +82,34 @@ export class Exchange {
   /** Status code of the answer, once there is one. */
   statusCode = 0;
   readonly #warnings: string[] = [];
+  #isOver = false;
+  #controller: AbortController | undefined;
 
   constructor(request: HttpRequest, response: HttpResponse) {
     this.request = request;
     this.response = response;
     this.method = request.method ?? 'GET';
-    this.url = new URL(request.url ?? '/', 'https://apiserver');
+    this.url = parseTarget(request.url ?? '/');
     // Throws for a percent sign that encodes nothing, as URL does for what is no URL.
     decodeURIComponent(this.url.pathname);
-    const controller = new AbortController();
-    this.signal = controller.signal;
-    response.once('close', () => controller.abort(answered));
+    response.once('close', () => {
+      this.#isOver = true;
+      this.#controller?.abort(answered);
+    });
+  }
+
+  /** True when the client has gone or the answer is complete. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Aborted when the exchange is over. Few requests need it. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#isOver) this.#controller.abort(answered);
+    }
+    return this.#controller.signal;
   }
 
   get query(): URLSearchParams {
@@ -178,7 +194,7 @@ export class Exchange {
   /** Resolves when the connection takes bytes again or is gone. */
   drained(): Promise<void> {
     // The answer to a HEAD takes no bytes at all, and so never drains.
-    if (this.signal.aborted || this.method === 'HEAD') return Promise.resolve();
+    if (this.#isOver || this.method === 'HEAD') return Promise.resolve();
     return new Promise((resolve) => {
       const done = (): void => {
         this.response.off('drain', done);

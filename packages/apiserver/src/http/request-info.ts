@@ -3,6 +3,7 @@
  * subresource, or a path that is none.
  */
 import type { Registry, ResourceInfo } from '@timonier/api';
+import type { RequestTarget } from './request-target.ts';
 
 export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection';
 
@@ -41,12 +42,10 @@ export interface RequestInfo {
 
 const subresourcesOfNamespaces: ReadonlySet<string> = new Set(['status', 'finalize']);
 
-export function readRequestInfo(method: string, url: URL, registry: Registry): RequestInfo {
+export function readRequestInfo(method: string, url: RequestTarget, registry: Registry): RequestInfo {
   const path = url.pathname;
-  const parts = path
-    .split('/')
-    .filter((part) => part !== '')
-    .map(decode);
+  const parts: string[] = [];
+  for (const part of path.split('/')) if (part !== '') parts.push(part.includes('%') ? decode(part) : part);
   const nonResource = { path, verb: method.toLowerCase(), namespace: '', name: '', subresource: '' };
   const core = parts[0] === 'api';
   const depth = core ? 2 : 3;
@@ -93,7 +92,7 @@ export function readRequestInfo(method: string, url: URL, registry: Registry): R
   return { ...base, served: { verb, info, namespace, name, subresource } };
 }
 
-function selectorsOf(verb: Verb, url: URL): Pick<RequestInfo, 'fieldSelector' | 'labelSelector'> {
+function selectorsOf(verb: Verb, url: RequestTarget): Pick<RequestInfo, 'fieldSelector' | 'labelSelector'> {
   if (verb !== 'list' && verb !== 'watch' && verb !== 'deletecollection') return {};
   const field = url.searchParams.get('fieldSelector') ?? '';
   const label = url.searchParams.get('labelSelector') ?? '';
@@ -104,7 +103,7 @@ function selectorsOf(verb: Verb, url: URL): Pick<RequestInfo, 'fieldSelector' | 
 }
 
 /** The name that the field selector of a list or watch asks for, or nothing. */
-function selectedName(verb: Verb, url: URL): string {
+function selectedName(verb: Verb, url: RequestTarget): string {
   if (verb !== 'list' && verb !== 'watch') return '';
   const selector = url.searchParams.get('fieldSelector') ?? '';
   return /(?:^|,)metadata\.name==?([^,=!\\]+)(?:,|$)/.exec(selector)?.[1] ?? '';

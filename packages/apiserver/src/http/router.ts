@@ -88,7 +88,7 @@ export class Router {
     const kind = mutating.has(info.verb) ? 'mutating' : 'readOnly';
     const isLong = (info.resource !== undefined && info.verb === 'watch') || isStream(info);
     if (isLong) this.#long++;
-    else server.metrics.inflight.inc({ request_kind: kind });
+    else server.metrics.requests.inFlight[kind]++;
     try {
       if (this.#long > this.#options.maxLongRunning) throw tooManyLong();
       await this.#answer(exchange, info, isLong);
@@ -98,8 +98,9 @@ export class Router {
       exchange.audit?.stage(isExpected(error) ? 'ResponseComplete' : 'Panic');
     } finally {
       if (isLong) this.#long--;
-      else server.metrics.inflight.dec({ request_kind: kind });
-      this.#observe(exchange, info, performance.now() - started, isLong);
+      else server.metrics.requests.inFlight[kind]--;
+      const took = isLong ? undefined : performance.now() - started;
+      server.metrics.requests.count(exchange.method, info.served, exchange.statusCode, took);
     }
   }
 
@@ -271,7 +272,7 @@ export class Router {
     const { log } = this.#options.server;
     const status = statusOf(error);
     exchange.audit?.failed(status);
-    if (exchange.signal.aborted) return;
+    if (exchange.isOver) return;
     if (!isExpected(error))
       log.error({ err: error, method: exchange.method, path: exchange.url.pathname }, 'request failed');
     try {
@@ -280,29 +281,6 @@ export class Router {
     } catch (failure) {
       log.debug({ err: failure }, 'could not answer');
     }
-  }
-
-  #observe(exchange: Exchange, info: RequestInfo, milliseconds: number, isLong: boolean): void {
-    const { metrics } = this.#options.server;
-    // Labels come from the registry only: paths and methods are the client's to choose.
-    const served = info.served;
-    const labels = {
-      verb: served === undefined ? (exchange.method === 'GET' ? 'GET' : 'other') : served.verb.toUpperCase(),
-      group: served?.info.group ?? '',
-      version: served?.info.version ?? '',
-      resource: served?.info.resource ?? '',
-      subresource: served?.subresource ?? '',
-      scope:
-        served === undefined
-          ? ''
-          : served.name !== ''
-            ? 'resource'
-            : served.namespace !== ''
-              ? 'namespace'
-              : 'cluster',
-    };
-    metrics.requests.inc({ ...labels, code: String(exchange.statusCode) });
-    if (!isLong) metrics.duration.observe(labels, milliseconds / 1_000);
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import { serverTimeout, StatusError } from '@timonier/api/statuses';
 import type { ApiObject } from '@timonier/api/decode';
-import type { Compare, RequestOp } from '../storage/etcd-messages.ts';
+import type { Compare, RequestOp, TxnResponse } from '../storage/etcd-messages.ts';
 import { UnknownOutcome } from '../storage/store-client.ts';
 import { fromStored, StoredObject } from '../storage/stored-object.ts';
 import { rememberView, storedValue } from '../storage/views.ts';
@@ -78,18 +78,20 @@ export async function commit(context: WriteContext, change: Change): Promise<Com
     value === undefined
       ? { requestDeleteRange: { key: change.key } }
       : { requestPut: { key: change.key, value, ...(await leaseOf(context)) } };
-  const end = server.metrics.storeDuration.startTimer({ operation: 'txn' });
-  const response = await server.store
-    .txn(
+  const since = performance.now();
+  let response: TxnResponse;
+  try {
+    response = await server.store.txn(
       compare,
       [operation, ...(change.extras?.success ?? [])],
       [{ requestRange: { key: officeKey } }, { requestRange: { key: change.key } }],
-    )
-    .catch((error: unknown) => {
-      if (!(error instanceof UnknownOutcome)) throw error;
-      throw new StatusError(serverTimeout(target.info, target.verb, 1));
-    })
-    .finally(end);
+    );
+  } catch (error) {
+    if (!(error instanceof UnknownOutcome)) throw error;
+    throw new StatusError(serverTimeout(target.info, target.verb, 1));
+  } finally {
+    server.metrics.store.answered('txn', since);
+  }
   if (response.succeeded) {
     const revision = response.header?.revision ?? 0;
     const stored =

@@ -49,7 +49,9 @@ export class LimitStage {
     const given = this.#limiter.control.admit({
       user,
       info,
-      signal: exchange.signal,
+      get signal() {
+        return exchange.signal;
+      },
       estimate: (widest) => this.#estimate(exchange, info, widest),
     });
     const admission = given instanceof Promise ? await given : given;

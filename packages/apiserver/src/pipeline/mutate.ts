@@ -8,6 +8,7 @@
 import type { ResourceInfo } from '@timonier/api';
 import { conflict, StatusError } from '@timonier/api/statuses';
 import type { ApiObject } from '@timonier/api/decode';
+import type { KeyValue } from '../storage/etcd-messages.ts';
 import { fromStored, type StoredObject } from '../storage/stored-object.ts';
 import { prepareViews, rememberView, storedValue, viewOfAny } from '../storage/views.ts';
 import type { WriteContext, ServerState } from '../server-state.ts';
@@ -183,8 +184,12 @@ async function rehearsed(
 
 /** The state in the store, read linearizably. */
 export async function readCurrent(server: ServerState, key: string): Promise<StoredObject | undefined> {
-  const end = server.metrics.storeDuration.startTimer({ operation: 'get' });
-  const { kvs } = await server.store.range({ key }).finally(end);
-  const [kv] = kvs;
+  const since = performance.now();
+  let kv: KeyValue | undefined;
+  try {
+    [kv] = (await server.store.range({ key })).kvs;
+  } finally {
+    server.metrics.store.answered('get', since);
+  }
   return kv === undefined ? undefined : fromStored(key, kv.value, kv.modRevision, kv.createRevision);
 }

@@ -1,5 +1,5 @@
 /** MutatingAdmissionWebhook and ValidatingAdmissionWebhook: programs outside of the server that complete or refuse. */
-import type { MutatingWebhook } from '@timonier/api';
+import type { MutatingWebhook, ValidatingWebhook } from '@timonier/api';
 import { applyDefaults } from '@timonier/api/defaults';
 import { type ApiObject, decodeStrict } from '@timonier/api/decode';
 import { applyJsonPatch, type JsonObject } from '@timonier/api';
@@ -15,10 +15,10 @@ const operations: readonly Operation[] = ['CREATE', 'UPDATE', 'DELETE', 'CONNECT
 export const mutatingAdmissionWebhook: AdmissionPlugin = {
   name: 'MutatingAdmissionWebhook',
   operations,
-  async admit(request) {
+  admit(request) {
     const hooks = mutatingWebhooks(request.context.server);
-    if (hooks.length === 0) return;
-    await invoke(
+    if (hooks.length === 0) return undefined;
+    return invoke(
       mutatingAdmissionWebhook,
       hooks.map((configured, index) => ({
         key: configured,
@@ -33,18 +33,24 @@ export const mutatingAdmissionWebhook: AdmissionPlugin = {
 export const validatingAdmissionWebhook: AdmissionPlugin = {
   name: 'ValidatingAdmissionWebhook',
   operations,
-  async validate(request) {
+  validate(request) {
     const hooks = validatingWebhooks(request.context.server);
-    if (hooks.length === 0) return;
-    // All at once; the first refusal in their order is told.
-    const outcomes = await Promise.allSettled(
-      hooks.map((configured, index) =>
-        callWebhook(configured, request, { kind: 'validating', place: `round_0_index_${index}` }),
-      ),
-    );
-    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+    return hooks.length === 0 ? undefined : askAll(hooks, request);
   },
 };
+
+/** All at once; the first refusal in their order is told. */
+async function askAll(
+  hooks: readonly ConfiguredWebhook<ValidatingWebhook>[],
+  request: AdmissionRequest,
+): Promise<void> {
+  const outcomes = await Promise.allSettled(
+    hooks.map((configured, index) =>
+      callWebhook(configured, request, { kind: 'validating', place: `round_0_index_${index}` }),
+    ),
+  );
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+}
 
 /** Asks one webhook and carries out its patch. False when it was not asked. */
 async function mutate(
