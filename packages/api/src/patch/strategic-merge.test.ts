@@ -43,8 +43,29 @@ const cases: readonly { name: string; original: JsonObject; patch: JsonObject; e
     expected: { spec: { containers: [{ name: 'c', image: 'c' }] } },
   },
   {
-    name: 'an order sorts the items that it names and leaves the others in place',
-    original: { spec: { containers: [{ name: 'a' }, { name: 'b' }, { name: 'server-added' }] } },
+    name: 'a new item comes before those that are there, unless the patch names one of them before it',
+    original: { spec: { containers: [{ name: 'a' }, { name: 'b' }] } },
+    patch: {
+      spec: {
+        containers: [
+          { name: 'b', tty: true },
+          { name: 'c', image: 'c' },
+        ],
+      },
+    },
+    expected: {
+      spec: { containers: [{ name: 'a' }, { name: 'b', tty: true }, { name: 'c', image: 'c' }] },
+    },
+  },
+  {
+    name: 'a new item alone is the first',
+    original: { spec: { containers: [{ name: 'a' }, { name: 'b' }] } },
+    patch: { spec: { containers: [{ name: 'c', image: 'c' }] } },
+    expected: { spec: { containers: [{ name: 'c', image: 'c' }, { name: 'a' }, { name: 'b' }] } },
+  },
+  {
+    name: 'an order sorts the items that it names, and the others stay before those that they stood before',
+    original: { spec: { containers: [{ name: 'a' }, { name: 'server-added' }, { name: 'b' }] } },
     patch: {
       spec: {
         '$setElementOrder/containers': [{ name: 'c' }, { name: 'b' }, { name: 'a' }],
@@ -53,7 +74,7 @@ const cases: readonly { name: string; original: JsonObject; patch: JsonObject; e
     },
     expected: {
       spec: {
-        containers: [{ name: 'c', image: 'c' }, { name: 'b' }, { name: 'server-added' }, { name: 'a' }],
+        containers: [{ name: 'c', image: 'c' }, { name: 'server-added' }, { name: 'b' }, { name: 'a' }],
       },
     },
   },
@@ -67,7 +88,7 @@ const cases: readonly { name: string; original: JsonObject; patch: JsonObject; e
     name: 'finalizers merge as a set and shrink by their directive',
     original: { metadata: { finalizers: ['a', 'b'] } },
     patch: { metadata: { finalizers: ['c'], '$deleteFromPrimitiveList/finalizers': ['a'] } },
-    expected: { metadata: { finalizers: ['b', 'c'] } },
+    expected: { metadata: { finalizers: ['c', 'b'] } },
   },
   {
     name: 'null deletes a field and an entry of a map',

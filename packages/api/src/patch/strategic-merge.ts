@@ -69,7 +69,7 @@ function mergeObject(original: JsonObject, patch: JsonObject, structure: Structu
     const name = key.slice(orderPrefix.length);
     const list = result[name];
     if (!Array.isArray(list) || Object.hasOwn(patch, name)) continue;
-    setKey(result, name, sortByOrder(list, listOf(patch[key], key), member(structure, name)));
+    setKey(result, name, inOrder(list, list, listOf(patch[key], key), member(structure, name)));
   }
   return result;
 }
@@ -92,7 +92,8 @@ function mergeField(
     structure.patchMergeKey === undefined
       ? mergePrimitives(originalList, patch)
       : mergeByKey(originalList, patch, structure.patchMergeKey, structure.items, name);
-  return order === undefined ? merged : sortByOrder(merged, listOf(order, orderPrefix + name), structure);
+  const wanted = order === undefined ? patch : listOf(order, orderPrefix + name);
+  return inOrder(merged, originalList, wanted, structure);
 }
 
 /** `$retainKeys` lists every key that may stay, which clears the other members of a union. */
@@ -166,27 +167,35 @@ function mergeByKey(
 }
 
 /**
- * Puts the items that the order names in that order; items that it does not name keep their place relative to
- * the item that stood before them.
+ * Puts the items that `order` names, by default those of the patch, in that order. The others stay in theirs, each in
+ * front of the named ones that it stood before in the original; so a new item comes before all that it is not told to
+ * follow.
  */
-function sortByOrder(
+function inOrder(
   list: readonly JsonValue[],
+  original: readonly JsonValue[],
   order: readonly JsonValue[],
   structure: Structure | undefined,
 ): JsonValue[] {
   const mergeKey = structure?.patchMergeKey;
   const keyOf = (item: JsonValue): JsonValue | undefined =>
     mergeKey !== undefined && isObject(item) ? item[mergeKey] : item;
-  const rank = (item: JsonValue): number =>
-    order.findIndex((wanted) => jsonEqual(keyOf(wanted), keyOf(item)));
-  const named = list.filter((item) => rank(item) >= 0).sort((a, b) => rank(a) - rank(b));
+  const indexIn = (all: readonly JsonValue[], item: JsonValue): number =>
+    all.findIndex((one) => jsonEqual(keyOf(one), keyOf(item)));
+  const ranked = list.map((item) => ({ item, rank: indexIn(order, item), at: indexIn(original, item) }));
+  const named = ranked.filter(({ rank }) => rank >= 0).sort((a, b) => a.rank - b.rank);
+  const others = ranked.filter(({ rank }) => rank < 0);
   const result: JsonValue[] = [];
   let next = 0;
-  for (const item of list) {
-    if (rank(item) < 0) result.push(item);
-    else result.push(named[next++] ?? item);
+  for (const { item, at } of named) {
+    // What is new stood before nothing.
+    while (at >= 0 && (others[next]?.at ?? at) < at) {
+      const other = others[next++];
+      if (other !== undefined) result.push(other.item);
+    }
+    result.push(item);
   }
-  return result;
+  return [...result, ...others.slice(next).map((other) => other.item)];
 }
 
 function listOf(value: JsonValue | undefined, name: string): JsonValue[] {
