@@ -480,7 +480,7 @@ test('a write that rests on an old state is refused and changes nothing', async 
     '/api/v1/namespaces/ending/configmaps',
     403,
     'Forbidden',
-    /unable to create new content in namespace ending because it is being terminated/,
+    /^configmaps "[^"]+" is forbidden: unable to create new content in namespace ending because it is being terminated/,
     configMap('bad'),
   );
   await ask(

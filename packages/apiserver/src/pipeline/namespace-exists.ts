@@ -13,19 +13,20 @@ const namespaces = { group: '', resource: 'namespaces' };
  * What a creation compares so that it cannot slip into a namespace whose deletion this server has not heard of yet. The
  * first call answers from the cache, later ones (when the comparison failed) from the store. Throws 404 or 403.
  */
-export function namespaceCondition(context: WriteContext): () => Promise<readonly Compare[]> {
+export function namespaceCondition(context: WriteContext, name: string): () => Promise<readonly Compare[]> {
   let isFresh = false;
   return async () => {
-    const found = await checkNamespace(context, isFresh);
+    const found = await checkNamespace(context, name, isFresh);
     isFresh = true;
     if (found === undefined) return [];
     return [{ key: found.key, target: 'MOD', result: 'EQUAL', modRevision: found.revision }];
   };
 }
 
-/** Throws 404 or 403. The cache may not know a new namespace yet, so its "no" is checked with the store. */
+/** Throws 404, or 403 that tells of `name`. The cache may not know a new namespace yet, so its "no" is checked with the store. */
 export async function checkNamespace(
   { server, target }: WriteContext,
+  name: string,
   fresh = false,
 ): Promise<StoredObject | undefined> {
   const { info, namespace } = target;
@@ -40,7 +41,7 @@ export async function checkNamespace(
   const object = stored.object() as Namespace;
   if (object.metadata?.deletionTimestamp === undefined) return stored;
   const detail = `unable to create new content in namespace ${namespace} because it is being terminated`;
-  const status = forbidden(info, target.name, detail);
+  const status = forbidden(info, name, detail);
   throw new StatusError({
     ...status,
     details: {

@@ -27,7 +27,7 @@ export async function create(context: RequestContext): Promise<void> {
 export async function createObject(context: WriteContext, sent: ApiObject): Promise<StoredObject> {
   const { info, name } = context.target;
   placeObject(sent, context, name);
-  await checkNamespace(context);
+  await checkNamespace(context, nameOf(sent));
   const { admission } = context.server;
   const request: AdmissionRequest = { operation: 'CREATE', context, object: sent, old: undefined };
   await admission.admit(request);
@@ -51,13 +51,18 @@ export async function createObject(context: WriteContext, sent: ApiObject): Prom
   }
 }
 
+/** As what a refusal speaks of it: one without a name is called by the beginning that it asks for. */
+function nameOf({ metadata }: ApiObject): string {
+  return metadata?.name || metadata?.generateName || '';
+}
+
 async function commitNew(request: AdmissionRequest, object: ApiObject): Promise<StoredObject> {
   const { context } = request;
   const { target, server } = context;
   const { info } = target;
   const name = object.metadata?.name ?? '';
   const key = storageKey(info, object.metadata?.namespace, name, server.root);
-  const inNamespace = namespaceCondition(context);
+  const inNamespace = namespaceCondition(context, nameOf(object));
   const { stored } = await mutate(context, key, async (current) => {
     if (current !== undefined) throw new StatusError(alreadyExists(info, name));
     const { reserve } = strategyOf(info);

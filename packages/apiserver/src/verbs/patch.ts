@@ -114,7 +114,7 @@ async function applyPatch(context: RequestContext, parsed: Parsed): Promise<void
   const force = booleanParameter(exchange.query, 'force') ?? false;
   const config = readConfiguration(context, parsed);
   const key = storageKey(info, target.namespace, name, server.root);
-  const inNamespace = namespaceCondition(context);
+  const inNamespace = namespaceCondition(context, name);
   let created = false;
   const result = await mutate(context, key, async (current) => {
     if (current === undefined) {
