@@ -6,10 +6,18 @@
  * annotation `readiness: "false"` runs and is not ready for as long as it has it.
  */
 import { type ContainerStatus, type Node, type Pod, resources, type Taint } from '@timonier/api';
-import { type ApiClient, type CatchingInformer, createInformer, objectKey } from '@timonier/client';
+import {
+  type ApiClient,
+  type CatchingInformer,
+  ConnectionError,
+  createInformer,
+  objectKey,
+} from '@timonier/client';
 
 const leaseSeconds = 8;
 const renewMs = 1_500;
+/** So that a node which was silent for a while is ready again. */
+const reportMs = 5_000;
 /** How long a container takes that ends. */
 const runMs = 500;
 const kubeletVersion = 'v1.36.3';
@@ -104,6 +112,7 @@ class Kubelet {
     });
     this.#timers.push(
       setInterval(() => this.#do('lease', () => this.#renew()), renewMs),
+      setInterval(() => this.#do('status', () => this.#reportNode()), reportMs),
       setInterval(() => {
         for (const pod of this.#pods?.list() ?? [])
           this.#do(`pod ${objectKey(pod)}`, () => this.#follow(pod));
@@ -120,7 +129,9 @@ class Kubelet {
   }
 
   #trouble(what: string, error: unknown): void {
-    if (!this.#stopped) this.troubles.add(`${this.#name}, ${what}: ${(error as Error).message}`);
+    // A server that is away is no answer of it.
+    if (!this.#stopped && !(error instanceof ConnectionError))
+      this.troubles.add(`${this.#name}, ${what}: ${(error as Error).message}`);
   }
 
   /** One piece of work per thing at a time; what fails is done again at the next tick. */

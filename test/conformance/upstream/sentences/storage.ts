@@ -42,6 +42,12 @@ export const storage: readonly Sentence[] = [
             hostPath: { path: '/tmp/nothing' },
           },
         });
+      for (const size of [5, 2])
+        await world.shows(
+          `${volumes}/${namespace}-${size}`,
+          'it is there for whoever claims it',
+          ({ status }) => status?.phase === 'Available',
+        );
       await world.create(claims(namespace), claim('data', namespace));
       const bound = await world.shows(`${claims(namespace)}/data`, 'it is bound', isBound);
       expect(bound.spec.volumeName === `${namespace}-2`, bound.spec.volumeName);
