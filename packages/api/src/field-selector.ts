@@ -75,13 +75,26 @@ const EVENT_FIELDS: ReadonlyMap<string, readonly string[]> = new Map([
   ['reportingComponent', ['reportingComponent']],
 ]);
 
+/** Every path that the value of a selectable field may be read at. */
+export function fieldPaths(info: ResourceInfo, field: string): readonly (readonly string[])[] {
+  const path = pathOf(info, nameOf(info, field));
+  return path[0] === 'source' ? [path, pathOf(info, 'reportingComponent')] : [path];
+}
+
+function nameOf(info: ResourceInfo, field: string): string {
+  return info.group === '' && Object.hasOwn(info.selectableAliases, field)
+    ? (info.selectableAliases[field] ?? field)
+    : field;
+}
+
+function pathOf(info: ResourceInfo, name: string): readonly string[] {
+  return info.kind === 'Event' ? (EVENT_FIELDS.get(name) ?? name.split('.')) : name.split('.');
+}
+
 /** The text that a selectable field has in an object; missing values read as the empty text, flags as `false`. */
 export function fieldValue(info: ResourceInfo, object: unknown, field: string): string {
-  const name =
-    info.group === '' && Object.hasOwn(info.selectableAliases, field)
-      ? (info.selectableAliases[field] ?? field)
-      : field;
-  const path = info.kind === 'Event' ? (EVENT_FIELDS.get(name) ?? name.split('.')) : name.split('.');
+  const name = nameOf(info, field);
+  const path = pathOf(info, name);
   let value: unknown = object;
   for (const part of path) {
     value =

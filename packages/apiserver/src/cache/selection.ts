@@ -2,6 +2,7 @@
 import type { ResourceInfo } from '@timonier/api';
 import {
   checkFieldSelector,
+  fieldPaths,
   type FieldRequirement,
   fieldValue,
   parseFieldSelector,
@@ -13,7 +14,9 @@ import {
   SelectorError,
 } from '@timonier/api/label-selector';
 import { storageKey } from '@timonier/api';
+import type { ApiObject } from '@timonier/api/decode';
 import { bad } from '../pipeline/query.ts';
+import { wantedOf } from '../storage/json-parts.ts';
 import type { AttributeReader, StoredObject } from '../storage/stored-object.ts';
 
 export class Selection {
@@ -78,9 +81,14 @@ export function attributeReader(info: ResourceInfo): AttributeReader {
       ...info.selectableFields,
       ...Object.keys(info.selectableAliases),
     ]);
-    reader = (object) => {
-      const values = new Map([...names].map((name) => [name, fieldValue(info, object, name)]));
-      return { labels: object.metadata?.labels ?? {}, fields: (name) => values.get(name) ?? '' };
+    const paths = [...names].flatMap((name) => fieldPaths(info, name));
+    reader = {
+      wanted: wantedOf([['metadata', 'labels'], ...paths]),
+      read(parts) {
+        const values = new Map([...names].map((name) => [name, fieldValue(info, parts, name)]));
+        const { labels = {} } = (parts['metadata'] ?? {}) as NonNullable<ApiObject['metadata']>;
+        return { labels, fields: (name) => values.get(name) ?? '' };
+      },
     };
     readers.set(info, reader);
   }

@@ -10,6 +10,7 @@
 import { isBigInteger, parseJson, setOwn } from '@timonier/api/json';
 import type { ApiObject } from '@timonier/api/decode';
 import type { KeyValue } from './etcd-messages.ts';
+import { partsOf, type Wanted } from './json-parts.ts';
 
 const plainPrefix = Buffer.from('j1:-:');
 /** Never stored: what a value becomes that could not be opened, with the reason. */
@@ -24,8 +25,11 @@ export interface Attributes {
   readonly fields: (name: string) => string;
 }
 
-/** Picks what selectors ask for out of an object. */
-export type AttributeReader = (object: ApiObject) => Attributes;
+/** Picks what selectors ask for out of an object, of which it is given no more than it wants. */
+export interface AttributeReader {
+  readonly wanted: Wanted;
+  read(parts: Readonly<Record<string, unknown>>): Attributes;
+}
 
 export class StoredObject {
   /** The whole key. */
@@ -52,10 +56,10 @@ export class StoredObject {
   }
 
   /** Labels and selectable fields; read once. */
-  attributes(read: AttributeReader): Attributes {
-    if (this.#attributes === undefined || this.#attributesBy !== read) {
-      this.#attributes = read(this.object());
-      this.#attributesBy = read;
+  attributes(reader: AttributeReader): Attributes {
+    if (this.#attributes === undefined || this.#attributesBy !== reader) {
+      this.#attributes = reader.read(partsOf(this.json, reader.wanted));
+      this.#attributesBy = reader;
     }
     return this.#attributes;
   }
