@@ -158,10 +158,11 @@ export function applyConfiguration(
     if (conflicts.length > 0) throw new ApplyConflictError(conflicts);
   }
   const remaining = others.map((entry) => losing(losing(entry, changed), removed));
-  const unchanged = mine !== undefined && lastApplied?.equals(set) === true;
+  // Who applies what is there already changed nothing, and so at no time.
+  const isSame = added.empty && modified.empty && removed.empty;
   const entry: ManagerEntry = {
     ...identity(context, 'Apply'),
-    time: unchanged ? mine.time : context.time,
+    time: isSame ? (mine?.time ?? '') : context.time,
     fieldsV1: toFieldsV1(set),
   };
   return writeEntries(after as JsonObject, [...remaining, entry]);
@@ -249,7 +250,7 @@ function written(entry: ManagerEntry): JsonObject {
     manager: entry.manager,
     operation: entry.operation,
     ...(entry.subresource === '' ? {} : { subresource: entry.subresource }),
-    time: entry.time,
+    ...(entry.time === '' ? {} : { time: entry.time }),
   };
 }
 

@@ -4,7 +4,7 @@
  */
 import type { FieldSet } from './field-set.ts';
 import { isObject, type JsonObject, type JsonValue, member, setKey, type Structure } from './structure.ts';
-import { comesWithItsContainer, itemElement, type Shape, shapeOf } from './structured-merge.ts';
+import { comesItself, itemElement, type Place, placeBelow, type Shape, shapeOf } from './structured-merge.ts';
 
 /** What nobody owns here; members with all that is below them. */
 type Excluded = readonly FieldSet[];
@@ -20,7 +20,7 @@ export function ownedFieldsV1(
   structure: Structure | undefined,
   excluded: Excluded,
 ): JsonObject | undefined {
-  return fieldsOf(object, shapeOf(structure, object), structure, excluded);
+  return fieldsOf(object, shapeOf(structure, object), structure, excluded, 'existing');
 }
 
 function fieldsOf(
@@ -28,6 +28,7 @@ function fieldsOf(
   shape: Shape,
   structure: Structure | undefined,
   excluded: Excluded,
+  place: Place,
 ): JsonObject | undefined {
   const result: JsonObject = {};
   let isEmpty = true;
@@ -39,9 +40,11 @@ function fieldsOf(
       partShape === 'leaf' ||
       shape === 'associative' ||
       structure?.kind === 'map' ||
-      comesWithItsContainer(partStructure) ||
-      isEmptyObject(part);
-    const fields = partShape === 'leaf' ? undefined : fieldsOf(part, partShape, partStructure, rest);
+      comesItself(partStructure, part, place);
+    const fields =
+      partShape === 'leaf'
+        ? undefined
+        : fieldsOf(part, partShape, partStructure, rest, placeBelow(place, partStructure, isItself));
     if (fields === undefined && !isItself) return;
     isEmpty = false;
     setKey(result, element, fields === undefined ? {} : isItself ? { '.': {}, ...fields } : fields);
@@ -67,7 +70,7 @@ function fieldsOf(
 function lastWithFields(items: readonly JsonValue[], structure: Structure | undefined): JsonValue {
   const setsFields = (item: JsonValue): boolean => {
     const shape = shapeOf(structure, item);
-    return shape !== 'leaf' && fieldsOf(item, shape, structure, nothing) !== undefined;
+    return shape !== 'leaf' && fieldsOf(item, shape, structure, nothing, 'new') !== undefined;
   };
   if (items.length > 1) return items.findLast(setsFields) ?? items.at(-1) ?? null;
   return items[0] ?? null;
@@ -91,12 +94,6 @@ function fieldElement(name: string): string {
     if (elements.size < maxElements) elements.set(name, element);
   }
   return element;
-}
-
-function isEmptyObject(value: JsonValue): boolean {
-  if (!isObject(value)) return false;
-  for (const _key in value) return false;
-  return true;
 }
 
 function areInOrder(names: readonly string[]): boolean {

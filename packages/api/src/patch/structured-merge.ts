@@ -56,20 +56,47 @@ function* parts(
 /** The fields that an applied configuration sets. */
 export function fieldsOf(value: JsonValue, structure: Structure | undefined): FieldSet {
   const set = new FieldSet();
-  collect(set, shapeOf(structure, value), structure, value, false);
+  collect(set, shapeOf(structure, value), structure, value, 'configuration');
   return set;
 }
 
 /**
- * Adds all fields below `value`. An item of a list, an entry of a map and an empty object are members themselves;
- * with `containers` (a change, not a configuration) so is a container that was not there before.
+ * Where the fields are that are collected: in a configuration, or in a change; there below something that was not
+ * there before, or below structures that are in every object.
  */
+export type Place = 'configuration' | 'new' | 'existing';
+
+/**
+ * Whether adding a field's content adds the field itself. Not of a structure that is no pointer, nor of a list that is
+ * always written: an empty object has them already.
+ */
+export function comesItself(structure: Structure | undefined, part: JsonValue, place: Place): boolean {
+  if (place === 'new') return true;
+  if (place === 'configuration') return isEmptyObject(part);
+  if (structure === undefined) return isEmptyObject(part);
+  if (structure.kind === 'object') return structure.pointer === true;
+  return structure.omit !== 'never';
+}
+
+/** The place of what is below a field. */
+export function placeBelow(place: Place, structure: Structure | undefined, isItself: boolean): Place {
+  if (place === 'existing' && isItself && structure !== undefined) return 'new';
+  return place;
+}
+
+function isEmptyObject(value: JsonValue): boolean {
+  if (!isObject(value)) return false;
+  for (const _key in value) return false;
+  return true;
+}
+
+/** Adds all fields below `value`. Items of a list and entries of a map are members themselves. */
 function collect(
   set: FieldSet,
   shape: Shape,
   structure: Structure | undefined,
   value: JsonValue,
-  containers: boolean,
+  place: Place,
 ): void {
   for (const [element, part, partStructure] of parts(shape, structure, value)) {
     const partShape = shapeOf(partStructure, part);
@@ -77,23 +104,13 @@ function collect(
       partShape === 'leaf' ||
       shape === 'associative' ||
       structure?.kind === 'map' ||
-      (isObject(part) && Object.keys(part).length === 0) ||
-      (containers && comesWithItsContainer(partStructure));
+      comesItself(partStructure, part, place);
     if (itself) set.members.add(element);
     if (partShape === 'leaf') continue;
     const child = new FieldSet();
-    collect(child, partShape, partStructure, part, containers);
+    collect(child, partShape, partStructure, part, placeBelow(place, partStructure, itself));
     if (!child.empty) set.children.set(element, child);
   }
-}
-
-/**
- * Whether adding the field's content adds the field itself. A struct that is no pointer, and a list that is always
- * written, exist already in an empty object.
- */
-export function comesWithItsContainer(structure: Structure | undefined): boolean {
-  if (structure === undefined) return false;
-  return structure.kind === 'object' ? structure.pointer === true : structure.omit !== 'never';
 }
 
 export interface Comparison {
@@ -193,17 +210,11 @@ function addWhole(
   itself: boolean,
 ): void {
   const shape = shapeOf(structure, part);
-  if (
-    itself ||
-    shape === 'leaf' ||
-    comesWithItsContainer(structure) ||
-    (isObject(part) && Object.keys(part).length === 0)
-  ) {
-    set.members.add(element);
-  }
+  const comes = itself || shape === 'leaf' || comesItself(structure, part, 'existing');
+  if (comes) set.members.add(element);
   if (shape === 'leaf') return;
   const child = new FieldSet();
-  collect(child, shape, structure, part, true);
+  collect(child, shape, structure, part, placeBelow('existing', structure, comes));
   if (!child.empty) set.children.set(element, child);
 }
 

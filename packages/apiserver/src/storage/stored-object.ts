@@ -262,6 +262,8 @@ function namesInOrder(object: object): string[] {
   return names;
 }
 
+/** What was never stored, such as an object that is rehearsed, has no version. */
 function versionField(revision: number): string {
+  if (revision === 0) return '';
   return `"resourceVersion":"${revision}",`;
 }

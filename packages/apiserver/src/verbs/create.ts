@@ -29,9 +29,11 @@ export async function createObject(context: WriteContext, sent: ApiObject): Prom
   placeObject(sent, context, name);
   await checkNamespace(context, nameOf(sent));
   const { admission } = context.server;
-  const request: AdmissionRequest = { operation: 'CREATE', context, object: sent, old: undefined };
+  // Whoever sends an object owns what it sent, and not what the server makes of it from here on.
+  const owned = withOwnership(undefined, sent, context);
+  const request: AdmissionRequest = { operation: 'CREATE', context, object: owned, old: undefined };
   await admission.admit(request);
-  const admitted = request.object ?? sent;
+  const admitted = request.object ?? owned;
   const isGenerated =
     (admitted.metadata?.name ?? '') === '' && (admitted.metadata?.generateName ?? '') !== '';
   for (let attempt = 1; ; attempt++) {
@@ -69,9 +71,8 @@ async function commitNew(request: AdmissionRequest, object: ApiObject): Promise<
     // What is reserved for one attempt may be taken at the next.
     const copy = reserve === undefined ? object : copyOf(object);
     const reserved = await reserve?.(copy, undefined, context);
-    const owned = withOwnership(undefined, copy, context);
     const extras = withConditions(reserved, await inNamespace());
-    return { action: 'put', object: owned, extras: await server.admission.reserve(request, extras) };
+    return { action: 'put', object: copy, extras: await server.admission.reserve(request, extras) };
   });
   if (stored === undefined) throw new Error('a created object has no state');
   return stored;

@@ -82,11 +82,12 @@ export async function decideUpdate(
 ): Promise<Decision> {
   const { info, subresource } = context.target;
   const { admission } = context.server;
-  const request: AdmissionRequest = { operation: 'UPDATE', context, object: wanted, old };
+  // What admission and the server itself change belongs to nobody.
+  const tracked = isOwned ? wanted : withOwnership(old, wanted, context);
+  const request: AdmissionRequest = { operation: 'UPDATE', context, object: tracked, old };
   await admission.admit(request);
-  const admitted = request.object ?? wanted;
-  prepareUpdate(admitted, old, context);
-  const owned = isOwned ? admitted : withOwnership(old, admitted, context);
+  const owned = request.object ?? tracked;
+  prepareUpdate(owned, old, context);
   if (isFinished(owned)) {
     const extras = await strategyOf(info).reserve?.(undefined, old, context);
     return { action: 'remove', extras, last: owned };
