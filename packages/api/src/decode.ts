@@ -56,6 +56,8 @@ interface Walk {
   owner: string;
   /** How many messages there were so far. */
   messages: number;
+  /** What is decoded as a whole. */
+  readonly root?: Schema;
 }
 
 /**
@@ -109,6 +111,7 @@ export function decodeAs(
     place: [],
     owner: expected.kind,
     messages: 0,
+    root: schema,
   };
   // What the value says of these was looked at.
   const object: ApiObject = { kind: expected.kind, apiVersion: expected.apiVersion };
@@ -353,11 +356,52 @@ const GO_TYPES: Readonly<Record<string, string>> = {
   int64: 'int64',
   double: 'float64',
   bytes: '[]uint8',
-  time: 'v1.Time',
-  microTime: 'v1.MicroTime',
-  duration: 'v1.Duration',
-  intOrString: 'intstr.IntOrString',
+  time: 'string',
+  microTime: 'string',
+  duration: 'string',
+  intOrString: 'int32',
   groupVersion: 'string',
+};
+
+/** Types with names of their own that no closed set of values tells, by message and field. */
+const NAMED_TYPES: Readonly<Record<string, string>> = {
+  'ObjectMeta.uid': 'types.UID',
+  'ObjectReference.uid': 'types.UID',
+  'CSIDriverSpec.volumeLifecycleModes': 'v1.VolumeLifecycleMode',
+  'CSIDriverSpec.fsGroupPolicy': 'v1.FSGroupPolicy',
+  'FlowDistinguisherMethod.type': 'v1.FlowDistinguisherMethodType',
+  'PriorityLevelConfigurationSpec.type': 'v1.PriorityLevelEnablement',
+  'LimitResponse.type': 'v1.LimitResponseType',
+  'LimitRangeItem.type': 'v1.LimitType',
+  'NodeAddress.type': 'v1.NodeAddressType',
+  'NodeCondition.type': 'v1.NodeConditionType',
+  'NodeCondition.status': 'v1.ConditionStatus',
+  'NodeStatus.volumesInUse': 'v1.UniqueVolumeName',
+  'Container.restartPolicy': 'v1.ContainerRestartPolicy',
+  'VolumeMount.recursiveReadOnly': 'v1.RecursiveReadOnlyMode',
+  'EmptyDirVolumeSource.medium': 'v1.StorageMedium',
+  'Secret.type': 'v1.SecretType',
+  'CustomResourceDefinitionSpec.scope': 'v1.ResourceScope',
+  'JSONSchemaProps.$schema': 'v1.JSONSchemaURL',
+  'LeaseSpec.strategy': 'v1.CoordinatedLeaseStrategy',
+  'MetricSpec.type': 'v2.MetricSourceType',
+  'MetricTarget.type': 'v2.MetricTargetType',
+  'ResourceMetricSource.name': 'v1.ResourceName',
+  'HPAScalingRules.selectPolicy': 'v2.ScalingPolicySelect',
+  'LimitRangeItem.default': 'v1.ResourceList',
+  'LimitRangeItem.defaultRequest': 'v1.ResourceList',
+  'LimitRangeItem.max': 'v1.ResourceList',
+  'LimitRangeItem.maxLimitRequestRatio': 'v1.ResourceList',
+  'LimitRangeItem.min': 'v1.ResourceList',
+  'NodeStatus.allocatable': 'v1.ResourceList',
+  'NodeStatus.capacity': 'v1.ResourceList',
+  'Overhead.podFixed': 'v1.ResourceList',
+  'PersistentVolumeSpec.capacity': 'v1.ResourceList',
+  'ResourceQuotaSpec.hard': 'v1.ResourceList',
+  'ResourceRequirements.limits': 'v1.ResourceList',
+  'ResourceRequirements.requests': 'v1.ResourceList',
+  'VolumeResourceRequirements.limits': 'v1.ResourceList',
+  'VolumeResourceRequirements.requests': 'v1.ResourceList',
 };
 
 function jsonWord(value: unknown): string {
@@ -371,15 +415,48 @@ function jsonWord(value: unknown): string {
 function goType(schema: Schema): string {
   if (schema.kind === 'list') return `[]${goType(schema.items as Schema)}`;
   if (schema.kind === 'map') return `map[string]${goType(schema.values as Schema)}`;
+  if (schema.enumName !== undefined) return schema.enumName.split('.').slice(-2).join('.');
   if (schema.kind === 'scalar') return GO_TYPES[schema.scalar ?? ''] ?? 'string';
   return schema.message?.split('.').slice(-2).join('.') ?? 'object';
 }
 
 function wrongType(schema: Schema, value: unknown, walk: Walk): DecodeError {
-  const path = placeText(walk.place).replaceAll(/\[\d+\]/g, '');
+  const field = walk.place.findLast((step) => typeof step === 'string') ?? '';
+  const named = NAMED_TYPES[`${walk.owner}.${field}`];
+  const type = named === undefined ? goType(schema) : schema.kind === 'list' ? `[]${named}` : named;
   return new DecodeError(
-    `json: cannot unmarshal ${jsonWord(value)} into Go struct field ${walk.owner}.${path} of type ${goType(schema)}`,
+    `json: cannot unmarshal ${jsonWord(value)} into Go struct field ${walk.owner}.${goPlace(walk)} of type ${type}`,
   );
+}
+
+/**
+ * A place as Go names it: without indexes and keys, which are no fields, and with the names of the structures that it
+ * embeds, which JSON does not have.
+ */
+function goPlace({ place, root }: Walk): string {
+  let schema: Schema | undefined = root;
+  const parts: string[] = [];
+  for (const step of place) {
+    if (typeof step === 'number') schema = schema?.items;
+    else if (schema?.kind === 'map') schema = schema.values;
+    else {
+      if (schema?.kind === 'object') parts.push(...embeddedWith(schema, step));
+      parts.push(step);
+      schema = schema?.field(step);
+    }
+  }
+  return parts.join('.');
+}
+
+/** The names of the embedded structures, one within the other, that bring a field into a message. */
+function embeddedWith(schema: Schema, name: string): readonly string[] {
+  for (const part of schema.wire) {
+    if (!part.inline) continue;
+    const { message = '' } = part;
+    if (part.fields.has(name))
+      return [message.slice(message.lastIndexOf('.') + 1), ...embeddedWith(part, name)];
+  }
+  return [];
 }
 
 function decodeScalar(schema: Schema, value: unknown, walk: Walk): unknown {
@@ -398,7 +475,7 @@ function decodeScalar(schema: Schema, value: unknown, walk: Walk): unknown {
       if (typeof value === 'number' && Number.isInteger(value)) {
         if (value === (value | 0)) return value === 0 ? 0 : value;
         throw new DecodeError(
-          `json: cannot unmarshal number ${value} into Go struct field ${walk.owner}.${placeText(walk.place)} of type int32`,
+          `json: cannot unmarshal number ${value} into Go struct field ${walk.owner}.${goPlace(walk)} of type int32`,
         );
       }
       break;
@@ -429,7 +506,6 @@ function decodeScalar(schema: Schema, value: unknown, walk: Walk): unknown {
     case 'time':
     case 'microTime':
       if (typeof value === 'string') {
-        if (value === '') return undefined;
         if (schema.scalar === 'time' && isCanonicalTime(value)) return value;
         const instant = parseTime(value);
         if (instant === undefined) {

@@ -49,6 +49,7 @@ import {
   defaultReplicationController,
   defaultStatefulSet,
 } from './defaults/workloads.ts';
+export { templateGeneration } from './defaults/workloads.ts';
 import type { PodTemplate } from './generated/types.ts';
 import { setOwn } from './json.ts';
 import { apiVersionOf } from './registry.ts';

@@ -45,7 +45,9 @@ export function parseFieldSelector(text: string): FieldRequirement[] {
   return terms(text).map((term) => {
     const match = /^([^=!\\]*)(!=|==|=)(.*)$/s.exec(term);
     const value = match?.[3] ?? '';
-    if (match === null || /(^|[^\\])(\\\\)*=/.test(value)) {
+    if (match !== null && /(^|[^\\])(\\\\)*=/.test(value))
+      throw new SelectorError('invalid field selector: unescaped character in value: 61');
+    if (match === null) {
       throw new SelectorError(`invalid selector: '${term}'; can't understand '${term}'`);
     }
     return { field: (match[1] ?? '').trim(), equal: match[2] !== '!=', value: unescape(value) };

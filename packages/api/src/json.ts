@@ -3,6 +3,7 @@
  * Integers beyond 2^53 become `JSON.rawJSON` values, which `JSON.stringify` writes digit for digit: see `isBigInteger`.
  * Invariant: text that is not valid UTF-8, not JSON, or nested too deeply is refused, and never crashes.
  */
+import { jsonSyntaxError } from './json-syntax.ts';
 
 export interface Parsed {
   readonly value: unknown;
@@ -78,7 +79,7 @@ export function parseJson(bytes: Uint8Array | string): Parsed {
       : (JSON.parse(text) as unknown);
   } catch (error) {
     if (error instanceof RangeError) throw new JsonError('exceeded max depth');
-    throw new JsonError(error instanceof Error ? error.message : 'not JSON');
+    throw new JsonError(jsonSyntaxError(text), { cause: error });
   }
   return { value, duplicates: findDuplicates(text) };
 }

@@ -50,8 +50,11 @@ export function parseLabelSelector(text: string): LabelRequirement[] {
   const queue = tokens(text);
   const out: LabelRequirement[] = [];
   let at = 0;
+  let isBetween = false;
   const fail = (expected: string): never => {
-    throw new SelectorError(`unable to parse requirement: found '${queue[at] ?? ''}', expected: ${expected}`);
+    // What stands between requirements is not in one.
+    const prefix = isBetween ? '' : 'unable to parse requirement: ';
+    throw new SelectorError(`${prefix}found '${queue[at] ?? ''}', expected: ${expected}`);
   };
   const word = (): string => {
     const token = queue[at];
@@ -66,18 +69,23 @@ export function parseLabelSelector(text: string): LabelRequirement[] {
     return word();
   };
   while (at < queue.length) {
+    isBetween = false;
+    if (queue[at] === ',') {
+      isBetween = true;
+      fail("!, identifier, or 'end of string'");
+    }
     if (queue[at] === '!') {
       at += 1;
-      out.push(requirement(word(), '!', []));
+      out.push(written(word(), '!', []));
     } else {
       const key = word();
       const operator = queue[at];
       at += operator === undefined || operator === ',' ? 0 : 1;
-      if (operator === undefined || operator === ',') out.push(requirement(key, 'exists', []));
-      else if (operator === '=' || operator === '==') out.push(requirement(key, 'in', [value()]));
-      else if (operator === '!=') out.push(requirement(key, 'notin', [value()]));
-      else if (operator === '>') out.push(requirement(key, 'gt', [word()]));
-      else if (operator === '<') out.push(requirement(key, 'lt', [word()]));
+      if (operator === undefined || operator === ',') out.push(written(key, 'exists', []));
+      else if (operator === '=' || operator === '==') out.push(written(key, 'in', [value()]));
+      else if (operator === '!=') out.push(written(key, 'notin', [value()]));
+      else if (operator === '>') out.push(written(key, 'gt', [word()]));
+      else if (operator === '<') out.push(written(key, 'lt', [word()]));
       else if (operator === 'in' || operator === 'notin') {
         if (queue[at] !== '(') fail("'('");
         at += 1;
@@ -88,19 +96,30 @@ export function parseLabelSelector(text: string): LabelRequirement[] {
         }
         if (queue[at] !== ')') fail("',' or ')'");
         at += 1;
-        out.push(requirement(key, operator, values));
+        out.push(written(key, operator, values));
       } else {
         at -= 1;
         fail('in, notin, =, ==, !=, gt, lt');
       }
     }
     if (at < queue.length) {
+      isBetween = true;
       if (queue[at] !== ',') fail("',' or 'end of string'");
       at += 1;
       if (at === queue.length) fail("identifier after ','");
     }
   }
   return out;
+}
+
+/** A requirement of the text form. */
+function written(key: string, operator: LabelOperator, values: string[]): LabelRequirement {
+  try {
+    return requirement(key, operator, values);
+  } catch (error) {
+    if (!(error instanceof SelectorError)) throw error;
+    throw new SelectorError(`unable to parse requirement: ${error.message.replace(/^key: /, '<nil>: ')}`);
+  }
 }
 
 function requirement(key: string, operator: LabelOperator, values: string[]): LabelRequirement {
@@ -139,7 +158,7 @@ export function requirementsOf(selector: LabelSelector | undefined | null): Labe
   for (const { key, operator, values } of selector.matchExpressions ?? []) {
     const found = OBJECT_OPERATORS.get(operator);
     if (found === undefined) throw new SelectorError(`"${operator}" is not a valid label selector operator`);
-    out.push(requirement(key, found, values ?? []));
+    out.push(written(key, found, values ?? []));
   }
   return out;
 }

@@ -68,6 +68,8 @@ export interface Schema {
   readonly omit: 'never' | 'empty' | 'zero';
   /** The allowed values, where the set is closed. */
   readonly enum?: readonly string[] | undefined;
+  /** What that set is called, such as `io.k8s.api.core.v1.Protocol`. */
+  readonly enumName?: string | undefined;
   /** Set while the field is behind a feature gate. */
   readonly stage?: 'alpha' | 'beta' | undefined;
   /** True for a field whose message's fields stand in the parent; appears in `wire` only. */
@@ -136,6 +138,7 @@ class Node implements Schema {
   readonly pointer: boolean;
   readonly omit: 'never' | 'empty' | 'zero';
   readonly enum: readonly string[] | undefined;
+  readonly enumName: string | undefined;
   readonly stage: 'alpha' | 'beta' | undefined;
   readonly inline: boolean;
   readonly #element: FieldEntry;
@@ -163,6 +166,7 @@ class Node implements Schema {
     this.pointer = field.pointer === true;
     this.omit = field.omit ?? 'never';
     this.enum = field.enum === undefined ? undefined : enums[field.enum];
+    this.enumName = field.enum;
     this.stage = field.stage;
     this.inline = field.inline === true;
     this.#element = { num: 0, type: field.type, ...(field.enum === undefined ? {} : { enum: field.enum }) };

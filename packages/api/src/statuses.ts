@@ -124,6 +124,16 @@ export function forbidden(type: QualifiedResource, name: string, detail: string)
   return failure(403, 'Forbidden', message, detailsOf(type, name));
 }
 
+/** A failure that upstream gives no reason for: the text of what went wrong alone. */
+export function unknownFailure(message: string): Status {
+  return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, code: 500 };
+}
+
+/** Several texts as one. */
+export function aggregated(texts: readonly string[]): string {
+  return texts.length === 1 ? (texts[0] ?? '') : `[${texts.join(', ')}]`;
+}
+
 /** The watched or continued version has been compacted away. */
 export function expired(message: string): Status {
   return failure(410, 'Expired', message);
@@ -140,7 +150,7 @@ export function gone(message: string): Status {
 
 /** A resource version that the server has not reached yet. */
 export function tooLargeResourceVersion(asked: string, current: string): Status {
-  return failure(504, 'Timeout', `Too large resource version: ${asked}, current: ${current}`, {
+  return failure(504, 'Timeout', `Timeout: Too large resource version: ${asked}, current: ${current}`, {
     causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
     retryAfterSeconds: 1,
   });
@@ -166,7 +176,13 @@ export function verbNotAllowed(): Status {
 }
 
 export function notAcceptable(accepted: readonly string[]): Status {
-  return failure(406, 'NotAcceptable', `only the following media types are accepted: ${accepted.join(', ')}`);
+  const representations = accepted.join(', ');
+  return failure(
+    406,
+    'NotAcceptable',
+    `406: Not Acceptable\n\nAvailable representations: ${representations}`,
+    {},
+  );
 }
 
 export function unsupportedMediaType(accepted: readonly string[]): Status {
@@ -222,7 +238,7 @@ export function invalid(
   return failure(422, 'Invalid', `${shown} "${name}" is invalid: ${message}`, {
     ...(name === '' ? {} : { name }),
     ...(kind.group === '' ? {} : { group: kind.group }),
-    kind: kind.kind,
+    ...(kind.kind === '' ? {} : { kind: kind.kind }),
     causes,
   });
 }

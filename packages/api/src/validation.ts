@@ -76,7 +76,7 @@ function everyError(
     isPart ? [...validateMetadata(info, one), ...(part?.(one, old) ?? [])] : standing(info, own, one);
   const errors = unlessOld(rulesOf(object), () => rulesOf(old));
   const changes = isPart ? [] : (own?.update?.(object, old) ?? []);
-  return distinct([...validateMetadataUpdate(object, old), ...changes, ...errors]);
+  return distinct([...validateMetadataUpdate(object, old), ...errors, ...changes]);
 }
 
 /** What must hold for an object as it stands, whatever it was before. */

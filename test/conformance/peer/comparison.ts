@@ -5,7 +5,7 @@
  */
 import { type Answer, type Call, type Connections, jsonOf } from './calls.ts';
 import { classOf, type Difference, type DifferenceClass, differences } from './compare.ts';
-import { meant } from './differences.ts';
+import { meantFor } from './differences.ts';
 import { normalize } from './normalize.ts';
 import type { Servers } from './servers.ts';
 
@@ -84,10 +84,8 @@ export class Comparison {
     );
     if (theirs === undefined || ours === undefined) throw new Error('two sides answer');
     const all = differences(theirs, ours);
-    const open = all.filter(({ place }) => {
-      const known = meant.find(
-        (one) => one.title.test(`${section}: ${title}`) && (one.place?.test(place) ?? true),
-      );
+    const open = all.filter((difference) => {
+      const known = meantFor(`${section}: ${title}`, difference);
       if (known !== undefined) this.usedDifferences.add(known.reason);
       return known === undefined;
     });

@@ -36,7 +36,14 @@ const replacements: readonly (readonly [RegExp, string])[] = [
   [/\bkube-api-access-[a-z0-9]{5}\b/g, 'kube-api-access-<random>'],
 ];
 
+/** Lines of a difference between two objects, which Kubernetes appends to some texts as its own types print. */
+const appendedDifference = /\n@@ -[^\n]*(?:\n[\s+@-][^\n]*)*\n?/g;
+
+/** Objects in texts: Kubernetes shows them with the names of its own types, ours with those of the API. */
+const shownObject = /((?:Invalid|Unsupported|Duplicate) value: )\{"[^\n]*?\}+: /g;
+
 export function normalizeText(text: string): string {
+  text = text.replace(appendedDifference, '').replace(shownObject, '$1<object>: ');
   for (const [pattern, name] of replacements) text = text.replace(pattern, name);
   return text;
 }
@@ -46,8 +53,12 @@ export function normalizeJson(value: unknown, field = ''): unknown {
   if (Array.isArray(value)) {
     if (field === 'clusterIPs') return value.map((one) => (one === 'None' ? one : '<ip>'));
     const items = value.map((item) => normalizeJson(item));
-    // Their order is that of seconds in which they were written.
-    return field === 'managedFields' ? items.sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1)) : items;
+    // By whose they are: their order is that of seconds in which they were written.
+    // Who sees causes sees each once.
+    if (field === 'causes') return [...new Map(items.map((item) => [JSON.stringify(item), item])).values()];
+    return field === 'managedFields'
+      ? Object.fromEntries(items.map((item) => [orderOf(item), item] as const))
+      : items;
   }
   if (typeof value === 'object' && value !== null)
     return Object.fromEntries(

@@ -56,7 +56,13 @@ export function defaultStatefulSet({ spec }: StatefulSet): void {
   defaultPodTemplate(spec.template);
 }
 
-export function defaultDaemonSet({ spec }: DaemonSet): void {
+/** The annotation of every DaemonSet that counts the changes of its template; the server writes the number. */
+export const templateGeneration = 'deprecated.daemonset.template.generation';
+
+export function defaultDaemonSet(object: DaemonSet): void {
+  const { spec } = object;
+  object.metadata ??= {};
+  object.metadata.annotations = { [templateGeneration]: '0', ...object.metadata.annotations };
   if (spec === undefined) return;
   spec.updateStrategy ??= {};
   spec.updateStrategy.type ||= 'RollingUpdate';

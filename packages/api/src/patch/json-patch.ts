@@ -10,25 +10,36 @@ export const maxJsonPatchOperations = 10_000;
 /** Upstream's bound on what all copies of one patch add together: each may double the object. */
 export const maxCopiedBytes = 3 * 1024 * 1024;
 
+/** Upstream says no more about an operation that cannot be carried out. */
+const rejected = 'the server rejected our request due to an error in our request';
+
+/** What is to be written and is not said is null. */
+function withValue(operation: Operation): Operation {
+  const needsValue = operation?.op === 'add' || operation?.op === 'replace' || operation?.op === 'test';
+  return needsValue && operation.value === undefined ? { ...operation, value: null } : operation;
+}
+
 /** Applies a JSON patch; the original is left as it was. */
 export function applyJsonPatch(original: JsonObject, patch: unknown): JsonObject {
-  if (!Array.isArray(patch)) throw new PatchError(400, 'a JSON patch is a list of operations');
+  if (patch === null) return original;
+  if (!Array.isArray(patch))
+    throw new PatchError(
+      400,
+      `error decoding patch: json: cannot unmarshal ${jsonWord(patch)} into Go value of type []handlers.jsonPatchOp`,
+    );
   if (patch.length > maxJsonPatchOperations) {
     throw new PatchError(
       413,
-      `The allowed maximum operations in a JSON patch is ${maxJsonPatchOperations}, got ${patch.length}`,
+      `Request entity too large: The allowed maximum operations in a JSON patch is ${maxJsonPatchOperations}, got ${patch.length}`,
     );
   }
   let result: unknown;
   try {
-    result = applyOperations(structuredClone(original), patch as Operation[]);
+    result = applyOperations(structuredClone(original), (patch as Operation[]).map(withValue));
   } catch (error) {
-    const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
-    throw new PatchError(422, `the server rejected our request due to an error in our request: ${why}`, {
-      cause: error,
-    });
+    throw new PatchError(422, rejected, { cause: error });
   }
-  if (!isObject(result)) throw new PatchError(422, 'the patch does not leave an object');
+  if (!isObject(result)) throw new PatchError(422, rejected);
   return result;
 }
 
@@ -62,8 +73,22 @@ function sizeAt(document: unknown, pointer: string): number {
 
 /** Applies a merge patch; the original is left as it was. */
 export function applyMergePatch(original: JsonObject, patch: unknown): JsonObject {
-  if (!isObject(patch)) throw new PatchError(400, 'a merge patch is an object');
+  if (!isObject(patch))
+    throw new PatchError(
+      400,
+      patch === null ? 'Invalid JSON Patch' : `error decoding patch: ${notMap(patch)}`,
+    );
   return mergeValue(original, patch) as JsonObject;
+}
+
+/** Go's word for a patch that is no object. */
+export function notMap(patch: unknown): string {
+  return `json: cannot unmarshal ${jsonWord(patch)} into Go value of type map[string]interface {}`;
+}
+
+function jsonWord(value: unknown): string {
+  if (Array.isArray(value)) return 'array';
+  return typeof value === 'boolean' ? 'bool' : typeof value;
 }
 
 function mergeValue(target: JsonValue | undefined, patch: JsonValue): JsonValue {

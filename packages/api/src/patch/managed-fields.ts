@@ -160,9 +160,10 @@ export function applyConfiguration(
   const remaining = others.map((entry) => losing(losing(entry, changed), removed));
   // Who applies what is there already changed nothing, and so at no time.
   const isSame = added.empty && modified.empty && removed.empty;
+  const time = lastApplied?.equals(set) === true ? (mine?.time ?? '') : '';
   const entry: ManagerEntry = {
     ...identity(context, 'Apply'),
-    time: isSame ? (mine?.time ?? '') : context.time,
+    time: isSame ? time : context.time,
     fieldsV1: toFieldsV1(set),
   };
   return writeEntries(after as JsonObject, [...remaining, entry]);

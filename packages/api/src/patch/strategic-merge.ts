@@ -5,6 +5,7 @@
  * Source: the Kubernetes API conventions on strategic merge patch. Invariants: the original is never changed; null
  * deletes; no directive is left in the result.
  */
+import { notMap } from './json-patch.ts';
 import { PatchError } from './patch-error.ts';
 import {
   isObject,
@@ -26,7 +27,8 @@ export function applyStrategicMergePatch(
   patch: unknown,
   structure: Structure | undefined,
 ): JsonObject {
-  if (!isObject(patch)) throw new PatchError(400, 'a strategic merge patch is an object');
+  if (patch === null) return original;
+  if (!isObject(patch)) throw new PatchError(400, notMap(patch));
   return mergeObject(original, patch, structure);
 }
 

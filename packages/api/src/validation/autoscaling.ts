@@ -31,12 +31,23 @@ function bounds({ minReplicas, maxReplicas, scaleTargetRef }: Bounds): FieldErro
   const errors: FieldError[] = [];
   if (minReplicas !== undefined && minReplicas < 1)
     errors.push(invalid('spec.minReplicas', minReplicas, 'must be greater than or equal to 1'));
-  errors.push(...positive('spec.maxReplicas', maxReplicas));
+  if (maxReplicas < 1) errors.push(required('spec.maxReplicas', 'must be set and greater than 0'));
   if (minReplicas !== undefined && maxReplicas < minReplicas)
     errors.push(invalid('spec.maxReplicas', maxReplicas, 'must be greater than or equal to `minReplicas`'));
   for (const field of ['kind', 'name'] as const)
     errors.push(...checkName(`spec.scaleTargetRef.${field}`, scaleTargetRef?.[field], checkPathSegment));
+  errors.push(...targetVersion('spec.scaleTargetRef.apiVersion', scaleTargetRef));
   return errors;
+}
+
+/** Of the core group only ReplicationControllers can be scaled. */
+function targetVersion(field: string, reference: CrossVersionObjectReference | undefined): FieldError[] {
+  const { apiVersion = '', kind } = reference ?? {};
+  if (apiVersion.split('/').length > 2)
+    return [invalid(field, apiVersion, `unexpected GroupVersion string: ${apiVersion}`)];
+  const hasGroup = apiVersion.indexOf('/') > 0;
+  if (hasGroup || kind === 'ReplicationController') return [];
+  return [invalid(field, apiVersion, 'apiVersion must specify API group')];
 }
 
 function oldAutoscaler({ spec }: AutoscalingV1HorizontalPodAutoscaler): FieldError[] {

@@ -301,10 +301,24 @@ const rows: readonly Row[] = [
   },
   {
     of: 'autoscaling/v2/horizontalpodautoscalers',
+    value: { spec: { maxReplicas: 0, scaleTargetRef: { apiVersion: 'v1', kind: 'Pod', name: 'a' } } },
+    says: [
+      'spec.maxReplicas: Required value: must be set and greater than 0',
+      'spec.maxReplicas: Invalid value: 0: must be greater than or equal to `minReplicas`',
+      'spec.scaleTargetRef.apiVersion: Invalid value: "v1": apiVersion must specify API group',
+    ],
+  },
+  {
+    of: 'autoscaling/v2/horizontalpodautoscalers',
+    value: { spec: { maxReplicas: 1, scaleTargetRef: { kind: 'ReplicationController', name: 'a' } } },
+    says: [],
+  },
+  {
+    of: 'autoscaling/v2/horizontalpodautoscalers',
     value: {
       spec: {
         maxReplicas: 3,
-        scaleTargetRef: { kind: 'Deployment', name: 'a' },
+        scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'a' },
         metrics: [
           { type: 'Resource', pods: { metric: { name: 'x' }, target: { type: 'Value', value: '1' } } },
         ],

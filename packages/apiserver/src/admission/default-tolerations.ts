@@ -11,7 +11,7 @@ const nodeFailureTaints = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/u
 
 export const defaultTolerations: AdmissionPlugin = {
   name: 'DefaultTolerationSeconds',
-  operations: ['CREATE'],
+  operations: ['CREATE', 'UPDATE'],
   resources: ['/pods'],
   admit(request) {
     const { spec } = request.object as Pod;

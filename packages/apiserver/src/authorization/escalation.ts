@@ -75,6 +75,18 @@ async function checkBinding(
   checkHeld(context, name, rules);
 }
 
+/** One rule for each resource of a group, with all its verbs. */
+function compacted(rules: readonly PolicyRule[]): readonly PolicyRule[] {
+  const byResource = Map.groupBy(rules, ({ verbs: _verbs, ...about }) => JSON.stringify(about));
+  return [...byResource.values()].flatMap(([first, ...others]) =>
+    first === undefined
+      ? []
+      : first.nonResourceURLs !== undefined
+        ? [first, ...others]
+        : [{ ...first, verbs: [...new Set([first, ...others].flatMap(({ verbs }) => verbs))] }],
+  );
+}
+
 function mayUse(
   { server, user, target }: WriteContext,
   verb: string,
@@ -102,6 +114,6 @@ function checkHeld(
   const missing = missingRules(server.authorizer.rbac.rulesOf(user, target.namespace).rules, wanted);
   if (missing.length === 0) return;
   const groups = user.groups.map((item) => JSON.stringify(item)).join(' ');
-  const detail = `user "${user.name}" (groups=[${groups}]) is attempting to grant RBAC permissions not currently held:\n${missing.map(ruleText).join('\n')}`;
+  const detail = `user "${user.name}" (groups=[${groups}]) is attempting to grant RBAC permissions not currently held:\n${[...new Set(compacted(missing).map(ruleText))].sort().join('\n')}`;
   throw new StatusError(forbidden({ group, resource: target.info.resource }, name, detail));
 }

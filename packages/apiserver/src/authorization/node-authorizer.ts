@@ -45,8 +45,10 @@ export class NodeAuthorizer implements AuthorizerKind {
   decide(user: User, attributes: Attributes): Decision {
     const node = nodeOf(user);
     if (node === undefined) return noOpinion;
-    if (this.#allows(node, attributes, questionOf(attributes))) return allowed;
-    return { verdict: 'noOpinion', reason: `no relationship found between node '${node}' and this object` };
+    const question = questionOf(attributes);
+    if (!rules.some((rule) => ruleAllows(rule, question))) return noOpinion;
+    if (this.#allows(node, attributes, question)) return allowed;
+    return { verdict: 'noOpinion', reason: reasonAgainst(node, attributes, question) };
   }
 
   /** What a node may do by being one is not in any rule. */
@@ -58,7 +60,6 @@ export class NodeAuthorizer implements AuthorizerKind {
 
   #allows(node: string, { namespace, fieldSelector }: Attributes, question: Question): boolean {
     const { resource, group, verb, name, subresource } = question;
-    if (!rules.some((rule) => ruleAllows(rule, question))) return false;
     const type = group === '' ? resource : `${resource}.${group}`;
     switch (type) {
       case 'nodes':
@@ -101,6 +102,26 @@ export class NodeAuthorizer implements AuthorizerKind {
     });
     return found;
   }
+}
+
+/** Why a node may not do what nodes may: in upstream's words. */
+function reasonAgainst(node: string, { namespace }: Attributes, { resource, verb, name }: Question): string {
+  switch (resource) {
+    case 'nodes':
+      if (!reading.has(verb)) break;
+      return `node '${node}' cannot read ${name === '' ? 'all nodes' : `'${name}'`}, only its own Node object`;
+    case 'pods':
+      if (name !== '' || !reading.has(verb)) break;
+      return 'can only list/watch pods with spec.nodeName field selector';
+    case 'secrets':
+    case 'configmaps':
+    case 'persistentvolumeclaims':
+      if (namespace === '') return 'can only read namespaced object of this type';
+      if (name === '') return 'No Object name found';
+      break;
+    default:
+  }
+  return `no relationship found between node '${node}' and this object`;
 }
 
 /** Whether a selector leaves nothing but what has a value in a field. */

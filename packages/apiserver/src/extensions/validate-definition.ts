@@ -125,6 +125,10 @@ function versions(definition: Definition, old: Definition | undefined): FieldErr
     errors.push(invalid('spec.versions', shownVersions(spec.versions), 'must contain unique version names'));
   for (const [i, version] of spec.versions.entries()) {
     const path = `spec.versions[${i}]`;
+    const isOnly = spec.versions.length === 1;
+    // Upstream keeps what is the same for all versions outside of them.
+    const shared = isOnly ? 'spec' : path;
+    const schemaPath = isOnly ? 'spec.validation.openAPIV3Schema' : `${path}.schema.openAPIV3Schema`;
     const problems = checkDns1035Label(version.name);
     if (problems.length > 0) errors.push(invalid(`${path}.name`, version.name, problems.join(',')));
     if (version.deprecationWarning !== undefined) {
@@ -142,11 +146,11 @@ function versions(definition: Definition, old: Definition | undefined): FieldErr
     const schema = version.schema?.openAPIV3Schema;
     const before = old?.spec.versions.find(({ name }) => name === version.name)?.schema?.openAPIV3Schema;
     if (schema === undefined) errors.push(required(`${path}.schema.openAPIV3Schema`, 'schemas are required'));
-    else errors.push(...validateSchema(schema, `${path}.schema.openAPIV3Schema`, before));
+    else errors.push(...validateSchema(schema, schemaPath, before));
     errors.push(
-      ...columns(version, path),
-      ...subresources(version, path),
-      ...selectable(version, path, schema),
+      ...columns(version, shared),
+      ...subresources(version, shared),
+      ...selectable(version, shared, schema),
     );
   }
   return errors;

@@ -22,15 +22,19 @@ const { forbidden, invalid, notSupported, required } = fieldErrors;
 const types = ['array', 'boolean', 'integer', 'number', 'object', 'string'];
 /** Fields that only a structural place may have, not one inside of a combination. */
 const structuralFields = [
+  'title',
   'description',
   'type',
-  'default',
   'additionalProperties',
   'nullable',
   'x-kubernetes-preserve-unknown-fields',
   'x-kubernetes-embedded-resource',
   'x-kubernetes-int-or-string',
+  'x-kubernetes-list-map-keys',
+  'x-kubernetes-validations',
 ] as const;
+/** The same, in the words for those that are no more than absent. */
+const structuralMarks = ['default', 'x-kubernetes-list-type', 'x-kubernetes-map-type'] as const;
 const maxDepth = 64;
 
 /** `before` is the schema that this one replaces: rules that stand in it unchanged are not judged by their cost again. */
@@ -115,7 +119,8 @@ function unsupported(schema: JsonSchema, path: string, errors: FieldError[]): vo
     'additionalItems',
   ] as const;
   for (const name of never) {
-    if (schema[name] === undefined || schema[name] === '') continue;
+    // An empty reference is one, too.
+    if (schema[name] === undefined || (schema[name] === '' && name !== '$ref')) continue;
     errors.push(forbidden(`${path}.${name}`, `${name} is not supported`));
   }
   if (schema.uniqueItems === true)
@@ -167,6 +172,10 @@ function extensions(schema: JsonSchema, path: string, errors: FieldError[], isRo
       );
   }
   lists(schema, path, errors);
+  maps(schema, path, errors);
+}
+
+function maps(schema: JsonSchema, path: string, errors: FieldError[]): void {
   const mapType = schema['x-kubernetes-map-type'];
   if (mapType !== undefined) {
     if (schema.type !== 'object')
@@ -309,6 +318,12 @@ function restriction(
     if (isTypeOfIntOrString) continue;
     errors.push(forbidden(`${path}.${name}`, 'must be empty to be structural'));
   }
+  for (const name of structuralMarks)
+    if (schema[name] !== undefined)
+      errors.push(forbidden(`${path}.${name}`, 'must be undefined to be structural'));
+  unsupported(schema, path, errors);
+  lists(schema, path, errors);
+  maps(schema, path, errors);
   values(schema, path, errors);
   for (const [name, inner] of Object.entries(schema.properties ?? {})) {
     const outside = outer.properties?.[name] ?? valuesOf(outer);

@@ -6,13 +6,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Exposition, handleOps, type Health } from '@timonier/component';
-import {
-  methodNotAllowed,
-  pathNotFound,
-  StatusError,
-  tooManyRequests,
-  verbNotAllowed,
-} from '@timonier/api/statuses';
+import { pathNotFound, StatusError, tooManyRequests, verbNotAllowed } from '@timonier/api/statuses';
 import type { Aggregator } from '../aggregation/aggregator.ts';
 import { upstreamOf } from '../aggregation/proxy.ts';
 import { identityHeaders } from '../aggregation/remote.ts';
@@ -59,7 +53,7 @@ const catchUpMs = 1_000;
 /** Documents that name kinds. */
 const discovery = /^\/(apis|openapi)(\/|$)/;
 const operational = /^\/(metrics|healthz|livez|readyz)(\/|$)/;
-const methods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']);
+const methods: ReadonlySet<string> = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']);
 const mutating: ReadonlySet<string> = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
 
 export class Router {
@@ -198,10 +192,9 @@ export class Router {
     }
     const target = info.served;
     if (target === undefined) throw new StatusError(pathNotFound());
-    if (!methods.has(exchange.method) || (exchange.method === 'HEAD' && target.verb === 'watch'))
-      throw new StatusError(verbNotAllowed());
-    const handler = handlerOf(target);
-    if (handler === undefined) throw new StatusError(methodNotAllowed(target.info, target.verb));
+    const isServed = methods.has(exchange.method) || (exchange.method === 'HEAD' && isProxied(target));
+    const handler = isServed ? handlerOf(target) : undefined;
+    if (handler === undefined || isOfNoNamespace(target)) throw new StatusError(verbNotAllowed());
     checkParameters(target, exchange.query);
     const warning = deprecationOf(target.info);
     if (warning !== undefined) exchange.warn(warning);
@@ -282,6 +275,17 @@ export class Router {
       log.debug({ err: failure }, 'could not answer');
     }
   }
+}
+
+/** What is passed on to a node takes every method. */
+function isProxied({ subresource }: ResourceRequest): boolean {
+  return subresource === 'proxy' || subresource.startsWith('proxy/');
+}
+
+/** Across namespaces, what lies in one can be listed and watched, and nothing else. */
+function isOfNoNamespace({ info, namespace, verb, name }: ResourceRequest): boolean {
+  if (!info.namespaced || namespace !== '' || name !== '') return false;
+  return verb === 'create' || verb === 'deletecollection';
 }
 
 /** False for what nobody meant to answer. */

@@ -14,7 +14,12 @@ import { bad, fieldValidationParameter } from './query.ts';
 
 /** The object of a create or update, decoded and defaulted. */
 export async function decodeObject(exchange: Exchange, info: ResourceInfo): Promise<ApiObject> {
-  const parsed = parseBody(await exchange.body(), bodyMedia(exchange.header('content-type')));
+  const body = await exchange.body();
+  const media = bodyMedia(exchange.header('content-type'));
+  const parsed = parseBody(body, media, (why) => {
+    const what = media === 'json' ? `couldn't get version/kind; json parse error: ${why}` : why;
+    return `the object provided is unrecognized (must be of type ${info.kind}): ${what} (${excerpt(body)})`;
+  });
   return decodeParsed(exchange, info, parsed);
 }
 
@@ -34,7 +39,7 @@ export interface BodyKind {
 
 /** The body of a subresource; `kinds` are the kinds it may be, with their versions. */
 export function decodeBodyAs(body: Buffer, media: Media, kinds: readonly BodyKind[]): ApiObject {
-  const parsed = parseBody(body, media);
+  const parsed = parseBody(body, media, (why) => `couldn't get version/kind; json parse error: ${why}`);
   const given = parsed.value as Partial<ApiObject> | null;
   const expected =
     kinds.find((known) => known.apiVersion === given?.apiVersion && known.kind === given?.kind) ?? kinds[0];
@@ -51,7 +56,11 @@ export function decodeBodyAs(body: Buffer, media: Media, kinds: readonly BodyKin
  */
 export function decodeDeleteOptions(body: Buffer, media: Media): ApiObject {
   const type = { apiVersion: 'v1', kind: 'DeleteOptions' };
-  const { value, duplicates } = parseBody(body, media);
+  const { value, duplicates } = parseBody(
+    body,
+    media,
+    (why) => `couldn't get version/kind; json parse error: ${why}`,
+  );
   const schema = schemaOfKind(type.apiVersion, type.kind);
   if (schema === undefined) throw new Error('DeleteOptions are not known');
   if (typeof value !== 'object' || value === null || Array.isArray(value))
@@ -64,15 +73,29 @@ export function decodeDeleteOptions(body: Buffer, media: Media): ApiObject {
   return decodeAs(schema, type, rest, duplicates).object;
 }
 
-/** Parses a body whose kind does not matter yet. Throws 400. */
-export function parseBody(body: Buffer, media: Media): Parsed {
+const excerptBytes = 30;
+
+/** The beginning of a body, as texts about it show it: JSON as it is, anything else in hexadecimal. */
+function excerpt(body: Buffer): string {
+  if (body.length === 0) return '<empty>';
+  const start = body.subarray(0, excerptBytes);
+  const shown = start.toString(body[0] === 0x7b ? 'utf8' : 'hex');
+  return body.length > excerptBytes ? `${shown} ...` : shown;
+}
+
+/** Parses a body whose kind does not matter yet. Throws 400 with what `refusal` makes of the parser's word. */
+export function parseBody(
+  body: Buffer,
+  media: Media,
+  refusal: (why: string) => string = (why) => `unable to parse the body: ${why}`,
+): Parsed {
   try {
     if (media === 'json') return parseJson(body);
     if (media === 'yaml') return parseYaml(body);
     return { value: decodeProtobuf(body).object, duplicates: [] };
   } catch (error) {
     if (error instanceof JsonError || error instanceof ProtobufError || error instanceof SyntaxError)
-      throw bad(`unable to parse the body: ${error.message}`);
+      throw bad(refusal(error.message));
     throw error;
   }
 }

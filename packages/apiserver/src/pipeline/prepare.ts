@@ -111,14 +111,17 @@ export function prepareUpdate(object: ApiObject, old: ApiObject, context: WriteC
   countGeneration(object, old, context);
 }
 
-/** A change of anything but metadata and status makes a new generation. */
+/** A change of anything but metadata and status makes a new generation; of some kinds also one of labels or the like. */
 function countGeneration(object: ApiObject, old: ApiObject, { target }: WriteContext): void {
   const { hasGeneration, hasStatus, custom } = target.info;
   if (!hasGeneration) return;
   // Without the subresource, a custom resource's status is a field like any other.
   const isSame =
     isDesiredAlike(object, old) &&
-    (custom === undefined || hasStatus || sameTree(object['status'], old['status']));
+    (custom === undefined || hasStatus || sameTree(object['status'], old['status'])) &&
+    (strategyOf(target.info).countedMetadata ?? []).every((field) =>
+      sameTree(object.metadata?.[field] ?? {}, old.metadata?.[field] ?? {}),
+    );
   if (isSame) return;
   object.metadata = { ...object.metadata, generation: (old.metadata?.generation ?? 0) + 1 };
 }
@@ -139,7 +142,10 @@ export function managementContext({ server, target, manager }: WriteContext): Ma
     apiVersion: apiVersionOf(target.info),
     subresource: target.subresource,
     time: timestamp(server.now()),
-    reset: resetFields(target.info.schema, target.subresource),
+    reset:
+      strategyOf(target.info).isOwnedByNobody === true
+        ? everything
+        : resetFields(target.info.schema, target.subresource),
   };
 }
 
@@ -173,6 +179,7 @@ function unreadableVersion({ target }: WriteContext, name: string, version: stri
 }
 
 const statusOnly = fieldSetOf(['f:status']);
+const everything = fieldSetOf(['f:metadata'], ['f:spec'], ['f:status']);
 const nothing = fieldSetOf();
 /** All fields but the status, by schema: they are the same for every request. */
 const allButStatus = new WeakMap<Schema, FieldSet>();

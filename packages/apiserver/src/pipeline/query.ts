@@ -1,44 +1,10 @@
 /**
- * The query parameters of a request: each verb knows which ones it takes and in which form; any other is an error, so
- * that a misspelt one is never ignored.
+ * The query parameters of a request. Each verb knows which ones it takes and in which form; as upstream, others are
+ * ignored, and texts that are no boolean count as true.
  */
 import { badRequest, invalid, StatusError } from '@timonier/api/statuses';
 import type { ResourceRequest } from '../http/request-info.ts';
 
-const everywhere = ['pretty', 'timeout'];
-const reading = ['resourceVersion', 'includeObject'];
-const listing = [
-  ...reading,
-  'allowWatchBookmarks',
-  'continue',
-  'fieldSelector',
-  'labelSelector',
-  'limit',
-  'resourceVersionMatch',
-  'sendInitialEvents',
-  'shardSelector',
-  'timeoutSeconds',
-  'watch',
-];
-const writing = ['dryRun', 'fieldManager', 'fieldValidation'];
-const deleting = [
-  'dryRun',
-  'gracePeriodSeconds',
-  'ignoreStoreReadErrorWithClusterBreakingPotential',
-  'orphanDependents',
-  'propagationPolicy',
-];
-
-const known: Readonly<Record<ResourceRequest['verb'], ReadonlySet<string>>> = {
-  get: new Set([...everywhere, ...reading]),
-  list: new Set([...everywhere, ...listing]),
-  watch: new Set([...everywhere, ...listing]),
-  create: new Set([...everywhere, ...writing]),
-  update: new Set([...everywhere, ...writing]),
-  patch: new Set([...everywhere, ...writing, 'force']),
-  delete: new Set([...everywhere, ...deleting]),
-  deletecollection: new Set([...everywhere, ...listing, ...deleting]),
-};
 /** Parameters of these belong to the node they are passed on to. */
 const passedOn: ReadonlySet<string> = new Set(['log', 'exec', 'attach', 'portforward', 'proxy']);
 
@@ -51,71 +17,129 @@ const optionsKind: Partial<Readonly<Record<ResourceRequest['verb'], string>>> = 
   deletecollection: 'DeleteOptions',
 };
 
-/** Throws 400 for a parameter that the request does not take, and 422 for a wrong value of one that every write takes. */
+/** Throws 422 for wrong values of the parameters that every write takes. */
 export function checkParameters(target: ResourceRequest, query: URLSearchParams): void {
   if (passedOn.has(target.subresource.split('/')[0] ?? '')) return;
-  const allowed = known[target.verb];
-  for (const name of query.keys()) {
-    if (!allowed.has(name)) throw bad(`unknown query parameter "${name}" for ${target.verb}`);
+  const kind = optionsKind[target.verb];
+  if (kind !== undefined) checkWriteParameters(kind, query);
+}
+
+function checkWriteParameters(kind: string, query: URLSearchParams): void {
+  const isDelete = kind === 'DeleteOptions';
+  const problems: Problem[] = [...dryRunProblems(query.getAll('dryRun'))];
+  const manager = query.get('fieldManager') ?? '';
+  if (!isDelete) {
+    problems.push(...managerProblems(manager));
+    const validation = query.get('fieldValidation') ?? '';
+    if (!fieldValidations.includes(validation))
+      problems.push(notSupported('fieldValidation', JSON.stringify(validation), fieldValidations));
   }
-  checkWriteParameters(optionsKind[target.verb], query);
+  refuseOptions(kind, problems);
 }
 
-function checkWriteParameters(kind: string | undefined, query: URLSearchParams): void {
-  if (kind === undefined) return;
-  const refuse = (field: string, reason: string, message: string): never => {
-    const cause = { reason, message, field };
-    throw new StatusError(invalid({ group: 'meta.k8s.io', kind }, '', `${field}: ${message}`, [cause]));
+/** What is wrong with an option, as causes have it. */
+export interface Problem {
+  readonly field: string;
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** Throws 422 when there are problems with the options of a verb. */
+export function refuseOptions(kind: string, problems: readonly Problem[]): void {
+  if (problems.length === 0) return;
+  const texts = problems.map(({ field, message }) => `${field}: ${message}`);
+  const text = texts.length === 1 ? (texts[0] ?? '') : `[${texts.join(', ')}]`;
+  throw new StatusError(invalid({ group: 'meta.k8s.io', kind }, '', text, [...problems]));
+}
+
+/** `value` is shown as it is. */
+export function notSupported(field: string, value: string, supported: readonly string[]): Problem {
+  const values = supported.map((text) => JSON.stringify(text)).join(', ');
+  return {
+    field,
+    reason: 'FieldValueNotSupported',
+    message: `Unsupported value: ${value}: supported values: ${values}`,
   };
-  const unsupported = (field: string, value: string, supported: readonly string[]): never =>
-    refuse(
-      field,
-      'FieldValueNotSupported',
-      `Unsupported value: ${JSON.stringify(value)}: supported values: ${supported.map((text) => JSON.stringify(text)).join(', ')}`,
-    );
-  for (const value of query.getAll('dryRun')) if (value !== 'All') unsupported('dryRun', value, ['All']);
-  const validation = query.get('fieldValidation') ?? '';
-  if (!['', ...fieldValidations].includes(validation))
-    unsupported('fieldValidation', validation, fieldValidations);
-  if ((query.get('fieldManager') ?? '').length > maxManagerLength)
-    refuse('fieldManager', 'FieldValueTooLong', `Too long: may not be more than ${maxManagerLength} bytes`);
 }
 
+/** Of `dryRun`, in the query or in a body. */
+export function dryRunProblems(values: readonly string[]): readonly Problem[] {
+  if (values.every((value) => value === 'All')) return [];
+  return [notSupported('dryRun', JSON.stringify(values), ['All'])];
+}
+
+function managerProblems(manager: string): readonly Problem[] {
+  const field = 'fieldManager';
+  if (manager.length > maxManagerLength)
+    return [
+      {
+        field,
+        reason: 'FieldValueTooLong',
+        message: `Too long: may not be more than ${maxManagerLength} bytes`,
+      },
+    ];
+  const letters = Array.from(manager);
+  const at = letters.findIndex((letter) => !isPrintable(letter));
+  if (at < 0) return [];
+  const code = (letters[at]?.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
+  const message = `Invalid value: ${goQuoted(manager)}: invalid character U+${code} (at position ${at})`;
+  return [{ field, reason: 'FieldValueInvalid', message }];
+}
+
+function isPrintable(letter: string): boolean {
+  return letter === ' ' || /^[\p{L}\p{M}\p{N}\p{P}\p{S}]$/u.test(letter);
+}
+
+/** A text in quotes, with what cannot be printed as Go writes it. */
+function goQuoted(text: string): string {
+  const names: Readonly<Record<string, string>> = { '\u0007': '\\a', '\u000b': '\\v', '\u0000': '\\x00' };
+  return JSON.stringify(text).replaceAll(/\\u00([0-1][0-9a-f])/g, (_all, code: string) => {
+    return names[String.fromCodePoint(Number.parseInt(code, 16))] ?? `\\x${code}`;
+  });
+}
+
+/** Only words for no are false; anything else, also nothing, is true. */
 export function booleanParameter(query: URLSearchParams, name: string): boolean | undefined {
   const value = query.get(name);
   if (value === null) return undefined;
-  if (['1', 't', 'T', 'true', 'TRUE', 'True', ''].includes(value)) return true;
-  if (['0', 'f', 'F', 'false', 'FALSE', 'False'].includes(value)) return false;
-  throw bad(`query parameter "${name}" is "${value}", which is neither true nor false`);
+  return value !== '0' && value.toLowerCase() !== 'false';
 }
 
-/** A non-negative integer. */
+/** An integer. Throws 400. */
 export function numberParameter(query: URLSearchParams, name: string): number | undefined {
   const value = query.get(name);
   if (value === null || value === '') return undefined;
-  if (!/^\d{1,15}$/.test(value)) throw bad(`query parameter "${name}" is "${value}", which is not a number`);
+  if (!/^[+-]?\d+$/.test(value))
+    throw bad(`strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`);
+  if (!Number.isSafeInteger(Number(value)))
+    throw bad(`strconv.ParseInt: parsing ${JSON.stringify(value)}: value out of range`);
   return Number(value);
 }
 
-/** A resource version: absent, or a revision. */
-export function revisionParameter(query: URLSearchParams, name = 'resourceVersion'): number | undefined {
+/** A resource version: absent, or a revision. `prefix` stands before the text about a wrong one. */
+export function revisionParameter(
+  query: URLSearchParams,
+  name = 'resourceVersion',
+  prefix = 'invalid resource version: ',
+): number | undefined {
   const value = query.get(name);
   if (value === null || value === '') return undefined;
-  if (!/^\d{1,15}$/.test(value))
-    throw bad(`invalid resource version "${value}": strconv.ParseUint: parsing "${value}": invalid syntax`);
+  if (!/^\d{1,15}$/.test(value)) {
+    const quoted = JSON.stringify(value);
+    throw bad(
+      `${prefix}${name}: Invalid value: ${quoted}: strconv.ParseUint: parsing ${quoted}: invalid syntax`,
+    );
+  }
   return Number(value);
 }
 
-/** True for `dryRun=All`. Throws 400 for other values. */
+/** True for `dryRun=All`; values were checked before. */
 export function dryRunParameter(values: readonly string[]): boolean {
-  for (const value of values) {
-    if (value !== 'All') throw bad(`Invalid value: "${value}": dryRun supports only "All"`);
-  }
   return values.length > 0;
 }
 
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
-const fieldValidations: readonly string[] = ['Ignore', 'Strict', 'Warn'];
+const fieldValidations: readonly string[] = ['', 'Ignore', 'Strict', 'Warn'];
 
 export function fieldValidationParameter(query: URLSearchParams): FieldValidation {
   const value = query.get('fieldValidation') ?? '';

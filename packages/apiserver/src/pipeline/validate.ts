@@ -16,5 +16,8 @@ export function checkObject(
     ...validate(info, object, old, subresource),
     ...(strategyOf(info).validate?.(object, old) ?? []),
   ];
-  if (errors.length > 0) throw new StatusError(invalidStatus(info, object.metadata?.name ?? '', errors));
+  if (errors.length === 0) return;
+  // Upstream judges Events of both groups as those of the older.
+  const kind = info.kind === 'Event' ? { group: '', kind: 'Event' } : info;
+  throw new StatusError(invalidStatus(kind, object.metadata?.name ?? '', errors));
 }

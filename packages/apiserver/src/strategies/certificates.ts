@@ -14,6 +14,7 @@ type Conditions = readonly CertificateSigningRequestCondition[];
 const verdicts: ReadonlySet<string> = new Set(['Approved', 'Denied']);
 
 export const certificateStrategy: Strategy = {
+  isOwnedByNobody: true,
   prepareCreate(object, { user }) {
     const { spec } = requestOf(object);
     if (spec === undefined) return;

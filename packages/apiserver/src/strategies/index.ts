@@ -11,11 +11,13 @@ import {
 } from './admission-registration.ts';
 import { namespaceStrategy } from './namespaces.ts';
 import { certificateStrategy } from './certificates.ts';
+import { daemonSetStrategy } from './daemon-sets.ts';
 import {
   deviceClassStrategy,
   resourceClaimStrategy,
   resourceClaimTemplateStrategy,
 } from './device-selectors.ts';
+import { driverStrategy } from './drivers.ts';
 import { jobStrategy } from './jobs.ts';
 import { podStrategy } from './pods.ts';
 import { secretStrategy } from './secrets.ts';
@@ -44,8 +46,12 @@ const strategies: Readonly<Record<string, Strategy>> = {
   'admissionregistration.k8s.io/mutatingwebhookconfigurations': webhookStrategy,
   'admissionregistration.k8s.io/validatingadmissionpolicies': validatingPolicyStrategy,
   'admissionregistration.k8s.io/validatingwebhookconfigurations': webhookStrategy,
+  'apps/daemonsets': daemonSetStrategy,
+  'apps/deployments': { countedMetadata: ['annotations'] },
   'batch/jobs': jobStrategy,
   'certificates.k8s.io/certificatesigningrequests': certificateStrategy,
+  'discovery.k8s.io/endpointslices': { countedMetadata: ['labels'] },
+  'storage.k8s.io/csidrivers': driverStrategy,
   'networking.k8s.io/servicecidrs': serviceRangeStrategy,
   'resource.k8s.io/deviceclasses': deviceClassStrategy,
   'resource.k8s.io/resourceclaims': resourceClaimStrategy,

@@ -18,6 +18,9 @@ export const jobStrategy: Strategy = {
     // A label that the client chose stays, for validation to refuse: the job would not find its pods.
     template.metadata = { ...template.metadata, labels: { ...own, ...template.metadata?.labels } };
     spec.template = template;
+    // A job without labels has those of its pods.
+    if (Object.keys(metadata?.labels ?? {}).length === 0)
+      object.metadata = { ...metadata, labels: { ...template.metadata.labels } };
     spec.selector = {
       ...spec.selector,
       matchLabels: { ...spec.selector?.matchLabels, [uidLabel]: uid },

@@ -41,6 +41,10 @@ export interface Strategy {
   readonly validate?: (object: ApiObject, old: ApiObject | undefined) => FieldError[];
   /** Changes an object in place that is about to be deleted, such as by a finalizer. */
   readonly prepareDelete?: (object: ApiObject, context: WriteContext) => void;
+  /** Parts of metadata whose change makes a new generation, too. */
+  readonly countedMetadata?: readonly ('annotations' | 'labels')[];
+  /** True when nobody owns fields that are set through the resource itself. */
+  readonly isOwnedByNobody?: boolean;
   /** Throws when the object must not be deleted. */
   readonly checkDelete?: (object: ApiObject, context: WriteContext) => void;
 }

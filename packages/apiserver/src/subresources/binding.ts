@@ -1,7 +1,7 @@
 /** binding: the scheduler's word on which node runs a pod. Said once; a second binding is a conflict. */
 import { storageKey } from '@timonier/api';
 import type { Binding, Pod } from '@timonier/api';
-import { conflict, notFound, StatusError, success } from '@timonier/api/statuses';
+import { aggregated, conflict, notFound, StatusError, success, unknownFailure } from '@timonier/api/statuses';
 import { labelsFromNode } from '../admission/pod-topology.ts';
 import { bodyMedia } from '../http/media.ts';
 import { decodeBodyAs } from '../pipeline/decode.ts';
@@ -10,6 +10,9 @@ import { timestamp, withOwnership } from '../pipeline/prepare.ts';
 import { bad } from '../pipeline/query.ts';
 import { respondTree } from '../pipeline/respond.ts';
 import type { RequestContext } from '../server-state.ts';
+
+/** As conflicts name what they are about. */
+const bindings = { group: '', resource: 'pods/binding' };
 
 /** POST of `pods/NAME/binding`, or of `bindings`, where the pod's name is the binding's. */
 export async function bind(context: RequestContext): Promise<void> {
@@ -24,7 +27,14 @@ export async function bind(context: RequestContext): Promise<void> {
   if (sent.metadata?.name !== undefined && sent.metadata.name !== '' && sent.metadata.name !== name)
     throw bad(`the name of the object (${sent.metadata.name}) does not match the name on the URL (${name})`);
   const node = sent.target?.name ?? '';
-  if (node === '' || (sent.target?.kind ?? 'Node') !== 'Node') throw bad('target: must name a Node');
+  const kind = sent.target?.kind ?? '';
+  const problems = [
+    ...(kind === '' || kind === 'Node'
+      ? []
+      : [`target.kind: Unsupported value: ${JSON.stringify(kind)}: supported values: "Node", "<empty>"`]),
+    ...(node === '' ? ['target.name: Required value'] : []),
+  ];
+  if (problems.length > 0) throw new StatusError(unknownFailure(aggregated(problems)));
   const onPod = { ...context, target: { ...target, info: pods, name, subresource: 'binding' } };
   const key = storageKey(pods, target.namespace, name, server.root);
   await mutate(onPod, key, (stored) => {
@@ -40,10 +50,10 @@ export async function bind(context: RequestContext): Promise<void> {
       throw new StatusError(conflict(pods, name, 'the binding is for another pod of this name'));
     if (pod.metadata?.deletionTimestamp !== undefined)
       throw new StatusError(
-        conflict(pods, name, `pod ${name} is being deleted, cannot be assigned to a host`),
+        conflict(bindings, name, `pod ${name} is being deleted, cannot be assigned to a host`),
       );
     if (bound !== '')
-      throw new StatusError(conflict(pods, name, `pod ${name} is already assigned to node "${bound}"`));
+      throw new StatusError(conflict(bindings, name, `pod ${name} is already assigned to node "${bound}"`));
     const added = { ...sent.metadata?.labels, ...labelsFromNode(server, node) };
     const labels = { ...pod.metadata?.labels, ...added };
     const annotations = { ...pod.metadata?.annotations, ...sent.metadata?.annotations };

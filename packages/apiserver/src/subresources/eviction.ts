@@ -36,7 +36,7 @@ export async function evict(context: RequestContext): Promise<void> {
     { apiVersion: 'policy/v1beta1', kind: 'Eviction', alike: 'policy/v1' },
   ]) as unknown as Eviction;
   const named = sent.metadata?.name ?? '';
-  if (named !== '' && named !== target.name) throw bad('name in URL does not match name in Eviction object');
+  if (named !== target.name) throw bad('name in URL does not match name in Eviction object');
   const options = sent.deleteOptions ?? {};
   const dryRun = context.dryRun || dryRunParameter(options.dryRun ?? []);
   const asked = { ...context, dryRun };

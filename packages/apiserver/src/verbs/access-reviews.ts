@@ -112,7 +112,8 @@ async function answerAccess(
     ...selectorProblems('fieldSelector', resource?.fieldSelector),
     ...selectorProblems('labelSelector', resource?.labelSelector),
   );
-  if (problems.length > 0) throw new StatusError(invalidStatus(target.info, '', problems));
+  if (problems.length > 0)
+    throw new StatusError(invalidStatus({ group: target.info.group, kind: '' }, '', problems));
   const asked: Attributes =
     resource === undefined
       ? { path: path?.path ?? '', verb: path?.verb ?? '', namespace: '', name: '', subresource: '' }

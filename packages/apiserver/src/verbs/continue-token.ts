@@ -20,6 +20,8 @@ export function formatToken({ revision, after }: ContinueToken): string {
 
 /** Throws 400 for what is no token of ours. */
 export function parseToken(text: string): ContinueToken {
+  if (!/^[\w-]*$/.test(text) || text.length % 4 === 1)
+    throw bad('invalid continue token: continue key is not valid: illegal base64 data at input byte 0');
   try {
     const { v, rv, after } = JSON.parse(Buffer.from(text, 'base64url').toString()) as Record<string, unknown>;
     if (v === 1 && typeof rv === 'number' && typeof after === 'string' && after !== '') {
@@ -29,7 +31,7 @@ export function parseToken(text: string): ContinueToken {
   } catch {
     // Said below, the same way as for a token of the wrong shape.
   }
-  throw bad('continue key is not valid');
+  throw bad('invalid continue token: continue key is not valid');
 }
 
 /** 410, with a token that goes on behind the same object in the present. */

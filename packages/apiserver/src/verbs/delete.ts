@@ -11,7 +11,14 @@ import { decodeDeleteOptions } from '../pipeline/decode.ts';
 import type { Decision } from '../pipeline/mutate.ts';
 import { mutate } from '../pipeline/mutate.ts';
 import { timestamp } from '../pipeline/prepare.ts';
-import { bad, booleanParameter, dryRunParameter, numberParameter } from '../pipeline/query.ts';
+import {
+  booleanParameter,
+  dryRunParameter,
+  dryRunProblems,
+  notSupported,
+  numberParameter,
+  refuseOptions,
+} from '../pipeline/query.ts';
 import { respondObject, respondTree } from '../pipeline/respond.ts';
 import { bodyMedia } from '../http/media.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -23,6 +30,7 @@ import { removeUnreadable } from './delete-unreadable.ts';
 const foreground = 'foregroundDeletion';
 const orphan = 'orphan';
 const defaultGraceSeconds = 30;
+const propagationPolicies: readonly string[] = ['Foreground', 'Background', 'Orphan'];
 
 export async function remove(context: RequestContext): Promise<void> {
   const { exchange, target } = context;
@@ -44,6 +52,7 @@ export async function readDeleteOptions(exchange: Exchange): Promise<DeleteOptio
   const { query } = exchange;
   const options: DeleteOptions =
     body.length === 0 ? {} : decodeDeleteOptions(body, bodyMedia(exchange.header('content-type')));
+  refuseOptions('DeleteOptions', dryRunProblems(options.dryRun ?? []));
   const grace = numberParameter(query, 'gracePeriodSeconds');
   const ignored = booleanParameter(query, 'ignoreStoreReadErrorWithClusterBreakingPotential');
   if (ignored !== undefined) options.ignoreStoreReadErrorWithClusterBreakingPotential ??= ignored;
@@ -52,12 +61,19 @@ export async function readDeleteOptions(exchange: Exchange): Promise<DeleteOptio
   if (grace !== undefined) options.gracePeriodSeconds ??= grace;
   if (orphans !== undefined) options.orphanDependents ??= orphans;
   if (policy !== null && policy !== '') options.propagationPolicy ??= policy;
-  if (!['Foreground', 'Background', 'Orphan', undefined].includes(options.propagationPolicy))
-    throw bad(
-      `invalid DeleteOptions: propagationPolicy: Unsupported value: "${options.propagationPolicy}": supported values: "Foreground", "Background", "Orphan"`,
-    );
-  if (options.propagationPolicy !== undefined && options.orphanDependents !== undefined)
-    throw bad('invalid DeleteOptions: orphanDependents and propagationPolicy cannot be both set');
+  const chosen = options.propagationPolicy;
+  if (chosen !== undefined && options.orphanDependents !== undefined)
+    refuseOptions('DeleteOptions', [
+      {
+        field: 'propagationPolicy',
+        reason: 'FieldValueInvalid',
+        message: `Invalid value: ${JSON.stringify(chosen)}: orphanDependents and deletionPropagation cannot be both set`,
+      },
+    ]);
+  if (chosen !== undefined && !propagationPolicies.includes(chosen))
+    refuseOptions('DeleteOptions', [
+      notSupported('propagationPolicy', JSON.stringify(chosen), [...propagationPolicies, 'nil']),
+    ]);
   return options;
 }
 

@@ -21,7 +21,7 @@ import { parseBody } from '../pipeline/decode.ts';
 import { mutate } from '../pipeline/mutate.ts';
 import { namespaceCondition } from '../pipeline/namespace-exists.ts';
 import { managementContext, placeObject, prepareCreate } from '../pipeline/prepare.ts';
-import { bad, booleanParameter, fieldValidationParameter } from '../pipeline/query.ts';
+import { bad, booleanParameter, fieldValidationParameter, refuseOptions } from '../pipeline/query.ts';
 import { respondObject } from '../pipeline/respond.ts';
 import { checkObject } from '../pipeline/validate.ts';
 import type { RequestContext } from '../server-state.ts';
@@ -45,13 +45,21 @@ export async function patch(context: RequestContext): Promise<void> {
   const form = patchFormOf(exchange.header('content-type'));
   if (form === 'strategic' && target.info.custom !== undefined)
     throw new StatusError(unsupportedMediaType([patchTypes.json, patchTypes.merge, patchTypes.apply]));
-  const parsed = parseBody(await exchange.body(), form === 'apply' ? 'yaml' : 'json');
+  const parsed = parseBody(await exchange.body(), form === 'apply' ? 'yaml' : 'json', (why) =>
+    form === 'apply' || form === 'strategic' ? why : `error decoding patch: ${why}`,
+  );
   if (form === 'apply') {
     await applyPatch(context, parsed);
     return;
   }
   if (booleanParameter(exchange.query, 'force') !== undefined)
-    throw bad('force: Forbidden: may not be specified for non-apply patch');
+    refuseOptions('PatchOptions', [
+      {
+        field: 'force',
+        reason: 'FieldValueForbidden',
+        message: 'Forbidden: may not be specified for non-apply patch',
+      },
+    ]);
   const isCustom = target.info.custom !== undefined;
   const result = await replaceObject(context, (known, copy) => {
     // Decoding a built-in kind makes a new object; a custom one's may share everything with what it was made of.

@@ -25,6 +25,7 @@ export function readOptions({ exchange, server, target }: RequestContext): ReadO
   const match = query.get('resourceVersionMatch') ?? '';
   if (match !== '' && match !== 'Exact' && match !== 'NotOlderThan')
     throw unsupportedOption('resourceVersionMatch', match, ['Exact', 'NotOlderThan', '']);
+  const timeout = numberParameter(query, 'timeoutSeconds');
   return {
     selection: new Selection(target.info, server.root, {
       namespace: target.namespace,
@@ -32,12 +33,16 @@ export function readOptions({ exchange, server, target }: RequestContext): ReadO
       labelSelector: query.get('labelSelector') ?? '',
       fieldSelector: query.get('fieldSelector') ?? '',
     }),
-    revision: revisionParameter(query),
+    revision: revisionParameter(
+      query,
+      'resourceVersion',
+      target.verb === 'watch' ? '' : 'invalid resource version: ',
+    ),
     match,
-    limit: numberParameter(query, 'limit') ?? 0,
+    limit: Math.max(0, numberParameter(query, 'limit') ?? 0),
     continueToken: query.get('continue') ?? '',
     allowBookmarks: booleanParameter(query, 'allowWatchBookmarks') ?? false,
     sendInitialEvents: booleanParameter(query, 'sendInitialEvents'),
-    timeoutSeconds: numberParameter(query, 'timeoutSeconds'),
+    timeoutSeconds: timeout === undefined || timeout <= 0 ? undefined : timeout,
   };
 }

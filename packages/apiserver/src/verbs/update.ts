@@ -19,7 +19,10 @@ export async function update(context: RequestContext): Promise<void> {
   const { exchange, target } = context;
   const sent = await decodeObject(exchange, target.info);
   exchange.audit?.about(sent.metadata);
-  if ((sent.metadata?.name ?? '') === '') throw bad('name must be provided');
+  if ((sent.metadata?.name ?? '') === '')
+    throw bad(
+      `the name of the object (${target.name} based on URL) was undeterminable: name must be provided`,
+    );
   placeObject(sent, context, target.name);
   try {
     await respondObject(context, 200, afterUpdate(await replaceObject(context, () => copyOf(sent))));
