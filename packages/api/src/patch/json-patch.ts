@@ -1,7 +1,7 @@
 /**
  * JSON Patch (RFC 6902) and JSON Merge Patch (RFC 7386) as the API server accepts them. Neither looks at a schema.
  */
-import fastJsonPatch, { type Operation } from 'fast-json-patch';
+import fastJsonPatch, { type Operation, type ReplaceOperation } from 'fast-json-patch';
 import { PatchError } from './patch-error.ts';
 import { isObject, type JsonObject, type JsonValue, setKey } from './structure.ts';
 
@@ -45,7 +45,7 @@ export function applyJsonPatch(original: JsonObject, patch: unknown): JsonObject
 
 /** Validation also bans the keys that would reach a prototype. */
 function applyOperations(document: unknown, operations: readonly Operation[]): unknown {
-  if (!operations.some((operation) => operation?.op === 'copy'))
+  if (!operations.some((operation) => operation?.op === 'copy' || operation?.op === 'replace'))
     return fastJsonPatch.applyPatch(document, operations, true, true).newDocument;
   let result = document;
   let copied = 0;
@@ -57,9 +57,27 @@ function applyOperations(document: unknown, operations: readonly Operation[]): u
           `Unable to complete the copy, the accumulated size increase of copy is ${copied}, exceeding the limit ${maxCopiedBytes}`,
         );
     }
-    result = fastJsonPatch.applyOperation(result, operation, true, true, true, index).newDocument;
+    const done = addsMember(result, operation) ? { ...operation, op: 'add' as const } : operation;
+    result = fastJsonPatch.applyOperation(result, done, true, true, true, index).newDocument;
   }
   return result;
+}
+
+/** Upstream replaces a member that an object does not have by adding it, where RFC 6902 has an error. */
+function addsMember(document: unknown, operation: Operation): operation is ReplaceOperation<unknown> {
+  if (operation?.op !== 'replace' || typeof operation.path !== 'string') return false;
+  const slash = operation.path.lastIndexOf('/');
+  if (slash < 0) return false;
+  const name = operation.path
+    .slice(slash + 1)
+    .replaceAll('~1', '/')
+    .replaceAll('~0', '~');
+  try {
+    const parent: unknown = fastJsonPatch.getValueByPointer(document, operation.path.slice(0, slash));
+    return isObject(parent) && !Object.hasOwn(parent, name);
+  } catch {
+    return false;
+  }
 }
 
 /** Bytes of what stands at a pointer; 0 when nothing does, which the operation itself will say. */

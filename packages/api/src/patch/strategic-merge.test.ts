@@ -168,3 +168,13 @@ test('a JSON patch that does not fit is refused and leaves the object alone', ()
   assert.throws(() => applyJsonPatch(original, [{ op: 'replace', path: '', value: 5 }]), { code: 422 });
   assert.deepEqual(original, { a: 1 });
 });
+
+test('a JSON patch that replaces a member which is not there adds it, and fails where there is no object for it', () => {
+  const object = { data: { a: '1' }, list: ['x'] };
+  const replace = (path: string) => applyJsonPatch(object, [{ op: 'replace', path, value: 'y' }]);
+  assert.deepEqual(replace('/data/b'), { ...object, data: { a: '1', b: 'y' } });
+  assert.deepEqual(replace('/data/a~1b'), { ...object, data: { a: '1', 'a/b': 'y' } });
+  assert.deepEqual(replace('/list/0'), { ...object, list: ['y'] });
+  for (const path of ['/labels/b', '/list/5', '/data/a/b', '/__proto__/b'])
+    assert.throws(() => replace(path), { name: 'PatchError', code: 422 }, path);
+});

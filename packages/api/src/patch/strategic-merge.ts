@@ -186,18 +186,16 @@ function inOrder(
     all.findIndex((one) => jsonEqual(keyOf(one), keyOf(item)));
   const ranked = list.map((item) => ({ item, rank: indexIn(order, item), at: indexIn(original, item) }));
   const named = ranked.filter(({ rank }) => rank >= 0).sort((a, b) => a.rank - b.rank);
-  const others = ranked.filter(({ rank }) => rank < 0);
   const result: JsonValue[] = [];
-  let next = 0;
+  let left = ranked.filter(({ rank }) => rank < 0);
   for (const { item, at } of named) {
     // What is new stood before nothing.
-    while (at >= 0 && (others[next]?.at ?? at) < at) {
-      const other = others[next++];
-      if (other !== undefined) result.push(other.item);
-    }
-    result.push(item);
+    const stop = at < 0 ? 0 : left.findIndex((other) => other.at > at);
+    const before = stop < 0 ? left : left.slice(0, stop);
+    result.push(...before.map((other) => other.item), item);
+    left = left.slice(before.length);
   }
-  return [...result, ...others.slice(next).map((other) => other.item)];
+  return [...result, ...left.map((other) => other.item)];
 }
 
 function listOf(value: JsonValue | undefined, name: string): JsonValue[] {
