@@ -85,12 +85,17 @@ export function scaleOf(object: ApiObject, info?: Pick<ResourceInfo, 'custom'>):
     metadata: JSON.parse(
       JSON.stringify({ name, namespace, uid, resourceVersion, creationTimestamp }),
     ) as NonNullable<Scale['metadata']>,
-    spec: { replicas: spec?.replicas ?? 0 },
+    spec: wanted(spec?.replicas ?? 0),
     status: {
       replicas: status?.replicas ?? 0,
       selector: requirements === undefined ? '' : formatLabelSelector(requirements),
     },
   };
+}
+
+/** A Scale leaves out a zero that is wanted, and says one that is there. */
+function wanted(replicas: number): NonNullable<Scale['spec']> {
+  return replicas === 0 ? {} : { replicas };
 }
 
 function customScale(object: ApiObject, paths: ScalePaths): Scale {
@@ -105,7 +110,7 @@ function customScale(object: ApiObject, paths: ScalePaths): Scale {
     metadata: JSON.parse(
       JSON.stringify({ name, namespace, uid, resourceVersion, creationTimestamp }),
     ) as NonNullable<Scale['metadata']>,
-    spec: { replicas: number(paths.specReplicas) },
+    spec: wanted(number(paths.specReplicas)),
     status: {
       replicas: number(paths.statusReplicas),
       selector: typeof selector === 'string' ? selector : '',

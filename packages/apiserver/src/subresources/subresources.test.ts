@@ -242,6 +242,8 @@ test('every workload with replicas is scaled by its scale', async () => {
     assert.deepEqual([scale.kind, scale.spec.replicas, scale.status.selector], ['Scale', 1, 'app=s'], path);
     const scaled = await ask(200, 'PUT', `${path}/s/scale`, { ...scale, spec: { replicas: 3 } });
     assert.equal(scaled.spec.replicas, 3);
+    const none = await ask(200, 'PUT', `${path}/s/scale?dryRun=All`, { ...scaled, spec: {} });
+    assert.deepEqual(none.spec, {}, 'a zero is left out, as upstream does');
     const object = await ask(200, 'GET', `${path}/s`);
     assert.deepEqual([object.spec.replicas, object.metadata.generation], [3, 2]);
   }
