@@ -21,7 +21,7 @@ const expected: readonly { readonly why: string; readonly pattern: RegExp }[] = 
   {
     why: 'what a sentence removed is missed by who has not heard of that yet',
     pattern:
-      /(nodes?|persistentvolumes|storageclass\.storage\.k8s\.io|deployments\.apps) \\?"[^"\\]+\\?" not found|PersistentVolume \\"pvc-<uid>\\" is invalid: metadata.finalizers: Forbidden: no new finalizers can be added/,
+      /"Failed to taint NoSchedule on node, requeue it" err="failed to swap taints of node|(nodes?|persistentvolumes|storageclass\.storage\.k8s\.io|deployments\.apps) \\?"[^"\\]+\\?" not found|PersistentVolume \\"pvc-<uid>\\" is invalid: metadata.finalizers: Forbidden: no new finalizers can be added/,
   },
   {
     why: 'the kind of a deleted definition is not served any more',
