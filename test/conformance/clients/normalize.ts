@@ -17,7 +17,7 @@ const replacements: readonly (readonly [RegExp, string])[] = [
   [/\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? [+-]\d{4} \w+( m=\S+)?/g, '<time>'],
   [/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, '<uid>'],
   [/("?[Rr]esource ?Version"?: *)"?\d+"?/g, '$1<version>'],
-  [/\/tmp\/timonier-clients-\w+\//g, '<folder>/'],
+  [/\/(?:[\w-]+\/)*timonier-clients-\w+\//g, '<folder>/'],
   [/\bkubectl-edit-\w+/g, 'kubectl-edit-<random>'],
   [/(X509SHA256=)[0-9a-f]{64}/g, '$1<digest>'],
   [/https:\/\/(localhost|[\d.]+):\d+/g, 'https://<server>'],

@@ -1,6 +1,7 @@
 /**
- * What upstream's programs are known to complain about on upstream's own API server, too, in the same script: each was
- * seen there. Everything else counts as a difference.
+ * What upstream's programs are known to complain about on upstream's own API server, too, in the same script. All of these
+ * were seen there but some of what a sentence removes under a controller's hands: that is a matter of who is quicker.
+ * Everything else counts as a difference.
  */
 import type { Complaint } from './complaints.ts';
 
