@@ -285,6 +285,8 @@ export class SimulatedHost {
     await member?.stop();
     if (life.over) return;
     this.#end();
+    // Whatever it held open is let go of when its process ends: a snapshot that was being installed opens the state anew.
+    this.#levels.crash(undefined);
   }
 
   #end(): void {
