@@ -122,7 +122,7 @@ async function ask(path: string, asAdmin = true): Promise<{ status: number; body
 }
 
 async function eventually<T>(what: string, check: () => Promise<T | undefined>): Promise<T> {
-  const deadline = Date.now() + 120_000;
+  const deadline = Date.now() + 240_000;
   for (;;) {
     const found = await check();
     if (found !== undefined) return found;

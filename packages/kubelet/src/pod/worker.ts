@@ -8,19 +8,15 @@
  */
 import type { Pod } from '@timonier/api';
 import { Prober } from '../probes/prober.ts';
-import { containersNamed, type RuntimeContainer, type RuntimePod } from '../runtime/runtime-pod.ts';
+import type { RuntimePod } from '../runtime/runtime-pod.ts';
 import { BackgroundWork } from './background.ts';
 import { startContainer, StartError } from './container-start.ts';
 import { decide, type PodAction, type PodOutcome } from './decide.ts';
 import type { FieldContext } from './fields.ts';
-import {
-  containerField,
-  containerNamed,
-  graceSeconds,
-  initContainers,
-  isSidecar,
-  mainContainers,
-} from './pod-facts.ts';
+import { garbageOf } from './garbage.ts';
+import { containerField, containerNamed, graceSeconds } from './pod-facts.ts';
+import { MountedVolumes } from './mounted-volumes.ts';
+import { probedIn, shortInitRuns } from './running.ts';
 import { podLogDirectory, sandboxConfig } from './sandbox-config.ts';
 import { Restarts } from './restarts.ts';
 import { computeStatus } from './status.ts';
@@ -31,7 +27,6 @@ import type { WorkerServices } from './worker-services.ts';
 
 const everything = '*';
 const initCheckMs = 75;
-const initCheckForMs = 3_000;
 
 export class PodWorker {
   readonly uid: string;
@@ -39,18 +34,17 @@ export class PodWorker {
   readonly #prober: Prober;
   readonly #work: BackgroundWork;
   readonly #restarts: Restarts;
+  readonly #volumes: MountedVolumes;
   readonly #seenAt = performance.now();
   readonly #startTime: string;
   readonly #refusal: PodOutcome | undefined;
   #pod: Pod | undefined;
   #gone = false;
-  #volumes: ReadonlyMap<string, string> | undefined;
   #outcome: PodOutcome | undefined;
   #dirty = false;
   #running: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
-  #stale = false;
   #startMeasured: boolean;
 
   /**
@@ -61,6 +55,7 @@ export class PodWorker {
     this.uid = uid;
     this.#refusal = refusal;
     this.#services = services;
+    this.#volumes = new MountedVolumes(services.volumes);
     this.#pod = pod;
     this.#gone = pod === undefined;
     this.#startTime = pod?.status?.startTime ?? new Date().toISOString().replace(/\.\d+Z$/, 'Z');
@@ -170,7 +165,7 @@ export class PodWorker {
       runtime: state,
       now: Date.now(),
       busy: this.#work.busy,
-      volumesReady: this.#volumes !== undefined,
+      volumesReady: this.#volumes.paths !== undefined,
       notBefore,
       unhealthy: this.#prober.unhealthy,
       started: (id) => this.#prober.isStarted(id),
@@ -227,7 +222,7 @@ export class PodWorker {
 
   async #prepareVolumes(pod: Pod): Promise<void> {
     try {
-      this.#volumes = await this.#services.volumes.setUp(this.#fields(pod, []));
+      await this.#volumes.setUp(this.#fields(pod, []));
     } catch (error) {
       this.#event('Warning', 'FailedMount', `MountVolume.SetUp failed: ${textOf(error)}`);
       throw error;
@@ -240,7 +235,8 @@ export class PodWorker {
     { container, attempt, sandboxId }: Extract<PodAction, { kind: 'start-container' }>,
   ): Promise<void> {
     const sandbox = state.sandboxes.find(({ id }) => id === sandboxId);
-    if (sandbox === undefined || this.#volumes === undefined) return;
+    const { paths } = this.#volumes;
+    if (sandbox === undefined || paths === undefined) return;
     const { settings, volumes } = this.#services;
     try {
       await startContainer(
@@ -250,7 +246,7 @@ export class PodWorker {
           attempt,
           sandbox,
           sandboxConfig: sandboxConfig(pod, sandbox.attempt, settings),
-          volumes: this.#volumes,
+          volumes: paths,
           fields: this.#fields(pod, this.#podIps(pod, state)),
           podDirectory: volumes.podDirectory(this.uid),
           logDirectory: podLogDirectory(pod, settings.logRoot),
@@ -303,19 +299,7 @@ export class PodWorker {
   }
 
   #followProbes(pod: Pod, state: RuntimePod): void {
-    const sandbox = state.sandboxes[0];
-    const running = state.containers
-      .filter((container) => container.state === 'running' && container.sandboxId === sandbox?.id)
-      .flatMap((target) => {
-        const container = containerNamed(pod, target.name);
-        if (container === undefined) return [];
-        const known = [
-          ...(pod.status?.initContainerStatuses ?? []),
-          ...(pod.status?.containerStatuses ?? []),
-        ].find(({ containerID }) => containerID?.endsWith(`//${target.id}`) === true);
-        return [{ target, container, wasStarted: known?.started === true, wasReady: known?.ready === true }];
-      });
-    this.#prober.follow(running, this.#podIps(pod, state)[0] ?? '');
+    this.#prober.follow(probedIn(pod, state), this.#podIps(pod, state)[0] ?? '');
   }
 
   #publish(pod: Pod, state: RuntimePod, ended: boolean): void {
@@ -345,25 +329,10 @@ export class PodWorker {
     });
   }
 
-  /** Keeps the newest two containers of a name, and of the sandboxes the current one once all run in it. */
   #collectGarbage(pod: Pod, state: RuntimePod): void {
-    const current = state.sandboxes[0];
-    const dead: RuntimeContainer[] = [];
-    for (const name of new Set(state.containers.map((container) => container.name))) {
-      dead.push(
-        ...containersNamed(state, name)
-          .slice(2)
-          .filter((container) => container.state === 'exited'),
-      );
-    }
-    const moved = mainContainers(pod).every(({ name }) =>
-      containersNamed(state, name).some(({ sandboxId }) => sandboxId === current?.id),
-    );
-    const old = moved ? state.sandboxes.slice(1).filter(({ ready }) => !ready) : [];
-    if (dead.length === 0 && old.length === 0) return;
-    this.#background('garbage', () =>
-      removePod({ ...state, containers: dead, sandboxes: old }, this.#services.runtime),
-    );
+    const garbage = garbageOf(pod, state);
+    if (garbage === undefined) return;
+    this.#background('garbage', () => removePod({ ...state, ...garbage }, this.#services.runtime));
   }
 
   #background(name: string, work: () => Promise<void>): void {
@@ -382,14 +351,13 @@ export class PodWorker {
 
   /** Brings mounted ConfigMaps, Secrets and fields up to date, one time after the other. */
   refreshVolumes(): void {
-    this.#stale = true;
-    if (this.#volumes === undefined) return;
-    this.#background('refresh', async () => {
-      while (this.#stale && this.#pod !== undefined && !this.terminating) {
-        this.#stale = false;
-        await this.#services.volumes.refresh(this.#fields(this.#pod, []));
-      }
-    });
+    this.#volumes.outdate();
+    if (this.#volumes.paths === undefined) return;
+    this.#background('refresh', () =>
+      this.#volumes.refresh(() =>
+        this.#pod === undefined || this.terminating ? undefined : this.#fields(this.#pod, []),
+      ),
+    );
   }
 
   #podIps(pod: Pod, state: RuntimePod): readonly string[] {
@@ -411,19 +379,6 @@ export class PodWorker {
     const path = container === undefined ? undefined : containerField(pod, container);
     this.#services.event(pod, type, reason, message, path);
   }
-}
-
-/** An init container that has just begun usually ends soon, and the whole pod waits for it. */
-function shortInitRuns(pod: Pod, state: RuntimePod): boolean {
-  const names = new Set(
-    initContainers(pod)
-      .filter((container) => !isSidecar(container))
-      .map(({ name }) => name),
-  );
-  return state.containers.some(
-    ({ name, state: now, startedAt }) =>
-      now === 'running' && names.has(name) && Date.now() - startedAt < initCheckForMs,
-  );
 }
 
 function textOf(error: unknown): string {
