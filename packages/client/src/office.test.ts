@@ -4,7 +4,6 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { bootTimeMs } from '@timonier/linux/clock';
 import { OfficeClient, type OfficeState, passiveOffice } from './office.ts';
 
 const active: OfficeState = {
@@ -58,13 +57,15 @@ function next(client: OfficeClient, role: OfficeState['role']): Promise<OfficeSt
 test('a client becomes active with its supervisor and passive when the lease runs out unrenewed', async (t) => {
   const { path, send } = await serve(t);
   send(passiveOffice);
-  const client = new OfficeClient(path);
+  let now = 1_000;
+  const client = new OfficeClient(path, () => now);
   t.after(() => client.close());
   assert.equal(client.holds(), false);
-  send({ ...active, leaseUntil: bootTimeMs() + 1_500 });
+  send({ ...active, leaseUntil: 1_500 });
   const taken = await next(client, 'active');
   assert.equal(taken.token, '7@master-1');
   assert.equal(client.holds(), true);
+  now = 1_500;
   const lost = await next(client, 'passive');
   assert.equal(client.holds(), false);
   assert.equal(lost.token, null);

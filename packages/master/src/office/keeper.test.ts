@@ -146,7 +146,7 @@ test('an office that somebody took between reading and taking is read again, and
       },
     },
   });
-  store.appoint(leading(3, 5_000));
+  store.appoint(leading(3, 60_000));
   const taken = await until(client, (state) => state.role === 'active');
   assert.equal(taken.token, '5@a');
   assert.equal(store.token(), '5@a');
@@ -155,9 +155,9 @@ test('an office that somebody took between reading and taking is read again, and
 test('handing over makes everybody passive before another is asked to lead', async (t) => {
   const store = memoryStore();
   const { client, keeper } = await office(t, store);
-  store.appoint(leading(3, 5_000));
+  store.appoint(leading(3, 60_000));
   await until(client, (state) => state.role === 'active');
-  await keeper.handOver('shutdown', 1_000);
+  await keeper.handOver('shutdown', 60_000);
   assert.equal(store.transfers(), 1);
   assert.equal(keeper.active, false);
   const state = await until(client, ({ active }) => active?.name === 'b');
