@@ -144,6 +144,13 @@ export class ControlPlane {
     await this.#untilReady();
   }
 
+  /** As whatever runs them would: a loop that could not renew its lease in time ends itself. */
+  async restartEndedLoops(): Promise<void> {
+    const lives = (name: string): boolean => this.#processes.some((one) => one.name === name && one.alive);
+    if (!lives('kube-controller-manager')) await this.startControllerManager();
+    if (!lives('kube-scheduler')) await this.startScheduler();
+  }
+
   async close(): Promise<void> {
     for (const running of this.#processes.toReversed()) await running.stop();
   }

@@ -56,6 +56,7 @@ export const availability: readonly Sentence[] = [
     alone: true,
     run: async (world, namespace) => {
       await world.plane.restartApiServer();
+      await world.plane.restartEndedLoops();
       const deployments = `/apis/apps/v1/namespaces/${namespace}/deployments`;
       await world.create(deployments, workload('Deployment', 'after', { replicas: 2 }));
       await world.shows(
