@@ -1,7 +1,7 @@
 /**
  * `npm run conformance -- peer [--peer FILE] [--only PATTERN] [--show N] [--json FILE]`: the same requests to
- * Kubernetes' own API server and to ours, and what differs between the answers. `--peer` is its program, otherwise
- * KUBE_APISERVER says where it is. `--only` takes the sections whose names match. `--show` says how many open cases of
+ * Kubernetes' own API server and to ours, and what differs between the answers. `--peer` is its program, otherwise the
+ * one that `npm run peers` built; `timonier` compares ours with itself. `--only` takes the sections whose names match. `--show` says how many open cases of
  * a section are printed; `--json` writes them all.
  *
  * Exits 1 when something differs that is not meant, and 2 on a wrong command line.
@@ -10,6 +10,7 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Comparison } from './comparison.ts';
 import { meant } from './differences.ts';
+import { peer } from '../../peers/peer.ts';
 import { describe, summarize } from './report.ts';
 import { scripts } from './scripts/index.ts';
 import { startServers } from './servers.ts';
@@ -17,7 +18,7 @@ import { startServers } from './servers.ts';
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    peer: { type: 'string', default: process.env['KUBE_APISERVER'] ?? '' },
+    peer: { type: 'string', default: '' },
     only: { type: 'string' },
     show: { type: 'string', default: '10' },
     json: { type: 'string' },
@@ -28,15 +29,17 @@ if (positionals.join() !== 'peer' || !Number.isInteger(show) || show < 0) {
   console.error('usage: npm run conformance -- peer [--peer FILE] [--only PATTERN] [--show N] [--json FILE]');
   process.exit(2);
 }
-if (values.peer === '') {
-  console.error("Kubernetes' API server is needed: say where it is with --peer FILE or KUBE_APISERVER");
+const built = peer('kube-apiserver');
+if (values.peer === '' && 'missing' in built) {
+  console.error(built.missing);
   process.exit(2);
 }
+const program = values.peer !== '' || 'missing' in built ? values.peer : built.file;
 
 const closers: (() => unknown)[] = [];
 let failed = false;
 try {
-  const servers = await startServers(values.peer, (end) => void closers.push(end));
+  const servers = await startServers(program, (end) => void closers.push(end));
   const comparison = new Comparison(servers, values.only === undefined ? undefined : new RegExp(values.only));
   for (const script of scripts) await script(comparison);
   const { cases } = comparison;

@@ -1,5 +1,5 @@
 /**
- * The two API servers side by side: Kubernetes' own on a store of Debian's etcd, and `timonier apiserver` on
+ * The two API servers side by side: Kubernetes' own on an etcd, and `timonier apiserver` on
  * `timonier store`. Both have the same certificates, key of service accounts, ranges, authorizers and default admission,
  * so that the same request means the same to both. No controllers run on either side.
  *
@@ -16,6 +16,7 @@ import { fileURLToPath } from 'node:url';
 import { type ClusterPki, createClusterPki } from '@timonier/pki';
 import { until } from '../../acceptance/wait.ts';
 import { etcd, freePorts, type Program, StoreMember, timonier } from '../store/members.ts';
+import { peer } from '../../peers/peer.ts';
 import { Connections } from './calls.ts';
 
 const main = fileURLToPath(new URL('../../../packages/cli/src/main.ts', import.meta.url));
@@ -111,7 +112,10 @@ async function startPeer(
   pki: ClusterPki,
   onEnd: OnEnd,
 ): Promise<Connections> {
-  const endpoint = await startStore(etcd, join(directory, 'etcd'), onEnd);
+  // Debian's etcd is too old for watches that begin with a list.
+  const newer = peer('etcd');
+  const store = 'file' in newer ? { ...etcd, file: newer.file } : etcd;
+  const endpoint = await startStore(store, join(directory, 'etcd'), onEnd);
   const [port] = await freePorts(1);
   const flags = {
     ...sharedFlags(pki, endpoint),
