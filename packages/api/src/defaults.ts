@@ -60,7 +60,19 @@ function of(fill: (object: never) => void): (object: ApiObject) => void {
   return (object) => fill(object as never);
 }
 
+interface PlainDefinition {
+  spec?: { conversion?: { strategy?: string } };
+}
+
+/** Here, and not when it is stored: who makes a definition owns how its versions are converted. */
+function defaultDefinition({ spec }: PlainDefinition): void {
+  if (spec === undefined) return;
+  spec.conversion ??= {};
+  spec.conversion.strategy ||= 'None';
+}
+
 const BY_KIND: Readonly<Record<string, (object: ApiObject) => void>> = {
+  'apiextensions.k8s.io/v1/CustomResourceDefinition': of(defaultDefinition),
   'v1/Pod': of(defaultPod),
   'v1/PodTemplate': of((object: PodTemplate) => defaultPodTemplate(object.template)),
   'v1/ReplicationController': of(defaultReplicationController),
