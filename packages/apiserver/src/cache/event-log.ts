@@ -11,8 +11,8 @@ export interface CacheEvent {
   readonly current: StoredObject | undefined;
   /** State before it; undefined when the object is new. */
   readonly previous: StoredObject | undefined;
-  /** What was already encoded of this event, by form; shared by all watchers. */
-  readonly encoded: Map<string, Buffer>;
+  /** What was already encoded of this event, by form; shared by all watchers. Absent while nobody has watched. */
+  encoded: Map<string, Buffer> | undefined;
 }
 
 export class EventLog {

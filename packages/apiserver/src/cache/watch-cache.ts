@@ -375,5 +375,5 @@ export function changeOf(
   previous: StoredObject | undefined,
   current: StoredObject | undefined,
 ): CacheEvent {
-  return { revision, previous, current, encoded: new Map() };
+  return { revision, previous, current, encoded: undefined };
 }

@@ -72,9 +72,10 @@ export class WatchEncoder {
     // The first table of a watch differs from those that others may share.
     if (this.#representation.form === 'table' && this.#tableHeader) return this.#frame(type, resolve(object));
     const key = `${type} ${this.#form}`;
-    let bytes = event.encoded.get(key);
+    let bytes = event.encoded?.get(key);
     if (bytes === undefined) {
       bytes = this.#frame(type, resolve(object));
+      event.encoded ??= new Map();
       event.encoded.set(key, bytes);
     }
     return bytes;
