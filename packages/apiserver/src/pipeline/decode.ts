@@ -65,7 +65,10 @@ export function decodeDeleteOptions(body: Buffer, media: Media): ApiObject {
   if (schema === undefined) throw new Error('DeleteOptions are not known');
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return decodeAs(schema, type, value, duplicates).object;
-  const { apiVersion = '', kind = '', ...rest } = value as Partial<ApiObject>;
+  const { apiVersion = '', kind = '', ...rest } = value as Readonly<Record<string, unknown>>;
+  // Of another type they are wrong like any other field.
+  if (typeof apiVersion !== 'string' || typeof kind !== 'string')
+    return decodeAs(schema, type, value, duplicates).object;
   if (kind !== '' && kind !== type.kind)
     throw bad(
       `no kind "${kind}" is registered for version "${apiVersion}" in scheme "pkg/runtime/scheme.go:111"`,
