@@ -47,7 +47,7 @@ test('what one of three members had becomes a cluster of one, beyond every revis
   // Alone it cannot go on by itself.
   c.start(survivor);
   await eventually('its answer', async () => {
-    const { stderr } = await c.etcdctl(['put', 'a', 'b'], { at: survivor });
+    const { stderr } = await c.etcdctl(['put', 'a', 'b'], { at: survivor, patienceMs: 10_000 });
     assert.match(stderr, /no leader|timed out|deadline/);
   });
   await c.end(survivor, 'SIGKILL');

@@ -51,7 +51,7 @@ test('nobody is elected while the processors are busy with something else', asyn
       await c.ctl(['put', 'a', 'b']);
       assert.ok(performance.now() > end);
     },
-    burnMs + 20_000,
+    burnMs + 60_000,
   );
   burners.forEach((burner) => burner.kill('SIGKILL'));
   assert.equal(await c.leader(), leader);

@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { createClient } from '@timonier/grpc';
 import { kvService, watchService } from './codecs.ts';
 import { encodeFrame, FrameReader, type PeerFrame } from './peer-wire.ts';
-import { eventually, freePorts, TestCluster } from './testing/processes.ts';
+import { eventually, flushesAt, freePorts, TestCluster } from './testing/processes.ts';
 import { Transport } from './transport.ts';
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -137,12 +137,7 @@ test('watchers of a member that was stopped while the log went past it see every
   for (const [i, name] of c.names.entries()) c.start(name, [`--ops-address=127.0.0.1:${operations[i]}`]);
   const leader = await c.leader();
   const stopped = c.names.find((name) => name !== leader) ?? '';
-  const flushes = async (): Promise<number> => {
-    const metrics = await fetch(`http://127.0.0.1:${operations[c.names.indexOf(leader)]}/metrics`);
-    const [, count] =
-      /^etcd_disk_backend_commit_duration_seconds_count (\d+)/m.exec(await metrics.text()) ?? [];
-    return Number(count ?? 0);
-  };
+  const flushes = (): Promise<number> => flushesAt(operations[c.names.indexOf(leader)] ?? 0);
   const client = createClient(kvService, `unix:${c.socket(leader)}`);
   const watcher = createClient(watchService, `unix:${c.socket(stopped)}`);
   t.after(() => {

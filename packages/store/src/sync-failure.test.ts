@@ -31,7 +31,7 @@ for (const [part, says] of [
     const acknowledged: string[] = [];
     const write = async (): Promise<boolean> => {
       const key = `k${acknowledged.length}`;
-      const { code } = await c.etcdctl(['put', key, 'v']);
+      const { code } = await c.etcdctl(['put', key, 'v'], { patienceMs: 10_000 });
       if (code === 0) acknowledged.push(key);
       return code === 0;
     };

@@ -19,7 +19,7 @@ const entries = {
 export { testPorts as freePorts };
 
 /** Waits for a condition with a deadline; the last problem becomes the failure's text. */
-export async function eventually<T>(what: string, check: () => Promise<T>, timeoutMs = 40_000): Promise<T> {
+export async function eventually<T>(what: string, check: () => Promise<T>, timeoutMs = 180_000): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
     try {
@@ -31,10 +31,24 @@ export async function eventually<T>(what: string, check: () => Promise<T>, timeo
   }
 }
 
+/** How often a member that was started with this port for its operations has written its state down. */
+export async function flushesAt(operations: number): Promise<number> {
+  const metrics = await fetch(`http://127.0.0.1:${operations}/metrics`);
+  const [, count] =
+    /^etcd_disk_backend_commit_duration_seconds_count (\d+)/m.exec(await metrics.text()) ?? [];
+  return Number(count ?? 0);
+}
+
 interface Run {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
+}
+
+interface EtcdctlOptions {
+  readonly at?: string;
+  readonly input?: string;
+  readonly patienceMs?: number;
 }
 
 export class TestCluster {
@@ -166,11 +180,12 @@ export class TestCluster {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** Runs the real etcdctl against one member or all of them. */
-  etcdctl(
-    args: readonly string[],
-    options: { readonly at?: string; readonly input?: string } = {},
-  ): Promise<Run> {
+  /**
+   * Runs the real etcdctl against one member or all of them. Where an answer is sure to come it is waited for, however
+   * busy the machine is; `patienceMs` is for who asks again elsewhere.
+   */
+  etcdctl(args: readonly string[], options: EtcdctlOptions = {}): Promise<Run> {
+    const { patienceMs = 60_000 } = options;
     // Without a scheme: with one, some of etcdctl's commands send the URL as the host name, which Node's HTTP/2
     // refuses as malformed.
     const endpoints = (options.at === undefined ? this.endpoints : this.endpoint(options.at)).replaceAll(
@@ -180,8 +195,13 @@ export class TestCluster {
     return new Promise((resolve) => {
       const child = execFile(
         'etcdctl',
-        [`--endpoints=${endpoints}`, '--command-timeout=5s', '--dial-timeout=2s', ...args],
-        { env: { ...process.env, ETCDCTL_API: '3' }, timeout: 20_000, maxBuffer: 64 * 1024 * 1024 },
+        [
+          `--endpoints=${endpoints}`,
+          `--command-timeout=${patienceMs}ms`,
+          `--dial-timeout=${patienceMs / 2}ms`,
+          ...args,
+        ],
+        { env: { ...process.env, ETCDCTL_API: '3' }, timeout: 2 * patienceMs, maxBuffer: 64 * 1024 * 1024 },
         (error, stdout, stderr) => {
           resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr });
         },
@@ -193,10 +213,7 @@ export class TestCluster {
   }
 
   /** The same, failing when etcdctl does. Returns what it printed. */
-  async ctl(
-    args: readonly string[],
-    options: { readonly at?: string; readonly input?: string } = {},
-  ): Promise<string> {
+  async ctl(args: readonly string[], options: EtcdctlOptions = {}): Promise<string> {
     const { code, stdout, stderr } = await this.etcdctl(args, options);
     if (code !== 0) throw new Error(`etcdctl ${args.join(' ')} exited with ${code}: ${stderr}`);
     return stdout;
@@ -206,7 +223,9 @@ export class TestCluster {
   leader(among: readonly string[] = this.names): Promise<string> {
     return eventually('a leader', async () => {
       for (const name of among) {
-        const [status] = JSON.parse(await this.ctl(['endpoint', 'status', '-w', 'json'], { at: name })) as {
+        const [status] = JSON.parse(
+          await this.ctl(['endpoint', 'status', '-w', 'json'], { at: name, patienceMs: 5_000 }),
+        ) as {
           Status: { header: { member_id: number }; leader: number };
         }[];
         if (
