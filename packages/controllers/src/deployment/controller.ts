@@ -104,7 +104,12 @@ async function perform(
     }
     case 'annotate': {
       const metadata = { ...deployment.metadata, annotations: action.annotations };
-      return client.update(resources.deployments, { ...deployment, metadata }, term.write);
+      // By the status, where an annotation makes no new generation.
+      return client.update(
+        resources.deployments,
+        { ...deployment, metadata },
+        { ...term.write, subresource: 'status' },
+      );
     }
     default:
       action satisfies never;
