@@ -7,6 +7,7 @@ import { messageSchema } from './schema.ts';
 import { StatusError } from './statuses.ts';
 
 const pods = registry.lookup('', 'v1', 'pods') as ResourceInfo;
+const configMaps = registry.lookup('', 'v1', 'configmaps') as ResourceInfo;
 const deployments = registry.lookup('apps', 'v1', 'deployments') as ResourceInfo;
 
 function refusal(info: ResourceInfo, value: unknown): string {
@@ -42,6 +43,11 @@ describe('decoding', () => {
       },
       status: { startTime: '2026-01-01T00:00:00Z' },
     });
+  });
+
+  it('takes null for empty bytes of a map', () => {
+    const { object } = decodeStrict(configMaps, { metadata: { name: 'a' }, binaryData: { logo: null } });
+    assert.deepEqual(object['binaryData'], { logo: '' });
   });
 
   it('lists unknown and duplicate fields with their paths and drops them', () => {

@@ -304,6 +304,7 @@ export function absentValue(field: Schema): unknown {
 function zeroScalar(schema: Schema): unknown {
   switch (schema.scalar) {
     case 'string':
+    case 'bytes':
       return '';
     case 'bool':
       return false;

@@ -171,12 +171,28 @@ test('finalizers hold a deleted object until the last one is taken off', async (
     '{"metadata":{"finalizers":["example.com/hold","example.com/more"]}}',
     mergePatch,
   );
-  assert.deepEqual(added.json.metadata.finalizers, ['example.com/hold']);
+  assert.equal(added.status, 422);
+  assert.equal(
+    added.json.message,
+    'ConfigMap "a" is invalid: metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers []string{"example.com/more"}',
+  );
   assert.equal(
     (await server.request('PATCH', `${configMaps}/a`, '{"metadata":{"finalizers":null}}', mergePatch)).status,
     200,
   );
   assert.equal((await server.request('GET', `${configMaps}/a`)).status, 404);
+});
+
+test('a priority class of the system cannot be deleted', async (t) => {
+  const server = await serverFor(t);
+  const path = '/apis/scheduling.k8s.io/v1/priorityclasses/system-node-critical';
+  const kept = await server.request('DELETE', path);
+  assert.equal(kept.status, 403);
+  assert.equal(
+    kept.json.message,
+    'priorityclasses.scheduling.k8s.io "system-node-critical" is forbidden: this is a system priority class and cannot be deleted',
+  );
+  assert.equal((await server.request('GET', path)).status, 200);
 });
 
 test('a namespace refuses new content while it ends, and ends when it is finalized', async (t) => {

@@ -61,7 +61,6 @@ export function defaultPolicyBinding({
   spec,
 }: ValidatingAdmissionPolicyBinding | MutatingAdmissionPolicyBinding): void {
   if (spec === undefined) return;
-  if (spec.paramRef !== undefined) spec.paramRef.parameterNotFoundAction ??= 'Deny';
   defaultMatch(spec.matchResources);
 }
 

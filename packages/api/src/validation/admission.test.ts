@@ -182,7 +182,11 @@ checkRows('admission policies', [
 ]);
 
 checkRows('bindings of policies', [
-  { of: bindings, value: binding({ paramRef: { selector: {} }, matchResources: {} }), says: [] },
+  {
+    of: bindings,
+    value: binding({ paramRef: { selector: {}, parameterNotFoundAction: 'Deny' }, matchResources: {} }),
+    says: [],
+  },
   {
     of: bindings,
     value: binding({
@@ -206,6 +210,7 @@ checkRows('bindings of policies', [
     value: binding({ paramRef: {}, validationActions: [] }),
     says: [
       'spec.paramRef: Required value: one of name or selector must be specified',
+      'spec.paramRef.parameterNotFoundAction: Required value',
       'spec.validationActions: Required value: at least one validation action is required',
     ],
   },

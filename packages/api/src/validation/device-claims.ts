@@ -14,7 +14,7 @@ import type {
 import { checkDns1123Label, checkDns1123Subdomain } from '../names.ts';
 import { checkName, immutable, invalidBy, sizeOf } from './checks.ts';
 import { deviceToleration, distinctItems, driverData, fullDeviceKey, items } from './device-names.ts';
-import { invalid, notSupported, required, tooLong, type FieldError } from './field-error.ts';
+import { forbidden, invalid, notSupported, required, tooLong, type FieldError } from './field-error.ts';
 import { validateTemplateMetadata } from './metadata.ts';
 import { isExtendedResource } from './resources.ts';
 import { driverName } from './volume-sources.ts';
@@ -154,11 +154,37 @@ export function claim({ spec }: ResourceClaim): FieldError[] {
   return deviceClaim(spec?.devices, 'spec.devices');
 }
 
+/** What a claim gets by itself, in upstream's order and with its names. */
+const OWN_METADATA = [
+  ['name', 'name'],
+  ['generateName', 'generateName'],
+  ['namespace', 'namespace'],
+  ['selfLink', 'selfLink'],
+  ['uid', 'uID'],
+  ['resourceVersion', 'resourceVersion'],
+  ['generation', 'generation'],
+  ['creationTimestamp', 'creationTimestamp'],
+  ['deletionTimestamp', 'deletionTimestamp'],
+  ['deletionGracePeriodSeconds', 'deletionGracePeriodSeconds'],
+  ['ownerReferences', 'ownerReferences'],
+  ['finalizers', 'finalizers'],
+  ['managedFields', 'managedFields'],
+] as const;
+
 export function claimTemplate({ spec }: ResourceClaimTemplate): FieldError[] {
+  const metadata = spec?.metadata ?? {};
   return [
-    ...validateTemplateMetadata(spec?.metadata ?? {}, 'spec.metadata'),
+    ...validateTemplateMetadata(metadata, 'spec.metadata'),
+    ...OWN_METADATA.filter(([field]) => isSet(metadata[field])).map(([, name]) =>
+      forbidden(`spec.metadata.${name}`, 'cannot be set'),
+    ),
     ...deviceClaim(spec?.spec?.devices, 'spec.spec.devices'),
   ];
+}
+
+function isSet(value: unknown): boolean {
+  if (Array.isArray(value)) return value.length > 0;
+  return value !== undefined && value !== '' && value !== 0;
 }
 
 /** A claim says once what it wants. */

@@ -392,3 +392,18 @@ checkRows('slices of devices', [
     ],
   },
 ]);
+
+checkRows('templates of claims', [
+  {
+    of: `${group}/resourceclaimtemplates`,
+    value: {
+      metadata: { name: 't', namespace: 'n' },
+      spec: { metadata: { name: 'x', uid: 'u', labels: { a: 'b' }, finalizers: ['x'] }, spec: {} },
+    },
+    says: [
+      'spec.metadata.name: Forbidden: cannot be set',
+      'spec.metadata.uID: Forbidden: cannot be set',
+      'spec.metadata.finalizers: Forbidden: cannot be set',
+    ],
+  },
+]);

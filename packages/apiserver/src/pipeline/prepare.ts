@@ -82,9 +82,6 @@ export function prepareUpdate(object: ApiObject, old: ApiObject, context: WriteC
     if (before[field] === undefined) delete metadata[field];
     else Object.assign(metadata, { [field]: before[field] });
   }
-  // A deleted object takes no new finalizers, only loses them.
-  if (before.deletionTimestamp !== undefined && metadata.finalizers !== undefined)
-    metadata.finalizers = metadata.finalizers.filter((name) => before.finalizers?.includes(name) ?? false);
   if (subresource === 'status' && info.custom !== undefined) {
     // Of a custom resource nothing but the status changes this way.
     object.metadata = { ...before, ...kept(metadata) };

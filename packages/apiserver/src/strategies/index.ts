@@ -20,6 +20,7 @@ import {
 import { driverStrategy } from './drivers.ts';
 import { jobStrategy } from './jobs.ts';
 import { podStrategy } from './pods.ts';
+import { priorityClassStrategy } from './priority-classes.ts';
 import { secretStrategy } from './secrets.ts';
 import { serviceRangeStrategy } from './service-ranges.ts';
 import { serviceStrategy } from './services.ts';
@@ -51,6 +52,7 @@ const strategies: Readonly<Record<string, Strategy>> = {
   'batch/jobs': jobStrategy,
   'certificates.k8s.io/certificatesigningrequests': certificateStrategy,
   'discovery.k8s.io/endpointslices': { countedMetadata: ['labels'] },
+  'scheduling.k8s.io/priorityclasses': priorityClassStrategy,
   'storage.k8s.io/csidrivers': driverStrategy,
   'networking.k8s.io/servicecidrs': serviceRangeStrategy,
   'resource.k8s.io/deviceclasses': deviceClassStrategy,
