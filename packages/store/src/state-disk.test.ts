@@ -367,3 +367,43 @@ test('of two states that are received at once the one that began later is instal
   disk.keep(second);
   assert.equal((await disk.install()).index, 7);
 });
+
+test('a state that is closed while a snapshot takes its place leaves no database open', async (t) => {
+  const folder = temporary(t);
+  const inFolder = folderLevels(folder);
+  let open = 0;
+  const counted: Levels = {
+    ...inFolder,
+    open: async (name) => {
+      const level = await inFolder.open(name);
+      open += 1;
+      const close = async (): Promise<void> => {
+        await level.close();
+        open -= 1;
+      };
+      return new Proxy(level, {
+        get: (_, key) => {
+          if (key === 'close') return close;
+          const value: unknown = Reflect.get(level, key);
+          return typeof value === 'function' ? (value.bind(level) as unknown) : value;
+        },
+      });
+    },
+  };
+  const disk = new StateDisk(counted);
+  await disk.open();
+  await disk.settle(0);
+  const builder = await disk.receive();
+  await builder.describe(metaAt({ index: 7, revision: 7, compactRevision: 0 } as JournalRecord));
+  await builder.finish();
+  disk.keep(builder);
+  const installed = disk.install();
+  await disk.close();
+  assert.equal((await installed).index, 7);
+  assert.equal(open, 0);
+  // Its lock is free, and the snapshot is what is there.
+  const again = new StateDisk(folder);
+  await again.open();
+  assert.equal((await again.settle(7))?.index, 7);
+  await again.close();
+});

@@ -75,6 +75,8 @@ export class StateDisk {
   onDamage: (error: StateCorruptError) => void = () => undefined;
   /** A received state waits to be installed. */
   #received = false;
+  /** Under way, and never rejects. */
+  #installing: Promise<unknown> = Promise.resolve();
 
   /** In a folder of the machine, or wherever `levels` are. */
   constructor(levels: string | Levels, bugs = noBugs) {
@@ -266,7 +268,13 @@ export class StateDisk {
   }
 
   /** Puts the received snapshot in the place of the state. Contents are read again once `load` is through. */
-  async install(): Promise<StateMeta> {
+  install(): Promise<StateMeta> {
+    const installed = this.#install();
+    this.#installing = installed.catch(() => undefined);
+    return installed;
+  }
+
+  async #install(): Promise<StateMeta> {
     this.#replacing = true;
     await this.#readers.end();
     await this.#open.close();
@@ -336,8 +344,10 @@ export class StateDisk {
     }
   }
 
+  /** An install under way is waited for: the database that it opens would stay open otherwise. */
   async close(): Promise<void> {
     this.#closed = true;
+    await this.#installing;
     await this.#builder?.close();
     await this.#readers.end();
     await this.#db?.close();
