@@ -371,15 +371,15 @@ test('of two states that are received at once the one that began later is instal
 test('a state that is closed while a snapshot takes its place leaves no database open', async (t) => {
   const folder = temporary(t);
   const inFolder = folderLevels(folder);
-  let open = 0;
+  const open = new Set<Level>();
   const counted: Levels = {
     ...inFolder,
     open: async (name) => {
       const level = await inFolder.open(name);
-      open += 1;
+      open.add(level);
       const close = async (): Promise<void> => {
         await level.close();
-        open -= 1;
+        open.delete(level);
       };
       return new Proxy(level, {
         get: (_, key) => {
@@ -400,7 +400,7 @@ test('a state that is closed while a snapshot takes its place leaves no database
   const installed = disk.install();
   await disk.close();
   assert.equal((await installed).index, 7);
-  assert.equal(open, 0);
+  assert.equal(open.size, 0);
   // Its lock is free, and the snapshot is what is there.
   const again = new StateDisk(folder);
   await again.open();
