@@ -362,6 +362,7 @@ export class Member {
   }
 
   #applied(index: number): void {
+    this.hub.handOut();
     this.#parts.reads.applied(index);
     // Written down first, so that the next start knows it, too.
     if (this.isCorrupt && this.machine.isApart(this.id))

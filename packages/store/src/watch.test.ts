@@ -151,3 +151,27 @@ test('what is held for those who wait is bounded: beyond it they are served at o
   settle();
   for (const client of clients) assert.equal(values(client).length, 5_000);
 });
+
+test('what was just applied is handed out at once to the first, and to nobody while others wait for their turn', () => {
+  const clients = Array.from({ length: 200 }, () => watch('a'));
+  const alone = watch('b');
+  const served = (): number => clients.filter(({ batches }) => batches.length > 0).length;
+  put('b', '1');
+  hub.handOut();
+  assert.deepEqual(values(alone), ['1'], 'without a turn of the event loop');
+  put('a', '1');
+  put('a', '2');
+  hub.handOut();
+  const first = served();
+  assert.ok(first > 0 && first < clients.length, `${first} were served at once`);
+  put('b', '2');
+  hub.handOut();
+  assert.equal(served(), first);
+  assert.deepEqual(values(alone), ['1']);
+  settle();
+  for (const client of clients) assert.deepEqual(values(client), ['1', '2']);
+  assert.deepEqual(values(alone), ['1', '2']);
+  put('b', '3');
+  hub.handOut();
+  assert.deepEqual(values(alone), ['1', '2', '3'], 'nobody waits any more');
+});

@@ -30,6 +30,8 @@ export class WatchHub {
   readonly #ranges = new Set<WatchGroup>();
   readonly #due = new Set<WatchGroup>();
   #handingOut = false;
+  /** A turn ended before everybody was served. */
+  #turnsOwed = false;
   readonly #lagging = new Set<Watcher>();
   readonly #clock: Clock;
   readonly #bugs: KnownBugs;
@@ -99,10 +101,11 @@ export class WatchHub {
     this.#single.clear();
     this.#ranges.clear();
     this.#due.clear();
+    this.#turnsOwed = false;
     this.#schedule();
   }
 
-  /** Has new revisions delivered to those who are up to date. */
+  /** Has new revisions delivered to those who are up to date, soon: `handOut` begins with it at once. */
   revisions(from: number, to: number): void {
     for (let main = from; main <= to; main++) {
       const changes = this.#state.changes(main);
@@ -147,20 +150,34 @@ export class WatchHub {
     }
   }
 
+  /**
+   * What was just applied goes to the first watchers at once, before the answers of those who wrote it; whoever is told by
+   * a watch and by an answer should not hear the answer first. Not while others still wait for their turn: one turn more
+   * in each application would keep the next ones waiting.
+   */
+  handOut(): void {
+    if (!this.#turnsOwed) this.#handOutTurn();
+  }
+
   #handOutSoon(): void {
     if (this.#handingOut || this.#due.size === 0) return;
     this.#handingOut = true;
     this.#clock.soon(() => {
       this.#handingOut = false;
-      // Groups take turns as their members do.
-      for (let left = turnDeliveries; left > 0 && this.#due.size > 0;)
-        for (const group of this.#due) {
-          if (group.due) this.#handTo(group);
-          if (!group.due) this.#due.delete(group);
-          if (--left === 0) break;
-        }
-      this.#handOutSoon();
+      this.#handOutTurn();
     });
+  }
+
+  #handOutTurn(): void {
+    // Groups take turns as their members do.
+    for (let left = turnDeliveries; left > 0 && this.#due.size > 0;)
+      for (const group of this.#due) {
+        if (group.due) this.#handTo(group);
+        if (!group.due) this.#due.delete(group);
+        if (--left === 0) break;
+      }
+    this.#turnsOwed = this.#due.size > 0;
+    this.#handOutSoon();
   }
 
   #handTo(group: WatchGroup): void {
