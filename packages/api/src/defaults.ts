@@ -67,8 +67,7 @@ interface PlainDefinition {
 /** Here, and not when it is stored: who makes a definition owns how its versions are converted. */
 function defaultDefinition({ spec }: PlainDefinition): void {
   if (spec === undefined) return;
-  spec.conversion ??= {};
-  spec.conversion.strategy ||= 'None';
+  spec.conversion ??= { strategy: 'None' };
 }
 
 const BY_KIND: Readonly<Record<string, (object: ApiObject) => void>> = {

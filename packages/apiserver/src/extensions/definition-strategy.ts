@@ -62,7 +62,6 @@ function fillIn({ spec }: Definition): void {
   if (!names.singular) names.singular = (names.kind ?? '').toLowerCase();
   if (!names.listKind && names.kind) names.listKind = `${names.kind}List`;
   spec.conversion ??= { strategy: 'None' };
-  if (!spec.conversion.strategy) spec.conversion.strategy = 'None';
   const service = spec.conversion.webhook?.clientConfig?.service;
   if (service !== undefined && !service.port) service.port = defaultPort;
 }

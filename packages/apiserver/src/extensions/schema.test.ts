@@ -327,6 +327,17 @@ describe('a schema is refused', () => {
       );
     });
 
+  it('once, and for nothing else, when a dialect is named anywhere', () => {
+    const dialect = `${at}: Invalid value: "": OpenAPIV3Schema 'schema' is not supported`;
+    const named = { $schema: 'x' };
+    for (const schema of [
+      named,
+      spec({ a: { type: 'string', allOf: [named] } }),
+      spec({ a: { not: named } }),
+    ])
+      assert.deepEqual(validateSchema(schema, at).map(formatFieldError), [dialect]);
+  });
+
   it('but not again for what a rule that was there before can cost', () => {
     const schema = spec(
       { a: { type: 'array', items: { type: 'string' } } },

@@ -256,7 +256,8 @@ function selectable(
 
 function conversion(given: Definition['spec']['conversion']): FieldError[] {
   const at = 'spec.conversion';
-  const strategy = given?.strategy ?? 'None';
+  const strategy = given === undefined ? 'None' : given.strategy;
+  if (!strategy) return [required(`${at}.strategy`)];
   const webhook = given?.webhook;
   if (strategy !== 'None' && strategy !== 'Webhook')
     return [notSupported(`${at}.strategy`, strategy, ['None', 'Webhook'])];

@@ -39,6 +39,8 @@ const maxDepth = 64;
 
 /** `before` is the schema that this one replaces: rules that stand in it unchanged are not judged by their cost again. */
 export function validateSchema(schema: JsonSchema, path: string, before?: JsonSchema): FieldError[] {
+  // Such a schema has no structural form at all, so nothing else is said of it.
+  if (hasDialect(schema)) return [invalid(path, '', "OpenAPIV3Schema 'schema' is not supported")];
   const errors: FieldError[] = [];
   if (schema.nullable === true)
     errors.push(forbidden(`${path}.nullable`, 'nullable cannot be true at the root'));
@@ -47,6 +49,27 @@ export function validateSchema(schema: JsonSchema, path: string, before?: JsonSc
   defaults(schema, path, errors);
   if (errors.length === 0) errors.push(...validateRules(schema, path, before));
   return errors;
+}
+
+/** Whether `$schema` names a dialect, here or in any schema below. Where they are nested too deep, that is refused by itself. */
+function hasDialect(schema: JsonSchema, depth = 0): boolean {
+  if (depth > maxDepth) return false;
+  if ((schema.$schema ?? '') !== '') return true;
+  return schemasIn(schema).some((inner) => hasDialect(inner, depth + 1));
+}
+
+function schemasIn(schema: JsonSchema): readonly JsonSchema[] {
+  const { properties = {}, items = [], allOf = [], anyOf = [], oneOf = [], not } = schema;
+  const values = valuesOf(schema);
+  return [
+    ...Object.values(properties),
+    ...(Array.isArray(items) ? items : [items]),
+    ...allOf,
+    ...anyOf,
+    ...oneOf,
+    ...(not === undefined ? [] : [not]),
+    ...(values === undefined ? [] : [values]),
+  ];
 }
 
 interface Where {
