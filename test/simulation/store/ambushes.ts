@@ -20,6 +20,23 @@ export interface AmbushOptions {
 }
 
 const lookMs = 25;
+/** After so long a leader that was to come back is given up. */
+const comebackMs = 1_500;
+/**
+ * Figure 8 of the Raft paper. A leader is lost with an entry that few have or none (`first`), and so is its successor
+ * (`second`), at once. The first leads again and copies what is of its old term, and nothing of its new one; then the
+ * second comes back, whose log ends in a later term, and overwrites it.
+ */
+interface Comeback {
+  readonly first: SimulatedHost;
+  /** Of the entry that the first alone accepted; 0 until it has. */
+  index: number;
+  term: number;
+  second: SimulatedHost | undefined;
+  /** Whether the first was elected again. */
+  again: boolean;
+}
+
 /** How long a machine is new. */
 const newcomerMs = 5_000;
 
@@ -34,6 +51,8 @@ export class Ambushes {
   #awaitsDecision = false;
   /** A leader that was lost with its decision on the way. */
   #fallen: SimulatedHost | undefined;
+
+  #comeback: Comeback | undefined;
 
   constructor(options: AmbushOptions) {
     this.#o = options;
@@ -140,8 +159,72 @@ export class Ambushes {
     this.#awaitsDecision = true;
   }
 
+  /** The leader is to be lost with its next entry, and to come back: see Comeback. */
+  comeback(leader: SimulatedHost): void {
+    if (this.#comeback !== undefined) return;
+    const plan: Comeback = { first: leader, index: 0, term: 0, second: undefined, again: false };
+    this.#comeback = plan;
+    this.#o.world.after(comebackMs, undefined, () => this.#giveUp(plan));
+  }
+
+  #giveUp(plan: Comeback): void {
+    if (this.#comeback !== plan) return;
+    this.#comeback = undefined;
+    this.#o.network.heal();
+  }
+
+  /** Cut off from all others, and both sides notice, so that nobody waits for a timeout. */
+  #expel(host: SimulatedHost, kept?: SimulatedHost): void {
+    for (const other of this.#o.hosts) {
+      if (other === host || other === kept) continue;
+      this.#o.network.resetBetween(host.name, other.name);
+      this.#cut(host, other);
+    }
+  }
+
+  /** One that was expelled is back and asks for votes as soon as it has connections. */
+  #campaignAgain(host: SimulatedHost, without?: SimulatedHost): void {
+    const { world, network, hosts } = this.#o;
+    for (const other of hosts) if (other !== host && other !== without) network.reopen(host.name, other.name);
+    const { member, life } = host;
+    for (const ms of [40, 110, 240])
+      world.after(ms + world.random.next() * 20, life, () => {
+        if (member?.host.role !== 'leader') member?.host.step({ type: 'campaign' });
+      });
+  }
+
+  #electedMeanwhile(host: SimulatedHost, plan: Comeback): void {
+    if (plan.index === 0) return;
+    const { first, second } = plan;
+    if (second === undefined && host !== first) {
+      plan.second = host;
+      // Before its first entry leaves it.
+      this.#expel(host);
+      this.#after(2, () => this.#campaignAgain(first, host));
+    } else if (host === first && second !== undefined) plan.again = true;
+    // Somebody else leads: it was in vain, or it is done.
+    else if (second !== undefined) this.#giveUp(plan);
+  }
+
+  /** A member has new entries in its log, which its leader does not know yet. */
+  appended(host: SimulatedHost, entries: readonly Entry[]): void {
+    const plan = this.#comeback;
+    if (plan?.second === undefined || !plan.again || host === plan.first || host === plan.second) return;
+    if (!entries.some(({ index, term }) => index === plan.index && term === plan.term)) return;
+    const { network } = this.#o;
+    const { first, second } = plan;
+    // It has what is of the old term: its answer arrives, and nothing more comes.
+    network.block(first.name, host.name);
+    this.#after(15, () => {
+      if (this.#comeback !== plan) return;
+      this.#expel(first);
+      this.#campaignAgain(second, first);
+    });
+  }
+
   /** A leader has new entries in its log. */
   accepted(leader: SimulatedHost, entries: readonly Entry[]): void {
+    this.#acceptedByFirst(leader, entries);
     if (!this.#awaitsDecision || !entries.some(isDecision)) return;
     this.#awaitsDecision = false;
     const { world, network, healLater } = this.#o;
@@ -158,10 +241,22 @@ export class Ambushes {
     });
   }
 
+  #acceptedByFirst(leader: SimulatedHost, entries: readonly Entry[]): void {
+    const plan = this.#comeback;
+    const last = entries.at(-1);
+    if (plan?.first !== leader || plan.index !== 0 || last === undefined) return;
+    plan.index = last.index;
+    plan.term = last.term;
+    const others = this.#others(leader);
+    // Of five, one may have it.
+    this.#expel(leader, others.length > 3 ? this.#o.world.random.pick(others) : undefined);
+  }
+
   /** A member was elected. */
   elected(host: SimulatedHost): void {
     const { world, network, hosts } = this.#o;
     const { random } = world;
+    if (this.#comeback !== undefined) this.#electedMeanwhile(host, this.#comeback);
     if (host === this.#calledBack) {
       this.#calledBack = undefined;
       network.repeat();

@@ -31,6 +31,7 @@ export interface ClientSettings {
   /** Share of requests that are about leases, and how many leases are known at a time. */
   readonly leases: number;
   readonly leasesKnown: number;
+  readonly keepMs: number;
   readonly valueBytes: number;
   readonly bugs: KnownBugs;
 }
@@ -90,7 +91,7 @@ export class Clients {
     if (this.#stopped || this.#settings.leases === 0) return;
     for (const lease of this.#leases) {
       if (!this.#random.chance(0.6)) continue;
-      this.#world.after(this.#random.next() * 60, undefined, () => {
+      this.#world.after(this.#random.next() * this.#settings.keepMs, undefined, () => {
         const host = this.#random.pick(this.#hosts);
         if (this.#stopped || !host.alive || this.waiting >= 4 * this.#settings.count) return;
         this.ask(keeper, host, { renew: lease }).catch((error: unknown) => this.#world.fail(error));

@@ -62,6 +62,11 @@ export class Faults {
     if (this.#active && !this.#over) this.#ambushes.accepted(leader, entries);
   }
 
+  /** A follower has new entries. */
+  appended(host: SimulatedHost, entries: readonly Entry[]): void {
+    if (this.#active && !this.#over) this.#ambushes.appended(host, entries);
+  }
+
   /** A member runs. */
   started(host: SimulatedHost): void {
     if (this.#settings.newcomers && !this.#over && this.#world.random.chance(0.7))
@@ -199,6 +204,9 @@ export class Faults {
         return;
       case 'relapse':
         if (leader !== undefined) this.#ambushes.relapse(leader);
+        return;
+      case 'comeback':
+        if (leader !== undefined) this.#ambushes.comeback(leader);
         return;
       case 'limbo':
         this.#ambushes.awaitDecision();

@@ -33,7 +33,8 @@ export const faultKinds = [
   'overtake',
 ] as const;
 
-export type FaultKind = (typeof faultKinds)[number];
+/** A plan that needs nothing else in its way is drawn by its own profile alone. */
+export type FaultKind = (typeof faultKinds)[number] | 'comeback';
 
 /** Those that break connections while everybody lives, after which a lease may overlap another leader on purpose. */
 const endLoyalty: readonly FaultKind[] = [
@@ -87,6 +88,8 @@ export interface Profile {
     /** Share of requests that are about leases, and how many leases are known at a time. */
     readonly leases: number;
     readonly leasesKnown: number;
+    /** Longest time after an election until who keeps a lease alive asks again, in milliseconds. */
+    readonly keepMs: number;
     readonly valueBytes: number;
   };
   readonly watchers: number;
@@ -148,6 +151,7 @@ const mixed: Draw = (random) => {
       lulls: random.chance(0.15),
       leases: random.pick([0, 0.14, 0.14, 0.4]),
       leasesKnown: random.pick([5, 20]),
+      keepMs: 60,
       valueBytes: random.pick([0, 0, 300, 1_000]),
     },
     watchers: random.pick([0, 4, 10]),
@@ -172,6 +176,9 @@ function withChanges(base: Profile, change: Partial<Profile>, faults: Partial<Pr
 const shortReigns: Draw = (random) => {
   const base = mixed(random);
   const kinds = faultKinds.filter((kind) => kind !== 'usurp' && kind !== 'blink' && random.chance(0.1));
+  const planned: Partial<Profile['faults']> = random.chance(0.4)
+    ? { kinds: ['comeback'], onElection: undefined, paceMs: 250, activeMs: longer }
+    : {};
   return withChanges(
     base,
     {
@@ -182,7 +189,14 @@ const shortReigns: Draw = (random) => {
       changeMs: undefined,
       older: 0,
     },
-    { kinds, loyal: false, onElection: 'reign-ends', activeMs: longer, double: random.pick([0, 0, 0.3]) },
+    {
+      kinds,
+      loyal: false,
+      onElection: 'reign-ends',
+      activeMs: longer,
+      double: random.pick([0, 0, 0.3]),
+      ...planned,
+    },
   );
 };
 
@@ -270,6 +284,15 @@ const disks: Draw = (random) => {
 /** An old leader keeps one follower for itself while the others elect another; clients care for leases. */
 const usurpers: Draw = (random) => {
   const base = mixed(random);
+  // Where the network was slow, an old leader takes long to notice.
+  const kinds = random.pick<readonly FaultKind[]>([
+    ['usurp'],
+    ['usurp', 'slowNet'],
+    ['limbo'],
+    ['limbo', 'usurp', 'slowNet'],
+  ]);
+  // What an old leader promised shows only on a lease that nobody renews under the new one.
+  const usurping = kinds.includes('usurp');
   return withChanges(
     base,
     {
@@ -277,9 +300,11 @@ const usurpers: Draw = (random) => {
       clients: {
         ...base.clients,
         count: random.pick([5, 10]),
-        thinkMs: 100,
+        thinkMs: usurping ? random.pick([100, 400]) : 100,
         leases: 0.6,
         leasesKnown: random.pick([10, 25]),
+        keepMs: usurping ? random.pick([200, 600]) : 60,
+        lulls: usurping ? random.chance(0.7) : base.clients.lulls,
       },
       watchers: 0,
       changeMs: undefined,
@@ -289,17 +314,11 @@ const usurpers: Draw = (random) => {
       quickDisks: random.pick([0, 0.4]),
     },
     {
-      // Where the network was slow, an old leader takes long to notice.
-      kinds: random.pick<readonly FaultKind[]>([
-        ['usurp'],
-        ['usurp', 'slowNet'],
-        ['limbo'],
-        ['limbo', 'usurp', 'slowNet'],
-      ]),
+      kinds,
       paceMs: 500,
       loyal: false,
       onElection: undefined,
-      quietMs: random.pick([base.faults.quietMs, [3_500]]),
+      quietMs: usurping || random.chance(0.5) ? base.faults.quietMs : [3_500],
     },
   );
 };

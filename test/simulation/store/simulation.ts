@@ -148,6 +148,7 @@ class Simulation {
               this.#beliefs.effects(host, effects);
             });
             if (effects.accepted !== undefined) this.#faults.accepted(host, effects.append);
+            else if (effects.append.length > 0) this.#faults.appended(host, effects.append);
             if (effects.roleChange?.role !== 'leader') return;
             this.#checkProofs(host, effects.roleChange.term);
             this.#faults.elected(host);
