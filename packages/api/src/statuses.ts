@@ -124,11 +124,6 @@ export function forbidden(type: QualifiedResource, name: string, detail: string)
   return failure(403, 'Forbidden', message, detailsOf(type, name));
 }
 
-/** A failure that upstream gives no reason for: the text of what went wrong alone. */
-export function unknownFailure(message: string): Status {
-  return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, code: 500 };
-}
-
 /** Several texts as one. */
 export function aggregated(texts: readonly string[]): string {
   return texts.length === 1 ? (texts[0] ?? '') : `[${texts.join(', ')}]`;

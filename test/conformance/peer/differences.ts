@@ -55,6 +55,16 @@ export const meant: readonly MeantDifference[] = [
     reason: 'the answer to a review says nothing of owners: it is not stored',
   },
   {
+    values: ({ theirs, ours }) => theirs === 500 && ours === 400,
+    reason: 'what a client asks for wrongly is never a failure of the server',
+  },
+  {
+    title: /binding/,
+    place: /^body\.reason$/,
+    values: ({ theirs, ours }) => theirs === undefined && ours === 'BadRequest',
+    reason: 'what a client asks for wrongly is never a failure of the server',
+  },
+  {
     title: / GET \/version$|^discovery: \/version/,
     reason: 'the version of the program is its own',
   },

@@ -1,7 +1,7 @@
 /** binding: the scheduler's word on which node runs a pod. Said once; a second binding is a conflict. */
 import { storageKey } from '@timonier/api';
 import type { Binding, Pod } from '@timonier/api';
-import { aggregated, conflict, notFound, StatusError, success, unknownFailure } from '@timonier/api/statuses';
+import { aggregated, conflict, notFound, StatusError, success } from '@timonier/api/statuses';
 import { labelsFromNode } from '../admission/pod-topology.ts';
 import { bodyMedia } from '../http/media.ts';
 import { decodeBodyAs } from '../pipeline/decode.ts';
@@ -34,7 +34,8 @@ export async function bind(context: RequestContext): Promise<void> {
       : [`target.kind: Unsupported value: ${JSON.stringify(kind)}: supported values: "Node", "<empty>"`]),
     ...(node === '' ? ['target.name: Required value'] : []),
   ];
-  if (problems.length > 0) throw new StatusError(unknownFailure(aggregated(problems)));
+  // Upstream has no code of its own for this, and so says 500; but it is who asks that is wrong.
+  if (problems.length > 0) throw bad(aggregated(problems));
   const onPod = { ...context, target: { ...target, info: pods, name, subresource: 'binding' } };
   const key = storageKey(pods, target.namespace, name, server.root);
   await mutate(onPod, key, (stored) => {

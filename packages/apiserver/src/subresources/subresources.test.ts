@@ -137,6 +137,14 @@ test('a pod that is not ready goes without asking as long as the others are enou
   await evict(201, 'ill-1');
 });
 
+test('a binding that names no node is the fault of who sends it', async () => {
+  const answer = await ask(400, 'POST', `${core}/pods/nobody/binding`, {
+    metadata: { name: 'nobody' },
+    target: {},
+  });
+  assert.equal(answer.message, 'target.name: Required value');
+});
+
 test('a signing request carries who asked, keeps its words, and is approved by its own subresource only', async () => {
   const path = '/apis/certificates.k8s.io/v1/certificatesigningrequests';
   const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
