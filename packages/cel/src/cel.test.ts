@@ -157,11 +157,9 @@ test('an evaluation ends when it costs too much, whatever would absorb errors ar
 test('JSON goes through values and comes out as it was', () => {
   fc.assert(
     fc.property(fc.jsonValue({ maxDepth: 4 }), (json) => {
+      // JSON.stringify writes no negative zero.
       const text = JSON.stringify(json);
-      assert.equal(
-        JSON.stringify(toJson(fromJson(JSON.parse(text)))),
-        text.replaceAll(/-0(?=[,\]}]|$)/g, '0'),
-      );
+      assert.equal(JSON.stringify(toJson(fromJson(JSON.parse(text)))), text);
     }),
     { numRuns: 300 },
   );

@@ -148,10 +148,7 @@ test('a JSON patch may not double an object without end, nor make one that no st
     Array.from({ length: 40 }, (_, i) => ({ op: 'copy', from: '/data', path: `/data/k${i}` })),
   );
   assert.equal(doubling.status, 422);
-  assert.match(
-    doubling.body.toString(),
-    /accumulated size increase of copy is \d+, exceeding the limit 3145728/,
-  );
+  assert.match(doubling.body.toString(), /the server rejected our request due to an error in our request/);
   const finalizers = Array.from({ length: 60_000 }, (_, i) => `example.com/${i}`);
   const large = await patch([{ op: 'add', path: '/metadata/finalizers', value: finalizers }]);
   assert.equal(large.status, 413, large.body.toString().slice(0, 300));

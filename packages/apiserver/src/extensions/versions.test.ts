@@ -121,7 +121,6 @@ async function established(server: TestServer): Promise<void> {
 
 const place = (version: string): string => `/apis/example.com/${version}/namespaces/default/hosts`;
 
-// Conformance: CustomResourceConversionWebhook [Privileged:ClusterAdmin] should be able to convert from CR v1 to CR v2
 test('a conversion without a strategy is refused', async (t) => {
   const { server } = await setUp(t);
   const refused = await server.request('POST', definitions, definition({}, 'v1'));
@@ -129,6 +128,7 @@ test('a conversion without a strategy is refused', async (t) => {
   assert.match(refused.json.message, /is invalid: spec\.conversion\.strategy: Required value$/);
 });
 
+// Conformance: CustomResourceConversionWebhook [Privileged:ClusterAdmin] should be able to convert from CR v1 to CR v2
 test('a webhook converts what is read, written, listed and watched in another version than the stored one', async (t) => {
   const { server, webhook, conversion } = await setUp(t);
   assert.equal((await server.request('POST', definitions, definition(conversion, 'v1'))).status, 201);
