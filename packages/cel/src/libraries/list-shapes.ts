@@ -1,26 +1,10 @@
 /** The lists extension of cel-go, as Kubernetes turns it on: lists that are cut, turned, sorted and made flat. */
 import { EvaluationError } from '../errors.ts';
 import { globalFunction, type Library, memberFunction, type Overload } from '../overload.ts';
-import {
-  A,
-  bool,
-  bytes,
-  double,
-  duration,
-  dyn,
-  int,
-  list,
-  type ListType,
-  optional,
-  string,
-  timestamp,
-  type Type,
-  uint,
-} from '../types.ts';
+import { A, dyn, int, list, type ListType, optional, type Type } from '../types.ts';
 import { ArrayList, equals, List, Optional, typeNameOf, type Value } from '../values.ts';
-import { isLess } from './order.ts';
+import { comparable, isLess } from './order.ts';
 
-const sortable: readonly Type[] = [int, uint, double, bool, duration, timestamp, string, bytes];
 const sizeOfFirst = { size: (size?: number): number => size ?? 0 };
 const walk = { cost: (size?: number): number => size ?? 0, ...sizeOfFirst };
 /** Each item is compared with many. */
@@ -106,10 +90,10 @@ export const listShapes: Library = {
     }),
     memberFunction([list(dyn), int], list(dyn), flatten, { cost: walk.cost, sizeByTypes: innerSize }),
   ],
-  sort: sortable.map((type) =>
+  sort: comparable.map((type) =>
     memberFunction([list(type)], list(type), (items: List) => sortBy(items, items), compareAll),
   ),
-  '@sortByAssociatedKeys': sortable.map((type) =>
+  '@sortByAssociatedKeys': comparable.map((type) =>
     memberFunction([list(A), list(type)], list(A), sortBy, compareAll),
   ),
 };

@@ -1,12 +1,11 @@
 /** Kubernetes' list functions. */
 import { EvaluationError } from '../errors.ts';
 import { type Library, memberFunction, type Overload } from '../overload.ts';
-import { A, bool, bytes, double, duration, int, list, string, timestamp, type Type, uint } from '../types.ts';
+import { A, bool, double, duration, int, list, type Type, uint } from '../types.ts';
 import { Duration, equals, type List, Uint, type Value } from '../values.ts';
 import { asDuration, asInt, asUint } from './operators.ts';
-import { isLess } from './order.ts';
+import { comparable, isLess } from './order.ts';
 
-const comparable: readonly Type[] = [int, uint, double, bool, duration, timestamp, string, bytes];
 const walk = { cost: (size?: number): number => size ?? 0 };
 
 function extreme(better: (a: Value, b: Value) => boolean, name: string): (items: List) => Value {
