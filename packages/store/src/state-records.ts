@@ -18,12 +18,16 @@ export type DiskOperation = {
   | { readonly type: 'del' }
 );
 
-/** What one log entry changed on disk, and the counters after it. */
-export interface JournalRecord {
+/** Where the state is after a log entry. */
+export interface JournalCounters {
   readonly index: number;
   readonly term: number;
   readonly revision: number;
   readonly compactRevision: number;
+}
+
+/** What one log entry changed on disk, and the counters after it. */
+export interface JournalRecord extends JournalCounters {
   readonly operations: readonly DiskOperation[];
   /** Revisions whose contents are in memory only until this record is on disk. */
   readonly revisions: readonly number[];
@@ -64,6 +68,11 @@ export function leaseValue(ttl: number, remaining = 0): Buffer {
   value.writeDoubleLE(ttl);
   if (remaining > 0) value.writeDoubleLE(remaining, 8);
   return value;
+}
+
+/** In seconds; nothing remaining when there was no checkpoint. */
+export function readLease(value: Buffer): { readonly ttl: number; readonly remaining: number } {
+  return { ttl: value.readDoubleLE(0), remaining: value.length >= 16 ? value.readDoubleLE(8) : 0 };
 }
 
 /** By how much an operation makes the state grow on disk. What it does not say was there counts as nothing. */

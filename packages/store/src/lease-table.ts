@@ -1,0 +1,53 @@
+/**
+ * The leases that a state knows, and which keys hang on each. Part of what is applied, so there is no clock here: when
+ * a lease runs out is decided by the leader (lease-clocks.ts) and comes through the log.
+ *
+ * Invariant: a key hangs on one lease at most, the one that its newest change names.
+ */
+
+export interface LeaseRecord {
+  readonly id: bigint;
+  /** As granted, in seconds. */
+  readonly ttl: number;
+  /** What was left at the last checkpoint, in seconds; 0 when there was none since it was renewed. */
+  readonly remaining: number;
+  /** One character a byte, as in the index. */
+  readonly keys: Set<string>;
+}
+
+export class LeaseTable {
+  readonly #byId = new Map<bigint, LeaseRecord>();
+  readonly #ofKey = new Map<string, bigint>();
+
+  get byId(): ReadonlyMap<bigint, LeaseRecord> {
+    return this.#byId;
+  }
+
+  get(id: bigint): LeaseRecord | undefined {
+    return this.#byId.get(id);
+  }
+
+  add(id: bigint, ttl: number, remaining = 0): void {
+    this.#byId.set(id, { id, ttl, remaining, keys: new Set() });
+  }
+
+  checkpoint(lease: LeaseRecord, remaining: number): void {
+    this.#byId.set(lease.id, { ...lease, remaining });
+  }
+
+  remove(id: bigint): void {
+    this.#byId.delete(id);
+  }
+
+  /** A key was written under a lease; 0 for none, of a deletion too. */
+  attach(key: string, lease: bigint): void {
+    const before = this.#ofKey.get(key) ?? 0n;
+    if (before === lease) return;
+    this.#byId.get(before)?.keys.delete(key);
+    if (lease === 0n) this.#ofKey.delete(key);
+    else {
+      this.#ofKey.set(key, lease);
+      this.#byId.get(lease)?.keys.add(key);
+    }
+  }
+}
