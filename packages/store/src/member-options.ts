@@ -3,7 +3,7 @@ import type { Tokens } from './auth/tokens.ts';
 import type { Endpoint, InitialCluster } from './cluster.ts';
 import type { HostLog } from './host-options.ts';
 import type { Platform } from './platform.ts';
-import type { PeerTls } from './transport.ts';
+import type { PeerTls } from './peer-socket.ts';
 
 export interface MemberOptions {
   readonly cluster: InitialCluster;

@@ -170,7 +170,7 @@ export function assemble(options: MemberOptions, platform: Platform, storage: St
     onClosed: (peer) => life.peerClosed(peer),
     onBulk: (from) =>
       receiveSnapshot({
-        disk,
+        incoming: disk.incoming,
         from,
         member: self,
         appliedIndex: () => machine.appliedIndex,

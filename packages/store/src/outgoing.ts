@@ -4,8 +4,9 @@
  */
 import type { Socket } from 'node:net';
 import type { NodeId } from '@timonier/raft';
+import type { PeerAddress } from './peer-socket.ts';
 import { encodeFrame, FrameReader, peerProtocol } from './peer-wire.ts';
-import type { PeerAddress, TransportOptions } from './transport.ts';
+import type { TransportOptions } from './transport-options.ts';
 
 const queueBytes = 64 * 1024 * 1024;
 const firstBackoffMs = 20;

@@ -12,10 +12,12 @@ import { type KnownBugs, noBugs } from './known-bugs.ts';
 import { folderLevels, type Levels } from './levels.ts';
 import { folderDisk, type LogDisk } from './log-disk.ts';
 import { type StartLogThread, startLogWorker } from './log-thread.ts';
+import type { PeerAddress } from './peer-socket.ts';
 import type { PeerFrame } from './peer-wire.ts';
 import { folderPromises, type PromiseRecord } from './promise-file.ts';
 import type { SyncPlace } from './sync-place.ts';
-import { type PeerAddress, Transport, type TransportOptions } from './transport.ts';
+import { Transport } from './transport.ts';
+import type { TransportOptions } from './transport-options.ts';
 import type { VersionRange } from './versions/entry-versions.ts';
 
 /** What a member needs of `Transport`; see there. */

@@ -30,7 +30,7 @@ import { leadershipHandlers } from './services/leadership.ts';
 import { apiVersion } from './services/maintenance.ts';
 import { finishRecovery, forceNewCluster } from './recover-lost-quorum.ts';
 import type { Platform } from './platform.ts';
-import type { PeerTls } from './transport.ts';
+import type { PeerTls } from './peer-socket.ts';
 import { etcdClusterVersion, IncompatibleVersionError, spoken } from './versions/entry-versions.ts';
 
 export interface StoreOptions {

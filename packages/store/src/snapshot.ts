@@ -9,13 +9,14 @@
 import type { Message, NodeId } from '@timonier/raft';
 import type { Clock } from './clock.ts';
 import { fromWire, type PeerFrame, toWire } from './peer-wire.ts';
+import type { IncomingState } from './incoming-state.ts';
 import type { StateBuilder } from './state-builder.ts';
 import type { StateDisk } from './state-disk.ts';
 import { metaKey } from './state-meta.ts';
 import { emptyTally } from './state-seal.ts';
 import { pacedSending } from './transfer-pace.ts';
 import type { Network } from './platform.ts';
-import type { BulkReceiver } from './transport.ts';
+import type { BulkReceiver } from './transport-options.ts';
 
 type SnapshotMessage = Extract<Message, { type: 'snapshot' }>;
 
@@ -61,14 +62,14 @@ export async function sendSnapshot(options: {
 
 /** Takes a snapshot in. One that is not newer than the state is refused, and one that is damaged. */
 export function receiveSnapshot(options: {
-  readonly disk: StateDisk;
+  readonly incoming: IncomingState;
   readonly from: NodeId;
   readonly member: NodeId;
   readonly appliedIndex: () => number;
   /** Tells the core. Returns whether it wants the state installed. */
   readonly step: (message: SnapshotMessage) => boolean;
 }): BulkReceiver {
-  const { disk, from, member, appliedIndex, step } = options;
+  const { incoming, from, member, appliedIndex, step } = options;
   let message: SnapshotMessage | undefined;
   let builder: StateBuilder | undefined;
   return {
@@ -79,7 +80,7 @@ export function receiveSnapshot(options: {
         if (header.index <= appliedIndex())
           throw new Error(`snapshot at ${header.index} is not newer than ${appliedIndex()}`);
         message = header;
-        builder = await disk.receive();
+        builder = await incoming.receive();
       } else if (frame.snapshotChunk !== undefined) {
         const { keys, values } = frame.snapshotChunk;
         await builder?.addSealed(keys, values);
@@ -90,15 +91,15 @@ export function receiveSnapshot(options: {
         const meta = await finished.finish();
         builder = undefined;
         // Somebody else may have begun to send meanwhile.
-        disk.keep(finished);
+        incoming.keep(finished);
         // The core may have moved on while the state arrived; then nobody installs it.
         const { index, term: snapshotTerm, configuration } = meta;
         const wanted = index > appliedIndex() && step({ ...message, index, snapshotTerm, configuration });
-        if (!wanted) disk.drop();
+        if (!wanted) incoming.drop();
       }
     },
     closed: () => {
-      if (builder !== undefined) void disk.giveUp(builder);
+      if (builder !== undefined) void incoming.giveUp(builder);
     },
   };
 }

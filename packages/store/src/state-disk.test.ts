@@ -351,8 +351,8 @@ test('of two states that are received at once the one that began later is instal
   const meta = (index: number): StateMeta => ({
     ...metaAt({ index, revision: index, compactRevision: 0 } as JournalRecord),
   });
-  const fill = async (index: number): Promise<Awaited<ReturnType<StateDisk['receive']>>> => {
-    const builder = await disk.receive();
+  const fill = async (index: number): Promise<Awaited<ReturnType<StateDisk['incoming']['receive']>>> => {
+    const builder = await disk.incoming.receive();
     await builder.add(key, Buffer.alloc(1_000, index));
     await builder.describe(meta(index));
     return builder;
@@ -362,9 +362,9 @@ test('of two states that are received at once the one that began later is instal
   const finishing = first.finish();
   const second = await fill(7);
   await finishing;
-  assert.throws(() => disk.keep(first), GrpcError);
+  assert.throws(() => disk.incoming.keep(first), GrpcError);
   assert.equal((await second.finish()).index, 7);
-  disk.keep(second);
+  disk.incoming.keep(second);
   assert.equal((await disk.install()).index, 7);
 });
 
@@ -393,10 +393,10 @@ test('a state that is closed while a snapshot takes its place leaves no database
   const disk = new StateDisk(counted);
   await disk.open();
   await disk.settle(0);
-  const builder = await disk.receive();
+  const builder = await disk.incoming.receive();
   await builder.describe(metaAt({ index: 7, revision: 7, compactRevision: 0 } as JournalRecord));
   await builder.finish();
-  disk.keep(builder);
+  disk.incoming.keep(builder);
   const installed = disk.install();
   await disk.close();
   assert.equal((await installed).index, 7);

@@ -8,58 +8,40 @@
  * A snapshot from the leader is built in a folder beside and takes the place of the state in one rename.
  */
 import { type AuthState, authKeys } from './auth/auth-state.ts';
+import type { Clock } from './clock.ts';
 import { type DiskRoom, isDiskFull } from './disk-room.ts';
 import { etcdError } from './errors.ts';
-import { type KnownBugs, noBugs } from './known-bugs.ts';
 import { giveBack } from './give-back.ts';
+import { incoming, IncomingState } from './incoming-state.ts';
+import { type KnownBugs, noBugs } from './known-bugs.ts';
 import { folderLevels, type Level, type Levels } from './levels.ts';
 import type { Mvcc } from './mvcc.ts';
-import {
-  type DiskOperation,
-  isBlockKey,
-  type JournalRecord,
-  leasePrefix,
-  revisionKey,
-} from './state-records.ts';
 import { rejoinAdvice } from './recover-advice.ts';
-import type { Clock } from './clock.ts';
-import { SnapshotReaders } from './snapshot-readers.ts';
 import { piecesOf, type SnapshotPiece } from './snapshot-pieces.ts';
+import { SnapshotReaders } from './snapshot-readers.ts';
+import { batchOf } from './state-batch.ts';
 import { StateBuilder } from './state-builder.ts';
 import { metaKey, readMeta, type StateMeta } from './state-meta.ts';
-import {
-  emptyTally,
-  sameTally,
-  seal,
-  sealBytes,
-  StateCorruptError,
-  type Tally,
-  TallyCounter,
-  unseal,
-} from './state-seal.ts';
-
+import { rewriteFiles } from './state-reclaim.ts';
+import { isBlockKey, type JournalRecord, leasePrefix } from './state-records.ts';
+import { emptyTally, sameTally, StateCorruptError, type Tally, TallyCounter, unseal } from './state-seal.ts';
 import { type Chunk, chunksOf, readAheadBytes, type StateView, viewOf } from './state-view.ts';
 
 export type { StateMeta, StoredMember } from './state-meta.ts';
 
 /** Names of the databases. */
 const current = 'state';
-const incoming = 'state.incoming';
 const sealing = 'state.sealing';
 const old = 'state.old';
-
-/** Of files, that are written anew at a time. */
-const pieceBytes = 32 * 1024 * 1024;
-const maxPieces = 256;
-/** Among the keys of every state, and the key of none. */
-const nowhere = Buffer.concat([metaKey, Buffer.from([0])]);
-/** Sealed and added up in one turn: a millisecond of work. */
-const sliceBytes = 256 * 1024;
 
 /** Hands on chunks of a state, when it sees fit. */
 export type Turns = (chunks: AsyncIterable<Chunk>) => AsyncIterable<Chunk>;
 
 export class StateDisk {
+  /** What is being received, until `install`. */
+  readonly incoming: IncomingState;
+  /** Told when a read finds damage: the member must not go on. */
+  onDamage: (error: StateCorruptError) => void = () => undefined;
   readonly #levels: Levels;
   readonly #bugs: KnownBugs;
   readonly #readers = new SnapshotReaders();
@@ -70,11 +52,6 @@ export class StateDisk {
   #broken = false;
   #closed = false;
   #garbage = 0;
-  #builder: StateBuilder | undefined;
-  /** Told when a read finds damage: the member must not go on. */
-  onDamage: (error: StateCorruptError) => void = () => undefined;
-  /** A received state waits to be installed. */
-  #received = false;
   /** Under way, and never rejects. */
   #installing: Promise<unknown> = Promise.resolve();
 
@@ -82,6 +59,7 @@ export class StateDisk {
   constructor(levels: string | Levels, bugs = noBugs) {
     this.#levels = typeof levels === 'string' ? folderLevels(levels) : levels;
     this.#bugs = bugs;
+    this.incoming = new IncomingState(this.#levels);
   }
 
   /** Opens the state, whose lock keeps a second process away from everything in the folder. */
@@ -167,33 +145,7 @@ export class StateDisk {
    */
   async flush(records: readonly JournalRecord[], meta: StateMeta): Promise<void> {
     if (this.#broken) await this.#reopen();
-    const counter = new TallyCounter(this.#tally);
-    let garbage = 0;
-    const operations: DiskOperation[] = [];
-    const before = this.#lookup();
-    let inSlice = 0;
-    for (const record of records) {
-      // The smallest ones count for what they are in memory.
-      inSlice += record.bytes + 1_000;
-      if (inSlice > sliceBytes) {
-        inSlice = 0;
-        await this.pause();
-      }
-      for (const operation of record.operations) {
-        const { key } = operation;
-        const payload = operation.before === undefined ? before(operation) : operation.before;
-        if (payload !== null) {
-          counter.remove(key, payload);
-          garbage += key.length + payload.length + sealBytes;
-        }
-        if (operation.type === 'put') {
-          const value = seal(key, operation.value, operation.room);
-          counter.add(key, value);
-          operations.push({ type: 'put', key, value });
-        } else operations.push({ type: 'del', key });
-      }
-    }
-    const { tally } = counter;
+    const { operations, tally, garbage } = await batchOf(records, this);
     operations.push({ type: 'put', key: metaKey, value: Buffer.from(JSON.stringify({ ...meta, tally })) });
     await this.#attempt(() => this.#open.batch(operations, { sync: !this.#bugs.has('state-not-synced') }));
     this.#tally = tally;
@@ -207,18 +159,6 @@ export class StateDisk {
       if (isDiskFull(error)) this.#broken = true;
       if (!this.#broken || !this.#bugs.has('full-batch-counts')) throw error;
     }
-  }
-
-  /** What records were before a batch, for operations that do not say so themselves. */
-  #lookup(): (operation: DiskOperation) => Buffer | null {
-    const seen = new Map<string, Buffer | null>();
-    return (operation) => {
-      const name = operation.key.toString('latin1');
-      const known = seen.get(name);
-      const before = known === undefined ? (this.read(operation.key) ?? null) : known;
-      seen.set(name, operation.type === 'put' ? operation.value : null);
-      return before;
-    };
   }
 
   /** Everything as of the last flush. */
@@ -235,38 +175,6 @@ export class StateDisk {
     yield* this.#readers.pieces(level.path) ?? piecesOf(level, clock);
   }
 
-  /** Starts receiving a snapshot beside the state; one that is under way is given up. */
-  async receive(): Promise<StateBuilder> {
-    if (this.#received) throw etcdError.replacing();
-    const before = this.#builder;
-    const builder = new StateBuilder(() => this.#levels.open(incoming));
-    this.#builder = builder;
-    await before?.close();
-    this.#levels.remove(incoming);
-    return builder;
-  }
-
-  /** Ends what was being received and gives its room back. */
-  async giveUp(builder: StateBuilder): Promise<void> {
-    await builder.close();
-    if (this.#builder !== builder) return;
-    this.#builder = undefined;
-    this.#levels.remove(incoming);
-  }
-
-  /** Keeps what this builder finished until `install`. Throws when another one has taken its place since. */
-  keep(builder: StateBuilder): void {
-    if (this.#builder !== builder) throw etcdError.replacing();
-    this.#builder = undefined;
-    this.#received = true;
-  }
-
-  /** Drops what was kept. */
-  drop(): void {
-    this.#received = false;
-    this.#levels.remove(incoming);
-  }
-
   /** Puts the received snapshot in the place of the state. Contents are read again once `load` is through. */
   install(): Promise<StateMeta> {
     const installed = this.#install();
@@ -280,7 +188,7 @@ export class StateDisk {
     await this.#open.close();
     this.#swap(incoming);
     this.#db = await this.#levels.open(current);
-    this.#received = false;
+    this.incoming.installed();
     this.#broken = false;
     const meta = readMeta(this.#db);
     if (meta === undefined) throw new Error('installed a snapshot without a meta record');
@@ -324,31 +232,19 @@ export class StateDisk {
   async reclaim(rest: () => Promise<void>): Promise<void> {
     const db = this.#open;
     this.#garbage = 0;
-    const pieces = Math.max(1, Math.min(maxPieces, Math.ceil(this.size() / pieceBytes)));
-    const revisions = (readMeta(db)?.revision ?? 0) + 1;
-    // What is not history is small and comes with the first and last piece.
-    const bound = (piece: number): Buffer =>
-      piece === 0
-        ? Buffer.from([0])
-        : piece === pieces
-          ? Buffer.from([255])
-          : revisionKey(Math.floor((revisions * piece) / pieces));
-    // LevelDB decides which levels to merge before it writes down what it has in memory: let it do that first. It merges
-    // no level that nothing lies above of, so that one table would keep what was written and deleted in one go.
-    await db.compactRange(metaKey, metaKey, {});
-    await this.#attempt(() => db.batch([{ type: 'del', key: nowhere }], { sync: false }));
-    for (let piece = 0; piece < pieces; piece++) {
-      if (this.#replacing || this.#closed || this.#db !== db) return;
-      await db.compactRange(bound(piece), bound(piece + 1), {});
-      await rest();
-    }
+    await rewriteFiles(db, {
+      bytes: this.size(),
+      write: (operations) => this.#attempt(() => db.batch(operations, { sync: false })),
+      rest,
+      stopped: () => this.#replacing || this.#closed || this.#db !== db,
+    });
   }
 
   /** An install under way is waited for: the database that it opens would stay open otherwise. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#installing;
-    await this.#builder?.close();
+    await this.incoming.close();
     await this.#readers.end();
     await this.#db?.close();
   }

@@ -1,35 +1,28 @@
 /**
- * Applies committed log entries to the multi-version state and hands the changes to the disk in synced batches.
+ * Applies committed log entries to the multi-version state, the users and what is known of the group, and hands the
+ * changes to what waits for the disk (unflushed.ts).
  *
- * What an entry does depends on the state and the entry only. Invariant: the disk never holds an entry that the local
- * log could still lose, because only journal records up to the locally durable index are flushed.
+ * Invariant: what an entry does depends on the state and the entry only.
  */
-import { decodeConfiguration, type Configuration, type Entry, type NodeId } from '@timonier/raft';
+import type { Configuration, Entry, NodeId } from '@timonier/raft';
 import { GrpcError } from '@timonier/grpc';
-import { AlarmBook } from './alarm-book.ts';
 import { applyAuth } from './auth/apply.ts';
 import { AuthState } from './auth/auth-state.ts';
 import { checkRequest } from './auth/check-request.ts';
 import type { Tokens } from './auth/tokens.ts';
-import { type ClusterVersionChange, entryBatchCodec, type StoredRequest } from './codecs.ts';
+import { entryBatchCodec, type StoredRequest } from './codecs.ts';
 import { etcdError } from './errors.ts';
+import { GroupState } from './group-state.ts';
 import { type KnownBugs, noBugs } from './known-bugs.ts';
 import type { Alarm } from './types.ts';
 import { Mvcc } from './mvcc.ts';
 import type { JournalRecord } from './state-records.ts';
-import { MemberBook } from './membership/book.ts';
 import type { MemberChange, StoredMember } from './membership/change.ts';
-import { type ChangeOrigin, readContext } from './membership/context.ts';
+import type { ChangeOrigin } from './membership/context.ts';
 import type { StateDisk, StateMeta, Turns } from './state-disk.ts';
 import { deleteRange, put, txn } from './txn.ts';
-import {
-  apartVersion,
-  checkCarriesOut,
-  firstVersion,
-  leaseCheckpointVersion,
-  spoken,
-  type VersionRange,
-} from './versions/entry-versions.ts';
+import { Unflushed } from './unflushed.ts';
+import { leaseCheckpointVersion, type VersionRange } from './versions/entry-versions.ts';
 
 export type ApplyResult = object;
 
@@ -55,41 +48,26 @@ export interface StateMachineOptions {
   readonly onLease: (id: bigint, change: 'granted' | 'revoked') => void;
 }
 
-const flushBytes = 4 * 1024 * 1024;
-/** Records whose contents leave memory in one turn. */
-const sliceRecords = 1_000;
-
 export class StateMachine {
   readonly #options: StateMachineOptions;
   readonly #bugs: KnownBugs;
-  readonly #versions: VersionRange;
+  readonly #group: GroupState;
+  readonly #unflushed: Unflushed;
   #state: Mvcc;
   #auth = new AuthState();
   #index = 0;
   #term = 0;
-  #configuration: Configuration;
-  #version: number | undefined;
-  /** The last entry that changed what a state says about itself. */
-  #metaIndex = 0;
-  readonly #book: MemberBook;
-  readonly #alarms = new AlarmBook();
-  #journal: JournalRecord[] = [];
-  #journalBytes = 0;
-  /** Of the records on disk as of the last flush, and by how much they will grow with the journal. */
-  #flushedBytes = 0;
-  #journalGrowth = 0;
-  #flushedIndex = 0;
-  #flushedTerm = 0;
-  #flushing: Promise<void> | undefined;
-  #replacing = false;
 
   constructor(options: StateMachineOptions) {
     this.#options = options;
-    this.#configuration = options.configuration;
-    this.#book = new MemberBook(options.members);
     this.#bugs = options.bugs ?? noBugs;
-    this.#versions = options.versions ?? spoken;
+    this.#group = new GroupState(options);
     this.#state = new Mvcc(options.disk, this.#bugs);
+    this.#unflushed = new Unflushed(this.#state, {
+      disk: options.disk,
+      describe: (record) => this.#describe(record),
+      describedAt: () => this.#group.changedAt,
+    });
   }
 
   get state(): Mvcc {
@@ -105,32 +83,50 @@ export class StateMachine {
     return this.#index;
   }
 
-  /** The index and term the disk holds. */
-  get flushed(): { readonly index: number; readonly term: number } {
-    return { index: this.#flushedIndex, term: this.#flushedTerm };
-  }
+  // The group: see GroupState.
 
   get configuration(): Configuration {
-    return this.#configuration;
+    return this.#group.configuration;
   }
 
   get members(): ReadonlyMap<NodeId, StoredMember> {
-    return this.#book.members;
+    return this.#group.members;
   }
 
   /** Who was taken out for good. */
   get removed(): ReadonlySet<NodeId> {
-    return this.#book.removed;
+    return this.#group.removed;
   }
 
   /** The version of the log that all members agreed on; undefined when none was decided yet. */
   get clusterVersion(): number | undefined {
-    return this.#version;
+    return this.#group.version;
   }
 
   /** What members complain about. While one is out of space nobody may add anything. */
   get alarms(): readonly Alarm[] {
-    return this.#alarms.raised;
+    return this.#group.alarms;
+  }
+
+  /** Whether nothing may be added; see `AlarmBook`. */
+  get isFull(): boolean {
+    return this.#group.isFull;
+  }
+
+  get isCorrupt(): boolean {
+    return this.#group.isCorrupt;
+  }
+
+  /** Whether a majority was found to hold other data than this member: it must not go on. */
+  isApart(id: NodeId): boolean {
+    return this.#group.isApart(id);
+  }
+
+  // The disk: see Unflushed.
+
+  /** The index and term the disk holds. */
+  get flushed(): { readonly index: number; readonly term: number } {
+    return this.#unflushed.flushed;
   }
 
   /**
@@ -138,18 +134,33 @@ export class StateMachine {
    * that has taken away what was compacted. Changes of users that are not on disk yet may count more than they do.
    */
   get bytesInUse(): number {
-    return this.#flushedBytes + this.#journalGrowth;
+    return this.#unflushed.stateBytes;
   }
 
   /** Whether enough has gathered that a flush should not wait for its turn. */
   get flushIsDue(): boolean {
-    return this.#journalBytes >= flushBytes && this.#flushing === undefined;
+    return this.#unflushed.isDue;
+  }
+
+  /** Brings the disk up to `durableIndex`, or up to what is applied. One flush runs at a time; calls join it. */
+  flush(durableIndex: number): Promise<void> {
+    return this.#unflushed.flush(durableIndex);
   }
 
   /** Ends writing to the disk, whose state is about to be replaced, until `load`. */
-  async suspend(): Promise<void> {
-    this.#replacing = true;
-    await this.#flushing;
+  suspend(): Promise<void> {
+    return this.#unflushed.suspend();
+  }
+
+  #describe(record: JournalRecord): StateMeta {
+    return {
+      cluster: this.#options.cluster,
+      index: record.index - (this.#bugs.has('entry-applied-twice') ? 1 : 0),
+      term: record.term,
+      revision: record.revision,
+      compactRevision: record.compactRevision,
+      ...this.#group.describe(),
+    };
   }
 
   /**
@@ -158,32 +169,25 @@ export class StateMachine {
    * anything was changed, when another release is needed for it. `turns` may rest between chunks of it.
    */
   async load(meta: StateMeta | undefined, turns?: Turns): Promise<void> {
-    if (meta !== undefined) checkCarriesOut(this.#versions, meta.clusterVersion ?? firstVersion);
+    if (meta !== undefined) this.#group.check(meta);
     const state = new Mvcc(this.#options.disk, this.#bugs);
     const auth = new AuthState();
-    this.#journal = [];
-    this.#journalBytes = 0;
+    this.#unflushed.drop();
     if (meta !== undefined) {
       await this.#options.disk.load(state, meta, turns);
-      if (this.#replacing && this.#bugs.has('snapshot-without-history'))
+      if (this.#unflushed.isSuspended && this.#bugs.has('snapshot-without-history'))
         state.index.compact(meta.revision, '', Infinity, () => undefined);
       await this.#options.disk.loadAuth(auth);
     }
     // Only now: nobody may see a state that is there in part.
     this.#state = state;
     this.#auth = auth;
-    this.#flushedBytes = this.#options.disk.tally.bytes;
-    this.#journalGrowth = 0;
+    this.#unflushed.replaced(state, meta);
     this.#options.tokens?.clear();
-    this.#replacing = false;
     if (meta === undefined) return;
-    this.#index = this.#flushedIndex = meta.index;
-    this.#term = this.#flushedTerm = meta.term;
-    this.#configuration = meta.configuration;
-    this.#alarms.replace(meta.alarms ?? []);
-    this.#version = meta.clusterVersion;
-    this.#metaIndex = meta.index;
-    this.#book.replace(meta.members, meta.removed ?? []);
+    this.#index = meta.index;
+    this.#term = meta.term;
+    this.#group.replace(meta);
   }
 
   /** Applies the next entry. */
@@ -195,14 +199,8 @@ export class StateMachine {
     else if (entry.type === 'normal') this.#applyBatch(entry);
     this.#index = entry.index;
     this.#term = entry.term;
-    this.#note(this.#state.takeJournal(entry.index, entry.term, this.#auth.takeOperations()));
+    this.#unflushed.add(this.#state.takeJournal(entry.index, entry.term, this.#auth.takeOperations()));
     if (this.#state.revision > before) this.#options.onRevisions(before + 1, this.#state.revision);
-  }
-
-  #note(record: JournalRecord): void {
-    this.#journal.push(record);
-    this.#journalBytes += record.bytes;
-    this.#journalGrowth += record.growth;
   }
 
   /** Whether what entries may ask for can be read; they wait while the database is opened again. */
@@ -215,10 +213,11 @@ export class StateMachine {
    * undefined when nothing is left, or nothing can be read for the moment. `blocks` of history are rewritten at most.
    */
   sweep(blocks: number): number | undefined {
-    if (this.#replacing || this.#options.disk.isReplacing || !this.#state.sweeping) return undefined;
+    if (this.#unflushed.isSuspended || this.#options.disk.isReplacing || !this.#state.sweeping)
+      return undefined;
     this.#state.sweep(blocks);
     const record = this.#state.takeJournal(this.#index, this.#term);
-    if (record.operations.length > 0) this.#note(record);
+    if (record.operations.length > 0) this.#unflushed.add(record);
     let bytes = record.bytes;
     // What a block was is held too, to be taken out of the tally.
     for (const { before } of record.operations) if (Buffer.isBuffer(before)) bytes += before.length;
@@ -226,11 +225,7 @@ export class StateMachine {
   }
 
   #applyConfiguration(entry: Entry): void {
-    const { configuration, context } = decodeConfiguration(entry.data);
-    this.#configuration = configuration;
-    this.#metaIndex = entry.index;
-    const said = readContext(context);
-    if (said !== undefined) this.#book.apply(said.change);
+    const said = this.#group.configure(entry);
     this.#options.onMembership(entry, said?.change, said?.origin);
   }
 
@@ -244,7 +239,7 @@ export class StateMachine {
       try {
         result =
           this.#options.stateless === true
-            ? { ...this.#runAboutMembers(request, index), header: { revision: 0 } }
+            ? { ...this.#group.apply(request, index), header: { revision: 0 } }
             : this.#run(request, index, term);
       } catch (error) {
         // Anything but an answer to the client would make members differ; so would one that only this member has,
@@ -260,7 +255,7 @@ export class StateMachine {
     const state = this.#state;
     const revision = (): { header: { revision: number } } => ({ header: { revision: state.revision } });
     if (this.#auth.enabled) checkRequest(this.#auth, state, request);
-    if (this.#alarms.raised.length > 0) this.#alarms.check(request, this.#configuration.voters);
+    this.#group.admit(request);
     if (request.put !== undefined) {
       const input = request.put;
       return { ...state.write(() => put(state, input)), ...revision() };
@@ -308,99 +303,10 @@ export class StateMachine {
     if (request.leaseCheckpoints !== undefined) {
       const decided = request.leaseCheckpoints;
       // As above: another leader may have renewed them since.
-      if (this.#speaks(leaseCheckpointVersion) && decided.term === term)
+      if (this.#group.speaks(leaseCheckpointVersion) && decided.term === term)
         for (const { ID, remainingTtl } of decided.checkpoints) state.checkpointLease(ID, remainingTtl);
       return revision();
     }
-    return { ...this.#runAboutMembers(request, index), ...revision() };
-  }
-
-  /** Whether what a version brought is in force. */
-  #speaks(version: number): boolean {
-    return (this.#version ?? firstVersion) >= version;
-  }
-
-  /** What concerns members and no keys; nothing for all other requests. */
-  #runAboutMembers(request: StoredRequest, index: number): object {
-    const { memberAttributes, clusterVersion, alarm: change } = request;
-    if (memberAttributes === undefined && clusterVersion === undefined && change === undefined) return {};
-    this.#metaIndex = index;
-    if (memberAttributes !== undefined) this.#book.announced(memberAttributes);
-    if (clusterVersion !== undefined) this.#raiseVersion(clusterVersion);
-    return change === undefined ? {} : this.#alarms.apply(change, this.#speaks(apartVersion));
-  }
-
-  #raiseVersion({ version, members }: ClusterVersionChange): void {
-    const known = new Set(members);
-    if (version <= (this.#version ?? 0) || [...this.#book.members.keys()].some((id) => !known.has(id)))
-      return;
-    // Not an answer to the client: a member that cannot follow must end here, and another release go on.
-    checkCarriesOut(this.#versions, version);
-    this.#version = version;
-  }
-
-  /** Whether nothing may be added; see `AlarmBook`. */
-  get isFull(): boolean {
-    return this.#alarms.isFull(this.#configuration.voters);
-  }
-
-  get isCorrupt(): boolean {
-    return this.#alarms.isCorrupt;
-  }
-
-  /** Whether a majority was found to hold other data than this member: it must not go on. */
-  isApart(id: NodeId): boolean {
-    return this.#alarms.isApart(id);
-  }
-
-  /** Brings the disk up to `durableIndex`, or up to what is applied. One flush runs at a time; calls join it. */
-  flush(durableIndex: number): Promise<void> {
-    if (this.#replacing) return Promise.resolve();
-    this.#flushing ??= this.#flush(durableIndex).finally(() => {
-      this.#flushing = undefined;
-    });
-    return this.#flushing;
-  }
-
-  async #flush(durableIndex: number): Promise<void> {
-    let count = 0;
-    while (count < this.#journal.length && (this.#journal[count]?.index ?? Infinity) <= durableIndex) count++;
-    const records = this.#journal.slice(0, count);
-    const last = records.at(-1);
-    if (last === undefined) return;
-    // What a state says about itself must not be ahead of the index beside it: entries between the two are carried out
-    // again after a crash, and with an alarm or a version of later they would do something else. Wait for it.
-    if (this.#metaIndex > last.index) return;
-    const state = this.#state;
-    await this.#options.disk.flush(records, this.#metaAt(last));
-    if (state !== this.#state) return;
-    this.#journal = this.#journal.slice(count);
-    // In one turn, for nothing may be counted twice.
-    this.#flushedBytes = this.#options.disk.tally.bytes;
-    for (const record of records) {
-      this.#journalBytes -= record.bytes;
-      this.#journalGrowth -= record.growth;
-    }
-    for (const [i, record] of records.entries()) {
-      if (i > 0 && i % sliceRecords === 0) await this.#options.disk.pause();
-      state.flushed(record);
-    }
-    this.#flushedIndex = last.index;
-    this.#flushedTerm = last.term;
-  }
-
-  #metaAt(record: JournalRecord): StateMeta {
-    return {
-      cluster: this.#options.cluster,
-      index: record.index - (this.#bugs.has('entry-applied-twice') ? 1 : 0),
-      term: record.term,
-      revision: record.revision,
-      compactRevision: record.compactRevision,
-      configuration: this.#configuration,
-      members: [...this.#book.members.values()],
-      removed: this.#bugs.has('removal-forgotten') ? [] : [...this.#book.removed],
-      alarms: this.#alarms.raised,
-      ...(this.#version === undefined ? {} : { clusterVersion: this.#version }),
-    };
+    return { ...this.#group.apply(request, index), ...revision() };
   }
 }

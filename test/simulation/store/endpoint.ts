@@ -1,5 +1,5 @@
 /** What the simulated network connects: lives of members at addresses, and what each opened to others. */
-import type { TransportOptions } from '../../../packages/store/src/transport.ts';
+import type { TransportOptions } from '../../../packages/store/src/transport-options.ts';
 import type { Life } from './world.ts';
 
 /** The address that a host has after so many moves; the first is its name. */

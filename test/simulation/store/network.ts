@@ -13,7 +13,7 @@ import {
   type PeerFrame,
   type WireMessage,
 } from '../../../packages/store/src/peer-wire.ts';
-import type { TransportOptions } from '../../../packages/store/src/transport.ts';
+import type { TransportOptions } from '../../../packages/store/src/transport-options.ts';
 import { carryBulk, type Route } from './bulk.ts';
 import { type Connection, Endpoint, hostAt } from './endpoint.ts';
 import type { Life, World } from './world.ts';

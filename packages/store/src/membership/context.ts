@@ -7,12 +7,18 @@ export interface ChangeOrigin {
   readonly id: number;
 }
 
+/** A change of who belongs to the group, as the log carries it. */
+export interface ChangeContext {
+  readonly change: MemberChange;
+  readonly origin: ChangeOrigin;
+}
+
 export function writeContext(change: MemberChange, origin: ChangeOrigin): string {
   return JSON.stringify({ change: encodeChange(change), ...origin });
 }
 
 /** Undefined for an entry that says nothing. */
-export function readContext(text: string): { change: MemberChange; origin: ChangeOrigin } | undefined {
+export function readContext(text: string): ChangeContext | undefined {
   if (text === '') return undefined;
   const { change, proposer, id } = JSON.parse(text) as { change: string } & ChangeOrigin;
   return { change: decodeChange(change), origin: { proposer, id } };

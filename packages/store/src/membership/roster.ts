@@ -5,7 +5,7 @@
 import type { InitialCluster, InitialMember } from '../cluster.ts';
 import { parseUrl } from '../cluster.ts';
 import { encodeFrame, FrameReader, type Roster } from '../peer-wire.ts';
-import { openPeerSocket, type PeerTls } from '../transport.ts';
+import { openPeerSocket, type PeerTls } from '../peer-socket.ts';
 import { checkCarriesOut, firstVersion, type VersionRange } from '../versions/entry-versions.ts';
 
 export interface JoinOptions {

@@ -1,7 +1,7 @@
 /** Who a starting member is: what its data says; failing that the cluster it joins, or the flags of a new one. */
 import type { InitialCluster } from '../cluster.ts';
 import { readIdentity } from '../identity.ts';
-import type { PeerTls } from '../transport.ts';
+import type { PeerTls } from '../peer-socket.ts';
 import type { VersionRange } from '../versions/entry-versions.ts';
 import { joinExisting } from './roster.ts';
 
