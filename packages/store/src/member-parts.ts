@@ -1,6 +1,6 @@
 /**
  * What a member consists of, and how its parts know each other: each is given what it needs of the others as functions,
- * so that none holds another. Whatever happens in turn of time (start, end, frames, what was applied) is member.ts.
+ * so that none holds another. Whatever happens in turn of time (start, end, frames, what was applied) is member-life.ts.
  */
 import type { NodeId } from '@timonier/raft';
 import { Announcement } from './announcement.ts';
@@ -37,7 +37,7 @@ const requestTimeoutMs = 7_000;
 const maxPending = 50_000;
 
 /** What parts need of a life that is still to begin. */
-export interface MemberLife {
+export interface LifeToCome {
   /** Whether there is a host. */
   readonly began: () => boolean;
   readonly host: () => RaftHost;
@@ -49,7 +49,7 @@ export interface MemberLife {
 
 export type MemberParts = ReturnType<typeof assemble>;
 
-export function assemble(options: MemberOptions, platform: Platform, storage: Storage, life: MemberLife) {
+export function assemble(options: MemberOptions, platform: Platform, storage: Storage, life: LifeToCome) {
   const { clock, bugs } = platform;
   const { cluster } = options;
   const { host } = life;
