@@ -5,7 +5,6 @@
  * `ended` is called exactly once then, and nothing that comes later has an effect.
  */
 import { GrpcError, Status } from '../error.ts';
-import type { ClientConnection } from './client-connection.ts';
 import { Inbox, messageLength, prefixBytes } from './inbox.ts';
 import type { ResponseHead } from './response-head.ts';
 import type { Sending } from './sender.ts';
@@ -18,10 +17,22 @@ export interface CallRequest {
   readonly maxReceiveBytes: number;
 }
 
+/** What a call asks of its connection. */
+export interface CallCarrier {
+  /** Sends a request of a stream; false asks to slow down. */
+  send(call: ClientCall, message: Buffer): boolean;
+  /** The caller has said everything. */
+  halfClose(call: ClientCall): void;
+  /** The caller used so many bytes of what it received. */
+  credit(call: ClientCall, bytes: number): void;
+  /** Ends a call from this side, with the error that its caller gets. */
+  cancel(call: ClientCall, error: GrpcError): void;
+}
+
 export abstract class ClientCall implements Sending {
   readonly request: CallRequest;
   /** Who carries it; with an id of 0 it waits there for its turn. */
-  connection: ClientConnection | undefined;
+  carrier: CallCarrier | undefined;
   id = 0;
   sendWindow = 0;
   receiveWindow = 0;
@@ -51,7 +62,7 @@ export abstract class ClientCall implements Sending {
   /** The server did not look at it. Returns whether it can be carried again as if nothing had been sent. */
   restart(): boolean {
     if (this.over || (this.id !== 0 && this.request.message === undefined)) return false;
-    this.connection = undefined;
+    this.carrier = undefined;
     this.id = 0;
     this.headersSent = false;
     this.queue = undefined;
@@ -125,7 +136,7 @@ export class UnaryClientCall extends ClientCall {
     inbox.push(bytes, start, end);
     inbox.check(maxReceiveBytes);
     if (inbox.length > maxReceiveBytes + prefixBytes) throw tooMany();
-    this.connection?.credit(this, counted);
+    this.carrier?.credit(this, counted);
   }
 
   protected ended(error: GrpcError | undefined): void {
@@ -173,7 +184,7 @@ export class StreamClientCall extends ClientCall {
   /** Queues a request; false asks to slow down. What is written before there is a connection waits here. */
   write(message: Buffer): boolean {
     if (this.over || this.#halfClosed) return true;
-    if (this.connection !== undefined && this.id !== 0) return this.connection.send(this, message);
+    if (this.carrier !== undefined && this.id !== 0) return this.carrier.send(this, message);
     this.#early.push(message);
     return this.#early.length < 16;
   }
@@ -181,12 +192,12 @@ export class StreamClientCall extends ClientCall {
   halfClose(): void {
     if (this.over || this.#halfClosed) return;
     this.#halfClosed = true;
-    if (this.id !== 0) this.connection?.halfClose(this);
+    if (this.id !== 0) this.carrier?.halfClose(this);
   }
 
   override opened(): void {
-    for (const message of this.#early.splice(0)) this.connection?.send(this, message);
-    if (this.#halfClosed) this.connection?.halfClose(this);
+    for (const message of this.#early.splice(0)) this.carrier?.send(this, message);
+    if (this.#halfClosed) this.carrier?.halfClose(this);
   }
 
   /** The next response, or the end. Rejects with the call's error, once. */
@@ -212,7 +223,7 @@ export class StreamClientCall extends ClientCall {
       message = this.#inbox.take(this.request.maxReceiveBytes);
     } catch (error) {
       this.#inbox.clear();
-      this.connection?.cancel(this, error as GrpcError);
+      this.carrier?.cancel(this, error as GrpcError);
     }
     if (message !== undefined) {
       this.#giveCredit(this.#inbox.length);
@@ -229,7 +240,7 @@ export class StreamClientCall extends ClientCall {
     const credit = this.#uncredited - held;
     if (credit <= 0 || this.over) return;
     this.#uncredited = held;
-    this.connection?.credit(this, credit);
+    this.carrier?.credit(this, credit);
   }
 
   protected received(bytes: Buffer, start: number, end: number, counted: number): void {

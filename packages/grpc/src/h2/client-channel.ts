@@ -72,8 +72,8 @@ export class ClientChannel {
   /** Ends a call with an error from this side. */
   cancel(call: ClientCall, error: GrpcError): void {
     if (call.over) return;
-    if (this.#waiting.delete(call) || call.connection === undefined) call.finish(error);
-    else call.connection.cancel(call, error);
+    if (this.#waiting.delete(call) || call.carrier === undefined) call.finish(error);
+    else call.carrier.cancel(call, error);
   }
 
   /** Resolves when there is a connection. Tries until it is closed; the caller bounds the time. */

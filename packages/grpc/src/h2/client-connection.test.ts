@@ -243,6 +243,17 @@ const broken: readonly (readonly [string, number, readonly Buffer[]])[] = [
     ErrorCode.PROTOCOL_ERROR,
     [settings, frame(FrameType.WINDOW_UPDATE, 0, 0, number32(0))],
   ],
+  [
+    'a ping of seven bytes',
+    ErrorCode.FRAME_SIZE_ERROR,
+    [settings, frame(FrameType.PING, 0, 0, Buffer.alloc(7))],
+  ],
+  [
+    'the end of a stream that was never opened',
+    ErrorCode.PROTOCOL_ERROR,
+    [settings, frame(FrameType.RST_STREAM, 0, 3, number32(ErrorCode.CANCEL))],
+  ],
+  ['a priority of nothing', ErrorCode.PROTOCOL_ERROR, [settings, frame(FrameType.PRIORITY, 0, 0, 'xxxxx')]],
   ['SETTINGS of odd length', ErrorCode.FRAME_SIZE_ERROR, [frame(FrameType.SETTINGS, 0, 0, 'x')]],
 ];
 
@@ -258,6 +269,21 @@ for (const [what, code, frames] of broken)
     const goaway = (await bench.frames()).find(({ type }) => type === FrameType.GOAWAY);
     assert.equal(goaway?.payload.readUInt32BE(4), code);
   });
+
+test('a server that breaks a rule about one stream with a control frame loses that call only', async () => {
+  for (const [hostile, code] of [
+    [frame(FrameType.WINDOW_UPDATE, 0, 1, number32(0)), ErrorCode.PROTOCOL_ERROR],
+    [frame(FrameType.WINDOW_UPDATE, 0, 1, number32(0x7fff_ffff)), ErrorCode.FLOW_CONTROL_ERROR],
+    [frame(FrameType.PRIORITY, 0, 1, number32(1)), ErrorCode.FRAME_SIZE_ERROR],
+  ] as const) {
+    const bench = new Bench();
+    const [a, b] = [bench.call(), bench.call()];
+    bench.feed(settings, hostile, begin(3), data(3, message('fine')), end(3));
+    assert.deepEqual([a.outcome(), b.outcome(), bench.connection.dead], [Status.INTERNAL, 'fine', false]);
+    const reset = (await bench.frames()).find(({ type }) => type === FrameType.RST_STREAM);
+    assert.deepEqual([reset?.id, reset?.payload.readUInt32BE(0)], [1, code]);
+  }
+});
 
 test('a server that sends more than it was allowed on one stream loses that call only', () => {
   const bench = new Bench({ ...clientLimits, streamWindow: 20_000 });
@@ -300,7 +326,7 @@ test('no more calls run at a time than the server allows; the others wait for th
   assert.equal(await opened(), 3);
   const last = calls[3]?.call;
   assert.ok(last !== undefined);
-  bench.connection.cancel(last, new GrpcError(Status.CANCELLED, 'enough'));
+  last.carrier?.cancel(last, new GrpcError(Status.CANCELLED, 'enough'));
   assert.equal(calls[3]?.outcome(), Status.CANCELLED);
   assert.equal(await opened(), 3);
 });
@@ -338,7 +364,7 @@ test('what is read late is asked for late, and a reader that leaves tells the se
   assert.equal(await widened(), 0);
   for (let i = 0; i < 3; i++) assert.equal((await call.next()).value?.length, 9_000);
   assert.ok((await widened()) >= 15_000);
-  bench.connection.cancel(call, new GrpcError(Status.CANCELLED, 'enough'));
+  call.carrier?.cancel(call, new GrpcError(Status.CANCELLED, 'enough'));
   const reset = (await bench.frames()).find(({ type }) => type === FrameType.RST_STREAM);
   assert.equal(reset?.payload.readUInt32BE(0), ErrorCode.CANCEL);
   bench.feed(data(1, part), end(1));

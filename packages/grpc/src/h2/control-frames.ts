@@ -1,52 +1,47 @@
 /**
- * Frames that carry no request: windows, settings, pings and the ends of streams, each checked as RFC 9113 asks.
+ * Frames that carry no message: windows, settings, pings and the ends of streams and connections, each checked as
+ * RFC 9113 asks.
  */
-import type { Departure } from './departure.ts';
-import { broken, ErrorCode, Flag, FrameType, maxStreamId, maxWindow } from './protocol.ts';
-import type { Sender } from './sender.ts';
-import { readInitialWindow } from './settings.ts';
-import type { Streams } from './streams.ts';
+import { mustBeOpened, type PeerNews, type StreamTable } from './connection-side.ts';
+import { broken, ErrorCode, Flag, FrameType, maxStreamId, maxWindow, Setting } from './protocol.ts';
+import type { Sender, Sending } from './sender.ts';
+import { readInitialWindow, readSetting } from './settings.ts';
 
 const none = Buffer.alloc(0);
 
-export class ControlFrames {
-  readonly #sender: Sender;
-  readonly #streams: Streams;
-  readonly #departure: Departure;
-  readonly #spend: () => void;
+export class ControlFrames<S extends Sending> {
+  readonly #sender: Sender<S>;
+  readonly #streams: StreamTable<S>;
+  readonly #news: PeerNews;
 
-  constructor(sender: Sender, streams: Streams, departure: Departure, spend: () => void) {
+  constructor(sender: Sender<S>, streams: StreamTable<S>, news: PeerNews) {
     this.#sender = sender;
     this.#streams = streams;
-    this.#departure = departure;
-    this.#spend = spend;
+    this.#news = news;
   }
 
   windowUpdate(bytes: Buffer, start: number, length: number, id: number): void {
     if (length !== 4) throw broken(ErrorCode.FRAME_SIZE_ERROR, `WINDOW_UPDATE of ${length} bytes`);
     const increment = bytes.readUInt32BE(start) & maxWindow;
-    this.#spend();
+    this.#news.idle();
     if (id === 0) {
       if (increment === 0) throw broken(ErrorCode.PROTOCOL_ERROR, 'WINDOW_UPDATE of 0');
       this.#sender.widen(increment);
       return;
     }
-    this.#streams.mustHaveBeen(id, 'WINDOW_UPDATE');
+    mustBeOpened(this.#streams, id, 'WINDOW_UPDATE');
     const stream = this.#streams.get(id);
     if (stream === undefined) return;
-    if (increment === 0) this.#streams.reset(id, ErrorCode.PROTOCOL_ERROR);
+    if (increment === 0) this.#streams.reset(id, ErrorCode.PROTOCOL_ERROR, 'WINDOW_UPDATE of 0');
     else if (!this.#sender.widenStream(stream, increment))
-      this.#streams.reset(id, ErrorCode.FLOW_CONTROL_ERROR);
+      this.#streams.reset(id, ErrorCode.FLOW_CONTROL_ERROR, 'a stream window wider than 2^31 - 1');
   }
 
-  rstStream(length: number, id: number): void {
+  rstStream(bytes: Buffer, start: number, length: number, id: number): void {
     if (length !== 4) throw broken(ErrorCode.FRAME_SIZE_ERROR, `RST_STREAM of ${length} bytes`);
-    if (id === 0) throw broken(ErrorCode.PROTOCOL_ERROR, 'RST_STREAM on stream 0');
-    this.#streams.mustHaveBeen(id, 'RST_STREAM');
-    this.#spend();
-    this.#streams.forget(id);
-    const stream = this.#streams.get(id);
-    if (stream !== undefined) this.#streams.drop(stream);
+    mustBeOpened(this.#streams, id, 'RST_STREAM');
+    this.#news.idle();
+    this.#streams.ended(id, bytes.readUInt32BE(start));
   }
 
   settings(bytes: Buffer, start: number, length: number, flags: number, id: number): void {
@@ -65,27 +60,30 @@ export class ControlFrames {
       for (const stream of this.#streams.values())
         if (!sender.widenStream(stream, change))
           throw broken(ErrorCode.FLOW_CONTROL_ERROR, 'a stream window is wider than 2^31 - 1');
+    const streams = readSetting(bytes, start, length, Setting.MAX_CONCURRENT_STREAMS);
+    if (streams !== undefined) this.#news.allows(streams);
   }
 
   ping(bytes: Buffer, start: number, length: number, flags: number, id: number): void {
     if (id !== 0) throw broken(ErrorCode.PROTOCOL_ERROR, `PING on stream ${id}`);
     if (length !== 8) throw broken(ErrorCode.FRAME_SIZE_ERROR, `PING of ${length} bytes`);
     if ((flags & Flag.ACK) !== 0) {
-      this.#departure.answered();
+      this.#news.pong();
       return;
     }
     this.#sender.frame(FrameType.PING, Flag.ACK, 0, Buffer.from(bytes.subarray(start, start + 8)));
   }
 
-  goaway(length: number, id: number): void {
+  goaway(bytes: Buffer, start: number, length: number, id: number): void {
     if (id !== 0) throw broken(ErrorCode.PROTOCOL_ERROR, `GOAWAY on stream ${id}`);
     if (length < 8) throw broken(ErrorCode.FRAME_SIZE_ERROR, `GOAWAY of ${length} bytes`);
+    this.#news.leaves(bytes.readUInt32BE(start) & maxStreamId);
   }
 
   priority(bytes: Buffer, start: number, length: number, id: number): void {
     if (id === 0) throw broken(ErrorCode.PROTOCOL_ERROR, 'PRIORITY on stream 0');
-    if (length !== 5) this.#streams.reset(id, ErrorCode.FRAME_SIZE_ERROR);
+    if (length !== 5) this.#streams.reset(id, ErrorCode.FRAME_SIZE_ERROR, `PRIORITY of ${length} bytes`);
     else if ((bytes.readUInt32BE(start) & maxStreamId) === id)
-      this.#streams.reset(id, ErrorCode.PROTOCOL_ERROR);
+      this.#streams.reset(id, ErrorCode.PROTOCOL_ERROR, 'a stream depends on itself');
   }
 }

@@ -2,31 +2,29 @@
  * How a connection ends in peace: the client is asked to go elsewhere, requests that were on their way are still
  * served, and the connection is closed behind the last of them.
  */
-import type { Streams } from './streams.ts';
 import { ErrorCode, FrameType, maxStreamId } from './protocol.ts';
-import type { Sender } from './sender.ts';
+import type { Sender, Sending } from './sender.ts';
 
 const farewell = 'the server is shutting down';
 /** For clients that never answer the question that goes with the first GOAWAY. */
 const patienceMs = 100;
 
-export function sendGoaway(sender: Sender, last: number, code: ErrorCode, message: string): void {
-  const payload = Buffer.concat([Buffer.alloc(8), Buffer.from(message)]);
-  payload.writeUInt32BE(last, 0);
-  payload.writeUInt32BE(code, 4);
-  sender.frame(FrameType.GOAWAY, 0, 0, payload);
+/** The streams of the connection: the highest id that was opened, and how many have not ended. */
+interface Served {
+  readonly last: number;
+  readonly size: number;
 }
 
 export class Departure {
   /** Requests with higher ids are refused. */
   lastServed = maxStreamId;
   #state: 'open' | 'leaving' | 'left' = 'open';
-  readonly #sender: Sender;
-  readonly #streams: () => Streams;
+  readonly #sender: Pick<Sender<Sending>, 'frame' | 'goaway'>;
+  readonly #streams: () => Served;
   readonly #hangUp: () => void;
 
   /** `hangUp` closes the connection; it may be called when it is closed already. */
-  constructor(sender: Sender, streams: () => Streams, hangUp: () => void) {
+  constructor(sender: Pick<Sender<Sending>, 'frame' | 'goaway'>, streams: () => Served, hangUp: () => void) {
     this.#sender = sender;
     this.#streams = streams;
     this.#hangUp = hangUp;
@@ -36,7 +34,7 @@ export class Departure {
     if (this.#state !== 'open') return;
     this.#state = 'leaving';
     // Requests on their way must still be served: the last stream is named only when this has been answered.
-    sendGoaway(this.#sender, maxStreamId, ErrorCode.NO_ERROR, farewell);
+    this.#sender.goaway(maxStreamId, ErrorCode.NO_ERROR, farewell);
     this.#sender.frame(FrameType.PING, 0, 0, Buffer.from('goodbye!'));
     setTimeout(() => this.#name(), patienceMs);
   }
@@ -56,7 +54,7 @@ export class Departure {
 
   /** Says that nothing beyond what came so far is served. */
   now(): void {
-    sendGoaway(this.#sender, this.#streams().last, ErrorCode.NO_ERROR, farewell);
+    this.#sender.goaway(this.#streams().last, ErrorCode.NO_ERROR, farewell);
   }
 
   /** A stream has ended: perhaps the last one. */

@@ -2,10 +2,9 @@
  * Takes header blocks out of HEADERS and CONTINUATION frames. At most one block is open at a time, and its size and
  * its number of frames are bounded.
  */
+import type { Payloads } from './connection-side.ts';
 import type { Limits } from './limits.ts';
 import { ConnectionError, ErrorCode, Flag, maxStreamId } from './protocol.ts';
-
-type OnBlock = (bytes: Buffer, start: number, end: number, id: number, endStream: boolean) => void;
 
 const priorityBytes = 5;
 
@@ -20,12 +19,12 @@ export function unpadded(bytes: Buffer, start: number, end: number, flags: numbe
 
 export class HeaderBlocks {
   readonly #limits: Limits;
-  readonly #onBlock: OnBlock;
+  readonly #target: Pick<Payloads, 'headerBlock'>;
   #block: { id: number; endStream: boolean; parts: Buffer[]; bytes: number } | undefined;
 
-  constructor(limits: Limits, onBlock: OnBlock) {
+  constructor(limits: Limits, target: Pick<Payloads, 'headerBlock'>) {
     this.#limits = limits;
-    this.#onBlock = onBlock;
+    this.#target = target;
   }
 
   /** Only CONTINUATION may come next. */
@@ -46,7 +45,7 @@ export class HeaderBlocks {
       from += priorityBytes;
     }
     const endStream = (flags & Flag.END_STREAM) !== 0;
-    if ((flags & Flag.END_HEADERS) !== 0) this.#onBlock(bytes, from, stop, id, endStream);
+    if ((flags & Flag.END_HEADERS) !== 0) this.#target.headerBlock(bytes, from, stop, id, endStream);
     else
       this.#block = { id, endStream, parts: [Buffer.from(bytes.subarray(from, stop))], bytes: stop - from };
   }
@@ -61,6 +60,6 @@ export class HeaderBlocks {
       throw new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, 'a header block is too long');
     if ((flags & Flag.END_HEADERS) === 0) return;
     this.#block = undefined;
-    this.#onBlock(Buffer.concat(block.parts), 0, block.bytes, id, block.endStream);
+    this.#target.headerBlock(Buffer.concat(block.parts), 0, block.bytes, id, block.endStream);
   }
 }

@@ -12,6 +12,8 @@ import { staticEntries, staticTable } from './static-table.ts';
 
 /** What RFC 7541 counts for an entry beside its characters. */
 const entryOverhead = 32;
+/** The table that both sides may use unless told otherwise (RFC 7541). */
+export const headerTableBytes = 4096;
 /** Indices and lengths beyond this are nonsense in blocks as small as ours. */
 const largestInteger = 1 << 24;
 

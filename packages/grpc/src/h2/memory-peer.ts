@@ -1,6 +1,6 @@
 /** A client of bytes for tests: puts any frame into a connection without a socket, and reads what comes back. */
 import { setImmediate as turn } from 'node:timers/promises';
-import { Connection } from './connection.ts';
+import { ServerConnection } from './server-connection.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import type { Transport } from './output.ts';
 import { Flag, FrameType, preface, putFrameHeader } from './protocol.ts';
@@ -62,7 +62,7 @@ export function message(bytes: Buffer | string): Buffer {
 }
 
 export class MemoryPeer implements Transport {
-  readonly connection: Connection;
+  readonly connection: ServerConnection;
   readonly #written: Buffer[] = [];
   writes = 0;
   /** Called when the kernel takes what was written with them. */
@@ -74,7 +74,7 @@ export class MemoryPeer implements Transport {
   destroyed = false;
 
   constructor(routes: ReadonlyMap<string, Route>, limits: Partial<Limits> = {}) {
-    this.connection = new Connection(this, routes, { ...defaultLimits, ...limits }, 'test');
+    this.connection = new ServerConnection(this, routes, { ...defaultLimits, ...limits }, 'test');
   }
 
   /** The preface and empty SETTINGS, then these frames. */

@@ -101,7 +101,7 @@ export class Output {
 
 const noSlab = Buffer.alloc(0);
 
-interface Flushable {
+export interface Flushable {
   flush(): void;
 }
 

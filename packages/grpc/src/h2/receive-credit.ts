@@ -1,19 +1,16 @@
 /**
- * How much more the client may send: our receive windows, and when to widen them.
+ * How much more the client may send on each stream: the receive windows of streams, and when to widen them.
  *
- * The connection's window is widened as bytes arrive, so that no stream can hold up the others; a stream's as its
- * bytes are used. Updates are sent when half a window has gathered. When incomplete request messages of all streams
+ * A stream's window is widened as its bytes are used; updates are sent when half a window has gathered. When incomplete request messages of all streams
  * together pass a bound, only one stream at a time gets more room, so that memory stays bounded and every message
  * still completes.
  */
 import type { Limits } from './limits.ts';
-import { ConnectionError, ErrorCode } from './protocol.ts';
 import type { Stream } from './stream.ts';
 
 export class ReceiveCredit {
   readonly #limits: Limits;
   readonly #update: (id: number, bytes: number) => void;
-  #window: number;
   /** Bytes of incomplete requests of all calls that take one. */
   #held = 0;
   readonly #heldBy = new Map<Stream, number>();
@@ -21,22 +18,10 @@ export class ReceiveCredit {
   readonly #waiting = new Map<Stream, number>();
   #favored: Stream | undefined;
 
-  /** `update` sends a WINDOW_UPDATE; stream 0 is the connection. */
+  /** `update` sends a WINDOW_UPDATE. */
   constructor(limits: Limits, update: (id: number, bytes: number) => void) {
     this.#limits = limits;
-    this.#window = limits.connectionWindow;
     this.#update = update;
-  }
-
-  /** Flow-controlled bytes have arrived. Throws when the client was not allowed to send so many. */
-  received(bytes: number): void {
-    this.#window -= bytes;
-    if (this.#window < 0)
-      throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, 'more data than the connection window allows');
-    const full = this.#limits.connectionWindow;
-    if (this.#window > full / 2) return;
-    this.#update(0, full - this.#window);
-    this.#window = full;
   }
 
   /** A stream has used bytes. */

@@ -1,37 +1,24 @@
 /**
- * The sending half of a connection: frames in order, the peer's windows, and what has to wait for them.
+ * The sending half of a connection: the peer's windows, and what has to wait for them.
  *
  * A message goes straight into the output when nothing of its stream waits, both windows have room and the socket is
  * not backed up; otherwise it queues on its stream, and streams take turns frame by frame.
  */
+import { okTrailers } from './hpack-encoder.ts';
+import { FrameWriter } from './frame-writer.ts';
+import { prefixBytes } from './inbox.ts';
 import type { Limits } from './limits.ts';
-import { okTrailers, responseBlock } from './hpack-encoder.ts';
-import { flushSoon, Output, type Transport } from './output.ts';
+import type { Transport } from './output.ts';
 import {
   ConnectionError,
   defaultMaxFrame,
   defaultWindow,
   ErrorCode,
   Flag,
-  frameHeaderBytes,
   FrameType,
   maxWindow,
-  putFrameHeader,
   putUint32,
 } from './protocol.ts';
-import { prefixBytes } from './inbox.ts';
-import type { Stream } from './stream.ts';
-
-/** Response HEADERS, then a DATA frame's header and a message's prefix. */
-const opening = Buffer.alloc(frameHeaderBytes + responseBlock.length + frameHeaderBytes + prefixBytes);
-putFrameHeader(opening, 0, responseBlock.length, FrameType.HEADERS, Flag.END_HEADERS, 0);
-opening.set(responseBlock, frameHeaderBytes);
-const dataAt = frameHeaderBytes + responseBlock.length;
-putFrameHeader(opening, dataAt, 0, FrameType.DATA, 0, 0);
-
-const closing = Buffer.alloc(frameHeaderBytes + okTrailers.length);
-putFrameHeader(closing, 0, okTrailers.length, FrameType.HEADERS, Flag.END_HEADERS | Flag.END_STREAM, 0);
-closing.set(okTrailers, frameHeaderBytes);
 
 /** What one stream has to send, kept for it by the sender. */
 export interface Sending {
@@ -52,16 +39,13 @@ export interface Sending {
   taken?(): void;
 }
 
-export class Sender<S extends Sending = Stream> {
+export class Sender<S extends Sending> {
   window = defaultWindow;
   initialWindow = defaultWindow;
   maxFrame = defaultMaxFrame;
   /** Response bytes that wait on streams. */
   queuedBytes = 0;
-  /** All bytes ever handed to the socket. */
-  handed = 0;
-  readonly #output = new Output();
-  readonly #transport: Transport;
+  readonly #writer: FrameWriter;
   readonly #limits: Limits;
   readonly #finished: (stream: S) => void;
   readonly #sentData: () => void;
@@ -69,42 +53,32 @@ export class Sender<S extends Sending = Stream> {
   readonly #ready = new Set<S>();
   /** Streams that wait until the kernel has all they were given. */
   readonly #lent = new Set<S>();
-  #dirty = false;
-  #paused = false;
-  #closed = false;
 
   /** `finished` is told when a stream's last frame is on its way, `sentData` of each DATA frame of a stream. */
   constructor(transport: Transport, limits: Limits, finished: (stream: S) => void, sentData: () => void) {
-    this.#transport = transport;
+    this.#writer = new FrameWriter(transport, limits, this);
     this.#limits = limits;
     this.#finished = finished;
     this.#sentData = sentData;
   }
 
-  get #congested(): boolean {
-    return this.#output.pending + this.#transport.writableLength > this.#limits.socketBytes;
+  /** All bytes ever handed to the socket. */
+  get handed(): number {
+    return this.#writer.handed;
   }
 
   /** A frame of the connection's own or with an encoded payload. */
   frame(type: number, flags: number, id: number, payload: Buffer): void {
-    const at = this.#output.reserve(frameHeaderBytes);
-    putFrameHeader(this.#output.slab, at, payload.length, type, flags, id);
-    if (payload.length > 0) this.#output.append(payload);
-    this.#touch();
+    this.#writer.frame(type, flags, id, payload);
   }
 
   /** A frame whose payload is one 32-bit number: RST_STREAM and WINDOW_UPDATE. */
   number(type: number, id: number, value: number): void {
-    const at = this.#output.reserve(frameHeaderBytes + 4);
-    putFrameHeader(this.#output.slab, at, 4, type, 0, id);
-    putUint32(this.#output.slab, at + frameHeaderBytes, value);
-    this.#touch();
+    this.#writer.number(type, id, value);
   }
 
-  #touch(): void {
-    if (this.#dirty || this.#closed) return;
-    this.#dirty = true;
-    flushSoon(this);
+  goaway(last: number, code: ErrorCode, message: string): void {
+    this.#writer.goaway(last, code, message);
   }
 
   /** Headers, the only message and OK. */
@@ -115,20 +89,9 @@ export class Sender<S extends Sending = Stream> {
       this.finish(stream, okTrailers);
       return;
     }
-    const output = this.#output;
-    const at = output.reserve(opening.length);
-    const { slab } = output;
-    slab.set(opening, at);
-    putUint32(slab, at + 5, stream.id);
-    putFrameHeader(slab, at + dataAt, size, FrameType.DATA, 0, stream.id);
-    putUint32(slab, at + dataAt + frameHeaderBytes + 1, message.length);
-    output.append(message);
+    this.#writer.answer(stream.id, message);
     this.window -= size;
     stream.sendWindow -= size;
-    const end = output.reserve(closing.length);
-    output.slab.set(closing, end);
-    putUint32(output.slab, end + 5, stream.id);
-    this.#touch();
     this.#finished(stream);
   }
 
@@ -138,7 +101,7 @@ export class Sender<S extends Sending = Stream> {
       size <= stream.sendWindow &&
       size <= this.maxFrame &&
       stream.queue === undefined &&
-      !this.#congested
+      !this.#writer.congested
     );
   }
 
@@ -154,16 +117,10 @@ export class Sender<S extends Sending = Stream> {
     }
     const size = message.length + prefixBytes;
     if (this.#fits(stream, size)) {
-      const at = this.#output.reserve(frameHeaderBytes + prefixBytes);
-      const { slab } = this.#output;
-      putFrameHeader(slab, at, size, FrameType.DATA, 0, stream.id);
-      slab[at + frameHeaderBytes] = 0;
-      putUint32(slab, at + frameHeaderBytes + 1, message.length);
-      this.#output.append(message);
+      this.#writer.message(stream.id, message);
       this.window -= size;
       stream.sendWindow -= size;
       this.#sentData();
-      this.#touch();
       return;
     }
     const prefix = Buffer.allocUnsafe(prefixBytes);
@@ -241,7 +198,7 @@ export class Sender<S extends Sending = Stream> {
   /** Sends what may be sent now. */
   pump(): void {
     for (const stream of this.#ready) {
-      if (this.window <= 0 || this.#congested) return;
+      if (this.window <= 0 || this.#writer.congested) return;
       this.#ready.delete(stream);
       this.#sendFrame(stream);
       // Behind the others; the loop comes to it again.
@@ -255,19 +212,18 @@ export class Sender<S extends Sending = Stream> {
     const queue = stream.queue ?? [];
     let room = Math.min(this.window, stream.sendWindow, this.maxFrame, stream.queuedBytes);
     const size = room;
-    const at = this.#output.reserve(frameHeaderBytes);
-    putFrameHeader(this.#output.slab, at, size, FrameType.DATA, 0, stream.id);
+    this.#writer.beginData(stream.id, size);
     let used = 0;
     while (room > 0) {
       const bytes = queue[used];
       if (bytes === undefined)
         throw new Error(`stream ${stream.id} counts ${room} bytes that it does not hold`);
       if (bytes.length <= room) {
-        this.#output.append(bytes);
+        this.#writer.append(bytes);
         room -= bytes.length;
         used++;
       } else {
-        this.#output.append(bytes.subarray(0, room));
+        this.#writer.append(bytes.subarray(0, room));
         queue[used] = bytes.subarray(room);
         room = 0;
       }
@@ -279,7 +235,6 @@ export class Sender<S extends Sending = Stream> {
     this.queuedBytes -= size;
     if (queue.length === 0) stream.queue = undefined;
     this.#sentData();
-    this.#touch();
   }
 
   /** The peer's WINDOW_UPDATE for the connection. */
@@ -300,30 +255,22 @@ export class Sender<S extends Sending = Stream> {
   }
 
   flush(): void {
-    this.#dirty = false;
-    if (this.#closed) return;
-    this.handed += this.#output.pending;
-    this.#output.flush(this.#transport, this.#takenWithThis());
+    const writer = this.#writer;
+    if (writer.closed) return;
+    writer.flush(this.#takenWithThis());
     if (this.#ready.size > 0) this.pump();
-    if (!this.#paused && this.#transport.writableLength > this.#limits.pauseBytes) {
-      // Whoever does not read gets no more questions answered.
-      this.#paused = true;
-      this.#transport.pause();
-    }
+    writer.holdBack();
   }
 
   /** The socket has room again. */
   drained(): void {
-    if (this.#paused) {
-      this.#paused = false;
-      this.#transport.resume();
-    }
+    this.#writer.drained();
     this.pump();
   }
 
   /** Nothing is sent any more. */
   close(): void {
-    this.#closed = true;
+    this.#writer.close();
     this.#ready.clear();
     this.#lent.clear();
   }

@@ -17,7 +17,7 @@ import type {
   WebHandler,
 } from '../calls.ts';
 import type { MethodDefinition } from '../proto.ts';
-import { Connection } from './connection.ts';
+import { ServerConnection } from './server-connection.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import type { Route } from './stream.ts';
 import { webRoute } from './web.ts';
@@ -37,7 +37,7 @@ export class LeanServer implements ServerImplementation {
   readonly #others = new Set<Socket>();
   readonly #routes = new Map<string, Route>();
   readonly #listeners: Server[] = [];
-  readonly #connections = new Map<Socket, Connection>();
+  readonly #connections = new Map<Socket, ServerConnection>();
   readonly #ticker: NodeJS.Timeout;
   /** Called when the last connection is gone, while stopping. */
   #emptied: (() => void) | undefined;
@@ -155,7 +155,7 @@ export class LeanServer implements ServerImplementation {
   }
 
   #accept(socket: Socket, transport: Socket, first?: Buffer): void {
-    const connection = new Connection(
+    const connection = new ServerConnection(
       transport,
       this.#routes,
       this.#limits,

@@ -1,8 +1,8 @@
 /**
  * One call: what its HTTP/2 stream knows, and what its handler sees of it.
  *
- * The connection moves bytes in and out and says when the stream is gone; the stream runs the handler, takes
- * messages apart and keeps what could not be sent yet. `over` is set once and for all when the call has its status
+ * The connection moves bytes in and out and says when the stream is gone; the stream runs the handler, takes the one
+ * request of most calls apart (those of others: request-reader.ts) and keeps what could not be sent yet. `over` is set once and for all when the call has its status
  * or was abandoned: nothing a handler does afterwards has an effect.
  */
 import { GrpcError, Status } from '../error.ts';
@@ -11,6 +11,8 @@ import type { BidiCall, BidiHandler, ServerStreamHandler, UnaryHandler } from '.
 import { fieldOf, type Head } from './head.ts';
 import { responseBlock } from './hpack-encoder.ts';
 import { Inbox, messageLength, prefixBytes } from './inbox.ts';
+import { RequestReader, type RequestSource } from './request-reader.ts';
+import { encodeResponse } from './shared-message.ts';
 
 /** A method with its handler, in the form its kind asks for. */
 export interface Route {
@@ -49,10 +51,7 @@ export function asGrpcError(error: unknown): GrpcError {
   return new GrpcError(Status.INTERNAL, error instanceof Error ? error.message : String(error));
 }
 
-type Reader = (result: IteratorResult<object>) => void;
-const done: IteratorResult<object> = { done: true, value: undefined };
-
-export class Stream implements BidiCall<object, object> {
+export class Stream implements BidiCall<object, object>, RequestSource {
   readonly id: number;
   readonly head: Head<Route>;
   readonly #carrier: Carrier;
@@ -75,11 +74,12 @@ export class Stream implements BidiCall<object, object> {
   running = false;
   over = false;
 
+  /** The one request of a call that takes one, while it is not all there. */
   #inbox: Inbox | undefined;
-  #uncredited = 0;
+  /** The requests of a call that takes many. */
+  #requests: RequestReader | undefined;
   #controller: AbortController | undefined;
   #aborted = false;
-  #reader: Reader | undefined;
   #drainWaiters: (() => void)[] | undefined;
   /** Whoever wants memory back that was lent. */
   #lenders: (() => void)[] | undefined;
@@ -126,7 +126,7 @@ export class Stream implements BidiCall<object, object> {
 
   write(message: object): boolean {
     if (this.over) return true;
-    return this.writeBytes(encoded(this.#route, message));
+    return this.writeBytes(encodeResponse(this.#route.method, message));
   }
 
   /** A message as it goes over the wire; of what is no gRPC, bytes. */
@@ -153,51 +153,32 @@ export class Stream implements BidiCall<object, object> {
   }
 
   get requests(): AsyncIterable<object> {
-    // A handler that stops reading still answers with a status, so leaving the loop does nothing.
-    const iterator: AsyncIterator<object> = { next: () => this.#next(), return: () => Promise.resolve(done) };
-    return { [Symbol.asyncIterator]: () => iterator };
+    return { [Symbol.asyncIterator]: () => this.#reader };
   }
 
-  #next(): Promise<IteratorResult<object>> {
-    if (this.#reader !== undefined) return Promise.reject(new Error('requests are read one after the other'));
-    const result = this.#take();
-    if (result !== undefined) return Promise.resolve(result);
-    return new Promise((resolve) => {
-      this.#reader = resolve;
-      // Only a handler that waits may have more than the window: a message may be longer than it.
-      this.#giveCredit(0);
-    });
+  // What the reader of its requests asks.
+
+  get #reader(): RequestReader {
+    return (this.#requests ??= new RequestReader(this));
   }
 
-  /** The next message, the end, or undefined when neither is known yet. */
-  #take(): IteratorResult<object> | undefined {
-    if (this.over) return done;
-    try {
-      const bytes = this.isWeb ? this.#inbox?.takeAll() : this.#inbox?.take(this.#carrier.maxReceiveBytes);
-      if (bytes !== undefined) {
-        this.#giveCredit(this.#inbox?.length ?? 0);
-        return { done: false, value: this.isWeb ? bytes : this.#route.method.request.decode(bytes) };
-      }
-      if (!this.remoteClosed) return undefined;
-      if (this.#inbox !== undefined && this.#inbox.length > 0)
-        throw new GrpcError(Status.INTERNAL, 'the call ended inside a message');
-    } catch (error) {
-      this.#carrier.finish(this, asGrpcError(error));
-    }
-    return done;
+  takeRequest(inbox: Inbox): object | undefined {
+    if (this.isWeb) return inbox.takeAll();
+    const bytes = inbox.take(this.#carrier.maxReceiveBytes);
+    return bytes === undefined ? undefined : this.#route.method.request.decode(bytes);
   }
 
-  /** Gives the client room for all it sent but the last `held` bytes. */
-  #giveCredit(held: number): void {
-    const credit = this.#uncredited - held;
-    if (credit <= 0 || this.remoteClosed) return;
-    this.#uncredited = held;
-    this.#carrier.credit(this, credit);
+  credit(bytes: number): void {
+    this.#carrier.credit(this, bytes);
+  }
+
+  fail(error: unknown): void {
+    this.#carrier.finish(this, asGrpcError(error));
   }
 
   // What the connection says.
 
-  /** Bytes of request messages that are held for this stream. */
+  /** Bytes of a request that is not all there. */
   get held(): number {
     return this.#inbox?.length ?? 0;
   }
@@ -238,57 +219,43 @@ export class Stream implements BidiCall<object, object> {
   /** The payload of a DATA frame. `counted` bytes of the stream's window were used for it. */
   receive(bytes: Buffer, start: number, end: number, counted: number): void {
     if (this.over) return;
-    try {
-      if (!this.isBidi) {
-        const maxBytes = this.#carrier.maxReceiveBytes;
-        if (this.remoteClosed && this.#inbox === undefined && end - start >= prefixBytes) {
-          // The usual request: one message in one frame.
-          if (messageLength(bytes, start, maxBytes) === end - start - prefixBytes) {
-            this.#request(own(bytes, start + prefixBytes, end));
-            return;
-          }
-        }
-        this.#inbox ??= new Inbox();
-        this.#inbox.push(bytes, start, end);
-        this.#inbox.check(maxBytes);
-        if (this.remoteClosed) this.#request(this.#inbox.only(maxBytes));
-        else if (this.#inbox.length > maxBytes + prefixBytes)
-          throw new GrpcError(Status.UNIMPLEMENTED, 'the call carries more than its one request');
-        else this.#carrier.credit(this, counted);
-        return;
-      }
-      this.#uncredited += counted;
-      this.#inbox ??= new Inbox();
-      this.#inbox.push(bytes, start, end);
-    } catch (error) {
-      this.#carrier.finish(this, asGrpcError(error));
+    if (this.isBidi) {
+      this.#reader.receive(bytes, start, end, counted);
       return;
     }
-    this.#serve();
-    if (!this.over) this.#giveCredit(this.#reader === undefined ? this.held : 0);
+    try {
+      const maxBytes = this.#carrier.maxReceiveBytes;
+      if (this.remoteClosed && this.#inbox === undefined && end - start >= prefixBytes) {
+        // The usual request: one message in one frame.
+        if (messageLength(bytes, start, maxBytes) === end - start - prefixBytes) {
+          this.#request(own(bytes, start + prefixBytes, end));
+          return;
+        }
+      }
+      this.#inbox ??= new Inbox();
+      this.#inbox.push(bytes, start, end);
+      this.#inbox.check(maxBytes);
+      if (this.remoteClosed) this.#request(this.#inbox.only(maxBytes));
+      else if (this.#inbox.length > maxBytes + prefixBytes)
+        throw new GrpcError(Status.UNIMPLEMENTED, 'the call carries more than its one request');
+      else this.#carrier.credit(this, counted);
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   /** The client half-closed without more bytes. */
   halfClosed(): void {
     if (this.over) return;
     if (this.isBidi) {
-      this.#serve();
+      this.#requests?.serve();
       return;
     }
     try {
       this.#request((this.#inbox ?? new Inbox()).only(this.#carrier.maxReceiveBytes));
     } catch (error) {
-      this.#carrier.finish(this, asGrpcError(error));
+      this.fail(error);
     }
-  }
-
-  #serve(): void {
-    const reader = this.#reader;
-    if (reader === undefined) return;
-    const result = this.#take();
-    if (result === undefined) return;
-    this.#reader = undefined;
-    reader(result);
   }
 
   /** The one request of a call that takes one. */
@@ -368,26 +335,13 @@ export class Stream implements BidiCall<object, object> {
     if (this.over) return;
     this.over = true;
     this.#inbox = undefined;
-    const reader = this.#reader;
-    this.#reader = undefined;
-    reader?.(done);
+    this.#requests?.end();
     this.drain();
     this.taken();
     if (!cancelled) return;
     this.#aborted = true;
     this.#controller?.abort();
   }
-}
-
-/** Of frozen messages, which are written to many streams: their bytes. */
-const shared = new WeakMap<object, Buffer>();
-
-function encoded({ method }: Route, message: object): Buffer {
-  const known = shared.get(message);
-  if (known !== undefined) return known;
-  const bytes = method.response.encode(message);
-  if (Object.isFrozen(message)) shared.set(message, bytes);
-  return bytes;
 }
 
 /**

@@ -7,11 +7,12 @@
  * until it returns.
  */
 import { GrpcError, Status } from '../error.ts';
+import type { StreamTable } from './connection-side.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Head } from './head.ts';
 import { errorTrailers, okTrailers, webHead } from './hpack-encoder.ts';
 import type { Limits } from './limits.ts';
-import { broken, ErrorCode, Flag, FrameType } from './protocol.ts';
+import { ErrorCode, Flag, FrameType } from './protocol.ts';
 import type { ReceiveCredit } from './receive-credit.ts';
 import { RecentStreams } from './recent-streams.ts';
 import type { Sender } from './sender.ts';
@@ -21,11 +22,11 @@ import { type Carrier, type Route, Stream } from './stream.ts';
 const lingeringStreams = 1_000;
 const nothing = Buffer.alloc(0);
 
-export interface StreamsOptions {
+export interface ServerStreamsOptions {
   readonly peer: string;
   readonly clientName: string | undefined;
   readonly limits: Limits;
-  readonly sender: Sender;
+  readonly sender: Sender<Stream>;
   readonly credit: ReceiveCredit;
   /** Takes from the client's budget of frames that carry nothing; throws when it is used up. */
   readonly spend: () => void;
@@ -33,16 +34,16 @@ export interface StreamsOptions {
   readonly removed: () => void;
 }
 
-export class Streams implements Carrier {
+export class ServerStreams implements Carrier, StreamTable<Stream> {
   readonly peer: string;
   readonly clientName: string | undefined;
   readonly maxReceiveBytes: number;
   readonly streamQueueBytes: number;
   /** The highest id that a request was opened with. */
   last = 0;
-  readonly #o: StreamsOptions;
+  readonly #o: ServerStreamsOptions;
   readonly #limits: Limits;
-  readonly #sender: Sender;
+  readonly #sender: Sender<Stream>;
   readonly #credit: ReceiveCredit;
   readonly #byId = new Map<number, Stream>();
   readonly #deadlines = new Deadlines<Stream>(
@@ -53,7 +54,7 @@ export class Streams implements Carrier {
   /** Streams that are gone while their handlers still run. */
   #abandoned = 0;
 
-  constructor(options: StreamsOptions) {
+  constructor(options: ServerStreamsOptions) {
     this.peer = options.peer;
     this.clientName = options.clientName;
     this.maxReceiveBytes = options.limits.maxReceiveBytes;
@@ -74,12 +75,6 @@ export class Streams implements Carrier {
 
   values(): Iterable<Stream> {
     return this.#byId.values();
-  }
-
-  /** Frames on streams that never were are errors. */
-  mustHaveBeen(id: number, frame: string): void {
-    if (id > this.last || id % 2 === 0)
-      throw broken(ErrorCode.PROTOCOL_ERROR, `${frame} on a stream that was not opened`);
   }
 
   /** Whether frames may still come for a stream that is not in the table. */
@@ -215,6 +210,13 @@ export class Streams implements Carrier {
   reset(id: number, code: ErrorCode): void {
     this.#o.spend();
     this.stop(id, code);
+    const stream = this.#byId.get(id);
+    if (stream !== undefined) this.drop(stream);
+  }
+
+  /** The client has ended a stream. */
+  ended(id: number): void {
+    this.forget(id);
     const stream = this.#byId.get(id);
     if (stream !== undefined) this.drop(stream);
   }
