@@ -49,6 +49,7 @@ import { NodeProxy, type NodeProxyTls } from './node-proxy/node-proxy.ts';
 import type { Limiter } from './pipeline/limit.ts';
 import { Turns } from './pipeline/turns.ts';
 import { ClusterPreparation } from './preparation.ts';
+import { rehearse } from './rehearsal.ts';
 import { servedRegistry } from './served.ts';
 import type { ServerState } from './server-state.ts';
 import { Leases } from './storage/leases.ts';
@@ -292,6 +293,7 @@ export class ApiServer {
     this.#preparation.port = port;
     this.#stopFollowing = this.#server.duty.onChange(() => this.#preparation.begin());
     this.#preparation.begin();
+    this.#tasks.push(this.#rehearse());
     this.#startCompacting();
     return port;
   }
@@ -333,6 +335,14 @@ export class ApiServer {
   /** Writes that a failpoint holds at this moment. */
   get heldWrites(): number {
     return this.#server.failpoints.held;
+  }
+
+  /** Only where it has an identity to be its own client with. */
+  async #rehearse(): Promise<void> {
+    const { kubeletTls: identity } = this.#options;
+    if (identity.cert === undefined || identity.key === undefined) return;
+    const accept = (socket: Socket): void => this.#tls.accept(socket);
+    await rehearse({ server: this.#server, accept, identity, stop: this.#stop.signal });
   }
 
   /** Follows the keys: what could not be read is read again, and what is sealed in another way written again. */

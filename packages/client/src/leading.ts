@@ -37,6 +37,11 @@ export interface LeadOptions {
  * bookmark to every watch when its master takes the office, so that lists are for watches that broke.
  */
 const patienceMs = 1_000;
+/**
+ * How long the loops of a new office leave the processor to the clients that waited for it: an API server that has just
+ * become the active one is asked by everybody at once, and decisions are no worse for coming a moment later.
+ */
+const settleMs = 200;
 
 class Leader implements Stoppable {
   readonly #options: LeadOptions;
@@ -81,9 +86,10 @@ class Leader implements Stoppable {
   async #term(office: Office | undefined, signal: AbortSignal): Promise<void> {
     const token = office?.state.token ?? undefined;
     const revision = office?.state.revision ?? 0;
-    await Promise.all(
-      this.#options.informers.map((informer) => informer.catchUp(revision, signal, patienceMs)),
-    );
+    await Promise.all([
+      office === undefined ? undefined : pause(settleMs, signal),
+      ...this.#options.informers.map((informer) => informer.catchUp(revision, signal, patienceMs)),
+    ]);
     if (signal.aborted || (office !== undefined && !office.holds())) return;
     const term: Term = { signal, write: token === undefined ? { signal } : { office: token, signal } };
     this.#options.onActive?.(1);

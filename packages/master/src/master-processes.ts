@@ -87,6 +87,8 @@ function apiserverProcess(config: HostConfig, ownStore: boolean, more: readonly 
   const kubelet = pki('apiserver-kubelet-client');
   return {
     component: 'apiserver',
+    // Clients wait for it, and nobody for the loops beside it.
+    urgent: true,
     command: subcommand('apiserver', [
       ...flagArguments({
         'etcd-servers': ownStore ? `unix://${storeSocket}` : config.storeEndpoints,

@@ -218,13 +218,15 @@ export class Router {
 
   #context(exchange: Exchange, user: User, target: ResourceRequest, isMutating: boolean): RequestContext {
     const { server } = this.#options;
+    const dryRun = isMutating && dryRunParameter(exchange.query.getAll('dryRun'));
     return {
       server,
       exchange,
       user,
       target,
-      fence: isMutating ? fenceOf(server, user, exchange, target) : undefined,
-      dryRun: isMutating && dryRunParameter(exchange.query.getAll('dryRun')),
+      // What is never committed needs no fence, and may be tried while passive.
+      fence: isMutating && !dryRun ? fenceOf(server, user, exchange, target) : undefined,
+      dryRun,
       manager: managerOf(exchange.query, exchange.header('user-agent')),
       warn: (text) => exchange.warn(text),
       annotate: (key, value) => exchange.audit?.annotate(key, value),

@@ -64,6 +64,8 @@ export type CommitResult =
 
 export async function commit(context: WriteContext, change: Change): Promise<CommitResult> {
   const { server, fence, user, target } = context;
+  // Dry runs pass the fence without a look.
+  if (context.dryRun) throw new Error(`a dry run of ${target.verb} would be committed`);
   const { failpoints } = server;
   if (fence?.holder === 'client') await failpoints.beforeCommit(user.name);
   const value =
