@@ -151,10 +151,15 @@ async function informers(config: KubeConfig, namespace: string): Promise<void> {
     () => core.listNamespacedConfigMap({ namespace, labelSelector: label }),
     label,
   );
+  const expected = ['add before', 'add during', 'update during', 'delete before'];
   const seen: string[] = [];
+  const { promise: complete, resolve, reject } = Promise.withResolvers<void>();
   for (const verb of ['add', 'update', 'delete'] as const)
-    informer.on(verb, ({ metadata }) => seen.push(`${verb} ${metadata?.name ?? ''}`));
-  // As programs do: whatever ended the watch, it begins again.
+    informer.on(verb, ({ metadata }) => {
+      seen.push(`${verb} ${metadata?.name ?? ''}`);
+      if (expected.every((one) => seen.includes(one))) resolve();
+    });
+  // As programs do: whatever ended the watch, it begins again after a pause.
   let ended = false;
   let again: NodeJS.Timeout | undefined;
   informer.on('error', () => {
@@ -169,12 +174,8 @@ async function informers(config: KubeConfig, namespace: string): Promise<void> {
       patched(PatchStrategy.MergePatch),
     );
     await core.deleteNamespacedConfigMap({ namespace, name: 'before' });
-    const expected = ['add before', 'add during', 'update during', 'delete before'];
-    await until(`an informer sees ${expected.join(', ')}`, deadlineMs, () =>
-      expected.every((one) => seen.includes(one)) ? true : undefined,
-    ).catch((error: unknown) => {
-      throw new Error(`the informer saw ${seen.join(', ')}`, { cause: error });
-    });
+    const late = setTimeout(() => reject(new Error(`the informer saw ${seen.join(', ')}`)), deadlineMs);
+    await complete.finally(() => clearTimeout(late));
     assert.deepEqual(
       informer.list(namespace).map(({ metadata }) => metadata?.name),
       ['during'],

@@ -86,8 +86,8 @@ export const fixed: Readonly<Record<string, FixedFlag>> = {
     '1m',
     '1m0s',
   ),
-  'experimental-compaction-batch-limit': only('compaction does not go in batches', '1000'),
-  'experimental-compaction-sleep-interval': only('compaction does not go in batches', '10ms'),
+  'experimental-compaction-batch-limit': only('compaction goes in slices that pace themselves', '1000'),
+  'experimental-compaction-sleep-interval': only('compaction goes in slices that pace themselves', '10ms'),
   'experimental-downgrade-check-time': only('there are no downgrades', '5s'),
   'experimental-warning-apply-duration': only(
     'slow requests are seen in the metrics, not in the log',
