@@ -82,3 +82,11 @@ export type Expr =
   | Struct
   | Comprehension
   | OptionalMap;
+
+/** `a.b.c` as one name; undefined for anything else. */
+export function qualifiedName(expr: Expr): string | undefined {
+  if (expr.kind === 'ident') return expr.name;
+  if (expr.kind !== 'select' || expr.test || expr.optional) return undefined;
+  const outer = qualifiedName(expr.operand);
+  return outer === undefined ? undefined : `${outer}.${expr.field}`;
+}

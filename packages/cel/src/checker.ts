@@ -2,15 +2,16 @@
  * Gives every expression of a tree its type, and every call the functions it can mean. All issues are collected, each
  * with its place; what has an issue counts as `dyn`, so that one mistake is reported once.
  */
-import type { Call, Comprehension, Expr, Select } from './ast.ts';
+import { type Call, type Comprehension, type Expr, qualifiedName, type Select } from './ast.ts';
 import type { Issue } from './errors.ts';
 import type { Library, Overload } from './overload.ts';
-import { qualifiedName } from './parser.ts';
+import { loopVariables, resultOf } from './loop-types.ts';
+import { sized } from './sizes.ts';
+import { namedTypes } from './type-names.ts';
 import {
   bool,
   bytes,
   double,
-  duration,
   dyn,
   failed,
   formatType,
@@ -20,14 +21,11 @@ import {
   list,
   map,
   nullType,
-  opaque,
   type ObjectType,
   optional,
   string,
   substitute,
-  timestamp,
   type Type,
-  typeType,
   uint,
 } from './types.ts';
 import { sizeOf, Uint } from './values.ts';
@@ -52,26 +50,6 @@ export interface Checked {
   readonly free: ReadonlySet<string>;
   readonly issues: readonly Issue[];
 }
-
-/** Types that stand as values under their name. */
-const namedTypes: ReadonlyMap<string, Type> = new Map([
-  ['bool', bool],
-  ['int', int],
-  ['uint', uint],
-  ['double', double],
-  ['string', string],
-  ['bytes', bytes],
-  ['list', list(dyn)],
-  ['map', map(dyn, dyn)],
-  ['null_type', nullType],
-  ['type', typeType],
-  ['optional_type', optional(dyn)],
-  ['google.protobuf.Timestamp', timestamp],
-  ['google.protobuf.Duration', duration],
-  ['net.IP', opaque('net.IP')],
-  ['net.CIDR', opaque('net.CIDR')],
-  ['kubernetes.Quantity', opaque('kubernetes.Quantity')],
-]);
 
 export function check(expr: Expr, scope: Scope): Checked {
   const checker = new Checker(scope);
@@ -322,7 +300,7 @@ class Checker implements Checked {
 
   #comprehension(expr: Comprehension, locals: Locals | undefined): Type {
     const range = this.typeOf(expr.range, locals);
-    const [first, second] = this.#loopTypes(range, expr);
+    const [first, second] = loopVariables(range, expr) ?? this.#noRange(range, expr);
     const [firstName = '', secondName] = expr.variables;
     let inner: Locals = { name: firstName, type: first, outer: locals };
     if (secondName !== undefined) inner = { name: secondName, type: second, outer: inner };
@@ -342,79 +320,11 @@ class Checker implements Checked {
     );
   }
 
-  /** The types of the variables of a loop. */
-  #loopTypes(range: Type, expr: Comprehension): readonly [Type, Type] {
-    const isPair = expr.variables.length === 2;
-    switch (range.kind) {
-      case 'list':
-        return isPair ? [int, range.element] : [range.element, dyn];
-      case 'map':
-        return [range.key, range.value];
-      case 'dyn':
-        return [dyn, dyn];
-      default:
-        this.#issue(
-          expr.range.at,
-          `expression of type '${formatType(range)}' cannot be range of a comprehension (must be list, map, or dynamic)`,
-        );
-        return [dyn, dyn];
-    }
+  #noRange(range: Type, expr: Comprehension): readonly [Type, Type] {
+    this.#issue(
+      expr.range.at,
+      `expression of type '${formatType(range)}' cannot be range of a comprehension (must be list, map, or dynamic)`,
+    );
+    return [dyn, dyn];
   }
-}
-
-/** What a loop comes to, over `range` with a first variable of type `first`. */
-function resultOf({ macro }: Comprehension, range: Type, first: Type, transform: Type): Type {
-  const max = 'max' in range ? range.max : undefined;
-  switch (macro) {
-    case 'all':
-    case 'exists':
-    case 'exists_one':
-      return bool;
-    case 'filter':
-      return range.kind === 'list' ? list(range.element, max) : list(first, max);
-    case 'map':
-    case 'transformList':
-      return list(transform, max);
-    case 'transformMap':
-      return map(range.kind === 'map' ? range.key : int, transform, max);
-    default:
-      return transform.kind === 'map' ? map(transform.key, transform.value, max) : map(dyn, dyn, max);
-  }
-}
-
-/** The largest size that values of a type have; infinite when nobody knows. */
-export function maxSize(type: Type): number {
-  switch (type.kind) {
-    case 'string':
-    case 'bytes':
-    case 'list':
-    case 'map':
-      return type.max ?? Number.POSITIVE_INFINITY;
-    case 'dyn':
-      return Number.POSITIVE_INFINITY;
-    case 'object':
-      return type.fields.size;
-    case 'opaque':
-      return type.parameters.length > 0 ? maxSize(type.parameters[0] ?? dyn) : 64;
-    default:
-      return 1;
-  }
-}
-
-/** The result of a call, with the size that the sizes of the arguments allow. */
-function sized(result: Type, overload: Overload, types: readonly Type[]): Type {
-  if (result.kind !== 'string' && result.kind !== 'bytes' && result.kind !== 'list' && result.kind !== 'map')
-    return result;
-  // A type that came out of an argument, such as an element, knows its own size.
-  if (result.max !== undefined) return result;
-  const sizes = types.map(maxSize);
-  const max =
-    overload.sizeByTypes?.(...types) ??
-    overload.size?.(...sizes) ??
-    sizes.reduce((sum, size) => sum + size, 0);
-  if (!Number.isFinite(max)) return result;
-  if (result.kind !== 'list' || result.element.kind !== 'string' || result.element.max !== undefined)
-    return { ...result, max };
-  // No part of a text is longer than the whole.
-  return { ...result, element: { ...result.element, max }, max };
 }

@@ -5,7 +5,8 @@
 import { check } from './checker.ts';
 import { CompileError } from './errors.ts';
 import { estimateCost } from './estimate.ts';
-import { plan, type Step } from './interpreter.ts';
+import type { Step } from './frame.ts';
+import { plan } from './interpreter.ts';
 import { standardLibrary } from './libraries.ts';
 import type { Library } from './overload.ts';
 import { parse } from './parser.ts';

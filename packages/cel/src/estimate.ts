@@ -3,7 +3,8 @@
  * interpreter: 1 for a step, a tenth per character walked over.
  */
 import type { Expr } from './ast.ts';
-import { type Checked, maxSize } from './checker.ts';
+import type { Checked } from './checker.ts';
+import { maxSize } from './sizes.ts';
 import { dyn } from './types.ts';
 
 export const listCost = 10;

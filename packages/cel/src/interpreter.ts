@@ -6,33 +6,21 @@
 import type { Call, Comprehension, Expr, Select } from './ast.ts';
 import type { Checked } from './checker.ts';
 import { CostError, EvaluationError, noSuchOverload } from './errors.ts';
-import { listCost, mapCost, structCost, turnCost } from './estimate.ts';
-import type { Overload } from './overload.ts';
-import { dyn, type Type } from './types.ts';
+import { listCost, mapCost, structCost } from './estimate.ts';
+import { fitsAll } from './fits.ts';
+import { type Frame, spend, type Step } from './frame.ts';
+import { loopStep } from './loops.ts';
+import { dyn } from './types.ts';
 import {
   ArrayList,
-  Duration,
   HashMap,
-  List,
   Mapping,
   ObjectValue,
-  OpaqueValue,
   Optional,
   sizeOf,
-  Timestamp,
   TypeValue,
-  Uint,
   type Value,
 } from './values.ts';
-
-export interface Frame {
-  readonly input: (name: string) => Value | undefined;
-  readonly slots: Value[];
-  cost: number;
-  readonly limit: number;
-}
-
-export type Step = (frame: Frame) => Value;
 
 interface Slots {
   readonly name: string;
@@ -42,11 +30,6 @@ interface Slots {
 
 export function plan(expr: Expr, checked: Checked): Step {
   return new Planner(checked).step(expr, undefined, 0);
-}
-
-function spend(frame: Frame, cost: number): void {
-  frame.cost += cost;
-  if (frame.cost > frame.limit) throw new CostError();
 }
 
 class Planner {
@@ -218,49 +201,7 @@ class Planner {
     const below = depth + (isPair ? 2 : 1);
     const condition = expr.condition === undefined ? undefined : this.step(expr.condition, inner, below);
     const transform = expr.transform === undefined ? undefined : this.step(expr.transform, inner, below);
-    const { macro } = expr;
-    return (frame) => {
-      const over = range(frame);
-      spend(frame, 1);
-      const turns = turnsOf(over, isPair);
-      const enter = ([a, b]: readonly [Value, Value]): void => {
-        spend(frame, turnCost);
-        frame.slots[depth] = a;
-        if (isPair) frame.slots[depth + 1] = b;
-      };
-      if (macro === 'all' || macro === 'exists')
-        return search(frame, turns, enter, condition, macro === 'exists');
-      const holds = (): boolean => {
-        if (condition === undefined) return true;
-        const value = condition(frame);
-        if (typeof value !== 'boolean') throw noSuchOverload();
-        return value;
-      };
-      if (macro === 'exists_one') {
-        let count = 0;
-        for (const turn of turns) {
-          enter(turn);
-          if (holds()) count++;
-        }
-        return count === 1;
-      }
-      const out: Value[] = [];
-      const entries: (readonly [Value, Value])[] = [];
-      for (const turn of turns) {
-        enter(turn);
-        if (!holds()) continue;
-        if (macro === 'filter') out.push(turn[0]);
-        else {
-          const result = transform?.(frame) ?? null;
-          if (macro === 'transformMap') entries.push([turn[0], result]);
-          else if (macro === 'transformMapEntry') {
-            if (!(result instanceof Mapping)) throw noSuchOverload();
-            for (const key of result.keys()) entries.push([key, result.get(key) ?? null]);
-          } else out.push(result);
-        }
-      }
-      return macro.startsWith('transformMap') ? new HashMap(entries) : new ArrayList(out);
-    };
+    return loopStep({ macro: expr.macro, range, slot: depth, isPair, condition, transform });
   }
 }
 
@@ -271,38 +212,6 @@ function variable(name: string): Step {
     if (value === undefined) throw new EvaluationError(`no such attribute(s): ${name}`);
     return value;
   };
-}
-
-/** `all` looks for a false, `exists` for a true: one found decides, whatever failed before. */
-function search(
-  frame: Frame,
-  turns: Iterable<readonly [Value, Value]>,
-  enter: (turn: readonly [Value, Value]) => void,
-  condition: Step | undefined,
-  wanted: boolean,
-): boolean {
-  let failure: EvaluationError | undefined;
-  for (const turn of turns) {
-    enter(turn);
-    try {
-      const value = condition?.(frame);
-      if (typeof value !== 'boolean') throw noSuchOverload();
-      if (value === wanted) return wanted;
-    } catch (error) {
-      if (!(error instanceof EvaluationError) || error instanceof CostError) throw error;
-      failure ??= error;
-    }
-  }
-  if (failure !== undefined) throw failure;
-  return !wanted;
-}
-
-function* turnsOf(over: Value, isPair: boolean): Generator<readonly [Value, Value]> {
-  if (over instanceof List) {
-    for (let i = 0; i < over.size; i++) yield isPair ? [BigInt(i), over.at(i)] : [over.at(i), null];
-  } else if (over instanceof Mapping) {
-    for (const key of over.keys()) yield [key, isPair ? (over.get(key) ?? null) : null];
-  } else throw noSuchOverload();
 }
 
 /** `&&` and `||`: the side that decides alone decides, even when the other fails. */
@@ -332,55 +241,4 @@ function present(value: Value, isOptional: boolean): Value[] {
   if (!isOptional) return [value];
   if (!(value instanceof Optional)) throw noSuchOverload();
   return value.inner === undefined ? [] : [value.inner];
-}
-
-function fitsAll(overload: Overload, args: readonly Value[]): boolean {
-  return overload.args.every((type, i) => fits(type, args[i] ?? null));
-}
-
-/** Whether a value is of a type, as far as functions are told apart by it. */
-export function fits(type: Type, value: Value): boolean {
-  switch (type.kind) {
-    case 'dyn':
-    case 'parameter':
-      return true;
-    case 'bool':
-      return typeof value === 'boolean';
-    case 'int':
-      return typeof value === 'bigint';
-    case 'double':
-      return typeof value === 'number';
-    case 'string':
-      return typeof value === 'string';
-    case 'null':
-      return value === null;
-    case 'uint':
-      return value instanceof Uint;
-    case 'bytes':
-      return value instanceof Uint8Array;
-    case 'timestamp':
-      return value instanceof Timestamp;
-    case 'duration':
-      return value instanceof Duration;
-    case 'type':
-      return value instanceof TypeValue;
-    case 'list': {
-      if (!(value instanceof List)) return false;
-      const { element } = type;
-      // The first element tells lists of different types apart.
-      return (
-        value.size === 0 ||
-        element.kind === 'dyn' ||
-        element.kind === 'parameter' ||
-        fits(element, value.at(0))
-      );
-    }
-    case 'map':
-    case 'object':
-      return value instanceof Mapping;
-    default:
-      return type.name === 'optional_type'
-        ? value instanceof Optional
-        : value instanceof OpaqueValue && value.type === type.name;
-  }
 }

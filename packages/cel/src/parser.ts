@@ -2,9 +2,11 @@
  * Tokens to a tree, after the grammar of the CEL specification, with the optional syntax and the macros that Kubernetes
  * turns on. Nesting is bounded; the first syntax error ends parsing.
  */
-import type { Comprehension, Entry, Expr, MacroName, Select } from './ast.ts';
-import { CompileError, nowhere } from './errors.ts';
-import { reserved, type Token, tokenize } from './lexer.ts';
+import { type Entry, type Expr, qualifiedName, type Select } from './ast.ts';
+import { type CompileError, nowhere } from './errors.ts';
+import { reserved, type Token } from './lexer.ts';
+import { expandMacro } from './macros.ts';
+import { TokenStream } from './token-stream.ts';
 
 /** As cel-go. */
 const maxDepth = 250;
@@ -20,139 +22,33 @@ const relations: Readonly<Record<string, string>> = {
 const sums: Readonly<Record<string, string>> = { '+': '_+_', '-': '_-_' };
 const products: Readonly<Record<string, string>> = { '*': '_*_', '/': '_/_', '%': '_%_' };
 
-/** What an expression may begin with, as cel-go's parser names it. */
-const beginnings = [
-  "'['",
-  "'{'",
-  "'('",
-  "'.'",
-  "'-'",
-  "'!'",
-  "'true'",
-  "'false'",
-  "'null'",
-  'NUM_FLOAT',
-  'NUM_INT',
-  'NUM_UINT',
-  'STRING',
-  'BYTES',
-  'IDENTIFIER',
-];
-const openings: ReadonlySet<string> = new Set(['[', '[?', '{', '(', '.', '-', '!']);
-
 /** Throws a `CompileError`. */
 export function parse(source: string): Expr {
   return new Parser(source).whole();
 }
 
 class Parser {
-  readonly #source: string;
-  readonly #tokens: readonly Token[];
-  #next = 0;
+  readonly #tokens: TokenStream;
   #depth = 0;
 
   constructor(source: string) {
-    this.#source = source;
-    this.#tokens = tokenize(source);
+    this.#tokens = new TokenStream(source);
   }
 
   whole(): Expr {
     const expr = this.#expr();
-    if (this.#peek().kind !== 'end') throw this.#mismatched('<EOF>');
+    if (this.#tokens.peek().kind !== 'end') throw this.#tokens.mismatched('<EOF>');
     return expr;
-  }
-
-  #peek(): Token {
-    return this.#tokens[this.#next] ?? { kind: 'end', text: '<EOF>', at: this.#source.length };
-  }
-
-  #take(): Token {
-    const token = this.#peek();
-    this.#next++;
-    return token;
-  }
-
-  #is(text: string): boolean {
-    const token = this.#peek();
-    return token.kind === 'operator' && token.text === text;
-  }
-
-  #accept(text: string): Token | undefined {
-    return this.#is(text) ? this.#take() : undefined;
-  }
-
-  /** `others` may stand in its place, too. */
-  #expect(text: string, others: readonly string[] = []): Token {
-    return this.#accept(text) ?? this.#raise(this.#instead(text, others));
-  }
-
-  #raise(error: CompileError): never {
-    throw error;
-  }
-
-  #error(at: number, message: string): CompileError {
-    return new CompileError(this.#source, [{ at, message }]);
-  }
-
-  /** What stands where `text` should: one token too many, one too few, or something else altogether. */
-  #instead(text: string, others: readonly string[]): CompileError {
-    const quoted = [text, ...others].map((wanted) => `'${wanted}'`);
-    const expected = others.length === 0 ? `'${text}'` : `{${quoted.join(', ')}}`;
-    const { text: found, at } = this.#peek();
-    const after = this.#tokens[this.#next + 1];
-    if (after?.kind === 'operator' && [text, ...others].includes(after.text))
-      return this.#error(at, `Syntax error: extraneous input '${found}' expecting ${expected}`);
-    const isMissing = text === ':' ? this.#begins(this.#peek()) : others.length === 0 && this.#follows();
-    return isMissing
-      ? this.#error(at, `Syntax error: missing '${text}' at '${found}'`)
-      : this.#mismatched(expected);
-  }
-
-  #mismatched(expected: string): CompileError {
-    const { text, at } = this.#peek();
-    return this.#error(at, `Syntax error: mismatched input '${text}' expecting ${expected}`);
-  }
-
-  /** No expression begins here; an argument list may end before it has one. */
-  #noBeginning(mayEnd: boolean): CompileError {
-    const { text, at } = this.#peek();
-    const after = this.#tokens[this.#next + 1];
-    const isExtra =
-      after !== undefined &&
-      (this.#begins(after) || (mayEnd && after.kind === 'operator' && after.text === ')'));
-    const wanted = mayEnd ? [...beginnings.slice(0, 3), "')'", ...beginnings.slice(3)] : beginnings;
-    return this.#error(
-      at,
-      `Syntax error: ${isExtra ? 'extraneous' : 'mismatched'} input '${text}' expecting {${wanted.join(', ')}}`,
-    );
-  }
-
-  #begins({ kind, text }: Token): boolean {
-    return kind === 'literal' || kind === 'ident' || (kind === 'operator' && openings.has(text));
-  }
-
-  /** Whether the next token may stand behind a whole expression. */
-  #follows(): boolean {
-    const { kind, text } = this.#peek();
-    return (
-      kind === 'end' ||
-      (kind === 'operator' && text !== ':' && (!openings.has(text) || ['[', '.', '-'].includes(text)))
-    );
-  }
-
-  #noName(before: string): CompileError {
-    const { text, at } = this.#peek();
-    return this.#error(at, `Syntax error: no viable alternative at input '${before}${text}'`);
   }
 
   #expr(): Expr {
     if (++this.#depth > maxDepth) throw this.#tooDeep();
     const condition = this.#or();
-    const question = this.#accept('?');
+    const question = this.#tokens.accept('?');
     let result = condition;
     if (question !== undefined) {
       const yes = this.#or();
-      this.#expect(':');
+      this.#tokens.expect(':');
       result = {
         kind: 'call',
         name: '_?_:_',
@@ -166,7 +62,7 @@ class Parser {
   }
 
   #tooDeep(): CompileError {
-    return this.#error(nowhere, `expression recursion limit exceeded: ${maxDepth}`);
+    return this.#tokens.error(nowhere, `expression recursion limit exceeded: ${maxDepth}`);
   }
 
   #or(): Expr {
@@ -177,7 +73,11 @@ class Parser {
   #chain(operator: string, name: string, operand: () => Expr): Expr {
     const operands = [operand()];
     const places: number[] = [];
-    for (let token = this.#accept(operator); token !== undefined; token = this.#accept(operator)) {
+    for (
+      let token = this.#tokens.accept(operator);
+      token !== undefined;
+      token = this.#tokens.accept(operator)
+    ) {
       places.push(token.at);
       operands.push(operand());
     }
@@ -204,32 +104,33 @@ class Parser {
   #leftToRight(names: Readonly<Record<string, string>>, operand: () => Expr): Expr {
     let left = operand();
     for (;;) {
-      const { kind, text, at } = this.#peek();
+      const { kind, text, at } = this.#tokens.peek();
       const name = kind === 'operator' && Object.hasOwn(names, text) ? names[text] : undefined;
       if (name === undefined) return left;
-      this.#take();
+      this.#tokens.take();
       left = { kind: 'call', name, target: undefined, args: [left, operand()], at };
     }
   }
 
   /** A row of one operator; two of them undo each other. */
   #unary(): Expr {
-    const { at } = this.#peek();
-    const operator = this.#accept('!') ?? this.#accept('-');
+    const { at } = this.#tokens.peek();
+    const operator = this.#tokens.accept('!') ?? this.#tokens.accept('-');
     if (operator === undefined) return this.#member();
     const isMinus = operator.text === '-';
     let isOdd = true;
-    while (this.#accept(operator.text) !== undefined) isOdd = !isOdd;
+    while (this.#tokens.accept(operator.text) !== undefined) isOdd = !isOdd;
     const other = isMinus ? '!' : '-';
-    const next = this.#tokens[this.#next + 1];
+    const next = this.#tokens.second;
     // A minus belongs to the number behind it.
-    if (this.#is(other) && !(other === '-' && isNumber(next))) throw this.#noName(operator.text);
-    const literal = this.#peek();
+    if (this.#tokens.is(other) && !(other === '-' && isNumber(next)))
+      throw this.#tokens.noName(operator.text);
+    const literal = this.#tokens.peek();
     if (isMinus && isOdd && isNumber(literal)) {
-      this.#take();
+      this.#tokens.take();
       return this.#members({ kind: 'literal', value: -(literal.value as bigint), at });
     }
-    const inner = this.#is('-') ? this.#unary() : this.#member();
+    const inner = this.#tokens.is('-') ? this.#unary() : this.#member();
     if (!isOdd) return inner;
     return { kind: 'call', name: isMinus ? '-_' : '!_', target: undefined, args: [inner], at };
   }
@@ -241,13 +142,13 @@ class Parser {
   #members(start: Expr): Expr {
     let expr = start;
     for (;;) {
-      const dot = this.#accept('.') ?? this.#accept('.?');
+      const dot = this.#tokens.accept('.') ?? this.#tokens.accept('.?');
       if (dot !== undefined) {
-        const name = this.#peek();
-        if (name.quoted === true) throw this.#error(name.at, "unsupported syntax: '`'");
-        if (name.kind !== 'ident' && name.text !== 'in') throw this.#noName(dot.text);
-        this.#take();
-        const open = dot.text === '.' ? this.#accept('(') : undefined;
+        const name = this.#tokens.peek();
+        if (name.quoted === true) throw this.#tokens.error(name.at, "unsupported syntax: '`'");
+        if (name.kind !== 'ident' && name.text !== 'in') throw this.#tokens.noName(dot.text);
+        this.#tokens.take();
+        const open = dot.text === '.' ? this.#tokens.accept('(') : undefined;
         expr =
           open === undefined
             ? {
@@ -261,64 +162,64 @@ class Parser {
             : this.#memberCall(expr, name.text, open.at);
         continue;
       }
-      const bracket = this.#accept('[') ?? this.#accept('[?');
+      const bracket = this.#tokens.accept('[') ?? this.#tokens.accept('[?');
       if (bracket !== undefined) {
         const index = this.#expr();
-        this.#expect(']');
+        this.#tokens.expect(']');
         const name = bracket.text === '[' ? '_[_]' : '_[?_]';
         expr = { kind: 'call', name, target: undefined, args: [expr, index], at: bracket.at };
         continue;
       }
-      const name = this.#is('{') ? qualifiedName(expr) : undefined;
+      const name = this.#tokens.is('{') ? qualifiedName(expr) : undefined;
       if (name === undefined) return expr;
-      expr = this.#struct(name, this.#take().at);
+      expr = this.#struct(name, this.#tokens.take().at);
     }
   }
 
   #struct(name: string, at: number): Expr {
     const fields: { name: string; value: Expr; optional: boolean }[] = [];
-    while (!this.#is('}')) {
-      const optional = this.#accept('?') !== undefined;
-      if (this.#peek().kind !== 'ident') throw this.#mismatched('IDENTIFIER');
-      const field = this.#take();
-      this.#expect(':');
+    while (!this.#tokens.is('}')) {
+      const optional = this.#tokens.accept('?') !== undefined;
+      if (this.#tokens.peek().kind !== 'ident') throw this.#tokens.mismatched('IDENTIFIER');
+      const field = this.#tokens.take();
+      this.#tokens.expect(':');
       fields.push({ name: field.text, value: this.#expr(), optional });
-      if (this.#accept(',') === undefined) break;
+      if (this.#tokens.accept(',') === undefined) break;
     }
-    this.#expect('}');
+    this.#tokens.expect('}');
     return { kind: 'struct', name, fields, at };
   }
 
   #args(): Expr[] {
     const args: Expr[] = [];
-    if (this.#accept(')') !== undefined) return args;
-    if (!this.#begins(this.#peek())) throw this.#noBeginning(true);
+    if (this.#tokens.accept(')') !== undefined) return args;
+    if (!this.#tokens.begins) throw this.#tokens.noBeginning(true);
     do args.push(this.#expr());
-    while (this.#accept(',') !== undefined);
-    this.#expect(')');
+    while (this.#tokens.accept(',') !== undefined);
+    this.#tokens.expect(')');
     return args;
   }
 
   #primary(): Expr {
-    const token = this.#take();
+    const token = this.#tokens.take();
     const { at } = token;
     if (token.kind === 'literal') {
       const value = token.value ?? null;
       if (typeof value === 'bigint' && value > 0x7fff_ffff_ffff_ffffn)
-        throw this.#error(at, 'invalid int literal');
+        throw this.#tokens.error(at, 'invalid int literal');
       return { kind: 'literal', value, at };
     }
     if (token.kind === 'ident' && token.quoted !== true) return this.#name(token.text, at);
     switch (token.text) {
       case '.': {
-        const name = this.#peek();
-        if (name.kind !== 'ident') throw this.#noName('.');
-        this.#take();
+        const name = this.#tokens.peek();
+        if (name.kind !== 'ident') throw this.#tokens.noName('.');
+        this.#tokens.take();
         return this.#name(name.text, name.at);
       }
       case '(': {
         const inner = this.#expr();
-        this.#expect(')');
+        this.#tokens.expect(')');
         return inner;
       }
       case '[':
@@ -327,134 +228,77 @@ class Parser {
       case '{':
         return this.#map(at);
       default:
-        this.#next--;
-        throw this.#noBeginning(false);
+        this.#tokens.back();
+        throw this.#tokens.noBeginning(false);
     }
   }
 
   #name(name: string, at: number): Expr {
-    if (reserved.has(name)) throw this.#error(at, `reserved identifier: ${name}`);
-    const open = this.#accept('(');
+    if (reserved.has(name)) throw this.#tokens.error(at, `reserved identifier: ${name}`);
+    const open = this.#tokens.accept('(');
     if (open === undefined) return { kind: 'ident', name, at };
     const args = this.#args();
     const [field] = args;
     if (name !== 'has' || field === undefined || args.length !== 1)
       return { kind: 'call', name, target: undefined, args, at: open.at };
-    if (field.kind !== 'select' || field.test) throw this.#error(field.at, 'invalid argument to has() macro');
+    if (field.kind !== 'select' || field.test)
+      throw this.#tokens.error(field.at, 'invalid argument to has() macro');
     return { ...field, test: true, at: open.at } satisfies Select;
   }
 
   /** A comma may be the last thing in a list or a map. */
   #afterComma(end: string): void {
-    if (!this.#begins(this.#peek()) && !this.#is('?') && this.#follows()) this.#expect(end);
+    if (!this.#tokens.begins && !this.#tokens.is('?') && this.#tokens.follows) this.#tokens.expect(end);
   }
 
   #list(at: number, firstIsOptional: boolean): Expr {
     const elements: { value: Expr; optional: boolean }[] = [];
     let optional = firstIsOptional;
-    while (optional || !this.#is(']')) {
+    while (optional || !this.#tokens.is(']')) {
       if (elements.length > 0) this.#afterComma(']');
-      optional ||= this.#accept('?') !== undefined;
+      optional ||= this.#tokens.accept('?') !== undefined;
       elements.push({ value: this.#expr(), optional });
       optional = false;
-      if (this.#accept(',') === undefined) {
-        this.#expect(']', [',']);
+      if (this.#tokens.accept(',') === undefined) {
+        this.#tokens.expect(']', [',']);
         return { kind: 'list', elements, at };
       }
     }
-    this.#expect(']');
+    this.#tokens.expect(']');
     return { kind: 'list', elements, at };
   }
 
   #map(at: number): Expr {
     const entries: Entry[] = [];
-    while (!this.#is('}')) {
+    while (!this.#tokens.is('}')) {
       if (entries.length > 0) this.#afterComma('}');
-      const optional = this.#accept('?') !== undefined;
+      const optional = this.#tokens.accept('?') !== undefined;
       const key = this.#expr();
-      this.#expect(':');
+      this.#tokens.expect(':');
       entries.push({ key, value: this.#expr(), optional });
-      if (this.#accept(',') === undefined) {
-        this.#expect('}', [',']);
+      if (this.#tokens.accept(',') === undefined) {
+        this.#tokens.expect('}', [',']);
         return { kind: 'map', entries, at };
       }
     }
-    this.#expect('}');
+    this.#tokens.expect('}');
     return { kind: 'map', entries, at };
   }
 
   #memberCall(target: Expr, name: string, at: number): Expr {
     const args = this.#args();
-    return this.#macro(target, name, args, at) ?? { kind: 'call', name, target, args, at };
-  }
-
-  #macro(target: Expr, name: string, args: readonly Expr[], at: number): Expr | undefined {
-    const variable = (expr: Expr | undefined): string => {
-      if (expr?.kind === 'ident') return expr.name;
-      throw this.#error(expr?.at ?? at, 'argument must be a simple name');
-    };
-    const loop = (
-      macro: MacroName,
-      variables: readonly (Expr | undefined)[],
-      condition: Expr | undefined,
-      transform: Expr | undefined,
-    ): Comprehension => {
-      const names = variables.map(variable);
-      if (names.length === 2 && names[0] === names[1])
-        throw this.#error(at, `duplicate variable name: ${names[0]}`);
-      return { kind: 'comprehension', macro, range: target, variables: names, condition, transform, at };
-    };
-    const [first, second, third, fourth] = args;
-    switch (name) {
-      case 'all':
-      case 'exists':
-      case 'exists_one':
-      case 'existsOne': {
-        const macro = name === 'existsOne' ? 'exists_one' : name;
-        if (args.length === 2 && macro === name) return loop(macro, [first], second, undefined);
-        return args.length === 3 ? loop(macro, [first, second], third, undefined) : undefined;
+    return (
+      expandMacro({ target, name, args, at }, (place, message) => this.#tokens.error(place, message)) ?? {
+        kind: 'call',
+        name,
+        target,
+        args,
+        at,
       }
-      case 'filter':
-        return args.length === 2 ? loop('filter', [first], second, undefined) : undefined;
-      case 'map':
-        if (args.length === 2) return loop('map', [first], undefined, second);
-        return args.length === 3 ? loop('map', [first], second, third) : undefined;
-      case 'transformList':
-      case 'transformMap':
-      case 'transformMapEntry':
-        if (args.length === 3) return loop(name, [first, second], undefined, third);
-        return args.length === 4 ? loop(name, [first, second], third, fourth) : undefined;
-      case 'sortBy': {
-        if (args.length !== 2) return undefined;
-        if (first?.kind !== 'ident') throw this.#error(first?.at ?? at, 'argument is not an identifier');
-        const keys = loop('map', [first], undefined, second);
-        return { kind: 'call', name: '@sortByAssociatedKeys', target, args: [keys], at };
-      }
-      case 'optMap':
-      case 'optFlatMap':
-        if (args.length !== 2 || second === undefined) return undefined;
-        return {
-          kind: 'optional',
-          flat: name === 'optFlatMap',
-          operand: target,
-          variable: variable(first),
-          transform: second,
-          at,
-        };
-      default:
-        return undefined;
-    }
+    );
   }
 }
 
 function isNumber(token: Token | undefined): boolean {
   return token?.kind === 'literal' && (typeof token.value === 'bigint' || typeof token.value === 'number');
-}
-
-/** `a.b.c` as one name; undefined for anything else. */
-export function qualifiedName(expr: Expr): string | undefined {
-  if (expr.kind === 'ident') return expr.name;
-  if (expr.kind !== 'select' || expr.test || expr.optional) return undefined;
-  const outer = qualifiedName(expr.operand);
-  return outer === undefined ? undefined : `${outer}.${expr.field}`;
 }

@@ -1,6 +1,6 @@
 /** Texts: the standard functions, cel-go's strings extension (version 2), and Kubernetes' regular expressions. */
 import { RE2JS } from 're2js';
-import { maxSize } from '../checker.ts';
+import { maxSize } from '../sizes.ts';
 import { checkLength, EvaluationError } from '../errors.ts';
 import {
   globalFunction,

@@ -1,0 +1,38 @@
+/** The names under which types stand as values in an expression. */
+import {
+  bool,
+  bytes,
+  double,
+  duration,
+  dyn,
+  int,
+  list,
+  map,
+  nullType,
+  opaque,
+  optional,
+  string,
+  timestamp,
+  type Type,
+  typeType,
+  uint,
+} from './types.ts';
+
+export const namedTypes: ReadonlyMap<string, Type> = new Map([
+  ['bool', bool],
+  ['int', int],
+  ['uint', uint],
+  ['double', double],
+  ['string', string],
+  ['bytes', bytes],
+  ['list', list(dyn)],
+  ['map', map(dyn, dyn)],
+  ['null_type', nullType],
+  ['type', typeType],
+  ['optional_type', optional(dyn)],
+  ['google.protobuf.Timestamp', timestamp],
+  ['google.protobuf.Duration', duration],
+  ['net.IP', opaque('net.IP')],
+  ['net.CIDR', opaque('net.CIDR')],
+  ['kubernetes.Quantity', opaque('kubernetes.Quantity')],
+]);
