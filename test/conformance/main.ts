@@ -1,6 +1,7 @@
 /** `npm run conformance -- SUITE [FLAGS]`: what one compares with the real thing that is too big for `npm test`. */
 const suites: Readonly<Record<string, () => Promise<unknown>>> = {
   clients: () => import('./clients/main.ts'),
+  metrics: () => import('./metrics/main.ts'),
   peer: () => import('./peer/main.ts'),
   upstream: () => import('./upstream/main.ts'),
 };

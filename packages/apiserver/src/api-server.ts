@@ -44,7 +44,8 @@ import { Documents } from './http/documents.ts';
 import { Front, type PortName } from './http/front.ts';
 import { Router } from './http/router.ts';
 import { type ServerTls, TlsServer } from './http/tls-server.ts';
-import { ApiServerMetrics, exposeHeldWrites } from './metrics.ts';
+import { ApiServerMetrics, exposeHeldWrites } from './metrics/api-server-metrics.ts';
+import { exposeCache } from './metrics/cache-metrics.ts';
 import { NodeProxy, type NodeProxyTls } from './node-proxy/node-proxy.ts';
 import type { Limiter } from './pipeline/limit.ts';
 import { Turns } from './pipeline/turns.ts';
@@ -217,6 +218,7 @@ export class ApiServer {
       root,
       now: () => Date.now(),
     };
+    exposeCache(metricsRegistry, registry, cache);
     if (encryption !== undefined && sealer !== undefined) this.#encrypt(encryption, sealer);
     if (failpoints.enabled) exposeHeldWrites(metricsRegistry, () => failpoints.held);
     this.#extensions = new Extensions(this.#server);

@@ -14,7 +14,7 @@ import type { Duty } from './duty.ts';
 import type { Failpoints } from './failpoints.ts';
 import type { Exchange } from './http/exchange.ts';
 import type { ResourceRequest } from './http/request-info.ts';
-import type { ApiServerMetrics } from './metrics.ts';
+import type { ApiServerMetrics } from './metrics/api-server-metrics.ts';
 import type { NodeProxy } from './node-proxy/node-proxy.ts';
 import type { User } from './pipeline/authenticate.ts';
 import type { Turns } from './pipeline/turns.ts';

@@ -7,6 +7,7 @@
  */
 import { Backoff, pause } from './backoff.ts';
 import { ApiError, apiErrorFrom, ConnectionError, isUntrusted } from './errors.ts';
+import type { ClientMetrics } from './rest-metrics.ts';
 import { apiVersionOf, collectionPath, listQuery, objectPath, withQuery } from './paths.ts';
 import { type Endpoint, readBody, type TlsIdentity, Transport, type TransportResponse } from './transport.ts';
 import type {
@@ -36,6 +37,8 @@ export interface ClientOptions extends TlsIdentity {
   readonly connectTimeoutMs?: number;
   /** How long retries may go on; 20 s unless told. */
   readonly retryForMs?: number;
+  /** Told of every attempt. */
+  readonly metrics?: ClientMetrics;
 }
 
 /** The header that carries the office under which a write was decided. */
@@ -66,11 +69,13 @@ class HttpsApiClient implements ApiClient {
   readonly #headers: Record<string, string>;
   readonly #timeoutMs: number;
   readonly #retryForMs: number;
+  readonly #metrics: ClientMetrics | undefined;
   readonly #closing = new AbortController();
   #current = 0;
 
   constructor(options: ClientOptions) {
     this.#endpoints = endpointsOf(options);
+    this.#metrics = options.metrics;
     this.#timeoutMs = options.timeoutMs ?? 15_000;
     this.#retryForMs = options.retryForMs ?? 20_000;
     const handshakeMs = options.connectTimeoutMs ?? 2_000;
@@ -260,6 +265,7 @@ class HttpsApiClient implements ApiClient {
       try {
         const response = await this.#attempt(call);
         const body = await readBody(response.body, this.#timeoutMs, maxBodyBytes);
+        this.#metrics?.received(call.method, this.#hostOf(endpoint), body.length);
         const retryAfter = response.headers['retry-after'];
         const { status } = response;
         if (status === 503) this.#leave(endpoint);
@@ -291,17 +297,31 @@ class HttpsApiClient implements ApiClient {
     }
   }
 
-  #attempt(call: Call): Promise<TransportResponse> {
+  async #attempt(call: Call): Promise<TransportResponse> {
     const endpoint = this.#endpoints[this.#current];
     if (endpoint === undefined) throw new Error('no server is configured');
-    return this.#transport.send(endpoint, {
-      method: call.method,
-      path: call.path,
-      headers: { ...this.#headers, ...call.headers },
-      body: call.body,
-      signal: call.signal,
-      timeoutMs: this.#timeoutMs,
-    });
+    const host = this.#hostOf(this.#current);
+    const since = performance.now();
+    let code: number | undefined;
+    try {
+      const response = await this.#transport.send(endpoint, {
+        method: call.method,
+        path: call.path,
+        headers: { ...this.#headers, ...call.headers },
+        body: call.body,
+        signal: call.signal,
+        timeoutMs: this.#timeoutMs,
+      });
+      code = response.status;
+      return response;
+    } finally {
+      const seconds = (performance.now() - since) / 1_000;
+      this.#metrics?.answered(call.method, host, code, seconds, Buffer.byteLength(call.body ?? ''));
+    }
+  }
+
+  #hostOf(endpoint: number): string {
+    return this.#endpoints[endpoint]?.url.host ?? '';
   }
 
   /** Moves to the next server, unless another call already did. */

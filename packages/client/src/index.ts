@@ -35,4 +35,5 @@ export { WorkQueue, type WorkQueueMetrics, type WorkQueueOptions } from './work-
 export { execInPod, type ExecOptions } from './exec.ts';
 export { lead, type LeadOptions, type Stoppable, type Term } from './leading.ts';
 export { officeGauge, workQueueMetrics } from './loop-metrics.ts';
+export { type ClientMetrics, restClientMetrics } from './rest-metrics.ts';
 export { type Office, OfficeClient, type OfficeState } from './office.ts';

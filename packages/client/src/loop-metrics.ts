@@ -2,7 +2,8 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { WorkQueueMetrics } from './work-queue.ts';
 
-const seconds = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60];
+/** Powers of ten: keys of a quiet queue wait for microseconds. */
+const seconds = [1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 1, 10];
 
 /** `workqueue_*` as every upstream controller exposes them. */
 export function workQueueMetrics(registry: Registry): WorkQueueMetrics {
@@ -30,7 +31,33 @@ export function workQueueMetrics(registry: Registry): WorkQueueMetrics {
     buckets: seconds,
     registers,
   });
+  const running = new Map<string, () => readonly number[]>();
+  const ofRunning = (name: string, help: string, read: (ages: readonly number[]) => number): void => {
+    const gauge: Gauge<'name'> = new Gauge({
+      name,
+      help,
+      labelNames,
+      registers,
+      collect: () => {
+        for (const [queue, ages] of running) gauge.set({ name: queue }, read(ages()));
+      },
+    });
+  };
+  ofRunning('workqueue_unfinished_work_seconds', 'Seconds of work under way, of all keys together.', (ages) =>
+    ages.reduce((sum, age) => sum + age, 0),
+  );
+  ofRunning('workqueue_longest_running_processor_seconds', 'Seconds that the oldest work has run.', (ages) =>
+    Math.max(0, ...ages),
+  );
   return {
+    made: (name, ages) => {
+      running.set(name, ages);
+      depth.set({ name }, 0);
+      adds.inc({ name }, 0);
+      retries.inc({ name }, 0);
+      waited.zero({ name });
+      took.zero({ name });
+    },
     depth: (name, value) => depth.set({ name }, value),
     added: (name) => adds.inc({ name }),
     retried: (name) => retries.inc({ name }),
@@ -41,13 +68,27 @@ export function workQueueMetrics(registry: Registry): WorkQueueMetrics {
   };
 }
 
-/** `timonier_office_active`: 1 while the loops of this process act. */
-export function officeGauge(registry: Registry): (active: 0 | 1) => void {
+/**
+ * 1 while the loops of this process act: `timonier_office_active`, and upstream's `leader_election_master_status`
+ * with the name that upstream's program has.
+ */
+export function officeGauge(registry: Registry, program: string): (active: 0 | 1) => void {
+  const registers = [registry];
   const gauge = new Gauge({
     name: 'timonier_office_active',
     help: '1 while the loops of this process hold the office and act.',
-    registers: [registry],
+    registers,
   });
-  gauge.set(0);
-  return (active) => gauge.set(active);
+  const leading = new Gauge({
+    name: 'leader_election_master_status',
+    help: '1 while this process leads.',
+    labelNames: ['name'],
+    registers,
+  });
+  const set = (active: 0 | 1): void => {
+    gauge.set(active);
+    leading.set({ name: program }, active);
+  };
+  set(0);
+  return set;
 }

@@ -9,6 +9,8 @@
 import { pause } from './backoff.ts';
 
 export interface WorkQueueMetrics {
+  /** A queue begins; `running` tells for how many seconds each key has been processed that is. */
+  readonly made?: (queue: string, running: () => readonly number[]) => void;
   readonly depth?: (queue: string, depth: number) => void;
   readonly added?: (queue: string) => void;
   readonly retried?: (queue: string) => void;
@@ -31,7 +33,8 @@ export interface WorkQueueOptions {
 export class WorkQueue {
   readonly #options: WorkQueueOptions;
   readonly #waiting = new Map<string, number>();
-  readonly #processing = new Set<string>();
+  /** Since when each key is being processed. */
+  readonly #processing = new Map<string, number>();
   readonly #again = new Set<string>();
   readonly #timers = new Map<string, { readonly timer: NodeJS.Timeout; readonly due: number }>();
   readonly #failures = new Map<string, number>();
@@ -40,6 +43,10 @@ export class WorkQueue {
 
   constructor(options: WorkQueueOptions) {
     this.#options = options;
+    options.metrics?.made?.(options.name, () => {
+      const now = performance.now();
+      return [...this.#processing.values()].map((since) => (now - since) / 1_000);
+    });
   }
 
   /** Keys waiting, not counting delayed ones. */
@@ -110,7 +117,7 @@ export class WorkQueue {
       if (next.done === true) return;
       const [key, since] = next.value;
       this.#waiting.delete(key);
-      this.#processing.add(key);
+      this.#processing.set(key, performance.now());
       this.#reportDepth();
       void this.#process(key, since);
     }

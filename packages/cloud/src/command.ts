@@ -1,5 +1,5 @@
 /** `timonier cloud-controller-manager`: the cloud's side of the cluster as a process of its own. */
-import { clientFromKubeconfig, OfficeClient } from '@timonier/client';
+import { clientFromKubeconfig, OfficeClient, restClientMetrics } from '@timonier/client';
 import { defineComponent, listFlag, stringFlag, UsageError } from '@timonier/component';
 import { plainVmProvider } from './plain-vm.ts';
 import type { CloudProvider } from './provider.ts';
@@ -39,6 +39,7 @@ export const command = defineComponent({
       servers: flags.servers,
       ...(flags.socket === '' ? {} : { socketPath: flags.socket }),
       userAgent: 'timonier-cloud-controller-manager',
+      metrics: restClientMetrics(metrics),
     });
     shutdown.add('client', () => client.close());
     const office = flags['office-socket'] === '' ? undefined : new OfficeClient(flags['office-socket']);

@@ -77,7 +77,7 @@ export function startCloudControllers(
     office,
     informers: [nodes],
     onError: (error) => log.warn({ err: error }, 'cloud controllers cannot take up their term'),
-    onActive: officeGauge(metrics),
+    onActive: officeGauge(metrics, 'cloud-controller-manager'),
     start: (term) => {
       log.info({ office: term.write.office, provider: provider.name }, 'controlling the cloud side');
       const queue = new WorkQueue({

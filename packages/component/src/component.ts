@@ -6,7 +6,8 @@
  * Exit codes: 0 after an orderly shutdown, 1 when the component failed, 2 when the command line is wrong.
  */
 import { pino, type Logger } from 'pino';
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { exposeBuild } from './build-info.ts';
 import {
   type FlagSet,
   type FlagValues,
@@ -98,13 +99,7 @@ export async function runComponent<F extends FlagSet>(
   );
   const metrics = new Registry();
   collectDefaultMetrics({ register: metrics });
-  new Gauge({
-    name: 'timonier_build_info',
-    help: 'Always 1; the labels say what runs.',
-    labelNames: ['component', 'node'],
-    aggregator: 'first',
-    registers: [metrics],
-  }).set({ component: component.name, node: process.version }, 1);
+  exposeBuild(metrics, component.name);
   const shutdown = new Shutdown(log);
   const health = new Health();
   let exposition: Exposition = metrics;

@@ -1,3 +1,4 @@
+export { exposeBuild, kubernetesMinor, versionInfo } from './build-info.ts';
 export { validityProblem, watchCertificate } from './certificate-validity.ts';
 export { countBuffersWithHeap } from './collection.ts';
 export {

@@ -1,6 +1,6 @@
 /** `timonier controller-manager`: all controllers as a process of their own. */
 import { readFileSync } from 'node:fs';
-import { clientFromKubeconfig, loadKubeconfig, OfficeClient } from '@timonier/client';
+import { clientFromKubeconfig, loadKubeconfig, OfficeClient, restClientMetrics } from '@timonier/client';
 import {
   defineComponent,
   durationFlag,
@@ -100,6 +100,7 @@ export const command = defineComponent({
       servers: flags.servers,
       ...(flags.socket === '' ? {} : { socketPath: flags.socket }),
       userAgent: 'timonier-controller-manager',
+      metrics: restClientMetrics(metrics),
     });
     shutdown.add('client', () => client.close());
     const office = flags['office-socket'] === '' ? undefined : new OfficeClient(flags['office-socket']);

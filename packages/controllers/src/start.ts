@@ -112,7 +112,7 @@ export function startControllers(
     office,
     informers: sources,
     onError: (error) => log.warn({ err: error }, 'controllers cannot take up their term'),
-    onActive: officeGauge(metrics),
+    onActive: officeGauge(metrics, 'kube-controller-manager'),
     start: (term) => {
       log.info({ office: term.write.office }, 'controlling');
       const recorder = createEventRecorder(

@@ -4,7 +4,7 @@
  */
 import { isIPv4 } from 'node:net';
 import { resources, type EndpointSlice, type Service } from '@timonier/api';
-import { clientFromKubeconfig, createInformer } from '@timonier/client';
+import { clientFromKubeconfig, createInformer, restClientMetrics } from '@timonier/client';
 import { defineComponent, listFlag, stringFlag, UsageError } from '@timonier/component';
 import { Forwarder } from './forwarder.ts';
 import { createDnsMetrics } from './metrics.ts';
@@ -33,6 +33,7 @@ export const command = defineComponent({
     const client = clientFromKubeconfig(flags.kubeconfig, {
       servers: flags.servers,
       userAgent: 'timonier-dns',
+      metrics: restClientMetrics(metrics),
     });
     shutdown.add('client', () => client.close());
 

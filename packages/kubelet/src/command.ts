@@ -7,6 +7,7 @@ import { hostname } from 'node:os';
 import { resources, type Pod } from '@timonier/api';
 import {
   clientFromKubeconfig,
+  restClientMetrics,
   createEventRecorder,
   createInformer,
   pause,
@@ -20,6 +21,7 @@ import { ApiObjectSource, noObjects } from './api/object-source.ts';
 import { StatusWriter } from './api/status-writer.ts';
 import { kubeletFlags, parseLabels, parseTaints } from './flags.ts';
 import { createKubeletMetrics } from './metrics.ts';
+import type { Registry } from 'prom-client';
 import { defaultNodeIp, readHostFacts } from './node/host-facts.ts';
 import { keepLease } from './node/lease.ts';
 import { NodeAgent, reportRuntime } from './node/node-agent.ts';
@@ -68,7 +70,7 @@ export const command = defineComponent({
       runtimeName = name ?? runtimeName;
     });
 
-    const client = openClient(flags.kubeconfig, flags.servers);
+    const client = openClient(flags.kubeconfig, flags.servers, registry);
     if (client !== undefined) shutdown.add('client', () => client.close());
     const onApiError = (error: unknown): void => log.warn({ err: error }, 'cannot follow the API server');
     const recorder =
@@ -279,6 +281,7 @@ export const command = defineComponent({
     const leaseClient = clientFromKubeconfig(flags.kubeconfig, {
       servers: flags.servers,
       userAgent: 'timonier-kubelet-lease',
+      metrics: restClientMetrics(registry),
       timeoutMs: 1_000,
       connectTimeoutMs: 500,
       retryForMs: flags['node-lease-renew-interval'],
@@ -316,9 +319,17 @@ async function nameRuntime(
   return undefined;
 }
 
-function openClient(kubeconfig: string, servers: readonly string[]): ApiClient | undefined {
+function openClient(
+  kubeconfig: string,
+  servers: readonly string[],
+  registry: Registry,
+): ApiClient | undefined {
   if (kubeconfig === '') return undefined;
-  return clientFromKubeconfig(kubeconfig, { servers, userAgent: 'timonier-kubelet' });
+  return clientFromKubeconfig(kubeconfig, {
+    servers,
+    userAgent: 'timonier-kubelet',
+    metrics: restClientMetrics(registry),
+  });
 }
 
 async function servingIdentity(

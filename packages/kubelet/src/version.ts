@@ -1,2 +1,4 @@
+import { versionInfo } from '@timonier/component';
+
 /** The Kubernetes version whose kubelet API this one serves; the server accepts kubelets up to its own version. */
-export const kubeletVersion = 'v1.36.2+timonier';
+export const kubeletVersion = versionInfo()['gitVersion'] ?? '';

@@ -4,10 +4,11 @@
  * can tell it from the three processes.
  */
 import { join } from 'node:path';
-import { type ApiClient, clientFromKubeconfig, OfficeClient } from '@timonier/client';
+import { type ApiClient, clientFromKubeconfig, OfficeClient, restClientMetrics } from '@timonier/client';
 import { providerNamed, startCloudControllers } from '@timonier/cloud';
 import {
   defineComponent,
+  exposeBuild,
   Health,
   listFlag,
   type Shutdown,
@@ -61,13 +62,15 @@ export const command = defineComponent({
       return given === '' ? join(flags['config-dir'], `${name}.kubeconfig`) : given;
     };
     const prepare = async (name: LoopName): Promise<Surroundings> => {
+      const operations = await serveOperations(name, flags[`${name}-ops-address`], shutdown);
       const client = clientFromKubeconfig(kubeconfigOf(name), {
+        metrics: restClientMetrics(operations.metrics),
         servers: flags.servers,
         ...(flags['apiserver-socket'] === '' ? {} : { socketPath: flags['apiserver-socket'] }),
         userAgent: `timonier-${name}`,
       });
       shutdown.add(`${name} client`, () => client.close());
-      return { client, ...(await serveOperations(flags[`${name}-ops-address`], shutdown)) };
+      return { client, ...operations };
     };
 
     const config = flags['scheduler-config'];
@@ -105,9 +108,14 @@ interface Surroundings {
   readonly health: Health;
 }
 
-async function serveOperations(address: string, shutdown: Shutdown): Promise<Omit<Surroundings, 'client'>> {
+async function serveOperations(
+  name: LoopName,
+  address: string,
+  shutdown: Shutdown,
+): Promise<Omit<Surroundings, 'client'>> {
   const metrics = new Registry();
   collectDefaultMetrics({ register: metrics });
+  exposeBuild(metrics, name);
   const health = new Health();
   health.addLive('ping', () => undefined);
   if (address !== '') {

@@ -4,7 +4,7 @@
  */
 import { hostname } from 'node:os';
 import { resources } from '@timonier/api';
-import { clientFromKubeconfig, createInformer } from '@timonier/client';
+import { clientFromKubeconfig, createInformer, restClientMetrics } from '@timonier/client';
 import { defineComponent, listFlag, stringFlag, UsageError } from '@timonier/component';
 import { bridgeTrafficIsFiltered, PodNetwork, PodNetworkLoop } from '@timonier/network';
 import { createProxyMetrics } from './metrics.ts';
@@ -35,6 +35,7 @@ export const command = defineComponent({
     const client = clientFromKubeconfig(flags.kubeconfig, {
       servers: flags.servers,
       userAgent: 'timonier-proxy',
+      metrics: restClientMetrics(metrics),
     });
     shutdown.add('client', () => client.close());
 

@@ -20,6 +20,11 @@ export class ClusterState {
     return (this.#list ??= [...this.#nodes.values()]);
   }
 
+  /** Pods that are accounted, assumed ones included. */
+  get podCount(): number {
+    return this.#placedOn.size;
+  }
+
   get assumedCount(): number {
     return this.#assumed.size;
   }

@@ -1,5 +1,5 @@
 /** `timonier scheduler`: the scheduler as a process of its own. */
-import { clientFromKubeconfig, OfficeClient } from '@timonier/client';
+import { clientFromKubeconfig, OfficeClient, restClientMetrics } from '@timonier/client';
 import { defineComponent, listFlag, stringFlag, UsageError } from '@timonier/component';
 import { readConfiguration } from './configuration.ts';
 import { defaultProfile } from './profile.ts';
@@ -33,6 +33,7 @@ export const command = defineComponent({
       servers: flags.servers,
       ...(flags.socket === '' ? {} : { socketPath: flags.socket }),
       userAgent: 'timonier-scheduler',
+      metrics: restClientMetrics(metrics),
     });
     shutdown.add('client', () => client.close());
     const office = flags['office-socket'] === '' ? undefined : new OfficeClient(flags['office-socket']);

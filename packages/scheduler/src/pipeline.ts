@@ -5,12 +5,16 @@
 import type { Pod } from '@timonier/api';
 import type { ClusterState } from './cluster-state.ts';
 import type { NodeInfo } from './node-info.ts';
+import type { ExtensionPoint, PointStatus } from './metrics.ts';
 import type { Cycle, Rejection } from './plugins/plugin.ts';
 import type { Profile } from './profile.ts';
 
 export type Placement =
   | { readonly node: string; readonly cycle: Cycle; readonly feasible: number; readonly evaluated: number }
   | { readonly message: string; readonly nominated: string | undefined };
+
+/** Told how long the plugins of each extension point took for a pod. */
+export type PointObserver = (point: ExtensionPoint, status: PointStatus, seconds: number) => void;
 
 export interface SearchState {
   /** Where the next search starts, so that large clusters are filled evenly. */
@@ -23,24 +27,41 @@ export function feasibleEnough(nodes: number): number {
   return Math.min(nodes, Math.max(100, Math.floor(nodes / 20)));
 }
 
-export function place(pod: Pod, cluster: ClusterState, profile: Profile, search: SearchState): Placement {
+export function place(
+  pod: Pod,
+  cluster: ClusterState,
+  profile: Profile,
+  search: SearchState,
+  observe: PointObserver = () => undefined,
+): Placement {
+  let since = performance.now();
+  const passed = (point: ExtensionPoint, status: PointStatus): void => {
+    const now = performance.now();
+    observe(point, status, (now - since) / 1_000);
+    since = now;
+  };
   const cycle: Cycle = { pod, cluster, notes: new Map() };
   const nodes = cluster.nodes;
   if (nodes.length === 0) return { message: 'no nodes available to schedule pods', nominated: undefined };
   for (const { plugin } of profile.plugins) {
     const rejection = plugin.preFilter?.(cycle);
     if (rejection === undefined) continue;
+    passed('PreFilter', 'Unschedulable');
     const message = `0/${nodes.length} nodes are available: ${rejection.reasons.join(', ')}.`;
     return { message, nominated: undefined };
   }
+  passed('PreFilter', 'Success');
   const { feasible, rejected, evaluated } = filter(cycle, nodes, profile, search);
   const only = feasible[0];
+  passed('Filter', only === undefined ? 'Unschedulable' : 'Success');
   if (only === undefined) {
     let nominated: string | undefined;
     for (const { plugin } of profile.plugins) nominated ??= plugin.postFilter?.(cycle, rejected);
+    passed('PostFilter', nominated === undefined ? 'Unschedulable' : 'Success');
     return { message: unschedulableMessage(nodes.length, rejected), nominated };
   }
   const best = feasible.length === 1 ? only : highest(cycle, feasible, profile, search.random);
+  if (feasible.length > 1) passed('Score', 'Success');
   return { node: best.name, cycle, feasible: feasible.length, evaluated };
 }
 

@@ -46,7 +46,7 @@ test('an unschedulable pod waits for the cluster to change, or for a minute', ()
   queue.unschedulable(first.pod, first.attempts, first.moves, 0);
   queue.flush(50_000);
   assert.equal(queue.counts().unschedulable, 1);
-  queue.moveAll(50_000);
+  queue.moveAll(50_000, 'NodeAdd');
   const second = queue.pop();
   assert.ok(second);
   queue.unschedulable(second.pod, second.attempts, second.moves, 50_000);
@@ -59,7 +59,7 @@ test('a change while a pod was being tried is not lost: it only backs off', () =
   queue.set(pod('a'), false);
   const entry = queue.pop();
   assert.ok(entry);
-  queue.moveAll(0);
+  queue.moveAll(0, 'NodeAdd');
   queue.unschedulable(entry.pod, entry.attempts, entry.moves, 0);
   assert.deepEqual(queue.counts(), { active: 0, backoff: 1, unschedulable: 0 });
 });

@@ -19,17 +19,23 @@ export interface QueueTimes {
   readonly unschedulableMs: number;
 }
 
+type Place = Waiting['place'];
+
 export class SchedulingQueue {
   readonly #pods = new Map<string, Waiting>();
   /** Active pods by priority, each in order of arrival. */
   readonly #active = new Map<number, Map<string, Waiting>>();
   readonly #times: QueueTimes;
+  readonly #onCome: (place: Place, event: string) => void;
   #moves = 0;
 
+  /** `onCome` is told where a pod has come and, by upstream's name, why. */
   constructor(
     times: QueueTimes = { initialBackoffMs: 1_000, maxBackoffMs: 10_000, unschedulableMs: 60_000 },
+    onCome: (place: Place, event: string) => void = () => undefined,
   ) {
     this.#times = times;
+    this.#onCome = onCome;
   }
 
   counts(): { active: number; backoff: number; unschedulable: number } {
@@ -49,11 +55,11 @@ export class SchedulingQueue {
     if (known === undefined) {
       const waiting: Waiting = { pod, attempts: 0, place: 'active', until: 0 };
       this.#pods.set(uid, waiting);
-      this.#activate(uid, waiting);
+      this.#activate(uid, waiting, 'UnschedulablePodAdd');
       return;
     }
     known.pod = pod;
-    if (changed && known.place === 'unschedulable') this.#activate(uid, known);
+    if (changed && known.place === 'unschedulable') this.#activate(uid, known, 'UnschedulablePodUpdate');
   }
 
   delete(uid: string): void {
@@ -88,15 +94,16 @@ export class SchedulingQueue {
   }
 
   /** Something changed that may make room: whatever was unschedulable is tried again after its backoff. */
-  moveAll(now: number): void {
+  moveAll(now: number, event: string): void {
     this.#moves += 1;
     for (const [uid, waiting] of this.#pods) {
       if (waiting.place !== 'unschedulable') continue;
       const backoffEnds = waiting.until - this.#times.unschedulableMs + this.#backoffMs(waiting.attempts);
-      if (backoffEnds <= now) this.#activate(uid, waiting);
+      if (backoffEnds <= now) this.#activate(uid, waiting, event);
       else {
         waiting.place = 'backoff';
         waiting.until = backoffEnds;
+        this.#onCome('backoff', event);
       }
     }
   }
@@ -106,7 +113,12 @@ export class SchedulingQueue {
     let next: number | undefined;
     for (const [uid, waiting] of this.#pods) {
       if (waiting.place === 'active') continue;
-      if (waiting.until <= now) this.#activate(uid, waiting);
+      if (waiting.until <= now)
+        this.#activate(
+          uid,
+          waiting,
+          waiting.place === 'backoff' ? 'PopFromBackoffQ' : 'UnschedulableTimeout',
+        );
       else next = Math.min(next ?? Infinity, waiting.until);
     }
     return next;
@@ -119,10 +131,12 @@ export class SchedulingQueue {
   #wait(pod: Pod, attempts: number, place: 'backoff' | 'unschedulable', until: number): void {
     const uid = pod.metadata?.uid ?? '';
     this.#pods.set(uid, { pod, attempts, place, until });
+    this.#onCome(place, 'ScheduleAttemptFailure');
   }
 
-  #activate(uid: string, waiting: Waiting): void {
+  #activate(uid: string, waiting: Waiting, event: string): void {
     waiting.place = 'active';
+    this.#onCome('active', event);
     const priority = waiting.pod.spec?.priority ?? 0;
     let entries = this.#active.get(priority);
     if (entries === undefined) this.#active.set(priority, (entries = new Map()));

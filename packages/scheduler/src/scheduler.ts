@@ -47,12 +47,16 @@ export function startScheduling(context: SchedulerContext): Stoppable {
 class SchedulerRun implements Stoppable {
   readonly #context: SchedulerContext;
   readonly #cluster = new ClusterState();
-  readonly #queue = new SchedulingQueue();
+  readonly #queue: SchedulingQueue;
   readonly #search: SearchState = { offset: 0, random: Math.random };
   readonly #unsubscribe: (() => void)[] = [];
   readonly #binding = new Set<Promise<void>>();
   /** Pods out of the queue: being placed or bound. */
   readonly #inFlight = new Set<string>();
+  /** When pods that have no node yet could first be tried. */
+  readonly #since = new Map<string, number>();
+  /** Pods that may not be tried yet. */
+  readonly #gated = new Set<string>();
   /** True once a pod was seen that wants others near it: then each placement may be somebody's chance. */
   #someSeekCompany = false;
   #turn: NodeJS.Immediate | undefined;
@@ -61,6 +65,7 @@ class SchedulerRun implements Stoppable {
 
   constructor(context: SchedulerContext) {
     this.#context = context;
+    this.#queue = new SchedulingQueue(undefined, (queue, event) => context.metrics.queued(queue, event));
   }
 
   start(): void {
@@ -69,12 +74,13 @@ class SchedulerRun implements Stoppable {
       nodes.on(({ type, object, previous }) => {
         if (type === 'deleted') this.#cluster.removeNode(object.metadata?.name ?? '');
         else this.#cluster.setNode(object);
-        if (
-          type === 'added' ||
-          (type === 'updated' && previous !== undefined && roomMayHaveGrown(previous, object))
-        ) {
-          this.#moveAll();
-        }
+        const event =
+          type === 'added'
+            ? 'NodeAdd'
+            : type === 'updated' && previous !== undefined
+              ? growthOf(previous, object)
+              : undefined;
+        if (event !== undefined) this.#moveAll(event);
       }),
       pods.on(({ type, object, previous }) => {
         if (type === 'deleted') this.#podGone(object);
@@ -99,18 +105,25 @@ class SchedulerRun implements Stoppable {
     this.#cluster.setPod(pod);
     const finished = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
     if (finished || (pod.spec?.nodeName ?? '') !== '') {
-      this.#queue.delete(uid);
+      this.#forgetWaiting(uid);
       const placed = previous !== undefined && (previous.spec?.nodeName ?? '') === '';
-      if (placed && this.#someSeekCompany) this.#moveAll();
-      if (finished && previous !== undefined && previous.status?.phase !== pod.status?.phase) this.#moveAll();
+      if (placed && this.#someSeekCompany) this.#moveAll('AssignedPodAdd');
+      if (finished && previous !== undefined && previous.status?.phase !== pod.status?.phase)
+        this.#moveAll('AssignedPodDelete');
       return;
     }
     const ours = this.#context.profiles.has(pod.spec?.schedulerName ?? 'default-scheduler');
     if (!ours || pod.metadata?.deletionTimestamp !== undefined) {
-      this.#queue.delete(uid);
+      this.#forgetWaiting(uid);
       return;
     }
-    if ((pod.spec?.schedulingGates?.length ?? 0) > 0 || this.#inFlight.has(uid)) return;
+    if ((pod.spec?.schedulingGates?.length ?? 0) > 0) {
+      this.#gated.add(uid);
+      return;
+    }
+    this.#gated.delete(uid);
+    if (this.#inFlight.has(uid)) return;
+    if (!this.#since.has(uid)) this.#since.set(uid, performance.now());
     // Our own note in the status is no reason to try again.
     const changed = previous !== undefined && previous.metadata?.generation !== pod.metadata?.generation;
     this.#someSeekCompany ||= seeksCompany(pod);
@@ -120,14 +133,20 @@ class SchedulerRun implements Stoppable {
 
   #podGone(pod: Pod): void {
     const uid = pod.metadata?.uid ?? '';
-    this.#queue.delete(uid);
+    this.#forgetWaiting(uid);
     const held = this.#cluster.isPlaced(uid);
     this.#cluster.removePod(uid);
-    if (held) this.#moveAll();
+    if (held) this.#moveAll('AssignedPodDelete');
   }
 
-  #moveAll(): void {
-    this.#queue.moveAll(performance.now());
+  #forgetWaiting(uid: string): void {
+    this.#queue.delete(uid);
+    this.#gated.delete(uid);
+    this.#since.delete(uid);
+  }
+
+  #moveAll(event: string): void {
+    this.#queue.moveAll(performance.now(), event);
     this.#wake();
   }
 
@@ -147,7 +166,10 @@ class SchedulerRun implements Stoppable {
       if (entry === undefined) break;
       this.#try(entry.pod, entry.attempts, entry.moves);
     }
-    this.#context.metrics.pending(this.#queue.counts());
+    const { metrics } = this.#context;
+    metrics.pending({ ...this.#queue.counts(), gated: this.#gated.size });
+    const { nodes, podCount, assumedCount } = this.#cluster;
+    metrics.cached({ nodes: nodes.length, pods: podCount, assumed: assumedCount });
     if (this.#queue.counts().active > 0 && this.#binding.size < maxBindings) this.#wake();
     if (next !== undefined) {
       this.#timer = setTimeout(() => this.#wake(), Math.max(1, next - performance.now()));
@@ -163,12 +185,20 @@ class SchedulerRun implements Stoppable {
     const profile = profiles.get(pod.spec?.schedulerName ?? 'default-scheduler');
     if (profile === undefined) return;
     const startedAt = performance.now();
-    const placement = place(pod, this.#cluster, profile, this.#search);
+    const name = profile.schedulerName;
+    const placement = place(pod, this.#cluster, profile, this.#search, (point, status, seconds) =>
+      metrics.point(point, status, name, seconds),
+    );
+    const seconds = (performance.now() - startedAt) / 1_000;
+    metrics.placed(seconds);
     const task =
-      'node' in placement ? this.#bind(pod, profile, placement, attempts) : this.#reject(pod, placement);
-    const result = 'node' in placement ? 'scheduled' : 'unschedulable';
-    metrics.attempt(result, profile.schedulerName, (performance.now() - startedAt) / 1000);
-    if (!('node' in placement)) this.#queue.unschedulable(pod, attempts, moves, performance.now());
+      'node' in placement
+        ? this.#bind(pod, profile, placement, attempts, startedAt)
+        : this.#reject(pod, placement);
+    if (!('node' in placement)) {
+      metrics.attempt('unschedulable', name, seconds);
+      this.#queue.unschedulable(pod, attempts, moves, performance.now());
+    }
     this.#binding.add(task);
     void task.finally(() => {
       this.#binding.delete(task);
@@ -181,12 +211,17 @@ class SchedulerRun implements Stoppable {
     profile: Profile,
     { node, cycle }: Extract<Placement, { node: string }>,
     attempts: number,
+    startedAt: number,
   ): Promise<void> {
     const { client, term, recorder, log, metrics } = this.#context;
     const { name = '', namespace = '', uid = '' } = pod.metadata ?? {};
     this.#cluster.assume(pod, node);
     this.#inFlight.add(uid);
+    const { schedulerName } = profile;
+    const since = this.#since.get(uid) ?? startedAt;
+    const secondsSince = (then: number): number => (performance.now() - then) / 1_000;
     for (const { plugin } of profile.plugins) plugin.reserve?.(cycle, node);
+    let bindingSince: number | undefined;
     try {
       for (const { plugin } of profile.plugins) await plugin.permit?.(cycle, node, term.signal);
       const binding: Binding = {
@@ -195,15 +230,20 @@ class SchedulerRun implements Stoppable {
         metadata: { name, namespace, uid },
         target: { apiVersion: 'v1', kind: 'Node', name: node },
       };
+      bindingSince = performance.now();
       await client.create(bindings, binding, { ...term.write, subresource: 'binding' });
       const message = `Successfully assigned ${namespace}/${name} to ${node}`;
       recorder.event(pod, 'Normal', 'Scheduled', message);
-      metrics.bound();
+      metrics.point('Bind', 'Success', schedulerName, secondsSince(bindingSince));
+      metrics.attempt('scheduled', schedulerName, secondsSince(startedAt));
+      metrics.bound(attempts, secondsSince(since));
     } catch (error) {
       for (const { plugin } of profile.plugins.toReversed()) plugin.unreserve?.(cycle, node);
       this.#cluster.forget(pod);
       if (this.#stopped || term.signal.aborted || isNotFound(error)) return;
-      metrics.attempt('error', profile.schedulerName, 0);
+      if (bindingSince !== undefined)
+        metrics.point('Bind', 'Error', schedulerName, secondsSince(bindingSince));
+      metrics.attempt('error', schedulerName, secondsSince(startedAt));
       log.warn(
         { err: error, pod: `${namespace}/${name}`, node },
         'binding failed, the pod will be tried again',
@@ -247,14 +287,12 @@ class SchedulerRun implements Stoppable {
   }
 }
 
-/** True when a change of a node may let pods in that did not fit before. */
-function roomMayHaveGrown(before: Node, after: Node): boolean {
-  const relevant = (node: Node): string =>
-    JSON.stringify([
-      node.spec?.unschedulable,
-      node.spec?.taints,
-      node.metadata?.labels,
-      node.status?.allocatable,
-    ]);
-  return relevant(before) !== relevant(after);
+/** What of a node's change may let pods in that did not fit before, by upstream's name; undefined when nothing. */
+function growthOf(before: Node, after: Node): string | undefined {
+  const parts: readonly (readonly [string, (node: Node) => unknown])[] = [
+    ['NodeUpdateNodeTaint', ({ spec }) => [spec?.unschedulable, spec?.taints]],
+    ['NodeUpdateNodeLabel', ({ metadata }) => metadata?.labels],
+    ['NodeUpdateNodeAllocatable', ({ status }) => status?.allocatable],
+  ];
+  return parts.find(([, part]) => JSON.stringify(part(before)) !== JSON.stringify(part(after)))?.[0];
 }

@@ -52,7 +52,7 @@ export function startScheduler(
     office,
     informers: [pods, nodes],
     onError: (error) => log.warn({ err: error }, 'scheduler cannot take up its term'),
-    onActive: officeGauge(metrics),
+    onActive: officeGauge(metrics, 'kube-scheduler'),
     start: (term) => {
       log.info({ office: term.write.office }, 'scheduling');
       const source = { component: 'default-scheduler' };

@@ -20,6 +20,8 @@ const issuer = 'https://kubernetes.default.svc.cluster.local';
 export interface ControlPlaneOptions {
   readonly directory: string;
   readonly store: 'timonier' | 'etcd';
+  /** The program of that name unless told. */
+  readonly etcd?: string;
   readonly apiServer: 'timonier' | 'kube-apiserver';
   /** Processes of our API server. */
   readonly workers: number;
@@ -37,13 +39,19 @@ export class ControlPlane {
   readonly #options: ControlPlaneOptions;
   readonly #processes: LoggedProcess[] = [];
   readonly #counts = new Map<string, number>();
-  readonly #ports: { readonly store: number; readonly peer: number; readonly api: number };
+  readonly #loopPorts = new Map<string, number>();
+  readonly #ports: {
+    readonly store: number;
+    readonly peer: number;
+    readonly api: number;
+    readonly storeMetrics: number;
+  };
   #apiServer: LoggedProcess | undefined;
 
   private constructor(options: ControlPlaneOptions, pki: ClusterPki, ports: readonly number[]) {
-    const [store = 0, peer = 0, api = 0] = ports;
+    const [store = 0, peer = 0, api = 0, storeMetrics = 0] = ports;
     this.#options = options;
-    this.#ports = { store, peer, api };
+    this.#ports = { store, peer, api, storeMetrics };
     this.directory = options.directory;
     this.pki = pki;
     this.url = `https://127.0.0.1:${api}`;
@@ -58,7 +66,7 @@ export class ControlPlane {
       workers: options.nodes.map((name) => ({ name, address: '192.0.2.1' })),
       serviceIp: '10.96.0.1',
     });
-    const plane = new ControlPlane(options, pki, await testPorts(3));
+    const plane = new ControlPlane(options, pki, await testPorts(4));
     try {
       plane.#startStore();
       plane.#apiServer = plane.#startApiServer();
@@ -68,6 +76,11 @@ export class ControlPlane {
       throw error;
     }
     return plane;
+  }
+
+  /** Where the store shows its metrics to everybody. */
+  get storeMetricsUrl(): string {
+    return `http://127.0.0.1:${this.#ports.storeMetrics}/metrics`;
   }
 
   get processes(): readonly LoggedProcess[] {
@@ -101,6 +114,20 @@ export class ControlPlane {
       key: readFileSync(files.keyFile, 'utf8'),
     });
     return path;
+  }
+
+  /** Our scheduler or controllers as processes of their own; resolves with where they show their metrics. */
+  async startOwnLoop(name: 'scheduler' | 'controller-manager'): Promise<string> {
+    const [port = 0] = await testPorts(1);
+    const address = `127.0.0.1:${port}`;
+    const kubeconfig = await this.kubeconfig(name);
+    this.#start(name, process.execPath, [main, name], { kubeconfig, 'ops-address': address });
+    return `http://${address}/metrics`;
+  }
+
+  /** Of the latest process of upstream's with this name; administrators may see it. */
+  metricsUrlOf(program: 'kube-controller-manager' | 'kube-scheduler'): string {
+    return `https://127.0.0.1:${this.#loopPorts.get(program) ?? 0}/metrics`;
   }
 
   /** With every controller that is on by default, and the two for bootstrap tokens. */
@@ -161,6 +188,7 @@ export class ControlPlane {
     flags: Flags,
   ): Promise<LoggedProcess> {
     const [port = 0] = await testPorts(1);
+    this.#loopPorts.set(program, port);
     return this.#start(program, peerFile(program), [], {
       kubeconfig,
       'authentication-kubeconfig': kubeconfig,
@@ -188,12 +216,14 @@ export class ControlPlane {
       'listen-peer-urls': peerUrl,
       'initial-advertise-peer-urls': peerUrl,
       'initial-cluster': `m1=${peerUrl}`,
+      'listen-metrics-urls': `http://127.0.0.1:${this.#ports.storeMetrics}`,
       'cert-file': server.certificateFile,
       'key-file': server.keyFile,
       'trusted-ca-file': this.pki.caFile,
       'client-cert-auth': 'true',
     };
-    if (this.#options.store === 'etcd') this.#start('etcd', 'etcd', ['--log-level=error'], flags);
+    if (this.#options.store === 'etcd')
+      this.#start('etcd', this.#options.etcd ?? 'etcd', ['--log-level=error'], flags);
     else this.#start('store', process.execPath, [main, 'store', '--ops-address='], flags);
   }
 

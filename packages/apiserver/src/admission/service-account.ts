@@ -42,7 +42,9 @@ async function accountOf(request: AdmissionRequest, name: string): Promise<Reado
   const { server, target } = request.context;
   const cached = cachedObject<ServiceAccount>(server, prefix, target.namespace, name);
   if (cached !== undefined) return cached;
-  const stored = await readCurrent(server, `${server.root}${prefix}/${target.namespace}/${name}`);
+  const info = server.registry.lookup('', 'v1', 'serviceaccounts');
+  const key = `${server.root}${prefix}/${target.namespace}/${name}`;
+  const stored = info && (await readCurrent(server, info, key));
   if (stored === undefined)
     throw refusal(
       request,

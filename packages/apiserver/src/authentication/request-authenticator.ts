@@ -70,6 +70,12 @@ export class RequestAuthenticator {
     ];
   }
 
+  /** Until when the certificate is valid that makes a user known; undefined when none does. */
+  certificateEnd(request: HttpRequest): number | undefined {
+    const peer = this.#peerOf(request);
+    return peer.kind === 'user' ? peer.validUntil : undefined;
+  }
+
   #peerOf(request: HttpRequest): Peer {
     // Over HTTP/2 a request's socket is a stand-in of its own; the session is what its requests share.
     const connection: object = request.stream?.session ?? request.socket;

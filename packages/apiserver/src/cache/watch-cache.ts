@@ -235,7 +235,7 @@ export class WatchCache {
     this.#resources.clear();
     this.#unclaimed = unclaimed;
     for (const [prefix, { index, size }] of staged)
-      this.#resources.set(prefix, { index, size, log: new EventLog(revision, this.#capacity) });
+      this.#resources.set(prefix, { index, size, log: new EventLog(revision, this.capacity) });
     this.#revision = revision;
     // Who reads after this revision must find the kinds that it defines.
     for (const listener of this.#resetListeners) listener();
@@ -340,14 +340,15 @@ export class WatchCache {
     }
   }
 
-  get #capacity(): number {
+  /** Changes that are kept of each resource, at least. */
+  get capacity(): number {
     return this.#options.capacity ?? 4_096;
   }
 
   #emptyResource(floor: number): ResourceCache {
     return {
       index: new BTree<string, StoredObject>(undefined, byKey),
-      log: new EventLog(floor, this.#capacity),
+      log: new EventLog(floor, this.capacity),
       size: { bytes: 0 },
     };
   }

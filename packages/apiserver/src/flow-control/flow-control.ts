@@ -126,7 +126,7 @@ export class FlowControl {
     if (typeof entry === 'string') return this.#refuse(flow, entry);
     if (entry.state === 'executing') {
       counts.waited.observe(0);
-      return this.#seat(flow, entry, seats, now);
+      return this.#seat(flow, request, entry, seats, now);
     }
     return new Promise((resolve) => {
       const known: KnownRequest = { flow, distinguisher, request, entry };
@@ -155,14 +155,15 @@ export class FlowControl {
         settle(() => {
           const then = performance.now();
           counts.waited.observe((then - now) / 1_000);
-          return this.#seat(flow, entry, seats, then);
+          return this.#seat(flow, request, entry, seats, then);
         });
       if (request.signal.aborted) leave();
     });
   }
 
-  #seat(flow: Flow, entry: Entry, seats: number, started: number): Admission {
+  #seat(flow: Flow, { info }: FlowRequest, entry: Entry, seats: number, started: number): Admission {
     const { level, counts } = flow;
+    const executed = info.verb === 'watch' ? counts.executed.watch : counts.executed.regular;
     counts.dispatched++;
     counts.executing++;
     counts.seatsInUse += seats;
@@ -176,7 +177,7 @@ export class FlowControl {
       isReleased = true;
       const now = performance.now();
       counts.executing--;
-      counts.executed.observe((now - started) / 1_000);
+      executed.observe((now - started) / 1_000);
       const lingers = level.set.finish(entry, now);
       if (lingers === 0) return free();
       setTimeout(() => {

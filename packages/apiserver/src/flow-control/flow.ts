@@ -20,8 +20,9 @@ export class FlowCounts {
   readonly rejected = new Map<Rejection, number>();
   readonly waited = new Buckets(durations);
   readonly waitedInVain = new Buckets(durations);
-  readonly executed = new Buckets(durations);
-  readonly estimatedSeats = new Buckets([1, 2, 4, 10]);
+  /** By what upstream calls the type of a request. */
+  readonly executed = { regular: new Buckets(durations), watch: new Buckets(durations) };
+  readonly estimatedSeats = new Buckets([1, 2, 4, 8, 16, 32, 64, 100]);
 }
 
 export class Flow {

@@ -3,7 +3,7 @@
  * are made of them when somebody asks.
  */
 import type { Registry } from 'prom-client';
-import { registerPlain } from '../plain-metric.ts';
+import { registerPlain } from '../metrics/plain-metric.ts';
 import type { Buckets, Sample } from './buckets.ts';
 import type { FlowControl } from './flow-control.ts';
 import type { Flow, FlowCounts } from './flow.ts';
@@ -88,7 +88,10 @@ export function exposeFlowControl(registry: Registry, control: FlowControl): voi
     'request_execution_seconds',
     'histogram',
     'Seconds of being served, watches until they have begun.',
-    histogram(({ executed }) => [[{}, executed]]),
+    histogram(({ executed }) => [
+      [{ type: 'regular' }, executed.regular],
+      [{ type: 'watch' }, executed.watch],
+    ]),
   );
   add(
     'work_estimated_seats',

@@ -19,6 +19,7 @@ import {
   type OpenApiOptions,
 } from '@timonier/api/openapi';
 import { notAcceptable, pathNotFound, StatusError } from '@timonier/api/statuses';
+import { versionInfo } from '@timonier/component';
 import {
   withRemoteDiscovery,
   withRemoteGroups,
@@ -32,7 +33,6 @@ import type { Exchange } from './exchange.ts';
 import { modelTexts } from '@timonier/api/openapi/model-texts';
 import { encodeOpenApiV2, openapiV2ProtobufTypes } from './openapi-protobuf.ts';
 
-const kubernetesMinor = 36;
 const aggregatedType = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
 const yearMs = 365 * 86_400_000;
 const all = (): boolean => true;
@@ -66,7 +66,7 @@ export class Documents {
     this.#registry = registry;
     this.#remotes = remotes;
     this.#address = address;
-    this.#openapi = { registry, served: all, version: version().gitVersion ?? '', texts: modelTexts() };
+    this.#openapi = { registry, served: all, version: versionInfo().gitVersion ?? '', texts: modelTexts() };
   }
 
   /** Answers a request for a document. Throws 404 when there is none at this path. */
@@ -158,7 +158,7 @@ export class Documents {
   }
 
   #discovery(path: string): object | undefined {
-    if (path === '/version') return version();
+    if (path === '/version') return versionInfo();
     if (path === '/openapi/v2') return this.#openapiV2();
     if (path === '/openapi/v3')
       return withRemotePaths(
@@ -198,25 +198,6 @@ export class Documents {
     if (second === '') return withRemoteVersions(apiGroup(this.#registry, all, first), first, remotes);
     return apiResourceList(this.#registry, all, { group: first, version: second });
   }
-}
-
-/** What `/version` says: the Kubernetes version whose API is served. */
-export function version(): Record<string, string> {
-  return {
-    major: '1',
-    minor: String(kubernetesMinor),
-    emulationMajor: '1',
-    emulationMinor: String(kubernetesMinor),
-    minCompatibilityMajor: '1',
-    minCompatibilityMinor: String(kubernetesMinor - 1),
-    gitVersion: `v1.${kubernetesMinor}.2+timonier`,
-    gitCommit: '',
-    gitTreeState: 'clean',
-    buildDate: '1970-01-01T00:00:00Z',
-    goVersion: 'none',
-    compiler: process.version,
-    platform: `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`,
-  };
 }
 
 function wantsProtobuf(exchange: Exchange): boolean {

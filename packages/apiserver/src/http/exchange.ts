@@ -7,6 +7,7 @@ import type { TLSSocket } from 'node:tls';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { AuditRecord } from '../audit/auditor.ts';
+import type { RequestSeries } from '../metrics/request-series.ts';
 import { endAnswer, endsConnection, hasCome, readBody } from './request-body.ts';
 import { parseTarget, type RequestTarget } from './request-target.ts';
 
@@ -81,6 +82,12 @@ export class Exchange {
   audit: AuditRecord | undefined;
   /** Status code of the answer, once there is one. */
   statusCode = 0;
+  /** Bytes of the answer's body so far. */
+  sentBytes = 0;
+  /** What it counts as; undefined while it has reached no handler. */
+  series: RequestSeries | undefined;
+  /** When its handler began, as `performance.now` told it. */
+  handledSince = 0;
   readonly #warnings: string[] = [];
   #isOver = false;
   #controller: AbortController | undefined;
@@ -156,6 +163,7 @@ export class Exchange {
       extra['vary'] = 'Accept-Encoding';
     }
     this.statusCode = status;
+    if (this.method !== 'HEAD') this.sentBytes += bytes.length;
     const head = {
       'content-type': contentType,
       'cache-control': 'no-cache, private',

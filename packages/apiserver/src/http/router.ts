@@ -14,6 +14,7 @@ import type { Auditor } from '../audit/auditor.ts';
 import type { DebugPages } from '../debug/pages.ts';
 import { isDebugPath } from '../debug/paths.ts';
 import type { RequestAuthenticator } from '../authentication/request-authenticator.ts';
+import type { RequestSeries } from '../metrics/request-series.ts';
 import type { User } from '../pipeline/authenticate.ts';
 import { authorize } from '../pipeline/authorize.ts';
 import { deprecationOf } from '../pipeline/deprecation.ts';
@@ -28,6 +29,7 @@ import { handlerOf, upgrades } from '../verbs/index.ts';
 import { answerIssuer, isIssuerPath } from '../tokens/issuer-discovery.ts';
 import type { Documents } from './documents.ts';
 import { Exchange, type HttpRequest, type HttpResponse } from './exchange.ts';
+import { SocketResponse } from './socket-response.ts';
 import { relay, relayUpgrade } from './relay.ts';
 import { readRequestInfo, type RequestInfo, type ResourceRequest } from './request-info.ts';
 
@@ -54,6 +56,7 @@ const catchUpMs = 1_000;
 const discovery = /^\/(apis|openapi)(\/|$)/;
 const operational = /^\/(metrics|healthz|livez|readyz)(\/|$)/;
 const methods: ReadonlySet<string> = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']);
+const authorizationResults = { allow: 'allowed', deny: 'denied', noOpinion: 'no-opinion' } as const;
 const mutating: ReadonlySet<string> = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
 
 export class Router {
@@ -84,7 +87,10 @@ export class Router {
     if (isLong) this.#long++;
     else server.metrics.requests.inFlight[kind]++;
     try {
-      if (this.#long > this.#options.maxLongRunning) throw tooManyLong();
+      if (this.#long > this.#options.maxLongRunning) {
+        this.#countRefusal(exchange, info);
+        throw tooManyLong();
+      }
       await this.#answer(exchange, info, isLong);
       exchange.audit?.stage('ResponseComplete');
     } catch (error) {
@@ -93,8 +99,12 @@ export class Router {
     } finally {
       if (isLong) this.#long--;
       else server.metrics.requests.inFlight[kind]--;
-      const took = isLong ? undefined : performance.now() - started;
-      server.metrics.requests.count(exchange.method, info.served, exchange.statusCode, took);
+      const { series } = exchange;
+      if (series !== undefined) {
+        const now = performance.now();
+        const handled = isLong ? undefined : now - exchange.handledSince;
+        server.metrics.requests.count(series, exchange, now - started, handled);
+      }
     }
   }
 
@@ -112,6 +122,7 @@ export class Router {
       return;
     }
     const info = await this.#requestInfo(exchange);
+    const { requests } = this.#options.server.metrics;
     try {
       const user = await this.#identify(exchange, info, true);
       await this.#authorize(exchange, user, info);
@@ -124,7 +135,9 @@ export class Router {
         const target = info.served;
         const handler = target === undefined ? undefined : upgrades[target.subresource];
         if (target === undefined || handler === undefined) throw new StatusError(pathNotFound());
+        this.#handled(exchange, requests.seriesOf(exchange, target));
         await handler(this.#context(exchange, user, target, false), request, socket, head);
+        this.#countUpgrade(exchange, target, socket);
       }
       exchange.statusCode = 101;
       exchange.audit?.started();
@@ -136,6 +149,18 @@ export class Router {
       exchange.audit?.stage('ResponseComplete');
       socket.end();
     }
+  }
+
+  /** A connection that switched protocols is served until it closes. */
+  #countUpgrade(exchange: Exchange, target: ResourceRequest, socket: Duplex): void {
+    const { requests } = this.#options.server.metrics;
+    const { series } = exchange;
+    if (series === undefined) return;
+    const ended = requests.longRunning.begin(series, target);
+    socket.once('close', () => {
+      ended();
+      requests.count(series, exchange, performance.now() - exchange.handledSince, undefined);
+    });
   }
 
   /**
@@ -163,17 +188,32 @@ export class Router {
   async #answer(exchange: Exchange, info: RequestInfo, isLong: boolean): Promise<void> {
     const user = await this.#identify(exchange, info, isLong);
     const leave = await this.#limit.enter(exchange, user, info);
-    if (leave === undefined) return;
+    if (leave === undefined) {
+      this.#countRefusal(exchange, info);
+      return;
+    }
     try {
       await this.#authorize(exchange, user, info);
-      await this.#dispatch(exchange, info, user);
+      await this.#dispatch(exchange, info, user, isLong);
     } finally {
       leave();
     }
   }
 
-  async #dispatch(exchange: Exchange, info: RequestInfo, user: User): Promise<void> {
+  #countRefusal(exchange: Exchange, { served }: RequestInfo): void {
+    const { requests } = this.#options.server.metrics;
+    if (served !== undefined) requests.refused(requests.seriesOf(exchange, served));
+  }
+
+  /** From here on its handler answers for it. */
+  #handled(exchange: Exchange, series: RequestSeries | undefined): void {
+    exchange.series = series;
+    exchange.handledSince = performance.now();
+  }
+
+  async #dispatch(exchange: Exchange, info: RequestInfo, user: User, isLong: boolean): Promise<void> {
     const { server, documents, aggregator } = this.#options;
+    const { requests } = server.metrics;
     const remote = aggregator.remoteFor(info.path);
     if (remote !== undefined) {
       aggregator.checkAvailable(remote);
@@ -183,6 +223,7 @@ export class Router {
     }
     if (info.resource === undefined || info.resource === '') {
       if (exchange.method !== 'GET' && exchange.method !== 'HEAD') throw new StatusError(verbNotAllowed());
+      if (exchange.method === 'GET') this.#handled(exchange, requests.seriesOfPath(info.path));
       if (operational.test(info.path)) await this.#operate(exchange);
       else if (isDebugPath(info.path)) await this.#options.debug.answer(exchange);
       else if (isIssuerPath(info.path))
@@ -195,12 +236,21 @@ export class Router {
     const isServed = methods.has(exchange.method) || (exchange.method === 'HEAD' && isProxied(target));
     const handler = isServed ? handlerOf(target) : undefined;
     if (handler === undefined || isOfNoNamespace(target)) throw new StatusError(verbNotAllowed());
+    const series = requests.seriesOf(exchange, target);
+    this.#handled(exchange, series);
     checkParameters(target, exchange.query);
     const warning = deprecationOf(target.info);
-    if (warning !== undefined) exchange.warn(warning);
+    if (warning !== undefined) {
+      exchange.warn(warning);
+      requests.deprecated(target);
+    }
     const isMutating = mutating.has(target.verb);
     // The body must still be read, or the connection could not be used again; the gate comes first all the same.
-    await handler(this.#context(exchange, user, target, isMutating));
+    const context = this.#context(exchange, user, target, isMutating);
+    if (isLong) {
+      const ended = requests.longRunning.begin(series, info);
+      await handler(context).finally(ended);
+    } else await handler(context);
     if (isMutating) server.log.trace({ user: user.name, verb: target.verb, path: info.path }, 'mutated');
   }
 
@@ -246,18 +296,29 @@ export class Router {
   }
 
   async #authenticate(exchange: Exchange, info: RequestInfo): Promise<User> {
-    const { authenticator, auditor } = this.#options;
+    const { authenticator, auditor, server } = this.#options;
+    const { identity } = server.metrics;
+    const since = performance.now();
     try {
-      const user = authenticator.authenticate(exchange.request, info.path);
-      return user instanceof Promise ? await user : user;
+      const given = authenticator.authenticate(exchange.request, info.path);
+      const user = given instanceof Promise ? await given : given;
+      identity.authentication.observe('success', performance.now() - since);
+      const end = authenticator.certificateEnd(exchange.request);
+      if (end !== undefined) identity.usedCertificate(end);
+      return user;
     } catch (error) {
+      const result = error instanceof StatusError ? 'failure' : 'error';
+      identity.authentication.observe(result, performance.now() - since);
       auditor?.refused(exchange, info, authenticator.attemptsOf(exchange.request));
       throw error;
     }
   }
 
   #authorize(exchange: Exchange, user: User, info: RequestInfo): Promise<void> {
-    return authorize(this.#options.server.authorizer, user, info, ({ verdict, reason }) => {
+    const { authorizer, metrics } = this.#options.server;
+    const since = performance.now();
+    return authorize(authorizer, user, info, ({ verdict, reason }) => {
+      metrics.identity.authorization.observe(authorizationResults[verdict], performance.now() - since);
       exchange.audit?.annotate('authorization.k8s.io/decision', verdict === 'allow' ? 'allow' : 'forbid');
       exchange.audit?.annotate('authorization.k8s.io/reason', reason);
     });
@@ -268,8 +329,11 @@ export class Router {
     const status = statusOf(error);
     exchange.audit?.failed(status);
     if (exchange.isOver) return;
-    if (!isExpected(error))
+    if (!isExpected(error)) {
+      if (exchange.series !== undefined)
+        this.#options.server.metrics.requests.terminated(exchange.series, status.code ?? 500);
       log.error({ err: error, method: exchange.method, path: exchange.url.pathname }, 'request failed');
+    }
     try {
       if (exchange.response.headersSent) exchange.response.destroy();
       else await respondError(exchange, error);
@@ -297,54 +361,4 @@ function isExpected(error: unknown): boolean {
 
 function tooManyLong(): StatusError {
   return new StatusError(tooManyRequests('Too many requests, please try again later.'));
-}
-
-/** Writes an ordinary answer to a connection whose upgrade was refused. */
-class SocketResponse implements HttpResponse {
-  readonly #socket: Duplex;
-  headersSent = false;
-
-  constructor(socket: Duplex) {
-    this.#socket = socket;
-  }
-
-  get writableEnded(): boolean {
-    return this.#socket.writableEnded;
-  }
-
-  setHeader(): void {}
-
-  writeHead(status: number, headers: Record<string, string> = {}): void {
-    this.headersSent = true;
-    const lines = Object.entries({ ...headers, connection: 'close' }).map(
-      ([name, value]) => `${name}: ${value}`,
-    );
-    this.#socket.write(`HTTP/1.1 ${status} \r\n${lines.join('\r\n')}\r\n\r\n`);
-  }
-
-  write(chunk: Buffer | string): boolean {
-    return this.#socket.write(chunk);
-  }
-
-  end(chunk?: Buffer | string): void {
-    this.#socket.end(chunk);
-  }
-
-  flushHeaders(): void {}
-
-  destroy(): void {
-    this.#socket.destroy();
-  }
-
-  on(event: 'close' | 'drain' | 'finish', listener: () => void): void {
-    this.#socket.on(event, listener);
-  }
-
-  once(event: 'close' | 'drain' | 'finish', listener: () => void): void {
-    this.#socket.once(event, listener);
-  }
-
-  off(event: 'close' | 'drain' | 'finish', listener: () => void): void {
-    this.#socket.off(event, listener);
-  }
 }

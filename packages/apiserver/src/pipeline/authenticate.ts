@@ -19,7 +19,8 @@ export type Peer =
   | { readonly kind: 'none' }
   /** The certificate is no good, or names nobody. */
   | { readonly kind: 'refused' }
-  | { readonly kind: 'user'; readonly user: User }
+  /** Its certificate is valid until then, in milliseconds since the epoch. */
+  | { readonly kind: 'user'; readonly user: User; readonly validUntil: number }
   /** A proxy that may name users in headers. */
   | { readonly kind: 'proxy' };
 
@@ -45,6 +46,7 @@ export function peerOf(socket: PeerSocket, test?: ProxyTest): Peer {
   const fingerprint = certificate.fingerprint256.replaceAll(':', '').toLowerCase();
   return {
     kind: 'user',
+    validUntil: Date.parse(certificate.valid_to),
     user: {
       name,
       groups: [...values(certificate.subject.O), 'system:authenticated'],

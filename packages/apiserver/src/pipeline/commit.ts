@@ -81,7 +81,8 @@ export async function commit(context: WriteContext, change: Change): Promise<Com
       ? { requestDeleteRange: { key: change.key } }
       : { requestPut: { key: change.key, value, ...(await leaseOf(context)) } };
   const since = performance.now();
-  let response: TxnResponse;
+  const kind = value === undefined ? 'delete' : change.expected === 0 ? 'create' : 'update';
+  let response: TxnResponse | undefined;
   try {
     response = await server.store.txn(
       compare,
@@ -92,7 +93,7 @@ export async function commit(context: WriteContext, change: Change): Promise<Com
     if (!(error instanceof UnknownOutcome)) throw error;
     throw new StatusError(serverTimeout(target.info, target.verb, 1));
   } finally {
-    server.metrics.store.answered('txn', since);
+    server.metrics.store.answered(kind, target.info, since, response === undefined);
   }
   if (response.succeeded) {
     const revision = response.header?.revision ?? 0;

@@ -89,13 +89,13 @@ class Attempts {
         decision = await this.#decide(viewOfAny(target.info, current));
       } catch (error) {
         if (isFresh) throw error;
-        current = await readCurrent(server, this.#key);
+        current = await readCurrent(server, target.info, this.#key);
         isFresh = true;
         continue;
       }
       if (decision.action === 'keep') {
         if (isFresh) return { stored: current, previous: current, revision: current?.revision ?? 0 };
-        current = await readCurrent(server, this.#key);
+        current = await readCurrent(server, target.info, this.#key);
         isFresh = true;
         continue;
       }
@@ -183,13 +183,18 @@ async function rehearsed(
 }
 
 /** The state in the store, read linearizably. */
-export async function readCurrent(server: ServerState, key: string): Promise<StoredObject | undefined> {
+export async function readCurrent(
+  server: ServerState,
+  info: ResourceInfo,
+  key: string,
+): Promise<StoredObject | undefined> {
   const since = performance.now();
-  let kv: KeyValue | undefined;
+  let kvs: readonly KeyValue[] | undefined;
   try {
-    [kv] = (await server.store.range({ key })).kvs;
+    ({ kvs } = await server.store.range({ key }));
   } finally {
-    server.metrics.store.answered('get', since);
+    server.metrics.store.answered('get', info, since, kvs === undefined);
   }
+  const [kv] = kvs;
   return kv === undefined ? undefined : fromStored(key, kv.value, kv.modRevision, kv.createRevision);
 }

@@ -34,7 +34,7 @@ export async function checkNamespace(
   if (!info.namespaced || type === undefined) return undefined;
   const key = storageKey(type, undefined, namespace, server.root);
   const cached = fresh ? undefined : server.cache.resource(type.storagePrefix ?? '').index.get(key);
-  const stored = cached ?? (await readCurrent(server, key));
+  const stored = cached ?? (await readCurrent(server, type, key));
   if (stored === undefined) throw new StatusError(notFound(namespaces, namespace));
   // Nearly all namespaces stay: to see that in the bytes saves every creation from parsing one.
   if (!stored.json.includes('"deletionTimestamp"')) return stored;

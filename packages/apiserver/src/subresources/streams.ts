@@ -43,6 +43,7 @@ export async function log(context: RequestContext): Promise<void> {
   try {
     for await (const chunk of response as AsyncIterable<Buffer>) {
       if (exchange.signal.aborted) break;
+      exchange.sentBytes += chunk.length;
       if (!exchange.response.write(chunk)) await exchange.drained();
     }
   } finally {

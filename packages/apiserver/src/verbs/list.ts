@@ -2,6 +2,7 @@
  * list: from the watch cache, proven fresh; pages after the first and exact versions come from the store at their own
  * revision, so that all pages of a list show one state.
  */
+import type { ResourceInfo } from '@timonier/api';
 import { expired, StatusError } from '@timonier/api/statuses';
 import type { ListMeta } from '../pipeline/encode.ts';
 import { encodeList, streamList } from '../pipeline/encode.ts';
@@ -9,10 +10,10 @@ import { bad, forbiddenOption } from '../pipeline/query.ts';
 import { includeObjectOf, offerOf, representationOf } from '../pipeline/respond.ts';
 import { contentTypes } from '../http/media.ts';
 import { rangeEnd } from '../storage/keys.ts';
-import { Compacted } from '../storage/store-client.ts';
+import { Compacted, type StoreClient } from '../storage/store-client.ts';
 import { readableOf, type StoredObject } from '../storage/stored-object.ts';
 import { needsPreparation, prepareViews, viewOf } from '../storage/views.ts';
-import type { RequestContext } from '../server-state.ts';
+import type { RequestContext, ServerState } from '../server-state.ts';
 import { type ContinueToken, expiredToken, formatToken, parseToken } from './continue-token.ts';
 import { freshEnough } from './get.ts';
 import { type ReadOptions, readOptions } from './read-options.ts';
@@ -126,7 +127,9 @@ async function readFromCache(
   const { index } = server.cache.resource(target.info.storagePrefix ?? '');
   const items: StoredObject[] = [];
   let more = false;
+  let fetched = 0;
   const take = (_key: string, stored: StoredObject): { break: true } | undefined => {
+    fetched++;
     const object = viewOf(target.info, stored);
     if (!selection.matches(object)) return undefined;
     if (limit > 0 && items.length >= limit) {
@@ -145,10 +148,27 @@ async function readFromCache(
     );
     for (const [key, stored] of range) if (take(key, stored) !== undefined) break;
   } else index.forRange(start, rangeEnd(selection.prefix), false, take);
+  server.metrics.cacheUse.listed(target.info, fetched, items.length);
   if (!more) return { items, meta: pageMeta(revision) };
   const last = items.at(-1)?.key ?? '';
   const left = selection.isWhole ? index.forRange(`${last}\0`, rangeEnd(selection.prefix), false) : undefined;
   return { items, meta: pageMeta(revision, last, left) };
+}
+
+async function measured(
+  { store, metrics }: ServerState,
+  info: ResourceInfo,
+  range: Parameters<StoreClient['range']>[0],
+): ReturnType<StoreClient['range']> {
+  const since = performance.now();
+  let isError = true;
+  try {
+    const page = await store.range(range);
+    isError = false;
+    return page;
+  } finally {
+    metrics.store.answered('list', info, since, isError);
+  }
 }
 
 async function readFromStore(
@@ -163,7 +183,7 @@ async function readFromStore(
   let total: number | undefined;
   try {
     for (;;) {
-      const page = await server.store.range({
+      const page = await measured(server, target.info, {
         key,
         rangeEnd: rangeEnd(selection.prefix),
         revision,
@@ -214,6 +234,7 @@ async function sendStream(
   exchange.startStream(200, contentTypes.json);
   for (const chunk of streamList(items, meta, target.info)) {
     if (exchange.signal.aborted) return;
+    exchange.sentBytes += chunk.length;
     if (!exchange.response.write(chunk)) await exchange.drained();
   }
   exchange.response.end();

@@ -10,6 +10,7 @@ import { replayHistory } from '../cache/history.ts';
 import type { CacheEvent } from '../cache/event-log.ts';
 import type { ResourceCache } from '../cache/watch-cache.ts';
 import { contentTypes } from '../http/media.ts';
+import type { WatchedEvents } from '../metrics/cache-metrics.ts';
 import { forbiddenOption } from '../pipeline/query.ts';
 import { includeObjectOf, offerOf, representationOf, statusOf } from '../pipeline/respond.ts';
 import type { RequestContext } from '../server-state.ts';
@@ -37,15 +38,8 @@ export async function watch(context: RequestContext): Promise<void> {
   if (server.cache.revision === 0) await server.reads.reached(1);
   const resource = server.cache.resource(target.info.storagePrefix ?? '');
   const suffix = representation.media === 'protobuf' ? ';stream=watch' : '';
-  const labels = {
-    verb: 'WATCH',
-    group: target.info.group,
-    version: target.info.version,
-    resource: target.info.resource,
-  };
   const stream = new WatchStream(context, options, encoder, resource);
   exchange.startStream(200, `${contentTypes[representation.media]}${suffix}`);
-  server.metrics.watchers.inc({ ...labels, scope: '' });
   try {
     await stream.run(wantsState);
   } catch (error) {
@@ -53,7 +47,6 @@ export async function watch(context: RequestContext): Promise<void> {
       exchange.response.write(encoder.error(statusOf(error)));
     else if (!exchange.signal.aborted) throw error;
   } finally {
-    server.metrics.watchers.dec({ ...labels, scope: '' });
     exchange.response.end();
   }
 }
@@ -79,18 +72,19 @@ class WatchStream {
   readonly #options: ReadOptions;
   readonly #encoder: WatchEncoder;
   readonly #resource: ResourceCache;
+  readonly #events: WatchedEvents;
   #wake: () => void = () => undefined;
   /** True once the position is lost: the stream ends, and the client resumes from the last version it saw. */
   #ended = false;
   /** True when a bookmark is wanted as soon as everything before it is sent. */
   #bookmarkDue = false;
-  #sent = 0;
 
   constructor(context: RequestContext, options: ReadOptions, encoder: WatchEncoder, resource: ResourceCache) {
     this.#context = context;
     this.#options = options;
     this.#encoder = encoder;
     this.#resource = resource;
+    this.#events = context.server.metrics.cacheUse.watched(context.target.info);
   }
 
   async run(wantsState: boolean): Promise<void> {
@@ -137,8 +131,6 @@ class WatchStream {
       for (const stop of stopListening) stop();
       for (const timer of timers) clearTimeout(timer);
       exchange.signal.removeEventListener('abort', onAbort);
-      const { group, version, resource } = this.#context.target.info;
-      server.metrics.watchEvents.inc({ group, version, resource }, this.#sent);
     }
   }
 
@@ -232,7 +224,8 @@ class WatchStream {
   async #write(frame: Buffer): Promise<void> {
     const { exchange } = this.#context;
     if (exchange.signal.aborted) return;
-    this.#sent++;
+    exchange.sentBytes += frame.length;
+    this.#events.sent(frame.length);
     if (!exchange.response.write(frame)) await exchange.drained();
   }
 

@@ -201,7 +201,7 @@ test('a quota holds over both, and no address or port is given twice', async () 
 
 test('metrics and readiness are of all together, whoever is asked', async () => {
   const series =
-    'apiserver_request_total{verb="LIST",group="",version="v1",resource="podtemplates",subresource="",scope="cluster",code="200"}';
+    'apiserver_request_total{verb="LIST",group="",version="v1",resource="podtemplates",subresource="",scope="cluster",component="apiserver",dry_run="",code="200"}';
   for (let i = 0; i < 7; i++) await ask(i < 3 ? left : right, 200, 'GET', '/api/v1/podtemplates');
   const texts = [await ask(left, 200, 'GET', '/metrics'), await ask(right, 200, 'GET', '/metrics')];
   texts.push(await server.ops('/metrics'));

@@ -1,31 +1,24 @@
 /** The API server's metrics, under upstream's names where upstream has one. */
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { RequestMetrics, StoreMetrics } from './request-metrics.ts';
+import { CacheUse } from './cache-metrics.ts';
+import { IdentityMetrics } from './identity-metrics.ts';
+import { RequestMetrics } from './request-metrics.ts';
+import { StoreMetrics } from './store-metrics.ts';
 
 export class ApiServerMetrics {
   readonly requests: RequestMetrics;
+  readonly identity: IdentityMetrics;
   readonly store: StoreMetrics;
-  readonly watchers: Gauge;
-  readonly watchEvents: Counter;
+  readonly cacheUse: CacheUse;
   readonly fenceRejections: Counter;
   readonly expiredWatches: Counter;
 
   constructor(registry: Registry) {
     const registers = [registry];
     this.requests = new RequestMetrics(registry);
+    this.identity = new IdentityMetrics(registry);
     this.store = new StoreMetrics(registry);
-    this.watchers = new Gauge({
-      name: 'apiserver_longrunning_requests',
-      help: 'Watches and streams being served.',
-      labelNames: ['verb', 'group', 'version', 'resource', 'scope'],
-      registers,
-    });
-    this.watchEvents = new Counter({
-      name: 'apiserver_watch_events_total',
-      help: 'Events sent to watchers.',
-      labelNames: ['group', 'version', 'resource'],
-      registers,
-    });
+    this.cacheUse = new CacheUse(registry);
     this.fenceRejections = new Counter({
       name: 'timonier_fence_rejections_total',
       help: 'Writes refused because they were decided under another office, by where it was noticed.',
