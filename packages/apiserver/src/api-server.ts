@@ -44,6 +44,7 @@ import { Documents } from './http/documents.ts';
 import { Front, type PortName } from './http/front.ts';
 import { Router } from './http/router.ts';
 import { type ServerTls, TlsServer } from './http/tls-server.ts';
+import { exposeApiServices } from './metrics/api-service-metrics.ts';
 import { ApiServerMetrics, exposeHeldWrites } from './metrics/api-server-metrics.ts';
 import { exposeCache } from './metrics/cache-metrics.ts';
 import { NodeProxy, type NodeProxyTls } from './node-proxy/node-proxy.ts';
@@ -197,6 +198,7 @@ export class ApiServer {
       metrics: metricsRegistry,
     });
     this.#stopAuthorization = authorization.stop;
+    const metrics = new ApiServerMetrics(metricsRegistry);
     this.#server = {
       registry,
       store,
@@ -206,12 +208,12 @@ export class ApiServer {
       reads: new FreshReads(store, cache),
       office,
       duty: dutyOf(office, options.shared?.appointment ?? new Appointment(true)),
-      metrics: new ApiServerMetrics(metricsRegistry),
+      metrics,
       failpoints,
       allocations,
       nodes: new NodeProxy(options.kubeletTls),
       authorizer: authorization.authorizer,
-      admission: new Admission(options.admissionPlugins),
+      admission: new Admission(options.admissionPlugins, metrics.admission),
       tokens,
       bearerTokens: this.#authentication.bearerTokens,
       log,
@@ -225,6 +227,7 @@ export class ApiServer {
     this.#policies = new PolicyStatusKeeper(this.#server);
     this.#aggregator = new Aggregator(this.#server, options.proxyTls ?? {});
     const aggregator = this.#aggregator;
+    exposeApiServices(metricsRegistry, cache, aggregator);
     const processes = options.shared?.processes ?? 1;
     const { fair } = options.limits;
     const readOnly = Math.ceil(options.limits.maxRequestsInflight / processes);

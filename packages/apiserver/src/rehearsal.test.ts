@@ -36,8 +36,8 @@ test('a passive server is its own client before others are, and nothing of it is
   const { endpoint } = await startEtcd(t);
   const active = await startActive(t, endpoint);
   const passive = await startPassive(t, endpoint, active);
-  await until(async () => (await answered(passive))['CREATE 201'] === 32, 'it has rehearsed');
-  assert.deepEqual(await answered(passive), { 'LIST 200': 32, 'CREATE 201': 32 });
+  await until(async () => (await answered(passive))['POST 201'] === 32, 'it has rehearsed');
+  assert.deepEqual(await answered(passive), { 'LIST 200': 32, 'POST 201': 32 });
   const names = (await active.request('GET', configMaps)).json.items.map(
     ({ metadata }: { metadata: { name: string } }) => metadata.name,
   );

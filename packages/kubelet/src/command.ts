@@ -55,7 +55,7 @@ export const command = defineComponent({
     const labels = parseLabels(flags['node-labels']);
     const taints = parseTaints(flags['register-with-taints']);
     const { signal } = shutdown;
-    const metrics = createKubeletMetrics(registry);
+    const metrics = createKubeletMetrics(registry, nodeName);
     const facts = await readHostFacts();
     await mkdir(flags['root-dir'], { recursive: true, mode: 0o750 });
 

@@ -75,6 +75,8 @@ export interface HostEvents {
   readonly snapshotWanted: (to: NodeId, message: Extract<Message, { type: 'snapshot' }>) => void;
   /** A received snapshot is durable in the log: put it in the place of the state. */
   readonly install: (snapshot: SnapshotDescriptor) => Promise<void>;
+  /** How long a member took to answer a heartbeat. */
+  readonly roundTrip?: (peer: NodeId, ms: number) => void;
   /** Going on could lose data. */
   readonly failed: (error: Error) => void;
 }

@@ -27,6 +27,7 @@ import { LeaderLease } from './leader-lease.ts';
 import { LogRetention } from './log-retention.ts';
 import { Outbox, type Outgoing } from './outbox.ts';
 import { fromWire, type WireMessage } from './peer-wire.ts';
+import { RoundTrips } from './round-trips.ts';
 import { Ticking } from './ticking.ts';
 
 export class RaftHost {
@@ -45,9 +46,11 @@ export class RaftHost {
   /** When the newest round was sent that a majority answered, by `clock.bootTime`. */
   #provenAt = -Infinity;
   readonly #outbox: Outbox;
+  readonly #roundTrips: RoundTrips;
 
   constructor(options: HostOptions) {
     this.#o = options;
+    this.#roundTrips = new RoundTrips((peer, ms) => options.events.roundTrip?.(peer, ms));
     this.#outbox = new Outbox({
       pace: options.pace,
       promiseMs: () => this.#promiseMs,
@@ -183,6 +186,7 @@ export class RaftHost {
     const { pace } = this.#o;
     if (message.type === 'heartbeat-response') {
       if (this.#role !== 'leader' || message.term !== this.#term) return;
+      this.#roundTrips.answered(message.from, message.round, now);
       this.#lease.answered(message.from, message.round, wire.loyalMs ?? 0);
     } else if (message.type === 'heartbeat' || message.type === 'append' || message.type === 'commit') {
       if (message.term >= this.#term) pace.heard(message.from, message.term, now, wire.delayMs);
@@ -210,6 +214,8 @@ export class RaftHost {
     this.#o.observe?.(effects);
     const later: Outgoing[] = [];
     for (const message of effects.messages) {
+      if (message.type === 'heartbeat')
+        this.#roundTrips.asked(message.to, message.round, this.#o.clock.now());
       const outgoing = this.#outbox.dress(message);
       if (message.afterPersist) later.push(outgoing);
       else this.#send(outgoing);

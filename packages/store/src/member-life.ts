@@ -152,6 +152,7 @@ export class MemberLife {
         proposalDropped: (context) => this.parts.forwarding.dropped(context),
         snapshotWanted: (to, message) => void this.parts.upkeep.sendSnapshot(to, message),
         install: (snapshot) => this.#install(snapshot),
+        roundTrip: (peer, ms) => this.metrics?.peers.answered(peer, ms),
         failed: (error) => this.#options.onFailure(error),
       },
     });
@@ -240,6 +241,7 @@ export class MemberLife {
 
   #peerClosed(peer: NodeId): void {
     this.#options.log.info({ peer }, 'peer connection closed');
+    this.metrics?.peers.disconnected(peer);
     this.parts.leases.peerClosed(peer);
     this.parts.agreement.closed(peer);
     this.parts.consistency.peerClosed(peer);

@@ -80,6 +80,7 @@ export function assemble(options: MemberOptions, platform: Platform, storage: St
     clock,
     bugs,
     submit: (batch) => forwarding.submit(batch.id, batch.data),
+    failed: () => life.metrics()?.failedProposals.inc(),
   });
   const reads = new Reads({
     timeoutMs: requestTimeoutMs,
@@ -182,9 +183,10 @@ export function assemble(options: MemberOptions, platform: Platform, storage: St
     onRemoved: (by) => membership.removedBy(by),
     roster: () => membership.roster(),
     onBytes: (peer, direction, bytes) => {
-      if (direction === 'sent') life.metrics()?.sentBytes.inc({ To: peer }, bytes);
-      else life.metrics()?.receivedBytes.inc({ From: peer }, bytes);
+      if (direction === 'sent') life.metrics()?.peers.sent(peer, bytes);
+      else life.metrics()?.peers.received(peer, bytes);
     },
+    onDropped: (peer) => life.metrics()?.peers.dropped(peer),
   });
   const forwarding = new Forwarding({
     host,

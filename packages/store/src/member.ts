@@ -90,6 +90,11 @@ export class Member {
     return this.#life.host;
   }
 
+  /** Whether a connection to the member stands. */
+  connected(id: NodeId): boolean {
+    return this.#parts.transport.connected(id);
+  }
+
   get pending(): number {
     return this.#parts.proposals.pending;
   }

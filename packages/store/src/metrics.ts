@@ -1,9 +1,10 @@
 /** The store's metrics, under etcd's names where they mean the same. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import { Durations, LabelledTally, Tally } from './tally.ts';
+import { PeerMetrics, type PeerSources } from './peer-metrics.ts';
+import { Durations, Tally } from './tally.ts';
 
 const syncBuckets = [
-  0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.024, 2.048, 4.096,
+  0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.024, 2.048, 4.096, 8.192,
 ];
 
 export interface MetricSources {
@@ -20,6 +21,7 @@ export interface MetricSources {
   readonly leases: () => number;
   readonly electionTimeoutMs: () => number;
   readonly delayMs: () => number;
+  readonly peers: PeerSources;
 }
 
 export class StoreMetrics {
@@ -27,8 +29,7 @@ export class StoreMetrics {
   readonly failedProposals: Counter;
   readonly walSync: Durations;
   readonly backendCommit: Histogram;
-  readonly sentBytes: LabelledTally<'To'>;
-  readonly receivedBytes: LabelledTally<'From'>;
+  readonly peers: PeerMetrics;
   readonly puts: Tally;
   readonly ranges: Tally;
   readonly deletes: Tally;
@@ -61,18 +62,7 @@ export class StoreMetrics {
       buckets: syncBuckets,
       registers,
     });
-    this.sentBytes = new LabelledTally({
-      name: 'etcd_network_peer_sent_bytes_total',
-      help: 'Bytes sent to a peer.',
-      registers,
-      label: 'To',
-    });
-    this.receivedBytes = new LabelledTally({
-      name: 'etcd_network_peer_received_bytes_total',
-      help: 'Bytes received from a peer.',
-      registers,
-      label: 'From',
-    });
+    this.peers = new PeerMetrics(registry, sources.peers);
     this.puts = tally('etcd_mvcc_put_total', 'Put requests served.');
     this.ranges = tally('etcd_mvcc_range_total', 'Range requests served.');
     this.deletes = tally('etcd_mvcc_delete_total', 'Delete requests served.');

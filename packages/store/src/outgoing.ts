@@ -55,7 +55,10 @@ export class Outgoing {
 
   send(bytes: Buffer): boolean {
     const socket = this.#socket;
-    if (!this.#ready || socket === undefined || socket.writableLength > queueBytes) return false;
+    if (!this.#ready || socket === undefined || socket.writableLength > queueBytes) {
+      this.#options.onDropped?.(this.#id);
+      return false;
+    }
     // Frames of one turn leave in one packet.
     if (!this.#corked) {
       this.#corked = true;

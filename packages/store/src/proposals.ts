@@ -38,6 +38,8 @@ export interface ProposalsOptions {
   /** Hands a batch to the leader, and says in which term; undefined when there is no leader to hand it to. */
   readonly submit: (batch: Batch) => number | undefined;
   readonly bugs?: KnownBugs;
+  /** Told of each request that has failed, or of which nobody knows what became. */
+  readonly failed?: () => void;
 }
 
 const maxBatchBytes = 1024 * 1024;
@@ -115,9 +117,16 @@ export class Proposals {
 
   /** A snapshot replaced the state: what became of submitted requests cannot be known. */
   outcomeLost(): void {
-    for (const { batch } of this.#submitted.values())
-      for (const { id } of batch.requests) this.applied(id, etcdError.timeout());
+    for (const { batch } of this.#submitted.values()) for (const { id } of batch.requests) this.#lost(id);
     this.#submitted.clear();
+  }
+
+  #lost(id: number): void {
+    const waiter = this.#waiters.get(id);
+    if (waiter === undefined) return;
+    this.#waiters.delete(id);
+    this.#options.failed?.();
+    waiter.reject(etcdError.timeout());
   }
 
   /** Tries again to hand over what is queued, for example when a leader is known. */
@@ -132,8 +141,7 @@ export class Proposals {
     const now = this.#options.clock.now();
     for (const [id, waiter] of this.#waiters) {
       if (waiter.deadline > now) break;
-      this.#waiters.delete(id);
-      waiter.reject(etcdError.timeout());
+      this.#lost(id);
     }
     this.#queue = this.#queue.filter((batch) => batch.requests.some(({ id }) => this.#waiters.has(id)));
   }

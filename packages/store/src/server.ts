@@ -151,6 +151,11 @@ export async function startStore(
     leases: () => member.machine.state.leases.size,
     electionTimeoutMs: () => member.pace.electionMs,
     delayMs: () => member.pace.delayMs,
+    peers: {
+      self: member.id,
+      members: () => member.machine.members.keys(),
+      connected: (peer) => member.connected(peer),
+    },
   });
   member.metrics = metrics;
   let told: unknown;

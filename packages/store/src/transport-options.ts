@@ -37,5 +37,7 @@ export interface TransportOptions {
   readonly onRemoved?: (by: NodeId) => void;
   /** The answer to somebody who wants to join. */
   readonly roster?: () => Roster;
+  /** A frame was not sent: there was no connection to the member, or no room. */
+  readonly onDropped?: (peer: NodeId) => void;
   readonly onBytes?: (peer: NodeId, direction: 'sent' | 'received', bytes: number) => void;
 }

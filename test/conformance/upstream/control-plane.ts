@@ -216,6 +216,8 @@ export class ControlPlane {
       'listen-peer-urls': peerUrl,
       'initial-advertise-peer-urls': peerUrl,
       'initial-cluster': `m1=${peerUrl}`,
+      // With how long calls take.
+      metrics: 'extensive',
       'listen-metrics-urls': `http://127.0.0.1:${this.#ports.storeMetrics}`,
       'cert-file': server.certificateFile,
       'key-file': server.keyFile,

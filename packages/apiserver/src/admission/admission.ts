@@ -1,5 +1,7 @@
 /** Runs the plugins that are switched on, each for the kinds and operations it asked for. */
 import { combined, type CommitExtras } from '../pipeline/commit.ts';
+import type { AdmissionMetrics } from '../metrics/admission-metrics.ts';
+import { measured, timed } from './measured.ts';
 import { inRounds } from './reinvocation.ts';
 import type { AdmissionPlugin, AdmissionRequest, Reservation } from './request.ts';
 
@@ -12,10 +14,12 @@ export class Admission {
   readonly #plugins: readonly AdmissionPlugin[];
   readonly #on: ReadonlySet<string>;
   readonly #known = new Map<string, readonly AdmissionPlugin[]>();
+  readonly #metrics: AdmissionMetrics;
 
   /** In the order in which they run. */
-  constructor(plugins: readonly AdmissionPlugin[]) {
+  constructor(plugins: readonly AdmissionPlugin[], metrics: AdmissionMetrics) {
     this.#plugins = plugins;
+    this.#metrics = metrics;
     this.#on = new Set(plugins.map(({ name }) => name));
   }
 
@@ -29,16 +33,16 @@ export class Admission {
 
   /** Lets plugins change the request. Rejects when one refuses it. */
   async admit(request: AdmissionRequest): Promise<void> {
-    await inRounds(this.#pluginsFor(request, 'admit'), request);
+    const plugins = this.#pluginsFor(request, 'admit');
+    const times = this.#metrics.step(request.operation, 'admit');
+    await timed(times, (given) => inRounds(plugins, given), request);
   }
 
   /** Rejects when a plugin refuses what is about to be committed. */
   async validate(request: AdmissionRequest): Promise<void> {
-    for (const plugin of this.#pluginsFor(request, 'validate')) {
-      const answer = plugin.validate?.(request);
-      // Most have nothing to wait for.
-      if (answer instanceof Promise) await answer;
-    }
+    const plugins = this.#pluginsFor(request, 'validate');
+    const times = this.#metrics.step(request.operation, 'validate');
+    await timed(times, (given) => validateAll(plugins, given), request);
   }
 
   /**
@@ -59,15 +63,25 @@ export class Admission {
     const key = `${stage} ${operation} ${resource}`;
     let found = this.#known.get(key);
     if (found === undefined) {
-      found = this.#plugins.filter(
-        (plugin) =>
-          plugin[stage] !== undefined &&
-          plugin.operations.includes(operation) &&
-          (plugin.resources?.includes(resource) ?? true),
-      );
+      found = this.#plugins
+        .filter(
+          (plugin) =>
+            plugin[stage] !== undefined &&
+            plugin.operations.includes(operation) &&
+            (plugin.resources?.includes(resource) ?? true),
+        )
+        .map((plugin) => (stage === 'reserve' ? plugin : measured(plugin, stage, operation, this.#metrics)));
       if (this.#known.size >= maxRemembered) this.#known.clear();
       this.#known.set(key, found);
     }
     return found;
+  }
+}
+
+async function validateAll(plugins: readonly AdmissionPlugin[], request: AdmissionRequest): Promise<void> {
+  for (const plugin of plugins) {
+    const answer = plugin.validate?.(request);
+    // Most have nothing to wait for.
+    if (answer instanceof Promise) await answer;
   }
 }

@@ -24,6 +24,12 @@ const settleMs = 50;
 const stopMs = 500;
 const path = /^\/(?:openapi\/v3\/)?apis\/([^/]+)\/([^/]+)(?:\/|$)/;
 
+export interface Loss {
+  readonly name: string;
+  readonly reason: string;
+  readonly count: number;
+}
+
 export class Aggregator {
   readonly #server: ServerState;
   readonly #tls: ProxyTls;
@@ -36,6 +42,8 @@ export class Aggregator {
   #dueAt = 0;
   #generation = 0;
   #hasPublished = false;
+  /** By name and reason, how often a secondary server was found to have become unavailable. */
+  readonly #losses = new Map<string, Loss>();
 
   constructor(server: ServerState, tls: ProxyTls) {
     this.#server = server;
@@ -165,8 +173,20 @@ export class Aggregator {
 
   async #check(remote: RemoteServer): Promise<void> {
     const before = fingerprint(remote);
+    const wasAvailable = remote.verdict.available || remote.verdict.reason === 'NotChecked';
     remote.verdict = await remote.check(this.#stop.signal);
+    if (wasAvailable && !remote.verdict.available) this.#lost(remote);
     if (fingerprint(remote) !== before) this.#changed();
+  }
+
+  #lost({ name, verdict: { reason } }: RemoteServer): void {
+    const key = `${name} ${reason}`;
+    const known = this.#losses.get(key);
+    this.#losses.set(key, { name, reason, count: (known?.count ?? 0) + 1 });
+  }
+
+  get losses(): readonly Loss[] {
+    return [...this.#losses.values()];
   }
 
   /** Makes the APIServices of what this server serves itself; from then on keeps them. Throws when it cannot. */

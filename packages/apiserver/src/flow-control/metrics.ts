@@ -116,6 +116,19 @@ export function exposeFlowControl(registry: Registry, control: FlowControl): voi
     ['target_seats', 'Seats that a level was to have in the last division.', ({ target }) => target],
   ];
   for (const [name, help, value] of levelGauges) add(name, 'gauge', help, ofLevels(value));
+  // Earlier names, which dashboards still ask for.
+  add(
+    'request_concurrency_limit',
+    'gauge',
+    'Seats of a level before lending and borrowing.',
+    ofLevels(({ config }) => config.nominal),
+  );
+  add(
+    'request_concurrency_in_use',
+    'gauge',
+    'Seats in use.',
+    ofFlows(({ seatsInUse }) => seatsInUse),
+  );
 }
 
 function labelsOf({ name, level }: Flow): Labels {

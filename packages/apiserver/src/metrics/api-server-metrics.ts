@@ -1,5 +1,6 @@
 /** The API server's metrics, under upstream's names where upstream has one. */
 import { Counter, Gauge, type Registry } from 'prom-client';
+import { AdmissionMetrics } from './admission-metrics.ts';
 import { CacheUse } from './cache-metrics.ts';
 import { IdentityMetrics } from './identity-metrics.ts';
 import { RequestMetrics } from './request-metrics.ts';
@@ -10,6 +11,7 @@ export class ApiServerMetrics {
   readonly identity: IdentityMetrics;
   readonly store: StoreMetrics;
   readonly cacheUse: CacheUse;
+  readonly admission: AdmissionMetrics;
   readonly fenceRejections: Counter;
   readonly expiredWatches: Counter;
 
@@ -19,6 +21,7 @@ export class ApiServerMetrics {
     this.identity = new IdentityMetrics(registry);
     this.store = new StoreMetrics(registry);
     this.cacheUse = new CacheUse(registry);
+    this.admission = new AdmissionMetrics(registry);
     this.fenceRejections = new Counter({
       name: 'timonier_fence_rejections_total',
       help: 'Writes refused because they were decided under another office, by where it was noticed.',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { registerPlain } from '../metrics/plain-metric.ts';
 import { MergedMetrics } from './merged-metrics.ts';
 
 function processWith(requests: number, open: number): Registry {
@@ -14,6 +15,9 @@ function processWith(requests: number, open: number): Registry {
   const seconds = new Histogram({ name: 'seconds', help: 'Seconds.', buckets: [1, 2], registers });
   for (let i = 0; i < requests; i++) seconds.observe(1.5);
   new Gauge({ name: 'info', help: 'Always 1.', aggregator: 'first', registers }).set(1);
+  new Gauge({ name: 'began', help: 'When.', aggregator: 'omit', registers }).set(100 + open);
+  const plain = { name: 'objects', type: 'gauge', help: 'Objects.', aggregator: 'max' } as const;
+  registerPlain(registry, plain, () => [{ labels: { resource: 'pods' }, value: open }]);
   return registry;
 }
 
@@ -28,6 +32,8 @@ test('metrics of several processes are sums, unless they say otherwise', async (
     'seconds_bucket{le="2"} 7',
     'seconds_count 7',
     'info 1',
+    'began 103',
+    'objects{resource="pods"} 4',
   ])
     assert.ok(text.split('\n').includes(line), `${line} is in\n${text}`);
 });

@@ -25,7 +25,14 @@ export class MergedMetrics {
   readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
 }
 
-/** Sums, unless a metric says how else it is put together. */
+/**
+ * Sums, unless a metric says how else it is put together. What the library would leave out is the first snapshot's: when
+ * a process began, the process that holds the others is asked for all of them.
+ */
 function merged(snapshots: readonly MetricsSnapshot[]): Registry {
-  return AggregatorRegistry.aggregate([...snapshots]);
+  return AggregatorRegistry.aggregate(
+    snapshots.map((snapshot) =>
+      snapshot.map((metric) => (metric.aggregator === 'omit' ? { ...metric, aggregator: 'first' } : metric)),
+    ),
+  );
 }

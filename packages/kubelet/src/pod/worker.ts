@@ -45,6 +45,7 @@ export class PodWorker {
   #running: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
+  #hasPassed = false;
   #startMeasured: boolean;
 
   /**
@@ -129,7 +130,9 @@ export class PodWorker {
     while (this.#dirty && !this.#stopped) {
       this.#dirty = false;
       clearTimeout(this.#timer);
-      const done = this.#services.metrics.podWorker.startTimer();
+      const operation_type = this.terminating ? 'terminating' : this.#hasPassed ? 'sync' : 'create';
+      this.#hasPassed = true;
+      const done = this.#services.metrics.podWorker.startTimer({ operation_type });
       try {
         await this.#pass();
         this.#work.succeeded('pass');

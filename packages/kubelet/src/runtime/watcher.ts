@@ -28,6 +28,8 @@ export class RuntimeWatcher {
   #known: ReadonlyMap<string, RuntimeEntry> = new Map();
   #streaming = false;
   #timer: NodeJS.Timeout | undefined;
+  /** Ends the interval that began with the last listing. */
+  #relisted: (() => unknown) | undefined;
   #failing = false;
   #listed = false;
 
@@ -49,6 +51,8 @@ export class RuntimeWatcher {
   async #poll(): Promise<void> {
     const { runtime, metrics, onPod, onListing, onError, signal } = this.#options;
     try {
+      this.#relisted?.();
+      this.#relisted = metrics.relistInterval.startTimer();
       const done = metrics.relistDuration.startTimer();
       const entries = await runtime.listEntries();
       done();

@@ -1,16 +1,19 @@
-/** Resource use of containers under cAdvisor's metric names, from the runtime's statistics. */
+/**
+ * Resource use of containers and pods under cAdvisor's metric names and labels, from the runtime's statistics. A runtime
+ * without statistics of pods leaves out what they would tell.
+ */
 import type * as cri from '@timonier/grpc/cri';
 import { containerNameLabel, podNameLabel, podNamespaceLabel } from '../runtime/labels.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 
-interface Family {
+interface Family<T> {
   readonly name: string;
   readonly help: string;
   readonly type: 'counter' | 'gauge';
-  readonly value: (stats: cri.ContainerStats) => number | undefined;
+  readonly value: (stats: T) => number | undefined;
 }
 
-const families: readonly Family[] = [
+const ofContainers: readonly Family<cri.ContainerStats>[] = [
   {
     name: 'container_cpu_usage_seconds_total',
     help: 'CPU time used.',
@@ -31,6 +34,12 @@ const families: readonly Family[] = [
     value: ({ memory }) => memory?.usageBytes?.value,
   },
   {
+    name: 'container_memory_rss',
+    help: 'Memory in use that is no cache.',
+    type: 'gauge',
+    value: ({ memory }) => memory?.rssBytes?.value,
+  },
+  {
     name: 'container_fs_usage_bytes',
     help: 'Bytes in the writable layer.',
     type: 'gauge',
@@ -38,28 +47,99 @@ const families: readonly Family[] = [
   },
 ];
 
-export async function cadvisorMetrics(runtime: Runtime): Promise<string> {
-  const { stats } = await runtime.cri.runtime.ListContainerStats({});
-  const lines: string[] = [];
-  for (const { name, help, type, value } of families) {
-    lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
-    for (const one of stats) {
-      const number = value(one);
-      if (number !== undefined) lines.push(`${name}{${labelsOf(one)}} ${number}`);
-    }
-  }
-  return `${lines.join('\n')}\n`;
+const ofInterfaces: readonly Family<cri.NetworkInterfaceUsage>[] = [
+  {
+    name: 'container_network_receive_bytes_total',
+    help: 'Bytes received.',
+    type: 'counter',
+    value: ({ rxBytes }) => rxBytes?.value,
+  },
+  {
+    name: 'container_network_transmit_bytes_total',
+    help: 'Bytes sent.',
+    type: 'counter',
+    value: ({ txBytes }) => txBytes?.value,
+  },
+  {
+    name: 'container_network_receive_errors_total',
+    help: 'Errors while receiving.',
+    type: 'counter',
+    value: ({ rxErrors }) => rxErrors?.value,
+  },
+  {
+    name: 'container_network_transmit_errors_total',
+    help: 'Errors while sending.',
+    type: 'counter',
+    value: ({ txErrors }) => txErrors?.value,
+  },
+];
+
+type Labels = Readonly<Record<string, string>>;
+
+export async function cadvisorMetrics({ cri: { runtime } }: Runtime): Promise<string> {
+  const [{ stats }, { containers }, pods] = await Promise.all([
+    runtime.ListContainerStats({}),
+    runtime.ListContainers({}),
+    runtime.ListPodSandboxStats({}).then(
+      (answer) => answer.stats,
+      () => [],
+    ),
+  ]);
+  const images = new Map(containers.map(({ id, image, imageRef }) => [id, image?.image || imageRef]));
+  const interfaces = pods.flatMap((pod) =>
+    interfacesOf(pod).map((one) => [podLabels(pod, one.name), one] as const),
+  );
+  return `${[
+    ...linesOf(
+      ofContainers,
+      stats.map((one) => [containerLabels(one, images), one]),
+    ),
+    ...linesOf(ofInterfaces, interfaces),
+  ].join('\n')}\n`;
 }
 
-function labelsOf({ attributes }: cri.ContainerStats): string {
-  const labels = attributes?.labels ?? {};
-  const pairs = {
+function linesOf<T>(families: readonly Family<T>[], entries: readonly (readonly [Labels, T])[]): string[] {
+  return families.flatMap(({ name, help, type, value }) => [
+    `# HELP ${name} ${help}`,
+    `# TYPE ${name} ${type}`,
+    ...entries.flatMap(([labels, stats]) => {
+      const number = value(stats);
+      return number === undefined ? [] : [`${name}{${textOf(labels)}} ${number}`];
+    }),
+  ]);
+}
+
+function containerLabels({ attributes }: cri.ContainerStats, images: ReadonlyMap<string, string>): Labels {
+  const { id = '', labels = {} } = attributes ?? {};
+  return {
     container: labels[containerNameLabel] ?? '',
-    id: attributes?.id ?? '',
+    id,
+    image: images.get(id) ?? '',
+    name: id,
     namespace: labels[podNamespaceLabel] ?? '',
     pod: labels[podNameLabel] ?? '',
   };
-  return Object.entries(pairs)
+}
+
+function podLabels({ attributes }: cri.PodSandboxStats, name: string): Labels {
+  const { id = '', labels = {} } = attributes ?? {};
+  return {
+    id,
+    interface: name,
+    namespace: labels[podNamespaceLabel] ?? '',
+    pod: labels[podNameLabel] ?? '',
+  };
+}
+
+/** The default one apart, or among the others. */
+function interfacesOf({ linux }: cri.PodSandboxStats): cri.NetworkInterfaceUsage[] {
+  const { defaultInterface, interfaces = [] } = linux?.network ?? {};
+  const others = interfaces.filter(({ name }) => name !== defaultInterface?.name);
+  return defaultInterface === undefined ? others : [defaultInterface, ...others];
+}
+
+function textOf(labels: Labels): string {
+  return Object.entries(labels)
     .map(([key, text]) => `${key}="${text.replace(/[\\"\n]/g, '_')}"`)
     .join(',');
 }

@@ -6,6 +6,7 @@ import type { MutatingWebhook, Status, ValidatingWebhook } from '@timonier/api';
 import { internalError, StatusError } from '@timonier/api/statuses';
 import { isObject } from '../../extensions/json-schema.ts';
 import { attributesOf, withType } from '../attributes.ts';
+import type { WebhookOutcome } from '../../metrics/admission-metrics.ts';
 import { type AdmissionRequest, refusal } from '../request.ts';
 import { type ConfiguredWebhook, isAbout } from './configured.ts';
 
@@ -38,6 +39,10 @@ export async function callWebhook(
   if (dryRun && hook.sideEffects !== 'None' && hook.sideEffects !== 'NoneOnDryRun')
     throw refusal(request, `admission webhook "${hook.name}" does not support dry run`);
   const attributes = attributesOf(request);
+  const type = note.kind === 'mutation' ? 'admit' : 'validate';
+  const since = performance.now();
+  const called = (outcome: WebhookOutcome): void =>
+    server.metrics.admission.called(hook.name, type, request.operation, since, outcome);
   try {
     const review = {
       ...reviewType,
@@ -52,7 +57,12 @@ export async function callWebhook(
   } catch (error) {
     const failure = `failed calling webhook "${hook.name}": ${messageOf(error)}`;
     server.log.warn({ webhook: hook.name, policy: hook.failurePolicy }, failure);
-    if (hook.failurePolicy !== 'Ignore') throw new StatusError(internalError(failure));
+    if (hook.failurePolicy !== 'Ignore') {
+      const rejection = { errorType: 'calling_webhook_error', code: 0 } as const;
+      called({ rejected: true, code: 500, rejection });
+      throw new StatusError(internalError(failure));
+    }
+    called({ rejected: false, code: 500, failedOpen: true });
     annotate?.(`failed-open.${note.kind}.webhook.admission.k8s.io/${note.place}`, hook.name);
     return undefined;
   }
@@ -62,7 +72,13 @@ export async function callWebhook(
   if (annotate !== undefined && isObject(own))
     for (const [key, value] of Object.entries(own))
       if (typeof value === 'string') annotate(`${hook.name}/${key}`, value);
-  if (response['allowed'] !== true) throw denial(hook.name, response['status']);
+  if (response['allowed'] !== true) {
+    const refused = denial(hook.name, response['status']);
+    const code = refused.status.code ?? 403;
+    called({ rejected: true, code: 200, rejection: { errorType: 'no_error', code } });
+    throw refused;
+  }
+  called({ rejected: false, code: 200 });
   return response;
 }
 
