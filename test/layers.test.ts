@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
@@ -55,4 +56,48 @@ test('every import between packages goes in the direction of the layout', () => 
   }
   assert.ok(imports > 20, `only ${imports} imports were found: the search is broken`);
   assert.deepEqual(violations, []);
+});
+
+/** Packages of which no file leads back to itself, types included: each file can be read after those that it imports. */
+const withoutCircles = ['raft', 'store', 'grpc', 'streaming', 'linux', 'component', 'cel'];
+
+/** The first circle among files, in order; undefined when there is none. */
+function circle(
+  importsOf: (file: string) => readonly string[],
+  files: readonly string[],
+): string[] | undefined {
+  const done = new Set<string>();
+  const visit = (file: string, path: readonly string[]): string[] | undefined => {
+    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file];
+    if (done.has(file)) return undefined;
+    for (const next of importsOf(file)) {
+      const found = visit(next, [...path, file]);
+      if (found !== undefined) return found;
+    }
+    done.add(file);
+    return undefined;
+  };
+  for (const file of files) {
+    const found = visit(file, []);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+test('a circle of imports is found, and a diamond is none', () => {
+  const graph: Record<string, readonly string[]> = { a: ['b', 'c'], b: ['d'], c: ['d'], d: [] };
+  const importsOf = (file: string): readonly string[] => graph[file] ?? [];
+  assert.equal(circle(importsOf, ['a']), undefined);
+  graph['d'] = ['b'];
+  assert.deepEqual(circle(importsOf, ['a']), ['b', 'd', 'b']);
+});
+
+test('no file of a core imports itself by way of others', () => {
+  const files = withoutCircles.flatMap((name) => globSync(`packages/${name}/src/**/*.ts`, { cwd: root }));
+  const importsOf = (file: string): string[] =>
+    [...readFileSync(root + file, 'utf8').matchAll(/ from '(\.[^']+)'/g)].map(([, to = '']) =>
+      normalize(join(dirname(file), to)),
+    );
+  assert.ok(files.length > 200, `only ${files.length} files were found: the search is broken`);
+  assert.equal(circle(importsOf, files), undefined);
 });

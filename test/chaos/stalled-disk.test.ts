@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { createClient } from '@timonier/grpc';
-import { kvService } from '../../packages/store/src/codecs.ts';
+import { kvService } from '../../packages/store/src/client-services.ts';
 import { eventually, TestCluster } from '../../packages/store/src/testing/processes.ts';
 import { buildNative } from './native.ts';
 import { SyncGate } from './sync-gate.ts';

@@ -1,6 +1,6 @@
 /** The calls of a client on @grpc/grpc-js. Like every `Caller`, it fails with `GrpcError`s only. */
 import grpc from '@grpc/grpc-js';
-import type { Caller, CallOptions, ClientOptions, ResponseStream, BidiStream } from './client.ts';
+import type { Caller, CallOptions, ClientOptions, ResponseStream, BidiStream } from './caller.ts';
 import { GrpcError, Status } from './error.ts';
 import { linkSignal } from './link-signal.ts';
 import type { MethodDefinition } from './proto.ts';

@@ -1,5 +1,5 @@
 /** The calls of a client on HTTP/2 of our own (h2/). */
-import type { BidiStream, Caller, CallOptions, ClientOptions, ResponseStream } from './client.ts';
+import type { BidiStream, Caller, CallOptions, ClientOptions, ResponseStream } from './caller.ts';
 import { GrpcError, Status } from './error.ts';
 import { type ClientCall, StreamClientCall, UnaryClientCall } from './h2/client-call.ts';
 import { ClientChannel } from './h2/client-channel.ts';

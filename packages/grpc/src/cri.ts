@@ -10,7 +10,7 @@ import type * as M from './cri-messages.ts';
 import { openService, type ServiceHandlers, type ServiceClient, defineService } from './typed-service.ts';
 
 export type * from './cri-messages.ts';
-export type { CallOptions } from './client.ts';
+export type { CallOptions } from './caller.ts';
 export { GrpcError as CriError, Status as criStatus } from './error.ts';
 export {
   addService,

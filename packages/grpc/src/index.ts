@@ -1,13 +1,12 @@
-export {
-  type BidiStream,
-  type CallOptions,
-  type ClientKind,
-  type ClientOptions,
-  type ClientTls,
-  createClient,
-  GrpcClient,
-  type ResponseStream,
-} from './client.ts';
+export type {
+  BidiStream,
+  CallOptions,
+  ClientKind,
+  ClientOptions,
+  ClientTls,
+  ResponseStream,
+} from './caller.ts';
+export { createClient, GrpcClient } from './client.ts';
 export { type Codec, type CodecOptions, CodecSet } from './codec.ts';
 export { GrpcError, isUnavailable, Status, type StatusCode, statusName } from './error.ts';
 export { type JsonForm, type JsonMethod, loadJson, loadServiceJson } from './json.ts';

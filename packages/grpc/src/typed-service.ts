@@ -5,7 +5,8 @@
  * Decoded messages have every scalar, list and map filled in, enumerations as names and 64-bit numbers as `number`;
  * a message that was not sent is undefined. Every unary call has a deadline.
  */
-import { createClient, type CallOptions } from './client.ts';
+import type { CallOptions } from './caller.ts';
+import { createClient } from './client.ts';
 import { GrpcError, Status } from './error.ts';
 import { loadService, type ServiceDefinition } from './proto.ts';
 import type { GrpcServer, Handlers, ServerCall, ServerStreamCall } from './server.ts';

@@ -7,11 +7,10 @@
  */
 import { invariant } from './invariant.ts';
 import { LogView } from './log-view.ts';
-import { ConfigurationHistory, decodeConfiguration } from './membership.ts';
+import { ConfigurationHistory, decodeConfiguration, isWitness } from './membership.ts';
 import type { Message } from './messages.ts';
 import { Progress } from './progress.ts';
 import { ReadQueue } from './read-queue.ts';
-import { isWitness } from './witness.ts';
 import type {
   AcceptedProposal,
   Configuration,
@@ -131,6 +130,7 @@ export class Core {
     this.#reported = { role: this.role, term: this.term, leader: null, commit: this.applied };
   }
 
+  /** In force: that of the newest configuration entry in the log, committed or not. */
   get configuration(): Configuration {
     return this.history.current;
   }
@@ -162,10 +162,12 @@ export class Core {
     return !this.absolved && this.ticks < (this.options.abstainTicks ?? 0);
   }
 
+  /** Whether a known bug is switched on. */
   has(mutation: Mutation): boolean {
     return this.mutations.size > 0 && this.mutations.has(mutation);
   }
 
+  /** Adds to the effects of this step. */
   send(message: Message): void {
     this.#messages.push(message);
   }
@@ -175,6 +177,7 @@ export class Core {
     return this.durableTerm < this.term;
   }
 
+  /** Throws `RaftInvariantError` when the term would go back or a vote be changed. */
   setTerm(term: number, vote: NodeId | null): void {
     invariant(term >= this.term, () => `term goes back from ${this.term} to ${term}`);
     if (term === this.term && vote === this.vote) return;

@@ -1,118 +1,22 @@
 /**
- * How leaders are made and lost: timers, pre-votes, votes, loyalty.
+ * How leaders are made: campaigns, pre-votes and votes.
  *
- * A voter is loyal to a leader it has heard of within electionTicks; loyal voters refuse candidates, so a member that
- * merely lost its own link disturbs nobody. A closed connection from the leader ends loyalty at once, and its own
- * pre-vote follows after a delay of very few ticks by rank. Members lose a silent leader at different times: a loyal one
- * that was asked is ready to ask itself as soon as its loyalty ends. Raft paper §5.2, §5.4.1; dissertation §4.2.3, §9.6.
+ * Members lose a silent leader at different times: a loyal one that was asked is ready to ask itself as soon as its loyalty
+ * (loyalty.ts) ends. Raft paper §5.2, §5.4.1; dissertation §9.6.
  */
 import type { Core } from './core.ts';
+import { becomeFollower, isLoyal, precedes, rankOf, restartElectionTimer } from './loyalty.ts';
 import type { PreVoteRequest, PreVoteResponse, VoteRequest, VoteResponse } from './messages.ts';
 import { ballotResult } from './quorum.ts';
 import { startRound } from './reads.ts';
 import { appendAsLeader, syncProgress } from './replication.ts';
-import type { NodeId } from './types.ts';
-import { isWitness } from './witness.ts';
 
 const NO_DATA = new Uint8Array(0);
-/** After a closed connection: this many quick tries before the ordinary timeout takes over again. */
-const HURRIED_CAMPAIGNS = 4;
-
-/** Chooses a fresh timeout and starts it now. Ranks get their own slots; after a failure pure chance breaks ties. */
-export function restartElectionTimer(core: Core): void {
-  const { random } = core.options;
-  const { electionTicks } = core;
-  core.timerStart = core.ticks;
-  core.wasAsked = false;
-  if (core.failedCampaigns > 0) {
-    core.timeout = electionTicks + Math.floor(random() * electionTicks);
-    return;
-  }
-  const slot = Math.max(1, Math.floor(electionTicks / Math.max(1, core.configuration.voters.length)));
-  const within = rankOf(core, core.leader) * slot + Math.floor(random() * slot);
-  core.timeout = electionTicks + Math.min(within, electionTicks - 1);
-}
-
-/** The host measured what silence means now. A timer that runs keeps its place among the candidates. */
-export function setElectionTicks(core: Core, ticks: number): void {
-  const change = ticks - core.electionTicks;
-  // Shorter than a whole timeout is a hurried try after a closed connection: it stays hurried.
-  if (core.timeout >= core.electionTicks) core.timeout += change;
-  core.electionTicks = ticks;
-}
-
-function rankOf(core: Core, without: NodeId | null): number {
-  if (core.options.rank !== undefined) return core.options.rank;
-  let rank = 0;
-  for (const voter of core.configuration.voters) {
-    if (voter === without || voter === core.id) continue;
-    if (precedes(core, voter, core.id)) rank += 1;
-  }
-  return rank;
-}
-
-/** Witnesses come last: one that leads could only hand over. */
-function precedes(core: Core, a: NodeId, b: NodeId): boolean {
-  const later = isWitness(core.configuration, a);
-  return later === isWitness(core.configuration, b) ? a < b : !later;
-}
-
-/** A message proved that `leader` leads the current term. */
-export function hearLeader(core: Core, leader: NodeId): void {
-  core.timerStart = core.ticks;
-  if (core.leader === leader && core.role === 'follower') {
-    if (core.wasAsked) restartElectionTimer(core);
-    return;
-  }
-  core.failedCampaigns = 0;
-  core.hurriedCampaigns = 0;
-  becomeFollower(core, core.term, leader);
-}
-
-export function isLoyal(core: Core): boolean {
-  if (core.role === 'leader' || core.abstains) return true;
-  if (core.has('disloyal')) return false;
-  return core.leader !== null && core.ticks - core.timerStart < core.electionTicks;
-}
-
-export function becomeFollower(core: Core, term: number, leader: NodeId | null): void {
-  for (const request of core.reads.abandon(leader)) {
-    if (request.origin === null) continue;
-    core.send({
-      type: 'read-index-response',
-      from: core.id,
-      to: request.origin,
-      term: Math.max(term, core.term),
-      afterPersist: true,
-      context: request.context,
-      index: null,
-    });
-  }
-  core.setTerm(term, term === core.term ? core.vote : null);
-  core.role = 'follower';
-  core.leader = leader;
-  core.votes.clear();
-  core.progress.clear();
-  core.rounds = [];
-  core.quorumRound = null;
-  core.transferee = null;
-  restartElectionTimer(core);
-}
 
 /** One tick of everyone who does not lead. */
 export function tickElection(core: Core): void {
   core.reads.expire(core.ticks - 2 * core.electionTicks, core.leader);
   if (core.ticks - core.timerStart >= core.timeout && !core.abstains) campaign(core, 'pre-vote');
-}
-
-/** The connection from the leader was closed: stop being loyal, and ask soon whether others see it like that. */
-export function loseLeader(core: Core): void {
-  const lost = core.leader;
-  // It was heard of in this life: it was elected when promises to earlier leaders were over, and its own are void now.
-  core.absolved = true;
-  becomeFollower(core, core.term, null);
-  core.hurriedCampaigns = HURRIED_CAMPAIGNS;
-  core.timeout = 1 + rankOf(core, lost);
 }
 
 /** `abandoned`: of the leader that named this member, for a transfer. */
@@ -179,6 +83,7 @@ function candidateIsUpToDate(core: Core, request: { lastIndex: number; lastTerm:
   return request.lastIndex >= core.log.lastIndex;
 }
 
+/** Says whether this member would vote, without moving to the candidate's term (dissertation §9.6). */
 export function handlePreVote(core: Core, request: PreVoteRequest): void {
   const seeks = request.term > core.term && !isLoyal(core);
   const upToDate = candidateIsUpToDate(core, request) || core.has('vote-without-log-check');
@@ -224,6 +129,7 @@ function askedWhileLoyal(core: Core): void {
   core.wasAsked = true;
 }
 
+/** Counts; a majority begins the vote itself. */
 export function handlePreVoteResponse(core: Core, response: PreVoteResponse): void {
   if (core.role !== 'pre-candidate') return;
   if (response.granted && response.term !== core.term + 1) return;
@@ -253,6 +159,7 @@ export function handleVote(core: Core, request: VoteRequest): void {
   });
 }
 
+/** Counts; a majority makes this member leader (§5.2). */
 export function handleVoteResponse(core: Core, response: VoteResponse): void {
   if (core.role !== 'candidate' || response.term !== core.term) return;
   core.votes.set(response.from, response.granted);

@@ -8,6 +8,7 @@ import type { Core } from './core.ts';
 import { invariant } from './invariant.ts';
 import type { AppendRequest, CommitNotice, HeartbeatRequest, Message, SnapshotRequest } from './messages.ts';
 
+/** Takes entries over when what comes before them agrees, cutting off what does not; refuses with a hint otherwise (§5.3). */
 export function handleAppend(core: Core, request: AppendRequest): void {
   const { prevIndex, prevTerm, entries } = request;
   // Committed entries agree by definition, and may be compacted here: skip them.
@@ -65,6 +66,7 @@ function advanceCommit(core: Core, commit: number): void {
   core.commit = commit;
 }
 
+/** Answers the leader's round, unless the disk is stalled; learns what is committed and settled. */
 export function handleHeartbeat(core: Core, request: HeartbeatRequest): void {
   core.abandoned = Math.max(core.abandoned, request.abandoned);
   core.settled = Math.max(core.settled, request.settled);
@@ -81,10 +83,12 @@ export function handleHeartbeat(core: Core, request: HeartbeatRequest): void {
   });
 }
 
+/** A leader's one-way word that more is committed. */
 export function handleCommit(core: Core, notice: CommitNotice): void {
   advanceCommit(core, notice.commit);
 }
 
+/** Begins anew from a snapshot that the host has received (§7), or only learns that what it has is committed. */
 export function handleSnapshot(core: Core, request: SnapshotRequest): void {
   const { index, snapshotTerm: term, configuration } = request;
   if (index > core.commit) {

@@ -2,13 +2,14 @@
  * What keeps a leader in office, and how it leaves: check-quorum, the regular rounds, a stalled disk, its own removal.
  */
 import type { Core } from './core.ts';
-import { becomeFollower } from './election.ts';
+import { becomeFollower } from './loyalty.ts';
+import { isWitness } from './membership.ts';
 import { ballotResult } from './quorum.ts';
 import { startRound } from './reads.ts';
 import { sendTimeoutNow, tickTransfer } from './transfer.ts';
 import type { NodeId } from './types.ts';
-import { isWitness } from './witness.ts';
 
+/** One tick of a leader: it resigns without a majority's answers, goes on with a transfer and sends heartbeats. */
 export function tickLeader(core: Core): void {
   if (!hasQuorumContact(core)) {
     becomeFollower(core, core.term, null);
@@ -47,6 +48,7 @@ export function leaveIfRemoved(core: Core): void {
   if (core.history.index <= core.commit) resign(core);
 }
 
+/** The host's word that the oldest unfinished write is too old, or done: a leader resigns, others do not campaign. */
 export function setDiskStalled(core: Core, stalled: boolean): void {
   core.diskStalled = stalled;
   if (stalled && core.role === 'leader') resign(core);

@@ -7,6 +7,11 @@
  */
 import type { Configuration, NodeId } from './types.ts';
 
+/** Whether a member keeps the log and no state: see witness.ts. */
+export function isWitness(configuration: Configuration, id: NodeId): boolean {
+  return configuration.witnesses?.includes(id) === true;
+}
+
 /**
  * The data of a `config` entry. `context` is the host's own text about the change (such as addresses of members); the
  * core carries it and does not look at it.
@@ -81,6 +86,7 @@ export class ConfigurationHistory {
     this.#milestones = [{ index, configuration }];
   }
 
+  /** In force now. */
   get current(): Configuration {
     return this.#last.configuration;
   }
@@ -107,6 +113,7 @@ export class ConfigurationHistory {
     return (at ?? this.#last).configuration;
   }
 
+  /** An entry with a configuration was appended at `index`. */
   append(index: number, configuration: Configuration, commit: number): void {
     // Committed milestones cannot be cut off any more; the newest of them is what a cut returns to.
     const keep = this.#milestones.findLastIndex((milestone) => milestone.index <= commit);

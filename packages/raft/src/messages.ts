@@ -5,7 +5,7 @@
  * hands decoded ones back as `{ type: 'message', message }`. Loss, delay, duplication and reordering are all
  * tolerated; only corruption and forged senders are not.
  */
-import type { Configuration, Entry, NodeId } from './types.ts';
+import type { Configuration, Entry, NodeId } from './entry.ts';
 
 interface Envelope {
   readonly from: NodeId;

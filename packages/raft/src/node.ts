@@ -1,24 +1,26 @@
 /**
  * One member of a Raft group as a state machine: inputs in, effects out, nothing else.
  *
- * This file dispatches inputs and settles terms; what happens inside a term is in election.ts, replication.ts,
+ * This file dispatches inputs and settles terms; what happens inside a term is in loyalty.ts, election.ts, replication.ts,
  * follower.ts, reads.ts, transfer.ts and leadership.ts. types.ts states what the host owes the effects.
  */
 import { Core } from './core.ts';
 import {
-  becomeFollower,
   campaign,
   handlePreVote,
   handlePreVoteResponse,
   handleVote,
   handleVoteResponse,
+  tickElection,
+} from './election.ts';
+import {
+  becomeFollower,
   hearLeader,
   isLoyal,
   loseLeader,
   restartElectionTimer,
   setElectionTicks,
-  tickElection,
-} from './election.ts';
+} from './loyalty.ts';
 import { answerStale, handleAppend, handleCommit, handleHeartbeat, handleSnapshot } from './follower.ts';
 import { invariant } from './invariant.ts';
 import { setDiskStalled, tickLeader } from './leadership.ts';

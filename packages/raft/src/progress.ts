@@ -39,11 +39,13 @@ export class Progress {
     this.inflight = new Inflight(maxInflight);
   }
 
+  /** It was heard of. */
   contacted(tick: number): void {
     this.lastContact = tick;
     this.heard = true;
   }
 
+  /** One append at a time, from `next`, until one is acknowledged. */
   becomeProbe(next: number): void {
     this.state = 'probe';
     this.next = Math.max(next, this.match + 1);
@@ -52,6 +54,7 @@ export class Progress {
     this.inflight.clear();
   }
 
+  /** A window of appends, from behind what it holds. */
   becomeReplicate(): void {
     this.state = 'replicate';
     this.next = this.match + 1;
@@ -60,6 +63,7 @@ export class Progress {
     this.inflight.clear();
   }
 
+  /** No appends until the host has reported the snapshot. */
   becomeSnapshot(index: number): void {
     this.state = 'snapshot';
     this.pendingSnapshot = index;

@@ -6,11 +6,12 @@
  * while a round is out share the next one. No clock is involved. Dissertation §6.4.
  */
 import type { Core } from './core.ts';
+import { isWitness } from './membership.ts';
 import type { HeartbeatResponse, ReadIndexRequest, ReadIndexResponse } from './messages.ts';
 import type { Progress } from './progress.ts';
 import type { ReadRequest } from './read-queue.ts';
 import { reachedByMajority } from './quorum.ts';
-import { isWitness, settledIndex } from './witness.ts';
+import { settledIndex } from './witness.ts';
 
 /** A read of this host. */
 export function handleRead(core: Core, context: number): void {
@@ -40,6 +41,7 @@ export function handleReadIndex(core: Core, request: ReadIndexRequest): void {
   else enqueue(core, { origin: request.from, context: request.context });
 }
 
+/** The leader's answer to a read of this member: from which index on it may be served, or that it may not. */
 export function handleReadIndexResponse(core: Core, response: ReadIndexResponse): void {
   core.reads.answered(response.context, response.index, core.leader);
 }

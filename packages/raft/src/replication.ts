@@ -16,6 +16,7 @@ import { sendTimeoutNowWhenReady } from './transfer.ts';
 import { handOver } from './witness.ts';
 import type { DropReason, Entry, NodeId, Proposal } from './types.ts';
 
+/** Appends proposals, all or none; what became of them is in `accepted` or `droppedProposals`, under `context`. */
 export function propose(core: Core, proposals: readonly Proposal[], context: number | undefined): void {
   const refusal = refusalOf(core, proposals);
   if (refusal !== null) {
@@ -115,6 +116,7 @@ function sendSnapshot(core: Core, peer: Progress): void {
   core.send({ type: 'snapshot', ...envelope, index, snapshotTerm: term, configuration });
 }
 
+/** A peer holds the log up to `index`, or refused an append that did not follow on what it has (§5.3). */
 export function handleAppendResponse(core: Core, peer: Progress, response: AppendResponse): void {
   peer.contacted(core.ticks);
   handOver(core);
@@ -159,6 +161,7 @@ function handleRejection(core: Core, peer: Progress, response: AppendResponse): 
   replicateTo(core, peer);
 }
 
+/** A peer answered a round: reads may be ready, and an append that seems lost is sent again. */
 export function handleHeartbeatResponse(core: Core, peer: Progress, response: HeartbeatResponse): void {
   peer.contacted(core.ticks);
   handOver(core);
@@ -225,12 +228,14 @@ function notifyCommit(core: Core, peer: Progress): void {
   });
 }
 
+/** The host handed a snapshot over completely, or could not: probes where the peer is now. */
 export function snapshotReported(core: Core, peer: Progress, sent: boolean): void {
   if (peer.state !== 'snapshot') return;
   peer.becomeProbe(sent ? peer.pendingSnapshot + 1 : peer.match + 1);
   peer.probeSent = true; // The next heartbeat's answer, or the snapshot's own acknowledgement, goes on.
 }
 
+/** Appends may be lost: goes on one at a time from what the peer is known to hold. */
 export function peerUnreachable(peer: Progress): void {
   if (peer.state === 'replicate') peer.becomeProbe(peer.match + 1);
 }

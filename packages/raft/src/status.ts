@@ -2,6 +2,7 @@
 import type { Core } from './core.ts';
 import type { NodeId, PeerStatus, RaftStatus } from './types.ts';
 
+/** A copy that later steps do not change. */
 export function statusOf(core: Core): RaftStatus {
   const progress = new Map<NodeId, PeerStatus>();
   for (const peer of core.progress.values()) {

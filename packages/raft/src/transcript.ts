@@ -20,6 +20,7 @@ import type { Effects, Entry, Input } from './types.ts';
 
 const MAX_DELIVERIES = 1000;
 
+/** Runs the commands of a scenario and returns it with what each led to in the place of what was written there. */
 export function replay(text: string): string {
   const scenario = new Scenario();
   const out: string[] = [];

@@ -8,9 +8,10 @@
  * begins anew with the first round that a majority of them answered.
  */
 import type { Core } from './core.ts';
+import { isWitness } from './membership.ts';
 import type { NodeId } from './types.ts';
-import { isWitness } from './witness.ts';
 
+/** Hands over to a full voter; ignored by who does not lead and for whom cannot lead. */
 export function startTransfer(core: Core, target: NodeId): void {
   if (core.role !== 'leader' || core.transferee === target) return;
   if (core.progress.get(target)?.voter !== true || isWitness(core.configuration, target)) return;
@@ -20,6 +21,7 @@ export function startTransfer(core: Core, target: NodeId): void {
   sendTimeoutNowWhenReady(core);
 }
 
+/** Calls the target to campaign once it holds the whole log. */
 export function sendTimeoutNowWhenReady(core: Core): void {
   if (core.transferee === null) return;
   const peer = core.progress.get(core.transferee);
@@ -27,6 +29,7 @@ export function sendTimeoutNowWhenReady(core: Core): void {
   else if (peer.match === core.log.lastIndex) sendTimeoutNow(core, peer.id);
 }
 
+/** Calls a member to campaign at once, whatever it is loyal to. */
 export function sendTimeoutNow(core: Core, to: NodeId): void {
   const { id: from, term, abandoned } = core;
   core.send({ type: 'timeout-now', from, to, term, abandoned, afterPersist: core.leaderMustWait });
@@ -49,6 +52,7 @@ export function transferStands(
   return core.abandoned < 0 ? !core.abstains : message.abandoned >= core.abandoned;
 }
 
+/** One tick of a leader that hands over: calls again, or gives up after an election timeout. */
 export function tickTransfer(core: Core): void {
   if (core.transferee === null) return;
   if (core.ticks - core.transferStart >= core.electionTicks) giveUp(core);

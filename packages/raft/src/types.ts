@@ -11,21 +11,10 @@
  *  6. `commit`: apply entries up to it, in order, when convenient; then step `{ type: 'applied', index }`.
  * The core is synchronous and never calls back.
  */
+import type { Configuration, Entry, NodeId } from './entry.ts';
 import type { Message } from './messages.ts';
 
-/** A member's id in hex, such as "8e9e05c52164694d". */
-export type NodeId = string;
-
-export type EntryType = 'normal' | 'config' | 'noop';
-
-export interface Entry {
-  readonly term: number;
-  /** Position in the log; the first entry ever has index 1. */
-  readonly index: number;
-  /** `config`: data is `encodeConfiguration(...)`. `noop`: empty, written by a new leader, nothing to apply. */
-  readonly type: EntryType;
-  readonly data: Uint8Array;
-}
+export type { Configuration, Entry, EntryType, NodeId } from './entry.ts';
 
 /** What a member must remember across a crash besides its log. */
 export interface HardState {
@@ -33,14 +22,6 @@ export interface HardState {
   readonly vote: NodeId | null;
   /** Only a hint that speeds up restart: never beyond the durable log, may be behind. */
   readonly commit: number;
-}
-
-export interface Configuration {
-  readonly voters: readonly NodeId[];
-  /** Receive the log, neither vote nor count. */
-  readonly learners: readonly NodeId[];
-  /** Those of the two above that keep the log and no state: README.md says what follows. Absent when there is none. */
-  readonly witnesses?: readonly NodeId[];
 }
 
 export interface SnapshotDescriptor {

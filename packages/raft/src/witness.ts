@@ -7,13 +7,9 @@
  * the place of entries. The leader tells it up to where all full voters are.
  */
 import type { Core } from './core.ts';
+import { isWitness } from './membership.ts';
 import type { Progress } from './progress.ts';
 import { startTransfer } from './transfer.ts';
-import type { Configuration, NodeId } from './types.ts';
-
-export function isWitness(configuration: Configuration, id: NodeId): boolean {
-  return configuration.witnesses?.includes(id) === true;
-}
 
 /** Up to where every full voter holds the leader's log durably, as far as the leader knows; 0 when not at all. */
 export function settledIndex(core: Core): number {

@@ -16,6 +16,7 @@ export class AlarmBook {
     return this.#raised;
   }
 
+  /** By what another state says. */
   replace(raised: readonly Alarm[]): void {
     this.#raised = raised;
   }

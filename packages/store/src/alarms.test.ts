@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createClient } from '@timonier/grpc';
-import { maintenanceService } from './codecs.ts';
+import { maintenanceService } from './client-services.ts';
 import { TestCluster } from './testing/processes.ts';
 import { alarmType } from './types.ts';
 

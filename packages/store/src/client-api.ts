@@ -13,7 +13,7 @@ import {
   maintenanceService,
   membershipService,
   watchService,
-} from './codecs.ts';
+} from './client-services.ts';
 import { adminOnly, authHandlers, bareRefusal } from './services/auth.ts';
 import { clusterHandlers } from './services/cluster.ts';
 import type { ServiceContext } from './services/context.ts';
@@ -48,6 +48,7 @@ export function serve(server: GrpcServer, { definition, handlers }: ClientServic
   server.addService(definition, handlers as Handlers<ServiceShape>);
 }
 
+/** Everything that clients of this member may call. */
 export function clientServices(context: ServiceContext): readonly ClientService[] {
   const kv = kvHandlers(context);
   const turns = new Turns(context, kv);

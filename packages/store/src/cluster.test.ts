@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { createClient, type GrpcClient } from '@timonier/grpc';
-import { kvService, leadershipService, leaseService } from './codecs.ts';
+import { kvService, leadershipService, leaseService } from './client-services.ts';
 import type { KvShape } from './services/kv.ts';
 import { eventually, flushesAt, freePorts, TestCluster } from './testing/processes.ts';
 

@@ -87,6 +87,7 @@ export function idNumber(id: string): bigint {
   return BigInt(`0x${id}`);
 }
 
+/** The other way: hex without leading zeros. */
 export function idText(id: bigint): string {
   return id.toString(16);
 }

@@ -28,6 +28,7 @@ const [t0, t1, t2, t3, t4, t5, t6, t7] = tables as unknown as [
   Uint32Array,
 ];
 
+/** Castagnoli's polynomial (RFC 3720, appendix B.4), eight bytes at a time. `seed` is the checksum of what comes before. */
 export function crc32c(bytes: Uint8Array, seed = 0): number {
   let crc = ~seed;
   let i = 0;

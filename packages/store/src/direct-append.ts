@@ -6,7 +6,7 @@ import { isDiskFull } from './disk-room.ts';
 import { noBugs } from './known-bugs.ts';
 import { folderDisk, type LogFile } from './log-disk.ts';
 import type { LogTail } from './log-tail.ts';
-import type { Append } from './log-thread.ts';
+import type { Append } from './log-requests.ts';
 import { segmentName, type WalFilesOptions } from './wal-files.ts';
 
 export class DirectAppend {

@@ -23,6 +23,7 @@ export interface DiskRoom {
   readonly total: number;
 }
 
+/** Of the file system that a path is on; what only root may use does not count. Throws the system's error. */
 export function diskRoom(path: string): DiskRoom {
   const { bavail, blocks, bsize } = statfsSync(path);
   return { free: bavail * bsize, total: blocks * bsize };

@@ -83,6 +83,7 @@ export class GroupState {
     return this.#alarms.isFull(this.#configuration.voters);
   }
 
+  /** Whether members differ and nobody knows which are right. */
   get isCorrupt(): boolean {
     return this.#alarms.isCorrupt;
   }
@@ -111,6 +112,7 @@ export class GroupState {
     this.#book.replace(meta.members, meta.removed ?? []);
   }
 
+  /** For the next batch to the disk. */
   describe(): GroupMeta {
     return {
       configuration: this.#configuration,

@@ -15,7 +15,7 @@ import type {
 import type { Clock } from './clock.ts';
 import { type KnownBugs, noBugs } from './known-bugs.ts';
 import type { Pace } from './pace.ts';
-import type { Network } from './platform.ts';
+import type { Network } from './network.ts';
 import type { PromiseCover } from './promise-cover.ts';
 import type { StateMachine } from './state-machine.ts';
 import type { Wal } from './wal.ts';

@@ -49,6 +49,7 @@ export class Incoming {
     return this.#bulk !== undefined;
   }
 
+  /** Ends it at once; `closed` follows. */
   destroy(): void {
     this.#socket.destroy();
   }

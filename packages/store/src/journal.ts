@@ -28,15 +28,18 @@ export class Journal {
     return this.#revisions;
   }
 
+  /** A revision came that is in memory only until the record is on disk. */
   revision(main: number): void {
     this.#revisions.push(main);
   }
 
+  /** `before` is the payload that the record had, null for none; `room` says that the memory behind `value` is free. */
   put(key: Buffer, value: Buffer, before: Buffer | null, room = false): void {
     this.#note({ type: 'put', key, value, before, room });
     this.#bytes += key.length + value.length;
   }
 
+  /** `before` is the payload that the record had, or what its share of the tally can be told from. */
   delete(key: Buffer, before: Buffer | RecordTrace): void {
     this.#note({ type: 'del', key, before });
   }

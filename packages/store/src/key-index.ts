@@ -37,6 +37,7 @@ export function keyRange(key: Buffer, rangeEnd: Buffer): KeyRange {
   return { from, to: rangeEnd.toString('latin1') };
 }
 
+/** By bytes; a range without an end holds its one key. */
 export function inRange(range: KeyRange, key: string): boolean {
   return range.to === undefined ? key === range.from : key >= range.from && key < range.to;
 }
@@ -68,6 +69,7 @@ export class KeyIndex {
     return this.#tree.get(key)?.some((record) => record.main === main && record.sub === sub) === true;
   }
 
+  /** A newer record of a key than all it has. */
   put(key: string, record: RevisionRecord): void {
     const history = this.#tree.get(key);
     if (history === undefined) this.#tree.set(key, [record]);

@@ -19,22 +19,27 @@ export class LeaseTable {
   readonly #byId = new Map<bigint, LeaseRecord>();
   readonly #ofKey = new Map<string, bigint>();
 
+  /** All that were granted and not revoked. */
   get byId(): ReadonlyMap<bigint, LeaseRecord> {
     return this.#byId;
   }
 
+  /** Undefined when there is none, or no more. */
   get(id: bigint): LeaseRecord | undefined {
     return this.#byId.get(id);
   }
 
+  /** A lease without keys; seconds. */
   add(id: bigint, ttl: number, remaining = 0): void {
     this.#byId.set(id, { id, ttl, remaining, keys: new Set() });
   }
 
+  /** Seconds that are left; 0 takes an earlier word on it back. */
   checkpoint(lease: LeaseRecord, remaining: number): void {
     this.#byId.set(lease.id, { ...lease, remaining });
   }
 
+  /** Its keys must be gone. */
   remove(id: bigint): void {
     this.#byId.delete(id);
   }

@@ -8,7 +8,7 @@
  * were put, because the slot is used only while nothing waits in the port.
  */
 import { HardStateSlot } from './hard-state-slot.ts';
-import type { Append } from './log-thread.ts';
+import type { Append } from './log-requests.ts';
 
 const slotBytes = 1024 * 1024;
 

@@ -3,32 +3,11 @@
  * takes as long as a simulator says.
  */
 import { Worker } from 'node:worker_threads';
-import type { HardState } from '@timonier/raft';
 import { DirectAppend } from './direct-append.ts';
 import { LogMailbox } from './log-mailbox.ts';
+import type { Append, WalAnswer, WalRequest } from './log-requests.ts';
 import { LogTail } from './log-tail.ts';
 import type { WalFiles, WalFilesOptions } from './wal-files.ts';
-
-export interface Append {
-  readonly type: 'append';
-  readonly ticket: number;
-  readonly batch: ArrayBuffer;
-  readonly lastIndex: number;
-  readonly hardState: HardState | undefined;
-}
-
-export type WalRequest =
-  | Append
-  | { readonly type: 'release'; readonly index: number }
-  | { readonly type: 'close' };
-
-export type WalAnswer =
-  | { readonly type: 'durable'; readonly ticket: number; readonly syncMs: number }
-  /** There is no room for a write, which is tried again and again; or there was some at last. */
-  | { readonly type: 'full'; readonly full: boolean }
-  /** Whether there is room for what comes after the segment in use. */
-  | { readonly type: 'reserve'; readonly has: boolean }
-  | { readonly type: 'closed' };
 
 /** Carries a request out. Throws when what it asks for is not durable, after which the log must end. */
 export function carryOut(files: WalFiles, request: WalRequest, now: () => number): WalAnswer | undefined {

@@ -4,7 +4,7 @@
  */
 import { createClient, GrpcError, Status, type GrpcClient } from '@timonier/grpc';
 import { idNumber } from './cluster.ts';
-import { clusterService, membershipService } from './codecs.ts';
+import { clusterService, membershipService } from './client-services.ts';
 import { etcdError } from './errors.ts';
 import type { ClusterShape } from './services/cluster.ts';
 import {

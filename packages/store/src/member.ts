@@ -86,6 +86,7 @@ export class Member {
     this.#life.metrics = metrics;
   }
 
+  /** There once `start` has resolved. */
   get host(): RaftHost {
     return this.#life.host;
   }
@@ -95,10 +96,12 @@ export class Member {
     return this.#parts.transport.connected(id);
   }
 
+  /** Requests of this process that wait for their result. */
   get pending(): number {
     return this.#parts.proposals.pending;
   }
 
+  /** As this member knows it. */
   get leadership(): Leadership {
     return this.#parts.tenure.now;
   }
@@ -133,6 +136,7 @@ export class Member {
     return this.#life.isWitness;
   }
 
+  /** Its id where nothing was said yet; empty for null. */
   memberName(id: NodeId | null): string {
     return this.#parts.nameOf(id);
   }

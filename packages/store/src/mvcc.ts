@@ -35,10 +35,12 @@ export class Mvcc {
     this.bugs = bugs;
   }
 
+  /** The newest; 1 when nothing was written yet, as in etcd. */
   get revision(): number {
     return this.#revision;
   }
 
+  /** Nothing older may be read; 0 when nothing was compacted. */
   get compactRevision(): number {
     return this.#compactRevision;
   }
@@ -62,6 +64,7 @@ export class Mvcc {
     this.#sweepDue = compactRevision > 0;
   }
 
+  /** Takes one lease from disk, before the blocks whose keys hang on it. */
   loadLease(id: bigint, value: Buffer): void {
     if (this.bugs.has('lease-lost-on-restart')) return;
     const { ttl, remaining } = readLease(value);
@@ -104,6 +107,7 @@ export class Mvcc {
     return this.#history.blocks(revision);
   }
 
+  /** The change that an index record stands for. Throws `StateCorruptError`, or an etcd error while nothing can be read. */
   content(record: RevisionRecord): KeyValue {
     const set =
       record.main === this.#revision + 1 && this.#open !== undefined
@@ -120,6 +124,7 @@ export class Mvcc {
     return this.#open === undefined || this.#open.length === 0 ? this.#revision : this.#revision + 1;
   }
 
+  /** What a key (one character a byte) was at a revision; undefined when it did not exist. Throws like `content`. */
   get(key: string, revision = this.current): KeyValue | undefined {
     const record = this.index.at(key, revision);
     return record === undefined ? undefined : this.content(record);
@@ -198,6 +203,7 @@ export class Mvcc {
 
   // Leases
 
+  /** `ttl` in seconds; the id must be free. */
   grantLease(id: bigint, ttl: number): void {
     this.#leases.add(id, ttl);
     this.#journal.put(leaseKey(id), leaseValue(ttl), null);

@@ -49,10 +49,12 @@ export class Outgoing {
     if (!this.#ready) this.#socket?.destroy();
   }
 
+  /** Whether the other side has said that it is the member that is meant. */
   get ready(): boolean {
     return this.#ready;
   }
 
+  /** Queues bytes; false when they were dropped, because it does not stand or 64 MiB wait already. */
   send(bytes: Buffer): boolean {
     const socket = this.#socket;
     if (!this.#ready || socket === undefined || socket.writableLength > queueBytes) {
@@ -77,6 +79,7 @@ export class Outgoing {
     this.#socket?.uncork();
   }
 
+  /** For good. */
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);

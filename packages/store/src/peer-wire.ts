@@ -121,6 +121,7 @@ const types: readonly MessageType[] = [
 const numberOf = new Map(types.map((type, number) => [type, number] as const));
 const entryTypes: readonly EntryType[] = ['normal', 'config', 'noop'];
 
+/** A message of the core as it goes over the wire; sender and receiver are known by the connection. */
 export function toWire(message: Message): WireMessage {
   const base = { type: numberOf.get(message.type) ?? -1, term: message.term };
   switch (message.type) {

@@ -12,28 +12,12 @@ import { type KnownBugs, noBugs } from './known-bugs.ts';
 import { folderLevels, type Levels } from './levels.ts';
 import { folderDisk, type LogDisk } from './log-disk.ts';
 import { type StartLogThread, startLogWorker } from './log-thread.ts';
-import type { PeerAddress } from './peer-socket.ts';
-import type { PeerFrame } from './peer-wire.ts';
+import type { Network } from './network.ts';
 import { folderPromises, type PromiseRecord } from './promise-file.ts';
 import type { SyncPlace } from './sync-place.ts';
 import { Transport } from './transport.ts';
 import type { TransportOptions } from './transport-options.ts';
 import type { VersionRange } from './versions/entry-versions.ts';
-
-/** What a member needs of `Transport`; see there. */
-export interface Network {
-  listen(address: PeerAddress): Promise<number>;
-  begin(): void;
-  addPeer(id: string, address: PeerAddress): void;
-  removePeer(id: string): void;
-  connected(id: string): boolean;
-  send(to: string, frame: PeerFrame): boolean;
-  sendEncoded(to: string, bytes: Buffer): boolean;
-  /** Lets go at once what was queued in this turn. A network that never waits need not have it. */
-  flush?(): void;
-  sendBulk(to: string, frames: AsyncIterable<PeerFrame>, timeoutMs: number): Promise<void>;
-  close(): Promise<void>;
-}
 
 /** The data directory of one member. */
 export interface Storage {

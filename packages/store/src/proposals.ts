@@ -146,6 +146,7 @@ export class Proposals {
     this.#queue = this.#queue.filter((batch) => batch.requests.some(({ id }) => this.#waiters.has(id)));
   }
 
+  /** Ends all that wait with an error. */
   stop(): void {
     this.#stopped = true;
     for (const waiter of this.#waiters.values()) waiter.reject(etcdError.stopped());

@@ -62,6 +62,7 @@ export class Quota {
     return this.#options.used();
   }
 
+  /** Whether so many bytes more fit as of now; when not, `check` says what is to be waited for. */
   hasRoomFor(bytes: number): boolean {
     return this.used + bytes <= this.limit && !this.#options.refused();
   }

@@ -15,6 +15,7 @@ export function checkRevision(state: Mvcc, revision: number): void {
   if (revision > 0 && revision < state.compactRevision) throw etcdError.compacted();
 }
 
+/** What is there at the requested revision, as etcd answers it. Throws etcd's error for a revision that cannot be read. */
 export function range(state: Mvcc, request: RangeRequest): RangeResponse {
   checkRevision(state, request.revision);
   const at = request.revision > 0 ? request.revision : state.current;

@@ -55,6 +55,7 @@ export class Reads {
     });
   }
 
+  /** A round's reads may be served once so much is applied; its context is that of `start`. */
   ready(context: number, index: number): void {
     const round = this.#rounds.get(context);
     if (round === undefined) return;
@@ -63,6 +64,7 @@ export class Reads {
       this.#finish(context, round);
   }
 
+  /** A round failed: its reads are asked again within their time. */
   rejected(context: number): void {
     const round = this.#rounds.get(context);
     if (round === undefined) return;
@@ -75,6 +77,7 @@ export class Reads {
       if (round.index !== undefined && round.index <= index) this.#finish(context, round);
   }
 
+  /** Ends reads whose time is over with etcd's error. */
   sweep(): void {
     const now = this.#options.clock.now();
     for (const [context, round] of this.#rounds)

@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createClient } from '@timonier/grpc';
-import { kvService } from './codecs.ts';
+import { kvService } from './client-services.ts';
 import { finishRecovery } from './recover-lost-quorum.ts';
 import { eventually, TestCluster } from './testing/processes.ts';
 

@@ -14,6 +14,10 @@ export interface Recovered {
   readonly base: SnapshotDescriptor;
 }
 
+/**
+ * What the consensus core starts from, of what the log and the state on disk hold. Throws with one sentence when a piece is
+ * missing between the two.
+ */
 export function recover(
   content: WalContent,
   state: { readonly index: number; readonly term: number } | undefined,

@@ -24,6 +24,7 @@ export class RevisionCache<T> {
     return this.#youngBytes + this.#oldBytes;
   }
 
+  /** Undefined when it was never there, or had to make room. */
   get(revision: number): T | undefined {
     const young = this.#young.get(revision);
     if (young !== undefined) return young;
@@ -32,6 +33,7 @@ export class RevisionCache<T> {
     return old;
   }
 
+  /** Another value of the same revision takes the place of the one before. */
   set(revision: number, value: T): void {
     const before = this.#young.get(revision);
     if (before !== undefined) this.#youngBytes -= this.#sizeOf(before);

@@ -15,7 +15,7 @@ import type { Tokens } from './auth/tokens.ts';
 import { idText, type Endpoint, type InitialCluster } from './cluster.ts';
 import { CallMetrics } from './call-metrics.ts';
 import { type ClientService, clientServices, serve } from './client-api.ts';
-import { leadershipService } from './codecs.ts';
+import { leadershipService } from './client-services.ts';
 import { startCompactor } from './compactor.ts';
 import { markRemoved, rememberMembers } from './identity.ts';
 import { Gateway, type GatewayPage } from './gateway/gateway.ts';

@@ -14,6 +14,7 @@ export interface SnapshotPiece {
   readonly remaining: number;
 }
 
+/** Of the database as it is when the first piece is asked for. Throws when it holds no state yet. */
 export async function* piecesOf(
   level: Pick<Level, 'getSync' | 'iterator'>,
   clock: Pick<Clock, 'now' | 'after'>,

@@ -6,7 +6,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createClient } from '@timonier/grpc';
-import { kvService, watchService } from './codecs.ts';
+import { kvService, watchService } from './client-services.ts';
 import { encodeFrame, FrameReader, type PeerFrame } from './peer-wire.ts';
 import { eventually, flushesAt, freePorts, TestCluster } from './testing/processes.ts';
 import { Transport } from './transport.ts';

@@ -20,7 +20,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { UsageError } from '@timonier/component';
 import { type ClientTls, createClient } from '@timonier/grpc';
 import { parseInitialCluster } from './cluster.ts';
-import { authService, maintenanceService } from './codecs.ts';
+import { authService, maintenanceService } from './client-services.ts';
 import { claimRestored } from './identity.ts';
 import { folderLevels } from './levels.ts';
 import { SnapshotFile } from './snapshot-file.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { createClient } from '@timonier/grpc';
-import { kvService } from './codecs.ts';
+import { kvService } from './client-services.ts';
 import { restoreSnapshot, snapshotStatus } from './snapshot-verbs.ts';
 import { eventually, TestCluster } from './testing/processes.ts';
 

@@ -15,7 +15,7 @@ import type { StateDisk } from './state-disk.ts';
 import { metaKey } from './state-meta.ts';
 import { emptyTally } from './state-seal.ts';
 import { pacedSending } from './transfer-pace.ts';
-import type { Network } from './platform.ts';
+import type { Network } from './network.ts';
 import type { BulkReceiver } from './transport-options.ts';
 
 type SnapshotMessage = Extract<Message, { type: 'snapshot' }>;

@@ -51,6 +51,7 @@ export class StateBuilder {
     await this.#write(isLast);
   }
 
+  /** Takes a record of this release's own making, and seals it. */
   async add(key: Buffer, payload: Buffer): Promise<void> {
     const sealed = seal(key, payload);
     this.#counter.add(key, sealed);

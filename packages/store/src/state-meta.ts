@@ -28,6 +28,7 @@ export type { StoredMember };
 
 export const metaKey = Buffer.from('m');
 
+/** Undefined for an empty database. Throws `SyntaxError` when it is no JSON. */
 export function readMeta(db: Pick<Level, 'getSync'>): StateMeta | undefined {
   const bytes = db.getSync(metaKey);
   return bytes === undefined ? undefined : (JSON.parse(bytes.toString()) as StateMeta);

@@ -39,6 +39,7 @@ export interface JournalRecord extends JournalCounters {
   readonly growth: number;
 }
 
+/** Of the block that begins with a revision; the order of keys is that of revisions. */
 export function revisionKey(main: number): Buffer {
   const key = Buffer.allocUnsafe(9);
   key[0] = 0x72; // r
@@ -55,6 +56,7 @@ export function isBlockKey(key: Buffer): boolean {
 /** First byte of the keys of leases. */
 export const leasePrefix = 0x6c;
 
+/** Ids are 64 bits without sign, as etcd's clients choose them. */
 export function leaseKey(id: bigint): Buffer {
   const key = Buffer.allocUnsafe(9);
   key[0] = leasePrefix;

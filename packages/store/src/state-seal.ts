@@ -79,6 +79,7 @@ export class TallyCounter {
     return { records: this.#records, bytes: this.#bytes, sum: this.#sum };
   }
 
+  /** Takes a record in, by its sealed value. */
   add(key: Buffer, sealed: Buffer): void {
     this.#records += 1;
     this.#bytes += key.length + sealed.length;

@@ -123,6 +123,7 @@ export class Transport {
     });
   }
 
+  /** Ends all connections, and resolves when nothing listens any more. */
   async close(): Promise<void> {
     this.#closed = true;
     for (const peer of this.#outgoing.values()) peer.close();

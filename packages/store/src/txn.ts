@@ -22,6 +22,7 @@ import type {
   TxnResponse,
 } from './types.ts';
 
+/** Puts one key inside a write. Throws etcd's error, and has changed nothing, when its lease or the key it builds on is not there. */
 export function put(state: Mvcc, request: PutRequest): PutResponse {
   checkPut(state, request);
   const needsBefore = request.prevKv || request.ignoreValue || request.ignoreLease;
@@ -32,6 +33,7 @@ export function put(state: Mvcc, request: PutRequest): PutResponse {
   return request.prevKv ? { prevKv: before } : {};
 }
 
+/** Deletes what exists of a range, inside a write. */
 export function deleteRange(state: Mvcc, request: DeleteRangeRequest): DeleteRangeResponse {
   const deleted = state.deleteRange(keyRange(request.key, request.rangeEnd));
   return { deleted: deleted.length, prevKvs: request.prevKv ? deleted : [] };
@@ -69,6 +71,10 @@ function check(state: Mvcc, { operations, nested }: Plan): void {
   }
 }
 
+/**
+ * Decides every branch first, nested ones too, then checks and only then runs: throws etcd's error, and has changed nothing,
+ * when one operation of it cannot be carried out.
+ */
 export function txn(state: Mvcc, request: TxnRequest): TxnResponse {
   const chosen = plan(state, request);
   check(state, chosen);
@@ -216,10 +222,12 @@ function collectWrites(
   }
 }
 
+/** Throws etcd's error for an empty key. */
 export function validateKey(key: Buffer): void {
   if (key.length === 0) throw etcdError.emptyKey();
 }
 
+/** Throws etcd's error for a put that contradicts itself. */
 export function validatePut(request: PutRequest): void {
   validateKey(request.key);
   if (request.ignoreValue && request.value.length > 0) throw etcdError.valueProvided();

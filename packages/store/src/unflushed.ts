@@ -40,6 +40,7 @@ export class Unflushed {
     this.#options = options;
   }
 
+  /** Of an entry that was applied, in the order of entries. */
   add(record: JournalRecord): void {
     this.#journal.push(record);
     this.#journalBytes += record.bytes;

@@ -14,7 +14,7 @@ import type { StateDisk } from './state-disk.ts';
 import type { StateMachine } from './state-machine.ts';
 import type { Clock } from './clock.ts';
 import type { KnownBugs } from './known-bugs.ts';
-import type { Network } from './platform.ts';
+import type { Network } from './network.ts';
 
 export interface UpkeepOptions {
   readonly host: () => RaftHost;

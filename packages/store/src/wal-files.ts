@@ -39,6 +39,7 @@ const zeroChunk = Buffer.alloc(1024 * 1024);
 /** Of the next segment, prepared at a time. */
 const stepBytes = 2 * zeroChunk.length;
 
+/** Names in the order of their numbers. */
 export function segmentName(number: number): string {
   return `${String(number).padStart(12, '0')}.wal`;
 }

@@ -239,6 +239,7 @@ function laterBatch(file: Buffer, from: number, sequence: number): boolean {
 
 const zeros = Buffer.alloc(64 * 1024);
 
+/** Whether nothing was ever written there: segments are made of zeros. */
 export function isZero(bytes: Buffer): boolean {
   for (let at = 0; at < bytes.length; at += zeros.length) {
     const part = bytes.subarray(at, at + zeros.length);

@@ -9,14 +9,8 @@
  */
 import type { Entry, HardState, SnapshotDescriptor } from '@timonier/raft';
 import { type KnownBugs, noBugs } from './known-bugs.ts';
-import {
-  type Append,
-  type LogThread,
-  type StartLogThread,
-  startLogWorker,
-  type WalAnswer,
-  type WalRequest,
-} from './log-thread.ts';
+import type { Append, WalAnswer, WalRequest } from './log-requests.ts';
+import { type LogThread, type StartLogThread, startLogWorker } from './log-thread.ts';
 import type { LogDisk } from './log-disk.ts';
 import { nextPlace, type SyncPlace, unknownDisk } from './sync-place.ts';
 import { WalFiles } from './wal-files.ts';

@@ -9,7 +9,8 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { isDiskFull } from './disk-room.ts';
 import { LogMailbox } from './log-mailbox.ts';
 import { LogTail } from './log-tail.ts';
-import { carryOut, type LogWorkerData, type WalAnswer, type WalRequest } from './log-thread.ts';
+import type { WalAnswer, WalRequest } from './log-requests.ts';
+import { carryOut, type LogWorkerData } from './log-thread.ts';
 import { WalFiles } from './wal-files.ts';
 
 if (parentPort === null) throw new Error('the log thread must be started as a worker');

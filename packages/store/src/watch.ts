@@ -44,16 +44,19 @@ export class WatchHub {
     this.#bugs = bugs;
   }
 
+  /** Watchers, those that lag included. */
   get size(): number {
     let size = this.#lagging.size;
     for (const group of this.#groups.values()) size += group.size;
     return size;
   }
 
+  /** Watchers that are still being given older events. */
   get lagging(): number {
     return this.#lagging.size;
   }
 
+  /** Gives every event from the revision that was asked for on, once and in order; the caller has checked that it can be read. */
   add(options: WatcherOptions): Watcher {
     const watcher = new Watcher(options);
     if (watcher.next <= this.#state.revision && this.#bugs.has('watch-off-by-one')) watcher.next += 1;
@@ -62,6 +65,7 @@ export class WatchHub {
     return watcher;
   }
 
+  /** Nothing is given to it any more. */
   remove(watcher: Watcher): void {
     watcher.closed = true;
     this.#leave(watcher);

@@ -6,13 +6,8 @@
 import type { LogDisk, LogFile } from '../../../packages/store/src/log-disk.ts';
 import { DirectAppend } from '../../../packages/store/src/direct-append.ts';
 import { LogTail } from '../../../packages/store/src/log-tail.ts';
-import {
-  type Append,
-  carryOut,
-  type LogThread,
-  type LogThreadEvents,
-  type WalRequest,
-} from '../../../packages/store/src/log-thread.ts';
+import type { Append, WalRequest } from '../../../packages/store/src/log-requests.ts';
+import { carryOut, type LogThread, type LogThreadEvents } from '../../../packages/store/src/log-thread.ts';
 import { isDiskFull } from '../../../packages/store/src/disk-room.ts';
 import { WalFiles, type WalFilesOptions } from '../../../packages/store/src/wal-files.ts';
 import type { Random } from '../random.ts';

@@ -6,7 +6,7 @@
  * is free again they arrive late, or the connection turns out to be broken. A closed connection is noticed at both
  * ends, unless the other host vanished silently.
  */
-import type { Network } from '../../../packages/store/src/platform.ts';
+import type { Network } from '../../../packages/store/src/network.ts';
 import {
   encodeFrame,
   frameCodec,

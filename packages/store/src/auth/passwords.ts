@@ -78,6 +78,8 @@ function base64(bytes: Buffer): string {
   return bytes.toString('base64').replace(/=+$/, '');
 }
 
+/** In the form `$scrypt$ln=…,r=…,p=…$SALT$HASH`; `cost` is on bcrypt's scale. Rejects when too many
+ * passwords are being worked on already. */
 export async function hashPassword(password: string, cost: number): Promise<string> {
   const parameters = parametersFor(cost);
   const salt = randomBytes(saltBytes);

@@ -18,6 +18,7 @@ export type Verdict =
   /** Members differ, and no majority says who is right. */
   | { readonly kind: 'split'; readonly members: readonly NodeId[] };
 
+/** Who is right when hashes differ: a majority of the full voters, if there is one. Those compacted elsewhere are not compared. */
 export function verdict(
   hashes: ReadonlyMap<NodeId, HistoryHash>,
   own: HistoryHash,

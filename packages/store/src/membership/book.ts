@@ -25,6 +25,7 @@ export class MemberBook {
     return this.#removed;
   }
 
+  /** By what another state says. */
   replace(members: readonly StoredMember[], removed: readonly NodeId[]): void {
     this.#members.clear();
     for (const member of members) this.#members.set(member.id, member);
@@ -32,6 +33,7 @@ export class MemberBook {
     for (const id of removed) this.#removed.add(id);
   }
 
+  /** A change that is committed. */
   apply(change: MemberChange): void {
     switch (change.kind) {
       case 'add':

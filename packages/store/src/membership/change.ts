@@ -22,6 +22,7 @@ export type MemberChange =
   | { readonly kind: 'update'; readonly id: NodeId; readonly peerUrls: readonly string[] }
   | { readonly kind: 'promote'; readonly id: NodeId };
 
+/** As text, for the log; old members must read what new ones write. */
 export function encodeChange(change: MemberChange): string {
   return JSON.stringify(change);
 }

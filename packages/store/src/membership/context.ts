@@ -13,6 +13,7 @@ export interface ChangeContext {
   readonly origin: ChangeOrigin;
 }
 
+/** As JSON, for `encodeConfiguration`. */
 export function writeContext(change: MemberChange, origin: ChangeOrigin): string {
   return JSON.stringify({ change: encodeChange(change), ...origin });
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { createClient } from '@timonier/grpc';
-import { kvService } from '../codecs.ts';
+import { kvService } from '../client-services.ts';
 import { eventually, TestCluster } from '../testing/processes.ts';
 
 /** A cluster of the first members, with room for more; what members log is shown when the test fails. */

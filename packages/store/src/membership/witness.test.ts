@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createClient } from '@timonier/grpc';
-import { kvService } from '../codecs.ts';
+import { kvService } from '../client-services.ts';
 import { StoreMembers } from '../member-verbs.ts';
 import { eventually, TestCluster } from '../testing/processes.ts';
 

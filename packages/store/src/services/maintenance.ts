@@ -1,27 +1,19 @@
 /** etcdserverpb.Maintenance: how this member is, what it is worried about, its snapshots, and moving leadership. */
 import { GrpcError, type Handlers, Status } from '@timonier/grpc';
 import { idNumber, idText } from '../cluster.ts';
-import { maintenanceService } from '../codecs.ts';
 import { etcdError, unimplemented } from '../errors.ts';
 import { hashHistory } from '../history-hash.ts';
 import { checkRevision } from '../range.ts';
 import { streamSnapshot } from '../snapshot-stream.ts';
-import { alarmType, type ResponseHeader } from '../types.ts';
+import { alarmType } from '../types.ts';
 import { etcdClusterVersion, firstVersion } from '../versions/entry-versions.ts';
 import { header, type ServiceContext, withHeader } from './context.ts';
+import { encodedInPlace, type SnapshotResponse } from './snapshot-message.ts';
 
 /** The version of etcd's API this store speaks; clients ask it for what they may use. */
 export const apiVersion = '3.5.21';
 
 const alarmNames = ['NONE', 'NOSPACE', 'CORRUPT'] as const;
-
-export interface SnapshotResponse {
-  readonly header: ResponseHeader;
-  /** What is still to come behind this piece. */
-  readonly remainingBytes: number;
-  readonly blob: Buffer;
-  readonly version: string;
-}
 
 export type MaintenanceShape = {
   alarm: { request: { action: number; memberID: bigint; alarm: number }; response: object };
@@ -33,29 +25,6 @@ export type MaintenanceShape = {
   snapshot: { request: object; response: SnapshotResponse; kind: 'server-stream' };
   downgrade: { request: object; response: object };
 };
-
-/** Field 3, of bytes. */
-const blobTag = 0x1a;
-const noBlob = Buffer.alloc(0);
-
-/**
- * The bytes of a response around its blob, which stays where it is: everything else is put into the `room` bytes of memory
- * before it. Fields may come in any order. Undefined when that is too little.
- */
-export function encodedInPlace(response: SnapshotResponse, room: number): Buffer | undefined {
-  const { blob } = response;
-  const others = maintenanceService.methods['snapshot']?.response.encode({ ...response, blob: noBlob });
-  if (others === undefined) return undefined;
-  const length: number[] = [];
-  for (let rest = blob.length; rest > 0 || length.length === 0; rest >>>= 7)
-    length.push((rest & 0x7f) | (rest > 0x7f ? 0x80 : 0));
-  const front = others.length + 1 + length.length;
-  if (front > room) return undefined;
-  const message = Buffer.from(blob.buffer, blob.byteOffset - front, front + blob.length);
-  others.copy(message);
-  message.set([blobTag, ...length], others.length);
-  return message;
-}
 
 export function maintenanceHandlers(context: ServiceContext): Handlers<MaintenanceShape> {
   const { member } = context;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { maintenanceService } from '../codecs.ts';
-import { encodedInPlace, type SnapshotResponse } from './maintenance.ts';
+import { maintenanceService } from '../client-services.ts';
+import { encodedInPlace, type SnapshotResponse } from './snapshot-message.ts';
 
 const codec = maintenanceService.methods['snapshot']?.response;
 

@@ -48,6 +48,7 @@ function prefixEnd(prefix: Buffer): Buffer {
   return Buffer.from([0]);
 }
 
+/** A linearizable read of one key. */
 export function oneKey(key: Buffer): RangeRequest {
   return { ...noRange, key, rangeEnd: nothing };
 }

@@ -52,6 +52,7 @@ export class VersionAgreement {
     this.#tell(member, true);
   }
 
+  /** The connection to a member ended: what it speaks is unknown until it says so again. */
   closed(member: NodeId): void {
     this.#heard.delete(member);
   }
