@@ -26,7 +26,7 @@ import { noBugs } from './known-bugs.ts';
 import { LeaderLease } from './leader-lease.ts';
 import { LogRetention } from './log-retention.ts';
 import { Outbox, type Outgoing } from './outbox.ts';
-import { fromWire, type WireMessage } from './peer-wire.ts';
+import { fromWire, type WireMessage } from './raft-wire.ts';
 import { RoundTrips } from './round-trips.ts';
 import { Ticking } from './ticking.ts';
 

@@ -3,7 +3,8 @@ import { beforeEach, test } from 'node:test';
 import type { Message } from '@timonier/raft';
 import { Outbox } from './outbox.ts';
 import { Pace } from './pace.ts';
-import { FrameReader, fromWire } from './peer-wire.ts';
+import { FrameReader } from './peer-wire.ts';
+import { fromWire } from './raft-wire.ts';
 
 let now: number;
 let timers: { at: number; run: () => void }[];

@@ -5,7 +5,8 @@
 import type { Message, NodeId } from '@timonier/raft';
 import type { Clock } from './clock.ts';
 import type { Pace } from './pace.ts';
-import { encodeFrame, toWire, type WireMessage } from './peer-wire.ts';
+import { encodeFrame } from './peer-wire.ts';
+import { toWire, type WireMessage } from './raft-wire.ts';
 
 type Append = Extract<Message, { type: 'append' }>;
 

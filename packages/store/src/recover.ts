@@ -1,7 +1,7 @@
 /**
  * Joins what the write-ahead log and the state on disk remember into the log view a member starts with.
  *
- * The state is never ahead of the durable log (see state-machine.ts), so a gap between the two, or a log that ends
+ * The state is never ahead of the durable log (see unflushed.ts), so a gap between the two, or a log that ends
  * before the state, is damage and an error.
  */
 import { type Configuration, type HardState, MemoryLog, type SnapshotDescriptor } from '@timonier/raft';

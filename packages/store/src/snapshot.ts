@@ -8,7 +8,8 @@
  */
 import type { Message, NodeId } from '@timonier/raft';
 import type { Clock } from './clock.ts';
-import { fromWire, type PeerFrame, toWire } from './peer-wire.ts';
+import type { PeerFrame } from './peer-wire.ts';
+import { fromWire, toWire } from './raft-wire.ts';
 import type { IncomingState } from './incoming-state.ts';
 import type { StateBuilder } from './state-builder.ts';
 import type { StateDisk } from './state-disk.ts';

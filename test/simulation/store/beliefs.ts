@@ -10,7 +10,7 @@
  */
 import { type Configuration, decodeConfiguration, type Effects, type NodeId } from '@timonier/raft';
 import type { Member } from '../../../packages/store/src/member.ts';
-import { toWire, type WireMessage } from '../../../packages/store/src/peer-wire.ts';
+import { toWire, type WireMessage } from '../../../packages/store/src/raft-wire.ts';
 import type { Consensus } from './consensus.ts';
 import type { SimulatedHost } from './host.ts';
 import type { Truth } from './truth.ts';

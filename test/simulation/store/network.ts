@@ -7,12 +7,8 @@
  * ends, unless the other host vanished silently.
  */
 import type { Network } from '../../../packages/store/src/network.ts';
-import {
-  encodeFrame,
-  frameCodec,
-  type PeerFrame,
-  type WireMessage,
-} from '../../../packages/store/src/peer-wire.ts';
+import { encodeFrame, frameCodec, type PeerFrame } from '../../../packages/store/src/peer-wire.ts';
+import type { WireMessage } from '../../../packages/store/src/raft-wire.ts';
 import type { TransportOptions } from '../../../packages/store/src/transport-options.ts';
 import { carryBulk, type Route } from './bulk.ts';
 import { type Connection, Endpoint, hostAt } from './endpoint.ts';
