@@ -291,7 +291,7 @@ test('what is not served, not taken and not offered has the code of its protocol
     ['continue=x', /continue key is not valid/],
     ['labelSelector=%21%21', /unable to parse requirement/],
     ['fieldSelector=a', /can't understand 'a'/],
-    ['fieldSelector=a%3Db', /field label not supported: a/],
+    ['fieldSelector=a%3Db', /"a" is not a known field selector: only "metadata.name", "metadata.namespace"/],
     [
       'watch=1&resourceVersion=x',
       /resourceVersion: Invalid value: "x": strconv.ParseUint: parsing "x": invalid syntax/,
@@ -438,7 +438,9 @@ test('a write that rests on an old state is refused and changes nothing', async 
     path,
     409,
     'Conflict',
-    new RegExp(`UID in precondition: other, UID in object meta: ${now.metadata.uid}`),
+    new RegExp(
+      `ConfigMap "kept": the UID in the precondition \\(other\\) does not match the UID in record \\(${now.metadata.uid}\\)`,
+    ),
     { preconditions: { uid: 'other' } },
   );
   await ask(
@@ -447,13 +449,34 @@ test('a write that rests on an old state is refused and changes nothing', async 
     409,
     'Conflict',
     new RegExp(
-      `ResourceVersion in precondition: 1, ResourceVersion in object meta: ${now.metadata.resourceVersion}`,
+      `the ResourceVersion in the precondition \\(1\\) does not match the ResourceVersion in record \\(${now.metadata.resourceVersion}\\)`,
     ),
     { preconditions: { resourceVersion: '1' } },
   );
   await ask('DELETE', path, 422, 'Invalid', /propagationPolicy: Unsupported value: "Sideways"/, {
     propagationPolicy: 'Sideways',
   });
+  // Only a deletion deletes.
+  await ask(
+    'PUT',
+    path,
+    422,
+    'Invalid',
+    /metadata.deletionTimestamp: Invalid value: "2026-01-02T03:04:05Z": field is immutable/,
+    {
+      ...first,
+      metadata: { ...first.metadata, resourceVersion: '', deletionTimestamp: '2026-01-02T03:04:05Z' },
+    },
+  );
+  await ask(
+    'PATCH',
+    `${path}?fieldManager=me`,
+    400,
+    'BadRequest',
+    /failed to create typed patch object \([^/]+\/kept; v1, Kind=ConfigMap\): \.what: field not declared in schema$/,
+    { apiVersion: 'v1', kind: 'ConfigMap', what: 1 },
+    { 'content-type': 'application/apply-patch+yaml' },
+  );
   await ask('PUT', `${configMaps}/none`, 404, 'NotFound', /^configmaps "none" not found$/, {
     ...configMap('none'),
     metadata: { name: 'none', resourceVersion: '5' },

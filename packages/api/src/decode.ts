@@ -6,19 +6,15 @@
  */
 import type { ResourceInfo } from './registry.ts';
 import { apiVersionOf } from './registry.ts';
-import { integerValue, isBigInteger, MAX_PROBLEMS, setOwn, shortPath } from './json.ts';
-import { canonicalQuantity, QuantityError } from './quantity.ts';
+import { DecodeError } from './decode/decode-error.ts';
+import { jsonWord, wrongType } from './decode/go-names.ts';
+import { decodeScalar } from './decode/scalars.ts';
+import { isBigInteger, MAX_PROBLEMS, setOwn, shortPath } from './json.ts';
 import type { Schema } from './schema.ts';
 import { badRequest, requestEntityTooLarge, StatusError } from './statuses.ts';
-import {
-  formatDuration,
-  formatMicroTime,
-  formatTime,
-  isCanonicalTime,
-  parseDuration,
-  parseTime,
-} from './time.ts';
 import type { ObjectMeta } from './generated/types.ts';
+
+export { DecodeError } from './decode/decode-error.ts';
 
 /** Any object of the API; `spec`, `status` and the rest are read through the kind's interface. */
 export interface ApiObject {
@@ -32,11 +28,6 @@ export interface Decoded {
   readonly object: ApiObject;
   /** Such as `unknown field "spec.foo"` and `duplicate field "spec.bar"`, in the order found. */
   readonly problems: readonly string[];
-}
-
-/** A value does not fit its schema; the message names the place. */
-export class DecodeError extends Error {
-  override readonly name = 'DecodeError';
 }
 
 /** The 400 of a value that is not what its kind says; `why` is the text without the kind in front. */
@@ -348,198 +339,4 @@ function decodeRaw(schema: Schema, value: unknown, walk: Walk): unknown {
 
 function rawAlternative(schema: Schema): Schema | undefined {
   return schema.wire.find((field) => planOf(field).name === 'JSONSchemaProps');
-}
-
-const GO_TYPES: Readonly<Record<string, string>> = {
-  string: 'string',
-  bool: 'bool',
-  int32: 'int32',
-  int64: 'int64',
-  double: 'float64',
-  bytes: '[]uint8',
-  time: 'string',
-  microTime: 'string',
-  duration: 'string',
-  intOrString: 'int32',
-  groupVersion: 'string',
-};
-
-/** Types with names of their own that no closed set of values tells, by message and field. */
-const NAMED_TYPES: Readonly<Record<string, string>> = {
-  'ObjectMeta.uid': 'types.UID',
-  'ObjectReference.uid': 'types.UID',
-  'CSIDriverSpec.volumeLifecycleModes': 'v1.VolumeLifecycleMode',
-  'CSIDriverSpec.fsGroupPolicy': 'v1.FSGroupPolicy',
-  'FlowDistinguisherMethod.type': 'v1.FlowDistinguisherMethodType',
-  'PriorityLevelConfigurationSpec.type': 'v1.PriorityLevelEnablement',
-  'LimitResponse.type': 'v1.LimitResponseType',
-  'LimitRangeItem.type': 'v1.LimitType',
-  'NodeAddress.type': 'v1.NodeAddressType',
-  'NodeCondition.type': 'v1.NodeConditionType',
-  'NodeCondition.status': 'v1.ConditionStatus',
-  'NodeStatus.volumesInUse': 'v1.UniqueVolumeName',
-  'Container.restartPolicy': 'v1.ContainerRestartPolicy',
-  'VolumeMount.recursiveReadOnly': 'v1.RecursiveReadOnlyMode',
-  'EmptyDirVolumeSource.medium': 'v1.StorageMedium',
-  'Secret.type': 'v1.SecretType',
-  'CustomResourceDefinitionSpec.scope': 'v1.ResourceScope',
-  'JSONSchemaProps.$schema': 'v1.JSONSchemaURL',
-  'LeaseSpec.strategy': 'v1.CoordinatedLeaseStrategy',
-  'MetricSpec.type': 'v2.MetricSourceType',
-  'MetricTarget.type': 'v2.MetricTargetType',
-  'ResourceMetricSource.name': 'v1.ResourceName',
-  'HPAScalingRules.selectPolicy': 'v2.ScalingPolicySelect',
-  'LimitRangeItem.default': 'v1.ResourceList',
-  'LimitRangeItem.defaultRequest': 'v1.ResourceList',
-  'LimitRangeItem.max': 'v1.ResourceList',
-  'LimitRangeItem.maxLimitRequestRatio': 'v1.ResourceList',
-  'LimitRangeItem.min': 'v1.ResourceList',
-  'NodeStatus.allocatable': 'v1.ResourceList',
-  'NodeStatus.capacity': 'v1.ResourceList',
-  'Overhead.podFixed': 'v1.ResourceList',
-  'PersistentVolumeSpec.capacity': 'v1.ResourceList',
-  'ResourceQuotaSpec.hard': 'v1.ResourceList',
-  'ResourceRequirements.limits': 'v1.ResourceList',
-  'ResourceRequirements.requests': 'v1.ResourceList',
-  'VolumeResourceRequirements.limits': 'v1.ResourceList',
-  'VolumeResourceRequirements.requests': 'v1.ResourceList',
-};
-
-function jsonWord(value: unknown): string {
-  if (Array.isArray(value)) return 'array';
-  if (isBigInteger(value)) return `number ${value.rawJSON}`;
-  if (typeof value === 'boolean') return 'bool';
-  if (typeof value === 'number') return Number.isInteger(value) ? 'number' : `number ${value}`;
-  return value === null ? 'null' : typeof value;
-}
-
-function goType(schema: Schema): string {
-  if (schema.kind === 'list') return `[]${goType(schema.items as Schema)}`;
-  if (schema.kind === 'map') return `map[string]${goType(schema.values as Schema)}`;
-  if (schema.enumName !== undefined) return schema.enumName.split('.').slice(-2).join('.');
-  if (schema.kind === 'scalar') return GO_TYPES[schema.scalar ?? ''] ?? 'string';
-  return schema.message?.split('.').slice(-2).join('.') ?? 'object';
-}
-
-function wrongType(schema: Schema, value: unknown, walk: Walk): DecodeError {
-  const field = walk.place.findLast((step) => typeof step === 'string') ?? '';
-  const named = NAMED_TYPES[`${walk.owner}.${field}`];
-  const type = named === undefined ? goType(schema) : schema.kind === 'list' ? `[]${named}` : named;
-  return new DecodeError(
-    `json: cannot unmarshal ${jsonWord(value)} into Go struct field ${walk.owner}.${goPlace(walk)} of type ${type}`,
-  );
-}
-
-/**
- * A place as Go names it: without indexes and keys, which are no fields, and with the names of the structures that it
- * embeds, which JSON does not have.
- */
-function goPlace({ place, root }: Walk): string {
-  let schema: Schema | undefined = root;
-  const parts: string[] = [];
-  for (const step of place) {
-    if (typeof step === 'number') schema = schema?.items;
-    else if (schema?.kind === 'map') schema = schema.values;
-    else {
-      if (schema?.kind === 'object') parts.push(...embeddedWith(schema, step));
-      parts.push(step);
-      schema = schema?.field(step);
-    }
-  }
-  return parts.join('.');
-}
-
-/** The names of the embedded structures, one within the other, that bring a field into a message. */
-function embeddedWith(schema: Schema, name: string): readonly string[] {
-  for (const part of schema.wire) {
-    if (!part.inline) continue;
-    const { message = '' } = part;
-    if (part.fields.has(name))
-      return [message.slice(message.lastIndexOf('.') + 1), ...embeddedWith(part, name)];
-  }
-  return [];
-}
-
-function decodeScalar(schema: Schema, value: unknown, walk: Walk): unknown {
-  switch (schema.scalar) {
-    case 'string':
-    case 'groupVersion':
-      if (typeof value === 'string') return value;
-      break;
-    case 'bool':
-      if (typeof value === 'boolean') return value;
-      break;
-    case 'double':
-      if (typeof value === 'number') return value;
-      break;
-    case 'int32':
-      if (typeof value === 'number' && Number.isInteger(value)) {
-        if (value === (value | 0)) return value === 0 ? 0 : value;
-        throw new DecodeError(
-          `json: cannot unmarshal number ${value} into Go struct field ${walk.owner}.${goPlace(walk)} of type int32`,
-        );
-      }
-      break;
-    case 'int64':
-      if (typeof value === 'number' && Number.isInteger(value)) return value;
-      if (isBigInteger(value)) {
-        const exact = BigInt(value.rawJSON);
-        if (BigInt.asIntN(64, exact) === exact) return integerValue(exact);
-      }
-      break;
-    case 'bytes':
-      if (typeof value === 'string') return decodeBytes(value);
-      break;
-    case 'quantity':
-      if (typeof value === 'string' || typeof value === 'number') {
-        try {
-          return canonicalQuantity(typeof value === 'string' ? value.trim() : value);
-        } catch (error) {
-          if (error instanceof QuantityError) throw new DecodeError(error.message);
-          throw error;
-        }
-      }
-      break;
-    case 'intOrString':
-      if (typeof value === 'string') return value;
-      if (typeof value === 'number' && value === (value | 0)) return value === 0 ? 0 : value;
-      break;
-    case 'time':
-    case 'microTime':
-      if (typeof value === 'string') {
-        if (schema.scalar === 'time' && isCanonicalTime(value)) return value;
-        const instant = parseTime(value);
-        if (instant === undefined) {
-          const layout =
-            schema.scalar === 'time' ? '2006-01-02T15:04:05Z07:00' : '2006-01-02T15:04:05.000000Z07:00';
-          throw new DecodeError(
-            `parsing time ${JSON.stringify(value)} as ${JSON.stringify(layout)}: cannot parse ${JSON.stringify(value)} as "2006"`,
-          );
-        }
-        return schema.scalar === 'time' ? formatTime(instant) : formatMicroTime(instant);
-      }
-      break;
-    case 'duration':
-      if (typeof value === 'string') {
-        const nanoseconds = parseDuration(value);
-        if (nanoseconds === undefined) {
-          throw new DecodeError(`time: invalid duration ${JSON.stringify(value)}`);
-        }
-        return formatDuration(nanoseconds);
-      }
-      break;
-    default:
-  }
-  throw wrongType(schema, value, walk);
-}
-
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
-
-function decodeBytes(value: string): string {
-  const text = /[\r\n]/.test(value) ? value.replaceAll(/[\r\n]/g, '') : value;
-  if (!BASE64.test(text)) {
-    const at = /[^A-Za-z0-9+/]/.exec(text)?.index ?? text.length - (text.length % 4);
-    throw new DecodeError(`illegal base64 data at input byte ${at}`);
-  }
-  return text;
 }

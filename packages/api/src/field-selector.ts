@@ -65,7 +65,11 @@ export function checkFieldSelector(
       field === 'metadata.namespace' ||
       info.selectableFields.includes(field) ||
       Object.hasOwn(info.selectableAliases, field);
-    if (!allowed) return `field label not supported: ${field}`;
+    if (allowed) continue;
+    const isPlain = info.selectableFields.every((name) => name.startsWith('metadata.'));
+    return isPlain
+      ? `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`
+      : `field label not supported: ${field}`;
   }
   return undefined;
 }

@@ -10,6 +10,7 @@ export {
   apiVersionOf,
   compareVersions,
   createRegistry,
+  plainColumns,
   Registry,
   registry,
   splitApiVersion,

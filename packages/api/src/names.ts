@@ -19,8 +19,9 @@ function fits(pattern: RegExp, value: string): boolean {
   return value.length > MAX_TESTED || pattern.test(value);
 }
 
-function maxLength(length: number): string {
-  return `must be no more than ${length} bytes`;
+/** Upstream counts bytes everywhere, but says so only of keys and values of labels. */
+function maxLength(length: number, unit: 'bytes' | 'characters' = 'characters'): string {
+  return `must be no more than ${length} ${unit}`;
 }
 
 function regexError(text: string, pattern: string, ...examples: string[]): string {
@@ -57,8 +58,12 @@ export function checkDns1123Label(value: string): string[] {
 
 /** Dot-separated lower-case DNS labels, at most 253 characters: the names of most objects. */
 export function checkDns1123Subdomain(value: string): string[] {
+  return subdomain(value, 'characters');
+}
+
+function subdomain(value: string, unit: 'bytes' | 'characters'): string[] {
   const out: string[] = [];
-  if (value.length > 253) out.push(maxLength(253));
+  if (value.length > 253) out.push(maxLength(253, unit));
   if (!fits(DNS1123_SUBDOMAIN, value)) {
     out.push(
       regexError(
@@ -121,7 +126,7 @@ export function checkQualifiedName(value: string): string[] {
     const prefix = parts[0] ?? '';
     name = parts[1] ?? '';
     if (prefix === '') out.push('prefix part must be non-empty');
-    else out.push(...checkDns1123Subdomain(prefix).map((text) => `prefix part ${text}`));
+    else out.push(...subdomain(prefix, 'bytes').map((text) => `prefix part ${text}`));
   } else if (parts.length > 2) {
     return [
       `a qualified name ${regexError(
@@ -134,7 +139,7 @@ export function checkQualifiedName(value: string): string[] {
     ];
   }
   if (name === '') out.push('name part must be non-empty');
-  else if (name.length > 63) out.push(`name part ${maxLength(63)}`);
+  else if (name.length > 63) out.push(`name part ${maxLength(63, 'bytes')}`);
   if (!fits(QUALIFIED_NAME, name)) {
     out.push(
       regexError(QUALIFIED_TEXT, '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]', 'MyName', 'my.name', '123-abc'),
@@ -146,7 +151,7 @@ export function checkQualifiedName(value: string): string[] {
 /** The value of a label. */
 export function checkLabelValue(value: string): string[] {
   const out: string[] = [];
-  if (value.length > 63) out.push(maxLength(63));
+  if (value.length > 63) out.push(maxLength(63, 'bytes'));
   if (!fits(LABEL_VALUE, value)) {
     out.push(
       regexError(VALUE_TEXT, '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?', 'MyValue', 'my_value', '12345'),

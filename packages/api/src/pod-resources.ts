@@ -4,7 +4,7 @@
  * whole stands for the sum; overhead comes on top. While a container is being resized, the larger of what it asks for
  * and what it still has counts.
  */
-import type { Container, ContainerStatus, Pod } from './generated/types.ts';
+import type { Container, ContainerStatus, Pod, PodSpec } from './generated/types.ts';
 import { compareQuantities } from './quantity.ts';
 import { add, type Amounts, largest } from './quota/amounts.ts';
 
@@ -19,6 +19,11 @@ export function podRequests(pod: Pod): Amounts {
     return isInfeasible(pod) ? { ...wanted, ...held } : largest(wanted, held);
   });
   return add({ ...summed, ...stated(pod.spec?.resources?.requests) }, pod.spec?.overhead ?? {});
+}
+
+/** What the containers of a pod request together, as long as none is being resized. */
+export function containerRequests(spec: PodSpec): Amounts {
+  return combined({ spec }, ({ resources }) => resources?.requests ?? {});
 }
 
 export function podLimits(pod: Pod): Amounts {

@@ -180,6 +180,11 @@ export function notAcceptable(accepted: readonly string[]): Status {
   );
 }
 
+/** A media type that is known, in a form that is not. */
+export function formNotAcceptable(accepted: readonly string[]): Status {
+  return failure(406, 'NotAcceptable', `only the following media types are accepted: ${accepted.join(', ')}`);
+}
+
 export function unsupportedMediaType(accepted: readonly string[]): Status {
   return failure(
     415,

@@ -1,6 +1,7 @@
 /**
  * Objects as the rows that `kubectl get` prints. In: a resource, objects, the time. Out: a Table.
  */
+import { columnText } from './column-texts.ts';
 import type { ApiObject } from './decode.ts';
 import type { ListMeta } from './generated/types.ts';
 import { apiVersionOf, type ColumnDefinition, type ResourceInfo } from './registry.ts';
@@ -155,7 +156,8 @@ export function toTable(info: ResourceInfo, objects: readonly ApiObject[], optio
     kind: 'Table',
     apiVersion: options.apiVersion ?? 'meta.k8s.io/v1',
     metadata: options.metadata ?? {},
-    columnDefinitions: options.columns === false ? [] : columns.map((c) => ({ description: '', ...c })),
+    columnDefinitions:
+      options.columns === false ? [] : columns.map((c) => ({ description: columnText(info, c.name), ...c })),
     rows: objects.map((object) => {
       const row: TableRow = { cells: cellsOf(info, print ?? plainRow, object, columns, now) };
       const conditions = rowConditions(info, object);

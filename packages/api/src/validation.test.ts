@@ -166,7 +166,10 @@ const cases: readonly Case[] = [
     group: 'apps',
     resource: 'deployments',
     value: deployment({ selector: undefined }),
-    expected: ['spec.selector: Required value'],
+    expected: [
+      'spec.selector: Required value',
+      'spec.template.metadata.labels: Invalid value: {"a":"b"}: `selector` does not match template `labels`',
+    ],
   },
   {
     what: 'negative replicas',

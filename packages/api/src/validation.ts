@@ -70,19 +70,29 @@ function everyError(
     if (old !== undefined) errors.push(...validateMetadataUpdate(object, old));
     return distinct([...errors, ...info.custom.validate(object, old)]);
   }
-  if (old === undefined) return distinct([...standing(info, own, object), ...(own?.create?.(object) ?? [])]);
+  if (old === undefined) return distinct(standing(info, own, object, own?.create));
   const isPart = subresource === 'status' || part !== undefined;
   const rulesOf = (one: ApiObject): FieldError[] =>
     isPart ? [...validateMetadata(info, one), ...(part?.(one, old) ?? [])] : standing(info, own, one);
   const errors = unlessOld(rulesOf(object), () => rulesOf(old));
   const changes = isPart ? [] : (own?.update?.(object, old) ?? []);
-  return distinct([...validateMetadataUpdate(object, old), ...errors, ...changes]);
+  const both = own?.changesFirst === true ? [...changes, ...errors] : [...errors, ...changes];
+  return distinct([...validateMetadataUpdate(object, old), ...both]);
 }
 
-/** What must hold for an object as it stands, whatever it was before. */
-function standing(info: ResourceInfo, own: Rules | undefined, object: ApiObject): FieldError[] {
-  const errors = [...validateMetadata(info, object), ...(own?.object?.(object) ?? [])];
-  const unknown = validateEnums(info.schema, object);
+/** What must hold for an object as it stands, whatever it was before; `more` for one that is new. */
+function standing(
+  info: ResourceInfo,
+  own: Rules | undefined,
+  object: ApiObject,
+  more?: Rules['create'],
+): FieldError[] {
+  const errors = own?.metadataLast === true ? [] : validateMetadata(info, object);
+  errors.push(...(own?.object?.(object) ?? []), ...(more?.(object) ?? []));
+  if (own?.metadataLast === true && errors.length === 0) errors.push(...validateMetadata(info, object));
+  const unknown = validateEnums(info.schema, object).filter(
+    ({ field }) => !(own?.ownSets ?? []).some((path) => field.startsWith(path)),
+  );
   if (unknown.length === 0) return errors;
   // Most kinds say so themselves, in an order and sometimes at a path of their own.
   const said = new Set(errors.map(({ badValue }) => badValue));

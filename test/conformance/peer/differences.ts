@@ -59,17 +59,66 @@ export const meant: readonly MeantDifference[] = [
     reason: 'what a client asks for wrongly is never a failure of the server',
   },
   {
-    title: /binding/,
     place: /^body\.reason$/,
     values: ({ theirs, ours }) => theirs === undefined && ours === 'BadRequest',
     reason: 'what a client asks for wrongly is never a failure of the server',
+  },
+  {
+    title: /^verbs (?:patch|update): .*a bad version$/,
+    reason: 'a version that cannot be one is a fault of the request, told with its field',
+  },
+  {
+    place: /^body\.message$/,
+    values: ({ theirs, ours }) => String(theirs).replace(/StorageError: .*AdditionalErrorMsg: /, '') === ours,
+    reason: 'a conflict of uids is told without the inside of the storage',
+  },
+  {
+    title: /^verbs apply: another name/,
+    reason: 'a configuration of another object is refused before anybody asks who owns what it changes',
+  },
+  {
+    title: /stopSignal/,
+    reason: 'the signal that stops a container can be chosen: kubelet and runtime know it',
+  },
+  {
+    title: /^verbs create: accept application\/\*$/,
+    reason: 'who takes every kind of application data takes JSON',
+  },
+  {
+    title: /IPAddress: (?:as Table|table of one)$/,
+    place: /^body\.rows\[0\]\.cells\[2\]$/,
+    reason: 'a row has as many cells as there are columns',
+  },
+  {
+    title: /^forbidden: a binding (?:in a namespace )?to view$/,
+    reason: 'view has its rules from the start, so that only who has them gives them away',
+  },
+  {
+    title: /^bootstrap objects: .*\/clusterroles$/,
+    place: /^body\.items\[(?:admin|edit|view)\]\.(?:rules|metadata\.managedFields)/,
+    reason:
+      'roles that are made of others have their rules from the start; elsewhere a controller fills them',
+  },
+  {
+    place: /^body\.items\[timonier:/,
+    reason: 'the parts of the cluster itself have roles of their own',
+  },
+  {
+    title: /\/endpoints$|\/endpointslices$/,
+    place: /^body\.items\[kubernetes\]$/,
+    reason: 'the endpoints of the API itself are there from the start',
+  },
+  {
+    title: /^bootstrap objects: \/api\/v1\/services$/,
+    place: /targetPort$/,
+    reason: 'each server has a port of its own',
   },
   {
     title: / GET \/version$|^discovery: \/version/,
     reason: 'the version of the program is its own',
   },
   {
-    title: /GET \/openapi\/v2$/,
+    title: /GET \/openapi\/v2$|[Tt]able/,
     place: /description$/,
     reason: 'texts of documentation come from the published description, where some letters are escaped',
   },

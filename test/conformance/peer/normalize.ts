@@ -34,16 +34,24 @@ const replacements: readonly (readonly [RegExp, string])[] = [
   [/\b127\.0\.0\.1:\d+\b/g, '<address>'],
   [/\b(Bad_Name)[a-z0-9]{5}\b/g, '$1<random>'],
   [/\bkube-api-access-[a-z0-9]{5}\b/g, 'kube-api-access-<random>'],
+  [/\bresourceVersion: "\d+"/g, 'resourceVersion: "<version>"'],
+  [/\b(Too large resource version: \d+, current: )\d+/g, '$1<version>'],
+  [/(does not match the ResourceVersion in record \()\d+/g, '$1<version>'],
 ];
 
 /** Lines of a difference between two objects, which Kubernetes appends to some texts as its own types print. */
 const appendedDifference = /\n@@ -[^\n]*(?:\n[\s+@-][^\n]*)*\n?/g;
 
 /** Objects in texts: Kubernetes shows them with the names of its own types, ours with those of the API. */
-const shownObject = /((?:Invalid|Unsupported|Duplicate) value: )\{"[^\n]*?\}+: /g;
+const shownObject = /((?:Invalid|Unsupported|Duplicate) value: )\{(?:"[^\n]*?)?\}+: /g;
+/** The same as a text within the text. */
+const quotedObject = /(Invalid value: )"\{(?:[^"\\]|\\.)*\}": /g;
 
 export function normalizeText(text: string): string {
-  text = text.replace(appendedDifference, '').replace(shownObject, '$1<object>: ');
+  text = text
+    .replace(appendedDifference, '')
+    .replace(shownObject, '$1<object>: ')
+    .replace(quotedObject, '$1<object>: ');
   for (const [pattern, name] of replacements) text = text.replace(pattern, name);
   return text;
 }

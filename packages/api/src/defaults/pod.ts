@@ -10,13 +10,21 @@ import type {
   Probe,
   Volume,
 } from '../generated/types.ts';
+import { containerRequests } from '../pod-resources.ts';
 
-/** Tag of an image reference; a digest counts as one. */
-function hasFixedTag(image: string): boolean {
-  if (image.includes('@')) return true;
-  const last = image.slice(image.lastIndexOf('/') + 1);
-  const tag = last.includes(':') ? last.slice(last.lastIndexOf(':') + 1) : '';
-  return tag !== '' && tag !== 'latest';
+const LONGEST_IMAGE = 255;
+const REPOSITORY = /^[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*$/;
+
+/** Whether a reference means the newest image of its repository: a digest and another tag do not, nor what is none. */
+function isLatest(image: string): boolean {
+  if (image.includes('@')) return false;
+  const colon = image.lastIndexOf(':');
+  const hasTag = colon > image.lastIndexOf('/');
+  if (hasTag && image.slice(colon + 1) !== 'latest') return false;
+  const parts = (hasTag ? image.slice(0, colon) : image).split('/');
+  const [first = ''] = parts;
+  if (parts.length > 1 && (/[.:]/.test(first) || first === 'localhost')) parts.shift();
+  return parts.join('/').length <= LONGEST_IMAGE && parts.every((part) => REPOSITORY.test(part));
 }
 
 function defaultHttpGet(action: HTTPGetAction | undefined): void {
@@ -40,7 +48,7 @@ function defaultFieldRef(ref: ObjectFieldSelector | undefined): void {
 }
 
 function defaultContainer(container: Container | EphemeralContainer): void {
-  container.imagePullPolicy ||= hasFixedTag(container.image ?? '') ? 'IfNotPresent' : 'Always';
+  container.imagePullPolicy ||= isLatest(container.image ?? '') ? 'Always' : 'IfNotPresent';
   container.terminationMessagePath ||= '/dev/termination-log';
   container.terminationMessagePolicy ||= 'File';
   for (const port of container.ports ?? []) port.protocol ||= 'TCP';
@@ -75,7 +83,7 @@ function defaultVolume(volume: Volume): void {
   const claim = volume.ephemeral?.volumeClaimTemplate?.spec;
   if (claim) claim.volumeMode ??= 'Filesystem';
   if (volume.image) {
-    volume.image.pullPolicy ||= hasFixedTag(volume.image.reference ?? '') ? 'IfNotPresent' : 'Always';
+    volume.image.pullPolicy ||= isLatest(volume.image.reference ?? '') ? 'Always' : 'IfNotPresent';
   }
 }
 
@@ -102,6 +110,19 @@ export function defaultPodTemplate(template: PodTemplateSpec | undefined): void 
   if (template?.spec !== undefined) defaultPodSpec(template.spec);
 }
 
+/** Amounts that a pod may ask for as a whole. */
+const WHOLE = /^(cpu|memory|hugepages-.+)$/;
+
+/** A pod that is limited as a whole asks, as a whole, for what its containers ask for, or else for all it may use. */
+function defaultWholePod(spec: PodSpec): void {
+  const { resources } = spec;
+  const limits = resources?.limits ?? {};
+  if (resources === undefined || Object.keys(limits).length === 0) return;
+  const wanted = { ...limits, ...containerRequests(spec) };
+  const requests = Object.entries(wanted).filter(([name]) => WHOLE.test(name));
+  resources.requests = { ...Object.fromEntries(requests), ...resources.requests };
+}
+
 export function defaultPod(pod: Pod): void {
   const spec = pod.spec;
   if (spec === undefined) return;
@@ -116,4 +137,5 @@ export function defaultPod(pod: Pod): void {
       for (const port of container.ports ?? []) port.hostPort ||= port.containerPort;
     }
   }
+  defaultWholePod(spec);
 }

@@ -47,8 +47,9 @@ export function defaultStatefulSet({ spec }: StatefulSet): void {
   spec.replicas ??= 1;
   spec.revisionHistoryLimit ??= 10;
   for (const claim of spec.volumeClaimTemplates ?? []) {
-    claim.apiVersion ||= 'v1';
-    claim.kind ||= 'PersistentVolumeClaim';
+    // Whatever it says of itself.
+    claim.apiVersion = 'v1';
+    claim.kind = 'PersistentVolumeClaim';
     if (claim.spec) claim.spec.volumeMode ??= 'Filesystem';
     claim.status ??= {};
     claim.status.phase ||= 'Pending';

@@ -8,6 +8,7 @@ export {
   type ManagementContext,
   trackUpdate,
 } from './managed-fields.ts';
+export { entriesFromScale, type ReplicasField, scaleEntries } from './scale-ownership.ts';
 export { applyWithHistory } from './last-applied.ts';
 export { mergeApplied, wholeReplacements } from './structured-merge.ts';
 export { PatchError } from './patch-error.ts';

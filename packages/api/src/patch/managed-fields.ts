@@ -21,7 +21,7 @@ import {
 import { tidyFieldsV1, withFields, withoutFields } from './fields-v1.ts';
 import { ownedFieldsV1 } from './owned-fields.ts';
 import { compare, fieldsOf, mergeApplied, prune } from './structured-merge.ts';
-import { isObject, jsonEqual, type JsonObject, type JsonValue, type Structure } from './structure.ts';
+import { isObject, jsonEqual, type JsonObject, type JsonValue, setKey, type Structure } from './structure.ts';
 
 /** Above this many updaters the oldest are folded into one entry. */
 const maxUpdateManagers = 10;
@@ -65,6 +65,8 @@ export interface ManagementContext {
   readonly time: string;
   /** Fields that this request resets rather than owns: `status` for the resource, all but status for `/status`. */
   readonly reset: FieldSet;
+  /** What an object of the kind has that says nothing: nobody owns of a new one what it has by itself. */
+  readonly empty?: JsonObject;
 }
 
 export interface FieldConflict {
@@ -98,10 +100,15 @@ export function trackUpdate(
     : live === undefined
       ? readEntries(asked).map((entry) => ({ ...entry, fieldsV1: tidyFieldsV1(entry.fieldsV1) }))
       : readEntries(metadataOf(live)['managedFields']);
-  const before = withoutManagedFields(live ?? {});
+  const before = withoutManagedFields(live ?? context.empty ?? {});
   const after = withoutManagedFields(updated);
+  // Of an object that nobody owns anything of, owners are kept from the first apply on.
+  if (live !== undefined && entries.length === 0 && !resets) return withEntries(after, []);
   if (live === undefined && entries.length === 0) {
-    const fieldsV1 = ownedFieldsV1(after, context.structure, [unmanaged, context.reset]);
+    const fieldsV1 = ownedFieldsV1(said(after, context.empty ?? {}), context.structure, [
+      unmanaged,
+      context.reset,
+    ]);
     if (fieldsV1 === undefined) return withEntries(after, []);
     return withEntries(after, [written({ ...identity(context, 'Update'), time: context.time, fieldsV1 })]);
   }
@@ -122,6 +129,28 @@ export function trackUpdate(
   return writeEntries(after, capUpdaters([...others, entry]));
 }
 
+/** An object without what one that says nothing has alike. */
+function said(object: JsonObject, empty: JsonObject): JsonObject {
+  const result: JsonObject = {};
+  for (const [name, value] of Object.entries(object)) {
+    const usual = Object.hasOwn(empty, name) ? empty[name] : undefined;
+    if (usual === undefined || value === undefined) setKey(result, name, value ?? null);
+    else if (!jsonEqual(value, usual))
+      setKey(result, name, isObject(value) && isObject(usual) ? said(value, usual) : value);
+  }
+  return result;
+}
+
+/** Owns what was there before anybody applied, when nobody was known to own it. */
+const unknownOwner = 'before-first-apply';
+
+function ownerBefore(live: JsonObject, context: ManagementContext): ManagerEntry[] {
+  const fieldsV1 = ownedFieldsV1(withoutManagedFields(live), context.structure, [unmanaged, context.reset]);
+  return fieldsV1 === undefined
+    ? []
+    : [{ ...identity({ ...context, manager: unknownOwner }, 'Update'), time: context.time, fieldsV1 }];
+}
+
 /** The outcome of applying `config` to `live` (undefined: the object does not exist yet). */
 export function applyConfiguration(
   live: JsonObject | undefined,
@@ -129,7 +158,8 @@ export function applyConfiguration(
   context: ManagementContext,
   force: boolean,
 ): JsonObject {
-  const entries = readEntries(live === undefined ? undefined : metadataOf(live)['managedFields']);
+  const known = readEntries(live === undefined ? undefined : metadataOf(live)['managedFields']);
+  const entries = live !== undefined && known.length === 0 ? ownerBefore(live, context) : known;
   const before = withoutManagedFields(live ?? {});
   const configured = withoutManagedFields(config);
   const set = recursiveDifference(

@@ -250,7 +250,7 @@ checkRows('admission webhooks', [
     }),
     says: [
       'webhooks[0].sideEffects: Required value: must specify one of None, NoneOnDryRun',
-      'webhooks[0].clientConfig.service.name: Required value: service name is required',
+      'webhooks[0].clientConfig.service.namespace: Required value',
       'webhooks[0].clientConfig.service.port: Invalid value: 70000: port is not valid: must be between 1 and 65535, inclusive',
       `webhooks[0].clientConfig.service.path: Invalid value: "a//b_/": must start with a '/'`,
       'webhooks[0].clientConfig.service.path: Invalid value: "a//b_/": segment[0] may not be empty',

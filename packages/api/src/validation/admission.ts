@@ -89,15 +89,12 @@ const RESERVED = new Set(
 );
 
 function variables(list: readonly Variable[] = []): FieldError[] {
-  const names = new Set<string>();
   return list.flatMap(({ name, expression }, i) => {
     const at = `spec.variables[${i}]`;
     const errors: FieldError[] = [];
     if (!name?.trim()) errors.push(required(`${at}.name`, 'name is not specified'));
     else if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || RESERVED.has(name))
       errors.push(invalid(`${at}.name`, name, 'must be a valid CEL identifier'));
-    else if (names.has(name)) errors.push(duplicate(`${at}.name`, name));
-    names.add(name);
     if (!expression?.trim()) errors.push(required(`${at}.expression`, 'expression is not specified'));
     return errors;
   });

@@ -4,20 +4,13 @@ import type {
   CrossVersionObjectReference,
   HorizontalPodAutoscaler,
   HPAScalingRules,
+  MetricSpec,
   PodDisruptionBudget,
 } from '../generated/types.ts';
 import { checkPathSegment } from '../names.ts';
 import { compareQuantities } from '../quantity.ts';
-import {
-  checkName,
-  countOrPercent,
-  labelSelector,
-  nonNegative,
-  notAboveAll,
-  oneOf,
-  positive,
-} from './checks.ts';
-import { invalid, notSupported, required, type FieldError } from './field-error.ts';
+import { checkName, countOrPercent, labelSelector, nonNegative, notAboveAll, positive } from './checks.ts';
+import { forbidden, invalid, notSupported, required, type FieldError } from './field-error.ts';
 import { validateMetrics } from './metric-sources.ts';
 import { rules, type Rules } from './rules.ts';
 
@@ -31,7 +24,9 @@ function bounds({ minReplicas, maxReplicas, scaleTargetRef }: Bounds): FieldErro
   const errors: FieldError[] = [];
   if (minReplicas !== undefined && minReplicas < 1)
     errors.push(invalid('spec.minReplicas', minReplicas, 'must be greater than or equal to 1'));
-  if (maxReplicas < 1) errors.push(required('spec.maxReplicas', 'must be set and greater than 0'));
+  if (!maxReplicas) errors.push(required('spec.maxReplicas', 'must be set and greater than 0'));
+  else if (maxReplicas < 1)
+    errors.push(invalid('spec.maxReplicas', maxReplicas, 'must be greater than or equal to 1'));
   if (minReplicas !== undefined && maxReplicas < minReplicas)
     errors.push(invalid('spec.maxReplicas', maxReplicas, 'must be greater than or equal to `minReplicas`'));
   for (const field of ['kind', 'name'] as const)
@@ -54,8 +49,22 @@ function oldAutoscaler({ spec }: AutoscalingV1HorizontalPodAutoscaler): FieldErr
   if (spec === undefined) return [required('spec')];
   return [
     ...bounds(spec),
-    ...positive('spec.targetCPUUtilizationPercentage', spec.targetCPUUtilizationPercentage),
+    // Upstream names the field of the newer version that it is read as.
+    ...positive('spec.metrics[0].resource.target.averageUtilization', spec.targetCPUUtilizationPercentage),
+    ...toZero(spec.minReplicas, []),
   ];
+}
+
+/** What has no pods cannot tell by them when it needs some. */
+function toZero(minReplicas: number | undefined, metrics: readonly MetricSpec[]): FieldError[] {
+  return minReplicas === 0 && !metrics.some(({ type }) => type === 'Object' || type === 'External')
+    ? [
+        forbidden(
+          'spec.metrics',
+          'must specify at least one Object or External metric to support scaling to zero replicas',
+        ),
+      ]
+    : [];
 }
 
 function autoscaler({ spec }: HorizontalPodAutoscaler): FieldError[] {
@@ -63,6 +72,7 @@ function autoscaler({ spec }: HorizontalPodAutoscaler): FieldError[] {
   return [
     ...bounds(spec),
     ...validateMetrics(spec.metrics ?? [], 'spec.metrics'),
+    ...toZero(spec.minReplicas, spec.metrics ?? []),
     ...pace(spec.behavior?.scaleUp, 'spec.behavior.scaleUp'),
     ...pace(spec.behavior?.scaleDown, 'spec.behavior.scaleDown'),
   ];
@@ -124,15 +134,13 @@ function budget({ spec }: PodDisruptionBudget): FieldError[] {
     errors.push(...notAboveAll(`spec.${field}`, value));
   }
   if (spec.selector !== undefined) errors.push(...labelSelector('spec.selector', spec.selector));
-  if (spec.unhealthyPodEvictionPolicy !== undefined)
-    errors.push(
-      ...oneOf('spec.unhealthyPodEvictionPolicy', spec.unhealthyPodEvictionPolicy, [
-        'AlwaysAllow',
-        'IfHealthyBudget',
-      ]),
-    );
+  const policy = spec.unhealthyPodEvictionPolicy;
+  if (policy !== undefined && !EVICTION_POLICIES.includes(policy))
+    errors.push(notSupported('spec.unhealthyPodEvictionPolicy', policy, EVICTION_POLICIES));
   return errors;
 }
+
+const EVICTION_POLICIES = ['AlwaysAllow', 'IfHealthyBudget'];
 
 function budgetStatus({ status }: PodDisruptionBudget): FieldError[] {
   return (['disruptionsAllowed', 'currentHealthy', 'desiredHealthy', 'expectedPods'] as const).flatMap(
@@ -147,5 +155,8 @@ export const autoscalingRules: Readonly<Record<string, Rules>> = {
   'autoscaling/v2/HorizontalPodAutoscaler': rules(autoscaler, undefined, {
     subresources: { status: autoscalerStatus },
   }),
-  'policy/v1/PodDisruptionBudget': rules(budget, undefined, { subresources: { status: budgetStatus } }),
+  'policy/v1/PodDisruptionBudget': rules(budget, undefined, {
+    metadataLast: true,
+    subresources: { status: budgetStatus },
+  }),
 };

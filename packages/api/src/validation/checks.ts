@@ -58,7 +58,7 @@ export function countOrPercent(field: string, value: number | string | undefined
     invalid(
       field,
       value,
-      "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%', or '93%', regex used for validation is '[0-9]+%')",
+      "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')",
     ),
   ];
 }

@@ -13,7 +13,6 @@ import {
   tooMany,
   type FieldError,
 } from './field-error.ts';
-import { address } from './addresses.ts';
 import { validateMounts } from './mounts.ts';
 import { validateWatch } from './probes.ts';
 import { validateResizePolicies, validateResources } from './resources.ts';
@@ -52,7 +51,7 @@ export function validateInitContainers(path: string, pod: Surroundings): FieldEr
   const names = new Set((pod.spec.containers ?? []).map(({ name }) => name));
   for (const [i, container] of (pod.spec.initContainers ?? []).entries()) {
     const at = `${path}[${i}]`;
-    errors.push(...common(container, at, pod), ...restarts(container, at));
+    errors.push(...common(container, at, pod), ...startRestarts(container, at));
     if (names.has(container.name)) errors.push(duplicate(`${at}.name`, container.name));
     else if (container.name) names.add(container.name);
     errors.push(...hostPorts([container], path));
@@ -147,7 +146,7 @@ function common(container: Container | EphemeralContainer, at: string, pod: Surr
   return errors;
 }
 
-const PROTOCOLS = ['SCTP', 'TCP', 'UDP'];
+export const PROTOCOLS = ['SCTP', 'TCP', 'UDP'];
 
 export function protocol(field: string, value: string | undefined): FieldError[] {
   return oneOf(field, value, PROTOCOLS);
@@ -167,7 +166,6 @@ function ports(list: readonly ContainerPort[], path: string): FieldError[] {
     if (!entry.containerPort) errors.push(required(`${at}.containerPort`));
     else errors.push(...port(`${at}.containerPort`, entry.containerPort));
     if (entry.hostPort) errors.push(...port(`${at}.hostPort`, entry.hostPort));
-    if (entry.hostIP) errors.push(...address(`${at}.hostIP`, entry.hostIP));
     errors.push(...protocol(`${at}.protocol`, entry.protocol));
   }
   return errors;
@@ -190,14 +188,14 @@ function hostPorts(containers: readonly Container[], path: string): FieldError[]
 const RESTARTS = ['Always', 'Never', 'OnFailure'];
 const RESTART_ACTIONS = ['Restart', 'RestartAllContainers'];
 const MAX_RESTART_RULES = 20;
+const RULES_NEED_POLICY = 'must specify restartPolicy when restart rules are used';
 const MAX_EXIT_CODES = 255;
 
 /** Whether one container restarts in its own way, and when. */
 function restarts({ restartPolicy, restartPolicyRules = [] }: Container, at: string): FieldError[] {
   const errors: FieldError[] = [];
   if (restartPolicy === undefined) {
-    if (restartPolicyRules.length > 0)
-      errors.push(required(`${at}.restartPolicy`, 'must specify restartPolicy when restart rules are used'));
+    if (restartPolicyRules.length > 0) errors.push(required(`${at}.restartPolicy`, RULES_NEED_POLICY));
   } else if (!RESTARTS.includes(restartPolicy))
     errors.push(notSupported(`${at}.restartPolicy`, restartPolicy, RESTARTS));
   const path = `${at}.restartPolicyRules`;
@@ -205,6 +203,15 @@ function restarts({ restartPolicy, restartPolicyRules = [] }: Container, at: str
     errors.push(tooMany(path, restartPolicyRules.length, MAX_RESTART_RULES));
   for (const [i, rule] of restartPolicyRules.entries()) errors.push(...restartRule(rule, `${path}[${i}]`));
   return errors;
+}
+
+/** Rules of an init container count only beside a policy of its own. */
+function startRestarts(container: Container, at: string): FieldError[] {
+  if (container.restartPolicy !== undefined || (container.restartPolicyRules ?? []).length === 0)
+    return restarts(container, at);
+  return restarts({ ...container, restartPolicyRules: [] }, at).concat(
+    required(`${at}.restartPolicy`, RULES_NEED_POLICY),
+  );
 }
 
 function restartRule({ action, exitCodes }: ContainerRestartRule, at: string): FieldError[] {

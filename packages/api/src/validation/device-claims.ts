@@ -77,8 +77,8 @@ export function deviceConfiguration({ opaque }: DeviceConfiguration, at: string)
 
 function selector({ cel }: DeviceSelector, at: string): FieldError[] {
   if (cel === undefined) return [required(`${at}.cel`)];
-  if (!cel.expression) return [required(`${at}.cel.expression`)];
-  return Buffer.byteLength(cel.expression) > MAX_EXPRESSION
+  // An empty one does not compile.
+  return Buffer.byteLength(cel.expression ?? '') > MAX_EXPRESSION
     ? [tooLong(`${at}.cel.expression`, MAX_EXPRESSION)]
     : [];
 }

@@ -33,7 +33,7 @@ const MAX_VALUE = 64;
 const MAX_OPTIONS = 10;
 
 function slice({ spec }: ResourceSlice): FieldError[] {
-  const errors = driverName('spec.driver', spec?.driver);
+  const errors = spec?.driver ? driverName('spec.driver', spec.driver) : [required('spec.driver')];
   errors.push(...pool(spec?.pool, 'spec.pool'));
   errors.push(...slicePlace(spec ?? {}, 'spec'));
   if (spec?.sharedCounters !== undefined && spec.devices !== undefined)

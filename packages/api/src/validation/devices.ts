@@ -212,7 +212,12 @@ function network(
 
 export const deviceRules: Readonly<Record<string, Rules>> = {
   'resource.k8s.io/v1/DeviceClass': rules(deviceClass),
-  'resource.k8s.io/v1/ResourceClaim': rules(claim, sameSpec, { subresources: { status: claimStatus } }),
+  'resource.k8s.io/v1/ResourceClaim': rules(() => [], sameSpec, {
+    // What a claim says is never changed, and so never looked at again.
+    create: claim,
+    ownSets: ['spec'],
+    subresources: { status: claimStatus },
+  }),
   'resource.k8s.io/v1/ResourceClaimTemplate': rules(claimTemplate, sameSpec),
   'resource.k8s.io/v1/ResourceSlice': sliceRules,
 };

@@ -10,7 +10,7 @@ import type {
 import { checkDns1123Label, checkDns1123Subdomain, checkLabelValue } from '../names.ts';
 import { address, notSpecial } from './addresses.ts';
 import { immutable, invalidBy, labels, port, qualifiedName } from './checks.ts';
-import { protocol } from './container.ts';
+import { protocol, PROTOCOLS } from './container.ts';
 import { duplicate, invalid, notSupported, required, tooMany, type FieldError } from './field-error.ts';
 import { rules, type Rules } from './rules.ts';
 
@@ -68,7 +68,8 @@ function endpoint(one: Partial<Endpoint>, at: string, type: string): FieldError[
   if (addresses.length === 0) errors.push(required(`${at}.addresses`, 'must contain at least 1 address'));
   else if (addresses.length > MAX_ADDRESSES)
     errors.push(tooMany(`${at}.addresses`, addresses.length, MAX_ADDRESSES));
-  for (const [j, text] of addresses.entries()) errors.push(...ofType(`${at}.addresses[${j}]`, text, type));
+  for (const [j, text] of addresses.entries())
+    errors.push(...ofType(`${at}.addresses`, `${at}.addresses[${j}]`, text, type));
   if (nodeName !== undefined)
     errors.push(...invalidBy(checkDns1123Subdomain(nodeName), `${at}.nodeName`, nodeName));
   const topology = Object.keys(deprecatedTopology).length;
@@ -80,11 +81,14 @@ function endpoint(one: Partial<Endpoint>, at: string, type: string): FieldError[
   return errors;
 }
 
-function ofType(field: string, text: string, type: string): FieldError[] {
+/** An address of the other family is an error of the whole list. */
+function ofType(list: string, field: string, text: string, type: string): FieldError[] {
   if (type === 'FQDN') return domain(field, text);
   if (type !== 'IPv4' && type !== 'IPv6') return [];
+  const errors = address(field, text);
+  if (errors.length > 0) return errors;
   const isRight = type === 'IPv4' ? isIPv4(text) : isIPv6(text);
-  const errors = isRight ? address(field, text) : [invalid(field, text, `must be an ${type} address`)];
+  if (!isRight) errors.push(invalid(list, text, `must be an ${type} address`));
   return [...errors, ...notSpecial(field, text)];
 }
 
@@ -131,7 +135,10 @@ function ports(list: NonNullable<EndpointSlice['ports']>): FieldError[] {
     if (name !== '') errors.push(...invalidBy(checkDns1123Label(name), `${at}.name`, name));
     if (names.has(name)) errors.push(duplicate(`${at}.name`, name));
     names.add(name);
-    errors.push(...protocol(`${at}.protocol`, transport));
+    // An empty one is none of those there are.
+    const given: string | undefined = transport;
+    if (given === '') errors.push(notSupported(`${at}.protocol`, given, PROTOCOLS));
+    else errors.push(...protocol(`${at}.protocol`, given));
     if (appProtocol !== undefined) errors.push(...qualifiedName(`${at}.appProtocol`, appProtocol));
   }
   return errors;

@@ -37,10 +37,10 @@ function fromNewer(event: EventsV1Event): AnyEvent {
 }
 
 /** What every event must be. One with `eventTime` is of the newer kind, whichever shape it comes in. */
-function either(event: AnyEvent): FieldError[] {
+function either(event: AnyEvent, reporter: string): FieldError[] {
   const about = event.involvedObject?.namespace ?? '';
   const own = event.metadata?.namespace ?? '';
-  const errors = event.eventTime ? newer(event) : [];
+  const errors = event.eventTime ? newer(event, reporter) : [];
   // Events about cluster-wide objects live in `default`; newer ones may be in `kube-system` too.
   const matches = event.eventTime
     ? about !== '' || own === 'default' || own === 'kube-system'
@@ -49,12 +49,11 @@ function either(event: AnyEvent): FieldError[] {
   return [...errors, ...invalidBy(checkDns1123Subdomain(own), 'namespace', own)];
 }
 
-function newer(event: AnyEvent): FieldError[] {
+/** `reporter` is what the shape calls the field of who reports. */
+function newer(event: AnyEvent, reporter: string): FieldError[] {
   const { reportingController = '', reportingInstance = '', action = '', reason = '', message = '' } = event;
-  const errors = reportingController === '' ? [required('reportingController')] : [];
-  errors.push(
-    ...invalidBy(checkQualifiedName(reportingController), 'reportingController', reportingController),
-  );
+  const errors = reportingController === '' ? [required(reporter)] : [];
+  errors.push(...invalidBy(checkQualifiedName(reportingController), reporter, reportingController));
   for (const [field, text] of Object.entries({ reportingInstance, action, reason })) {
     if (text === '') errors.push(required(field));
     errors.push(...notLonger(field, text, MAX_TEXT));
@@ -109,13 +108,29 @@ const FIXED = [
 /** Of an event that happened only how often it did may change. */
 function changed(now: AnyEvent, old: AnyEvent): FieldError[] {
   const errors = same(now.series, old.series) ? [] : series(now);
-  return [...errors, ...FIXED.flatMap((field) => immutable(field, now[field], old[field]))];
+  return [...errors, ...FIXED.flatMap((field) => immutable(field, shownOf(now, field), shownOf(old, field)))];
 }
 
+/** A text that is not there is shown as an empty one. */
+function shownOf(event: AnyEvent, field: (typeof FIXED)[number]): unknown {
+  return event[field] ?? (TEXTS.has(field) ? '' : undefined);
+}
+
+const TEXTS: ReadonlySet<string> = new Set([
+  'reason',
+  'message',
+  'type',
+  'action',
+  'reportingController',
+  'reportingInstance',
+]);
+
 export const eventRules: Readonly<Record<string, Rules>> = {
-  'v1/Event': rules((event: Event) => either(fromCore(event))),
+  'v1/Event': rules((event: Event) => either(fromCore(event), 'reportingComponent'), undefined, {
+    metadataLast: true,
+  }),
   'events.k8s.io/v1/Event': rules(
-    (event: EventsV1Event) => either(fromNewer(event)),
+    (event: EventsV1Event) => either(fromNewer(event), 'reportingController'),
     (now: EventsV1Event, old: EventsV1Event) => changed(fromNewer(now), fromNewer(old)),
     { create: (event: EventsV1Event) => newlyMade(fromNewer(event)) },
   ),

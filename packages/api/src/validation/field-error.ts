@@ -118,16 +118,22 @@ export function tooMany(field: string, actual: number, max: number): FieldError 
   return made({ type: 'TooMany', field, badValue: actual, detail: `must have at most ${max} items` });
 }
 
+export function internal(field: string, detail: string): FieldError {
+  return made({ type: 'InternalError', field, detail });
+}
+
 /** Stands for a value that is not shown. */
 export const OMITTED: unique symbol = Symbol('omitted');
 
 /** The path of errors about an object as a whole, as upstream writes the path of an empty name. */
 export const WHOLE = '[]';
 
+const BARE: ReadonlySet<FieldErrorType> = new Set(['Required', 'Forbidden', 'TooLong', 'InternalError']);
+
 /** The text without the field: what stands in a cause. */
 export function errorBody(error: FieldError): string {
   const phrase = PHRASES[error.type];
-  const bare = error.type === 'Required' || error.type === 'Forbidden' || error.type === 'TooLong';
+  const bare = BARE.has(error.type);
   const value = bare || error.badValue === OMITTED ? '' : `: ${showValue(error.badValue)}`;
   return `${phrase}${value}${error.detail === '' ? '' : `: ${error.detail}`}`;
 }

@@ -18,7 +18,7 @@ import type {
   ResourcePolicyRule,
 } from '../generated/types.ts';
 import { checkDns1123Label, checkDns1123Subdomain } from '../names.ts';
-import { invalidBy, same } from './checks.ts';
+import { oneOf, invalidBy, same } from './checks.ts';
 import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from './field-error.ts';
 import { rules, type Rules } from './rules.ts';
 
@@ -180,7 +180,7 @@ function priorityLevel({ metadata, spec }: PriorityLevelConfiguration): FieldErr
     if (spec?.limited === undefined)
       errors.push(required('spec.limited', 'must not be empty when type is Limited'));
     else errors.push(...limited(spec.limited, 'spec.limited'));
-  } else errors.push(notSupported('spec.type', type, ['Exempt', 'Limited']));
+  } else errors.push(...oneOf('spec.type', type, ['Exempt', 'Limited']));
   return [...errors, ...fixedLevel({ ...spec, type }, name)];
 }
 
@@ -224,7 +224,7 @@ function response(limit: LimitResponse | undefined, at: string): FieldError[] {
     return queuing === undefined
       ? []
       : [forbidden(field, 'must be nil if limited.limitResponse.type is not Limited')];
-  if (type !== 'Queue') return [notSupported(`${at}.type`, type, ['Queue', 'Reject'])];
+  if (type !== 'Queue') return oneOf(`${at}.type`, type, ['Queue', 'Reject']);
   return queuing === undefined
     ? [required(field, 'must not be empty if limited.limitResponse.type is Limited')]
     : queues(queuing, field);

@@ -192,6 +192,7 @@ const created: readonly Row[] = [
     'autoscaling/v1 HorizontalPodAutoscaler',
     { spec: { minReplicas: 0 } },
     'spec.minReplicas: Invalid value: 0: must be greater than or equal to 1',
+    'spec.metrics: Forbidden: must specify at least one Object or External metric to support scaling to zero replicas',
   ],
   [
     'policy/v1 PodDisruptionBudget',
@@ -201,7 +202,7 @@ const created: readonly Row[] = [
   [
     'networking.k8s.io/v1 Ingress',
     { spec: { rules: null } },
-    'spec: Invalid value: []: either `defaultBackend` or `rules` must be specified',
+    'spec: Invalid value: null: either `defaultBackend` or `rules` must be specified',
   ],
   [
     'networking.k8s.io/v1 Ingress',
@@ -390,7 +391,7 @@ const updated: readonly Row[] = [
   [
     'storage.k8s.io/v1 StorageClass',
     { provisioner: 'other.example.com' },
-    'provisioner: Forbidden: updates to provisioner are forbidden.',
+    'provisioner: Invalid value: "other.example.com": field is immutable',
   ],
   [
     'rbac.authorization.k8s.io/v1 RoleBinding',

@@ -29,7 +29,7 @@ function ingress({ spec }: Ingress): FieldError[] {
   const errors: FieldError[] = [];
   const { rules: list = [], defaultBackend, tls = [], ingressClassName } = spec ?? {};
   if (list.length === 0 && defaultBackend === undefined)
-    errors.push(invalid('spec', list, 'either `defaultBackend` or `rules` must be specified'));
+    errors.push(invalid('spec', spec?.rules, 'either `defaultBackend` or `rules` must be specified'));
   if (defaultBackend !== undefined) errors.push(...backend(defaultBackend, 'spec.defaultBackend'));
   for (const [i, rule] of list.entries()) errors.push(...ingressRule(rule, `spec.rules[${i}]`));
   for (const [i, { hosts = [], secretName }] of tls.entries()) {
@@ -87,7 +87,7 @@ function backend(target: IngressBackend | undefined, at: string): FieldError[] {
   const { service, resource } = target ?? {};
   if (service !== undefined && resource !== undefined)
     return [invalid(at, '', 'cannot set both resource and service backends')];
-  if (resource !== undefined) return reference(resource, `${at}.resource`);
+  if (resource !== undefined) return reference(resource, `${at}.resource`, true);
   if (service === undefined) return [invalid(at, '', 'resource or service backend is required')];
   const errors = service.name
     ? invalidBy(checkDns1123Label(service.name), `${at}.service.name`, service.name)
@@ -100,7 +100,12 @@ function backend(target: IngressBackend | undefined, at: string): FieldError[] {
   return errors;
 }
 
-function reference({ apiGroup, kind, name }: TypedLocalObjectReference, at: string): FieldError[] {
+/** Only of a backend upstream says in words that something is required. */
+function reference(
+  { apiGroup, kind, name }: TypedLocalObjectReference,
+  at: string,
+  isBackend = false,
+): FieldError[] {
   const errors =
     apiGroup === undefined ? [] : invalidBy(checkDns1123Subdomain(apiGroup), `${at}.apiGroup`, apiGroup);
   for (const [field, value] of [
@@ -110,7 +115,7 @@ function reference({ apiGroup, kind, name }: TypedLocalObjectReference, at: stri
     errors.push(
       ...(value
         ? invalidBy(checkPathSegment(value), `${at}.${field}`, value)
-        : [required(`${at}.${field}`, `${field} is required`)]),
+        : [required(`${at}.${field}`, isBackend ? `${field} is required` : '')]),
     );
   return errors;
 }
@@ -164,7 +169,10 @@ export const ingressRules: Readonly<Record<string, Rules>> = {
     create: classOnce,
     subresources: { status: ingressStatus },
   }),
-  'networking.k8s.io/v1/IngressClass': rules(ingressClass, (now: IngressClass, old: IngressClass) =>
-    immutable('spec.controller', now.spec?.controller, old.spec?.controller),
+  'networking.k8s.io/v1/IngressClass': rules(
+    ingressClass,
+    (now: IngressClass, old: IngressClass) =>
+      immutable('spec.controller', now.spec?.controller ?? '', old.spec?.controller ?? ''),
+    { changesFirst: true },
   ),
 };

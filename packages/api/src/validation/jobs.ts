@@ -98,11 +98,10 @@ function job({ metadata, spec }: Job): FieldError[] {
   const errors = spec.manualSelector === true ? [] : generated({ metadata, spec });
   errors.push(...jobSpec(spec, 'spec'));
   const { selector, template } = spec;
-  const problems =
-    selector === undefined ? [required('spec.selector')] : labelSelector('spec.selector', selector);
-  errors.push(...problems);
+  const problems = selector === undefined ? [] : labelSelector('spec.selector', selector);
+  errors.push(...(selector === undefined ? [required('spec.selector')] : problems));
   const labels = template?.metadata?.labels;
-  if (problems.length === 0 && !selectorMatches(selector, labels))
+  if (problems.length === 0 && !(selector !== undefined && selectorMatches(selector, labels)))
     errors.push(
       invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`'),
     );
@@ -120,7 +119,7 @@ function job({ metadata, spec }: Job): FieldError[] {
 /** A job finds its pods by labels that no other job's pods have, unless somebody wants it otherwise. */
 function generated({ metadata, spec }: { metadata: Job['metadata']; spec: JobSpec }): FieldError[] {
   const { selector, template } = spec;
-  if (selector === undefined || labelSelector('', selector).length > 0) return [];
+  if (selector === undefined) return [];
   const { uid = '', name = '' } = metadata ?? {};
   const errors = uid === '' ? [required('metadata.uid')] : [];
   const labels = template?.metadata?.labels ?? {};
@@ -130,7 +129,7 @@ function generated({ metadata, spec }: { metadata: Job['metadata']; spec: JobSpe
     if (labels[key] === undefined) errors.push(required(field, `must be '${value}'`));
     else if (labels[key] !== value) errors.push(invalid(field, labels, `must be '${value}'`));
   }
-  if (!selectorMatches(selector, own))
+  if (labelSelector('', selector).length === 0 && !selectorMatches(selector, own))
     errors.push(invalid('spec.selector', selector, '`selector` not auto-generated'));
   return errors;
 }

@@ -2,7 +2,7 @@
 import type { LimitRange, LimitRangeItem, PriorityClass, RuntimeClass } from '../generated/types.ts';
 import { checkDns1123Label } from '../names.ts';
 import { compareQuantities } from '../quantity.ts';
-import { immutable, invalidBy, labels, oneOf, qualifiedName } from './checks.ts';
+import { checkName, immutable, labels, oneOf, qualifiedName } from './checks.ts';
 import { duplicate, forbidden, invalid, required, type FieldError } from './field-error.ts';
 import { validateTolerations } from './placement.ts';
 import { containerResourceName, isOvercommitAllowed, resourceName, validateResources } from './resources.ts';
@@ -29,14 +29,22 @@ function limitRange({ spec }: LimitRange): FieldError[] {
   });
 }
 
-/** Each pair must be in order: the first not above the second. */
+/** Each pair must be in order: the first not above the second. Then whose field is wrong, and whose value is shown. */
 const ORDER = [
-  ['min', 'max', 'min value', 'max value'],
-  ['min', 'defaultRequest', 'min value', 'default request value'],
-  ['min', 'default', 'min value', 'default value'],
-  ['defaultRequest', 'max', 'default request value', 'max value'],
-  ['default', 'max', 'default value', 'max value'],
-  ['defaultRequest', 'default', 'default request value', 'default limit value'],
+  ['min', 'max', 'min value', 'max value', 'min', 'min'],
+  ['min', 'defaultRequest', 'min value', 'default request value', 'defaultRequest', 'defaultRequest'],
+  // As upstream shows it.
+  ['min', 'default', 'min value', 'default value', 'default', 'min'],
+  ['defaultRequest', 'max', 'default request value', 'max value', 'defaultRequest', 'defaultRequest'],
+  ['default', 'max', 'default value', 'max value', 'default', 'default'],
+  [
+    'defaultRequest',
+    'default',
+    'default request value',
+    'default limit value',
+    'defaultRequest',
+    'defaultRequest',
+  ],
 ] as const;
 
 function limits(item: LimitRangeItem, at: string): FieldError[] {
@@ -56,15 +64,15 @@ function limits(item: LimitRangeItem, at: string): FieldError[] {
   for (const field of ['min', 'max', 'default', 'defaultRequest', 'maxLimitRequestRatio'] as const)
     for (const name of Object.keys(item[field] ?? {}))
       errors.push(...nameRule(`${at}.${field}[${name}]`, name));
-  for (const [low, high, lowName, highName] of ORDER) {
+  for (const [low, high, lowName, highName, wrong, shown] of ORDER) {
     for (const [name, amount] of Object.entries(item[low] ?? {})) {
       const bounds = item[high] ?? {};
       const bound = Object.hasOwn(bounds, name) ? bounds[name] : undefined;
       if (bound !== undefined && compareQuantities(amount, bound) > 0)
         errors.push(
           invalid(
-            `${at}.${low}[${name}]`,
-            amount,
+            `${at}.${wrong}[${name}]`,
+            shown === low ? amount : bound,
             `${lowName} ${amount} is greater than ${highName} ${bound}`,
           ),
         );
@@ -117,7 +125,7 @@ function priority({ metadata, value = 0, preemptionPolicy }: PriorityClass): Fie
     );
   }
   if (preemptionPolicy !== undefined)
-    errors.push(...oneOf('preemptionPolicy', preemptionPolicy, ['Never', 'PreemptLowerPriority']));
+    errors.push(...oneOf('preemptionPolicy', preemptionPolicy, ['PreemptLowerPriority', 'Never']));
   return errors;
 }
 
@@ -130,7 +138,7 @@ function priorityUpdate(now: PriorityClass, old: PriorityClass): FieldError[] {
 }
 
 function runtimeClass({ handler, overhead, scheduling }: RuntimeClass): FieldError[] {
-  const errors = invalidBy(checkDns1123Label(handler ?? ''), 'handler', handler ?? '');
+  const errors = checkName('handler', handler, checkDns1123Label);
   if (overhead?.podFixed !== undefined)
     errors.push(...validateResources({ limits: overhead.podFixed }, 'overhead'));
   const { nodeSelector, tolerations = [] } = scheduling ?? {};
@@ -140,7 +148,10 @@ function runtimeClass({ handler, overhead, scheduling }: RuntimeClass): FieldErr
 
 export const limitRules: Readonly<Record<string, Rules>> = {
   'v1/LimitRange': rules(limitRange),
-  'scheduling.k8s.io/v1/PriorityClass': rules(priority, priorityUpdate),
+  'scheduling.k8s.io/v1/PriorityClass': rules(() => [], priorityUpdate, {
+    create: priority,
+    ownSets: ['preemptionPolicy'],
+  }),
   'node.k8s.io/v1/RuntimeClass': rules(runtimeClass, (now: RuntimeClass, old: RuntimeClass) =>
     immutable('handler', now.handler, old.handler),
   ),

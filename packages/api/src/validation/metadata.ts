@@ -17,7 +17,7 @@ const NAME_RULES: Readonly<Record<string, (name: string) => string[]>> = {
   'networking.k8s.io/IPAddress': (name) => address('', name).map(({ detail }) => detail),
   'certificates.k8s.io/CertificateSigningRequest': checkPathSegment,
   '/Event': checkPathSegment,
-  'events.k8s.io/Event': checkPathSegment,
+  'policy/PodDisruptionBudget': checkPathSegment,
   'rbac.authorization.k8s.io/Role': checkPathSegment,
   'rbac.authorization.k8s.io/RoleBinding': checkPathSegment,
   'rbac.authorization.k8s.io/ClusterRole': checkPathSegment,

@@ -34,8 +34,12 @@ function networkPolicy({ spec }: NetworkPolicy): FieldError[] {
   return errors;
 }
 
-function policyPort({ port: target, endPort }: NetworkPolicyPort, at: string): FieldError[] {
+const PROTOCOLS = ['TCP', 'UDP', 'SCTP'];
+
+function policyPort({ protocol, port: target, endPort }: NetworkPolicyPort, at: string): FieldError[] {
   const errors: FieldError[] = [];
+  if (protocol !== undefined && !PROTOCOLS.includes(protocol))
+    errors.push(notSupported(`${at}.protocol`, protocol, PROTOCOLS));
   if (typeof target === 'number') errors.push(...port(`${at}.port`, target));
   else if (target !== undefined)
     errors.push(...checkPortName(target).map((text) => invalid(`${at}.port`, target, text)));
@@ -44,9 +48,11 @@ function policyPort({ port: target, endPort }: NetworkPolicyPort, at: string): F
     errors.push(invalid(`${at}.endPort`, endPort, 'may not be specified when `port` is not specified'));
   else if (typeof target === 'string')
     errors.push(invalid(`${at}.endPort`, endPort, 'may not be specified when `port` is non-numeric'));
-  else if (endPort < target)
-    errors.push(invalid(`${at}.endPort`, endPort, 'must be greater than or equal to `port`'));
-  else errors.push(...port(`${at}.endPort`, endPort));
+  else {
+    if (endPort < target)
+      errors.push(invalid(`${at}.endPort`, target, 'must be greater than or equal to `port`'));
+    errors.push(...port(`${at}.endPort`, endPort));
+  }
   return errors;
 }
 
@@ -110,11 +116,20 @@ function serviceRange({ spec }: ServiceCIDR): FieldError[] {
     return [
       invalid(
         at,
-        spec,
+        cidrs,
         'may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64',
       ),
     ];
   return cidrs.flatMap((range, i) => cidr(`${at}[${i}]`, range));
+}
+
+/** Of a range that stays one the part that changed is named. */
+function rangeUpdate(now: ServiceCIDR, old: ServiceCIDR): FieldError[] {
+  const [cidrs, before] = [now.spec?.cidrs ?? [], old.spec?.cidrs ?? []];
+  if (cidrs.length === before.length)
+    return cidrs.flatMap((range, i) => immutable(`spec.cidrs[${i}]`, range, before[i]));
+  const errors = before.length === 1 && cidrs.length === 2 ? serviceRange(now) : [];
+  return errors.length > 0 ? errors : immutable('spec.cidrs', now.spec?.cidrs, old.spec?.cidrs);
 }
 
 export const networkingRules: Readonly<Record<string, Rules>> = {
@@ -122,7 +137,5 @@ export const networkingRules: Readonly<Record<string, Rules>> = {
   'networking.k8s.io/v1/IPAddress': rules(addressInUse, (now: IPAddress, old: IPAddress) =>
     immutable('spec.parentRef', now.spec?.parentRef, old.spec?.parentRef),
   ),
-  'networking.k8s.io/v1/ServiceCIDR': rules(serviceRange, (now: ServiceCIDR, old: ServiceCIDR) =>
-    immutable('spec.cidrs', now.spec?.cidrs, old.spec?.cidrs),
-  ),
+  'networking.k8s.io/v1/ServiceCIDR': rules(() => [], rangeUpdate, { create: serviceRange }),
 };

@@ -1,9 +1,9 @@
 /** The rules of nodes. */
 import type { Node, Taint } from '../generated/types.ts';
 import { checkLabelValue } from '../names.ts';
-import { cidr, isDualStack } from './addresses.ts';
+import { cidr, isCidr, isDualStack } from './addresses.ts';
 import { oneOf, qualifiedName } from './checks.ts';
-import { duplicate, forbidden, invalid, type FieldError } from './field-error.ts';
+import { duplicate, forbidden, internal, invalid, type FieldError } from './field-error.ts';
 import { EFFECTS } from './placement.ts';
 import { amount } from './resources.ts';
 import { rules, type Rules } from './rules.ts';
@@ -11,15 +11,50 @@ import { rules, type Rules } from './rules.ts';
 function node(one: Node): FieldError[] {
   const errors = taints(one.spec?.taints ?? []);
   errors.push(...amounts(one));
-  const ranges = one.spec?.podCIDRs ?? [];
+  errors.push(...declaredFeatures(one));
+  const { podCIDR, podCIDRs = [] } = one.spec ?? {};
+  // One range may be said in the older field alone.
+  const ranges = podCIDRs.length === 0 && podCIDR ? [podCIDR] : podCIDRs;
   const path = 'spec.podCIDRs';
   for (const [i, range] of ranges.entries()) errors.push(...cidr(`${path}[${i}]`, range));
   if (ranges.length < 2) return errors;
-  if (!isDualStack(ranges) || ranges.length > 2)
+  const broken = ranges.findIndex((range) => !isCidr(range));
+  if (broken >= 0)
+    errors.push(
+      internal(
+        path,
+        `invalid PodCIDRs. failed to check with dual stack with error:invalid CIDR[${broken}]: <nil> (invalid CIDR address: ${ranges[broken]})`,
+      ),
+    );
+  if (broken >= 0 || !isDualStack(ranges) || ranges.length > 2)
     errors.push(invalid(path, ranges, 'may specify no more than one CIDR for each IP family'));
   for (const [i, range] of ranges.entries())
     if (ranges.indexOf(range) < i) errors.push(duplicate(`${path}[${i}]`, range));
   return errors;
+}
+
+const FEATURE = /^[A-Z][A-Za-z0-9]*(\/[A-Za-z0-9]+)*$/;
+const MAX_FEATURE = 253;
+
+/** What a node can do beyond what every node can. */
+function declaredFeatures({ status }: Node): FieldError[] {
+  const seen = new Set<string>();
+  return (status?.declaredFeatures ?? []).flatMap((name, i) => {
+    const field = `status.declaredFeatures[${i}]`;
+    const errors = seen.has(name) ? [duplicate(field, name)] : [];
+    seen.add(name);
+    const text = featureProblem(name);
+    if (text !== undefined)
+      errors.push(invalid(field, name, `invalid feature name ${JSON.stringify(name)}: ${text}`));
+    return errors;
+  });
+}
+
+function featureProblem(name: string): string | undefined {
+  if (name.length > MAX_FEATURE) return `must be no more than ${MAX_FEATURE} characters`;
+  return FEATURE.test(name)
+    ? undefined
+    : "must start with an UpperCamelCase segment, with subsequent segments separated by '/' (e.g., MyFeature or MyFeature/mySubFeature), and contain only alphanumeric characters and slashes";
 }
 
 /** Upstream takes `metadata` for their place. */
@@ -64,6 +99,8 @@ function changed({ spec: now = {} }: Node, { spec: before = {} }: Node): FieldEr
   const [ranges, old] = [now.podCIDRs ?? [], before.podCIDRs ?? []];
   if (old.length > 0 && (ranges.length !== old.length || old.some((range, i) => range !== ranges[i])))
     errors.push(forbidden('spec.podCIDRs', 'node updates may not change podCIDR except from "" to valid'));
+  if ((now.externalID ?? '') !== (before.externalID ?? ''))
+    errors.push(forbidden('spec.externalID', 'may not be updated'));
   if (before.providerID && now.providerID !== before.providerID)
     errors.push(
       forbidden('spec.providerID', 'node updates may not change providerID except from "" to valid'),

@@ -76,7 +76,7 @@ export const persistentSources: readonly SourceKind[] = [
   { name: 'iscsi', rule: iscsi(true) },
   { name: 'cinder', rule: all(needs('volumeID'), secretOf('name', 'namespace')) },
   shared.fc,
-  shared.flex,
+  { ...shared.flex, isBeside: true },
   { name: 'azureFile', rule: all(needs('secretName', 'shareName'), azureNamespace) },
   shared.vsphere,
   shared.photon,

@@ -8,7 +8,7 @@ import { persistentSources } from './persistent-sources.ts';
 import { nodeSelector } from './placement.ts';
 import { positiveAmount } from './resources.ts';
 import { rules, type Rules } from './rules.ts';
-import { oneSource } from './volume-sources.ts';
+import { ONE_SOURCE, oneSource } from './volume-sources.ts';
 
 const RECLAIM_POLICIES = ['Delete', 'Recycle', 'Retain'];
 
@@ -19,14 +19,16 @@ function volume({ metadata, spec }: PersistentVolume): FieldError[] {
   const modes = spec.accessModes ?? [];
   if (modes.length === 0) errors.push(required(`${at}.accessModes`));
   errors.push(...accessModes(modes, `${at}.accessModes`));
-  errors.push(...capacity(spec.capacity ?? {}, `${at}.capacity`));
+  errors.push(...capacity(spec.capacity, `${at}.capacity`));
   const policy = spec.persistentVolumeReclaimPolicy;
   if (policy && !RECLAIM_POLICIES.includes(policy))
     errors.push(notSupported(`${at}.persistentVolumeReclaimPolicy`, policy, RECLAIM_POLICIES));
   if (spec.nodeAffinity !== undefined)
     errors.push(...volumeNodeAffinity(spec.nodeAffinity, `${at}.nodeAffinity`));
-  errors.push(...oneSource(spec, persistentSources, at, metadata?.name ?? ''));
-  if (spec.local !== undefined && spec.nodeAffinity === undefined)
+  const sources = oneSource(spec, persistentSources, at, metadata?.name ?? '');
+  errors.push(...sources);
+  const isLocal = spec.local !== undefined && !sources.some(isOneTooMany(`${at}.local`));
+  if (isLocal && spec.nodeAffinity === undefined)
     errors.push(required(`${at}.nodeAffinity`, 'Local volume requires node affinity'));
   if (policy === 'Recycle' && /^\/+(\.?\/*)*$/.test((spec.hostPath?.path ?? '').slice(0, 4_096)))
     errors.push(
@@ -42,11 +44,15 @@ function volume({ metadata, spec }: PersistentVolume): FieldError[] {
   return [...errors, ...attributesClass(spec, at)];
 }
 
-function capacity(amounts: Readonly<Record<string, string>>, field: string): FieldError[] {
-  const names = Object.keys(amounts);
+function isOneTooMany(place: string): (error: FieldError) => boolean {
+  return ({ field, detail }) => field === place && detail === ONE_SOURCE;
+}
+
+function capacity(amounts: Readonly<Record<string, string>> | undefined, field: string): FieldError[] {
+  const names = Object.keys(amounts ?? {});
   const errors = names.length === 0 ? [required(field)] : [];
   if (!names.includes('storage') || names.length > 1) errors.push(notSupported(field, amounts, ['storage']));
-  for (const [name, quantity] of Object.entries(amounts)) {
+  for (const [name, quantity] of Object.entries(amounts ?? {})) {
     errors.push(...reportedAmount(`${field}[${name}]`, quantity));
     errors.push(...positiveAmount(`${field}[${name}]`, quantity));
   }

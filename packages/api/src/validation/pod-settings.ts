@@ -3,7 +3,7 @@ import type { PodDNSConfig, PodResourceClaim, PodSpec } from '../generated/types
 import { checkDns1123Label, checkDns1123Subdomain, checkDns1123SubdomainWithUnderscores } from '../names.ts';
 import { address } from './addresses.ts';
 import { checkName, invalidBy, qualifiedName } from './checks.ts';
-import { duplicate, forbidden, invalid, required, type FieldError } from './field-error.ts';
+import { duplicate, forbidden, invalid, required, tooLong, type FieldError } from './field-error.ts';
 
 const MAX_NAMESERVERS = 3;
 const MAX_SEARCHES = 32;
@@ -72,9 +72,8 @@ export function validateHostnameOverride(spec: PodSpec, path: string): FieldErro
   const name = spec.hostnameOverride;
   if (name === undefined) return [];
   const field = `${path}.hostnameOverride`;
-  const errors = invalidBy(checkDns1123Subdomain(name), field, name);
-  if (name.length > MAX_HOSTNAME)
-    errors.push(invalid(field, name, `must be no more than ${MAX_HOSTNAME} characters`));
+  const errors = name.length > MAX_HOSTNAME ? [tooLong(field, MAX_HOSTNAME)] : [];
+  errors.push(...invalidBy(checkDns1123Subdomain(name), field, name));
   const detail = 'cannot be set to true when `hostnameOverride` is specified';
   if (spec.setHostnameAsFQDN === true) errors.push(forbidden(`${path}.setHostnameAsFQDN`, detail));
   if (spec.hostNetwork === true) errors.push(forbidden(`${path}.hostNetwork`, detail));

@@ -72,17 +72,13 @@ function onlyPlanned({ metadata, spec }: Pod): FieldError[] {
   return errors;
 }
 
-/** A template's metadata and spec, whoever makes pods of it. `given` are volumes that every pod gets from elsewhere. */
-export function validateTemplate(
-  template: PodTemplateSpec | undefined,
-  path: string,
-  given: readonly string[] = [],
-): FieldError[] {
+/** A template's metadata and spec, whoever makes pods of it. */
+export function validateTemplate(template: PodTemplateSpec | undefined, path: string): FieldError[] {
   const { metadata = {}, spec } = template ?? {};
   const errors = validateTemplateMetadata(metadata, path);
   if (spec === undefined) return [...errors, required(`${path}.spec.containers`)];
   errors.push(...validatePodAnnotations(metadata.annotations, spec, `${path}.annotations`));
-  errors.push(...validatePodSpec(spec, `${path}.spec`, undefined, given));
+  errors.push(...validatePodSpec(spec, `${path}.spec`));
   errors.push(...profilesMatch(metadata.annotations, spec, `${path}.spec`));
   if ((spec.ephemeralContainers ?? []).length > 0)
     errors.push(
@@ -97,18 +93,12 @@ const PREEMPTIONS = ['PreemptLowerPriority', 'Never'];
 const MAX_INT32 = 2_147_483_647;
 
 /** In upstream's order. `podName` is given for a pod and left out for a template. */
-function validatePodSpec(
-  spec: PodSpec,
-  path: string,
-  podName?: string,
-  given: readonly string[] = [],
-): FieldError[] {
+function validatePodSpec(spec: PodSpec, path: string, podName?: string): FieldError[] {
   const isPod = podName !== undefined;
   const grace = spec.terminationGracePeriodSeconds;
   const errors = grace === undefined ? [required(`${path}.terminationGracePeriodSeconds`)] : [];
   const { errors: found, volumes } = validateVolumes(spec.volumes ?? [], `${path}.volumes`, podName);
   errors.push(...found);
-  for (const name of given) volumes.set(name, { name, persistentVolumeClaim: { claimName: name } });
   const claims = spec.resourceClaims ?? [];
   if (claims.length > 0) errors.push(...validateResourceClaims(claims, `${path}.resourceClaims`));
   const pod: Surroundings = { spec, volumes, claims: new Set(claims.flatMap(({ name }) => name || [])) };

@@ -135,5 +135,8 @@ function changed({ spec: now }: ResourceQuota, { spec: before }: ResourceQuota):
 }
 
 export const quotaRules: Readonly<Record<string, Rules>> = {
-  'v1/ResourceQuota': rules(quota, changed, { subresources: { status: quotaStatus } }),
+  'v1/ResourceQuota': rules(quota, changed, {
+    ownSets: ['spec.scopes'],
+    subresources: { status: quotaStatus },
+  }),
 };

@@ -1,7 +1,8 @@
 /** The rules of amounts: what a resource may be called, how much of it there may be, and what containers ask for. */
 import type { ContainerResizePolicy, PodSpec, ResourceRequirements } from '../generated/types.ts';
 import { checkDns1123Label, checkQualifiedName } from '../names.ts';
-import { addQuantities, compareQuantities, parseQuantity, quantityValue } from '../quantity.ts';
+import { containerRequests } from '../pod-resources.ts';
+import { compareQuantities, parseQuantity, quantityValue } from '../quantity.ts';
 import { invalidBy } from './checks.ts';
 import {
   duplicate,
@@ -207,17 +208,17 @@ function claimNames(
   return errors;
 }
 
-/** What a pod asks for as a whole is at least what its containers ask for together. */
+/** Where a pod says what it asks for as a whole, that is at least what its containers ask for together. */
 export function validatePodResources(spec: PodSpec, path: string): FieldError[] {
   const { resources } = spec;
   if (resources === undefined) return [];
   const errors: FieldError[] = [];
   if (resources.claims !== undefined)
-    errors.push(forbidden(`${path}.claims`, 'claims cannot be set for Resources at pod-level'));
+    errors.push(forbidden(`${path}.claims`, 'claims may not be set for Resources at pod-level'));
   errors.push(...validateResources(resources, path, undefined, podResourceName));
-  for (const [name, sum] of containerRequests(spec)) {
-    const whole = ownAmount(resources.requests, name) ?? '0';
-    if (compareQuantities(sum, whole) > 0)
+  for (const [name, sum] of Object.entries(containerRequests(spec))) {
+    const whole = ownAmount(resources.requests, name);
+    if (whole !== undefined && compareQuantities(sum, whole) > 0)
       errors.push(
         invalid(
           `${path}.requests[${name}]`,
@@ -243,36 +244,6 @@ export function validatePodResources(spec: PodSpec, path: string): FieldError[] 
 
 function ownAmount(amounts: Amounts | undefined, name: string): string | undefined {
   return amounts !== undefined && Object.hasOwn(amounts, name) ? amounts[name] : undefined;
-}
-
-type Sums = Map<string, string>;
-
-/** Containers and sidecars together, or what one that starts before them needs beside the sidecars so far. */
-function containerRequests({ containers = [], initContainers = [] }: Partial<PodSpec>): Sums {
-  const sum: Sums = new Map();
-  const starting: Sums = new Map();
-  const sidecars: Sums = new Map();
-  const put = (into: Sums, amounts: Amounts | undefined): void => {
-    for (const [name, quantity] of Object.entries(amounts ?? {}))
-      into.set(name, addQuantities(into.get(name), quantity));
-  };
-  const raise = (into: Sums, amounts: Sums): void => {
-    for (const [name, quantity] of amounts)
-      if (compareQuantities(quantity, into.get(name)) > 0) into.set(name, quantity);
-  };
-  for (const { resources } of containers) put(sum, resources?.requests);
-  for (const { resources, restartPolicy } of initContainers)
-    if (restartPolicy === 'Always') {
-      put(sum, resources?.requests);
-      put(sidecars, resources?.requests);
-      raise(starting, sidecars);
-    } else {
-      const beside = new Map(sidecars);
-      put(beside, resources?.requests);
-      raise(starting, beside);
-    }
-  raise(sum, starting);
-  return sum;
 }
 
 const RESIZED = ['cpu', 'memory'];

@@ -9,6 +9,12 @@ export interface Rules {
   readonly create?: ((object: ApiObject) => FieldError[]) | undefined;
   /** What a change must keep. */
   readonly update?: ((object: ApiObject, old: ApiObject) => FieldError[]) | undefined;
+  /** What a change must keep is said before what must hold for every object. */
+  readonly changesFirst?: boolean;
+  /** Fields whose closed sets of values these rules look at by themselves, where they do. */
+  readonly ownSets?: readonly string[];
+  /** Metadata is looked at only where nothing else is wrong, and with upstream's rule for names of any kind. */
+  readonly metadataLast?: boolean;
   /** What must hold for updates through a subresource that takes the whole object. */
   readonly subresources?: Readonly<Record<string, (object: ApiObject, old: ApiObject) => FieldError[]>>;
 }
@@ -18,17 +24,27 @@ type Compare = (object: never, old: never) => FieldError[];
 
 interface MoreRules {
   readonly create?: Check;
+  readonly changesFirst?: boolean;
+  readonly ownSets?: readonly string[];
+  readonly metadataLast?: boolean;
   readonly subresources?: Readonly<Record<string, Compare>>;
 }
 
 /** Functions are only ever given objects of their own kind; the tables of rules cannot say so in types. */
-export function rules(object: Check, update?: Compare, { create, subresources = {} }: MoreRules = {}): Rules {
+export function rules(
+  object: Check,
+  update?: Compare,
+  { create, changesFirst = false, ownSets = [], metadataLast = false, subresources = {} }: MoreRules = {},
+): Rules {
   const parts = Object.entries(subresources).map(
     ([name, check]) =>
       [name, (given: ApiObject, old: ApiObject) => check(given as never, old as never)] as const,
   );
   return {
     object: (given) => object(given as never),
+    changesFirst,
+    ownSets,
+    metadataLast,
     create: create && ((given) => create(given as never)),
     update: update && ((given, old) => update(given as never, old as never)),
     subresources: Object.fromEntries(parts),

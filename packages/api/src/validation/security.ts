@@ -38,7 +38,7 @@ export function validatePodSecurity(context: PodSecurityContext, spec: PodSpec, 
   errors.push(...appArmor(context.appArmorProfile, `${at}.appArmorProfile`));
   errors.push(
     ...oneOfGiven(`${at}.supplementalGroupsPolicy`, context.supplementalGroupsPolicy, ['Merge', 'Strict']),
-    ...oneOfGiven(`${at}.seLinuxChangePolicy`, context.seLinuxChangePolicy, ['MountOption', 'Recursive']),
+    ...oneOfGiven(`${at}.seLinuxChangePolicy`, context.seLinuxChangePolicy, ['Recursive']),
   );
   return errors;
 }

@@ -153,7 +153,7 @@ function balancing({ metadata, spec }: Service): FieldError[] {
 }
 
 const POLICIES = ['Cluster', 'Local'];
-const DISTRIBUTIONS = ['PreferClose', 'PreferSameNode', 'PreferSameZone'];
+const DISTRIBUTIONS = ['PreferClose', 'PreferSameZone', 'PreferSameNode'];
 
 function isCheckedByNodes({ type, externalTrafficPolicy }: ServiceSpec): boolean {
   return type === 'LoadBalancer' && externalTrafficPolicy === 'Local';
@@ -194,7 +194,8 @@ function traffic(spec: ServiceSpec): FieldError[] {
 export function validateServiceUpdate(service: Service, old: Service): FieldError[] {
   const now = service.spec ?? {};
   const before = old.spec ?? {};
-  const errors = clusterAddressesUpdate(now, before);
+  // What cannot be an address is not compared with the one there is.
+  const errors = clusterAddresses(now).length > 0 ? [] : clusterAddressesUpdate(now, before);
   const isBalanced = now.type === 'LoadBalancer' && before.type === 'LoadBalancer';
   if (isBalanced && now.loadBalancerClass !== before.loadBalancerClass)
     errors.push(invalid('spec.loadBalancerClass', now.loadBalancerClass, 'may not change once set'));

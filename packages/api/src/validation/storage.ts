@@ -34,14 +34,18 @@ import { inlineVolume } from './persistent-volumes.ts';
 import { rules, type Rules } from './rules.ts';
 import { driverName } from './volume-sources.ts';
 
+const BINDING_MODES = ['Immediate', 'WaitForFirstConsumer'];
+
 function storageClass(storage: StorageClass): FieldError[] {
   const errors: FieldError[] = [];
   if (!storage.provisioner) errors.push(required('provisioner'));
   else errors.push(...qualifiedName('provisioner', storage.provisioner.toLowerCase()));
-  errors.push(...oneOf('reclaimPolicy', storage.reclaimPolicy, ['Delete', 'Retain']));
-  errors.push(
-    ...oneOf('volumeBindingMode', storage.volumeBindingMode, ['Immediate', 'WaitForFirstConsumer']),
-  );
+  // An empty policy is one that says nothing; an empty mode is none of the two there are.
+  const policy: string | undefined = storage.reclaimPolicy;
+  if (policy !== '') errors.push(...oneOf('reclaimPolicy', policy, ['Delete', 'Retain']));
+  const mode = storage.volumeBindingMode;
+  if (mode === undefined) errors.push(required('volumeBindingMode'));
+  else if (!BINDING_MODES.includes(mode)) errors.push(notSupported('volumeBindingMode', mode, BINDING_MODES));
   errors.push(...parametersOf(storage.parameters));
   if (storage.allowedTopologies !== undefined)
     errors.push(...topologies(storage.allowedTopologies, 'allowedTopologies'));
@@ -50,10 +54,9 @@ function storageClass(storage: StorageClass): FieldError[] {
 
 function storageClassUpdate(now: StorageClass, old: StorageClass): FieldError[] {
   const errors: FieldError[] = [];
-  for (const field of ['parameters', 'provisioner'] as const)
-    if (!same(now[field], old[field])) errors.push(forbidden(field, `updates to ${field} are forbidden.`));
-  if (now.reclaimPolicy !== old.reclaimPolicy)
-    errors.push(forbidden('reclaimPolicy', 'updates to reclaimPolicy are forbidden.'));
+  errors.push(...immutable('provisioner', now.provisioner ?? '', old.provisioner ?? ''));
+  errors.push(...immutable('parameters', now.parameters, old.parameters));
+  errors.push(...immutable('reclaimPolicy', now.reclaimPolicy, old.reclaimPolicy));
   errors.push(...immutable('volumeBindingMode', now.volumeBindingMode, old.volumeBindingMode));
   return errors;
 }
@@ -78,10 +81,13 @@ function bytesOf(map: Readonly<Record<string, string>> = {}): number {
   );
 }
 
-/** Where volumes of a class can be: no label twice in one place, and no place twice. */
+/**
+ * Where volumes of a class can be: no label twice in one place, and no place twice. A place without labels counts as one
+ * that is there already.
+ */
 function topologies(list: readonly TopologySelectorTerm[], path: string): FieldError[] {
   const errors: FieldError[] = [];
-  const seen: Map<string, string>[] = [];
+  const seen: Map<string, string>[] = [new Map()];
   for (const [i, { matchLabelExpressions = [] }] of list.entries()) {
     const at = `${path}[${i}].matchLabelExpressions`;
     const term = new Map<string, string>();
@@ -104,16 +110,16 @@ function topologies(list: readonly TopologySelectorTerm[], path: string): FieldE
 
 function attachment({ spec, status }: VolumeAttachment): FieldError[] {
   const attacher = spec?.attacher;
-  const errors = driverName('spec.attacher', attacher);
+  const errors = attacher ? driverName('spec.attacher', attacher) : [required('spec.attacher')];
   const { persistentVolumeName: name, inlineVolumeSpec: inline } = spec?.source ?? {};
   const one = 'must specify exactly one of inlineVolumeSpec and persistentVolumeName';
   if (name === undefined && inline === undefined) errors.push(required('spec.source', one));
   else if (name !== undefined && inline !== undefined) errors.push(forbidden('spec.source', one));
-  else if (name === '')
-    errors.push(required('spec.source.persistentVolumeName', 'must specify non empty persistentVolumeName'));
-  else if (name !== undefined)
-    errors.push(...invalidBy(checkDns1123Subdomain(name), 'spec.source.persistentVolumeName', name));
-  else if (inline !== undefined) errors.push(...inlineVolume(inline, 'spec.source.inlineVolumeSpec'));
+  else if (name !== undefined) {
+    const at = 'spec.source.persistentVolumeName';
+    if (name === '') errors.push(required(at, 'must specify non empty persistentVolumeName'));
+    errors.push(...invalidBy(checkDns1123Subdomain(name), at, name));
+  } else if (inline !== undefined) errors.push(...inlineVolume(inline, 'spec.source.inlineVolumeSpec'));
   const node = spec?.nodeName ?? '';
   errors.push(...invalidBy(checkDns1123Subdomain(node), 'spec.nodeName', node));
   return [...errors, ...attachmentStatus({ status })];
@@ -216,7 +222,7 @@ function csiNode({ spec }: CSINode): FieldError[] {
   const names = new Set<string>();
   for (const [i, { name, nodeID = '', allocatable, topologyKeys = [] }] of (spec?.drivers ?? []).entries()) {
     const at = `spec.drivers[${i}]`;
-    errors.push(...driverName(`${at}.name`, name));
+    errors.push(...(name ? driverName(`${at}.name`, name) : [required(`${at}.name`)]));
     if (nodeID === '') errors.push(required(`${at}.nodeID`));
     if (nodeID.length > MAX_NODE_ID)
       errors.push(invalid(`${at}.nodeID`, nodeID, `must be ${MAX_NODE_ID} characters or less`));
@@ -260,7 +266,9 @@ export const storageRules: Readonly<Record<string, Rules>> = {
     (now: VolumeAttachment, old: VolumeAttachment) => immutable('spec', now.spec, old.spec),
     { subresources: { status: attachmentStatus } },
   ),
-  'storage.k8s.io/v1/VolumeAttributesClass': rules(attributesClass, attributesClassUpdate),
+  'storage.k8s.io/v1/VolumeAttributesClass': rules(attributesClass, attributesClassUpdate, {
+    changesFirst: true,
+  }),
   'storage.k8s.io/v1/CSIDriver': rules(csiDriver, csiDriverUpdate),
   'storage.k8s.io/v1/CSINode': rules(csiNode, csiNodeUpdate),
   'storage.k8s.io/v1/CSIStorageCapacity': rules(

@@ -246,7 +246,7 @@ const rows: readonly Row[] = [
       endpoints: [{ addresses: ['::1'], hints: { forZones: [{ name: 'a' }, { name: 'a' }] } }],
     },
     says: [
-      'endpoints[0].addresses[0]: Invalid value: "::1": must be an IPv4 address',
+      'endpoints[0].addresses: Invalid value: "::1": must be an IPv4 address',
       'endpoints[0].addresses[0]: Invalid value: "::1": may not be in the loopback range (127.0.0.0/8, ::1/128)',
       'endpoints[0].hints.forZones[1].name: Duplicate value: "a"',
     ],

@@ -26,6 +26,8 @@ export interface SourceKind {
   readonly name: string;
   readonly extra?: string;
   readonly path?: string;
+  /** True for one that may stand beside others. */
+  readonly isBeside?: boolean;
   readonly rule: SourceRule;
 }
 
@@ -41,10 +43,10 @@ export function oneSource(
   const sources = given as Readonly<Record<string, unknown>>;
   const errors: FieldError[] = [];
   let isFirst = true;
-  for (const { name, extra = name, path = name, rule } of kinds) {
+  for (const { name, extra = name, path = name, isBeside = false, rule } of kinds) {
     const source = sources[name];
     if (source === undefined) continue;
-    if (isFirst) errors.push(...rule(source as never, `${at}.${path}`, owner));
+    if (isFirst || isBeside) errors.push(...rule(source as never, `${at}.${path}`, owner));
     else errors.push(forbidden(`${at}.${extra}`, ONE_SOURCE));
     isFirst = false;
   }

@@ -25,9 +25,15 @@ export function webhookUrl(field: string, url: string): FieldError[] {
 }
 
 export function webhookService(at: string, service: ServiceReference): FieldError[] {
+  const errors = (['name', 'namespace'] as const).flatMap((field) =>
+    service[field] ? [] : [required(`${at}.${field}`, `service ${field} is required`)],
+  );
+  return [...errors, ...webhookEndpoint(at, service)];
+}
+
+/** What may be said of a service beside which it is. */
+export function webhookEndpoint(at: string, service: ServiceReference): FieldError[] {
   const errors: FieldError[] = [];
-  for (const field of ['name', 'namespace'] as const)
-    if (!service[field]) errors.push(required(`${at}.${field}`, `service ${field} is required`));
   const port = service.port ?? 0;
   const problems = checkPortNumber(port);
   if (problems.length > 0)

@@ -2,6 +2,7 @@
 import type {
   MutatingWebhook,
   MutatingWebhookConfiguration,
+  ServiceReference,
   ValidatingWebhook,
   ValidatingWebhookConfiguration,
 } from '../generated/types.ts';
@@ -16,7 +17,7 @@ import {
   REINVOCATION_POLICIES,
 } from './operation-rules.ts';
 import { rules, type Rules } from './rules.ts';
-import { webhookService, webhookUrl } from './webhook-clients.ts';
+import { webhookEndpoint, webhookUrl } from './webhook-clients.ts';
 
 const SIDE_EFFECTS = ['None', 'NoneOnDryRun'];
 const VERSIONS = ['v1', 'v1beta1'];
@@ -48,8 +49,16 @@ function webhook(hook: MutatingWebhook | ValidatingWebhook, at: string): FieldEr
   if ((url === undefined) === (service === undefined))
     errors.push(required(`${at}.clientConfig`, 'exactly one of url or service is required'));
   else if (url !== undefined) errors.push(...webhookUrl(`${at}.clientConfig.url`, url));
-  else if (service !== undefined) errors.push(...webhookService(`${at}.clientConfig.service`, service));
+  else if (service !== undefined) errors.push(...serviceOf(service, `${at}.clientConfig.service`));
   return [...errors, ...matchConditions(hook.matchConditions, `${at}.matchConditions`)];
+}
+
+/** Upstream names, where one of the two is missing, the other. */
+function serviceOf(service: ServiceReference, at: string): FieldError[] {
+  const errors: FieldError[] = [];
+  if (!service.namespace) errors.push(required(`${at}.name`));
+  if (!service.name) errors.push(required(`${at}.namespace`));
+  return [...errors, ...webhookEndpoint(at, service)];
 }
 
 function qualified(name: string, field: string): FieldError[] {

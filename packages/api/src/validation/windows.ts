@@ -121,7 +121,7 @@ const SYSTEMS = ['linux', 'windows'];
 export function validateSystem(spec: PodSpec, path: string): FieldError[] {
   const name = spec.os?.name;
   if (spec.os === undefined) return [];
-  if (!name) return [required(`${path}.os.name`, 'cannot be empty')];
+  if (!name) return [required(`${path}.os.name`)];
   if (!SYSTEMS.includes(name)) return [notSupported(`${path}.os`, name, SYSTEMS)];
   return name === 'linux' ? onlyLinux(spec, path) : onlyWindows(spec, path);
 }

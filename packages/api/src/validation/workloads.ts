@@ -1,13 +1,13 @@
 /** The rules of the kinds that keep pods running. */
 import type {
   ControllerRevision,
-  DaemonSet,
-  Deployment,
+  DaemonSetSpec,
+  DeploymentSpec,
   DeploymentStrategy,
   LabelSelector,
   PodTemplate,
   PodTemplateSpec,
-  ReplicaSet,
+  ReplicaSetSpec,
   ReplicationController,
 } from '../generated/types.ts';
 import { selectorMatches } from '../label-selector.ts';
@@ -17,24 +17,27 @@ import { validateTemplate } from './pod.ts';
 import { rules, type Rules } from './rules.ts';
 import { daemonSetStatus, deploymentStatus, replicaStatus } from './workload-statuses.ts';
 
-/** Each controller has pods of its own: it must choose some, and find those it makes. */
+/**
+ * Each controller has pods of its own: it must choose some, and find those it makes. What `template` says is wrong with
+ * those it makes is not asked when nobody knows which they would be.
+ */
 export function selectorAndTemplate(
   selector: LabelSelector | undefined,
   template: PodTemplateSpec | undefined,
-  kind: string,
-  given: readonly string[] = [],
+  { kind, badSelector }: { readonly kind: string; readonly badSelector: string },
+  templateErrors: () => FieldError[],
 ): FieldError[] {
-  const errors: FieldError[] = [];
-  if (selector === undefined) errors.push(required('spec.selector'));
-  else {
-    const problems = labelSelector('spec.selector', selector);
-    errors.push(...problems);
-    if (Object.keys(selector.matchLabels ?? {}).length + (selector.matchExpressions ?? []).length === 0)
-      errors.push(invalid('spec.selector', selector, `empty selector is invalid for ${kind}`));
-    else if (problems.length === 0 && !selectorMatches(selector, template?.metadata?.labels))
-      errors.push(noMatch(template));
-  }
-  return [...errors, ...validateTemplate(template, 'spec.template', given)];
+  if (selector === undefined) return [required('spec.selector'), noMatch(template), ...templateErrors()];
+  const errors = labelSelector('spec.selector', selector);
+  if (errors.length > 0) return [...errors, invalid('spec.selector', selector, badSelector)];
+  if (isEmpty(selector))
+    errors.push(invalid('spec.selector', selector, `empty selector is invalid for ${kind}`));
+  else if (!selectorMatches(selector, template?.metadata?.labels)) errors.push(noMatch(template));
+  return [...errors, ...templateErrors()];
+}
+
+function isEmpty({ matchLabels = {}, matchExpressions = [] }: LabelSelector): boolean {
+  return Object.keys(matchLabels).length + matchExpressions.length === 0;
 }
 
 export function noMatch(template: PodTemplateSpec | undefined): FieldError {
@@ -65,11 +68,25 @@ export function isZero(value: number | string | undefined): boolean {
   return value === undefined || value === 0 || /^0+%?$/.test(String(value));
 }
 
-function deployment({ spec }: Deployment): FieldError[] {
-  if (spec === undefined) return [required('spec.selector')];
+/** Both are said to be for a Deployment. */
+const replicated = { kind: 'deployment', badSelector: 'invalid label selector' };
+
+function replicas({
+  selector,
+  template,
+}: {
+  selector?: LabelSelector;
+  template?: PodTemplateSpec;
+}): FieldError[] {
+  return selectorAndTemplate(selector, template, replicated, () => [
+    ...validateTemplate(template, 'spec.template'),
+    ...runsForGood(template, 'ReplicaSet'),
+  ]);
+}
+
+function deployment({ spec = {} }: { spec?: Partial<DeploymentSpec> }): FieldError[] {
   const errors = nonNegative('spec.replicas', spec.replicas);
-  errors.push(...selectorAndTemplate(spec.selector, spec.template, 'deployment'));
-  errors.push(...runsForGood(spec.template, 'ReplicaSet'));
+  errors.push(...replicas(spec));
   errors.push(...strategy(spec.strategy ?? {}, 'spec.strategy'));
   errors.push(...nonNegative('spec.minReadySeconds', spec.minReadySeconds));
   errors.push(...nonNegative('spec.revisionHistoryLimit', spec.revisionHistoryLimit));
@@ -97,29 +114,24 @@ function strategy(given: DeploymentStrategy, at: string): FieldError[] {
   return [...errors, ...notAboveAll(`${field}.maxUnavailable`, maxUnavailable)];
 }
 
-function replicaSet({ spec }: ReplicaSet): FieldError[] {
-  if (spec === undefined) return [required('spec.selector')];
+function replicaSet({ spec = {} }: { spec?: Partial<ReplicaSetSpec> }): FieldError[] {
   return [
     ...nonNegative('spec.replicas', spec.replicas),
     ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
-    ...selectorAndTemplate(spec.selector, spec.template, 'deployment'),
-    ...runsForGood(spec.template, 'ReplicaSet'),
+    ...replicas(spec),
   ];
 }
 
-function daemonSet({ spec }: DaemonSet): FieldError[] {
-  if (spec === undefined) return [required('spec.selector')];
+function daemonSet({ spec = {} }: { spec?: Partial<DaemonSetSpec> }): FieldError[] {
   const { selector, template } = spec;
-  const errors: FieldError[] = [];
-  if (selector === undefined) errors.push(required('spec.selector'));
-  else {
-    const problems = labelSelector('spec.selector', selector);
-    errors.push(...problems);
-    if (problems.length === 0 && !selectorMatches(selector, template?.metadata?.labels))
-      errors.push(noMatch(template));
-    if (Object.keys(selector.matchLabels ?? {}).length + (selector.matchExpressions ?? []).length === 0)
-      errors.push(invalid('spec.selector', selector, 'empty selector is invalid for daemonset'));
-  }
+  const errors = selector === undefined ? [] : labelSelector('spec.selector', selector);
+  if (
+    errors.length === 0 &&
+    !(selector !== undefined && selectorMatches(selector, template?.metadata?.labels))
+  )
+    errors.push(noMatch(template));
+  if (selector !== undefined && isEmpty(selector))
+    errors.push(invalid('spec.selector', selector, 'empty selector is invalid for daemonset'));
   errors.push(...validateTemplate(template, 'spec.template'), ...runsForGood(template, 'DaemonSet'));
   errors.push(...nonNegative('spec.minReadySeconds', spec.minReadySeconds));
   errors.push(...daemonUpdates(spec.updateStrategy ?? {}, 'spec.updateStrategy'));
@@ -127,10 +139,7 @@ function daemonSet({ spec }: DaemonSet): FieldError[] {
   return errors;
 }
 
-function daemonUpdates(
-  given: NonNullable<NonNullable<DaemonSet['spec']>['updateStrategy']>,
-  at: string,
-): FieldError[] {
+function daemonUpdates(given: NonNullable<DaemonSetSpec['updateStrategy']>, at: string): FieldError[] {
   const { type, rollingUpdate } = given;
   if (type === 'OnDelete') return [];
   if (type !== 'RollingUpdate') return [notSupported(at, given, ['RollingUpdate', 'OnDelete'])];
@@ -174,17 +183,20 @@ function controller({ spec }: ReplicationController): FieldError[] {
   ];
 }
 
-function revision({ revision: number, data }: ControllerRevision): FieldError[] {
-  const errors = data === undefined ? [required('data', 'data is mandatory')] : [];
-  return [...errors, ...nonNegative('revision', number)];
-}
-
 export const workloadRules: Readonly<Record<string, Rules>> = {
   'apps/v1/Deployment': rules(deployment, sameSelector, { subresources: { status: deploymentStatus } }),
   'apps/v1/ReplicaSet': rules(replicaSet, sameSelector, { subresources: { status: replicaStatus } }),
-  'apps/v1/DaemonSet': rules(daemonSet, sameSelector, { subresources: { status: daemonSetStatus } }),
-  'apps/v1/ControllerRevision': rules(revision, (now: ControllerRevision, old: ControllerRevision) =>
-    immutable('data', now.data, old.data),
+  'apps/v1/DaemonSet': rules(daemonSet, sameSelector, {
+    changesFirst: true,
+    subresources: { status: daemonSetStatus },
+  }),
+  'apps/v1/ControllerRevision': rules(
+    ({ revision: number }: ControllerRevision) => nonNegative('revision', number),
+    (now: ControllerRevision, old: ControllerRevision) => immutable('data', now.data, old.data),
+    {
+      create: ({ data }: ControllerRevision) =>
+        data === undefined ? [required('data', 'data is mandatory')] : [],
+    },
   ),
   'v1/ReplicationController': rules(controller, undefined, { subresources: { status: replicaStatus } }),
   'v1/PodTemplate': rules(({ template }: PodTemplate) => validateTemplate(template, 'template')),

@@ -44,7 +44,9 @@ export class Expression {
   }
 
   /** What is wrong with it, at the field it stands in. */
+  /** That there must be one is for the rules of a kind to say. */
   problems(field: string): FieldError[] {
+    if (this.source.trim() === '') return [];
     return this.#program === undefined ? [fieldErrors.invalid(field, this.source, this.#problem)] : [];
   }
 

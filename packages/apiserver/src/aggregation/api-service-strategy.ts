@@ -1,5 +1,6 @@
 /** What is special about writing an APIService: what it must say, and that local ones are available at once. */
 import { type FieldError, fieldErrors } from '@timonier/api';
+import { checkDns1035Label, checkDns1123Subdomain } from '@timonier/api/names';
 import { formatTime } from '@timonier/api/time';
 import type { Strategy } from '../strategies/strategy.ts';
 import { apiServiceName, asApiService, local, statusWith } from './api-service.ts';
@@ -20,15 +21,20 @@ export const apiServiceStrategy: Strategy = {
     const { group = '', version = '', service, caBundle, insecureSkipTLSVerify } = spec ?? {};
     const errors: FieldError[] = [];
     const wanted = apiServiceName({ group, version });
-    if (metadata?.name !== wanted)
+    // That it must have a name is told by the rules of all kinds.
+    if (metadata?.name && metadata.name !== wanted)
       errors.push(
         invalid(
           'metadata.name',
-          metadata?.name ?? '',
+          metadata.name,
           `must be \`spec.version+"."+spec.group\`: ${JSON.stringify(wanted)}`,
         ),
       );
-    if (version === '') errors.push(required('spec.version'));
+    if (group === '') {
+      if (version !== 'v1')
+        errors.push(required('spec.group', 'only v1 may have an empty group and it better be legacy kube'));
+    } else for (const text of checkDns1123Subdomain(group)) errors.push(invalid('spec.group', group, text));
+    for (const text of checkDns1035Label(version)) errors.push(invalid('spec.version', version, text));
     for (const [field, value, max] of [
       ['groupPriorityMinimum', spec?.groupPriorityMinimum ?? 0, maxPriority],
       ['versionPriority', spec?.versionPriority ?? 0, 1_000],

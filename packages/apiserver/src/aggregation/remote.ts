@@ -83,11 +83,12 @@ export class RemoteServer {
     } catch (error) {
       if (!(error instanceof StatusError)) throw error;
       const message = error.message;
-      const reason = message.includes('not found')
-        ? 'ServiceNotFound'
-        : message.includes('service port')
-          ? 'ServicePortError'
-          : 'MissingEndpoints';
+      if (message.includes('not found')) {
+        const { name, namespace } = this.#service();
+        const text = `service/${name} in ${JSON.stringify(namespace)} is not present`;
+        return { available: false, reason: 'ServiceNotFound', message: text };
+      }
+      const reason = message.includes('service port') ? 'ServicePortError' : 'MissingEndpoints';
       return { available: false, reason, message };
     }
     let failure = '';

@@ -4,7 +4,7 @@
  */
 import type { ClusterRole, PolicyRule, RoleBinding } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
-import { forbidden, invalid, StatusError } from '@timonier/api/statuses';
+import { forbidden, invalid, notFound, StatusError } from '@timonier/api/statuses';
 import type { WriteContext } from '../server-state.ts';
 import { sameTree } from '../storage/copy.ts';
 import type { Strategy } from '../strategies/strategy.ts';
@@ -64,14 +64,7 @@ async function checkBinding(
   const resource = roleRef.kind === 'ClusterRole' ? 'clusterroles' : 'roles';
   if (await mayUse(context, 'bind', resource, roleRef.name)) return;
   const rules = context.server.authorizer.rbac.rulesOfRole(roleRef, context.target.namespace);
-  if (rules === undefined)
-    throw new StatusError({
-      ...forbidden(
-        { group, resource: context.target.info.resource },
-        name,
-        `role "${roleRef.name}" not found`,
-      ),
-    });
+  if (rules === undefined) throw new StatusError(notFound(context.target.info, roleRef.name));
   checkHeld(context, name, rules);
 }
 

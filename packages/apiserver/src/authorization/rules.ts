@@ -94,7 +94,7 @@ function covers(rule: PolicyRule, single: PolicyRule): boolean {
 /** A rule as upstream's texts show it. */
 export function ruleText(rule: PolicyRule): string {
   const list = (items: readonly string[]): string =>
-    `[${items.map((item) => JSON.stringify(item)).join(', ')}]`;
+    `[${items.map((item) => JSON.stringify(item)).join(' ')}]`;
   const parts: readonly (readonly [string, readonly string[] | undefined])[] = [
     ['APIGroups', rule.apiGroups],
     ['Resources', rule.resources],

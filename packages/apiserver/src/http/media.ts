@@ -4,7 +4,7 @@
  */
 import type { Exchange } from './exchange.ts';
 import { isTrue } from './request-info.ts';
-import { notAcceptable, StatusError, unsupportedMediaType } from '@timonier/api/statuses';
+import { formNotAcceptable, notAcceptable, StatusError, unsupportedMediaType } from '@timonier/api/statuses';
 
 export type Media = 'json' | 'yaml' | 'protobuf';
 export type Form = 'object' | 'table' | 'metadata';
@@ -47,7 +47,8 @@ export function wantsPretty(exchange: Pick<Exchange, 'query' | 'header'>): boole
 
 /** The best representation of what is offered. Throws 406 when nothing fits. */
 export function negotiate(accept: string | undefined, offer: Offer, pretty: boolean): Representation {
-  const ranges = parseAccept(accept ?? '*/*');
+  const ranges = parseAccept(accept || '*/*');
+  let isFormUnknown = false;
   for (const range of ranges) {
     const media = mediaOf(range.type, offer);
     if (media === undefined) continue;
@@ -55,6 +56,7 @@ export function negotiate(accept: string | undefined, offer: Offer, pretty: bool
     const isPretty = pretty || range.parameters.get('pretty') === '1';
     if (as === undefined) return { media, form: 'object', metaVersion: 'v1', pretty: isPretty };
     const version = range.parameters.get('v');
+    isFormUnknown = true;
     if (!offer.transforms || range.parameters.get('g') !== 'meta.k8s.io') continue;
     if (version !== 'v1' && version !== 'v1beta1') continue;
     if (as === 'Table' && media !== 'protobuf')
@@ -63,7 +65,8 @@ export function negotiate(accept: string | undefined, offer: Offer, pretty: bool
       return { media, form: 'metadata', metaVersion: version, pretty: isPretty };
   }
   const offered = (['json', 'yaml', 'protobuf'] as const).filter((media) => media === 'json' || offer[media]);
-  throw new StatusError(notAcceptable(offered.map((media) => contentTypes[media])));
+  const types = offered.map((media) => contentTypes[media]);
+  throw new StatusError(isFormUnknown ? formNotAcceptable(types) : notAcceptable(types));
 }
 
 /** The media type of a request body; JSON when the client did not say. Throws 415 for others. */

@@ -6,7 +6,7 @@ import { apiVersionOf, type ResourceInfo } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { encodeProtobuf } from '@timonier/api/protobuf';
 import { toTable } from '@timonier/api/table';
-import { stringify as yamlText } from 'yaml';
+import { formatYaml } from '@timonier/api/yaml-text';
 import type { Representation } from '../http/media.ts';
 import { StoredObject } from '../storage/stored-object.ts';
 
@@ -45,7 +45,7 @@ export function encodeTree(
   { media, pretty }: Pick<Representation, 'media' | 'pretty'>,
 ): Buffer {
   if (media === 'protobuf') return encodeProtobuf(tree as ApiObject);
-  if (media === 'yaml') return Buffer.from(yamlText(tree, { lineWidth: 0 }));
+  if (media === 'yaml') return Buffer.from(formatYaml(tree));
   return Buffer.from(pretty ? `${JSON.stringify(tree, null, 2)}\n` : JSON.stringify(tree));
 }
 

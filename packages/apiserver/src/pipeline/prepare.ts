@@ -12,6 +12,7 @@ import {
   trackUpdate,
 } from '@timonier/api';
 import type { ManagementContext, ObjectMeta, Schema } from '@timonier/api';
+import { dropClosedFields } from '@timonier/api/closed-gates';
 import { type ApiObject, normalize } from '@timonier/api/decode';
 import { conflict, invalid, methodNotAllowed, StatusError } from '@timonier/api/statuses';
 import type { WriteContext } from '../server-state.ts';
@@ -44,8 +45,11 @@ export function prepareCreate(object: ApiObject, context: WriteContext): void {
   const { server, target } = context;
   const { info } = target;
   const metadata = (object.metadata ??= {});
-  if ((metadata.resourceVersion ?? '') !== '')
+  // A dry run never asks the store, which alone minds the version; and what is no version at all says nothing.
+  const version = metadata.resourceVersion ?? '';
+  if (/^\d+$/.test(version) && Number(version) !== 0 && !context.dryRun)
     throw bad('resourceVersion should not be set on objects to be created');
+  delete metadata.resourceVersion;
   if ((metadata.name ?? '') === '' && (metadata.generateName ?? '') !== '')
     metadata.name = generateName(metadata.generateName ?? '');
   metadata.uid = randomUUID();
@@ -53,13 +57,15 @@ export function prepareCreate(object: ApiObject, context: WriteContext): void {
   delete metadata.deletionTimestamp;
   delete metadata.deletionGracePeriodSeconds;
   delete metadata.selfLink;
+  // Kinds that count nothing keep what they are given.
   if (info.hasGeneration) metadata.generation = 1;
-  else delete metadata.generation;
+  dropRepeatedOwners(metadata, context);
   const strategy = strategyOf(info);
   if (info.custom?.closed !== undefined)
     throw new StatusError({ ...methodNotAllowed(info, 'create'), message: info.custom.closed });
   if (info.hasStatus && info.custom !== undefined) delete object['status'];
   else if (info.hasStatus && strategy.keepsStatusOnCreate !== true) resetStatus(object, info);
+  dropClosedFields(info, object, undefined);
   strategy.prepareCreate?.(object, context);
 }
 
@@ -70,18 +76,15 @@ export function prepareUpdate(object: ApiObject, old: ApiObject, context: WriteC
   const before = old.metadata ?? {};
   const special = strategyOf(info).subresources?.[subresource];
   checkPreconditions(object, old, context);
-  for (const field of [
-    'uid',
-    'creationTimestamp',
-    'deletionTimestamp',
-    'deletionGracePeriodSeconds',
-    'generation',
-    'generateName',
-    'selfLink',
-  ] as const) {
+  for (const field of ['creationTimestamp', 'generation'] as const) {
     if (before[field] === undefined) delete metadata[field];
     else Object.assign(metadata, { [field]: before[field] });
   }
+  // Who leaves them out does not mean to change them; who gives others is told that they stay.
+  for (const field of ['uid', 'deletionTimestamp', 'deletionGracePeriodSeconds'] as const)
+    if (before[field] !== undefined && metadata[field] === undefined)
+      Object.assign(metadata, { [field]: before[field] });
+  dropRepeatedOwners(metadata, context);
   if (subresource === 'status' && info.custom !== undefined) {
     // Of a custom resource nothing but the status changes this way.
     object.metadata = { ...before, ...kept(metadata) };
@@ -104,6 +107,7 @@ export function prepareUpdate(object: ApiObject, old: ApiObject, context: WriteC
     if (old['status'] === undefined) delete object['status'];
     else object['status'] = old['status'];
   }
+  dropClosedFields(info, object, old);
   strategyOf(info).prepareUpdate?.(object, old, context);
   countGeneration(object, old, context);
 }
@@ -111,7 +115,7 @@ export function prepareUpdate(object: ApiObject, old: ApiObject, context: WriteC
 /** A change of anything but metadata and status makes a new generation; of some kinds also one of labels or the like. */
 function countGeneration(object: ApiObject, old: ApiObject, { target }: WriteContext): void {
   const { hasGeneration, hasStatus, custom } = target.info;
-  if (!hasGeneration) return;
+  if (!hasGeneration || strategyOf(target.info).keepsGeneration === true) return;
   // Without the subresource, a custom resource's status is a field like any other.
   const isSame =
     isDesiredAlike(object, old) &&
@@ -139,11 +143,27 @@ export function managementContext({ server, target, manager }: WriteContext): Ma
     apiVersion: apiVersionOf(target.info),
     subresource: target.subresource,
     time: timestamp(server.now()),
+    empty: emptyOf(target.info.schema),
     reset:
       strategyOf(target.info).isOwnedByNobody === true
         ? everything
         : resetFields(target.info.schema, target.subresource),
   };
+}
+
+/** The same owner twice is one owner. */
+function dropRepeatedOwners(metadata: ObjectMeta, { warn }: WriteContext): void {
+  const { ownerReferences: owners = [] } = metadata;
+  if (owners.length < 2) return;
+  const repeated = owners.filter((owner, i) => owners.findIndex((other) => sameTree(owner, other)) < i);
+  if (repeated.length === 0) return;
+  metadata.ownerReferences = owners.filter(
+    (owner, i) => owners.findIndex((other) => sameTree(owner, other)) === i,
+  );
+  const uids = [...new Set(repeated.map(({ uid }) => uid))].join(', ');
+  warn?.(
+    `.metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: ${uids}`,
+  );
 }
 
 /** Throws 409 when the update was made from another state than `old`, or of another object. */
@@ -152,7 +172,9 @@ function checkPreconditions(object: ApiObject, old: ApiObject, context: WriteCon
   const metadata = object.metadata ?? {};
   const before = old.metadata ?? {};
   const name = before.name ?? target.name;
-  if ((metadata.uid ?? '') !== '' && metadata.uid !== before.uid)
+  // A patch of the uid is one of a field that stays.
+  const isOther = (metadata.uid ?? '') !== '' && metadata.uid !== before.uid;
+  if (isOther && target.verb !== 'patch')
     throw new StatusError(
       conflict(
         target.info,
@@ -178,6 +200,15 @@ function unreadableVersion({ target }: WriteContext, name: string, version: stri
 const statusOnly = fieldSetOf(['f:status']);
 const everything = fieldSetOf(['f:metadata'], ['f:spec'], ['f:status']);
 const nothing = fieldSetOf();
+const empties = new WeakMap<Schema, JsonObject>();
+
+/** What an object of a kind has that says nothing. */
+function emptyOf(schema: Schema): JsonObject {
+  let empty = empties.get(schema);
+  if (empty === undefined) empties.set(schema, (empty = normalize(schema, {}) as JsonObject));
+  return empty;
+}
+
 /** All fields but the status, by schema: they are the same for every request. */
 const allButStatus = new WeakMap<Schema, FieldSet>();
 

@@ -87,6 +87,8 @@ export function statusOf(error: unknown): Status {
       status: 'Failure',
       message: error.message,
       reason,
+      // A patch that does not fit is refused with details that say nothing.
+      ...(error.code === 422 ? { details: {} } : {}),
       code: error.code,
     };
   }

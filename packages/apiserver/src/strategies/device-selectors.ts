@@ -7,11 +7,17 @@ import type {
   DeviceClass,
   DeviceSelector,
   FieldError,
+  Namespace,
   ResourceClaim,
   ResourceClaimTemplate,
 } from '@timonier/api';
 import { fieldErrors } from '@timonier/api';
 import { CompileError, Environment, type Program, perCallLimit, type Type, types } from '@timonier/cel';
+import type { ApiObject } from '@timonier/api/decode';
+import { StatusError } from '@timonier/api/statuses';
+import { invalidStatus } from '@timonier/api/validation';
+import { cachedObject } from '../admission/cached.ts';
+import type { WriteContext } from '../server-state.ts';
 import { sameTree } from '../storage/copy.ts';
 import type { Strategy } from './strategy.ts';
 
@@ -49,17 +55,41 @@ export const deviceClassStrategy: Strategy = {
   },
 };
 
+const adminLabel = 'resource.kubernetes.io/admin-access';
+
+/** Devices that others use may be looked at only from namespaces that are marked for it. */
+function checkAdminAccess(devices: DeviceClaim | undefined, object: ApiObject, context: WriteContext): void {
+  const { info, namespace } = context.target;
+  const asking = (devices?.requests ?? []).flatMap(({ exactly }, i) =>
+    exactly?.adminAccess === true ? [`spec.devices.requests[${i}].adminAccess`] : [],
+  );
+  if (asking.length === 0) return;
+  const home = cachedObject<Namespace>(context.server, 'namespaces', '', namespace);
+  if (home?.metadata?.labels?.[adminLabel] === 'true') return;
+  const detail = `admin access to devices requires the \`${adminLabel}: true\` label on the containing namespace`;
+  const errors = asking.map((field) => fieldErrors.forbidden(field, detail));
+  throw new StatusError(invalidStatus(info, object.metadata?.name ?? '', errors));
+}
+
 export const resourceClaimStrategy: Strategy = {
+  check(object, old, context) {
+    if (old === undefined)
+      checkAdminAccess((object as object as ResourceClaim).spec?.devices, object, context);
+  },
   // What was stored is never changed again.
   validate: (object, old) =>
     old === undefined ? claim('spec.devices', (object as object as ResourceClaim).spec?.devices) : [],
 };
 
 export const resourceClaimTemplateStrategy: Strategy = {
+  check(object, old, context) {
+    if (old === undefined)
+      checkAdminAccess((object as object as ResourceClaimTemplate).spec?.spec.devices, object, context);
+  },
   validate: (object, old) =>
-    old === undefined
-      ? claim('spec.spec.devices', (object as object as ResourceClaimTemplate).spec?.spec.devices)
-      : [],
+    sameTree(object['spec'], old?.['spec'])
+      ? []
+      : claim('spec.spec.devices', (object as object as ResourceClaimTemplate).spec?.spec?.devices),
 };
 
 function claim(path: string, devices: DeviceClaim | undefined): FieldError[] {
@@ -80,13 +110,14 @@ function changed(
   return selectors.flatMap((selector, i) =>
     before.some((other) => sameTree(selector, other))
       ? []
-      : expression(`${path}[${i}].cel.expression`, selector.cel?.expression),
+      : // That it must be there is told by the rules of the kind.
+        selector.cel === undefined
+        ? []
+        : expression(`${path}[${i}].cel.expression`, selector.cel.expression ?? ''),
   );
 }
 
-function expression(field: string, source: string | undefined): FieldError[] {
-  // Their absence is told by the rules of the kind.
-  if (!source) return [];
+function expression(field: string, source: string): FieldError[] {
   let program: Program;
   try {
     program = environment.compile(source);

@@ -11,7 +11,8 @@ export const driverStrategy: Strategy = {
     if (sameTree(object['spec'], old['spec'])) return;
     object.metadata = { ...object.metadata, generation: (old.metadata?.generation ?? 0) + 1 };
   },
-  check(object, _old, { warn }) {
+  check(object, old, { warn }) {
+    if (old !== undefined && sameTree(object['spec'], old['spec'])) return;
     const { spec } = object as unknown as CSIDriver;
     const { tokenRequests = [], serviceAccountTokenInSecrets } = spec ?? {};
     if (tokenRequests.length > 0 && serviceAccountTokenInSecrets === undefined) warn?.(tokensInAttributes);

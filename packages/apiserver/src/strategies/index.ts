@@ -19,9 +19,12 @@ import {
 } from './device-selectors.ts';
 import { driverStrategy } from './drivers.ts';
 import { jobStrategy } from './jobs.ts';
+import { limitRangeStrategy } from './limit-ranges.ts';
 import { podStrategy } from './pods.ts';
 import { priorityClassStrategy } from './priority-classes.ts';
+import { resourceSliceStrategy } from './resource-slices.ts';
 import { secretStrategy } from './secrets.ts';
+import { serviceAccountStrategy } from './service-accounts.ts';
 import { serviceRangeStrategy } from './service-ranges.ts';
 import { serviceStrategy } from './services.ts';
 import type { Strategy } from './strategy.ts';
@@ -38,7 +41,9 @@ const strategies: Readonly<Record<string, Strategy>> = {
   '/persistentvolumeclaims': claimStrategy,
   '/persistentvolumes': volumeStrategy,
   '/pods': podStrategy,
+  '/limitranges': limitRangeStrategy,
   '/secrets': secretStrategy,
+  '/serviceaccounts': serviceAccountStrategy,
   '/services': serviceStrategy,
   '/endpoints': { createsOnUpdate: true },
   '/events': { createsOnUpdate: true, ttlSeconds: eventTtlSeconds },
@@ -56,6 +61,7 @@ const strategies: Readonly<Record<string, Strategy>> = {
   'storage.k8s.io/csidrivers': driverStrategy,
   'networking.k8s.io/servicecidrs': serviceRangeStrategy,
   'resource.k8s.io/deviceclasses': deviceClassStrategy,
+  'resource.k8s.io/resourceslices': resourceSliceStrategy,
   'resource.k8s.io/resourceclaims': resourceClaimStrategy,
   'resource.k8s.io/resourceclaimtemplates': resourceClaimTemplateStrategy,
   'coordination.k8s.io/leases': { createsOnUpdate: true, prepareCreate: checkOwnNode },

@@ -5,6 +5,7 @@ import type { Strategy } from './strategy.ts';
 const ofTheSystem: ReadonlySet<string> = new Set(['system-node-critical', 'system-cluster-critical']);
 
 export const priorityClassStrategy: Strategy = {
+  keepsGeneration: true,
   checkDelete(object, { target }) {
     const name = object.metadata?.name ?? '';
     if (ofTheSystem.has(name))

@@ -70,18 +70,15 @@ function wantsHealthCheck(spec: ServiceSpec): boolean {
   return spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local';
 }
 
-/** `clusterIP` and the first of `clusterIPs` say the same; whichever was given wins. */
+/** Who gives a `clusterIP` alone means that there are no others; `clusterIPs` alone are refused. */
 function setFamilies(spec: ServiceSpec): void {
   if (spec.type === 'ExternalName') {
     delete spec.clusterIP;
     delete spec.clusterIPs;
     return;
   }
-  const address = spec.clusterIP ?? spec.clusterIPs?.[0];
-  if (address !== undefined && address !== '') {
-    spec.clusterIP = address;
-    spec.clusterIPs ??= [address];
-  }
+  const address = spec.clusterIP;
+  if (address !== undefined && address !== '') spec.clusterIPs ??= [address];
   spec.ipFamilies ??= ['IPv4'];
   spec.ipFamilyPolicy ??= 'SingleStack';
 }
@@ -102,7 +99,8 @@ function carryOver(spec: ServiceSpec, before: ServiceSpec): void {
     before.type !== 'ExternalName'
   ) {
     spec.clusterIP = before.clusterIP;
-    spec.clusterIPs = before.clusterIPs ?? [before.clusterIP];
+    // Others than before are for validation to refuse.
+    if ((spec.clusterIPs ?? []).length === 0) spec.clusterIPs = before.clusterIPs ?? [before.clusterIP];
   }
   if (wantsHealthCheck(spec) && wantsHealthCheck(before)) {
     const check = spec.healthCheckNodePort || before.healthCheckNodePort;

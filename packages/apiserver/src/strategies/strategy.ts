@@ -43,6 +43,8 @@ export interface Strategy {
   readonly prepareDelete?: (object: ApiObject, context: WriteContext) => void;
   /** Parts of metadata whose change makes a new generation, too. */
   readonly countedMetadata?: readonly ('annotations' | 'labels')[];
+  /** True when changes are not counted, and the first generation stays. */
+  readonly keepsGeneration?: boolean;
   /** True when nobody owns fields that are set through the resource itself. */
   readonly isOwnedByNobody?: boolean;
   /** Throws when the object must not be deleted. */

@@ -26,10 +26,30 @@ export const volumeStrategy: Strategy = {
 export const claimStrategy: Strategy = {
   prepareCreate(object) {
     (object as unknown as PersistentVolumeClaim).status = { phase: 'Pending' };
+    dropUnservedSources(object, undefined);
     joinDataSources(object);
   },
-  prepareUpdate: joinDataSources,
+  prepareUpdate(object, old) {
+    dropUnservedSources(object, old);
+    joinDataSources(object);
+  },
 };
+
+const snapshotGroup = 'snapshot.storage.k8s.io';
+
+/** The older field means claims and snapshots only; the newer one, nothing in another namespace. */
+function dropUnservedSources(object: ApiObject, old: ApiObject | undefined): void {
+  const { spec } = object as unknown as PersistentVolumeClaim;
+  const before = (old as unknown as PersistentVolumeClaim | undefined)?.spec;
+  if (spec === undefined) return;
+  const { dataSource, dataSourceRef } = spec;
+  if (dataSourceRef?.namespace && !before?.dataSourceRef?.namespace) delete spec.dataSourceRef;
+  if (dataSource === undefined || before?.dataSource !== undefined) return;
+  const { apiGroup = '', kind, name } = dataSource;
+  const isClaim = kind === 'PersistentVolumeClaim' && apiGroup === '' && name !== '';
+  const isSnapshot = kind === 'VolumeSnapshot' && apiGroup === snapshotGroup;
+  if (!isClaim && !isSnapshot) delete spec.dataSource;
+}
 
 /** Clients of different ages read different fields. */
 function joinDataSources(object: ApiObject): void {

@@ -1,70 +1,154 @@
 /** scale: a workload's replicas as an `autoscaling/v1` Scale, read, written or patched. */
-import { messageSchema } from '@timonier/api';
-import type { Deployment, ResourceInfo, ScalePaths, ReplicationController, Scale } from '@timonier/api';
+import {
+  apiVersionOf,
+  applyConfiguration,
+  entriesFromScale,
+  fieldSetOf,
+  messageSchema,
+  plainColumns,
+  scaleEntries,
+  trackUpdate,
+} from '@timonier/api';
+import type {
+  Deployment,
+  JsonObject,
+  JsonValue,
+  ManagementContext,
+  ObjectMeta,
+  ReplicasField,
+  ReplicationController,
+  ResourceInfo,
+  Scale,
+  ScalePaths,
+} from '@timonier/api';
 import { type ApiObject, decodeAs } from '@timonier/api/decode';
 import { formatLabelSelector, requirementsOf } from '@timonier/api/label-selector';
 import { conflict, invalid, StatusError } from '@timonier/api/statuses';
 import { valueAt } from '../extensions/json-path.ts';
-import { bodyMedia } from '../http/media.ts';
+import { bodyMedia, contentTypes } from '../http/media.ts';
 import { decodeBodyAs, parseBody } from '../pipeline/decode.ts';
-import { bad } from '../pipeline/query.ts';
-import { respondTree } from '../pipeline/respond.ts';
+import { timestamp } from '../pipeline/prepare.ts';
+import { bad, booleanParameter } from '../pipeline/query.ts';
+import { encodeObject } from '../pipeline/encode.ts';
+import { includeObjectOf, offerOf, representationOf, respondTree } from '../pipeline/respond.ts';
 import type { RequestContext } from '../server-state.ts';
 import { readObject } from '../verbs/get.ts';
-import { patchFormOf, patchTree } from '../verbs/patch.ts';
-import { afterUpdate, updateObject } from '../verbs/update.ts';
+import { asConflict, patchFormOf, patchTree, requireManager } from '../verbs/patch.ts';
+import { asPatchError } from '../verbs/patched-object.ts';
+import { afterUpdate, replaceObject } from '../verbs/update.ts';
 
 const scaleType = { apiVersion: 'autoscaling/v1', kind: 'Scale' };
+const scaleGroup = { group: 'autoscaling', version: 'v1' };
 const scaleSchema = messageSchema('io.k8s.api.autoscaling.v1.Scale');
 
 export async function scale(context: RequestContext): Promise<void> {
   const { exchange, target } = context;
   if (target.verb === 'get') {
-    await respondTree(exchange, 200, scaleOf((await readObject(context)).object(), target.info));
+    await respondScale(context, scaleOf((await readObject(context)).object(), target.info));
     return;
   }
   const body = await exchange.body();
   const wanted = wantedScale(context, body);
-  const result = await updateObject(context, (current) => {
-    const before = scaleOf(current, target.info);
-    const after = wanted(before);
-    const version = after.metadata?.resourceVersion ?? '';
-    if (version !== '' && version !== before.metadata?.resourceVersion)
-      throw new StatusError(conflict(target.info, target.name));
-    const replicas = after.spec?.replicas ?? 0;
-    if (replicas < 0)
-      throw new StatusError(
-        invalid(
-          { group: 'autoscaling', kind: 'Scale' },
-          target.name,
-          `spec.replicas: Invalid value: ${replicas}: must be greater than or equal to 0`,
-          [
-            {
-              reason: 'FieldValueInvalid',
-              message: 'must be greater than or equal to 0',
-              field: 'spec.replicas',
-            },
-          ],
-        ),
-      );
-    return withReplicas(current, target.info.custom?.scale?.specReplicas ?? ['spec', 'replicas'], replicas);
-  });
+  const replicas = replicasField(context);
+  const result = await replaceObject(
+    context,
+    (current, copy) => {
+      const before = withOwners(scaleOf(current, target.info), current, replicas);
+      const after = wanted(before);
+      checkScale(context, after, before);
+      const object = withReplicas(copy(), replicas.path, after.spec?.replicas ?? 0);
+      const owners = entriesFromScale(ownersOf(current), ownersOf(after), replicas);
+      return { ...object, metadata: { ...object.metadata, managedFields: owners } };
+    },
+    true,
+  );
   await respondTree(exchange, 200, scaleOf(afterUpdate(result).object(), target.info));
 }
 
-function wantedScale({ exchange, target }: RequestContext, body: Buffer): (before: Scale) => Scale {
+/** A Scale, or the table of one, which has the columns of kinds without columns of their own. */
+async function respondScale({ exchange, target }: RequestContext, scale: Scale): Promise<void> {
+  const representation = representationOf(exchange, offerOf(target.info));
+  const { custom: _custom, ...info } = target.info;
+  const body = encodeObject(scale as ApiObject, {
+    info: { ...info, ...scaleGroup, kind: scaleType.kind, columns: plainColumns },
+    representation,
+    includeObject: includeObjectOf(exchange),
+  });
+  await exchange.send(200, contentTypes[representation.media], body);
+}
+
+function replicasField({ target: { info } }: RequestContext): ReplicasField {
+  return { apiVersion: apiVersionOf(info), path: info.custom?.scale?.specReplicas ?? ['spec', 'replicas'] };
+}
+
+type ManagedFields = NonNullable<ObjectMeta['managedFields']>;
+
+function ownersOf({ metadata }: { metadata?: ObjectMeta }): JsonValue | undefined {
+  return metadata?.managedFields as JsonValue | undefined;
+}
+
+function withOwners(scale: Scale, object: ApiObject, replicas: ReplicasField): Scale {
+  const managedFields = scaleEntries(ownersOf(object), replicas) as ManagedFields;
+  return managedFields.length === 0 ? scale : { ...scale, metadata: { ...scale.metadata, managedFields } };
+}
+
+/** Throws 409 when the Scale was made from another state than there is, and 422 when it wants what cannot be. */
+function checkScale({ target }: RequestContext, after: Scale, before: Scale): void {
+  const version = after.metadata?.resourceVersion ?? '';
+  if (version !== '' && version !== before.metadata?.resourceVersion)
+    throw new StatusError(conflict(target.info, target.name));
+  const replicas = after.spec?.replicas ?? 0;
+  if (replicas >= 0) return;
+  const detail = 'must be greater than or equal to 0';
+  const message = `Invalid value: ${replicas}: ${detail}`;
+  throw new StatusError(
+    invalid({ group: 'autoscaling', kind: 'Scale' }, target.name, `spec.replicas: ${message}`, [
+      { reason: 'FieldValueInvalid', message, field: 'spec.replicas' },
+    ]),
+  );
+}
+
+/** What the request makes of a Scale, with the owners that its fields have then. */
+function wantedScale(context: RequestContext, body: Buffer): (before: Scale) => Scale {
+  const { exchange, target, server, manager } = context;
+  const management: ManagementContext = {
+    structure: scaleSchema,
+    manager,
+    apiVersion: scaleType.apiVersion,
+    subresource: 'scale',
+    time: timestamp(server.now()),
+    reset: fieldSetOf(),
+  };
+  const tracked = (before: Scale, after: Scale): Scale =>
+    trackUpdate(before as JsonObject, after as JsonObject, management);
   if (target.verb === 'update') {
     const sent = decodeBodyAs(body, bodyMedia(exchange.header('content-type')), [scaleType]) as Scale;
-    return () => sent;
+    return (before) => tracked(before, sent);
   }
   if (target.verb !== 'patch') throw bad(`${target.verb} is not supported on scale`);
   const form = patchFormOf(exchange.header('content-type'));
   if (form === 'apply') {
+    requireManager(context);
     const { value } = parseBody(body, 'yaml');
-    return (before) => asScale(patchTree(before as ApiObject, 'merge', value, scaleSchema));
+    const force = booleanParameter(exchange.query, 'force') ?? false;
+    asScale(value);
+    return (before) => {
+      try {
+        return asScale(applyConfiguration(before as JsonObject, value as JsonObject, management, force));
+      } catch (error) {
+        throw asConflict(error);
+      }
+    };
   }
   const { value } = parseBody(body, 'json');
-  return (before) => asScale(patchTree(before as ApiObject, form, value, scaleSchema));
+  return (before) => {
+    const patched = patchTree(before as ApiObject, form, value, scaleSchema);
+    try {
+      return tracked(before, asScale(patched));
+    } catch (error) {
+      throw asPatchError(error, patched, form, value);
+    }
+  };
 }
 
 function asScale(value: unknown): Scale {

@@ -163,15 +163,17 @@ function withPropagation(finalizers: readonly string[], options: DeleteOptions):
 function checkPreconditions(object: ApiObject, options: DeleteOptions, { target }: WriteContext): void {
   const { uid, resourceVersion } = options.preconditions ?? {};
   const metadata = object.metadata ?? {};
-  const refuse = (field: string, wanted: string, found: string | undefined): StatusError =>
+  const refuse = (field: string, wanted: string, found: string | undefined, why: string): StatusError =>
     new StatusError(
       conflict(
-        target.info,
+        // As upstream calls it here.
+        { ...target.info, resource: target.info.kind },
         target.name,
-        `Precondition failed: ${field} in precondition: ${wanted}, ${field} in object meta: ${found ?? ''}`,
+        `the ${field} in the precondition (${wanted}) does not match the ${field} in record (${found ?? ''}). The object might have been ${why}`,
       ),
     );
-  if (uid !== undefined && uid !== metadata.uid) throw refuse('UID', uid, metadata.uid);
+  if (uid !== undefined && uid !== metadata.uid)
+    throw refuse('UID', uid, metadata.uid, 'deleted and then recreated');
   if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion)
-    throw refuse('ResourceVersion', resourceVersion, metadata.resourceVersion);
+    throw refuse('ResourceVersion', resourceVersion, metadata.resourceVersion, 'modified');
 }

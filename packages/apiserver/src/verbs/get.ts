@@ -2,12 +2,24 @@
 import { type Status, storageKey } from '@timonier/api';
 import { internalError, notFound, StatusError } from '@timonier/api/statuses';
 import { revisionParameter } from '../pipeline/query.ts';
-import { respondObject } from '../pipeline/respond.ts';
+import { representationOf, respondObject } from '../pipeline/respond.ts';
 import type { RequestContext, ServerState } from '../server-state.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
 import { prepareViews, viewOf } from '../storage/views.ts';
 
+/** Subresources that are shown as objects only. */
+const withoutTable: ReadonlySet<string> = new Set([
+  'apiservices/status',
+  'certificatesigningrequests/approval',
+  'customresourcedefinitions/status',
+  'pods/ephemeralcontainers',
+  'pods/resize',
+]);
+
 export async function get(context: RequestContext): Promise<void> {
+  const { info, subresource } = context.target;
+  if (withoutTable.has(`${info.resource}/${subresource}`))
+    representationOf(context.exchange, { transforms: false });
   await respondObject(context, 200, await readObject(context));
 }
 

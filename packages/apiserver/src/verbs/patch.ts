@@ -28,6 +28,7 @@ import type { RequestContext } from '../server-state.ts';
 import { copyOf } from '../storage/copy.ts';
 import type { Compare } from '../storage/etcd-messages.ts';
 import { strategyOf } from '../strategies/index.ts';
+import { checkAppliedType } from './applied-type.ts';
 import { decodePatched } from './patched-object.ts';
 import { afterUpdate, decideUpdate, replaceObject } from './update.ts';
 
@@ -104,21 +105,7 @@ function checkIdentity(patched: ApiObject, current: ApiObject, { target }: Reque
 async function applyPatch(context: RequestContext, parsed: Parsed): Promise<void> {
   const { exchange, target, server } = context;
   const { info, name, subresource } = target;
-  if ((exchange.query.get('fieldManager') ?? '') === '')
-    throw new StatusError(
-      invalid(
-        { group: 'meta.k8s.io', kind: 'PatchOptions' },
-        '',
-        'fieldManager: Required value: is required for apply patch',
-        [
-          {
-            reason: 'FieldValueRequired',
-            message: 'Required value: is required for apply patch',
-            field: 'fieldManager',
-          },
-        ],
-      ),
-    );
+  requireManager(context);
   const force = booleanParameter(exchange.query, 'force') ?? false;
   const config = readConfiguration(context, parsed);
   const key = storageKey(info, target.namespace, name, server.root);
@@ -147,8 +134,9 @@ function readConfiguration(context: RequestContext, parsed: Parsed): ApiObject {
   const { problems } = decodeStrict(target.info, parsed.value, parsed.duplicates);
   const mode = fieldValidationParameter(exchange.query);
   if (problems.length > 0 && mode === 'Strict') throw strictDecodingError(target.info, problems);
-  if (mode === 'Warn') for (const problem of problems) exchange.warn(problem);
   const config = copyOf(parsed.value) as ApiObject;
+  checkAppliedType(target.info, config, target.namespace, target.name);
+  if (mode === 'Warn') for (const problem of problems) exchange.warn(problem);
   if ((config.metadata?.managedFields ?? []).length > 0) throw bad('metadata.managedFields must be nil');
   placeObject(config, context, target.name);
   return config;
@@ -170,18 +158,34 @@ function merge(
     );
     return applyDefaults(info, decodeStrict(info, merged).object);
   } catch (error) {
-    if (!(error instanceof ApplyConflictError)) throw error;
-    throw new StatusError(
-      applyConflict(
-        error.message,
-        error.conflicts.map(({ manager, field }) => ({
-          reason: 'FieldManagerConflict',
-          message: `conflict with ${manager}`,
-          field,
-        })),
-      ),
-    );
+    throw asConflict(error);
   }
+}
+
+/** A conflict between appliers as the 409 that tells of it; any other error as it is. */
+export function asConflict(error: unknown): unknown {
+  if (!(error instanceof ApplyConflictError)) return error;
+  return new StatusError(
+    applyConflict(
+      error.message,
+      error.conflicts.map(({ manager, field }) => ({
+        reason: 'FieldManagerConflict',
+        message: `conflict with ${manager}`,
+        field,
+      })),
+    ),
+  );
+}
+
+/** Throws 422 when nobody says who applies. */
+export function requireManager({ exchange }: Pick<RequestContext, 'exchange'>): void {
+  if ((exchange.query.get('fieldManager') ?? '') !== '') return;
+  const message = 'Required value: is required for apply patch';
+  throw new StatusError(
+    invalid({ group: 'meta.k8s.io', kind: 'PatchOptions' }, '', `fieldManager: ${message}`, [
+      { reason: 'FieldValueRequired', message, field: 'fieldManager' },
+    ]),
+  );
 }
 
 async function newObject(

@@ -17,15 +17,25 @@ export function decodePatched(
   try {
     return decodeParsed(exchange, target.info, { value: patched, duplicates: patch.duplicates });
   } catch (error) {
-    if (!(error instanceof NotDecodable)) throw error;
-    const shown = form === 'strategic' ? shownAsMap(patch.value) : JSON.stringify(patched);
-    const message = `Invalid value: ${JSON.stringify(shown)}: ${error.why}`;
-    throw new StatusError(
-      failure(422, 'Invalid', ` "" is invalid: patch: ${message}`, {
-        causes: [{ reason: 'FieldValueInvalid', message, field: 'patch' }],
-      }),
-    );
+    throw asPatchError(error, patched, form, patch.value);
   }
+}
+
+/** That a patch made what cannot be read, as the 422 that tells of it; any other error as it is. */
+export function asPatchError(
+  error: unknown,
+  patched: object,
+  form: 'json' | 'merge' | 'strategic',
+  patch: unknown,
+): unknown {
+  if (!(error instanceof NotDecodable)) return error;
+  const shown = form === 'strategic' ? shownAsMap(patch) : JSON.stringify(patched);
+  const message = `Invalid value: ${JSON.stringify(shown)}: ${error.why}`;
+  return new StatusError(
+    failure(422, 'Invalid', ` "" is invalid: patch: ${message}`, {
+      causes: [{ reason: 'FieldValueInvalid', message, field: 'patch' }],
+    }),
+  );
 }
 
 /** A tree as upstream prints the maps that it keeps strategic patches in. */

@@ -4,6 +4,7 @@ import type { TokenReviewSpec, TokenReviewStatus } from '@timonier/api';
 import { bodyMedia } from '../http/media.ts';
 import type { User } from '../pipeline/authenticate.ts';
 import { decodeBodyAs } from '../pipeline/decode.ts';
+import { bad } from '../pipeline/query.ts';
 import { representationOf, respondTree } from '../pipeline/respond.ts';
 import type { RequestContext } from '../server-state.ts';
 
@@ -19,6 +20,7 @@ export async function reviewToken(context: RequestContext): Promise<void> {
   const { exchange, server } = context;
   const review = (await readReview(context)) as { spec?: Partial<TokenReviewSpec> };
   const { token = '', audiences } = review.spec ?? {};
+  if (token === '') throw bad('token is required for TokenReview in authentication');
   const known = await server.bearerTokens.authenticate(token, audiences);
   const status: TokenReviewStatus =
     known === undefined

@@ -59,11 +59,13 @@ export function updateObject(
 
 /**
  * The same for who computes the wanted object without changing the current one, and so needs no copy of it. What comes
- * out may share with `current` only what has no schema, which nobody changes in place.
+ * out may share with `current` only what has no schema, which nobody changes in place. Ownership is tracked unless the
+ * replacement `isOwned` already.
  */
 export async function replaceObject(
   context: WriteContext,
   replacement: (current: ApiObject, copy: () => ApiObject) => ApiObject | Promise<ApiObject>,
+  isOwned = false,
 ): Promise<MutationResult> {
   const { info, namespace, name } = context.target;
   const key = storageKey(info, namespace, name, context.server.root);
@@ -71,7 +73,7 @@ export async function replaceObject(
     if (current === undefined) throw new StatusError(notFound(info, name));
     const old = current.object();
     const wanted = replacement(old, () => current.object());
-    return decideUpdate(context, current, old, wanted instanceof Promise ? await wanted : wanted);
+    return decideUpdate(context, current, old, wanted instanceof Promise ? await wanted : wanted, isOwned);
   });
 }
 
@@ -91,7 +93,8 @@ export async function decideUpdate(
   await admission.admit(request);
   const owned = request.object ?? tracked;
   prepareUpdate(owned, old, context);
-  if (isFinished(owned)) {
+  // Only a deletion sets the time of one, whatever an update says.
+  if (old.metadata?.deletionTimestamp !== undefined && isFinished(owned)) {
     const extras = await strategyOf(info).reserve?.(undefined, old, context);
     return { action: 'remove', extras, last: owned };
   }

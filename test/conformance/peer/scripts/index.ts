@@ -4,7 +4,7 @@ import { discovery } from './discovery.ts';
 import { fields } from './fields.ts';
 import { kinds } from './kinds.ts';
 import { access } from './access.ts';
-import { verbs } from './verbs.ts';
+import { verbs } from './verbs/index.ts';
 import { world } from './world.ts';
 
 export const scripts: readonly ((comparison: Comparison) => Promise<void>)[] = [

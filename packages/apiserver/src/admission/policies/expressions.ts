@@ -7,18 +7,22 @@ import { type Budget, Expression, type Input } from '../expression.ts';
 import type { AdmissionRequest } from '../request.ts';
 
 export class Variables {
+  /** Of two with one name the later counts. */
   readonly #expressions: ReadonlyMap<string, Expression>;
+  readonly #all: readonly Expression[];
 
   constructor(environment: Environment, sources: readonly Variable[] = []) {
+    this.#all = sources.map(({ expression }) => new Expression(environment, expression));
     this.#expressions = new Map(
-      sources.map(({ name, expression }) => [name, new Expression(environment, expression)]),
+      sources.flatMap(({ name }, i) => {
+        const expression = this.#all[i];
+        return expression === undefined ? [] : [[name, expression] as const];
+      }),
     );
   }
 
   problems(): FieldError[] {
-    return [...this.#expressions.values()].flatMap((expression, i) =>
-      expression.problems(`spec.variables[${i}].expression`),
-    );
+    return this.#all.flatMap((expression, i) => expression.problems(`spec.variables[${i}].expression`));
   }
 
   /** What expressions of a policy read: the request, `params` and `variables`. */
