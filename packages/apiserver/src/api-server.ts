@@ -2,7 +2,7 @@
  * An API server as one object: built from what the command line says, started, and stopped in order. Everything is
  * created here and handed down; nothing below reads flags, files or the environment.
  */
-import type { Exposition, Health } from '@timonier/component';
+import { type Exposition, type Health, pacedExposition } from '@timonier/component';
 import type { Office } from '@timonier/client/office';
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
@@ -260,7 +260,7 @@ export class ApiServer {
       address,
       aggregator,
       health,
-      exposition: options.shared?.metrics ?? metricsRegistry,
+      exposition: options.shared?.metrics ?? pacedExposition(metricsRegistry),
       limiter,
       debug: new DebugPages(options.debug ?? noDebug, this.#flowControl),
       maxLongRunning: Math.ceil(maxLongRunning / processes),

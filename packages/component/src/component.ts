@@ -17,6 +17,7 @@ import {
   UsageError,
 } from './flags.ts';
 import { Health } from './health.ts';
+import { pacedExposition } from './paced-exposition.ts';
 import { type Exposition, type OpsPage, splitHostPort, startOpsServer } from './ops-server.ts';
 import { Shutdown } from './shutdown.ts';
 
@@ -102,7 +103,7 @@ export async function runComponent<F extends FlagSet>(
   exposeBuild(metrics, component.name);
   const shutdown = new Shutdown(log);
   const health = new Health();
-  let exposition: Exposition = metrics;
+  let exposition = pacedExposition(metrics);
   const shown: Exposition = {
     get contentType() {
       return exposition.contentType;

@@ -36,5 +36,6 @@ export {
   startOpsServer,
 } from './ops-server.ts';
 export { editDistance, nearestName } from './nearest-name.ts';
+export { pacedExposition } from './paced-exposition.ts';
 export { portHolder } from './port-holder.ts';
 export { Shutdown } from './shutdown.ts';

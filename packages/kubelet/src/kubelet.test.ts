@@ -8,6 +8,9 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { connectCri, type CriClient } from '@timonier/grpc/cri';
 import { createAuthority, createCertificate } from '@timonier/pki';
+import { missingOf } from '../../../test/conformance/metrics/check-needed.ts';
+import { parseExposition } from '../../../test/conformance/metrics/exposition.ts';
+import { neededOfContainers, neededOfKubelets } from '../../../test/conformance/metrics/needed.ts';
 import { ContainerdLab, labImage } from './containerd-lab.ts';
 
 const missing = ['/usr/bin/containerd', '/usr/sbin/runc', '/bin/busybox', '/usr/lib/cni/bridge'].filter(
@@ -211,6 +214,22 @@ test('logs are served to administrators only', { skip }, async () => {
     (await ask('/metrics')).body,
     /kubelet_runtime_operations_total\{operation_type="run_podsandbox"\} 1/,
   );
+});
+
+test('its metrics have what dashboards of kubelets and of resources ask for', { skip }, async () => {
+  const missing = async (path: string, wanted: typeof neededOfKubelets): Promise<string[]> =>
+    missingOf(parseExposition((await ask(path)).body), wanted);
+  await eventually('statistics are there', async () => {
+    const told = [
+      ...(await missing('/metrics', neededOfKubelets)),
+      ...(await missing('/metrics/cadvisor', neededOfContainers)),
+    ];
+    if (told.length > 0) throw new Error(told.join('\n'));
+    return true;
+  });
+  const { body } = await ask('/metrics/cadvisor');
+  // Recording rules leave out what has no image, as the processes around containers.
+  assert.match(body, /^container_memory_working_set_bytes\{container="web",.*image="[^"]+"/m);
 });
 
 test('a kubelet that was killed finds its pods again and leaves them running', { skip }, async () => {

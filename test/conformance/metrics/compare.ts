@@ -51,7 +51,9 @@ const bounded: ReadonlySet<string> = new Set([
 ]);
 
 export function compareExpositions(theirs: Exposition, ours: Exposition): Finding[] {
-  const names = [...new Set([...theirs.keys(), ...ours.keys()])].sort();
+  // Go's programs do not name what they have not seen yet.
+  const seen = [...ours.values()].filter(({ samples }) => samples.length > 0).map(({ name }) => name);
+  const names = [...new Set([...theirs.keys(), ...seen])].sort();
   return names.map((metric) => {
     const [their, our] = [theirs.get(metric), ours.get(metric)];
     if (our === undefined) return { metric, kind: 'missing here', detail: '' };

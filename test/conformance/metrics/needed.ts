@@ -190,10 +190,9 @@ export const needed: Readonly<Record<ComponentName, readonly Needed[]>> = {
   ],
 };
 
-/** Of nodes, whose kubelets run in tests of their own. */
+/** Of nodes, whose kubelets run in tests of their own. With an API server they have what clients have, too. */
 export const neededOfKubelets: readonly Needed[] = [
   ...ofKubernetes,
-  ...ofClients,
   gauge('kubelet_node_name', 'node'),
   gauge('kubelet_running_pods'),
   gauge('kubelet_running_containers', 'container_state'),

@@ -23,6 +23,7 @@ const nodeEndpoints: Readonly<Record<string, Endpoint>> = {
   cri: plain(10240),
   kubelet: plain(10248),
   'kubelet-api': secure(10250),
+  cadvisor: { ...secure(10250), metricsPath: '/metrics/cadvisor' },
   proxy: plain(10249),
   dns: plain(9153),
 };
@@ -68,11 +69,25 @@ export function metricsTargets(cluster: LocalCluster): readonly MetricsTarget[] 
   });
 }
 
+/** What dashboards and alerts made for Kubernetes and etcd call the job of a component. */
+const jobs: Readonly<Record<string, string | undefined>> = {
+  apiserver: 'kube-apiserver',
+  scheduler: 'kube-scheduler',
+  'controller-manager': 'kube-controller-manager',
+  kubelet: 'kubelet',
+  cadvisor: 'cadvisor',
+  proxy: 'kube-proxy',
+  store: 'etcd',
+};
+
 /** Prometheus's file_sd form of the targets, reached through the gateway at `gateway`. */
 export function prometheusTargets(cluster: LocalCluster, gateway: string): readonly object[] {
   return metricsTargets(cluster).map(({ host, component }) => ({
     targets: [gateway],
     labels: {
+      ...(jobs[component] === undefined ? {} : { job: jobs[component] }),
+      // They all have the gateway's address.
+      instance: host,
       __metrics_path__: `/${host}/${component}/metrics`,
       cluster: cluster.record.spec.name,
       host,

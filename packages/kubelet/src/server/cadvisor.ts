@@ -85,7 +85,13 @@ export async function cadvisorMetrics({ cri: { runtime } }: Runtime): Promise<st
       () => [],
     ),
   ]);
-  const images = new Map(containers.map(({ id, image, imageRef }) => [id, image?.image || imageRef]));
+  const images = new Map(
+    containers.map(({ id, image, imageRef }) => [
+      id,
+      // containerd lists ids where a name was asked for.
+      image?.userSpecifiedImage || image?.image || imageRef,
+    ]),
+  );
   const interfaces = pods.flatMap((pod) =>
     interfacesOf(pod).map((one) => [podLabels(pod, one.name), one] as const),
   );
