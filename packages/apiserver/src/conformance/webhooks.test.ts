@@ -452,6 +452,23 @@ test('a webhook that is slow is waited for as long as its timeout says', async (
   const unset = [{ op: 'remove', path: '/webhooks/0/timeoutSeconds' }];
   const { webhooks } = await shared.ask(200, 'PATCH', pathOf('validating', 'slow'), unset, json);
   assert.equal(webhooks[0].timeoutSeconds, 10);
+  const counted = await shared.server.metrics.metrics();
+  const told = (name: string, ...labels: string[]): number => {
+    const line = counted
+      .split('\n')
+      .find((one) => one.startsWith(`${name}{`) && labels.every((label) => one.includes(label)));
+    return Number(line?.split(' ').at(-1) ?? 0);
+  };
+  const hook = 'apiserver_admission_webhook';
+  assert.ok(
+    told(`${hook}_rejection_count`, 'name="slow-0.k8s.io"', 'error_type="calling_webhook_error"') >= 1,
+  );
+  assert.ok(told(`${hook}_fail_open_count`, 'name="slow-0.k8s.io"') >= 1);
+  // Two times a second and more, and neither is the server's own.
+  const creations = ['verb="POST"', 'resource="configmaps"'];
+  const whole = told('apiserver_request_duration_seconds_sum', ...creations);
+  const own = told('apiserver_request_sli_duration_seconds_sum', ...creations);
+  assert.ok(whole - own >= 1.9, `${own} s of ${whole} s are the server's`);
 });
 
 // Conformance: AdmissionWebhook [Privileged:ClusterAdmin] patching/updating a validating webhook should work

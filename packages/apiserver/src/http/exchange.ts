@@ -86,6 +86,8 @@ export class Exchange {
   sentBytes = 0;
   /** What it counts as; undefined while it has reached no handler. */
   series: RequestSeries | undefined;
+  /** Milliseconds in which its handler waited for webhooks. */
+  waitedMs = 0;
   /** When its handler began, as `performance.now` told it. */
   handledSince = 0;
   readonly #warnings: string[] = [];

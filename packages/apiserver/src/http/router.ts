@@ -102,7 +102,7 @@ export class Router {
       const { series } = exchange;
       if (series !== undefined) {
         const now = performance.now();
-        const handled = isLong ? undefined : now - exchange.handledSince;
+        const handled = isLong ? undefined : now - exchange.handledSince - exchange.waitedMs;
         server.metrics.requests.count(series, exchange, now - started, handled);
       }
     }
@@ -279,6 +279,9 @@ export class Router {
       dryRun,
       manager: managerOf(exchange.query, exchange.header('user-agent')),
       warn: (text) => exchange.warn(text),
+      waited: (milliseconds) => {
+        exchange.waitedMs += milliseconds;
+      },
       annotate: (key, value) => exchange.audit?.annotate(key, value),
       ...(exchange.audit?.wantsRequest === true ? { isRecordedWhole: true } : {}),
     };

@@ -44,11 +44,13 @@ async function askAll(
   hooks: readonly ConfiguredWebhook<ValidatingWebhook>[],
   request: AdmissionRequest,
 ): Promise<void> {
+  const since = performance.now();
   const outcomes = await Promise.allSettled(
     hooks.map((configured, index) =>
       callWebhook(configured, request, { kind: 'validating', place: `round_0_index_${index}` }),
     ),
   );
+  request.context.waited?.(performance.now() - since);
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
@@ -58,7 +60,10 @@ async function mutate(
   request: AdmissionRequest,
   place: string,
 ): Promise<boolean> {
-  const response = await callWebhook(configured, request, { kind: 'mutation', place });
+  const since = performance.now();
+  const response = await callWebhook(configured, request, { kind: 'mutation', place }).finally(() =>
+    request.context.waited?.(performance.now() - since),
+  );
   if (response === undefined) return false;
   const { patch, patchType } = response;
   const before = request.object;
