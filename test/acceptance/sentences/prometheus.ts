@@ -1,4 +1,4 @@
-/** Sentence 6: Debian's Prometheus, with the project's own configuration, finds every process up. */
+/** Sentence 6: Debian's Prometheus, with the project's own configuration, finds every process up, and what dashboards show. */
 import { testPort } from '@timonier/linux/test-ports';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url';
 import type { Cluster } from '../cluster.ts';
 import { mustRun } from '../command.ts';
 import { expect, until } from '../wait.ts';
+import { helloManifest } from './hello.ts';
+import { panels, storePanels } from './panels.ts';
 
 const config = fileURLToPath(new URL('../../../deploy/prometheus/prometheus.yml', import.meta.url));
 
@@ -20,6 +22,11 @@ interface Targets {
       readonly lastError: string;
     }[];
   };
+}
+
+interface Result {
+  readonly data?: { readonly result: readonly unknown[] };
+  readonly error?: string;
 }
 
 export async function prometheus(cluster: Cluster): Promise<string> {
@@ -62,7 +69,22 @@ export async function prometheus(cluster: Cluster): Promise<string> {
         `${activeTargets.length} of ${expected.length} targets, not up: ${down.map(({ scrapeUrl, lastError }) => `${scrapeUrl} ${lastError}`).join(', ')}`,
       );
     });
-    return `${expected.length} targets up`;
+    // Something has to run on nodes for them to have something to tell.
+    await cluster.kubectl('apply', '-f', helloManifest);
+    await cluster.kubectl('rollout', 'status', 'deployment/hello', '--timeout=60s');
+    const expressions = cluster.options.store === undefined ? [...panels, ...storePanels] : panels;
+    for (const expression of expressions)
+      await until(`"${expression}" finds something`, 60_000, async () => {
+        const query = new URLSearchParams({ query: expression });
+        const response = await fetch(`http://127.0.0.1:${port}/api/v1/query?${query.toString()}`, {
+          signal: AbortSignal.timeout(5_000),
+        });
+        const { data, error } = (await response.json()) as Result;
+        if (data === undefined) throw new Error(error ?? `HTTP ${response.status}`);
+        return data.result.length > 0 ? true : undefined;
+      });
+    await cluster.kubectl('delete', '-f', helloManifest, '--timeout=60s');
+    return `${expected.length} targets up, ${expressions.length} panels show something`;
   } finally {
     const exit = once(child, 'exit');
     child.kill('SIGKILL');
