@@ -3,9 +3,8 @@ export const absent: Readonly<Record<string, string>> = {
   go_goroutines:
     "Go's runtime; nodejs_active_resources_total and nodejs_eventloop_lag_* tell how busy a process is",
   scheduler_volume_scheduling_duration_seconds:
-    'removed upstream as well; volumes are looked at among the filters',
-  kubelet_node_config_error:
-    'removed upstream as well: configuration is flags, and wrong ones end the process',
+    'not shown by Kubernetes 1.36 either; volumes are not scheduled here',
+  kubelet_node_config_error: 'configuration is flags, and wrong ones end the process',
   kubelet_cgroup_manager_duration_seconds: 'the container runtime makes the cgroups',
   kubelet_evictions: 'the kubelet does not evict',
   kubelet_certificate_manager_client_ttl_seconds:

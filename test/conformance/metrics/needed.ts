@@ -1,8 +1,8 @@
 /**
  * What well-known dashboards, alerts and recording rules ask for: names and labels, by the component that has them. From
  * the expressions of kubernetes-mixin (which kube-prometheus brings along, with its API server, scheduler, controller
- * manager, kubelet, proxy and resource dashboards), of etcd's mixin, and of Grafana's dashboards 12006 (API server)
- * and 3070 (etcd). What has no meaning here stands in `absent.ts`.
+ * manager, kubelet, proxy and resource dashboards), of etcd's mixin, and what is known of Grafana's dashboards 12006
+ * (API server) and 3070 (etcd). What has no meaning here stands in `absent.ts`.
  */
 import type { ComponentName } from './world.ts';
 
@@ -207,6 +207,8 @@ export const neededOfKubelets: readonly Needed[] = [
 
 /** At `/metrics/cadvisor`. */
 export const neededOfContainers: readonly Needed[] = [
+  gauge('machine_cpu_cores', 'machine_id'),
+  gauge('machine_memory_bytes', 'machine_id'),
   counter('container_cpu_usage_seconds_total', 'container', 'image', 'namespace', 'pod', 'name', 'id'),
   gauge('container_memory_working_set_bytes', 'container', 'image', 'namespace', 'pod'),
   gauge('container_memory_usage_bytes', 'container', 'image', 'namespace', 'pod'),

@@ -3,6 +3,7 @@
  * without statistics of pods leaves out what they would tell.
  */
 import type * as cri from '@timonier/grpc/cri';
+import { type HostFacts, readHostFacts } from '../node/host-facts.ts';
 import { containerNameLabel, podNameLabel, podNamespaceLabel } from '../runtime/labels.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 
@@ -74,10 +75,16 @@ const ofInterfaces: readonly Family<cri.NetworkInterfaceUsage>[] = [
   },
 ];
 
+const ofMachines: readonly Family<HostFacts>[] = [
+  { name: 'machine_cpu_cores', help: 'Processors.', type: 'gauge', value: ({ cpus }) => cpus },
+  { name: 'machine_memory_bytes', help: 'Memory.', type: 'gauge', value: ({ memoryBytes }) => memoryBytes },
+];
+
 type Labels = Readonly<Record<string, string>>;
 
 export async function cadvisorMetrics({ cri: { runtime } }: Runtime): Promise<string> {
-  const [{ stats }, { containers }, pods] = await Promise.all([
+  const [facts, { stats }, { containers }, pods] = await Promise.all([
+    readHostFacts(),
     runtime.ListContainerStats({}),
     runtime.ListContainers({}),
     runtime.ListPodSandboxStats({}).then(
@@ -95,7 +102,9 @@ export async function cadvisorMetrics({ cri: { runtime } }: Runtime): Promise<st
   const interfaces = pods.flatMap((pod) =>
     interfacesOf(pod).map((one) => [podLabels(pod, one.name), one] as const),
   );
+  const { bootId: boot_id, machineId: machine_id, systemUuid: system_uuid } = facts;
   return `${[
+    ...linesOf(ofMachines, [[{ boot_id, machine_id, system_uuid }, facts]]),
     ...linesOf(
       ofContainers,
       stats.map((one) => [containerLabels(one, images), one]),
