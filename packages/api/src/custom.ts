@@ -20,14 +20,16 @@ export interface CustomKind {
   /** Fills in the schema's defaults, in place. */
   applyDefaults(object: ApiObject): void;
   /** The schema's rules; those of metadata are checked elsewhere. */
-  validate(object: ApiObject, old: ApiObject | undefined): FieldError[];
+  validate(object: ApiObject, old: ApiObject | undefined, subresource: string): FieldError[];
   /** The cells of a row, in the order of the resource's columns. */
   cells(object: ApiObject, now: number): readonly unknown[];
   readonly scale: ScalePaths | undefined;
   /** The version of the resource, and the one that is stored. */
   readonly apiVersion: string;
   readonly storedApiVersion: string;
-  /** What was read from the store, with the fields and defaults that the schema has now. */
+  /** What was read from the store, with the fields and defaults that the version it is of has now. */
+  completeStored(object: ApiObject): ApiObject;
+  /** The same in this version, with the fields that its schema has; defaults are those of what is stored. */
   complete(object: ApiObject): ApiObject;
   /**
    * Objects of any version as `apiVersion`, same length and order. May throw a `StatusError`. Absent when versions

@@ -128,6 +128,17 @@ export function strictDecodingError(
   );
 }
 
+/**
+ * A part of an object that is decoded on its own, such as metadata; `problems` gets those found, below `at`. Throws a
+ * `DecodeError` on a wrong type.
+ */
+export function decodePart(schema: Schema, value: unknown, at: string, problems: string[]): unknown {
+  const walk: Walk = { ...newWalk(planOf(schema).name), root: schema };
+  const part = decodeValue(schema, value, walk);
+  for (const problem of walk.problems) problems.push(problem.replace('"', `"${at}.`));
+  return part;
+}
+
 /** Brings a value into the schema's normal form without reporting problems; throws a `DecodeError` on a wrong type. */
 export function normalize(schema: Schema, value: unknown): unknown {
   return decodeValue(schema, value, newWalk(planOf(schema).name));
@@ -323,6 +334,14 @@ function zeroValue(schema: Schema): unknown {
 
 function decodeRaw(schema: Schema, value: unknown, walk: Walk): unknown {
   if (schema.form === undefined) return value;
+  // What such a field holds in one of several forms is read on its own, and nobody says what it did not know.
+  const known = walk.problems.length;
+  const decoded = decodeForms(schema, value, walk);
+  walk.problems.length = known;
+  return decoded;
+}
+
+function decodeForms(schema: Schema, value: unknown, walk: Walk): unknown {
   const nested = rawAlternative(schema);
   if (nested === undefined) return value;
   if (Array.isArray(value)) {

@@ -27,6 +27,7 @@ import {
   defaultNetworkPolicy,
   defaultService,
 } from './defaults/network.ts';
+import { defaultDefinition } from './defaults/definitions.ts';
 import { defaultPod, defaultPodTemplate } from './defaults/pod.ts';
 import {
   defaultCsiDriver,
@@ -58,16 +59,6 @@ import type { Schema } from './schema.ts';
 /** A function is only ever given objects of its own kind; the table cannot say so in types. */
 function of(fill: (object: never) => void): (object: ApiObject) => void {
   return (object) => fill(object as never);
-}
-
-interface PlainDefinition {
-  spec?: { conversion?: { strategy?: string } };
-}
-
-/** Here, and not when it is stored: who makes a definition owns how its versions are converted. */
-function defaultDefinition({ spec }: PlainDefinition): void {
-  if (spec === undefined) return;
-  spec.conversion ??= { strategy: 'None' };
 }
 
 const BY_KIND: Readonly<Record<string, (object: ApiObject) => void>> = {

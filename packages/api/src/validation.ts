@@ -68,7 +68,7 @@ function everyError(
   if (info.custom !== undefined) {
     const errors = validateMetadata(info, object);
     if (old !== undefined) errors.push(...validateMetadataUpdate(object, old));
-    return distinct([...errors, ...info.custom.validate(object, old)]);
+    return distinct([...errors, ...info.custom.validate(object, old, subresource)]);
   }
   if (old === undefined) return distinct(standing(info, own, object, own?.create));
   const isPart = subresource === 'status' || part !== undefined;

@@ -3,6 +3,7 @@
  * sides may need different words for the same request, such as a version of an object: then a call is a function of the
  * side.
  */
+import { until } from '../../acceptance/wait.ts';
 import { type Answer, type Call, type Connections, jsonOf } from './calls.ts';
 import { classOf, type Difference, type DifferenceClass, differences } from './compare.ts';
 import { meantFor } from './differences.ts';
@@ -48,6 +49,7 @@ export type Reduce = (answer: Answer) => Answer;
 
 /** Enough that neither server waits for the other's turn. */
 const atOnce = 16;
+const settleDeadlineMs = 60_000;
 
 export class Comparison {
   readonly cases: Case[] = [];
@@ -73,6 +75,17 @@ export class Comparison {
   /** Sent to both sides, but not compared: what a script needs. */
   async both(title: string, call: SidedCall): Promise<void> {
     await Promise.all([this.#theirs, this.#ours].map((side) => side.send(title, callFor(side, call))));
+  }
+
+  /** Asks both sides until their answers are as wanted: for what a server does in its own time. */
+  async settle(title: string, call: SidedCall, isSettled: (answer: Answer) => boolean): Promise<void> {
+    await Promise.all(
+      [this.#theirs, this.#ours].map((side) =>
+        until(title, settleDeadlineMs, async () =>
+          isSettled(await side.send(title, callFor(side, call))) ? true : undefined,
+        ),
+      ),
+    );
   }
 
   async compare(title: string, call: SidedCall, reduce: Reduce = (answer) => answer): Promise<void> {
@@ -101,11 +114,14 @@ export class Comparison {
   }
 
   /** Calls that do not depend on each other, several at once. */
-  async all(calls: readonly { readonly title: string; readonly call: SidedCall }[]): Promise<void> {
+  async all(
+    calls: readonly { readonly title: string; readonly call: SidedCall }[],
+    reduce?: Reduce,
+  ): Promise<void> {
     const queue = calls.values();
     await Promise.all(
       Array.from({ length: atOnce }, async () => {
-        for (const { title, call } of queue) await this.compare(title, call);
+        for (const { title, call } of queue) await this.compare(title, call, reduce);
       }),
     );
   }

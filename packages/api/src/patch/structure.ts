@@ -6,6 +6,8 @@
  * Kubernetes API.
  */
 
+import { isBigInteger } from '../json.ts';
+
 export type JsonValue = null | boolean | number | bigint | string | JsonValue[] | JsonObject;
 export interface JsonObject {
   [key: string]: JsonValue;
@@ -35,8 +37,9 @@ export interface Structure {
   readonly default?: unknown;
 }
 
+/** A stand-in for a large integer is none. */
 export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isBigInteger(value);
 }
 
 /** The structure of `key` in an object or a map. */

@@ -115,7 +115,8 @@ export function tooLong(field: string, max: number): FieldError {
   return made({ type: 'TooLong', field, detail: `may not be more than ${max} bytes` });
 }
 export function tooMany(field: string, actual: number, max: number): FieldError {
-  return made({ type: 'TooMany', field, badValue: actual, detail: `must have at most ${max} items` });
+  const items = max === 1 ? 'item' : 'items';
+  return made({ type: 'TooMany', field, badValue: actual, detail: `must have at most ${max} ${items}` });
 }
 
 export function internal(field: string, detail: string): FieldError {

@@ -46,13 +46,33 @@ export function validateMetadata(info: ResourceInfo, object: ApiObject): FieldEr
     if (!meta.namespace) errors.push(required('metadata.namespace'));
     else errors.push(...invalidBy(checkDns1123Label(meta.namespace), 'metadata.namespace', meta.namespace));
   } else if (meta.namespace) errors.push(forbidden('metadata.namespace', 'not allowed on this type'));
-  errors.push(...nonNegative('metadata.generation', meta.generation));
-  errors.push(...validateTemplateMetadata(meta, 'metadata'));
-  if (meta.ownerReferences !== undefined) errors.push(...ownerReferences(meta.ownerReferences));
-  if (meta.finalizers !== undefined)
-    errors.push(...finalizers(meta.finalizers, info.custom === undefined, 'metadata.finalizers'));
-  if (meta.managedFields !== undefined) errors.push(...managedFields(meta.managedFields));
+  errors.push(...commonMetadata(meta, 'metadata', info.custom === undefined));
   return errors;
+}
+
+function commonMetadata(meta: ObjectMeta, path: string, isBuiltIn: boolean): FieldError[] {
+  const errors = nonNegative(`${path}.generation`, meta.generation);
+  errors.push(...validateTemplateMetadata(meta, path));
+  if (meta.ownerReferences !== undefined)
+    errors.push(...ownerReferences(meta.ownerReferences, `${path}.ownerReferences`));
+  if (meta.finalizers !== undefined)
+    errors.push(...finalizers(meta.finalizers, isBuiltIn, `${path}.finalizers`));
+  if (meta.managedFields !== undefined)
+    errors.push(...managedFields(meta.managedFields, `${path}.managedFields`));
+  return errors;
+}
+
+/** The metadata of an object inside of another one: of any kind, and it need not have a name. */
+export function validatePartialMetadata(meta: ObjectMeta, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const { name, generateName, namespace } = meta;
+  if (generateName)
+    errors.push(
+      ...invalidBy(checkPathSegment(generateName.replace(/-$/, 'a')), `${path}.generateName`, generateName),
+    );
+  if (name) errors.push(...invalidBy(checkPathSegment(name), `${path}.name`, name));
+  if (namespace) errors.push(...invalidBy(checkDns1123Label(namespace), `${path}.namespace`, namespace));
+  return [...errors, ...commonMetadata(meta, path, false)];
 }
 
 const STANDARD_FINALIZERS: ReadonlySet<string> = new Set(['kubernetes', 'orphan', 'foregroundDeletion']);
@@ -81,10 +101,10 @@ export function finalizerName(field: string, finalizer: string): FieldError[] {
 const MAX_MANAGER = 128;
 const MAX_SUBRESOURCE = 256;
 
-function managedFields(entries: readonly ManagedFieldsEntry[]): FieldError[] {
+function managedFields(entries: readonly ManagedFieldsEntry[], path: string): FieldError[] {
   const errors: FieldError[] = [];
   for (const [i, { operation, fieldsType, manager = '', subresource = '' }] of entries.entries()) {
-    const at = `metadata.managedFields[${i}]`;
+    const at = `${path}[${i}]`;
     if (operation !== 'Apply' && operation !== 'Update')
       errors.push(invalid(`${at}.operation`, operation ?? '', 'must be `Apply` or `Update`'));
     if (fieldsType && fieldsType !== 'FieldsV1')
@@ -114,8 +134,7 @@ function annotations(map: Readonly<Record<string, string>>, path: string): Field
   return errors;
 }
 
-function ownerReferences(references: readonly Partial<OwnerReference>[]): FieldError[] {
-  const path = 'metadata.ownerReferences';
+function ownerReferences(references: readonly Partial<OwnerReference>[], path: string): FieldError[] {
   const errors: FieldError[] = [];
   let controller: Partial<OwnerReference> | undefined;
   for (const reference of references) {

@@ -7,8 +7,9 @@ import { compilePath } from './json-path.ts';
 
 type Version = Definition['spec']['versions'][number];
 
-const age = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' };
-const ageText = 'Time since this object was created, as a duration up to now.';
+type Column = NonNullable<Version['additionalPrinterColumns']>[number];
+
+const age: Column = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' };
 
 export interface Columns {
   readonly definitions: readonly ColumnDefinition[];
@@ -16,25 +17,19 @@ export interface Columns {
 }
 
 /** The columns of a version; without any of its own it shows ages. */
-export function columnsOf({ additionalPrinterColumns = [] }: Version): Columns {
-  const wanted =
-    additionalPrinterColumns.length > 0 ? additionalPrinterColumns : [{ ...age, description: ageText }];
+export function columnsOf({ additionalPrinterColumns: own = [] }: Version): Columns {
+  const wanted = own.length > 0 ? own : [age];
   const readers = wanted.map((column) => ({ type: column.type, read: compilePath(column.jsonPath) }));
   return {
     definitions: [
-      {
-        name: 'Name',
-        type: 'string',
-        format: 'name',
-        priority: 0,
-        description: 'Name of the object, unique within a namespace.',
-      },
+      { name: 'Name', type: 'string', format: 'name', priority: 0 },
       ...wanted.map((column) => ({
         name: column.name,
         type: column.type,
-        format: 'format' in column ? (column.format ?? '') : '',
-        priority: 'priority' in column ? (column.priority ?? 0) : 0,
-        description: column.description || `Value of ${column.jsonPath}`,
+        format: column.format ?? '',
+        priority: column.priority ?? 0,
+        // What every object's age is, tables say by themselves.
+        ...(column === age ? {} : { description: describe(column) }),
       })),
     ],
     cells: (object, now) => [
@@ -42,6 +37,10 @@ export function columnsOf({ additionalPrinterColumns = [] }: Version): Columns {
       ...readers.map(({ type, read }) => cellOf(type, read(object), now)),
     ],
   };
+}
+
+function describe({ description, jsonPath }: Column): string {
+  return description || `Custom resource definition column (in JSONPath format): ${jsonPath}`;
 }
 
 /** One cell; null, which clients show as nothing, when there is no value of the column's type. */
@@ -61,6 +60,6 @@ function cellOf(type: string, values: readonly unknown[], now: number): unknown 
       return instant === undefined ? '<invalid>' : humanDuration(now - instant.seconds * 1_000);
     }
     default:
-      return values.map((value) => (typeof value === 'string' ? value : JSON.stringify(value))).join(' ');
+      return typeof first === 'string' ? first : JSON.stringify(first);
   }
 }

@@ -6,24 +6,42 @@ import { createHash } from 'node:crypto';
 import {
   apiVersionOf,
   type CustomKind,
+  type FieldError,
+  fieldErrors,
+  type FieldErrorType,
+  invalidStatus,
   messageSchema,
+  type ObjectMeta,
   type ResourceInfo,
   type Subresource,
 } from '@timonier/api';
-import { type ApiObject, decodeAs, type Decoded } from '@timonier/api/decode';
+import {
+  type ApiObject,
+  decodeAs,
+  type Decoded,
+  DecodeError,
+  decodePart,
+  NotDecodable,
+} from '@timonier/api/decode';
+import { compareVersions } from '@timonier/api/registry';
+import { StatusError } from '@timonier/api/statuses';
 import { columnsOf } from './cells.ts';
 import { customSchema } from './custom-schema.ts';
 import { type Definition, isTerminating, storagePrefixOf, storageVersionOf } from './definition-types.ts';
-import { compileRules, type RuleSet } from './rules.ts';
+import { readEmbedded, validateEmbedded } from './embedded.ts';
+import { validateListTypes } from './list-types.ts';
+import { compileRules, noRules, type RuleSet } from './rules.ts';
+import { validateScale } from './scale-paths.ts';
 import type { Converter } from './conversion.ts';
 import { simplePath } from './json-path.ts';
-import { isObject, type JsonSchema } from './json-schema.ts';
+import { isObject, type JsonSchema, propertyOf } from './json-schema.ts';
 import { fillDefaults, carriesDefault, prunedObject } from './prune.ts';
-import { validateValue } from './validate-value.ts';
+import { validateField, validateValue } from './validate-value.ts';
 
 type Version = Definition['spec']['versions'][number];
 
-const metadataSchema = messageSchema('io.k8s.apimachinery.pkg.apis.meta.v1.PartialObjectMetadata');
+const typeSchema = messageSchema('io.k8s.apimachinery.pkg.apis.meta.v1.PartialObjectMetadata');
+const metadataSchema = messageSchema('io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta');
 const verbs = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'];
 const subresourceVerbs = ['get', 'patch', 'update'];
 
@@ -35,7 +53,7 @@ export function customResources(definition: Definition, converter: Converter | u
   return definition.spec.versions
     .filter(({ served }) => served)
     .map((version): ResourceInfo => {
-      const schema = version.schema?.openAPIV3Schema ?? { 'x-kubernetes-preserve-unknown-fields': true };
+      const schema = schemaOf(version);
       const type = { group, version: version.name, kind: names.kind };
       const columns = columnsOf(version);
       return {
@@ -62,6 +80,10 @@ export function customResources(definition: Definition, converter: Converter | u
         custom: customKind(definition, version, schema, type, columns.cells, converter),
       };
     });
+}
+
+function schemaOf({ schema }: Version): JsonSchema {
+  return schema?.openAPIV3Schema ?? { 'x-kubernetes-preserve-unknown-fields': true };
 }
 
 function subresourcesOf(
@@ -95,19 +117,31 @@ function customKind(
 ): CustomKind {
   const expected = { apiVersion: apiVersionOf(type), kind: type.kind };
   const hasDefaults = carriesDefault(schema);
+  const schemas = new Map(
+    definition.spec.versions.map(
+      (one) => [apiVersionOf({ group: type.group, version: one.name }), schemaOf(one)] as const,
+    ),
+  );
   let rules: RuleSet | undefined;
   const scale = version.subresources?.scale;
   return {
-    decode: (value, duplicates) => decode(schema, expected, value, duplicates),
+    decode: (value, duplicates) => decode(schema, type, value, duplicates),
     applyDefaults: (object) => {
       if (hasDefaults || hasNull(object)) fillDefaults(schema, object);
     },
-    validate: (object, old) => {
-      const errors = validateValue(schema, object, old);
-      // Rules are written for objects of the right shape.
-      if (errors.length > 0) return errors;
+    validate: (object, old, subresource) => {
+      const isStatus = subresource === 'status';
+      const errors = [
+        ...(isStatus ? validateStatus(schema, object, old) : validateValue(schema, object, old)),
+        ...(scale === undefined ? [] : validateScale(scale, object, isStatus)),
+        ...validateEmbedded(schema, object),
+        ...validateLists(schema, object, old),
+      ];
       rules ??= compileRules(schema);
-      return rules.check(object, old);
+      if (rules === noRules) return errors;
+      // Rules are written for objects of the right shape.
+      if (errors.some(({ type: word }) => blocking.has(word))) return [...errors, rulesNotChecked];
+      return [...errors, ...rules.check(object, old)];
     },
     cells,
     scale:
@@ -121,9 +155,11 @@ function customKind(
           },
     apiVersion: expected.apiVersion,
     storedApiVersion: apiVersionOf({ group: type.group, version: storageVersionOf(definition) }),
-    complete: (object) => {
-      const whole = prunedObject(schema, object, []) as ApiObject;
-      if (hasDefaults || hasNull(whole)) fillDefaults(schema, whole);
+    complete: (object) => prunedObject(schema, object, []) as ApiObject,
+    completeStored: (object) => {
+      const stored = schemas.get(object.apiVersion ?? '') ?? schema;
+      const whole = prunedObject(stored, object, []) as ApiObject;
+      if (carriesDefault(stored) || hasNull(whole)) fillDefaults(stored, whole);
       return whole;
     },
     convert: converter?.convert.bind(converter),
@@ -137,8 +173,46 @@ function customKind(
   };
 }
 
+function validateStatus(schema: JsonSchema, object: ApiObject, old: ApiObject | undefined): FieldError[] {
+  const inner = propertyOf(schema, 'status');
+  return inner === undefined || object['status'] === undefined
+    ? []
+    : validateField(inner, 'status', object['status'], old?.['status']);
+}
+
+/** What says that rules may not even make sense for an object. */
+const blocking: ReadonlySet<FieldErrorType> = new Set([
+  'NotSupported',
+  'Required',
+  'TooLong',
+  'TooMany',
+  'TypeInvalid',
+]);
+
+const rulesNotChecked: FieldError = {
+  type: 'Invalid',
+  field: '<nil>',
+  badValue: null,
+  detail:
+    'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation',
+};
+
+/** Lists that had doubled items before may keep them. */
+function validateLists(schema: JsonSchema, object: ApiObject, old: ApiObject | undefined): FieldError[] {
+  const errors = validateListTypes(schema, object);
+  return errors.length > 0 && old !== undefined && validateListTypes(schema, old).length > 0 ? [] : errors;
+}
+
+/** Names the version to use instead: the newest one that is served and not on its way out, if it is newer. */
 function deprecation({ spec }: Definition, version: Version): string {
-  return `${spec.group}/${version.name} ${spec.names.kind} is deprecated`;
+  const text = `${spec.group}/${version.name} ${spec.names.kind} is deprecated`;
+  const [best] = spec.versions
+    .filter(({ served, deprecated }) => served && deprecated !== true)
+    .map(({ name }) => name)
+    .sort(compareVersions);
+  return best === undefined || compareVersions(best, version.name) > 0
+    ? text
+    : `${text}; use ${spec.group}/${best} ${spec.names.kind}`;
 }
 
 function hasNull(value: unknown): boolean {
@@ -150,24 +224,43 @@ function hasNull(value: unknown): boolean {
 /** Metadata is every kind's, the rest is the schema's. */
 function decode(
   schema: JsonSchema,
-  expected: { apiVersion: string; kind: string },
+  type: { group: string; version: string; kind: string },
   value: unknown,
   duplicates: readonly string[],
 ): Decoded {
-  const given = isObject(value) ? value : undefined;
-  const head =
-    given === undefined
-      ? value
-      : { apiVersion: given['apiVersion'], kind: given['kind'], metadata: given['metadata'] };
-  const decoded = decodeAs(metadataSchema, expected, head, duplicates);
-  const problems = [...decoded.problems];
-  if (given === undefined) return decoded;
+  const expected = { apiVersion: apiVersionOf(type), kind: type.kind };
+  if (!isObject(value)) return decodeAs(typeSchema, expected, value, duplicates);
+  const { apiVersion, kind, metadata } = value;
+  if (typeof kind === 'string' && kind !== '' && kind !== type.kind)
+    throw anotherKind(type.group, kind, type.kind, metadata);
+  const problems = [...decodeAs(typeSchema, expected, { apiVersion, kind }, duplicates).problems];
+  const unknown: string[] = [];
   const {
     apiVersion: _apiVersion,
     kind: _kind,
     metadata: _metadata,
     ...rest
-  } = prunedObject(schema, given, problems);
-  const object: ApiObject = { ...expected, metadata: decoded.object.metadata ?? {}, ...rest };
-  return { object, problems: problems.slice(0, 100) };
+  } = prunedObject(schema, value, unknown);
+  try {
+    const known = metadata === undefined || metadata === null ? {} : metadata;
+    const object: ApiObject = {
+      ...expected,
+      metadata: decodePart(metadataSchema, known, 'metadata', problems) as ObjectMeta,
+      ...rest,
+    };
+    readEmbedded(schema, rest);
+    return { object, problems: [...problems, ...unknown.sort()].slice(0, 100) };
+  } catch (error) {
+    if (error instanceof DecodeError)
+      throw new NotDecodable(type.kind, type.version, type.kind, error.message);
+    throw error;
+  }
+}
+
+/** Upstream reads an object of any kind, and says then that it is not the right one. */
+function anotherKind(group: string, given: string, wanted: string, metadata: unknown): StatusError {
+  const name = isObject(metadata) && typeof metadata['name'] === 'string' ? metadata['name'] : '';
+  return new StatusError(
+    invalidStatus({ group, kind: given }, name, [fieldErrors.invalid('kind', given, `must be ${wanted}`)]),
+  );
 }

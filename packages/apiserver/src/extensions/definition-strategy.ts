@@ -2,35 +2,25 @@
 import type { ApiObject } from '@timonier/api/decode';
 import { formatTime } from '@timonier/api/time';
 import type { Strategy } from '../strategies/strategy.ts';
-import {
-  asDefinition,
-  cleanupFinalizer,
-  type Definition,
-  storageVersionOf,
-  withCondition,
-} from './definition-types.ts';
+import { asDefinition, cleanupFinalizer, type Definition, withCondition } from './definition-types.ts';
+import { isRecognized } from './formats.ts';
+import { type JsonSchema, schemasIn } from './json-schema.ts';
 import { validateDefinition } from './validate-definition.ts';
-
-/** The port of a webhook's Service when none is named. */
-const defaultPort = 443;
 
 export const definitionStrategy: Strategy = {
   prepareCreate(object) {
     const definition = asDefinition(object);
-    fillIn(definition);
     definition.status = {
       conditions: [],
       acceptedNames: { plural: '', kind: '' },
-      storedVersions: [storageVersionOf(definition)],
+      storedVersions: storageNames(definition),
     };
   },
   prepareUpdate(object) {
     const definition = asDefinition(object);
-    fillIn(definition);
     const stored = definition.status?.storedVersions ?? [];
-    const storage = storageVersionOf(definition);
-    if (storage !== '' && !stored.includes(storage))
-      definition.status = { ...definition.status, storedVersions: [...stored, storage] };
+    const added = storageNames(definition).filter((name) => !stored.includes(name));
+    if (added.length > 0) definition.status = { ...definition.status, storedVersions: [...stored, ...added] };
   },
   prepareDelete(object, { server }) {
     const { metadata = {} } = object;
@@ -53,15 +43,29 @@ export const definitionStrategy: Strategy = {
       ),
     };
   },
+  check(object, _old, { warn }) {
+    for (const warning of unrecognizedFormats(asDefinition(object))) warn?.(warning);
+  },
   validate: (object: ApiObject, old: ApiObject | undefined) =>
     validateDefinition(asDefinition(object), old === undefined ? undefined : asDefinition(old)),
 };
 
-function fillIn({ spec }: Definition): void {
-  const { names } = spec;
-  if (!names.singular) names.singular = (names.kind ?? '').toLowerCase();
-  if (!names.listKind && names.kind) names.listKind = `${names.kind}List`;
-  spec.conversion ??= { strategy: 'None' };
-  const service = spec.conversion.webhook?.clientConfig?.service;
-  if (service !== undefined && !service.port) service.port = defaultPort;
+/** The version that is stored from now on, if the definition says one. */
+function storageNames({ spec }: Definition): string[] {
+  return spec.versions
+    .filter(({ storage }) => storage)
+    .slice(0, 1)
+    .map(({ name }) => name);
+}
+
+/** Formats that nobody checks are most likely misspelt. */
+function unrecognizedFormats({ spec }: Definition): string[] {
+  const found = spec.versions.flatMap(({ schema }) => formatsIn(schema?.openAPIV3Schema ?? {}));
+  return [...new Set(found.filter((format) => !isRecognized(format)))]
+    .sort()
+    .map((format) => `unrecognized format ${JSON.stringify(format)}`);
+}
+
+function formatsIn(schema: JsonSchema): string[] {
+  return [...(schema.format ? [schema.format] : []), ...schemasIn(schema).flatMap(formatsIn)];
 }

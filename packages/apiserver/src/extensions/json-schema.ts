@@ -65,3 +65,34 @@ export function walkSchema(
   const items = itemsOf(schema);
   if (items !== undefined) walkSchema(items, `${path}.items`, visit);
 }
+
+type Test = (schema: JsonSchema) => boolean;
+const knownBelow = new WeakMap<Test, WeakMap<JsonSchema, boolean>>();
+
+/** Whether a structural schema, or one below it, passes a test; remembered for tests that are constants. */
+export function knowsBelow(schema: JsonSchema, test: Test): boolean {
+  let known = knownBelow.get(test);
+  if (known === undefined) knownBelow.set(test, (known = new WeakMap()));
+  let answer = known.get(schema);
+  if (answer === undefined) {
+    const below = [...Object.values(schema.properties ?? {}), valuesOf(schema), itemsOf(schema)];
+    answer = test(schema) || below.some((inner) => inner !== undefined && knowsBelow(inner, test));
+    known.set(schema, answer);
+  }
+  return answer;
+}
+
+/** All schemas right inside of one, also those of combinations. */
+export function schemasIn(schema: JsonSchema): readonly JsonSchema[] {
+  const { properties = {}, items = [], allOf = [], anyOf = [], oneOf = [], not } = schema;
+  const { additionalProperties } = schema;
+  return [
+    ...Object.values(properties),
+    ...(Array.isArray(items) ? items : [items]),
+    ...allOf,
+    ...anyOf,
+    ...oneOf,
+    ...(not === undefined ? [] : [not]),
+    ...(typeof additionalProperties === 'object' ? [additionalProperties] : []),
+  ];
+}

@@ -12,6 +12,7 @@ import {
   join,
   type JsonObject,
   type JsonSchema,
+  knowsBelow,
   preservesUnknown,
   valuesOf,
 } from './json-schema.ts';
@@ -48,7 +49,7 @@ function prune(
   for (const [name, item] of Object.entries(value)) {
     const place = join(path, name);
     const known = Object.hasOwn(properties, name) ? properties[name] : values;
-    const isInnerMetadata = isResource && path !== '' && name === 'metadata' && isObject(item);
+    const isInnerMetadata = isResource && path !== '' && name === 'metadata';
     if (isInnerMetadata) setOwn(out, name, knownMetadata(item, place, problems));
     else if (isResource && typeFields.has(name)) setOwn(out, name, copyOf(item));
     else if (known !== undefined) setOwn(out, name, pruned(known, item, place, problems));
@@ -58,8 +59,12 @@ function prune(
   return out;
 }
 
-/** The metadata of an object inside another; the outer one's is checked with the whole object. */
-function knownMetadata(metadata: JsonObject, path: string, problems: string[]): JsonObject {
+/**
+ * The metadata of an object inside another; the outer one's is checked with the whole object. What cannot be metadata
+ * stays as it is: see `validateEmbedded`.
+ */
+function knownMetadata(metadata: unknown, path: string, problems: string[]): unknown {
+  if (!isObject(metadata)) return metadata;
   const { fields } = messageSchema('io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta');
   const out: JsonObject = {};
   for (const [name, item] of Object.entries(metadata)) {
@@ -69,18 +74,11 @@ function knownMetadata(metadata: JsonObject, path: string, problems: string[]): 
   return out;
 }
 
-const carries = new WeakMap<JsonSchema, boolean>();
+const namesDefault = (schema: JsonSchema): boolean => schema.default !== undefined;
 
 /** Whether a schema, or one below it, names a default. */
 export function carriesDefault(schema: JsonSchema): boolean {
-  let known = carries.get(schema);
-  if (known === undefined) {
-    const below = [...Object.values(schema.properties ?? {}), valuesOf(schema), itemsOf(schema)];
-    known =
-      schema.default !== undefined || below.some((inner) => inner !== undefined && carriesDefault(inner));
-    carries.set(schema, known);
-  }
-  return known;
+  return knowsBelow(schema, namesDefault);
 }
 
 /** Fills in defaults, and takes out nulls where null is no value. */

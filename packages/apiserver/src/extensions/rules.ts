@@ -1,13 +1,10 @@
 /**
- * The CEL rules of a schema (`x-kubernetes-validations`): compiled and judged by their cost when a definition is
- * written, evaluated when an object is. Rules with `oldSelf` hold only for changes; a rule of a place that an update
+ * The CEL rules of a schema (`x-kubernetes-validations`), evaluated when an object is written. Rules with `oldSelf` hold only for changes; a rule of a place that an update
  * left as it was is not asked again. Evaluation is bounded for each rule and for an object as a whole.
  */
-import type { FieldError } from '@timonier/api';
-import { fieldErrors } from '@timonier/api';
+import { type FieldError, fieldErrors } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import {
-  CompileError,
   CostError,
   Environment,
   EvaluationError,
@@ -20,21 +17,24 @@ import {
   type Value,
 } from '@timonier/cel';
 import { sameTree } from '../storage/copy.ts';
-import { simplePath } from './json-path.ts';
-import { isObject, itemsOf, join, type JsonSchema, propertyOf, valuesOf, walkSchema } from './json-schema.ts';
-import { instancesBelow, typeOfSchema } from './rule-types.ts';
-import { itemKey, oldItems } from './validate-value.ts';
+import { pathOfField } from './field-paths.ts';
+import { isObject, itemsOf, join, type JsonSchema, propertyOf, valuesOf } from './json-schema.ts';
+import { itemKey, oldItems } from './list-types.ts';
+import { typeOfSchema } from './rule-types.ts';
 
-const { invalid, required } = fieldErrors;
+const { invalid, OMITTED: omitted } = fieldErrors;
 
-/** What one rule, all rules of a definition, and all rules for one object may cost: as upstream. */
-const ruleLimit = 10_000_000;
-const definitionLimit = 100_000_000;
+/** What all rules for one object may cost: as upstream. */
 const objectLimit = 10_000_000;
-const maxMessage = 2_048;
-const reasons = ['FieldValueRequired', 'FieldValueForbidden', 'FieldValueInvalid', 'FieldValueDuplicate'];
+export const maxMessage = 2_048;
+export const ruleReasons = [
+  'FieldValueRequired',
+  'FieldValueForbidden',
+  'FieldValueInvalid',
+  'FieldValueDuplicate',
+];
 
-type Rule = NonNullable<JsonSchema['x-kubernetes-validations']>[number];
+export type Rule = NonNullable<JsonSchema['x-kubernetes-validations']>[number];
 
 interface CompiledRule {
   readonly rule: Rule;
@@ -53,7 +53,8 @@ export interface RuleSet {
   check(object: ApiObject, old: ApiObject | undefined): FieldError[];
 }
 
-const nothing: RuleSet = { check: () => [] };
+/** Of a schema without rules. */
+export const noRules: RuleSet = { check: () => [] };
 
 /** The rules of a schema that was judged before. */
 export function compileRules(schema: JsonSchema): RuleSet {
@@ -68,7 +69,7 @@ export function compileRules(schema: JsonSchema): RuleSet {
     if (found || place !== undefined) below.add(inner);
     return below.has(inner);
   };
-  if (!compile(schema, true)) return nothing;
+  if (!compile(schema, true)) return noRules;
   return {
     check: (object, old) => {
       const walk = new RuleWalk(places, below);
@@ -78,7 +79,7 @@ export function compileRules(schema: JsonSchema): RuleSet {
   };
 }
 
-function environmentFor(type: Type, isOptionalOld: boolean): Environment {
+export function environmentFor(type: Type, isOptionalOld: boolean): Environment {
   return new Environment({ variables: { self: type, oldSelf: isOptionalOld ? types.optional(type) : type } });
 }
 
@@ -114,7 +115,8 @@ class RuleWalk {
     const isSame = old !== undefined && sameTree(value, old);
     const place = this.#places.get(schema);
     for (const rule of place?.rules ?? [])
-      if (place !== undefined) this.#apply(rule, place.type, value, old, path, { isCorrelated, isSame });
+      if (place !== undefined)
+        this.#apply(schema, rule, place.type, value, old, path, { isCorrelated, isSame });
     if (Array.isArray(value)) {
       const items = itemsOf(schema);
       if (items === undefined) return;
@@ -128,12 +130,14 @@ class RuleWalk {
         const inner = propertyOf(schema, name);
         if (inner === undefined) continue;
         const previous = before !== undefined && Object.hasOwn(before, name) ? before[name] : undefined;
-        this.visit(inner, item, previous, join(path, name), isCorrelated);
+        const isNamed = schema.properties !== undefined && Object.hasOwn(schema.properties, name);
+        this.visit(inner, item, previous, isNamed ? join(path, name) : `${path}[${name}]`, isCorrelated);
       }
     }
   }
 
   #apply(
+    schema: JsonSchema,
     { rule, program, message, isTransition }: CompiledRule,
     type: Type,
     value: unknown,
@@ -155,19 +159,20 @@ class RuleWalk {
       const { value: holds, cost } = program.evaluate(input, Math.min(perCallLimit, this.#left));
       this.#left -= cost;
       if (holds === true) return;
-      this.errors.push(this.#violation(rule, message, input, value, at));
+      this.errors.push(this.#violation(schema, rule, message, input, value, at));
     } catch (error) {
       if (!(error instanceof EvaluationError)) throw error;
       if (error instanceof CostError) this.#left = -1;
       const text =
         error instanceof CostError
           ? 'validation failed due to running out of cost budget, no further validation rules will be run'
-          : `${error.message} evaluating rule: ${ruleMessage(rule)}`;
-      this.errors.push(invalid(at, shown(value), text));
+          : `${error.message} evaluating rule: ${(rule.message || rule.rule).trim()}`;
+      this.errors.push(invalid(at, typeWord(schema), text));
     }
   }
 
   #violation(
+    schema: JsonSchema,
     rule: Rule,
     message: Program | undefined,
     input: (name: string) => Value | undefined,
@@ -175,14 +180,15 @@ class RuleWalk {
     path: string,
   ): FieldError {
     const text = this.#computedMessage(message, input) ?? ruleMessage(rule);
-    const field = rule.fieldPath ? fieldBelow(path, rule.fieldPath) : path;
+    const below = rule.fieldPath ? pathOfField(schema, rule.fieldPath) : undefined;
+    const field = below === undefined ? path : path === '<nil>' ? below.replace(/^\./, '') : path + below;
     switch (rule.reason) {
       case 'FieldValueRequired':
         return { type: 'Required', field, detail: text };
       case 'FieldValueForbidden':
         return { type: 'Forbidden', field, detail: text };
       case 'FieldValueDuplicate':
-        return { type: 'Duplicate', field, badValue: shown(value), detail: text };
+        return { type: 'Duplicate', field, badValue: shown(value), detail: '' };
       default:
         return invalid(field, shown(value), text);
     }
@@ -210,198 +216,12 @@ function ruleMessage({ rule, message }: Rule): string {
   return message || `failed rule: ${rule.trim()}`;
 }
 
-function fieldBelow(path: string, below: string): string {
-  return path === '<nil>'
-    ? below.replace(/^\./, '')
-    : `${path}${below.startsWith('.') ? below : `.${below}`}`;
-}
-
-/** Whole objects are named by their type in errors; what they hold would drown the message. */
+/** Of whole objects and lists nothing is shown: what they hold would drown the message. */
 function shown(value: unknown): unknown {
-  if (Array.isArray(value)) return 'array';
-  return isObject(value) ? 'object' : value;
+  return Array.isArray(value) || isObject(value) ? omitted : value;
 }
 
-/** What is wrong with the rules of a schema. Rules that stand unchanged in `before` are not judged by their cost. */
-export function validateRules(
-  schema: JsonSchema,
-  path: string,
-  before: JsonSchema | undefined,
-): FieldError[] {
-  const known = before === undefined ? new Set<string>() : knownRules(before);
-  const judge = new RuleJudge(known);
-  judge.visit(schema, path, 1, true);
-  if (judge.errors.length === 0 && judge.total > definitionLimit)
-    judge.errors.push({
-      type: 'Forbidden',
-      field: path,
-      detail: `contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema`,
-    });
-  return judge.errors;
-}
-
-function knownRules(schema: JsonSchema): Set<string> {
-  const known = new Set<string>();
-  walkSchema(schema, '', (inner, at) => {
-    for (const { rule } of inner['x-kubernetes-validations'] ?? []) known.add(`${at} ${rule}`);
-  });
-  return known;
-}
-
-class RuleJudge {
-  readonly errors: FieldError[] = [];
-  total = 0;
-  readonly #known: ReadonlySet<string>;
-
-  constructor(known: ReadonlySet<string>) {
-    this.#known = known;
-  }
-
-  visit(schema: JsonSchema, path: string, instances: number, isCorrelated: boolean, relative = ''): void {
-    const rules = schema['x-kubernetes-validations'] ?? [];
-    if (rules.length > 0) {
-      const type = typeOfSchema(schema, 'self', relative === '');
-      for (const [i, rule] of rules.entries())
-        this.#rule(
-          rule,
-          `${path}.x-kubernetes-validations[${i}]`,
-          schema,
-          type,
-          instances,
-          isCorrelated,
-          relative,
-        );
-    }
-    for (const [name, inner] of Object.entries(schema.properties ?? {}))
-      this.visit(
-        inner,
-        `${path}.properties[${name}]`,
-        instances,
-        isCorrelated,
-        `${relative}.properties[${name}]`,
-      );
-    const many = instancesBelow(schema, instances);
-    const values = valuesOf(schema);
-    if (values !== undefined)
-      this.visit(
-        values,
-        `${path}.additionalProperties`,
-        many,
-        isCorrelated,
-        `${relative}.additionalProperties`,
-      );
-    const items = itemsOf(schema);
-    const hasKeys = schema['x-kubernetes-list-type'] === 'map';
-    if (items !== undefined)
-      this.visit(items, `${path}.items`, many, isCorrelated && hasKeys, `${relative}.items`);
-  }
-
-  #rule(
-    rule: Rule,
-    path: string,
-    schema: JsonSchema,
-    type: Type | undefined,
-    instances: number,
-    isCorrelated: boolean,
-    relative: string,
-  ): void {
-    if (rule.rule.trim() === '') {
-      this.errors.push(required(`${path}.rule`, 'rule is not specified'));
-      return;
-    }
-    if (rule.message !== undefined) {
-      if (rule.message !== '' && rule.message.trim() === '')
-        this.errors.push(invalid(`${path}.message`, rule.message, 'message must be non-empty if specified'));
-      else if (rule.message.includes('\n'))
-        this.errors.push(invalid(`${path}.message`, rule.message, 'message must not contain line breaks'));
-      else if (rule.message.length > maxMessage)
-        this.errors.push(fieldErrors.tooLong(`${path}.message`, maxMessage));
-    }
-    if (rule.reason !== undefined && !reasons.includes(rule.reason))
-      this.errors.push(fieldErrors.notSupported(`${path}.reason`, rule.reason, reasons));
-    if (rule.fieldPath !== undefined) this.#fieldPath(rule.fieldPath, `${path}.fieldPath`, schema);
-    if (type === undefined) {
-      this.errors.push(
-        invalid(
-          `${path}.rule`,
-          rule.rule,
-          'x-kubernetes-validations cannot be used where the schema gives no type',
-        ),
-      );
-      return;
-    }
-    const environment = environmentFor(type, rule.optionalOldSelf === true);
-    const program = this.#compile(environment, rule.rule, types.bool, `${path}.rule`);
-    if (program !== undefined) {
-      this.#cost(program, `${path}.rule`, instances, `${relative} ${rule.rule}`);
-      const usesOld = program.variables.has('oldSelf');
-      if (usesOld && !isCorrelated)
-        this.errors.push(
-          invalid(
-            `${path}.rule`,
-            rule.rule,
-            'oldSelf cannot be used on the uncorrelatable portion of the schema',
-          ),
-        );
-      if (rule.optionalOldSelf === true && !usesOld)
-        this.errors.push(
-          invalid(`${path}.optionalOldSelf`, true, 'may not be set if oldSelf is not used in rule'),
-        );
-    }
-    if (rule.messageExpression !== undefined) {
-      if (rule.messageExpression.trim() === '')
-        this.errors.push(
-          required(`${path}.messageExpression`, 'messageExpression must be non-empty if specified'),
-        );
-      else {
-        const message = this.#compile(
-          environment,
-          rule.messageExpression,
-          types.string,
-          `${path}.messageExpression`,
-        );
-        if (message !== undefined)
-          this.#cost(message, `${path}.messageExpression`, instances, `${relative} ${rule.rule}`);
-      }
-    }
-  }
-
-  #compile(environment: Environment, source: string, wanted: Type, path: string): Program | undefined {
-    try {
-      return environment.compile(source, wanted);
-    } catch (error) {
-      if (!(error instanceof CompileError)) throw error;
-      const isResult =
-        error.message.includes(`expected type '${wanted.kind}' but found`) && error.issues.length === 1;
-      const text = isResult ? `must evaluate to a ${wanted.kind}` : error.problem;
-      this.errors.push(invalid(path, source, text));
-      return undefined;
-    }
-  }
-
-  #cost(program: Program, path: string, instances: number, identity: string): void {
-    const cost = program.estimate * instances;
-    if (this.#known.has(identity)) return;
-    this.total += cost;
-    if (cost <= ruleLimit) return;
-    const factor = cost / ruleLimit;
-    const by = factor > 100 ? 'more than 100x' : `${factor.toFixed(1)}x`;
-    this.errors.push({
-      type: 'Forbidden',
-      field: path,
-      detail: `estimated rule cost exceeds budget by factor of ${by} (try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)`,
-    });
-  }
-
-  #fieldPath(text: string, path: string, schema: JsonSchema): void {
-    const parts = simplePath(text.startsWith('.') || text.startsWith('[') ? text : `.${text}`);
-    const target = parts?.reduce<JsonSchema | undefined>((inner, name) => propertyOf(inner, name), schema);
-    if (text.trim() === '') this.errors.push(invalid(path, text, 'fieldPath must be non-empty if specified'));
-    else if (text.includes('\n'))
-      this.errors.push(invalid(path, text, 'fieldPath must not contain line breaks'));
-    else if (parts === undefined || target === undefined)
-      this.errors.push(
-        invalid(path, text, 'fieldPath must be a valid path: does not refer to a valid field'),
-      );
-  }
+/** What stands for the value when a rule has no answer for it. */
+function typeWord(schema: JsonSchema): string {
+  return schema.type ?? '';
 }

@@ -134,7 +134,9 @@ export class Exchange {
   warn(text: string): void {
     if (this.#warnings.length >= maxWarnings) return;
     const quoted = text.replaceAll(/[\\"]/g, '\\$&').replaceAll(/[^\x20-\x7e]/g, '?');
-    this.#warnings.push(`299 - "${quoted.slice(0, 1_000)}"`);
+    const warning = `299 - "${quoted.slice(0, 1_000)}"`;
+    // An update may be tried several times.
+    if (!this.#warnings.includes(warning)) this.#warnings.push(warning);
   }
 
   #warningHeader(): Record<string, string> {

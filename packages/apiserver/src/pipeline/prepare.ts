@@ -147,7 +147,7 @@ export function managementContext({ server, target, manager }: WriteContext): Ma
     reset:
       strategyOf(target.info).isOwnedByNobody === true
         ? everything
-        : resetFields(target.info.schema, target.subresource),
+        : resetFields(target.info, target.subresource),
   };
 }
 
@@ -212,12 +212,16 @@ function emptyOf(schema: Schema): JsonObject {
 /** All fields but the status, by schema: they are the same for every request. */
 const allButStatus = new WeakMap<Schema, FieldSet>();
 
-function resetFields(schema: Schema, subresource: string): FieldSet {
-  if (subresource === '') return statusOnly;
+function resetFields({ schema, hasStatus, custom }: ResourceInfo, subresource: string): FieldSet {
+  // Without the subresource, a custom resource's status is a field like any other.
+  if (subresource === '') return custom !== undefined && !hasStatus ? nothing : statusOnly;
   if (subresource !== 'status') return nothing;
   let fields = allButStatus.get(schema);
   if (fields === undefined) {
-    const others = [...schema.fields.keys()].filter((name) => name !== 'metadata' && name !== 'status');
+    // Of a custom resource this way nothing of metadata changes, either.
+    const others = [...schema.fields.keys()].filter(
+      (name) => name !== 'status' && (name !== 'metadata' || custom !== undefined),
+    );
     fields = fieldSetOf(...others.map((name) => [`f:${name}`]));
     allButStatus.set(schema, fields);
   }

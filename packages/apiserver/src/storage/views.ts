@@ -50,7 +50,7 @@ export async function prepareViews(
   const views = viewsOf(custom);
   const missing = objects.flatMap((stored) => {
     if (stored === undefined || views.has(stored)) return [];
-    const tree = stored.object();
+    const tree = custom.completeStored(stored.object());
     return tree.apiVersion === custom.apiVersion ? [] : [{ stored, tree }];
   });
   for (let start = 0; start < missing.length; start += batch) {
@@ -89,14 +89,23 @@ function viewsOf(custom: CustomKind): WeakMap<StoredObject, StoredObject> {
 function customView(custom: CustomKind, stored: StoredObject): StoredObject {
   const found = viewsOf(custom).get(stored);
   if (found !== undefined) return found;
-  const tree = stored.object();
+  const tree = custom.completeStored(stored.object());
   if (tree.apiVersion !== custom.apiVersion && custom.convert !== undefined)
     throw new Error(`${stored.key} was not converted to ${custom.apiVersion}`);
-  return remember(custom, stored, { ...tree, apiVersion: custom.apiVersion });
+  return keep(custom, stored, inVersion(custom, tree));
+}
+
+function inVersion(custom: CustomKind, tree: ApiObject): ApiObject {
+  return tree.apiVersion === custom.apiVersion
+    ? tree
+    : custom.complete({ ...tree, apiVersion: custom.apiVersion });
 }
 
 function remember(custom: CustomKind, stored: StoredObject, object: ApiObject): StoredObject {
-  const complete = custom.complete(object);
+  return keep(custom, stored, custom.complete(object));
+}
+
+function keep(custom: CustomKind, stored: StoredObject, complete: ApiObject): StoredObject {
   const view = sameContent(complete, stored)
     ? stored
     : fromStored(stored.key, toStored(complete), stored.revision, stored.createRevision);

@@ -2,7 +2,7 @@
 import type { AdmissionRequest } from '../admission/request.ts';
 import { storageKey } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
-import { notFound, StatusError } from '@timonier/api/statuses';
+import { invalid, notFound, StatusError } from '@timonier/api/statuses';
 import { decodeObject } from '../pipeline/decode.ts';
 import { type Decision, mutate, type MutationResult } from '../pipeline/mutate.ts';
 import { placeObject, prepareUpdate, withOwnership } from '../pipeline/prepare.ts';
@@ -24,14 +24,28 @@ export async function update(context: RequestContext): Promise<void> {
       `the name of the object (${target.name} based on URL) was undeterminable: name must be provided`,
     );
   placeObject(sent, context, target.name);
+  const replacement = (): ApiObject => {
+    if (target.info.custom !== undefined) requireVersion(sent, context);
+    return copyOf(sent);
+  };
   try {
-    await respondObject(context, 200, afterUpdate(await replaceObject(context, () => copyOf(sent))));
+    await respondObject(context, 200, afterUpdate(await replaceObject(context, replacement)));
   } catch (error) {
     const isMissing = error instanceof StatusError && error.status.reason === 'NotFound';
     const mayCreate = strategyOf(target.info).createsOnUpdate === true && target.subresource === '';
     if (!isMissing || !mayCreate || (sent.metadata?.resourceVersion ?? '') !== '') throw error;
     await respondObject(context, 201, await createObject(context, sent));
   }
+}
+
+/** Custom resources are only replaced by who says what of: throws 422. */
+function requireVersion({ metadata }: ApiObject, { target }: RequestContext): void {
+  if (/[^0]/.test(metadata?.resourceVersion ?? '')) return;
+  const { group, resource } = target.info;
+  const field = 'metadata.resourceVersion';
+  const message = 'Invalid value: 0: must be specified for an update';
+  const cause = { reason: 'FieldValueInvalid', message, field };
+  throw new StatusError(invalid({ group, kind: resource }, target.name, `${field}: ${message}`, [cause]));
 }
 
 /** An object's state after an update; what it last was when the update was its end. */

@@ -1,0 +1,55 @@
+/** What is wrong with how a definition converts its resources between versions. */
+import { type FieldError, fieldErrors } from '@timonier/api';
+import { checkDns1035Label } from '@timonier/api/names';
+import { webhookService, webhookUrl } from '@timonier/api/validation/webhook-clients';
+import type { Definition } from './definition-types.ts';
+
+const { forbidden, invalid, notSupported, required } = fieldErrors;
+
+const at = 'spec.conversion';
+const strategies = ['None', 'Webhook'];
+/** Versions of reviews that an API server sends. */
+const sent = ['v1', 'v1beta1'];
+
+export function validateConversion(given: Definition['spec']['conversion']): FieldError[] {
+  if (given === undefined) return [];
+  const errors: FieldError[] = [];
+  const { strategy, webhook } = given;
+  if (!strategy) errors.push(required(`${at}.strategy`));
+  else if (!strategies.includes(strategy)) errors.push(notSupported(`${at}.strategy`, strategy, strategies));
+  const reviews = webhook?.conversionReviewVersions ?? [];
+  if (strategy === 'Webhook')
+    return [...errors, ...client(webhook?.clientConfig), ...reviewVersions(reviews)];
+  const detail = 'should not be set when strategy is not set to Webhook';
+  if (webhook?.clientConfig !== undefined) errors.push(forbidden(`${at}.webhookClientConfig`, detail));
+  if (reviews.length > 0) errors.push(forbidden(`${at}.conversionReviewVersions`, detail));
+  return errors;
+}
+
+type ClientConfig = NonNullable<
+  NonNullable<NonNullable<Definition['spec']['conversion']>['webhook']>['clientConfig']
+>;
+
+function client(config: ClientConfig | undefined): FieldError[] {
+  const field = `${at}.webhookClientConfig`;
+  if (config === undefined) return [required(field, 'required when strategy is set to Webhook')];
+  if ((config.url === undefined) === (config.service === undefined))
+    return [required(field, 'exactly one of url or service is required')];
+  if (config.url !== undefined) return webhookUrl(`${field}.url`, config.url);
+  return config.service === undefined
+    ? []
+    : webhookService(`${field}.service`, { port: 443, ...config.service });
+}
+
+function reviewVersions(versions: readonly string[]): FieldError[] {
+  const field = `${at}.conversionReviewVersions`;
+  if (versions.length === 0) return [required(field)];
+  const errors = versions.flatMap((version, i) =>
+    versions.indexOf(version) < i
+      ? [invalid(`${field}[${i}]`, version, 'duplicate version')]
+      : checkDns1035Label(version).map((problem) => invalid(`${field}[${i}]`, version, problem)),
+  );
+  if (!versions.some((version) => sent.includes(version)))
+    errors.push(invalid(field, versions, `must include at least one of ${sent.join(', ')}`));
+  return errors;
+}
