@@ -3,7 +3,7 @@ import type { ColumnDefinition } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { humanDuration, parseTime } from '@timonier/api/time';
 import type { Definition } from './definition-types.ts';
-import { compilePath } from './json-path.ts';
+import { compilePath, JsonPathError } from './json-path.ts';
 
 type Version = Definition['spec']['versions'][number];
 
@@ -19,7 +19,7 @@ export interface Columns {
 /** The columns of a version; without any of its own it shows ages. */
 export function columnsOf({ additionalPrinterColumns: own = [] }: Version): Columns {
   const wanted = own.length > 0 ? own : [age];
-  const readers = wanted.map((column) => ({ type: column.type, read: compilePath(column.jsonPath) }));
+  const readers = wanted.map((column) => ({ type: column.type, read: reader(column.jsonPath) }));
   return {
     definitions: [
       { name: 'Name', type: 'string', format: 'name', priority: 0 },
@@ -37,6 +37,16 @@ export function columnsOf({ additionalPrinterColumns: own = [] }: Version): Colu
       ...readers.map(({ type, read }) => cellOf(type, read(object), now)),
     ],
   };
+}
+
+/** What cannot be read as a path has no values. */
+function reader(path: string): (object: unknown) => unknown[] {
+  try {
+    return compilePath(path);
+  } catch (error) {
+    if (error instanceof JsonPathError) return () => [];
+    throw error;
+  }
 }
 
 function describe({ description, jsonPath }: Column): string {

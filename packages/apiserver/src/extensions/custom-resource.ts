@@ -155,7 +155,7 @@ function customKind(
           },
     apiVersion: expected.apiVersion,
     storedApiVersion: apiVersionOf({ group: type.group, version: storageVersionOf(definition) }),
-    complete: (object) => prunedObject(schema, object, []) as ApiObject,
+    complete: (object) => prunedObject(schema, object, []),
     completeStored: (object) => {
       const stored = schemas.get(object.apiVersion ?? '') ?? schema;
       const whole = prunedObject(stored, object, []) as ApiObject;

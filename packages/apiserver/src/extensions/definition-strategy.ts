@@ -5,7 +5,7 @@ import type { Strategy } from '../strategies/strategy.ts';
 import { asDefinition, cleanupFinalizer, type Definition, withCondition } from './definition-types.ts';
 import { isRecognized } from './formats.ts';
 import { type JsonSchema, schemasIn } from './json-schema.ts';
-import { validateDefinition } from './validate-definition.ts';
+import { validateDefinition, validateDefinitionStatus } from './validate-definition.ts';
 
 export const definitionStrategy: Strategy = {
   prepareCreate(object) {
@@ -46,8 +46,18 @@ export const definitionStrategy: Strategy = {
   check(object, _old, { warn }) {
     for (const warning of unrecognizedFormats(asDefinition(object))) warn?.(warning);
   },
-  validate: (object: ApiObject, old: ApiObject | undefined) =>
-    validateDefinition(asDefinition(object), old === undefined ? undefined : asDefinition(old)),
+  validate: (object: ApiObject, old: ApiObject | undefined, subresource) =>
+    subresource === 'status'
+      ? validateDefinitionStatus(asDefinition(object))
+      : validateDefinition(asDefinition(object), old === undefined ? undefined : asDefinition(old)),
+  subresources: {
+    status(object) {
+      const definition = asDefinition(object);
+      const { storedVersions = [] } = definition.status ?? {};
+      if (storedVersions.length === 0)
+        definition.status = { ...definition.status, storedVersions: storageNames(definition) };
+    },
+  },
 };
 
 /** The version that is stored from now on, if the definition says one. */

@@ -4,7 +4,7 @@ import { type JsonSchema, propertyOf, valuesOf } from './json-schema.ts';
 /** As errors show it, below the place of the rule; undefined when the schema has no such field. */
 export function pathOfField(schema: JsonSchema, text: string): string | undefined {
   const steps = [...text.matchAll(/\.([A-Za-z_$][\w$]*)|\['((?:[^'\\]|\\.)+)'\]/g)];
-  if (steps.map(([whole]) => whole).join('') !== text.trim()) return undefined;
+  if (steps.length === 0 || steps.map(([whole]) => whole).join('') !== text) return undefined;
   let inner: JsonSchema | undefined = schema;
   let path = '';
   for (const [, plain, quoted] of steps) {

@@ -39,7 +39,7 @@ const checks: Readonly<Record<string, (text: string) => boolean>> = {
 };
 
 /** Formats of numbers; what fits into them says the type's check. */
-const numeric: ReadonlySet<string> = new Set(['int32', 'int64', 'float', 'double', 'uint32', 'uint64']);
+const numeric: ReadonlySet<string> = new Set(['int32', 'int64', 'float', 'double']);
 
 function isIsbn(text: string, length?: number): boolean {
   const digits = text.replaceAll(/[ -]/g, '');

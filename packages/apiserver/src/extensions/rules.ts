@@ -3,7 +3,6 @@
  * left as it was is not asked again. Evaluation is bounded for each rule and for an object as a whole.
  */
 import { type FieldError, fieldErrors } from '@timonier/api';
-import type { ApiObject } from '@timonier/api/decode';
 import {
   CostError,
   Environment,
@@ -26,12 +25,12 @@ const { invalid, OMITTED: omitted } = fieldErrors;
 
 /** What all rules for one object may cost: as upstream. */
 const objectLimit = 10_000_000;
-export const maxMessage = 2_048;
+const maxMessage = 2_048;
 export const ruleReasons = [
-  'FieldValueRequired',
+  'FieldValueDuplicate',
   'FieldValueForbidden',
   'FieldValueInvalid',
-  'FieldValueDuplicate',
+  'FieldValueRequired',
 ];
 
 export type Rule = NonNullable<JsonSchema['x-kubernetes-validations']>[number];
@@ -50,14 +49,15 @@ interface Place {
 }
 
 export interface RuleSet {
-  check(object: ApiObject, old: ApiObject | undefined): FieldError[];
+  /** `path` is where the value stands; the root of an object unless told. */
+  check(value: unknown, old: unknown, path?: string): FieldError[];
 }
 
 /** Of a schema without rules. */
 export const noRules: RuleSet = { check: () => [] };
 
 /** The rules of a schema that was judged before. */
-export function compileRules(schema: JsonSchema): RuleSet {
+export function compileRules(schema: JsonSchema, isWhole = true): RuleSet {
   const places = new Map<JsonSchema, Place>();
   const below = new Set<JsonSchema>();
   const compile = (inner: JsonSchema, isRoot: boolean): boolean => {
@@ -69,11 +69,11 @@ export function compileRules(schema: JsonSchema): RuleSet {
     if (found || place !== undefined) below.add(inner);
     return below.has(inner);
   };
-  if (!compile(schema, true)) return noRules;
+  if (!compile(schema, isWhole)) return noRules;
   return {
-    check: (object, old) => {
+    check: (value, old, path = '') => {
       const walk = new RuleWalk(places, below);
-      walk.visit(schema, object, old, '', true);
+      walk.visit(schema, value, old, path, true);
       return walk.errors;
     },
   };

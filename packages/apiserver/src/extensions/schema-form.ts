@@ -14,7 +14,7 @@ const types = ['array', 'boolean', 'integer', 'number', 'object', 'string'];
 
 /** `judge` is undefined where rules make no sense yet, because the schema is not structural. */
 export function validateForm(schema: JsonSchema, path: string, judge: RuleJudge | undefined): FieldError[] {
-  return visit(schema, path, judge, { instances: 1, isCorrelated: true, relative: '' }).errors;
+  return visit(schema, path, judge, { instances: 1, uncorrelated: undefined, relative: '' }).errors;
 }
 
 interface Found {
@@ -44,7 +44,7 @@ function visit(
   const below = (step: string, isMany: boolean, isCorrelated = true): RulePlace | undefined =>
     where && {
       instances: isMany ? instancesBelow(schema, where.instances) : where.instances,
-      isCorrelated: where.isCorrelated && isCorrelated,
+      uncorrelated: where.uncorrelated ?? (isCorrelated ? undefined : path),
       relative: `${where.relative}${step}`,
     };
   const { properties = {}, items, allOf = [], oneOf = [], anyOf = [], not } = schema;
@@ -76,8 +76,7 @@ function unsupported(schema: JsonSchema, path: string): FieldError[] {
   };
   const hasAny = (map: object | undefined): boolean => map !== undefined && Object.keys(map).length > 0;
   const { type = '', items } = schema;
-  if (type !== '' && type !== 'null' && !types.includes(type))
-    errors.push(notSupported(`${path}.type`, type, types));
+  if (type !== '' && !types.includes(type)) errors.push(notSupported(`${path}.type`, type, types));
   never('id', (schema.id ?? '') !== '');
   never('additionalItems', schema.additionalItems !== undefined);
   never('patternProperties', hasAny(schema.patternProperties));
@@ -101,12 +100,10 @@ function unsupported(schema: JsonSchema, path: string): FieldError[] {
 
 function additional({ properties, additionalProperties }: JsonSchema, path: string): FieldError[] {
   const field = `${path}.additionalProperties`;
-  if (additionalProperties === undefined) return [];
-  if (additionalProperties === false)
-    return [forbidden(field, 'additionalProperties cannot be set to false')];
-  return properties !== undefined && Object.keys(properties).length > 0
-    ? [forbidden(field, 'additionalProperties and properties are mutual exclusive')]
-    : [];
+  if (additionalProperties === undefined || Object.keys(properties ?? {}).length === 0) return [];
+  return additionalProperties === false
+    ? [forbidden(field, 'additionalProperties cannot be set to false')]
+    : [forbidden(field, 'additionalProperties and properties are mutual exclusive')];
 }
 
 function marks(schema: JsonSchema, path: string): FieldError[] {
@@ -188,7 +185,7 @@ function mapKeys({ items }: JsonSchema, keys: readonly string[], path: string): 
       errors.push(
         invalid(
           `${path}.items.properties[${key}].type`,
-          property.type,
+          items.type,
           "must be a scalar type if parent array's x-kubernetes-list-type is map",
         ),
       );

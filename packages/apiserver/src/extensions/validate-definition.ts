@@ -28,7 +28,7 @@ const { invalid, notSupported, required } = fieldErrors;
 
 /** `old` is what the definition replaces. */
 export function validateDefinition(definition: Definition, old: Definition | undefined): FieldError[] {
-  const { spec, status } = definition;
+  const { spec } = definition;
   return [
     ...(old === undefined ? validateOwnName(definition) : []),
     ...validateGroup(spec.group),
@@ -42,7 +42,7 @@ export function validateDefinition(definition: Definition, old: Definition | und
     ...shared(definition, old),
     ...validateConversion(spec.conversion),
     ...(old === undefined ? [] : unchanged(definition, old)),
-    ...validateNames(status?.acceptedNames ?? {}, 'status.acceptedNames'),
+    ...validateDefinitionStatus(definition),
     ...storedVersions(definition),
     ...validateApproval(definition, old),
     ...(spec.preserveUnknownFields === true
@@ -55,6 +55,11 @@ export function validateDefinition(definition: Definition, old: Definition | und
         ]
       : []),
   ];
+}
+
+/** What must hold for a change of the status alone. */
+export function validateDefinitionStatus({ status }: Definition): FieldError[] {
+  return validateNames(status?.acceptedNames ?? {}, 'status.acceptedNames');
 }
 
 function scope(given: string): FieldError[] {
@@ -154,7 +159,9 @@ function schemaBefore(old: Definition | undefined, name: string): JsonSchema | u
 function shownVersions(definition: Definition): unknown {
   const part = (version: Version, name: Part): unknown =>
     isShared(definition, name) ? null : (version[name] ?? null);
-  return definition.spec.versions.map((version) => ({
+  const { versions: given } = definition.spec;
+  if (given.length === 0) return null;
+  return given.map((version) => ({
     Name: version.name,
     Served: version.served,
     Storage: version.storage,

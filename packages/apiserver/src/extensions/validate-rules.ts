@@ -2,9 +2,9 @@
 import { type FieldError, fieldErrors } from '@timonier/api';
 import { CompileError, type Environment, type Program, type Type, types } from '@timonier/cel';
 import { pathOfField } from './field-paths.ts';
-import { type JsonSchema, walkSchema } from './json-schema.ts';
+import { isIntOrString, type JsonSchema, walkSchema } from './json-schema.ts';
 import { typeOfSchema } from './rule-types.ts';
-import { environmentFor, maxMessage, type Rule, ruleReasons } from './rules.ts';
+import { environmentFor, type Rule, ruleReasons } from './rules.ts';
 
 const { forbidden, invalid, notSupported, required } = fieldErrors;
 
@@ -20,8 +20,8 @@ const mark = 'x-kubernetes-validations';
 export interface RulePlace {
   /** The most values of this place that one request can hold. */
   readonly instances: number;
-  /** Whether the value before a change is known here. */
-  readonly isCorrelated: boolean;
+  /** The path of the list whose items cannot be told from those before a change; undefined outside of any. */
+  readonly uncorrelated: string | undefined;
   /** From the root of the schema. */
   readonly relative: string;
 }
@@ -39,12 +39,11 @@ function texts(rule: Rule, path: string): FieldError[] {
   const errors: FieldError[] = [];
   if (rule.rule.trim() === '') errors.push(required(`${path}.rule`, 'rule is not specified'));
   if (message !== '' && message.trim() === '')
-    errors.push(invalid(`${path}.message`, message, 'message must be non-empty if specified'));
+    errors.push(invalid(`${path}.message`, message, 'must be non-empty if specified'));
   else if (message.trim().includes('\n'))
-    errors.push(invalid(`${path}.message`, message, 'message must not contain line breaks'));
+    errors.push(invalid(`${path}.message`, message, 'must not contain line breaks'));
   else if (rule.rule.trim().includes('\n') && message.trim() === '')
     errors.push(required(`${path}.message`, 'message must be specified if rule contains line breaks'));
-  if (message.length > maxMessage) errors.push(fieldErrors.tooLong(`${path}.message`, maxMessage));
   if (messageExpression !== '' && messageExpression.trim() === '')
     errors.push(required(`${path}.messageExpression`, 'messageExpression must be non-empty if specified'));
   if (reason !== undefined && !ruleReasons.includes(reason))
@@ -54,9 +53,11 @@ function texts(rule: Rule, path: string): FieldError[] {
 
 function fieldPath(text: string, path: string, schema: JsonSchema): FieldError[] {
   if (text === '') return [];
-  if (text.trim() === '') return [invalid(path, text, 'fieldPath must be non-empty if specified')];
-  if (text.includes('\n')) return [invalid(path, text, 'fieldPath must not contain line breaks')];
-  return pathOfField(schema, text) === undefined ? [invalid(path, text, 'must be a valid path')] : [];
+  const errors: FieldError[] = [];
+  if (text.trim() === '') errors.push(invalid(path, text, 'must be non-empty if specified'));
+  if (text.includes('\n')) errors.push(invalid(path, text, 'must not contain line breaks'));
+  if (pathOfField(schema, text) === undefined) errors.push(invalid(path, text, 'must be a valid path'));
+  return errors;
 }
 
 /** A rule as upstream shows it in errors about it. */
@@ -85,8 +86,17 @@ export class RuleJudge {
     const rules = schema[mark] ?? [];
     if (rules.length === 0) return [];
     const type = typeOfSchema(schema, 'self', where.relative === '');
-    if (type === undefined)
-      return [invalid(`${path}.${mark}`, '', `${mark} cannot be used where the schema gives no type`)];
+    // What may be anything has no type that expressions know.
+    const isOpen = !schema.type && !isIntOrString(schema);
+    if (type === undefined || isOpen)
+      return [
+        {
+          type: 'InternalError',
+          field: `${path}.${mark}`,
+          badValue: fieldErrors.OMITTED,
+          detail: `internal error: failed to construct type information for ${mark} rules: unable to convert structural schema to CEL declarations`,
+        },
+      ];
     return rules.flatMap((rule, i) => this.#rule(rule, `${path}.${mark}[${i}]`, type, where));
   }
 
@@ -113,12 +123,12 @@ export class RuleJudge {
     if (program !== undefined) {
       const usesOld = program.variables.has('oldSelf');
       errors.push(...this.#cost(program, `${path}.rule`, 'estimated rule cost', rule, where));
-      if (usesOld && !where.isCorrelated)
+      if (usesOld && where.uncorrelated !== undefined)
         errors.push(
           invalid(
             `${path}.rule`,
             rule.rule,
-            'oldSelf cannot be used on the uncorrelatable portion of the schema',
+            `oldSelf cannot be used on the uncorrelatable portion of the schema within ${where.uncorrelated}`,
           ),
         );
       if (!usesOld && rule.optionalOldSelf !== undefined)
@@ -168,7 +178,8 @@ function compiled(
     if (!(error instanceof CompileError)) throw error;
     const isResult =
       error.message.includes(`expected type '${wanted.kind}' but found`) && error.issues.length === 1;
-    const text = isResult ? `must evaluate to a ${wanted.kind}` : error.problem;
+    const [subject, prefix] = field === 'rule' ? ['cel expression', ''] : [field, `${field} `];
+    const text = isResult ? `${subject} must evaluate to a ${wanted.kind}` : `${prefix}${error.problem}`;
     errors.push(invalid(`${path}.${field}`, shown(rule), text));
     return undefined;
   }

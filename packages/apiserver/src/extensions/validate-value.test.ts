@@ -40,7 +40,7 @@ describe('a value', () => {
       'ab',
       'spec.v: Invalid value: "ab": spec.v in body should be at least 3 chars long',
     ],
-    [{ type: 'string', maxLength: 1 }, 'ab', 'spec.v: Too long: may not be more than 1 bytes'],
+    [{ type: 'string', maxLength: 1 }, 'ab', 'spec.v: Too long: may not be more than 1 byte'],
     [
       { type: 'string', pattern: '^a+$' },
       'b',

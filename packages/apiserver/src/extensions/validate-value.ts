@@ -62,7 +62,7 @@ export function examine(
 }
 
 function checkEnum(schema: JsonSchema, value: unknown, path: string, found: Findings): void {
-  if (schema.enum === undefined || schema.enum.some((known) => sameTree(known, value))) return;
+  if (schema.enum === undefined || schema.enum.some((known) => isListed(known, value))) return;
   const supported = schema.enum.map((known) =>
     JSON.stringify(typeof known === 'string' ? known : JSON.stringify(known)),
   );
@@ -72,6 +72,14 @@ function checkEnum(schema: JsonSchema, value: unknown, path: string, found: Find
     badValue: value,
     detail: `supported values: ${supported.join(', ')}`,
   });
+}
+
+/** As upstream compares: null is never listed, and a number is like an integer without its fraction. */
+function isListed(known: unknown, value: unknown): boolean {
+  if (value === null) return false;
+  if (typeof known === 'number' && typeof value === 'number' && Number.isInteger(known))
+    return Math.trunc(value) === known;
+  return sameTree(known, value);
 }
 
 function checkList(
@@ -105,7 +113,6 @@ function tooMany(path: string, count: number, max: number): FieldError {
   };
 }
 
-/** One with too few or too many fields is not looked into. */
 function checkObject(
   schema: JsonSchema,
   value: JsonObject,
@@ -117,14 +124,10 @@ function checkObject(
   const { properties = {} } = schema;
   const [minProperties, maxProperties] = [boundOf(schema.minProperties), boundOf(schema.maxProperties)];
   const names = Object.keys(value);
-  if (minProperties !== undefined && names.length < minProperties) {
+  if (minProperties !== undefined && names.length < minProperties)
     found.invalid(path, names.length, `should have at least ${minProperties} properties`);
-    return;
-  }
-  if (maxProperties !== undefined && names.length > maxProperties) {
+  if (maxProperties !== undefined && names.length > maxProperties)
     found.add(tooMany(path, names.length, maxProperties));
-    return;
-  }
   const values = valuesOf(schema);
   for (const name of names) {
     if (found.isFull) return;

@@ -13,7 +13,7 @@ export function checkText(schema: JsonSchema, value: string, path: string, found
     found.add({
       type: 'TooLong',
       field: fieldOf(path),
-      detail: `may not be more than ${maxLength} bytes`,
+      detail: `may not be more than ${maxLength} ${maxLength === 1 ? 'byte' : 'bytes'}`,
     });
   else if (minLength !== undefined && length < minLength)
     found.invalid(path, value, `should be at least ${minLength} chars long`);

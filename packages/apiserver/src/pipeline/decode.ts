@@ -3,7 +3,13 @@
  * duplicate fields are an error, a warning or nothing, as `fieldValidation` says.
  */
 import { apiVersionOf, type ResourceInfo } from '@timonier/api';
-import { type ApiObject, decodeAs, decodeStrict, strictDecodingError } from '@timonier/api/decode';
+import {
+  type ApiObject,
+  decodeAs,
+  decodeStrict,
+  NotDecodable,
+  strictDecodingError,
+} from '@timonier/api/decode';
 import { JsonError, type Parsed, parseJson } from '@timonier/api/json';
 import { decodeProtobuf, ProtobufError, schemaOfKind } from '@timonier/api/protobuf';
 import { parseYaml } from '@timonier/api/yaml';
@@ -20,7 +26,23 @@ export async function decodeObject(exchange: Exchange, info: ResourceInfo): Prom
     const what = media === 'json' ? `couldn't get version/kind; json parse error: ${why}` : why;
     return `the object provided is unrecognized (must be of type ${info.kind}): ${what} (${excerpt(body)})`;
   });
+  if (info.custom !== undefined && media !== 'protobuf') requireType(exchange, info, parsed, body);
   return decodeParsed(exchange, info, parsed);
+}
+
+/** Of a custom resource nobody but itself can say what it is. Throws 400 when it does not. */
+function requireType(exchange: Exchange, info: ResourceInfo, { value }: Parsed, body: Buffer): void {
+  const { apiVersion = '', kind = '' } = (value ?? {}) as Partial<ApiObject>;
+  if (kind === '') {
+    const why = `Object 'Kind' is missing in '${body.toString()}'`;
+    throw fieldValidationParameter(exchange.query) === 'Ignore'
+      ? new NotDecodable(info.kind, info.version, info.kind, why)
+      : bad(`the object provided is unrecognized (must be of type ${info.kind}): ${why} (${excerpt(body)})`);
+  }
+  if (apiVersion === '')
+    throw bad(
+      `the API version in the data () does not match the expected API version (${apiVersionOf(info)})`,
+    );
 }
 
 /** The same for a value that is already parsed, such as the outcome of a patch. */

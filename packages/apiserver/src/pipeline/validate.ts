@@ -14,7 +14,7 @@ export function checkObject(
 ): void {
   const errors = [
     ...validate(info, object, old, subresource),
-    ...(strategyOf(info).validate?.(object, old) ?? []),
+    ...(strategyOf(info).validate?.(object, old, subresource) ?? []),
   ];
   if (errors.length === 0) return;
   // Upstream judges Events of both groups as those of the older.

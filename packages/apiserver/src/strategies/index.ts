@@ -3,6 +3,7 @@ import type { ResourceInfo } from '@timonier/api';
 import { checkOwnNode } from '../authorization/own-node.ts';
 import { bindingStrategy, roleStrategy } from '../authorization/escalation.ts';
 import { apiServiceStrategy } from '../aggregation/api-service-strategy.ts';
+import { customStrategy } from '../extensions/custom-strategy.ts';
 import { definitionStrategy } from '../extensions/definition-strategy.ts';
 import {
   mutatingPolicyStrategy,
@@ -73,6 +74,9 @@ const strategies: Readonly<Record<string, Strategy>> = {
   'apiregistration.k8s.io/apiservices': apiServiceStrategy,
 };
 
-export function strategyOf(info: Pick<ResourceInfo, 'group' | 'resource'>): Strategy {
+export function strategyOf(
+  info: Pick<ResourceInfo, 'group' | 'resource'> & Partial<Pick<ResourceInfo, 'custom'>>,
+): Strategy {
+  if (info.custom !== undefined) return customStrategy;
   return strategies[`${info.group}/${info.resource}`] ?? plain;
 }

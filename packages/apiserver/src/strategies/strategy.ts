@@ -38,7 +38,7 @@ export interface Strategy {
     context: WriteContext,
   ) => Promise<CommitExtras | undefined> | CommitExtras | undefined;
   /** Rules beyond those of the tables; `old` is what the object replaces. */
-  readonly validate?: (object: ApiObject, old: ApiObject | undefined) => FieldError[];
+  readonly validate?: (object: ApiObject, old: ApiObject | undefined, subresource?: string) => FieldError[];
   /** Changes an object in place that is about to be deleted, such as by a finalizer. */
   readonly prepareDelete?: (object: ApiObject, context: WriteContext) => void;
   /** Parts of metadata whose change makes a new generation, too. */

@@ -32,9 +32,13 @@ export async function list(context: RequestContext): Promise<void> {
   const representation = representationOf(exchange, offerOf(target.info));
   const includeObject = includeObjectOf(exchange);
   const options = readOptions(context);
-  const { items, meta } = await readPage(context, options);
-  warnOfUnreadable(context, options);
   const { info } = target;
+  const page = await readPage(context, options);
+  const { items } = page;
+  // Lists of custom resources say that nothing follows.
+  const isSaid = info.custom !== undefined && representation.form === 'object';
+  const meta = isSaid ? { continue: '', ...page.meta } : page.meta;
+  warnOfUnreadable(context, options);
   const isPlain =
     representation.media === 'json' && representation.form === 'object' && !representation.pretty;
   if (isPlain) {

@@ -186,7 +186,6 @@ export const formats = [
   'date-time',
   'k8s-short-name',
   'k8s-long-name',
-  'int-or-string',
   'quantity',
 ] as const;
 

@@ -142,7 +142,7 @@ const objects: Readonly<Record<string, unknown>> = {
   'no metadata': { metadata: undefined },
   'metadata of another type': { metadata: 'x' },
   'a bad name': { metadata: { name: 'Not A Name!' } },
-  'a generated name': { metadata: { generateName: 'Not A Name!' } },
+  'a generated name': { metadata: { generateName: 'Bad_Name' } },
   'a name of another type': { metadata: { name: 1 } },
   'another namespace': { metadata: { name: 'x', namespace: 'other' } },
   'a bad label': { metadata: { name: 'x', labels: { 'no key!': 'no value!' } } },
