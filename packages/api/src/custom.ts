@@ -31,6 +31,8 @@ export interface CustomKind {
   completeStored(object: ApiObject): ApiObject;
   /** The same in this version, with the fields that its schema has; defaults are those of what is stored. */
   complete(object: ApiObject): ApiObject;
+  /** What a webhook made of it for this version, with the fields and defaults that its schema has. */
+  fillIn(object: ApiObject): ApiObject;
   /**
    * Objects of any version as `apiVersion`, same length and order. May throw a `StatusError`. Absent when versions
    * differ in nothing but their name.

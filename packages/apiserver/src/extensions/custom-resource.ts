@@ -156,12 +156,8 @@ function customKind(
     apiVersion: expected.apiVersion,
     storedApiVersion: apiVersionOf({ group: type.group, version: storageVersionOf(definition) }),
     complete: (object) => prunedObject(schema, object, []),
-    completeStored: (object) => {
-      const stored = schemas.get(object.apiVersion ?? '') ?? schema;
-      const whole = prunedObject(stored, object, []) as ApiObject;
-      if (carriesDefault(stored) || hasNull(whole)) fillDefaults(stored, whole);
-      return whole;
-    },
+    fillIn: (object) => completed(schema, object),
+    completeStored: (object) => completed(schemas.get(object.apiVersion ?? '') ?? schema, object),
     convert: converter?.convert.bind(converter),
     deprecationWarning:
       version.deprecated === true
@@ -213,6 +209,13 @@ function deprecation({ spec }: Definition, version: Version): string {
   return best === undefined || compareVersions(best, version.name) > 0
     ? text
     : `${text}; use ${spec.group}/${best} ${spec.names.kind}`;
+}
+
+/** With the fields that a schema knows, and its defaults for those that are missing. */
+function completed(schema: JsonSchema, object: ApiObject): ApiObject {
+  const whole: ApiObject = prunedObject(schema, object, []);
+  if (carriesDefault(schema) || hasNull(whole)) fillDefaults(schema, whole);
+  return whole;
 }
 
 function hasNull(value: unknown): boolean {

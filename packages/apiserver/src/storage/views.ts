@@ -102,7 +102,7 @@ function inVersion(custom: CustomKind, tree: ApiObject): ApiObject {
 }
 
 function remember(custom: CustomKind, stored: StoredObject, object: ApiObject): StoredObject {
-  return keep(custom, stored, custom.complete(object));
+  return keep(custom, stored, custom.fillIn(object));
 }
 
 function keep(custom: CustomKind, stored: StoredObject, complete: ApiObject): StoredObject {

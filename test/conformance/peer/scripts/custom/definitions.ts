@@ -430,7 +430,11 @@ export const shapes = {
     },
     {
       name: 'v1beta1',
-      schema: withSpec({ a: { type: 'string', default: 'beta' }, c: integer }),
+      schema: withSpec({
+        a: { type: 'string', default: 'beta' },
+        c: integer,
+        d: { type: 'integer', default: 7 },
+      }),
       more: { deprecated: true },
     },
     {

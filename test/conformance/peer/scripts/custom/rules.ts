@@ -119,7 +119,6 @@ export async function ruleScript(comparison: Comparison): Promise<void> {
   }));
   calls.push({ title: 'another name', call: create({ ...head, metadata: { name: 'other' }, spec: {} }) });
   calls.push({ title: 'no spec', call: create({ ...head, metadata: { name: 'rule' } }) });
-  calls.push({ title: 'a generated name', call: create({ ...head, metadata: { generateName: 'other-' } }) });
   await comparison.all(calls, withSortedCauses);
   await comparison.compare('an object', {
     method: 'POST',
