@@ -92,7 +92,9 @@ function goType(schema: Schema): string {
 /** What a wrong value is called, where it stands, and what should be there. */
 export function wrongType(schema: Schema, value: unknown, at: Spot): DecodeError {
   if (at.place.length === 0)
-    return new DecodeError(`json: cannot unmarshal ${jsonWord(value)} into Go value of type ${goType(schema)}`);
+    return new DecodeError(
+      `json: cannot unmarshal ${jsonWord(value)} into Go value of type ${goType(schema)}`,
+    );
   const field = at.place.findLast((step) => typeof step === 'string') ?? '';
   const named = NAMED_TYPES[`${at.owner}.${field}`];
   const type = named === undefined ? goType(schema) : schema.kind === 'list' ? `[]${named}` : named;
