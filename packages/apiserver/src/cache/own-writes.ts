@@ -2,13 +2,14 @@
  * Objects that this process has committed and whose event has not come yet. The answer of a transaction and the event of
  * its change tell the same; whichever comes first makes the object, and the other finds it.
  */
+import { PassingMap } from '@timonier/component/passing';
 import type { StoredObject } from '../storage/stored-object.ts';
 
 /** Beyond this many the oldest are forgotten: their events are then read like those of anybody else's changes. */
 const maxWaiting = 1_024;
 
 export class OwnWrites {
-  readonly #byKey = new Map<string, StoredObject>();
+  readonly #byKey = new PassingMap<string, StoredObject>();
 
   /** The newest write of each key is kept: events come in order, and only the last state stays. */
   add(stored: StoredObject): void {

@@ -6,6 +6,7 @@
  * cannot read are skipped and counted, never guessed. Invariant: `revision` is raised only after every change up to
  * it is in the indexes and logs.
  */
+import { PassingSet } from '@timonier/component/passing';
 import BTreeModule from 'sorted-btree';
 import type { Logger } from 'pino';
 import type { KeyValue, StoreEvent, WatchResponse } from '../storage/etcd-messages.ts';
@@ -60,7 +61,7 @@ export class WatchCache {
   readonly #resources = new Map<string, ResourceCache>();
   /** Values under the root whose kind is not served (yet), as they lie in the store. */
   #unclaimed = new BTree<string, KeyValue>(undefined, byKey);
-  readonly #waiters = new Set<{ revision: number; resolve: () => void }>();
+  readonly #waiters = new PassingSet<{ revision: number; resolve: () => void }>();
   readonly #resetListeners = new Set<() => void>();
   #revision = 0;
   readonly #ownWrites = new OwnWrites();

@@ -27,7 +27,8 @@ export interface FlowControlOptions {
 export interface FlowRequest {
   readonly user: User;
   readonly info: MatchedRequest;
-  readonly signal: AbortSignal;
+  /** Asked for only if the request has to wait. */
+  readonly signal: () => AbortSignal;
   /** How wide the request is, on a level whose requests may be at most `widest` seats wide. */
   readonly estimate: (widest: number) => WorkEstimate;
 }
@@ -128,6 +129,7 @@ export class FlowControl {
       counts.waited.observe(0);
       return this.#seat(flow, request, entry, seats, now);
     }
+    const signal = request.signal();
     return new Promise((resolve) => {
       const known: KnownRequest = { flow, distinguisher, request, entry };
       this.#waiting.add(known);
@@ -135,7 +137,7 @@ export class FlowControl {
       counts.seatsWaiting += seats;
       const settle = (answer: () => Admission): void => {
         clearTimeout(timer);
-        request.signal.removeEventListener('abort', leave);
+        signal.removeEventListener('abort', leave);
         this.#waiting.delete(known);
         counts.waiting--;
         counts.seatsWaiting -= seats;
@@ -150,14 +152,14 @@ export class FlowControl {
       };
       const leave = (): void => giveUp('cancelled');
       const timer = setTimeout(() => giveUp('time-out'), this.#options.waitLimitMs);
-      request.signal.addEventListener('abort', leave, { once: true });
+      signal.addEventListener('abort', leave, { once: true });
       wake = () =>
         settle(() => {
           const then = performance.now();
           counts.waited.observe((then - now) / 1_000);
           return this.#seat(flow, request, entry, seats, then);
         });
-      if (request.signal.aborted) leave();
+      if (signal.aborted) leave();
     });
   }
 

@@ -9,6 +9,7 @@ import type { Socket } from 'node:net';
 import { Doorway } from './doorway.ts';
 import type { HttpRequest, HttpResponse } from './exchange.ts';
 import type { Router } from './router.ts';
+import { forgetListeners, forgetStreams } from './stream-memory.ts';
 
 export interface ServerTls {
   readonly cert: Buffer | string;
@@ -79,6 +80,7 @@ export class TlsServer {
       // A client that goes away is seen as the end of its exchange; as an error it would end the process.
       request.on('error', () => undefined);
       response.on('error', () => undefined);
+      if (request.httpVersionMajor === 2) forgetListeners(request, response);
       // Both have what an exchange needs; their own types disagree in the details.
       void router.serve(request as unknown as HttpRequest, response as unknown as HttpResponse);
     });
@@ -86,6 +88,7 @@ export class TlsServer {
       void router.serveUpgrade(request, socket, head);
     });
     this.#server.on('session', (session) => {
+      forgetStreams(session);
       this.#sessions.add(session);
       session.once('close', () => this.#sessions.delete(session));
       session.on('error', () => undefined);

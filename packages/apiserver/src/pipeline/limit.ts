@@ -49,9 +49,8 @@ export class LimitStage {
     const given = this.#limiter.control.admit({
       user,
       info,
-      get signal() {
-        return exchange.signal;
-      },
+      // No accessor: V8 makes a shape of its own for each object that is written with one, which keeps what it refers to.
+      signal: () => exchange.signal,
       estimate: (widest) => this.#estimate(exchange, info, widest),
     });
     const admission = given instanceof Promise ? await given : given;

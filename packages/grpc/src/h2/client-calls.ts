@@ -5,6 +5,7 @@
  * In: calls to carry, and what the server says about them. Out: frames through the sender, and the end of every call,
  * exactly once each. After `close` every call has been ended or given back.
  */
+import { PassingMap } from '@timonier/component/passing';
 import { GrpcError, Status } from '../error.ts';
 import type { CallCarrier, ClientCall } from './client-call.ts';
 import type { StreamTable } from './connection-side.ts';
@@ -39,11 +40,11 @@ export class ClientCalls implements StreamTable<ClientCall>, CallCarrier {
   readonly #sender: Sender<ClientCall>;
   readonly #events: ClientConnectionEvents;
   readonly #finished: () => void;
-  readonly #byId = new Map<number, ClientCall>();
+  readonly #byId = new PassingMap<number, ClientCall>();
   /** For the server to allow more at a time. */
   readonly #waiting: ClientCall[] = [];
   /** Bytes that callers used and the server does not know of yet. */
-  readonly #uncredited = new Map<ClientCall, number>();
+  readonly #uncredited = new PassingMap<ClientCall, number>();
   #allowed = usualCalls;
   #nextId = 1;
   #retired = false;

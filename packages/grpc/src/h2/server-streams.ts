@@ -6,6 +6,7 @@
  * the table has not ended; one that is removed is never heard of again, and its handler, if it still runs, counts
  * until it returns.
  */
+import { PassingMap } from '@timonier/component/passing';
 import { GrpcError, Status } from '../error.ts';
 import type { StreamTable } from './connection-side.ts';
 import { Deadlines } from './deadlines.ts';
@@ -45,7 +46,7 @@ export class ServerStreams implements Carrier, StreamTable<Stream> {
   readonly #limits: Limits;
   readonly #sender: Sender<Stream>;
   readonly #credit: ReceiveCredit;
-  readonly #byId = new Map<number, Stream>();
+  readonly #byId = new PassingMap<number, Stream>();
   readonly #deadlines = new Deadlines<Stream>(
     () => this.#byId.values(),
     (stream) => this.#expired(stream),
