@@ -4,6 +4,7 @@
  *
  * Invariant: a batch is proposed only in the term for which it was submitted, so that it is never proposed twice.
  */
+import { PassingMap } from '@timonier/component/passing';
 import type { NodeId } from '@timonier/raft';
 import type { RaftHost } from './host.ts';
 import type { PeerFrame } from './peer-wire.ts';
@@ -27,7 +28,7 @@ const maxContexts = 1_024;
 
 export class Forwarding {
   readonly #options: ForwardingOptions;
-  readonly #contexts = new Map<number, Origin>();
+  readonly #contexts = new PassingMap<number, Origin>();
   #nextContext = 1;
 
   constructor(options: ForwardingOptions) {

@@ -6,6 +6,7 @@
  * is then submitted again; so a request is applied at most once and a change of leaders costs it only time. A request
  * not answered by its deadline fails with etcd's timeout: its outcome is then unknown.
  */
+import { PassingMap } from '@timonier/component/passing';
 import type { GrpcError } from '@timonier/grpc';
 import type { Clock } from './clock.ts';
 import { entryBatchCodec, type StoredRequest } from './codecs.ts';
@@ -47,8 +48,8 @@ const maxBatchBytes = 1024 * 1024;
 export class Proposals {
   readonly proposer: number;
   readonly #options: ProposalsOptions;
-  readonly #waiters = new Map<number, Waiter>();
-  readonly #submitted = new Map<number, Submitted>();
+  readonly #waiters = new PassingMap<number, Waiter>();
+  readonly #submitted = new PassingMap<number, Submitted>();
   #queue: Batch[] = [];
   #gathering: StoredRequest[] = [];
   #gatheringBytes = 0;

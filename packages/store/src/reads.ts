@@ -2,6 +2,7 @@
  * Linearizable reads: everyone who asks in one turn shares one read-index round, and is let go once the state has
  * caught up with it. A round that fails is asked again until the readers' deadline.
  */
+import { PassingMap } from '@timonier/component/passing';
 import type { GrpcError } from '@timonier/grpc';
 import type { Clock } from './clock.ts';
 import { etcdError } from './errors.ts';
@@ -28,7 +29,7 @@ const retryMs = 20;
 
 export class Reads {
   readonly #options: ReadsOptions;
-  readonly #rounds = new Map<number, Round>();
+  readonly #rounds = new PassingMap<number, Round>();
   #gathering: Round | undefined;
   #nextContext = 1;
 

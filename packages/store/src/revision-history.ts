@@ -5,6 +5,7 @@
  * is read back through `Contents` and of which the revisions stay in a bounded cache. Invariant: a revision that was
  * flushed is found in its block for as long as the block table names it.
  */
+import { PassingMap } from '@timonier/component/passing';
 import { BlockTable } from './block-table.ts';
 import { type ChangeSet, decodeBlock, encodeBlock } from './change-block.ts';
 import type { Journal } from './journal.ts';
@@ -29,12 +30,12 @@ export class RevisionHistory {
   readonly #contents: Contents;
   readonly #journal: Journal;
   /** Not on disk yet: must stay. */
-  readonly #overlay = new Map<number, ChangeSet>();
+  readonly #overlay = new PassingMap<number, ChangeSet>();
   /** On disk: kept while there is room, least recently used first. */
   readonly #cache = new RevisionCache<ChangeSet>(cacheBytes, sizeOf);
   readonly #blocks = new BlockTable();
   /** Blocks as they will be on disk once the journal is. */
-  readonly #unwritten = new Map<number, Buffer>();
+  readonly #unwritten = new PassingMap<number, Buffer>();
   /** Blocks of which nothing is left, and which `#blocks` still names. */
   readonly #gone = new Set<number>();
   /** The newest revision. */
