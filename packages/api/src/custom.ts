@@ -17,6 +17,8 @@ export interface ScalePaths {
 export interface CustomKind {
   /** Checks `apiVersion`, `kind` and metadata, and drops what the schema does not know. */
   decode(value: unknown, duplicates: readonly string[]): Decoded;
+  /** What of an applied configuration is not of the schema's shape, in upstream's words. */
+  appliedProblems(config: ApiObject): readonly string[];
   /** Fills in the schema's defaults, in place. */
   applyDefaults(object: ApiObject): void;
   /** The schema's rules; those of metadata are checked elsewhere. */

@@ -25,6 +25,7 @@ import {
 } from '@timonier/api/decode';
 import { compareVersions } from '@timonier/api/registry';
 import { StatusError } from '@timonier/api/statuses';
+import { appliedProblems } from './applied-values.ts';
 import { columnsOf } from './cells.ts';
 import { customSchema } from './custom-schema.ts';
 import { type Definition, isTerminating, storagePrefixOf, storageVersionOf } from './definition-types.ts';
@@ -126,6 +127,7 @@ function customKind(
   const scale = version.subresources?.scale;
   return {
     decode: (value, duplicates) => decode(schema, type, value, duplicates),
+    appliedProblems: (config) => appliedProblems(schema, config),
     applyDefaults: (object) => {
       if (hasDefaults || hasNull(object)) fillDefaults(schema, object);
     },

@@ -7,10 +7,9 @@ import { bad } from '../pipeline/query.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Throws 400. Custom kinds have rules of their own. */
+/** Throws 400. Custom kinds know themselves what their schema says. */
 export function checkAppliedType(info: ResourceInfo, config: Fields, namespace: string, name: string): void {
-  if (info.custom !== undefined) return;
-  const problems = problemsOf(config, info.schema, '');
+  const problems = info.custom?.appliedProblems(config) ?? problemsOf(config, info.schema, '');
   if (problems.length === 0) return;
   const what = `${info.namespaced ? namespace : ''}/${name}; ${apiVersionOf(info)}, Kind=${info.kind}`;
   const text = problems.length === 1 ? (problems[0] ?? '') : ['errors:', ...problems].join('\n  ');

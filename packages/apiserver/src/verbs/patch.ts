@@ -3,7 +3,7 @@
  * current state at each attempt; server-side apply merges a configuration by ownership, and creates what is not there.
  */
 import type { AdmissionRequest } from '../admission/request.ts';
-import { storageKey } from '@timonier/api';
+import { apiVersionOf, storageKey } from '@timonier/api';
 import {
   ApplyConflictError,
   applyJsonPatch,
@@ -131,15 +131,28 @@ async function applyPatch(context: RequestContext, parsed: Parsed): Promise<void
 /** The applied configuration: checked against the schema, but neither defaulted nor completed. */
 function readConfiguration(context: RequestContext, parsed: Parsed): ApiObject {
   const { exchange, target } = context;
+  if (target.info.custom !== undefined) checkAppliedCustom(target, parsed.value);
   const { problems } = decodeStrict(target.info, parsed.value, parsed.duplicates);
   const mode = fieldValidationParameter(exchange.query);
   if (problems.length > 0 && mode === 'Strict') throw strictDecodingError(target.info, problems);
   const config = copyOf(parsed.value) as ApiObject;
   checkAppliedType(target.info, config, target.namespace, target.name);
   if (mode === 'Warn') for (const problem of problems) exchange.warn(problem);
-  if ((config.metadata?.managedFields ?? []).length > 0) throw bad('metadata.managedFields must be nil');
+  if ((config.metadata?.managedFields ?? []).length > 0) throw bad(mustNotOwn);
   placeObject(config, context, target.name);
   return config;
+}
+
+const mustNotOwn = 'metadata.managedFields must be nil';
+
+/** A custom resource says itself what it is, and who owns it not even by an empty list. Throws 400. */
+function checkAppliedCustom({ info, namespace, name }: RequestContext['target'], value: unknown): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return;
+  const { apiVersion = '', kind = '', metadata } = value as ApiObject;
+  if (apiVersion !== apiVersionOf(info) || kind !== info.kind)
+    throw bad(`invalid object type: ${apiVersion}, Kind=${kind}`);
+  if (Array.isArray(metadata?.managedFields)) throw bad(mustNotOwn);
+  checkAppliedType(info, value as ApiObject, namespace, name);
 }
 
 function merge(

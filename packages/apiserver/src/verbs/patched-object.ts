@@ -7,6 +7,7 @@ import type { Parsed } from '@timonier/api/json';
 import { failure, StatusError } from '@timonier/api/statuses';
 import { decodeParsed } from '../pipeline/decode.ts';
 import type { RequestContext } from '../server-state.ts';
+import { shownAsMap } from './map-text.ts';
 
 export function decodePatched(
   { exchange, target }: RequestContext,
@@ -36,14 +37,4 @@ export function asPatchError(
       causes: [{ reason: 'FieldValueInvalid', message, field: 'patch' }],
     }),
   );
-}
-
-/** A tree as upstream prints the maps that it keeps strategic patches in. */
-export function shownAsMap(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(shownAsMap).join(' ')}]`;
-  if (value === null) return '<nil>';
-  if (typeof value === 'string') return value;
-  if (typeof value !== 'object') return JSON.stringify(value) ?? '';
-  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return `map[${entries.map(([key, item]) => `${key}:${shownAsMap(item)}`).join(' ')}]`;
 }
