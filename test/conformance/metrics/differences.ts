@@ -10,6 +10,8 @@ export interface Difference {
   readonly kinds: readonly Kind[];
   /** Everywhere unless told. */
   readonly in?: readonly ComponentName[];
+  /** Depends on what comes first, and so is not seen each time. */
+  readonly sometimes?: true;
   readonly reason: string;
 }
 
@@ -182,16 +184,19 @@ export const meant: readonly Difference[] = [
   {
     metrics: /^rest_client_/,
     kinds: values,
+    sometimes: true,
     reason: 'loops that do the same by other requests',
   },
   {
     metrics: /^scheduler_queue_incoming_pods_total$/,
     kinds: values,
+    sometimes: true,
     reason: 'what fits nowhere waits for the cluster to change, at once',
   },
   {
     metrics: /^apiserver_admission_(controller|step)_/,
     kinds: values,
+    sometimes: true,
     reason: 'that a namespace is not there yet is found by a plugin there, and by the server itself here',
   },
   {
