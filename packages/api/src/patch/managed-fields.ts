@@ -266,7 +266,9 @@ function writeEntries(object: JsonObject, entries: readonly ManagerEntry[]): Jso
       (a, b) =>
         compareText(a.operation, b.operation) ||
         compareText(a.time, b.time) ||
-        compareText(a.manager, b.manager),
+        compareText(a.manager, b.manager) ||
+        compareText(a.apiVersion, b.apiVersion) ||
+        compareText(a.subresource, b.subresource),
     )
     .map(written);
   return withEntries(object, managedFields);

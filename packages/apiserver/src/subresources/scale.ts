@@ -122,7 +122,9 @@ function wantedScale(context: RequestContext, body: Buffer): (before: Scale) => 
   const tracked = (before: Scale, after: Scale): Scale =>
     trackUpdate(before as JsonObject, after as JsonObject, management);
   if (target.verb === 'update') {
-    const sent = decodeBodyAs(body, bodyMedia(exchange.header('content-type')), [scaleType]) as Scale;
+    const sent = withoutZero(
+      decodeBodyAs(body, bodyMedia(exchange.header('content-type')), [scaleType]) as Scale,
+    );
     return (before) => tracked(before, sent);
   }
   if (target.verb !== 'patch') throw bad(`${target.verb} is not supported on scale`);
@@ -152,7 +154,12 @@ function wantedScale(context: RequestContext, body: Buffer): (before: Scale) => 
 }
 
 function asScale(value: unknown): Scale {
-  return decodeAs(scaleSchema, scaleType, value).object;
+  return withoutZero(decodeAs(scaleSchema, scaleType, value).object);
+}
+
+/** Who sets a zero that is there already changes nothing, and owns nothing of it. */
+function withoutZero(scale: Scale): Scale {
+  return scale.spec?.replicas === 0 ? { ...scale, spec: {} } : scale;
 }
 
 /** The Scale of a workload. A ReplicationController selects by a plain map of labels. */

@@ -252,8 +252,12 @@ test('every workload with replicas is scaled by its scale', async () => {
     assert.equal(scaled.spec.replicas, 3);
     const none = await ask(200, 'PUT', `${path}/s/scale?dryRun=All`, { ...scaled, spec: {} });
     assert.deepEqual(none.spec, {}, 'a zero is left out, as upstream does');
+    const zero = await ask(200, 'PUT', `${path}/s/scale`, { ...scaled, spec: { replicas: 0 } });
+    const again = await ask(200, 'PATCH', `${path}/s/scale`, { spec: { replicas: 0 } }, merge);
+    assert.deepEqual(again, zero, 'who wants what is there changes nothing');
+    await ask(200, 'PUT', `${path}/s/scale`, { ...zero, spec: { replicas: 3 } });
     const object = await ask(200, 'GET', `${path}/s`);
-    assert.deepEqual([object.spec.replicas, object.metadata.generation], [3, 2]);
+    assert.deepEqual([object.spec.replicas, object.metadata.generation], [3, 4]);
   }
 });
 
