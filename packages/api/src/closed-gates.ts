@@ -27,6 +27,7 @@ const closed: Readonly<Record<string, readonly Path[]>> = {
     ['spec', 'strategy'],
     ['spec', 'preferredHolder'],
   ],
+  'storage.k8s.io/CSIDriver': [['spec', 'preventPodSchedulingIfMissing']],
   'discovery.k8s.io/EndpointSlice': [['endpoints', '*', 'deprecatedTopology']],
   'resource.k8s.io/ResourceSlice': [
     [...attribute, 'ints'],

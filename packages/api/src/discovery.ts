@@ -137,7 +137,7 @@ export interface GroupDiscoveryList {
 function discovered(r: ResourceInfo): DiscoveredResource {
   return {
     resource: r.resource,
-    responseKind: { group: r.group, version: r.version, kind: r.kind },
+    responseKind: responseKind(r, r),
     scope: r.namespaced ? 'Namespaced' : 'Cluster',
     singularResource: r.singular,
     verbs: [...r.verbs],
@@ -147,12 +147,18 @@ function discovered(r: ResourceInfo): DiscoveredResource {
       ? {
           subresources: r.subresources.map((s) => ({
             subresource: s.name,
-            responseKind: { group: s.group, version: s.version, kind: s.kind },
+            responseKind: responseKind(r, s),
             verbs: [...s.verbs],
           })),
         }
       : {}),
   };
+}
+
+/** Built-in kinds say their group and version only where these are not those of the resource. */
+function responseKind(r: ResourceInfo, { group, version, kind }: ResponseKind): ResponseKind {
+  const isOwn = r.custom === undefined && group === r.group && version === r.version;
+  return isOwn ? { group: '', version: '', kind } : { group, version, kind };
 }
 
 /** The aggregated document: with `core` the one of `/api`, else the one of `/apis`. */

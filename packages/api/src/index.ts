@@ -10,7 +10,6 @@ export {
   apiVersionOf,
   compareVersions,
   createRegistry,
-  plainColumns,
   Registry,
   registry,
   splitApiVersion,

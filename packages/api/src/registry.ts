@@ -92,7 +92,7 @@ interface Row {
 }
 
 /** What a kind without columns of its own shows. */
-export const plainColumns: readonly ColumnDefinition[] = [
+const PLAIN_COLUMNS: readonly ColumnDefinition[] = [
   { name: 'Name', type: 'string', format: 'name', priority: 0 },
   { name: 'Created At', type: 'date', format: '', priority: 0 },
 ];
@@ -105,7 +105,7 @@ function infoOf(row: Row): ResourceInfo {
     storagePrefix: row.storagePrefix,
     storageVersion: row.storageVersion,
     storageVersionHash: row.storageVersionHash,
-    columns: row.columns ?? plainColumns,
+    columns: row.columns ?? PLAIN_COLUMNS,
     selectableAliases: row.selectableAliases ?? {},
     get schema(): Schema {
       return messageSchema(message);

@@ -321,7 +321,7 @@ describe('tables', () => {
         lastTimestamp: '2026-01-01T00:59:00Z',
         source: { component: 'kubelet', host: 'w1' },
       },
-      ['60s', 'Normal', 'Started', 'pod/p', '', 'kubelet, w1', 'ok', '5m', '2', 'a'],
+      ['60s', 'Normal', 'Started', 'pod/p', '', 'kubelet, w1', 'ok', '5m', 2, 'a'],
     ],
   ];
   for (const [what, group, resource, object, cells] of rows) {

@@ -49,6 +49,7 @@ import {
   podTemplateRow,
   replicaSetRow,
   replicationControllerRow,
+  scaleRow,
   statefulSetRow,
 } from './tables/workloads.ts';
 
@@ -98,6 +99,7 @@ const PRINTERS: Readonly<Record<string, RowPrinter<ApiObject>>> = {
   'v1/PersistentVolumeClaim': printer(claimRow),
   'v1/PodTemplate': printer(podTemplateRow),
   'v1/ReplicationController': printer(replicationControllerRow),
+  'autoscaling/v1/Scale': printer(scaleRow),
   'v1/ResourceQuota': printer(quotaRow),
   'v1/Event': printer(eventRow),
   'events.k8s.io/v1/Event': printer(newEventRow),

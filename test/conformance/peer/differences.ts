@@ -85,6 +85,11 @@ export const meant: readonly MeantDifference[] = [
     reason: 'who takes every kind of application data takes JSON',
   },
   {
+    title: /DaemonSet: /,
+    place: /metadata\.annotations(?:\.deprecated.*)?$/,
+    reason: 'the metadata of an object alone are those that the whole object shows',
+  },
+  {
     title: /IPAddress: (?:as Table|table of one)$/,
     place: /^body\.rows\[0\]\.cells\[2\]$/,
     reason: 'a row has as many cells as there are columns',

@@ -56,7 +56,7 @@ function eventCells(event: EventCells, now: number): Row {
     Source: event.host === '' ? event.source : `${event.source}, ${event.host}`,
     Message: event.message.trim(),
     'First Seen': since(event.first, now),
-    Count: String(event.count),
+    Count: event.count,
     Name: event.name,
   };
 }
@@ -72,7 +72,7 @@ export function eventRow(event: Event, now: number): Row {
       message: event.message ?? '',
       object: event.involvedObject,
       source: event.source?.component || event.reportingComponent || '',
-      host: event.source?.host ?? '',
+      host: event.source?.host || event.reportingInstance || '',
       first,
       last,
       count: event.series?.count ?? (event.count || 1),
@@ -91,7 +91,7 @@ export function newEventRow(event: EventsV1Event, now: number): Row {
       message: event.note ?? '',
       object: event.regarding ?? {},
       source: event.deprecatedSource?.component || event.reportingController || '',
-      host: event.deprecatedSource?.host ?? '',
+      host: event.deprecatedSource?.host || event.reportingInstance || '',
       first,
       last: event.series?.lastObservedTime || event.deprecatedLastTimestamp || first,
       count: event.series?.count ?? (event.deprecatedCount || 1),

@@ -9,9 +9,11 @@ import type {
   PodTemplate,
   ReplicaSet,
   ReplicationController,
+  Scale,
   StatefulSet,
 } from '../generated/types.ts';
 import { formatLabelSelector, requirementsOf } from '../label-selector.ts';
+import type { ColumnDefinition } from '../registry.ts';
 import { formatLabels, NONE, orNone, since, UNKNOWN, type Cell } from './cell.ts';
 
 type Row = Readonly<Record<string, Cell>>;
@@ -26,6 +28,12 @@ function roles(labels: Readonly<Record<string, string>>): string {
     else if (key === 'kubernetes.io/role' && value !== '') found.add(value);
   }
   return orNone([...found].sort().join(','));
+}
+
+function kernel(info: NonNullable<Node['status']>['nodeInfo']): string {
+  const { kernelVersion = '', architecture = '' } = info ?? {};
+  if (kernelVersion === '') return UNKNOWN;
+  return architecture === '' ? kernelVersion : `${kernelVersion} (${architecture})`;
 }
 
 export function nodeRow(node: Node, now: number): Row {
@@ -43,8 +51,24 @@ export function nodeRow(node: Node, now: number): Row {
     'Internal-IP': address('InternalIP'),
     'External-IP': address('ExternalIP'),
     'OS-Image': info?.osImage || UNKNOWN,
-    'Kernel-Version': info?.kernelVersion || UNKNOWN,
+    'Kernel-Version': kernel(info),
     'Container-Runtime': info?.containerRuntimeVersion || UNKNOWN,
+  };
+}
+
+export const scaleColumns: readonly ColumnDefinition[] = [
+  { name: 'Name', type: 'string', format: '', priority: 0 },
+  { name: 'Desired', type: 'integer', format: '', priority: 0 },
+  { name: 'Available', type: 'integer', format: '', priority: 0 },
+  { name: 'Age', type: 'string', format: '', priority: 0 },
+];
+
+export function scaleRow({ metadata, spec, status }: Scale, now: number): Row {
+  return {
+    Name: metadata?.name ?? '',
+    Desired: spec?.replicas ?? 0,
+    Available: status?.replicas ?? 0,
+    Age: since(metadata?.creationTimestamp, now),
   };
 }
 

@@ -61,7 +61,7 @@ void test('a Scale has a table, and subresources that have none say so', async (
   const shown = await ask(200, 'GET', `${deployments}/shown/scale`, undefined, table);
   assert.deepEqual(
     shown.columnDefinitions.map(({ name }: { name: string }) => name),
-    ['Name', 'Created At'],
+    ['Name', 'Desired', 'Available', 'Age'],
   );
   assert.equal(shown.rows[0].cells[0], 'shown');
   await ask(201, 'POST', `${core}/pods`, {
@@ -159,6 +159,18 @@ void test('devices that others use are looked at only from where that is allowed
   const label = { metadata: { labels: { 'resource.kubernetes.io/admin-access': 'true' } } };
   await ask(200, 'PATCH', '/api/v1/namespaces/default', label, patchAs('merge-patch+json'));
   await ask(201, 'POST', path, claim);
+});
+
+void test('what is allowed but hardly meant is told beside the answer, once', async () => {
+  const answer = await shared.server.request('POST', `${core}/services?dryRun=All`, {
+    metadata: { name: 'named' },
+    spec: { ports: [{ port: 80 }], externalName: 'x.example.com' },
+  });
+  assert.equal(answer.status, 201);
+  assert.equal(
+    answer.headers['warning'],
+    '299 - "spec.externalName is ignored when spec.type is not \\"ExternalName\\""',
+  );
 });
 
 void test('nobody owns what a new object has by itself', async () => {

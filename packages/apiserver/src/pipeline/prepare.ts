@@ -107,9 +107,11 @@ export function prepareUpdate(object: ApiObject, old: ApiObject, context: WriteC
     if (old['status'] === undefined) delete object['status'];
     else object['status'] = old['status'];
   }
-  dropClosedFields(info, object, old);
-  strategyOf(info).prepareUpdate?.(object, old, context);
+  const { prepareUpdate: prepare, countsDropped = false } = strategyOf(info);
+  if (!countsDropped) dropClosedFields(info, object, old);
+  prepare?.(object, old, context);
   countGeneration(object, old, context);
+  if (countsDropped) dropClosedFields(info, object, old);
 }
 
 /** A change of anything but metadata and status makes a new generation; of some kinds also one of labels or the like. */
@@ -198,7 +200,7 @@ function unreadableVersion({ target }: WriteContext, name: string, version: stri
 }
 
 const statusOnly = fieldSetOf(['f:status']);
-const everything = fieldSetOf(['f:metadata'], ['f:spec'], ['f:status']);
+const everything = fieldSetOf(['f:spec'], ['f:status']);
 const nothing = fieldSetOf();
 const empties = new WeakMap<Schema, JsonObject>();
 

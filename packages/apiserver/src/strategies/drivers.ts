@@ -12,8 +12,15 @@ export const driverStrategy: Strategy = {
     object.metadata = { ...object.metadata, generation: (old.metadata?.generation ?? 0) + 1 };
   },
   check(object, old, { warn }) {
-    if (old !== undefined && sameTree(object['spec'], old['spec'])) return;
     const { spec } = object as unknown as CSIDriver;
+    const before = (old as unknown as CSIDriver | undefined)?.spec;
+    // Who leaves it as it was has been told.
+    if (
+      before !== undefined &&
+      sameTree(spec?.tokenRequests, before.tokenRequests) &&
+      spec?.serviceAccountTokenInSecrets === before.serviceAccountTokenInSecrets
+    )
+      return;
     const { tokenRequests = [], serviceAccountTokenInSecrets } = spec ?? {};
     if (tokenRequests.length > 0 && serviceAccountTokenInSecrets === undefined) warn?.(tokensInAttributes);
   },

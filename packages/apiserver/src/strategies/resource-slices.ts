@@ -6,6 +6,7 @@ import type { WriteContext } from '../server-state.ts';
 import type { Strategy } from './strategy.ts';
 
 export const resourceSliceStrategy: Strategy = {
+  countsDropped: true,
   prepareCreate: startTaints,
   prepareUpdate: (object, _old, context) => startTaints(object, context),
 };

@@ -45,6 +45,8 @@ export interface Strategy {
   readonly countedMetadata?: readonly ('annotations' | 'labels')[];
   /** True when changes are not counted, and the first generation stays. */
   readonly keepsGeneration?: boolean;
+  /** True when a change of a field that is dropped makes a new generation all the same. */
+  readonly countsDropped?: boolean;
   /** True when nobody owns fields that are set through the resource itself. */
   readonly isOwnedByNobody?: boolean;
   /** Throws when the object must not be deleted. */

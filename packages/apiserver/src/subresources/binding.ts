@@ -6,7 +6,7 @@ import { labelsFromNode } from '../admission/pod-topology.ts';
 import { bodyMedia } from '../http/media.ts';
 import { decodeBodyAs } from '../pipeline/decode.ts';
 import { mutate } from '../pipeline/mutate.ts';
-import { timestamp, withOwnership } from '../pipeline/prepare.ts';
+import { timestamp } from '../pipeline/prepare.ts';
 import { bad } from '../pipeline/query.ts';
 import { respondTree } from '../pipeline/respond.ts';
 import type { RequestContext } from '../server-state.ts';
@@ -73,7 +73,8 @@ export async function bind(context: RequestContext): Promise<void> {
         conditions: [...others, scheduled],
       },
     };
-    return { action: 'put', object: withOwnership(current, object, onPod) };
+    // As upstream, whoever binds a pod owns nothing of it.
+    return { action: 'put', object };
   });
-  await respondTree(exchange, 201, success());
+  await respondTree(exchange, 201, { ...success(), code: 201 });
 }

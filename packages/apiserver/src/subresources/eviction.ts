@@ -46,7 +46,7 @@ export async function evict(context: RequestContext): Promise<void> {
   const guards = mayGoAnyway(pod) ? {} : await askBudget(asked, pod);
   if (!dryRun && pod.metadata?.deletionTimestamp === undefined) await markDisruption(asked);
   await removeObject(asked, withPreconditions(options, guards));
-  await respondTree(exchange, 201, success());
+  await respondTree(exchange, 201, { ...success(), code: 201 });
 }
 
 function readPod({ server, target }: WriteContext): Pod | undefined {

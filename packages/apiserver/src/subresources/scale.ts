@@ -5,7 +5,6 @@ import {
   entriesFromScale,
   fieldSetOf,
   messageSchema,
-  plainColumns,
   scaleEntries,
   trackUpdate,
 } from '@timonier/api';
@@ -21,6 +20,7 @@ import type {
   Scale,
   ScalePaths,
 } from '@timonier/api';
+import { scaleColumns } from '@timonier/api/tables/workloads';
 import { type ApiObject, decodeAs } from '@timonier/api/decode';
 import { formatLabelSelector, requirementsOf } from '@timonier/api/label-selector';
 import { conflict, invalid, StatusError } from '@timonier/api/statuses';
@@ -65,12 +65,12 @@ export async function scale(context: RequestContext): Promise<void> {
   await respondTree(exchange, 200, scaleOf(afterUpdate(result).object(), target.info));
 }
 
-/** A Scale, or the table of one, which has the columns of kinds without columns of their own. */
+/** A Scale, or the table of one, which has columns of its own. */
 async function respondScale({ exchange, target }: RequestContext, scale: Scale): Promise<void> {
   const representation = representationOf(exchange, offerOf(target.info));
   const { custom: _custom, ...info } = target.info;
   const body = encodeObject(scale as ApiObject, {
-    info: { ...info, ...scaleGroup, kind: scaleType.kind, columns: plainColumns },
+    info: { ...info, ...scaleGroup, kind: scaleType.kind, columns: scaleColumns },
     representation,
     includeObject: includeObjectOf(exchange),
   });

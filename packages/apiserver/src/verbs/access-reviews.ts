@@ -80,7 +80,8 @@ export async function reviewRules(context: RequestContext): Promise<void> {
     incomplete: incomplete.length > 0,
     ...(incomplete.length === 0 ? {} : { evaluationError: incomplete.join(', ') }),
   };
-  await respondTree(exchange, 201, { ...review, status });
+  // What was asked is not repeated.
+  await respondTree(exchange, 201, { ...review, spec: {}, status });
 }
 
 /** Throws 422 when the review asks about nothing, or about two things. */

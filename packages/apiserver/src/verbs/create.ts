@@ -2,6 +2,7 @@
 import type { AdmissionRequest } from '../admission/request.ts';
 import { storageKey } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
+import { objectWarnings } from '@timonier/api/object-warnings';
 import { alreadyExists, generateNameConflict, StatusError } from '@timonier/api/statuses';
 import { withConditions } from '../pipeline/commit.ts';
 import { decodeObject } from '../pipeline/decode.ts';
@@ -40,6 +41,7 @@ export async function createObject(context: WriteContext, sent: ApiObject): Prom
     const object = isGenerated ? copyOf(admitted) : admitted;
     prepareCreate(object, context);
     checkObject(info, object, undefined);
+    for (const text of objectWarnings(info, object)) context.warn?.(text);
     await strategyOf(info).check?.(object, undefined, context);
     await admission.validate({ ...request, object });
     const taken = object.metadata?.name ?? '';

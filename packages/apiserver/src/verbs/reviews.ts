@@ -4,15 +4,17 @@ import type { TokenReviewSpec, TokenReviewStatus } from '@timonier/api';
 import { bodyMedia } from '../http/media.ts';
 import type { User } from '../pipeline/authenticate.ts';
 import { decodeBodyAs } from '../pipeline/decode.ts';
+import { timestamp } from '../pipeline/prepare.ts';
 import { bad } from '../pipeline/query.ts';
 import { representationOf, respondTree } from '../pipeline/respond.ts';
 import type { RequestContext } from '../server-state.ts';
 
 /** `authentication.k8s.io` SelfSubjectReview: who am I? */
 export async function reviewSelf(context: RequestContext): Promise<void> {
-  const { exchange, user } = context;
+  const { exchange, user, server } = context;
   const review = await readReview(context);
-  await respondTree(exchange, 201, { ...review, status: { userInfo: userInfo(user) } });
+  const metadata = { creationTimestamp: timestamp(server.now()) };
+  await respondTree(exchange, 201, { ...review, metadata, status: { userInfo: userInfo(user) } });
 }
 
 /** `authentication.k8s.io` TokenReview: whose token is this? */
@@ -24,7 +26,7 @@ export async function reviewToken(context: RequestContext): Promise<void> {
   const known = await server.bearerTokens.authenticate(token, audiences);
   const status: TokenReviewStatus =
     known === undefined
-      ? { error: 'invalid bearer token' }
+      ? { user: {}, error: 'invalid bearer token' }
       : { authenticated: true, user: userInfo(known.user), audiences: [...known.audiences] };
   await respondTree(exchange, 201, { ...review, status });
 }

@@ -2,6 +2,7 @@
 import type { AdmissionRequest } from '../admission/request.ts';
 import { storageKey } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
+import { objectWarnings } from '@timonier/api/object-warnings';
 import { invalid, notFound, StatusError } from '@timonier/api/statuses';
 import { decodeObject } from '../pipeline/decode.ts';
 import { type Decision, mutate, type MutationResult } from '../pipeline/mutate.ts';
@@ -113,6 +114,7 @@ export async function decideUpdate(
     return { action: 'remove', extras, last: owned };
   }
   checkObject(info, owned, old, subresource);
+  if (subresource === '') for (const text of objectWarnings(info, owned)) context.warn?.(text);
   const value = toStored(owned);
   if (isStoredAs(value, current)) return { action: 'keep' };
   await strategyOf(info).check?.(owned, old, context);
