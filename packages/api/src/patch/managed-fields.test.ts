@@ -162,6 +162,19 @@ test('status changed through the resource itself is not owned', () => {
   assert.deepEqual(fieldsOf(updated, 'a'), { 'f:spec': { 'f:replicas': {} } });
 });
 
+test('who changes the status takes nothing else from its owners, whatever is left out beside it', () => {
+  const created = trackUpdate(undefined, deployment({ replicas: 1, paused: true }), context('a'));
+  const put = {
+    ...deployment({ replicas: 1 }),
+    metadata: created['metadata'] ?? {},
+    status: { replicas: 1 },
+  };
+  const overrides = { subresource: 'status', reset: fieldSetOf(['f:spec']) };
+  const updated = trackUpdate(created, put, context('b', overrides));
+  assert.deepEqual(fieldsOf(updated, 'a'), { 'f:spec': { 'f:paused': {}, 'f:replicas': {} } });
+  assert.deepEqual(fieldsOf(updated, 'b'), { 'f:status': { 'f:replicas': {} } });
+});
+
 test('an update that changes nothing leaves the entries and their times alone', () => {
   const created = trackUpdate(undefined, deployment({ replicas: 1 }), context('a'));
   const again = trackUpdate(created, created, context('a', { time: '2027-01-01T00:00:00Z' }));

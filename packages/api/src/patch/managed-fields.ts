@@ -112,7 +112,9 @@ export function trackUpdate(
     if (fieldsV1 === undefined) return withEntries(after, []);
     return withEntries(after, [written({ ...identity(context, 'Update'), time: context.time, fieldsV1 })]);
   }
-  const { added, modified, removed } = compare(before, after, context.structure);
+  const { added, modified, ...difference } = compare(before, after, context.structure);
+  // What this request puts back was not removed, whatever it left out.
+  const removed = recursiveDifference(difference.removed, context.reset);
   const changed = recursiveDifference(recursiveDifference(union(added, modified), unmanaged), context.reset);
   const own = (entry: ManagerEntry): boolean => isSameManager(entry, context, 'Update');
   const others = entries

@@ -94,7 +94,9 @@ function withOwners(scale: Scale, object: ApiObject, replicas: ReplicasField): S
 
 /** Throws 409 when the Scale was made from another state than there is, and 422 when it wants what cannot be. */
 function checkScale({ target }: RequestContext, after: Scale, before: Scale): void {
-  const version = after.metadata?.resourceVersion ?? '';
+  const { name = target.name, resourceVersion: version = '' } = after.metadata ?? {};
+  if (name !== '' && name !== target.name)
+    throw bad(`the name of the object (${name}) does not match the name on the URL (${target.name})`);
   if (version !== '' && version !== before.metadata?.resourceVersion)
     throw new StatusError(conflict(target.info, target.name));
   const replicas = after.spec?.replicas ?? 0;
@@ -122,9 +124,7 @@ function wantedScale(context: RequestContext, body: Buffer): (before: Scale) => 
   const tracked = (before: Scale, after: Scale): Scale =>
     trackUpdate(before as JsonObject, after as JsonObject, management);
   if (target.verb === 'update') {
-    const sent = withoutZero(
-      decodeBodyAs(body, bodyMedia(exchange.header('content-type')), [scaleType]) as Scale,
-    );
+    const sent = withoutZero(decodeBodyAs(body, bodyMedia(exchange.header('content-type')), [scaleType]));
     return (before) => tracked(before, sent);
   }
   if (target.verb !== 'patch') throw bad(`${target.verb} is not supported on scale`);
@@ -204,7 +204,7 @@ function customScale(object: ApiObject, paths: ScalePaths): Scale {
     spec: wanted(number(paths.specReplicas)),
     status: {
       replicas: number(paths.statusReplicas),
-      selector: typeof selector === 'string' ? selector : '',
+      ...(typeof selector === 'string' && selector !== '' ? { selector } : {}),
     },
   };
 }

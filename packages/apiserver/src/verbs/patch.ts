@@ -146,13 +146,13 @@ function readConfiguration(context: RequestContext, parsed: Parsed): ApiObject {
 const mustNotOwn = 'metadata.managedFields must be nil';
 
 /** A custom resource says itself what it is, and who owns it not even by an empty list. Throws 400. */
-function checkAppliedCustom({ info, namespace, name }: RequestContext['target'], value: unknown): void {
+function checkAppliedCustom({ info, name }: RequestContext['target'], value: unknown): void {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return;
   const { apiVersion = '', kind = '', metadata } = value as ApiObject;
   if (apiVersion !== apiVersionOf(info) || kind !== info.kind)
     throw bad(`invalid object type: ${apiVersion}, Kind=${kind}`);
   if (Array.isArray(metadata?.managedFields)) throw bad(mustNotOwn);
-  checkAppliedType(info, value as ApiObject, namespace, name);
+  checkAppliedType(info, value as ApiObject, metadata?.namespace ?? '', name);
 }
 
 function merge(
