@@ -194,6 +194,7 @@ export class MemberLife {
         const reason = error instanceof Error ? error.message : String(error);
         this.#options.log.info({ reason }, 'stopped without handing over leadership');
       });
+    this.parts.tenure.end();
     this.parts.proposals.stop();
     this.parts.membership.stop();
     this.parts.reads.stop();

@@ -1,7 +1,7 @@
 /**
  * What this member may say about leadership: who leads, until when its own is proven, and handing it over.
  *
- * Invariant: while leadership is being handed over nothing is proven.
+ * Invariant: while leadership is being handed over nothing is proven, and nothing any more once this member leaves.
  */
 import type { NodeId, Role } from '@timonier/raft';
 import type { Clock } from './clock.ts';
@@ -30,6 +30,7 @@ export class Tenure {
   readonly #options: TenureOptions;
   readonly #listeners = new Set<() => void>();
   #provenUntil = 0;
+  #isOver = false;
 
   constructor(options: TenureOptions) {
     this.#options = options;
@@ -42,12 +43,23 @@ export class Tenure {
 
   /** Nobody else can lead before `until`. */
   proven(until: number): void {
+    if (this.#isOver) return;
     this.#provenUntil = Math.max(this.#provenUntil, until);
     this.changed();
   }
 
   /** Another role, term or leader. */
   roleChanged(): void {
+    this.#provenUntil = 0;
+    this.changed();
+  }
+
+  /**
+   * This member is about to close its connections, which ends at once what others promised it: whatever it takes to
+   * leave, it has no proof from here on.
+   */
+  end(): void {
+    this.#isOver = true;
     this.#provenUntil = 0;
     this.changed();
   }
