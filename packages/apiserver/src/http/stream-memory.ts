@@ -37,10 +37,13 @@ function hasMethods(table: object): boolean {
   return wanted.every((name) => typeof (table as Record<string, unknown>)[name] === 'function');
 }
 
-/** Lets go of who listened to a request and its answer, once both are closed and everybody was told. */
+/**
+ * Lets go of who listened to a request that was served and to its answer, once both are closed and everybody was told.
+ * Not before it was served: of a body that breaks off, the end comes after the stream was closed.
+ */
 export function forgetListeners(request: Http2ServerRequest, response: Http2ServerResponse): void {
   const { stream } = request;
-  stream.once('close', () => {
+  const forget = (): void => {
     process.nextTick(() => {
       for (const emitter of [stream, request, response]) {
         emitter.removeAllListeners();
@@ -48,7 +51,9 @@ export function forgetListeners(request: Http2ServerRequest, response: Http2Serv
         emitter.on('error', ignore);
       }
     });
-  });
+  };
+  if (stream.closed && stream.destroyed) setImmediate(forget);
+  else stream.once('close', forget);
 }
 
 function ignore(): void {}

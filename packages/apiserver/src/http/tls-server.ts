@@ -80,9 +80,10 @@ export class TlsServer {
       // A client that goes away is seen as the end of its exchange; as an error it would end the process.
       request.on('error', () => undefined);
       response.on('error', () => undefined);
-      if (request.httpVersionMajor === 2) forgetListeners(request, response);
       // Both have what an exchange needs; their own types disagree in the details.
-      void router.serve(request as unknown as HttpRequest, response as unknown as HttpResponse);
+      void router.serve(request as unknown as HttpRequest, response as unknown as HttpResponse).then(() => {
+        if (request.httpVersionMajor === 2) forgetListeners(request, response);
+      });
     });
     this.#server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       void router.serveUpgrade(request, socket, head);
