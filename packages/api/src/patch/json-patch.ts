@@ -45,6 +45,7 @@ export function applyJsonPatch(original: JsonObject, patch: unknown): JsonObject
 
 /** Validation also bans the keys that would reach a prototype. */
 function applyOperations(document: unknown, operations: readonly Operation[]): unknown {
+  if (operations.some(movesIntoItself)) throw new Error('what is moved cannot be moved into itself');
   if (!operations.some((operation) => operation?.op === 'copy' || operation?.op === 'replace'))
     return fastJsonPatch.applyPatch(document, operations, true, true).newDocument;
   let result = document;
@@ -61,6 +62,13 @@ function applyOperations(document: unknown, operations: readonly Operation[]): u
     result = fastJsonPatch.applyOperation(result, done, true, true, true, index).newDocument;
   }
   return result;
+}
+
+/** RFC 6902, 4.4: nothing can be moved below itself, which would be a circle. */
+function movesIntoItself(operation: Operation): boolean {
+  if (operation?.op !== 'move') return false;
+  const { from, path }: { readonly from?: unknown; readonly path?: unknown } = operation;
+  return typeof from === 'string' && typeof path === 'string' && path.startsWith(`${from}/`);
 }
 
 /** Upstream replaces a member that an object does not have by adding it, where RFC 6902 has an error. */

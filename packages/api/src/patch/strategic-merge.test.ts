@@ -157,6 +157,13 @@ test('a JSON patch that does not fit is refused and leaves the object alone', ()
     { code: 422 },
   );
   assert.throws(() => applyJsonPatch(original, { op: 'add' }), { code: 400 });
+  // The whole, or a part, moved below itself would be a circle.
+  for (const from of ['', '/m'])
+    assert.throws(
+      () => applyJsonPatch({ m: { n: {} } }, [{ op: 'move', from, path: '/m/n' }]),
+      { code: 422 },
+      `from "${from}"`,
+    );
   assert.throws(
     () =>
       applyJsonPatch(

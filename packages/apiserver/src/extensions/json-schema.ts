@@ -76,7 +76,7 @@ export function knowsBelow(schema: JsonSchema, test: Test): boolean {
   let answer = known.get(schema);
   if (answer === undefined) {
     const below = [...Object.values(schema.properties ?? {}), valuesOf(schema), itemsOf(schema)];
-    answer = test(schema) || below.some((inner) => inner !== undefined && knowsBelow(inner, test));
+    answer = test(schema) || below.some((inner) => isObject(inner) && knowsBelow(inner, test));
     known.set(schema, answer);
   }
   return answer;

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { type ApiObject, formatFieldError, parseJson } from '@timonier/api';
 import { compilePath, simplePath } from './json-path.ts';
 import type { JsonObject, JsonSchema } from './json-schema.ts';
-import { fillDefaults, prunedObject } from './prune.ts';
+import { carriesDefault, fillDefaults, prunedObject } from './prune.ts';
 import { compileRules } from './rules.ts';
 import { validateSchema } from './validate-schema.ts';
 import { validateValue } from './validate-value.ts';
@@ -15,6 +15,13 @@ const spec = (properties: Record<string, JsonSchema>, more: JsonSchema = {}): Js
 });
 const texts = (schema: JsonSchema, value: object): string[] =>
   validateValue(schema, value, undefined).map(formatFieldError);
+
+describe('what is written as null', () => {
+  it('is no schema, and nothing is looked for below it', () => {
+    const schema = { type: 'object', properties: { a: null } } as unknown as JsonSchema;
+    assert.equal(carriesDefault(schema), false);
+  });
+});
 
 describe('pruning', () => {
   const cases: readonly (readonly [string, JsonSchema, object, object, readonly string[]])[] = [
