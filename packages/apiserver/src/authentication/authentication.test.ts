@@ -75,8 +75,8 @@ async function caughtUp(): Promise<void> {
 /** What a review says about a token: the user's name and groups, or nothing. */
 async function review(token: string): Promise<string> {
   const { json } = await server.request('POST', reviews, { spec: { token } });
-  const { user } = json.status as { user?: { username: string; groups: string[] } };
-  return user === undefined ? '' : `${user.username} ${user.groups.join(' ')}`;
+  const { user } = json.status as { user: { username?: string; groups?: string[] } };
+  return [user.username, ...(user.groups ?? [])].join(' ');
 }
 
 async function claims(change: Readonly<Record<string, unknown>> = {}): Promise<string> {
@@ -95,7 +95,11 @@ test('tokens of a file name users and groups, and nothing like them does', async
   assert.equal(await review('abc'), 'alice dev ops system:authenticated');
   assert.equal(await review('def'), 'bob system:authenticated');
   assert.equal(await review('abcd'), '');
-  assert.equal(await review(''), '');
+  const none = await server.request('POST', reviews, { spec: { token: '' } });
+  assert.deepEqual(
+    [none.status, none.json.message],
+    [400, 'token is required for TokenReview in authentication'],
+  );
   assert.throws(() => new TokenFile('only,two', ''), /line 1 must have at least token, user and uid/);
   const file = new TokenFile('"a,b","x ""y""",3,g', 'here');
   assert.deepEqual(file.authenticate('a,b')?.user, {
