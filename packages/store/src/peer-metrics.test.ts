@@ -39,8 +39,7 @@ test('what alerts about members ask for rises when members are lost', async (t) 
     const shown = await shownBy(cluster, leader);
     assert.equal(sum(shown, 'etcd_network_active_peers'), 1);
     assert.ok(sum(shown, 'etcd_network_disconnected_peers_total') >= 1);
-    const [to] = shown.get(failures)?.samples ?? [];
-    assert.ok(to !== undefined && sum(shown, failures, 'To', to.labels['To']) > sum(before, failures));
+    assert.ok(sum(shown, failures) > sum(before, failures));
   });
   await cluster.end(other, 'SIGKILL');
   const { code } = await cluster.etcdctl(['put', 'a', 'b'], { at: leader, patienceMs: 30_000 });

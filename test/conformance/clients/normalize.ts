@@ -44,6 +44,9 @@ const replacements: readonly (readonly [RegExp, string])[] = [
   [/\b(containerd|cri-o|crun|timonier):\/\/[0-9a-f]{32,64}\b/g, '$1://<id>'],
 ];
 
+/** A client that is through, or out of time, says now and then of its watches that they were ended: by itself. */
+const ownEnd = /^[IWE]\d{4} .*\breflector\.go:\d+\].*\bcontext (canceled|deadline exceeded)\b/;
+
 /** The lines of an output; none when it is empty. */
 export function normalize(text: string): readonly string[] {
   if (text === '') return [];
@@ -51,6 +54,7 @@ export function normalize(text: string): readonly string[] {
   return text
     .replace(/\n$/, '')
     .split('\n')
+    .filter((line) => !ownEnd.test(line))
     .map((line) => {
       if (/^[A-Z][A-Z]+(?: |$)/.test(line) && /^[A-Z() -]+[A-Z)]\s*$/.test(line)) ages = agesIn(line);
       else if (line === '' || line.startsWith(' ')) ages = [];

@@ -84,4 +84,9 @@ test('columns, ages, names and addresses are what they are in every run', () => 
   ] as const)
     assert.deepEqual(normalize(from), [to]);
   assert.deepEqual(normalize(''), []);
+  const ended = 'W1129 06:55:01.123456    4711 reflector.go:289] "watch ended" err="context canceled"';
+  assert.deepEqual(normalize(`one\n${ended}\ntwo\n`), ['one', 'two'], 'by the client itself');
+  assert.deepEqual(normalize(ended.replace('context canceled', 'refused')), [
+    '<reflector.go> "watch ended" err="refused"',
+  ]);
 });
