@@ -5,7 +5,7 @@
  * object as a dry run, which commits nothing.
  *
  * In: a loaded watch cache, the server's own client identity. Out: requests to this very process over a unix socket that
- * nobody else may open. Invariants: nothing is rehearsed in office; nobody outside of this server is asked.
+ * nobody else may open. Invariants: nothing is rehearsed in office, and no admission webhook hears of it.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect as connectHttp2 } from 'node:http2';

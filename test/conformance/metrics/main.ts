@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { peer } from '../../peers/peer.ts';
+import { exitOnSignals } from '../signals.ts';
 import { compareExpositions, compareIncreases, increases, kinds } from './compare.ts';
 import { meant, meantCounts, reasonFor } from './differences.ts';
 import { parseExposition } from './exposition.ts';
@@ -114,11 +115,7 @@ async function main(): Promise<number> {
     console.error(`${error instanceof Error ? error.message : String(error)}\n${usage}`);
     return 2;
   }
-  for (const [signal, code] of [
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-  ] as const)
-    process.once(signal, () => process.exit(code));
+  exitOnSignals();
   const directory = await mkdtemp(join(tmpdir(), 'timonier-metrics-'));
   process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
   const theirs = await runSide(directory, 'kubernetes', 1);

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { until } from '../../acceptance/wait.ts';
 import { peer } from '../../peers/peer.ts';
+import { exitOnSignals } from '../signals.ts';
 import { complaintsIn } from './complaints.ts';
 import { ControlPlane } from './control-plane.ts';
 import { withoutExpected } from './expected-complaints.ts';
@@ -169,11 +170,7 @@ async function main(): Promise<number> {
     console.error(`${error instanceof Error ? error.message : String(error)}\n${usage}`);
     return 2;
   }
-  for (const [signal, code] of [
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-  ] as const)
-    process.once(signal, () => process.exit(code));
+  exitOnSignals();
   await run(chosen);
   console.log(`${counts.passed} passed, ${counts.failed} failed`);
   return counts.failed > 0 ? 1 : 0;

@@ -7,6 +7,7 @@
  *
  * Source: Kubernetes server-side apply; the bound on update managers and the order of entries are upstream's.
  */
+import { inOwnersOrder } from './owner-order.ts';
 import {
   type FieldPath,
   type FieldSet,
@@ -264,14 +265,7 @@ function readEntries(value: JsonValue | undefined): ManagerEntry[] {
 function writeEntries(object: JsonObject, entries: readonly ManagerEntry[]): JsonObject {
   const managedFields = entries
     .filter((entry) => !ownsNothing(entry))
-    .sort(
-      (a, b) =>
-        compareText(a.operation, b.operation) ||
-        compareText(a.time, b.time) ||
-        compareText(a.manager, b.manager) ||
-        compareText(a.apiVersion, b.apiVersion) ||
-        compareText(a.subresource, b.subresource),
-    )
+    .sort(inOwnersOrder)
     .map(written);
   return withEntries(object, managedFields);
 }

@@ -8,6 +8,7 @@
  */
 import { type FieldPath, fieldSetOf, fromFieldsV1, toFieldsV1 } from './field-set.ts';
 import { withoutFields } from './fields-v1.ts';
+import { inOwnersOrder } from './owner-order.ts';
 import { isObject, type JsonObject, type JsonValue } from './structure.ts';
 
 const scaleVersion = 'autoscaling/v1';
@@ -50,7 +51,7 @@ export function entriesFromScale(
       apiVersion: replicas.apiVersion,
       fieldsV1: toFieldsV1(fieldSetOf(path)),
     }));
-  return [...kept, ...scaled].sort(byTime);
+  return [...kept, ...scaled].sort(inOwnersOrder);
 }
 
 function elements({ path }: ReplicasField): FieldPath {
@@ -72,16 +73,4 @@ function named(entries: JsonValue | undefined): JsonObject[] {
 /** Whoever applies is the same across versions. */
 function ownerOf({ manager, operation, apiVersion, subresource }: JsonObject): string {
   return JSON.stringify([manager, operation, operation === 'Apply' ? '' : apiVersion, subresource ?? '']);
-}
-
-function byTime(a: JsonObject, b: JsonObject): number {
-  for (const field of ['operation', 'time', 'manager']) {
-    const [left, right] = [textOf(a[field]), textOf(b[field])];
-    if (left !== right) return left < right ? -1 : 1;
-  }
-  return 0;
-}
-
-function textOf(value: JsonValue | undefined): string {
-  return typeof value === 'string' ? value : '';
 }

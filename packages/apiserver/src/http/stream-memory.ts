@@ -44,16 +44,15 @@ function hasMethods(table: object): boolean {
 export function forgetListeners(request: Http2ServerRequest, response: Http2ServerResponse): void {
   const { stream } = request;
   const forget = (): void => {
-    process.nextTick(() => {
-      for (const emitter of [stream, request, response]) {
-        emitter.removeAllListeners();
-        // Nothing is to come any more; but if something does, nobody may fall over it.
-        emitter.on('error', ignore);
-      }
-    });
+    for (const emitter of [stream, request, response]) {
+      emitter.removeAllListeners();
+      // Nothing is to come any more; but if something does, nobody may fall over it.
+      emitter.on('error', ignore);
+    }
   };
+  // Of one that is closed already the event may still be on its way.
   if (stream.closed && stream.destroyed) setImmediate(forget);
-  else stream.once('close', forget);
+  else stream.once('close', () => process.nextTick(forget));
 }
 
 function ignore(): void {}

@@ -136,7 +136,7 @@ function readConfiguration(context: RequestContext, parsed: Parsed): ApiObject {
   const mode = fieldValidationParameter(exchange.query);
   if (problems.length > 0 && mode === 'Strict') throw strictDecodingError(target.info, problems);
   const config = copyOf(parsed.value) as ApiObject;
-  checkAppliedType(target.info, config, target.namespace, target.name);
+  if (target.info.custom === undefined) checkAppliedType(target.info, config, target.namespace, target.name);
   if (mode === 'Warn') for (const problem of problems) exchange.warn(problem);
   if ((config.metadata?.managedFields ?? []).length > 0) throw bad(mustNotOwn);
   placeObject(config, context, target.name);
