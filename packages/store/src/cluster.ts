@@ -18,6 +18,8 @@ export interface InitialCluster {
   readonly members: readonly InitialMember[];
   /** Of one that joined: the others as it found them, which is all it knows until its own log says more. */
   readonly met?: readonly InitialMember[];
+  /** Where the flags of this start say that others are, which may be of another day. Ids follow from addresses. */
+  readonly flagged?: readonly Pick<InitialMember, 'name' | 'peerUrls'>[];
 }
 
 /** The id that follows from what something is made of. */

@@ -21,6 +21,8 @@ interface Identity {
   readonly met?: readonly InitialMember[];
   /** Peer URLs of all members when they last changed. */
   readonly known?: readonly string[];
+  /** And what they are called. */
+  readonly names?: readonly string[];
   /** Set once the group has taken this member out. */
   readonly removed?: boolean;
   /** Whether it is a witness, which has no state: it cannot become anything else. */
@@ -62,17 +64,19 @@ export function readIdentity(
   // Other members than the founders may be named: those of today. Other ones than all it ever met may not. One that
   // names only itself, and has met others, moved: where to, they may know before it does.
   const named = flagged.members.some((member) => member.peerUrls.some((url) => known.has(url)));
+  const others = flagged.members.filter((member) => member.name !== name);
   const moved =
-    flagged.members.length === 1 &&
-    name === found.name &&
-    founders.some((founder) => founder.name !== found.name);
+    others.length === 0 && name === found.name && founders.some((founder) => founder.name !== found.name);
+  // All may have moved at the same time: then names are all that is left, and `existing` says that this is meant.
+  const names = new Set([...founders, ...met].map((member) => member.name).concat(found.names ?? []));
+  const allMoved = joins && name === found.name && others.some((member) => names.has(member.name));
   if (
     found.cluster !== flagged.id &&
     found.restored !== true &&
-    ((sameFounders && !joins) || !(named || moved))
+    ((sameFounders && !joins) || !(named || moved || allMoved))
   )
     throw new Error(
-      `data directory ${folder} belongs to cluster ${found.cluster}, not to ${flagged.id} (from --initial-cluster and --initial-cluster-token); use another --data-dir`,
+      `data directory ${folder} belongs to cluster ${found.cluster}, not to ${flagged.id} (from --initial-cluster and --initial-cluster-token); use another --data-dir, or --initial-cluster-state existing if all its members have moved`,
     );
   if (found.name !== name)
     throw new Error(
@@ -84,7 +88,13 @@ export function readIdentity(
         ? `data directory ${folder} belongs to a witness; start it with --witness, or use another --data-dir`
         : `data directory ${folder} belongs to a member with a state, not to a witness; start it without --witness, or use another --data-dir`,
     );
-  return { id: found.cluster, self: { id: found.member, name, peerUrls }, members: founders, met };
+  return {
+    id: found.cluster,
+    self: { id: found.member, name, peerUrls },
+    members: founders,
+    met,
+    flagged: others,
+  };
 }
 
 function sorted(members: readonly InitialMember[]): string {
@@ -132,15 +142,18 @@ export function markRemoved(folder: string): void {
   if (found !== undefined) write(folder, { ...found, removed: true });
 }
 
-/** Remembers where members are reached, so that flags of a later day are recognized. */
+/** Remembers where members are reached and what they are called, so that flags of a later day are recognized. */
 export function rememberMembers(
   folder: string,
-  members: Iterable<{ readonly peerUrls: readonly string[] }>,
+  members: Iterable<{ readonly name: string; readonly peerUrls: readonly string[] }>,
 ): void {
   const found = read(folder);
-  const known = [...members].flatMap(({ peerUrls }) => peerUrls).toSorted();
-  if (found !== undefined && JSON.stringify(found.known) !== JSON.stringify(known))
-    write(folder, { ...found, known });
+  const all = [...members];
+  const known = all.flatMap(({ peerUrls }) => peerUrls).toSorted();
+  // One that was added and did not start yet has none.
+  const names = all.flatMap(({ name }) => (name === '' ? [] : [name])).toSorted();
+  const isNew = JSON.stringify([found?.known, found?.names]) !== JSON.stringify([known, names]);
+  if (found !== undefined && isNew) write(folder, { ...found, known, names });
 }
 
 function read(folder: string): Identity | undefined {

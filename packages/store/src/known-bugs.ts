@@ -72,6 +72,8 @@ export type StoreBug =
   | 'promoted-unready'
   /** Who was removed is forgotten by a restart. */
   | 'removal-forgotten'
+  /** Others are not looked for where the flags say. */
+  | 'flags-ignored'
   /** The leader counts on it that all members speak the version that it speaks itself. */
   | 'version-unheard'
   /** A witness answers clients. */

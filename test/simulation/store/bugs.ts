@@ -54,6 +54,7 @@ export const knownBugs: Readonly<Record<Exclude<KnownBug, Elsewhere>, string>> =
   'removed-leads-on': 'leads on after its own removal',
   'promoted-unready': 'promotes a learner that is not there',
   'removal-forgotten': 'forgets by a restart who was removed',
+  'flags-ignored': 'does not look where the flags say that others are',
   'version-unheard': 'raises the version of the log without having heard of every member',
   'witness-serves': 'a witness answers clients',
   'witness-stays': 'a witness that leads takes proposals',

@@ -121,8 +121,9 @@ export class SimulatedHost {
     this.#speed = 1 + (world.random.next() * 2 - 1) * settings.drift;
     this.#clockOffset = world.random.next() * 1_000_000;
     this.#diskFactor = world.random.chance(settings.quickDisks) ? quick : 1;
-    if (settings.founders.includes(name))
-      this.identity = parseInitialCluster(this.#flag(settings.founders), name, 'simulated');
+    if (!settings.founders.includes(name)) return;
+    const founded = parseInitialCluster(this.#flag(settings.founders), name, 'simulated');
+    this.identity = { ...founded, flagged: founded.members.filter((member) => member.name !== name) };
   }
 
   #flag(names: readonly string[]): string {
@@ -142,11 +143,15 @@ export class SimulatedHost {
     return urlOf(addressOf(this.name, this.#moves + 1));
   }
 
-  /** Has another address from now on, as with other `--initial-advertise-peer-urls`. Only between two lives. */
-  move(): void {
+  /**
+   * Has another address from now on, as with other `--initial-advertise-peer-urls`, and an `--initial-cluster` that says
+   * where others are. Only between two lives.
+   */
+  move(flagged: NonNullable<InitialCluster['flagged']>): void {
     this.#moves += 1;
     if (this.identity === undefined) return;
-    this.identity = { ...this.identity, self: { ...this.identity.self, peerUrls: [this.url] } };
+    const { self } = this.identity;
+    this.identity = { ...this.identity, self: { ...self, peerUrls: [this.url] }, flagged };
   }
 
   /** Empty while it is nobody. */

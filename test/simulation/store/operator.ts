@@ -26,6 +26,8 @@ export interface OperatorSettings {
 const mostMembers = 6;
 const fewestVoters = 2;
 const movesShare = 0.2;
+/** How often those that move may be all that could be found where the log tells. */
+const allMove = 0.3;
 /** How long those that move together may be away, in milliseconds. */
 const awayMs = [0, 0, 0, 300, 2_000];
 /** What was asked for and not answered may be made for so long. */
@@ -43,8 +45,8 @@ export class Operator {
   readonly #settings: OperatorSettings;
   /** Those that were asked for, by host, until they run. */
   readonly #expected = new Map<SimulatedHost, StoredMember>();
-  /** Those that get another address; and those that are, or may still be, taken out. */
-  readonly #moving = new Set<SimulatedHost>();
+  /** Those that get another address, and which; and those that are, or may still be, taken out. */
+  readonly #moving = new Map<SimulatedHost, string>();
   readonly #leaving = new Set<SimulatedHost>();
   #waiting = 0;
   #over = false;
@@ -164,8 +166,8 @@ export class Operator {
   }
 
   /**
-   * Whether one of these stays where it is, with a vote and a state: members that all went somewhere else could not even
-   * be told where the others are.
+   * Whether one of these stays where it is, with a vote and a state. Members that all went somewhere else have nothing but
+   * their flags, which do not name whoever comes later.
    */
   #isAnchored(members: readonly SimulatedHost[]): boolean {
     const { voters, witnesses = [] } = this.#truth.configuration;
@@ -181,7 +183,7 @@ export class Operator {
   /** Some that may move now. */
   #movers(members: readonly SimulatedHost[]): SimulatedHost[] {
     const { random } = this.#world;
-    const isAlone = this.#truth.configuration.voters.length === 1;
+    const mayAllMove = this.#truth.configuration.voters.length === 1 || random.chance(allMove);
     let staying = members.filter((host) => !this.#moving.has(host));
     const mayMove = this.#settings.moving - this.#moving.size;
     const movers: SimulatedHost[] = [];
@@ -192,7 +194,7 @@ export class Operator {
     ) {
       const mover = random.pick(staying);
       const left = staying.filter((host) => host !== mover);
-      if (!isAlone && !this.#isAnchored(left)) continue;
+      if (!mayAllMove && !this.#isAnchored(left)) continue;
       staying = left;
       movers.push(mover);
     }
@@ -204,7 +206,7 @@ export class Operator {
     const { random } = this.#world;
     const together = hosts.map((host) => ({ host, id: host.id, url: host.nextUrl }));
     const away = random.pick(awayMs);
-    for (const host of hosts) this.#moving.add(host);
+    for (const { host, url } of together) this.#moving.set(host, url);
     const announce = (): Promise<unknown> =>
       Promise.all(together.map(({ id, url }) => this.#announce(id, url)));
     const carry = (): Promise<unknown> =>
@@ -243,13 +245,20 @@ export class Operator {
         if (away > 0) await this.#pause(away);
         // Whoever watches over it started it again where it was.
         if (!host.life.over || !isThere()) continue;
-        host.move();
+        host.move(this.#flagsFor(host));
         this.#world.say(() => `${host.name} moves to ${host.url}`);
         host.start();
         return;
       }
       await this.#pause(20);
     }
+  }
+
+  /** Whoever moves is told where the others are, or will be, since those that move with it cannot say so. */
+  #flagsFor(mover: SimulatedHost): { readonly name: string; readonly peerUrls: readonly string[] }[] {
+    return this.#hosts
+      .filter((host) => host !== mover && host.id !== '' && !host.removed)
+      .map((host) => ({ name: host.name, peerUrls: [this.#moving.get(host) ?? host.url] }));
   }
 
   #pause(ms: number): Promise<void> {

@@ -41,7 +41,11 @@ export const etcdFlags = {
     [],
     'where other members reach this one',
   ),
-  'initial-cluster': text('initial-cluster', '', 'all members as NAME=URL,NAME=URL'),
+  'initial-cluster': text(
+    'initial-cluster',
+    '',
+    'all members as NAME=URL,NAME=URL; a hint after the first start',
+  ),
   'initial-cluster-state': text('initial-cluster-state', 'new', 'new or existing'),
   'strict-reconfig-check': booleanFlag(true, 'refuse changes of members that endanger the quorum', {
     env: env('strict-reconfig-check'),

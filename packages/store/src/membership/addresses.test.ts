@@ -54,6 +54,56 @@ test('a member moves to another address, leadership moves when asked to, and nob
   await eventually('it counts', () => c.ctl(['put', 'a', '1'], { at: leader }));
 });
 
+test('members that all get other addresses at the same time find each other by their flags, and only then', async (t) => {
+  const c = await TestCluster.create(3);
+  t.after(async () => {
+    // The types do not know it yet.
+    if ((t as { passed?: boolean }).passed === false) t.diagnostic(c.log);
+    await c.remove();
+  });
+  c.startAll();
+  await eventually('it serves', () => c.ctl(['put', 'a', '1']));
+  const ids = new Map(
+    (await c.ctl(['member', 'list']))
+      .trim()
+      .split('\n')
+      .map((line) => line.split(', '))
+      .map(([id = '', , name = '']) => [name, id] as const),
+  );
+  await Promise.all(c.names.map((name) => c.end(name, 'SIGTERM')));
+
+  const ports = await freePorts(3);
+  const url = (name: string): string => `http://127.0.0.1:${ports[c.names.indexOf(name)]}`;
+  const at = (name: string, others: readonly string[], state: string): readonly string[] => [
+    `--listen-peer-urls=${url(name)}`,
+    `--initial-advertise-peer-urls=${url(name)}`,
+    `--initial-cluster=${[name, ...others].map((one) => `${one}=${url(one)}`).join()}`,
+    `--initial-cluster-state=${state}`,
+  ];
+  const othersOf = (name: string): string[] => c.names.filter((other) => other !== name);
+  // Nobody can know that this is not another cluster.
+  const refused = c.start('m1', at('m1', othersOf('m1'), 'new'));
+  await new Promise((resolve) => refused.once('exit', resolve));
+  assert.match(c.output.get('m1') ?? '', /or --initial-cluster-state existing if all its members have moved/);
+
+  for (const name of c.names) c.start(name, at(name, othersOf(name), 'existing'));
+  assert.equal(
+    await eventually('they have found each other', () => c.ctl(['get', 'a', '--print-value-only'])),
+    '1\n',
+  );
+  for (const name of c.names)
+    await eventually('the log is told', () =>
+      c.ctl(['member', 'update', ids.get(name) ?? '', `--peer-urls=${url(name)}`]),
+    );
+  // From now on the log tells, whatever flags say.
+  await Promise.all(c.names.map((name) => c.end(name, 'SIGKILL')));
+  for (const name of c.names) c.start(name, at(name, [], 'new'));
+  assert.equal(
+    await eventually('they know where they are', () => c.ctl(['get', 'a', '--print-value-only'])),
+    '1\n',
+  );
+});
+
 /** An authority and one certificate for the loopback address, in files. */
 function certificates(folder: string): { readonly ca: string; readonly cert: string; readonly key: string } {
   const path = (name: string): string => join(folder, name);

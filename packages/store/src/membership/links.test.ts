@@ -8,6 +8,7 @@ import { Links } from './links.ts';
 function makeLinks(
   self: string,
   met: readonly Pick<StoredMember, 'id' | 'peerUrls'>[] = [],
+  flagged: readonly Pick<StoredMember, 'name' | 'peerUrls'>[] = [],
 ): {
   links: Links;
   removed: Set<string>;
@@ -28,6 +29,7 @@ function makeLinks(
   const links = new Links({
     self,
     met,
+    flagged,
     transport: {
       addPeer: (id, { port }) => asked.push(port < 1_000 ? `link ${id}` : `link ${id} at ${port}`),
       removePeer: (id) => asked.push(`unlink ${id}`),
@@ -180,4 +182,33 @@ test('a member looks for one that moved when it did where a third one says, besi
   pass();
   pass();
   assert.deepEqual(asked.slice(2), ['link b at 2002', 'link b at 1002', 'link b at 2002']);
+});
+
+test('members that all moved look for each other where their flags say, also for one whose name comes later', () => {
+  const { links, configuration, members, asked, pass } = makeLinks(
+    'c',
+    [],
+    [
+      { name: 'm-a', peerUrls: ['http://127.0.0.1:1001'] },
+      { name: 'm-b', peerUrls: ['http://127.0.0.1:1002'] },
+      { name: 'nobody', peerUrls: ['http://127.0.0.1:1003'] },
+    ],
+  );
+  const known = (id: string, name: string, port: number): void =>
+    void members.set(id, { id, name, peerUrls: [`http://127.0.0.1:${port}`], clientUrls: [] });
+  configuration.current = { voters: ['a', 'b', 'c'], learners: [] };
+  known('a', 'm-a', 1);
+  known('b', '', 2);
+  links.sync();
+  pass();
+  assert.deepEqual(asked.splice(0), ['link a', 'link b', 'link a at 1001']);
+  known('b', 'm-b', 2);
+  links.sync();
+  pass();
+  assert.deepEqual(asked.splice(0).toSorted(), ['link a', 'link b at 1002']);
+  links.called('a', ['http://127.0.0.1:1']);
+  links.called('b', ['http://127.0.0.1:2']);
+  asked.length = 0;
+  pass();
+  assert.deepEqual(asked, [], 'they say that the log is right');
 });

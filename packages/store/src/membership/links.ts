@@ -6,7 +6,8 @@
  * know a leader that joined meanwhile, and could never catch up with it otherwise. Bound: `maxCallers` such links, and
  * one that does not come about is given up.
  *
- * Who calls from elsewhere than the log tells has moved, and others that moved too may not find it: they are told.
+ * Who calls from elsewhere than the log tells has moved, and others that moved too may not find it: they are told. When
+ * all moved nobody can be: then the flags of each say where the others are.
  */
 import { decodeConfiguration, type Configuration, type Entry, type NodeId } from '@timonier/raft';
 import type { Clock } from '../clock.ts';
@@ -29,6 +30,8 @@ export interface LinksOptions {
   readonly self: NodeId;
   /** Others as they were when this member joined. */
   readonly met: readonly Pick<StoredMember, 'id' | 'peerUrls'>[];
+  /** Where the flags say that others are. */
+  readonly flagged: readonly Pick<StoredMember, 'name' | 'peerUrls'>[];
   readonly transport: LinkTransport;
   readonly clock: Clock;
   readonly log: HostLog;
@@ -60,13 +63,16 @@ export class Links {
   readonly #callers = new Map<NodeId, Caller>();
   /** Whom this member met when it joined, until its own log says that it belongs, and so who else does. */
   readonly #met: Map<NodeId, readonly string[]>;
+  /** What the flags say of those that this member does not know by name yet. */
+  #flagged: LinksOptions['flagged'];
   readonly #linked: Whereabouts;
   /** How to keep a link that is about to be dropped. */
   readonly #leaving = new Map<NodeId, () => void>();
 
   constructor(options: LinksOptions) {
     this.#options = options;
-    const { clock, transport, met } = options;
+    const { clock, transport, met, flagged } = options;
+    this.#flagged = flagged;
     this.#met = new Map(met.map(({ id, peerUrls }) => [id, peerUrls]));
     this.#linked = new Whereabouts({
       clock,
@@ -127,6 +133,11 @@ export class Links {
       this.#linked.expected(id, urls[0] ?? '');
       if (wanted.has(id)) this.#moved.delete(id);
     }
+    this.#flagged = this.#flagged.filter(({ name, peerUrls }) => {
+      const named = [...members().values()].filter((member) => member.name === name);
+      for (const { id } of named) this.#linked.suggested(id, peerUrls[0] ?? '');
+      return named.length === 0;
+    });
     // Who belongs stays linked, also while its address is not applied yet.
     for (const id of this.#linked.ids) if (!wanted.has(id) && !belongs.has(id)) this.#leave(id);
   }

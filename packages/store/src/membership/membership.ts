@@ -80,6 +80,7 @@ export class Membership {
     this.#links = new Links({
       self,
       met: cluster.met ?? [],
+      flagged: bugs.has('flags-ignored') ? [] : (cluster.flagged ?? []),
       transport,
       clock,
       log,

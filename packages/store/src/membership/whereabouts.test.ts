@@ -106,6 +106,25 @@ test('what the log has not committed is tried, and what it told before again', (
   assert.deepEqual(tried, [after, before, after], 'it says that the log is right');
 });
 
+test('where old flags say that it is, it is looked for after everywhere else', () => {
+  const at: { now: string | undefined } = { now: undefined };
+  const { whereabouts, tried, look, waits } = seen(at);
+  whereabouts.told('m', before);
+  whereabouts.expected('m', 'http://10.0.0.3:2380');
+  whereabouts.suggested('m', after);
+  whereabouts.suggested('m', before);
+  for (let i = 0; i < 3; i += 1) look();
+  assert.deepEqual(tried, [before, 'http://10.0.0.3:2380', after, before, 'http://10.0.0.3:2380']);
+  at.now = after;
+  for (let i = 0; i < 3; i += 1) look();
+  assert.equal(tried.at(-1), after, 'found, and no place is tried any more');
+  assert.equal(tried.length, 6);
+  whereabouts.told('m', after);
+  whereabouts.said('m', [after]);
+  look();
+  assert.ok(!waits());
+});
+
 test('nobody is looked for who is not linked, or not any more', () => {
   const { whereabouts, tried, look, waits } = seen({ now: undefined });
   whereabouts.said('m', [after]);

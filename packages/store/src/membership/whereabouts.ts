@@ -92,6 +92,14 @@ export class Whereabouts {
     if (place !== undefined && place.told !== url) this.#try(id, place, url);
   }
 
+  /** It may be there, say flags that may be years old: it is looked for there after everywhere else. */
+  suggested(id: NodeId, url: string): void {
+    const place = this.#places.get(id);
+    if (place === undefined || place.told === url) return;
+    setOthers(place, [...place.others, url]);
+    this.#watch(id, place);
+  }
+
   #try(id: NodeId, place: Place, url: string): void {
     setOthers(place, [url, ...place.others]);
     if (!this.#options.connected(id)) this.#go(id, place, url);
