@@ -9,7 +9,7 @@ const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const undoWithinMs = 100_000;
 const undoes = new Set<Undo>();
 
-/** `undo` runs when a signal ends the benchmark. Returns how to forget it. */
+/** `undo` runs when a signal or a failure ends the benchmark. Returns how to forget it. */
 export function undoneAtEnd(undo: Undo): () => void {
   undoes.add(undo);
   return () => void undoes.delete(undo);
@@ -26,23 +26,24 @@ export async function toItsEnd(name: string, work: () => Promise<void>): Promise
     console.error(`${name}: did not come to its end: ${why}`);
     if (code === 0) process.exitCode = 1;
   });
-  for (const signal of signals)
-    process.on(signal, () => {
-      if (ended !== undefined) return;
-      ended = signal;
-      console.error(`${name}: ${signal}, taking away what was made`);
-      const late = new Promise((resolve) => setTimeout(resolve, undoWithinMs));
-      const all = Promise.allSettled([...undoes].map((undo) => undo()));
-      void Promise.race([all, late]).then(() => process.exit(128 + constants.signals[signal]));
-    });
-  try {
-    await work();
-  } catch (error) {
-    // A signal is answered above, once everything is taken away.
-    if (ended !== undefined) await new Promise(() => undefined);
-    ended = 'it failed';
-    throw error;
-  }
+  const takeAway = (why: string, exitCode: number): void => {
+    if (ended !== undefined) return;
+    ended = why;
+    console.error(`${name}: ${why}, taking away what was made`);
+    const late = new Promise((resolve) => setTimeout(resolve, undoWithinMs));
+    const all = Promise.allSettled([...undoes].map((undo) => undo()));
+    void Promise.race([all, late]).then(() => process.exit(exitCode));
+  };
+  for (const signal of signals) process.on(signal, () => takeAway(signal, 128 + constants.signals[signal]));
+  const fail = (error: unknown): void => {
+    if (ended !== undefined) return;
+    console.error(error);
+    takeAway('it failed', 1);
+  };
+  // What nobody waited for, such as a request of a client that is closed, ends the work as well.
+  process.on('uncaughtException', fail);
+  await work().catch(fail);
+  // The process is ended above, once everything is taken away.
   if (ended !== undefined) await new Promise(() => undefined);
   isOver = true;
 }

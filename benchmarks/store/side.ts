@@ -4,17 +4,20 @@
  */
 import { readFileSync } from 'node:fs';
 import { StoreGroup, type Program, type StoreMember } from '../../test/conformance/store/members.ts';
+import { undoneAtEnd } from '../ending.ts';
 import { cpuMicros } from './cpu.ts';
 
 export class Side {
   readonly name: Program['name'];
   readonly group: StoreGroup;
   leaderChanges = 0;
+  readonly #forget: () => void;
   #leader = '';
 
   private constructor(group: StoreGroup) {
     this.name = group.program.name;
     this.group = group;
+    this.#forget = undoneAtEnd(() => group.close());
   }
 
   static async start(program: Program, members: number): Promise<Side> {
@@ -46,7 +49,8 @@ export class Side {
     return kib / 1024;
   }
 
-  close(): Promise<void> {
-    return this.group.close();
+  async close(): Promise<void> {
+    this.#forget();
+    await this.group.close();
   }
 }

@@ -58,6 +58,8 @@ async function probe(address: string, during: () => Promise<void>): Promise<Prob
     const work = during().finally(() => {
       state.over = true;
     });
+    // It is awaited below, but may fail before.
+    work.catch(() => undefined);
     const begin = performance.now();
     for (let i = 0; !state.over || performance.now() - begin < leastMs; i++) {
       const due = begin + (i * 1000) / perSecond;

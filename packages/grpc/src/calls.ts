@@ -53,6 +53,11 @@ export type Handlers<S extends ServiceShape> = {
 
 /** A request over HTTP/2 that is no gRPC: a page, or JSON. */
 export interface WebCall extends ServerCall {
+  /**
+   * Its header fields, names in lower case and values in turn, those of HTTP/2 itself (`:path`) first. Not to be changed:
+   * requests whose heads came as the same bytes share one array.
+   */
+  readonly fields: readonly string[];
   readonly method: string;
   /** With its query. */
   readonly path: string;
@@ -60,17 +65,35 @@ export interface WebCall extends ServerCall {
   readonly authority: string;
   /** Whether it came over TLS. */
   readonly secure: boolean;
+  /** All of the request has come. */
+  readonly complete: boolean;
+  /** Nothing is sent or received any more: the answer has been sent whole, or the client has gone. */
+  readonly gone: boolean;
+  /** Calls back once `gone` is true; at most one is told. */
+  onGone(listener: () => void): void;
+  /** Ends without an error, too, when the client breaks off, which `gone` tells then. */
   readonly body: AsyncIterable<Buffer>;
-  /** Begins the answer; once, and before its bytes. Names in lower case. */
+  /** The whole body, or undefined while it has not all come. Instead of `body`. */
+  takeBody(): Buffer | undefined;
+  /**
+   * Gives the answer its status and fields, of which names are written in lower case; once, and before its bytes. Throws
+   * a TypeError for what no header can carry.
+   */
   respond(status: number, fields: Readonly<Record<string, string>>): void;
+  /** Sends what `respond` was given, before any bytes. */
+  flushHead(): void;
+  /** A head of status 1xx before the answer's own. */
+  inform(status: number): void;
   /** Queues bytes of the answer; false asks to wait for `drained` before more. */
   send(bytes: Buffer): boolean;
   drained(): Promise<void>;
+  /** The end of the answer, behind these bytes if there are any. What a client still sends is not taken then. */
+  end(bytes?: Buffer): void;
   /** Ends the call without an end of its answer. */
   abort(): void;
 }
 
-/** The answer ends when it resolves. */
+/** The answer ends when it resolves, if it has not ended before. */
 export type WebHandler = (call: WebCall) => Promise<void>;
 
 export interface ServerTls {

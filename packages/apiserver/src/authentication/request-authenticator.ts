@@ -77,10 +77,9 @@ export class RequestAuthenticator {
   }
 
   #peerOf(request: HttpRequest): Peer {
-    // Over HTTP/2 a request's socket is a stand-in of its own; the session is what its requests share.
-    const connection: object = request.stream?.session ?? request.socket;
-    let peer = this.#peers.get(connection);
-    if (peer === undefined) this.#peers.set(connection, (peer = peerOf(request.socket, this.#test)));
+    const { socket } = request;
+    let peer = this.#peers.get(socket);
+    if (peer === undefined) this.#peers.set(socket, (peer = peerOf(socket, this.#test)));
     return peer;
   }
 

@@ -8,7 +8,6 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { AuditRecord } from '../audit/auditor.ts';
 import type { RequestSeries } from '../metrics/request-series.ts';
-import { endAnswer, endsConnection, hasCome, readBody } from './request-body.ts';
 import { parseTarget, type RequestTarget } from './request-target.ts';
 
 const compress = promisify(gzip);
@@ -18,55 +17,40 @@ const compressFromBytes = 128 * 1024;
 const answered = new Error('the exchange is over');
 const maxWarnings = 16;
 
-/** What `node:http` and `node:http2` have in common, as far as it is used. */
+/** A request, whatever version of HTTP it came over. */
 export interface HttpRequest extends AsyncIterable<Buffer> {
-  readonly method?: string | undefined;
-  readonly url?: string | undefined;
+  readonly method: string;
+  /** Path and query as they came. */
+  readonly url: string;
+  /** Those that came more than once as Node joins them. */
   readonly headers: IncomingHttpHeaders;
   /** Names and values in turn, as they came. */
   readonly rawHeaders: readonly string[];
-  readonly httpVersionMajor: number;
+  /** The connection: one object for all requests that come over it. */
   readonly socket: TLSSocket;
-  /** Present over HTTP/2. */
-  readonly stream?:
-    | { readonly session?: object | undefined; readonly endAfterHeaders: boolean; close(): void }
-    | undefined;
-  /** Whether all of it has come. */
-  readonly complete: boolean;
-  /** Whether it will never be complete. */
-  readonly aborted: boolean;
-  readonly readableEnded: boolean;
-  readonly readableDidRead: boolean;
-  on(event: 'data', listener: (chunk: Buffer) => void): this;
-  on(event: 'end' | 'aborted' | 'close', listener: () => void): this;
-  off(event: 'data', listener: (chunk: Buffer) => void): this;
-  off(event: 'end' | 'aborted' | 'close', listener: () => void): this;
-  pause(): unknown;
-  resume(): unknown;
+  /** The whole body. Rejects with a Status: 413 beyond the limit, 504 when it takes too long, 400 when it breaks off. */
+  body(): Promise<Buffer>;
 }
 
-/** The answer's half of a stream over HTTP/2. */
-interface AnswerStream {
-  readonly destroyed: boolean;
-  readonly closed: boolean;
-  respond(headers: Record<string, string | number>): void;
-  end(chunk: Buffer): unknown;
-}
-
+/** An answer, whatever it goes out over. The answer to a HEAD takes bytes and sends none. */
 export interface HttpResponse {
-  /** Present over HTTP/2. */
-  readonly stream?: AnswerStream | undefined;
   readonly headersSent: boolean;
   readonly writableEnded: boolean;
-  setHeader(name: string, value: string): unknown;
+  /** All of an answer at once. */
+  answer(status: number, headers: Record<string, string>, body: Buffer): void;
+  /** The beginning of one that goes on. */
   writeHead(status: number, headers?: Record<string, string>): unknown;
-  write(chunk: Buffer | string): boolean;
-  end(chunk?: Buffer | string): unknown;
+  /** Sends the beginning before there are any bytes. */
   flushHeaders(): unknown;
+  /** False asks to wait for `drained` before more. */
+  write(chunk: Buffer | string): boolean;
+  /** Resolves when more is taken, or never will be. */
+  drained(): Promise<void>;
+  end(chunk?: Buffer | string): unknown;
+  /** Ends it so that the client sees that it is not whole. */
   destroy(): unknown;
-  on(event: 'close' | 'drain' | 'finish', listener: () => void): unknown;
-  once(event: 'close' | 'drain' | 'finish', listener: () => void): unknown;
-  off(event: 'close' | 'drain' | 'finish', listener: () => void): unknown;
+  /** Calls back once, when the answer has gone out whole or the client has gone. */
+  onClose(listener: () => void): void;
 }
 
 export class Exchange {
@@ -97,11 +81,11 @@ export class Exchange {
   constructor(request: HttpRequest, response: HttpResponse) {
     this.request = request;
     this.response = response;
-    this.method = request.method ?? 'GET';
-    this.url = parseTarget(request.url ?? '/');
+    this.method = request.method;
+    this.url = parseTarget(request.url);
     // Throws for a percent sign that encodes nothing, as URL does for what is no URL.
     decodeURIComponent(this.url.pathname);
-    response.once('close', () => {
+    response.onClose(() => {
       this.#isOver = true;
       this.#controller?.abort(answered);
     });
@@ -145,7 +129,7 @@ export class Exchange {
 
   /** The whole body. Throws 413 beyond the limit. */
   async body(): Promise<Buffer> {
-    const body = await readBody(this.request);
+    const body = await this.request.body();
     this.audit?.requestBody(body);
     return body;
   }
@@ -175,18 +159,9 @@ export class Exchange {
       ...this.headers,
       ...this.#warningHeader(),
       ...headers,
-      ...(endsConnection(this.request) ? { connection: 'close' } : {}),
       'content-length': String(bytes.length),
     };
-    const { stream } = this.response;
-    if (stream === undefined || this.method === 'HEAD' || !hasCome(this.request)) {
-      this.response.writeHead(status, head);
-      endAnswer(this.request, this.response, this.method === 'HEAD' ? undefined : bytes);
-    } else if (!stream.destroyed && !stream.closed) {
-      // A response object of HTTP/2 waits for trailers, and so ends each answer in a frame and a record of its own.
-      stream.respond({ ':status': status, ...head });
-      stream.end(bytes);
-    }
+    this.response.answer(status, head, bytes);
   }
 
   /** Begins an answer of unknown length. */
@@ -205,17 +180,7 @@ export class Exchange {
 
   /** Resolves when the connection takes bytes again or is gone. */
   drained(): Promise<void> {
-    // The answer to a HEAD takes no bytes at all, and so never drains.
-    if (this.#isOver || this.method === 'HEAD') return Promise.resolve();
-    return new Promise((resolve) => {
-      const done = (): void => {
-        this.response.off('drain', done);
-        this.response.off('close', done);
-        resolve();
-      };
-      this.response.once('drain', done);
-      this.response.once('close', done);
-    });
+    return this.#isOver ? Promise.resolve() : this.response.drained();
   }
 
   acceptsGzip(): boolean {

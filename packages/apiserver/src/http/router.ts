@@ -29,6 +29,7 @@ import { handlerOf, upgrades } from '../verbs/index.ts';
 import { answerIssuer, isIssuerPath } from '../tokens/issuer-discovery.ts';
 import type { Documents } from './documents.ts';
 import { Exchange, type HttpRequest, type HttpResponse } from './exchange.ts';
+import { Http1Request } from './http1.ts';
 import { SocketResponse } from './socket-response.ts';
 import { relay, relayUpgrade } from './relay.ts';
 import { readRequestInfo, type RequestInfo, type ResourceRequest } from './request-info.ts';
@@ -114,7 +115,7 @@ export class Router {
     const response = new SocketResponse(socket);
     let exchange: Exchange;
     try {
-      exchange = new Exchange(request as unknown as HttpRequest, response);
+      exchange = new Exchange(new Http1Request(request), response);
     } catch {
       // The request target is no URL.
       response.writeHead(400);

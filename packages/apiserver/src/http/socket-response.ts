@@ -14,7 +14,10 @@ export class SocketResponse implements HttpResponse {
     return this.#socket.writableEnded;
   }
 
-  setHeader(): void {}
+  answer(status: number, headers: Record<string, string>, body: Buffer): void {
+    this.writeHead(status, headers);
+    this.end(body);
+  }
 
   writeHead(status: number, headers: Record<string, string> = {}): void {
     this.headersSent = true;
@@ -38,15 +41,12 @@ export class SocketResponse implements HttpResponse {
     this.#socket.destroy();
   }
 
-  on(event: 'close' | 'drain' | 'finish', listener: () => void): void {
-    this.#socket.on(event, listener);
+  /** An answer is short. */
+  drained(): Promise<void> {
+    return Promise.resolve();
   }
 
-  once(event: 'close' | 'drain' | 'finish', listener: () => void): void {
-    this.#socket.once(event, listener);
-  }
-
-  off(event: 'close' | 'drain' | 'finish', listener: () => void): void {
-    this.#socket.off(event, listener);
+  onClose(listener: () => void): void {
+    this.#socket.once('close', listener);
   }
 }

@@ -24,8 +24,8 @@ async function serve(
   const { certificateFile, keyFile } = pki.files('apiserver');
   const ca = await readFile(pki.caFile);
   const router: Pick<Router, 'serve' | 'serveUpgrade'> = {
-    serve: async () => undefined,
-    serveUpgrade: async () => undefined,
+    serve: () => new Promise(() => undefined),
+    serveUpgrade: () => new Promise(() => undefined),
   };
   const tls = new TlsServer(
     { cert: await readFile(certificateFile), key: await readFile(keyFile), clientCa: ca, limits },
@@ -68,7 +68,7 @@ test('a head that comes byte by byte, and a body that never comes, end the conne
 });
 
 test('an HTTP/2 session without streams is ended, and one with a stream is not', async (t) => {
-  const { port, ca } = await serve(t, { idle: 150 });
+  const { port, ca } = await serve(t, { idle: 150, checking: 50 });
   const open = (): ReturnType<typeof connectHttp2> => {
     const session = connectHttp2(`https://127.0.0.1:${port}`, { servername: 'localhost', ca });
     session.on('error', () => undefined);

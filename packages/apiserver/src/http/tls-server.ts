@@ -1,15 +1,19 @@
 /**
- * The HTTPS server behind a front: HTTP/1.1 and HTTP/2 on the same connections, client certificates asked for but not
- * demanded, so that health and version stay open to everyone.
+ * The HTTPS server behind a front: HTTP/2, on the engine of our gRPC, and HTTP/1.1, by Node's server, as each client
+ * chooses. Client certificates are asked for but not demanded, so that health and version stay open to everyone.
  */
-import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2';
-import type { IncomingMessage, ServerOptions as HttpServerOptions } from 'node:http';
-import type { Duplex } from 'node:stream';
+import {
+  createServer as createHttp1Server,
+  type IncomingMessage,
+  type Server as Http1Server,
+} from 'node:http';
 import type { Socket } from 'node:net';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { WebConnections } from '@timonier/grpc/web';
 import { Doorway } from './doorway.ts';
-import type { HttpRequest, HttpResponse } from './exchange.ts';
+import { Http1Request, Http1Response } from './http1.ts';
+import { Http2Request, Http2Response } from './http2.ts';
 import type { Router } from './router.ts';
-import { forgetListeners, forgetStreams } from './stream-memory.ts';
 
 export interface ServerTls {
   readonly cert: Buffer | string;
@@ -27,82 +31,75 @@ export interface ConnectionLimits {
   readonly request: number;
   /** How long a connection may have nothing to do. */
   readonly idle: number;
-  /** How often the first two are looked at. */
+  /** How often all of these are looked at. */
   readonly checking: number;
 }
 
 const handshakeTimeoutMs = 10_000;
-const maxStreams = 1_000;
 /** Upstream's, but for a request whose body nobody reads, which has no limit there. */
 const defaultLimits: ConnectionLimits = { head: 32_000, request: 65_000, idle: 90_000, checking: 5_000 };
-/**
- * How many streams a client may reset at once, and how many a second in the long run: more are an attack, and end the
- * connection. A client that stops all its watches resets as many as it has; one of Go resets each stream whose answer
- * comes before the end of its body.
- */
-const resets = { burst: 4 * maxStreams, rate: maxStreams };
 /** As upstream. */
 const maxHeadBytes = 1 << 20;
+const http2 = {
+  maxConcurrentStreams: 1_000,
+  /** Of bodies that no handler reads yet; all streams of a connection together hold 64 MiB at most. */
+  streamWindow: 64 * 1024,
+  maxHeaderListBytes: maxHeadBytes,
+  maxHeaderBlockBytes: maxHeadBytes,
+  maxContinuations: 64,
+  /**
+   * How many streams a client may reset at once, and how many a second in the long run: more are an attack, and end the
+   * connection. A client that stops all its watches resets as many as it has; one of Go resets each stream whose answer
+   * comes before the end of its body.
+   */
+  idleFrames: 4_000,
+  idleFramesPerSecond: 1_000,
+  /** A client that is stopped for a while finds its watches again. Those that are gone, the kernel tells from silence. */
+  stallMs: 300_000,
+  keepaliveTimeoutMs: 300_000,
+  // Every handler has its own patience.
+  requestMs: Number.POSITIVE_INFINITY,
+};
 
 export class TlsServer {
-  readonly #server: Http2SecureServer;
-  readonly #sessions = new Set<{ close(): void }>();
+  readonly #tls: Server;
+  readonly #http1: Http1Server;
+  readonly #http2: WebConnections;
   readonly #doorway = new Doorway();
 
   constructor(tls: ServerTls, router: Router) {
     const limits = { ...defaultLimits, ...tls.limits };
-    // Node's HTTP/2 server takes these as its HTTP/1.1 server does; its types do not say so.
-    const http1: HttpServerOptions = {
-      headersTimeout: limits.head,
-      requestTimeout: limits.request,
-      keepAliveTimeout: limits.idle,
-      connectionsCheckingInterval: limits.checking,
-      maxHeaderSize: maxHeadBytes,
-    };
-    this.#server = createSecureServer({
-      allowHTTP1: true,
-      cert: tls.cert,
-      key: tls.key,
-      ca: tls.clientCa,
-      requestCert: true,
-      rejectUnauthorized: false,
-      minVersion: 'TLSv1.2',
-      handshakeTimeout: handshakeTimeoutMs,
-      settings: { maxConcurrentStreams: maxStreams, initialWindowSize: 256 * 1024 },
-      maxSessionMemory: 64,
-      streamResetBurst: resets.burst,
-      streamResetRate: resets.rate,
-      ...http1,
-    });
-    // Node begins to watch over slow requests when a server listens; this one is handed its connections.
-    this.#server.emit('listening');
-    this.#server.on('request', (request, response) => {
-      // A client that goes away is seen as the end of its exchange; as an error it would end the process.
-      request.on('error', () => undefined);
-      response.on('error', () => undefined);
-      // Both have what an exchange needs; their own types disagree in the details.
-      void router.serve(request as unknown as HttpRequest, response as unknown as HttpResponse).then(() => {
-        if (request.httpVersionMajor === 2) forgetListeners(request, response);
-      });
-    });
-    this.#server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-      void router.serveUpgrade(request, socket, head);
-    });
-    this.#server.on('session', (session) => {
-      forgetStreams(session);
-      this.#sessions.add(session);
-      session.once('close', () => this.#sessions.delete(session));
-      session.on('error', () => undefined);
-      closeWhenIdle(session, limits.idle);
-    });
-    // Failed handshakes and broken connections are the client's affair.
-    this.#server.on('tlsClientError', () => undefined);
-    this.#server.on('sessionError', () => undefined);
+    this.#http1 = http1Server(router, limits);
+    this.#http2 = new WebConnections(
+      (call, socket) => {
+        const request = new Http2Request(call, socket);
+        return router.serve(request, new Http2Response(call, request.method));
+      },
+      { ...http2, idleMs: limits.idle, tickMs: limits.checking },
+    );
+    this.#tls = createServer(
+      {
+        cert: tls.cert,
+        key: tls.key,
+        ca: tls.clientCa,
+        requestCert: true,
+        rejectUnauthorized: false,
+        minVersion: 'TLSv1.2',
+        handshakeTimeout: handshakeTimeoutMs,
+        ALPNProtocols: ['h2', 'http/1.1'],
+      },
+      (socket: TLSSocket) => {
+        if (socket.alpnProtocol === 'h2') this.#http2.accept(socket);
+        else this.#http1.emit('connection', socket);
+      },
+    );
+    // Failed handshakes are the client's affair.
+    this.#tls.on('tlsClientError', (_error, socket) => socket.destroy());
   }
 
   accept(socket: Socket): void {
     const leave = this.#doorway.enter(() => {
-      if (!socket.destroyed) this.#server.emit('connection', socket);
+      if (!socket.destroyed) this.#tls.emit('connection', socket);
     });
     socket.once('close', leave);
   }
@@ -110,21 +107,29 @@ export class TlsServer {
   /** Takes no new requests; those under way go on. */
   close(): void {
     this.#doorway.close();
-    for (const session of this.#sessions) session.close();
-    this.#server.close();
+    this.#http2.leave();
+    this.#http1.close();
   }
 }
 
-/** A session without streams is ended after a while, as is one that never says anything. */
-function closeWhenIdle(session: ServerHttp2Session, idleMs: number): void {
-  let open = 0;
-  session.on('stream', (stream) => {
-    open++;
-    stream.once('close', () => {
-      open--;
-    });
+function http1Server(router: Router, limits: ConnectionLimits): Http1Server {
+  const server = createHttp1Server({
+    headersTimeout: limits.head,
+    requestTimeout: limits.request,
+    keepAliveTimeout: limits.idle,
+    connectionsCheckingInterval: limits.checking,
+    maxHeaderSize: maxHeadBytes,
   });
-  session.setTimeout(idleMs, () => {
-    if (open === 0) session.close();
+  // Node begins to watch over slow requests when a server listens; this one is handed its connections.
+  server.emit('listening');
+  server.on('request', (request, response) => {
+    // A client that goes away is seen as the end of its exchange; as an error it would end the process.
+    request.on('error', () => undefined);
+    response.on('error', () => undefined);
+    void router.serve(new Http1Request(request), new Http1Response(request, response));
   });
+  server.on('upgrade', (request: IncomingMessage, socket, head: Buffer) => {
+    void router.serveUpgrade(request, socket, head);
+  });
+  return server;
 }

@@ -96,9 +96,9 @@ export class FrameWriter {
   }
 
   /** Begins a DATA frame of `size` bytes, all of which are appended next. */
-  beginData(id: number, size: number): void {
+  beginData(id: number, size: number, flags: number): void {
     const at = this.#output.reserve(frameHeaderBytes);
-    putFrameHeader(this.#output.slab, at, size, FrameType.DATA, 0, id);
+    putFrameHeader(this.#output.slab, at, size, FrameType.DATA, flags, id);
     this.#touch();
   }
 

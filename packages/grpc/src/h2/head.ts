@@ -20,8 +20,8 @@ export interface Head<Route> {
 }
 
 const token = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
-// oxlint-disable-next-line no-control-regex -- these three are what no value may hold
-const forbiddenInValue = /[\0\r\n]/;
+// oxlint-disable-next-line no-control-regex -- what no value may hold (RFC 9110, 5.5)
+const forbiddenInValue = /[\0-\x08\x0a-\x1f\x7f]/;
 const connectionSpecific = new Set([
   'connection',
   'keep-alive',
@@ -47,9 +47,10 @@ export function parseTimeout(text: string): number | undefined {
   return digits === undefined || unit === undefined ? undefined : Number(digits) * (unitMs[unit] ?? 0);
 }
 
+/** `routes` undefined: nothing is gRPC, whatever it says. Undefined for what is no request. */
 export function readHead<Route>(
   fields: readonly string[],
-  routes: ReadonlyMap<string, Route>,
+  routes: ReadonlyMap<string, Route> | undefined,
   web?: Route,
 ): Head<Route> | undefined {
   let method: string | undefined;
@@ -99,10 +100,10 @@ export function readHead<Route>(
   }
   if (method === undefined || scheme === undefined || path === undefined || path === '') return undefined;
   const isGrpc = grpcType.test(contentType);
-  if (!isGrpc && web !== undefined)
+  if (web !== undefined && (!isGrpc || routes === undefined))
     return { route: web, refusal: undefined, timeoutMs: undefined, contentLength, fields };
   const timeoutMs = timeout === undefined ? undefined : parseTimeout(timeout);
-  const route = routes.get(path);
+  const route = routes?.get(path);
   let refusal: Buffer | undefined;
   if (method !== 'POST') refusal = httpError(405, Status.INTERNAL, `gRPC is called with POST, not ${method}`);
   else if (!isGrpc)

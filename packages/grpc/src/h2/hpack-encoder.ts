@@ -64,14 +64,6 @@ export function errorTrailers(code: number, message: string, alone: boolean): Bu
   return Buffer.concat(alone ? [responseBlock, ...fields] : fields);
 }
 
-/** The beginning of an answer that is no gRPC. */
-export function webHead(status: number, fields: Readonly<Record<string, string>>): Buffer {
-  return Buffer.concat([
-    literal(statusName, String(status)),
-    ...Object.entries(fields).map(([name, value]) => literal(name.toLowerCase(), value)),
-  ]);
-}
-
 /** An answer to what is no gRPC request at all. */
 export function httpError(status: number, code: number, message: string): Buffer {
   return Buffer.concat([

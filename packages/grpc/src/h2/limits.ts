@@ -34,6 +34,8 @@ export interface Limits {
   /** A silent connection is asked for a sign of life after the first, and ended after the second more. */
   readonly keepaliveMs: number;
   readonly keepaliveTimeoutMs: number;
+  /** A connection without streams for so long is asked to go. */
+  readonly idleMs: number;
   /** Frames that cause work but carry none: how many at once, and how many more each second. */
   readonly idleFrames: number;
   readonly idleFramesPerSecond: number;
@@ -60,6 +62,7 @@ export const defaultLimits: Limits = {
   requestMs: 60_000,
   keepaliveMs: 60_000,
   keepaliveTimeoutMs: 20_000,
+  idleMs: Number.POSITIVE_INFINITY,
   idleFrames: 2_000,
   idleFramesPerSecond: 200,
   maxConnections: 10_000,

@@ -73,8 +73,15 @@ export class MemoryPeer implements Transport {
   ended = false;
   destroyed = false;
 
-  constructor(routes: ReadonlyMap<string, Route>, limits: Partial<Limits> = {}) {
-    this.connection = new ServerConnection(this, routes, { ...defaultLimits, ...limits }, 'test');
+  constructor(routes: ReadonlyMap<string, Route> | undefined, limits: Partial<Limits> = {}, web?: Route) {
+    this.connection = new ServerConnection(
+      this,
+      routes,
+      { ...defaultLimits, ...limits },
+      'test',
+      undefined,
+      web,
+    );
   }
 
   /** The preface and empty SETTINGS, then these frames. */

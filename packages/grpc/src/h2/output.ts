@@ -18,12 +18,16 @@ export interface Transport {
   destroy(): unknown;
   /** Bytes accepted by `write` that the kernel has not taken. */
   readonly writableLength: number;
+  /** True on TLS, which never says at once that the kernel has taken what it was given. */
+  readonly encrypted?: boolean;
 }
 
 const slabBytes = 32 * 1024;
 /** Payloads from this size on are not copied. */
 const passedOn = 8 * 1024;
 const pool: Buffer[] = [];
+/** More of them than a socket is given at once are left to the garbage collector. */
+const mostFull = 8;
 /** As many as connections that are written to in one turn of a watch's fan-out. */
 const pooled = 64;
 
@@ -34,6 +38,8 @@ export class Output {
   #end = 0;
   #sealed: Buffer[] = [];
   #sealedBytes = 0;
+  /** Slabs that are full, while the socket still owns some of them. */
+  #full: Buffer[] = [];
 
   /** Bytes that wait for the next flush. */
   get pending(): number {
@@ -44,6 +50,7 @@ export class Output {
   reserve(bytes: number): number {
     if (this.#end + bytes > this.slab.length) {
       this.#seal();
+      if (this.slab !== noSlab && this.#full.length < mostFull) this.#full.push(this.slab);
       this.slab = pool.pop() ?? Buffer.allocUnsafeSlow(slabBytes);
       this.#start = 0;
       this.#end = 0;
@@ -74,28 +81,40 @@ export class Output {
   /** `taken` is called when the kernel has all of it, or never will. */
   flush(transport: Transport, taken?: () => void): void {
     const sealed = this.#sealed;
+    const told = transport.encrypted === true ? this.#whenTaken(transport, taken) : taken;
     if (sealed.length > 0) {
       this.#seal();
       this.#sealed = [];
       this.#sealedBytes = 0;
       transport.cork();
       for (const [i, bytes] of sealed.entries())
-        transport.write(bytes, i === sealed.length - 1 ? taken : undefined);
+        transport.write(bytes, i === sealed.length - 1 ? told : undefined);
       transport.uncork();
     } else if (this.#end > this.#start) {
-      transport.write(this.slab.subarray(this.#start, this.#end), taken);
+      transport.write(this.slab.subarray(this.#start, this.#end), told);
       this.#start = this.#end;
     } else {
       taken?.();
       return;
     }
-    if (transport.writableLength === 0) {
-      // Everything has been copied away, the slab is ours again.
-      if (this.slab !== noSlab && pool.length < pooled) pool.push(this.slab);
-      this.slab = noSlab;
-      this.#start = 0;
-      this.#end = 0;
-    }
+    if (transport.writableLength === 0) this.#giveBack();
+  }
+
+  #whenTaken(transport: Transport, taken: (() => void) | undefined): () => void {
+    return () => {
+      taken?.();
+      if (transport.writableLength === 0 && this.pending === 0) this.#giveBack();
+    };
+  }
+
+  /** Everything has been copied away: the slabs are anybody's again. */
+  #giveBack(): void {
+    for (const slab of [...this.#full, this.slab])
+      if (slab !== noSlab && pool.length < pooled) pool.push(slab);
+    this.#full = [];
+    this.slab = noSlab;
+    this.#start = 0;
+    this.#end = 0;
   }
 }
 

@@ -14,7 +14,7 @@ import type { Route } from './stream.ts';
 
 export interface RequestFramesOptions {
   readonly limits: Limits;
-  readonly routes: ReadonlyMap<string, Route>;
+  readonly routes: ReadonlyMap<string, Route> | undefined;
   /** For requests that are no gRPC. */
   readonly web: Route | undefined;
   readonly streams: ServerStreams;

@@ -1,8 +1,6 @@
 /**
  * The requests of a call that takes many, as its handler reads them: one after the other, each when it asks for it. The
  * client gets room for as much as was read, so that what is held stays within the stream's window.
- *
- * Of what is no gRPC, the bytes as they come.
  */
 import { GrpcError, Status } from '../error.ts';
 import { Inbox } from './inbox.ts';

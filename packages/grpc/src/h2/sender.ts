@@ -20,6 +20,8 @@ import {
   putUint32,
 } from './protocol.ts';
 
+const nothing = Buffer.alloc(0);
+
 /** What one stream has to send, kept for it by the sender. */
 export interface Sending {
   readonly id: number;
@@ -107,10 +109,7 @@ export class Sender<S extends Sending> {
 
   /** One message of a stream. */
   message(stream: S, message: Buffer): void {
-    if (!stream.headersSent) {
-      stream.headersSent = true;
-      this.frame(FrameType.HEADERS, Flag.END_HEADERS, stream.id, stream.opening);
-    }
+    this.head(stream, 0);
     if (stream.isWeb) {
       this.#bytes(stream, message);
       return;
@@ -149,9 +148,42 @@ export class Sender<S extends Sending> {
         };
   }
 
+  /** The last bytes of what is no gRPC: for most answers, head and body in one go. */
+  conclude(stream: S, bytes: Buffer): void {
+    const size = bytes.length;
+    if (!this.#fits(stream, size)) {
+      // Before it is pumped, so that its last frame is its end.
+      stream.trailers = nothing;
+      if (size > 0) this.message(stream, bytes);
+      else if (stream.queue === undefined) this.#close(stream, nothing);
+      return;
+    }
+    const hasHead = stream.headersSent;
+    this.head(stream, size === 0 ? Flag.END_STREAM : 0);
+    if (size > 0 || hasHead) this.frame(FrameType.DATA, Flag.END_STREAM, stream.id, bytes);
+    this.window -= size;
+    stream.sendWindow -= size;
+    if (size > 0) this.#sentData();
+    this.#finished(stream);
+  }
+
+  /** What precedes all messages, unless it was sent already. */
+  head(stream: S, flags: number): void {
+    if (stream.headersSent) return;
+    stream.headersSent = true;
+    this.frame(FrameType.HEADERS, Flag.END_HEADERS | flags, stream.id, stream.opening);
+  }
+
   /** Bytes that are no message. */
   #bytes(stream: S, bytes: Buffer): void {
     if (bytes.length === 0) return;
+    if (this.#fits(stream, bytes.length)) {
+      this.frame(FrameType.DATA, 0, stream.id, bytes);
+      this.window -= bytes.length;
+      stream.sendWindow -= bytes.length;
+      this.#sentData();
+      return;
+    }
     (stream.queue ??= []).push(bytes);
     this.#queued(stream, bytes.length);
   }
@@ -171,13 +203,9 @@ export class Sender<S extends Sending> {
 
   #close(stream: S, trailers: Buffer): void {
     stream.trailers = undefined;
-    if (stream.isWeb && !stream.headersSent) {
-      this.frame(FrameType.HEADERS, Flag.END_HEADERS, stream.id, stream.opening);
-      stream.headersSent = true;
-    }
     // What is no gRPC has no trailers, and no request has any.
-    if (stream.isWeb || trailers.length === 0)
-      this.frame(FrameType.DATA, Flag.END_STREAM, stream.id, trailers);
+    if (stream.isWeb && !stream.headersSent) this.head(stream, Flag.END_STREAM);
+    else if (trailers.length === 0) this.frame(FrameType.DATA, Flag.END_STREAM, stream.id, trailers);
     else this.frame(FrameType.HEADERS, Flag.END_HEADERS | Flag.END_STREAM, stream.id, trailers);
     this.#finished(stream);
   }
@@ -200,7 +228,11 @@ export class Sender<S extends Sending> {
     for (const stream of this.#ready) {
       if (this.window <= 0 || this.#writer.congested) return;
       this.#ready.delete(stream);
-      this.#sendFrame(stream);
+      if (this.#sendFrame(stream)) {
+        stream.trailers = undefined;
+        this.#finished(stream);
+        continue;
+      }
       // Behind the others; the loop comes to it again.
       this.#enlist(stream);
       if (stream.queuedBytes <= this.#limits.streamQueueBytes) stream.drain();
@@ -208,11 +240,13 @@ export class Sender<S extends Sending> {
     }
   }
 
-  #sendFrame(stream: S): void {
+  /** One DATA frame of what waits; true when it is the stream's last. */
+  #sendFrame(stream: S): boolean {
     const queue = stream.queue ?? [];
     let room = Math.min(this.window, stream.sendWindow, this.maxFrame, stream.queuedBytes);
     const size = room;
-    this.#writer.beginData(stream.id, size);
+    const isLast = size === stream.queuedBytes && stream.trailers?.length === 0;
+    this.#writer.beginData(stream.id, size, isLast ? Flag.END_STREAM : 0);
     let used = 0;
     while (room > 0) {
       const bytes = queue[used];
@@ -235,6 +269,7 @@ export class Sender<S extends Sending> {
     this.queuedBytes -= size;
     if (queue.length === 0) stream.queue = undefined;
     this.#sentData();
+    return isLast;
   }
 
   /** The peer's WINDOW_UPDATE for the connection. */

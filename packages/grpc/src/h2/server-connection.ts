@@ -27,17 +27,22 @@ export class ServerConnection {
   readonly #watchdog: Watchdog;
   readonly #streams: ServerStreams;
   readonly #departure: Departure;
+  readonly #idleMs: number;
+  /** When there was a stream last, as far as that was looked at. */
+  #busyAt = performance.now();
+  #lastSeen = 0;
 
-  /** `web` is for requests that are no gRPC. */
+  /** `web` is for requests that are no gRPC, which without `routes` are all. */
   constructor(
     transport: Transport,
-    routes: ReadonlyMap<string, Route>,
+    routes: ReadonlyMap<string, Route> | undefined,
     limits: Limits,
     peer: string,
     clientName?: string,
     web?: Route,
   ) {
     this.#transport = transport;
+    this.#idleMs = limits.idleMs;
     this.#watchdog = new Watchdog(limits, performance.now());
     this.#budget = new IdleBudget(limits.idleFrames, limits.idleFramesPerSecond, performance.now());
     const sender = new Sender<Stream>(
@@ -155,6 +160,11 @@ export class ServerConnection {
       this.#transport.destroy();
       return;
     }
+    const { size, last } = this.#streams;
+    if (size > 0 || last !== this.#lastSeen) {
+      this.#busyAt = now;
+      this.#lastSeen = last;
+    } else if (now - this.#busyAt > this.#idleMs) this.leave();
     if (verdict === 'ask') this.#sender.frame(FrameType.PING, 0, 0, Buffer.from('anyone??'));
     this.#streams.tick(now);
   }

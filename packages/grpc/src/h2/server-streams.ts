@@ -11,16 +11,19 @@ import { GrpcError, Status } from '../error.ts';
 import type { StreamTable } from './connection-side.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Head } from './head.ts';
-import { errorTrailers, okTrailers, webHead } from './hpack-encoder.ts';
+import { errorTrailers, okTrailers } from './hpack-encoder.ts';
 import type { Limits } from './limits.ts';
 import { ErrorCode, Flag, FrameType } from './protocol.ts';
+import { Partings } from './partings.ts';
 import type { ReceiveCredit } from './receive-credit.ts';
 import { RecentStreams } from './recent-streams.ts';
 import type { Sender } from './sender.ts';
-import { type Carrier, type Route, Stream } from './stream.ts';
+import { type Carrier, type Route, Stream, unanswered } from './stream.ts';
 
 /** Streams we ended before the client did, whose late frames are no fault. */
 const lingeringStreams = 1_000;
+/** For a client that is still sending what is no gRPC; clients of gRPC read their answer whatever ends the stream. */
+const partingMs = 250;
 const nothing = Buffer.alloc(0);
 
 export interface ServerStreamsOptions {
@@ -52,6 +55,7 @@ export class ServerStreams implements Carrier, StreamTable<Stream> {
     (stream) => this.#expired(stream),
   );
   readonly #lingering = new RecentStreams(lingeringStreams);
+  readonly #partings = new Partings(partingMs, (id) => this.stop(id, ErrorCode.NO_ERROR));
   /** Streams that are gone while their handlers still run. */
   #abandoned = 0;
 
@@ -86,6 +90,7 @@ export class ServerStreams implements Carrier, StreamTable<Stream> {
   /** No more frames will come for it. */
   forget(id: number): void {
     this.#lingering.delete(id);
+    this.#partings.delete(id);
   }
 
   /** Starts what a request asks for, unless there is too much already or it asks for nothing we have. */
@@ -155,7 +160,7 @@ export class ServerStreams implements Carrier, StreamTable<Stream> {
         this.cancel(stream);
         return;
       }
-      if (error !== undefined) stream.opening = webHead(500, { 'content-length': '0' });
+      if (error !== undefined) stream.opening = unanswered;
       stream.end(stream.running);
       this.#sender.finish(stream, nothing);
       return;
@@ -170,6 +175,16 @@ export class ServerStreams implements Carrier, StreamTable<Stream> {
         stream,
         error === undefined ? okTrailers : errorTrailers(error.code, error.details, !stream.headersSent),
       );
+  }
+
+  conclude(stream: Stream, bytes: Buffer): void {
+    stream.end(false);
+    this.#sender.conclude(stream, bytes);
+  }
+
+  head(stream: Stream, block?: Buffer): void {
+    if (block === undefined) this.#sender.head(stream, 0);
+    else if (!stream.headersSent) this.#sender.frame(FrameType.HEADERS, Flag.END_HEADERS, stream.id, block);
   }
 
   credit(stream: Stream, bytes: number): void {
@@ -188,7 +203,12 @@ export class ServerStreams implements Carrier, StreamTable<Stream> {
 
   /** The stream's last frame is written. */
   answered(stream: Stream): void {
-    if (!stream.remoteClosed) this.stop(stream.id, ErrorCode.NO_ERROR);
+    if (!stream.remoteClosed) {
+      if (stream.isWeb) {
+        this.#lingering.add(stream.id);
+        this.#partings.add(stream.id);
+      } else this.stop(stream.id, ErrorCode.NO_ERROR);
+    }
     this.#remove(stream);
   }
 
@@ -197,6 +217,7 @@ export class ServerStreams implements Carrier, StreamTable<Stream> {
     if (stream.running) this.#abandoned++;
     this.#byId.delete(stream.id);
     this.#credit.released(stream);
+    stream.onGone?.();
     this.#o.removed();
   }
 
@@ -231,6 +252,7 @@ export class ServerStreams implements Carrier, StreamTable<Stream> {
   /** The connection is gone. */
   close(): void {
     this.#deadlines.stop();
+    this.#partings.stop();
     for (const stream of this.#byId.values()) this.drop(stream);
   }
 

@@ -17,7 +17,7 @@ import type {
   WebHandler,
 } from '../calls.ts';
 import type { MethodDefinition } from '../proto.ts';
-import { ServerConnection } from './server-connection.ts';
+import { Connections } from './connections.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import type { Route } from './stream.ts';
 import { webRoute } from './web.ts';
@@ -37,10 +37,7 @@ export class LeanServer implements ServerImplementation {
   readonly #others = new Set<Socket>();
   readonly #routes = new Map<string, Route>();
   readonly #listeners: Server[] = [];
-  readonly #connections = new Map<Socket, ServerConnection>();
-  readonly #ticker: NodeJS.Timeout;
-  /** Called when the last connection is gone, while stopping. */
-  #emptied: (() => void) | undefined;
+  readonly #connections: Connections;
 
   constructor(limits: Partial<Limits> = {}, http1?: Http1Acceptor, web?: WebHandler) {
     if (web !== undefined) {
@@ -49,8 +46,7 @@ export class LeanServer implements ServerImplementation {
     }
     this.#limits = { ...defaultLimits, ...limits };
     this.#http1 = http1;
-    this.#ticker = setInterval(() => this.#tick(), this.#limits.tickMs);
-    this.#ticker.unref();
+    this.#connections = new Connections(this.#limits);
   }
 
   add(methods: readonly (readonly [MethodDefinition, unknown])[]): void {
@@ -93,7 +89,7 @@ export class LeanServer implements ServerImplementation {
         handshakeTimeout: this.#limits.handshakeMs,
       },
       (socket: TLSSocket) => {
-        if (socket.alpnProtocol === 'h2') this.#accept(socket, socket);
+        if (socket.alpnProtocol === 'h2') this.#accept(socket);
         else if (this.#http1 === undefined) socket.destroy();
         else this.#handOver(socket, this.#http1);
       },
@@ -113,7 +109,7 @@ export class LeanServer implements ServerImplementation {
   #sniff(socket: Socket): void {
     const http1 = this.#http1;
     if (http1 === undefined) {
-      this.#accept(socket, socket);
+      this.#accept(socket);
       return;
     }
     let seen: Buffer = Buffer.alloc(0);
@@ -126,7 +122,7 @@ export class LeanServer implements ServerImplementation {
       if (same && compared < prefaceStart.length) return;
       leave();
       if (same) {
-        this.#accept(socket, socket, seen);
+        this.#accept(socket, seen);
         return;
       }
       socket.pause();
@@ -154,57 +150,18 @@ export class LeanServer implements ServerImplementation {
     http1(socket);
   }
 
-  #accept(socket: Socket, transport: Socket, first?: Buffer): void {
-    const connection = new ServerConnection(
-      transport,
-      this.#routes,
-      this.#limits,
-      peerOf(socket),
-      clientNameOf(socket),
-      socket instanceof TLSSocket ? this.#secureWeb : this.#web,
-    );
-    this.#connections.set(socket, connection);
-    socket.on('data', (chunk: Buffer) => connection.feed(chunk));
-    socket.on('drain', () => connection.drained());
-    // 'close' follows.
-    socket.on('error', () => undefined);
-    socket.on('end', () => connection.closed());
-    socket.once('close', () => {
-      connection.closed();
-      this.#connections.delete(socket);
-      if (this.#connections.size === 0) this.#emptied?.();
-    });
-    if (first !== undefined) connection.feed(first);
-    if (this.#emptied !== undefined) connection.leave();
-  }
-
-  #tick(): void {
-    const now = performance.now();
-    for (const connection of this.#connections.values()) connection.tick(now);
+  #accept(socket: Socket, first?: Buffer): void {
+    const web = socket instanceof TLSSocket ? this.#secureWeb : this.#web;
+    this.#connections.accept(socket, this.#routes, web, first);
   }
 
   async shutdown(graceMs: number): Promise<void> {
-    clearInterval(this.#ticker);
     for (const listener of this.#listeners) listener.close();
     // What was handed over is ended by whoever took it, or here when that does not happen in time.
     setTimeout(() => {
       for (const socket of this.#others) socket.destroy();
     }, graceMs).unref();
-    if (this.#connections.size === 0) return;
-    await new Promise<void>((resolve) => {
-      const abandon = setTimeout(() => {
-        for (const connection of this.#connections.values()) connection.abandon();
-      }, graceMs);
-      const destroy = setTimeout(() => {
-        for (const socket of this.#connections.keys()) socket.destroy();
-      }, graceMs + 200);
-      this.#emptied = () => {
-        clearTimeout(abandon);
-        clearTimeout(destroy);
-        resolve();
-      };
-      for (const connection of this.#connections.values()) connection.leave();
-    });
+    await this.#connections.shutdown(graceMs);
   }
 }
 
@@ -228,17 +185,4 @@ function listenOptions(address: string): { path: string } | { host: string; port
   const colon = address.lastIndexOf(':');
   const host = address.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
   return { host, port: Number(address.slice(colon + 1)) };
-}
-
-function peerOf(socket: Socket): string {
-  const { remoteAddress, remotePort } = socket;
-  if (remoteAddress === undefined || remotePort === undefined) return 'unix';
-  return remoteAddress.includes(':') ? `[${remoteAddress}]:${remotePort}` : `${remoteAddress}:${remotePort}`;
-}
-
-/** The common name of a client certificate that an authority of ours signed. */
-function clientNameOf(socket: Socket): string | undefined {
-  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
-  const name: unknown = socket.getPeerCertificate().subject?.CN;
-  return typeof name === 'string' ? name : undefined;
 }

@@ -13,6 +13,8 @@ import { responseBlock } from './hpack-encoder.ts';
 import { Inbox, messageLength, prefixBytes } from './inbox.ts';
 import { RequestReader, type RequestSource } from './request-reader.ts';
 import { encodeResponse } from './shared-message.ts';
+import { WebBody } from './web-body.ts';
+import { webHead } from './web-head.ts';
 
 /** A method with its handler, in the form its kind asks for. */
 export interface Route {
@@ -38,6 +40,10 @@ export interface Carrier {
   lend(stream: Stream): void;
   /** The end of a call, well or not. */
   finish(stream: Stream, error: GrpcError | undefined): void;
+  /** The end of an answer that is no gRPC, behind these bytes. */
+  conclude(stream: Stream, bytes: Buffer): void;
+  /** The head of an answer ahead of everything else, and with `block` one of status 1xx before it. */
+  head(stream: Stream, block?: Buffer): void;
   /** So many received bytes were used: the client may send as many more. */
   credit(stream: Stream, bytes: number): void;
   /** Ends the stream without an end of its answer. */
@@ -45,6 +51,9 @@ export interface Carrier {
   /** The handler of a stream that is gone has returned. */
   settled(): void;
 }
+
+/** For what is no gRPC and was given no head: a fault of its handler. */
+export const unanswered = webHead(500, { 'content-length': '0' });
 
 export function asGrpcError(error: unknown): GrpcError {
   if (error instanceof GrpcError) return error;
@@ -78,6 +87,10 @@ export class Stream implements BidiCall<object, object>, RequestSource {
   #inbox: Inbox | undefined;
   /** The requests of a call that takes many. */
   #requests: RequestReader | undefined;
+  /** The same of what is no gRPC. */
+  #body: WebBody | undefined;
+  /** Told when the stream is gone. */
+  onGone: (() => void) | undefined;
   #controller: AbortController | undefined;
   #aborted = false;
   #drainWaiters: (() => void)[] | undefined;
@@ -96,6 +109,7 @@ export class Stream implements BidiCall<object, object>, RequestSource {
     this.id = id;
     this.head = head;
     this.#route = route;
+    if (route.web !== undefined) this.opening = unanswered;
     this.#carrier = carrier;
     this.sendWindow = windows.send;
     this.receiveWindow = windows.receive;
@@ -156,6 +170,21 @@ export class Stream implements BidiCall<object, object>, RequestSource {
     return { [Symbol.asyncIterator]: () => this.#reader };
   }
 
+  // What the handler of what is no gRPC sees beside.
+
+  get body(): WebBody {
+    return (this.#body ??= new WebBody(this));
+  }
+
+  sendHead(block?: Buffer): void {
+    if (!this.over) this.#carrier.head(this, block);
+  }
+
+  /** The answer ends with these bytes. */
+  endWith(bytes: Buffer): void {
+    if (!this.over) this.#carrier.conclude(this, bytes);
+  }
+
   // What the reader of its requests asks.
 
   get #reader(): RequestReader {
@@ -163,7 +192,6 @@ export class Stream implements BidiCall<object, object>, RequestSource {
   }
 
   takeRequest(inbox: Inbox): object | undefined {
-    if (this.isWeb) return inbox.takeAll();
     const bytes = inbox.take(this.#carrier.maxReceiveBytes);
     return bytes === undefined ? undefined : this.#route.method.request.decode(bytes);
   }
@@ -220,7 +248,7 @@ export class Stream implements BidiCall<object, object>, RequestSource {
   receive(bytes: Buffer, start: number, end: number, counted: number): void {
     if (this.over) return;
     if (this.isBidi) {
-      this.#reader.receive(bytes, start, end, counted);
+      (this.isWeb ? this.body : this.#reader).receive(bytes, start, end, counted);
       return;
     }
     try {
@@ -249,6 +277,7 @@ export class Stream implements BidiCall<object, object>, RequestSource {
     if (this.over) return;
     if (this.isBidi) {
       this.#requests?.serve();
+      this.#body?.serve();
       return;
     }
     try {
@@ -336,6 +365,7 @@ export class Stream implements BidiCall<object, object>, RequestSource {
     this.over = true;
     this.#inbox = undefined;
     this.#requests?.end();
+    this.#body?.end();
     this.drain();
     this.taken();
     if (!cancelled) return;

@@ -131,3 +131,56 @@ test('gRPC on the same connection is gRPC', async (t) => {
   const [fields] = (await once(stream, 'response')) as [Record<string, string>];
   assert.equal(fields['grpc-status'], String(Status.UNIMPLEMENTED));
 });
+
+test('an answer that its handler ends does not wait for the handler', async (t) => {
+  const { promise: held, resolve: release } = Promise.withResolvers<undefined>();
+  const told: boolean[] = [];
+  const session = await serve(t, async (call) => {
+    call.onGone(() => told.push(call.gone));
+    call.respond(200, plain);
+    if (call.path === '/empty') call.end();
+    else call.end(Buffer.from(call.takeBody() ?? 'not yet'));
+    // Nothing of this is sent.
+    call.send(Buffer.from('late'));
+    call.end(Buffer.from('later'));
+    await held;
+  });
+  assert.deepEqual(await ask(session, { ':path': '/empty' }), {
+    status: 200,
+    type: 'text/plain',
+    body: '',
+    code: 0,
+  });
+  assert.equal((await ask(session, { ':path': '/' })).body, '');
+  const posted = session.request({ ':method': 'POST', ':path': '/' });
+  posted.setEncoding('utf8').end('all of it');
+  let text = '';
+  for await (const piece of posted as AsyncIterable<string>) text += piece;
+  assert.ok(['all of it', 'not yet'].includes(text), text);
+  assert.deepEqual(told, [true, true, true]);
+  release(undefined);
+});
+
+test('a long answer that is ended goes through the windows, whatever its length', async (t) => {
+  const lengths = [16_384, 16_385, 65_535, 65_536, 1_000_000];
+  const session = await serve(t, (call) => {
+    call.respond(200, plain);
+    if (call.metadata('x-begin') !== undefined) call.send(Buffer.from('#'));
+    call.end(Buffer.alloc(Number(call.path.slice(1)), 'x'));
+    return Promise.resolve();
+  });
+  for (const length of lengths) {
+    assert.equal((await ask(session, { ':path': `/${length}` })).body.length, length);
+    assert.equal((await ask(session, { ':path': `/${length}`, 'x-begin': '' })).body.length, length + 1);
+  }
+});
+
+test('a handler that gives no answer is a fault', async (t) => {
+  const session = await serve(t, () => Promise.resolve());
+  assert.deepEqual(await ask(session, { ':path': '/' }), {
+    status: 500,
+    type: 'undefined',
+    body: '',
+    code: 0,
+  });
+});

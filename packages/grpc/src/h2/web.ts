@@ -2,10 +2,10 @@
 import type { WebCall, WebHandler } from '../calls.ts';
 import type { MethodDefinition } from '../proto.ts';
 import { fieldOf } from './head.ts';
-import { webHead } from './hpack-encoder.ts';
 import type { Route, Stream } from './stream.ts';
+import { webHead } from './web-head.ts';
 
-const drainMs = 1_000;
+const nothing = Buffer.alloc(0);
 
 class WebStream implements WebCall {
   readonly secure: boolean;
@@ -28,6 +28,10 @@ class WebStream implements WebCall {
     return this.#stream.clientName;
   }
 
+  get fields(): readonly string[] {
+    return this.#stream.head.fields;
+  }
+
   get method(): string {
     return this.metadata(':method') ?? '';
   }
@@ -44,13 +48,37 @@ class WebStream implements WebCall {
     return fieldOf(this.#stream.head.fields, name);
   }
 
+  get complete(): boolean {
+    return this.#stream.remoteClosed;
+  }
+
+  get gone(): boolean {
+    return this.#stream.gone;
+  }
+
+  onGone(listener: () => void): void {
+    this.#stream.onGone = listener;
+  }
+
   get body(): AsyncIterable<Buffer> {
-    // A stream of a web route gives bytes where others give messages.
-    return this.#stream.requests as AsyncIterable<Buffer>;
+    return { [Symbol.asyncIterator]: () => this.#stream.body };
+  }
+
+  takeBody(): Buffer | undefined {
+    const stream = this.#stream;
+    return stream.remoteClosed && !stream.over ? stream.body.takeAll() : undefined;
   }
 
   respond(status: number, fields: Readonly<Record<string, string>>): void {
     this.#stream.opening = webHead(status, fields);
+  }
+
+  flushHead(): void {
+    this.#stream.sendHead();
+  }
+
+  inform(status: number): void {
+    this.#stream.sendHead(webHead(status, {}));
   }
 
   send(bytes: Buffer): boolean {
@@ -59,6 +87,10 @@ class WebStream implements WebCall {
 
   drained(): Promise<void> {
     return this.#stream.drained();
+  }
+
+  end(bytes = nothing): void {
+    this.#stream.endWith(bytes);
   }
 
   abort(): void {
@@ -82,24 +114,6 @@ export function webRoute(handler: WebHandler, secure: boolean): Route {
     unary: undefined,
     serverStream: undefined,
     bidi: undefined,
-    web: async (stream) => {
-      await handler(new WebStream(stream, secure));
-      if (!stream.remoteClosed) await drain(stream);
-    },
+    web: (stream) => handler(new WebStream(stream, secure)),
   };
-}
-
-/**
- * Takes what is left of a body that nobody wanted, for a moment: a stream that is ended while its client still sends has
- * to be reset, and some clients then drop an answer that they have not read yet.
- */
-async function drain(stream: Stream): Promise<void> {
-  const { promise: late, resolve } = Promise.withResolvers<undefined>();
-  const timer = setTimeout(resolve, drainMs, undefined);
-  const rest = stream.requests[Symbol.asyncIterator]();
-  try {
-    while ((await Promise.race([rest.next(), late]))?.done === false);
-  } finally {
-    clearTimeout(timer);
-  }
 }

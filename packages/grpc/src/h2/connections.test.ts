@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type ClientHttp2Session, connect } from 'node:http2';
+import { type AddressInfo, createServer } from 'node:net';
+import { test, type TestContext } from 'node:test';
+import { Connections } from './connections.ts';
+import { defaultLimits, type Limits } from './limits.ts';
+import { webRoute } from './web.ts';
+
+interface Served {
+  readonly connections: Connections;
+  readonly open: () => ClientHttp2Session;
+}
+
+/** Answers nothing but what has `/now` for a path. */
+async function serve(t: TestContext, limits: Partial<Limits>): Promise<Served> {
+  const connections = new Connections({ ...defaultLimits, ...limits });
+  const route = webRoute(async (call) => {
+    if (call.path !== '/now') await new Promise((resolve) => call.signal.addEventListener('abort', resolve));
+    call.respond(200, {});
+  }, false);
+  const server = createServer((socket) => connections.accept(socket, undefined, route));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  t.after(() => {
+    server.close();
+    return connections.shutdown(0);
+  });
+  const open = (): ClientHttp2Session => {
+    const session = connect(`http://127.0.0.1:${port}`);
+    session.on('error', () => undefined);
+    t.after(() => session.destroy());
+    return session;
+  };
+  return { connections, open };
+}
+
+async function ask(session: ClientHttp2Session): Promise<void> {
+  const stream = session.request({ ':path': '/now' });
+  stream.resume();
+  await once(stream, 'close');
+}
+
+test('a connection without streams is asked to go; one with a stream, or with many short ones, is not', async (t) => {
+  const { open } = await serve(t, { idleMs: 150, tickMs: 20 });
+  const [idle, watching, asking] = [open(), open(), open()];
+  const watch = watching.request({ ':path': '/watch' });
+  watch.on('error', () => undefined);
+  const closed = once(idle, 'close');
+  while (!idle.closed) {
+    await ask(asking);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  await closed;
+  assert.equal(watching.closed, false);
+  assert.equal(asking.closed, false);
+});
+
+test('who is asked to leave is still served what was asked before', async (t) => {
+  const { connections, open } = await serve(t, {});
+  const session = open();
+  const stream = session.request({ ':path': '/watch' });
+  stream.on('error', () => undefined);
+  await ask(session);
+  connections.leave();
+  await once(session, 'goaway');
+  assert.equal(stream.destroyed, false);
+  stream.close();
+  await once(session, 'close');
+  // Whoever comes late is sent away, too.
+  await once(open(), 'goaway');
+});
