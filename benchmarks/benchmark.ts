@@ -3,6 +3,8 @@
  * benchmark never decides by itself whether it is good enough; `--check` does, from the bounds.
  */
 
+import { type Flag, type FlagSet, type FlagValues, numberFlag } from '@timonier/component';
+
 export interface Bound {
   readonly figure: string;
   readonly atMost?: number;
@@ -18,25 +20,25 @@ export interface BenchmarkResult {
   readonly notes: readonly string[];
 }
 
-export interface BenchmarkOptions {
-  /** Overrides the number of repetitions. */
-  readonly runs?: number;
-  /** How long to measure, where that is a choice. */
-  readonly minutes?: number;
-  /** Failures that nobody is told of. */
-  readonly silent?: boolean;
-  /** Of a benchmark with rows: those to run. */
-  readonly only?: readonly string[];
-  /** Without the peer, although it is there. */
-  readonly alone?: boolean;
-  /** Which etcd is the peer, where there is a choice. */
-  readonly etcd?: string;
-  readonly log: (line: string) => void;
+export interface Benchmark<F extends FlagSet> {
+  readonly summary: string;
+  /** Of its own, besides those that each has. */
+  readonly flags: F;
+  readonly run: (flags: FlagValues<F>, log: (line: string) => void) => Promise<BenchmarkResult>;
 }
 
-export interface Benchmark {
-  readonly summary: string;
-  readonly run: (options: BenchmarkOptions) => Promise<BenchmarkResult>;
+// The runner hands a benchmark nothing but what its own flags said.
+// oxlint-disable-next-line typescript/no-explicit-any
+export type AnyBenchmark = Benchmark<any>;
+
+/** Types a benchmark's `run` from its flags. */
+export function defineBenchmark<F extends FlagSet>(benchmark: Benchmark<F>): Benchmark<F> {
+  return benchmark;
+}
+
+/** How often the same is measured, unless one says otherwise. */
+export function runsFlag(runs: number, help = 'how often each is measured'): Flag<number> {
+  return numberFlag(runs, help, { min: 1, max: 10_000 });
 }
 
 /** The value below which the share `p` of the samples lies (nearest rank). */

@@ -7,6 +7,7 @@ import { readFile, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
+import { defineProgram } from '@timonier/component';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 
@@ -40,26 +41,39 @@ const workerUrls: Plugin = {
   },
 };
 
-await rm(join(root, 'dist'), { recursive: true, force: true });
-await build({
-  entryPoints: [
-    { in: join(root, 'packages/cli/src/main.ts'), out: 'timonier' },
-    ...(await workerFiles()).map((file) => ({ in: file, out: basename(file, '.ts') })),
-  ],
-  outdir: join(root, 'dist'),
-  bundle: true,
-  splitting: true,
-  format: 'esm',
-  platform: 'node',
-  target: 'node24',
-  chunkNames: '[name]-[hash]',
-  external: ['classic-level', 'koffi', 'kubernetes-models'],
-  banner: {
-    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
-  },
-  minifySyntax: true,
-  minifyWhitespace: true,
-  legalComments: 'none',
-  logLevel: 'warning',
-  plugins: [workerUrls],
+async function bundle(): Promise<number> {
+  await rm(join(root, 'dist'), { recursive: true, force: true });
+  await build({
+    entryPoints: [
+      { in: join(root, 'packages/cli/src/main.ts'), out: 'timonier' },
+      ...(await workerFiles()).map((file) => ({ in: file, out: basename(file, '.ts') })),
+    ],
+    outdir: join(root, 'dist'),
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    chunkNames: '[name]-[hash]',
+    external: ['classic-level', 'koffi', 'kubernetes-models'],
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+    },
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: 'none',
+    logLevel: 'warning',
+    plugins: [workerUrls],
+  });
+  return 0;
+}
+
+const builder = defineProgram({
+  call: 'npm run build',
+  summary: 'bundles the sources into dist, which bin/timonier runs when it is there',
+  examples: ['npm run build'],
+  flags: {},
+  run: bundle,
 });
+
+process.exitCode = await builder(process.argv.slice(2));

@@ -1,8 +1,6 @@
 /**
  * `npm test`: every unit and integration test, then the acceptance run. Ends with the list of what was skipped and
  * why, and fails when anything failed or when no test ran at all.
- *
- * Usage: test/run.ts [--only unit|acceptance] [PATTERN…]
  */
 import { globSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -11,20 +9,13 @@ import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { choiceFlag, defineProgram } from '@timonier/component';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
-const argv = process.argv.slice(2);
-const only = argv[0] === '--only' ? argv[1] : undefined;
-const patterns = argv[0] === '--only' ? argv.slice(2) : argv;
-
 const files = globSync(
   ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts', 'deploy/**/*.test.ts', 'benchmarks/**/*.test.ts'],
-  {
-    cwd: root,
-  },
-)
-  .filter((file) => patterns.length === 0 || patterns.some((pattern) => file.includes(pattern)))
-  .sort();
+  { cwd: root },
+).sort();
 
 interface Outcome {
   passed: number;
@@ -32,10 +23,13 @@ interface Outcome {
   skipped: string[];
 }
 
-async function unitTests(): Promise<Outcome> {
+async function unitTests(patterns: readonly string[]): Promise<Outcome> {
+  const wanted = files.filter(
+    (file) => patterns.length === 0 || patterns.some((pattern) => file.includes(pattern)),
+  );
   const outcome: Outcome = { passed: 0, failed: [], skipped: [] };
   const stream = run({
-    files: files.map((file) => join(root, file)),
+    files: wanted.map((file) => join(root, file)),
     concurrency: Math.max(2, availableParallelism()),
     timeout: 600_000,
   });
@@ -69,15 +63,30 @@ async function acceptance(args: readonly string[]): Promise<number> {
   return new Promise((resolve) => child.on('exit', (code) => resolve(code ?? 1)));
 }
 
-let failed = false;
-if (only !== 'acceptance') {
-  const outcome = await unitTests();
-  for (const reason of outcome.skipped) console.log(`skipped: ${reason}`);
-  for (const name of outcome.failed) console.log(`failed: ${name}`);
-  if (outcome.passed === 0) console.log('no test passed: that is a failure');
-  failed = outcome.failed.length > 0 || outcome.passed === 0;
+async function runAll(only: 'all' | 'unit' | 'acceptance', patterns: readonly string[]): Promise<number> {
+  let failed = false;
+  if (only !== 'acceptance') {
+    const outcome = await unitTests(patterns);
+    for (const reason of outcome.skipped) console.log(`skipped: ${reason}`);
+    for (const name of outcome.failed) console.log(`failed: ${name}`);
+    if (outcome.passed === 0) console.log('no test passed: that is a failure');
+    failed = outcome.failed.length > 0 || outcome.passed === 0;
+  }
+  if (only !== 'unit' && patterns.length === 0) {
+    for (const args of acceptanceRuns) failed = (await acceptance(args)) !== 0 || failed;
+  }
+  return failed ? 1 : 0;
 }
-if (only !== 'unit' && patterns.length === 0) {
-  for (const args of acceptanceRuns) failed = (await acceptance(args)) !== 0 || failed;
-}
-process.exitCode = failed ? 1 : 0;
+
+const tests = defineProgram({
+  call: 'npm test --',
+  usage: '[--only unit|acceptance] [PATTERN…]',
+  summary:
+    'every test, or those whose files have one of the patterns in their paths; then the acceptance run',
+  examples: ['npm test', 'npm test -- packages/raft', 'npm test -- --only unit'],
+  flags: { only: choiceFlag('all', ['all', 'unit', 'acceptance'], 'which part') },
+  maxArguments: Number.POSITIVE_INFINITY,
+  run: ({ flags, positional }) => runAll(flags.only, positional),
+});
+
+process.exitCode = await tests(process.argv.slice(2));

@@ -3,8 +3,9 @@
  * many watchers, and the start over many objects. Everything is asked of real processes over TLS and HTTP/2 on loopback.
  * Where kube-apiserver was built it is measured beside ours, over etcd, row after row in turn by the same load generator.
  */
+import { booleanFlag, choicesFlag } from '@timonier/component';
 import { until } from '../../test/acceptance/wait.ts';
-import type { Benchmark, BenchmarkResult, Bound } from '../benchmark.ts';
+import { type BenchmarkResult, type Bound, defineBenchmark } from '../benchmark.ts';
 import { undoneAtEnd } from '../ending.ts';
 import { createPod } from './calls.ts';
 import { send } from './client.ts';
@@ -83,13 +84,6 @@ async function begin(program: ApiServerProgram): Promise<Bench & { readonly clos
   }
 }
 
-function chosen(only: readonly string[] | undefined): readonly (readonly [string, Row])[] {
-  const unknown = only?.find((name) => !Object.hasOwn(rows, name));
-  if (unknown !== undefined)
-    throw new Error(`--only: there is no row ${unknown}; there are ${Object.keys(rows).join(', ')}`);
-  return Object.entries(rows).filter(([name]) => only?.includes(name) !== false);
-}
-
 async function measure(
   picked: readonly (readonly [string, Row])[],
   sides: readonly Bench[],
@@ -130,10 +124,14 @@ async function notesOf(them: Kubernetes | undefined, peer: Bench | undefined): P
   ];
 }
 
-export const benchmark: Benchmark = {
+export const benchmark = defineBenchmark({
   summary: 'requests, lists of 10,000 pods, watches and starts, one API server on one store member',
-  run: async ({ log, only, alone = false }): Promise<BenchmarkResult> => {
-    const picked = chosen(only);
+  flags: {
+    only: choicesFlag(Object.keys(rows), 'rows to measure'),
+    alone: booleanFlag(false, 'leave the peer out, although it was built'),
+  },
+  run: async ({ only, alone }, log): Promise<BenchmarkResult> => {
+    const picked = Object.entries(rows).filter(([name]) => only.includes(name));
     const them = alone ? undefined : kubernetes();
     if (them !== undefined && 'missing' in them) log(`no peer: ${them.missing}`);
     const sides: (Bench & { readonly close: () => Promise<void> })[] = [];
@@ -161,4 +159,4 @@ export const benchmark: Benchmark = {
       for (const { close } of sides) await close();
     }
   },
-};
+});

@@ -4,8 +4,8 @@
  * probe that opens a new connection to everybody every 10 ms.
  */
 import { fileURLToPath } from 'node:url';
-import type { Benchmark } from '../benchmark.ts';
-import { median } from '../benchmark.ts';
+import { booleanFlag, choicesFlag } from '@timonier/component';
+import { defineBenchmark, median, runsFlag } from '../benchmark.ts';
 import { runInSandbox } from '../in-sandbox.ts';
 import { processorTime } from '../processor-time.ts';
 import { loseMasters } from './masters.ts';
@@ -18,11 +18,14 @@ function row(name: string, list: readonly number[]): (string | number)[] {
   return [name, list.length, Math.min(...list), median(list), Math.max(...list)];
 }
 
-export const benchmark: Benchmark = {
+export const benchmark = defineBenchmark({
   summary: 'loss of who leads, until the first write acknowledged elsewhere',
-  run: async ({ runs = 20, silent = false, only = parts, log }) => {
-    const unknown = only.filter((name) => !parts.some((part) => part === name));
-    if (unknown.length > 0) throw new Error(`--only takes ${parts.join(' and ')}, not ${unknown.join(', ')}`);
+  flags: {
+    kills: runsFlag(20, 'how many losses of each; of etcd a quarter'),
+    silent: booleanFlag(false, 'the link goes down first, so that no connection closes'),
+    only: choicesFlag(parts, 'what is lost'),
+  },
+  run: async ({ kills: runs, silent, only }, log) => {
     const loseStores = (program: StoresInput['program'], losses: number): Promise<number[]> =>
       runInSandbox<number[]>(storesScript, { program, losses, silent } satisfies StoresInput);
     const medianBound = silent ? 600 : 150;
@@ -64,4 +67,4 @@ export const benchmark: Benchmark = {
       ],
     };
   },
-};
+});

@@ -1,7 +1,7 @@
 /** What an idle cluster costs: proportional memory and CPU of each kind of process. */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Benchmark } from '../benchmark.ts';
+import { defineBenchmark } from '../benchmark.ts';
 import { withCluster } from '../local-cluster.ts';
 
 const settleMs = 15_000;
@@ -24,8 +24,9 @@ async function cpuSeconds(pid: number): Promise<number> {
   return [11, 12, 13, 14].reduce((sum, i) => sum + (fields[i] ?? 0), 0) / ticksPerSecond;
 }
 
-export const benchmark: Benchmark = {
+export const benchmark = defineBenchmark({
   summary: `memory (PSS) and CPU of every process of an idle cluster of 3 masters and 2 workers, over ${windowMs / 1000} s`,
+  flags: {},
   run: () =>
     withCluster('footprint', { masters: 3, workers: 2 }, async (cluster) => {
       await pause(settleMs);
@@ -74,4 +75,4 @@ export const benchmark: Benchmark = {
         ],
       };
     }),
-};
+});

@@ -7,7 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Benchmark, median } from '../benchmark.ts';
+import { type BenchmarkResult, defineBenchmark, median, runsFlag } from '../benchmark.ts';
 import { cpuMicros } from '../store/cpu.ts';
 import { put } from '../store/calls.ts';
 import { load } from '../store/load.ts';
@@ -65,9 +65,10 @@ async function measure(side: Side, calls: number, requests: number, directory: s
   return { cpu: (cpuMicros(pids) - before) / requests, perSecond, p99Ms };
 }
 
-export const benchmark: Benchmark = {
+export const benchmark = defineBenchmark({
   summary: 'CPU of a unary call of 256 bytes on our HTTP/2 server, beside grpc-js in the same run',
-  run: async ({ runs = 5, log }) => {
+  flags: { runs: runsFlag(5, 'rounds, each of all rows') },
+  run: async ({ runs }, log) => {
     const directory = await mkdtemp(join(tmpdir(), 'timonier-bench-grpc-'));
     const sides: Side[] = [];
     try {
@@ -91,9 +92,9 @@ export const benchmark: Benchmark = {
     }
     return report(sides, runs);
   },
-};
+});
 
-function report(sides: readonly Side[], runs: number): Awaited<ReturnType<Benchmark['run']>> {
+function report(sides: readonly Side[], runs: number): BenchmarkResult {
   const figures: Record<string, number> = {};
   const rows = inFlight.flatMap((calls) => {
     const cpus = sides.map((side) => (side.samples.get(calls) ?? []).map(({ cpu }) => cpu));

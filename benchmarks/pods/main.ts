@@ -5,8 +5,7 @@
  */
 import { ApiSession } from '../../test/acceptance/api-session.ts';
 import type { Cluster } from '../../test/acceptance/cluster.ts';
-import type { Benchmark } from '../benchmark.ts';
-import { percentile } from '../benchmark.ts';
+import { defineBenchmark, percentile, runsFlag } from '../benchmark.ts';
 import { withCluster } from '../local-cluster.ts';
 import { PodTimes } from './pod-times.ts';
 
@@ -81,9 +80,10 @@ async function kubeletMean(cluster: Cluster): Promise<number> {
   return (1000 * value('sum')) / value('count');
 }
 
-export const benchmark: Benchmark = {
+export const benchmark = defineBenchmark({
   summary: 'from scheduled to running, one pod after the other and 20 at once, ours and on containerd',
-  run: async ({ runs = 20, log }) => {
+  flags: { runs: runsFlag(20, 'how many pods one after the other') },
+  run: async ({ runs }, log) => {
     const figures: Record<string, number> = {};
     const rows: (string | number)[][] = [];
     for (const runtime of ['timonier', 'containerd'] as const) {
@@ -114,4 +114,4 @@ export const benchmark: Benchmark = {
       notes: ['Times between two events of one watch, so the time of the watch itself cancels out.'],
     };
   },
-};
+});

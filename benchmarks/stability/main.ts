@@ -1,14 +1,16 @@
 /** Whether a group of stores keeps its leader while every processor of the machine is busy with something else. */
 import { fileURLToPath } from 'node:url';
-import type { Benchmark } from '../benchmark.ts';
+import { numberFlag } from '@timonier/component';
+import { defineBenchmark } from '../benchmark.ts';
 import { runInSandbox } from '../in-sandbox.ts';
 import type { StabilityInput, StabilityResult } from './under-load.ts';
 
 const script = fileURLToPath(new URL('./under-load.ts', import.meta.url));
 
-export const benchmark: Benchmark = {
+export const benchmark = defineBenchmark({
   summary: 'elections of three members of the store while every processor is busy',
-  run: async ({ minutes = 10 }) => {
+  flags: { minutes: numberFlag(10, 'how long', { min: 0.01, max: 24 * 60, fraction: true }) },
+  run: async ({ minutes }) => {
     const input: StabilityInput = { program: 'timonier', minutes };
     const { elections, writes, failed, medianMs, worstMs, busy } = await runInSandbox<StabilityResult>(
       script,
@@ -39,4 +41,4 @@ export const benchmark: Benchmark = {
       ],
     };
   },
-};
+});

@@ -1,11 +1,11 @@
 /** How long a person waits: from `timonier up`, installed and built, to all nodes Ready. */
-import type { Benchmark } from '../benchmark.ts';
-import { median } from '../benchmark.ts';
+import { defineBenchmark, median, runsFlag } from '../benchmark.ts';
 import { withCluster } from '../local-cluster.ts';
 
-export const benchmark: Benchmark = {
+export const benchmark = defineBenchmark({
   summary: '3 masters and 2 workers, fresh data, until all nodes are Ready',
-  run: async ({ runs = 5, log }) => {
+  flags: { runs: runsFlag(5, 'how often a cluster starts') },
+  run: async ({ runs }, log) => {
     const seconds: number[] = [];
     for (let i = 0; i < runs; i++) {
       seconds.push(
@@ -24,4 +24,4 @@ export const benchmark: Benchmark = {
       notes: ['Bundled, with the compile cache warm from the second run on.'],
     };
   },
-};
+});

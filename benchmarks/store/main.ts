@@ -5,9 +5,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { choiceFlag, choicesFlag } from '@timonier/component';
 import { timonier } from '../../test/conformance/store/members.ts';
-import { type Benchmark, type Bound } from '../benchmark.ts';
-import { etcdNamed, etcdNames, type EtcdProgram } from './etcd.ts';
+import { type Bound, defineBenchmark, runsFlag } from '../benchmark.ts';
+import { etcdNamed, etcdNames } from './etcd.ts';
 import { failoverRow } from './failover.ts';
 import { leasesRow } from './leases.ts';
 import { Ledger } from './ledger.ts';
@@ -46,25 +47,19 @@ const bounds: readonly (Bound & { readonly row: string })[] = [
   { row: 'stalls', figure: 'p99 of puts during catch-up, times the quiet one', atMost: 5 },
 ];
 
-function chosen(only: readonly string[] | undefined): readonly Row[] {
-  if (only === undefined) return rows;
-  const unknown = only.filter((name) => !rows.some((row) => row.name === name));
-  if (unknown.length > 0)
-    throw new Error(`no row ${unknown.join(', ')}; rows: ${rows.map(({ name }) => name).join(', ')}`);
-  return rows.filter(({ name }) => only.includes(name));
-}
-
-function chosenEtcd(name: string): EtcdProgram {
-  const known = etcdNames.find((one) => one === name);
-  if (known === undefined) throw new Error(`--etcd is one of ${etcdNames.join(', ')}, not ${name}`);
-  return etcdNamed(known);
-}
-
-export const benchmark: Benchmark = {
+export const benchmark = defineBenchmark({
   summary: 'the store beside etcd: puts, ranges, transactions, watches, leases, restart, failover, stalls',
-  run: async ({ runs = 3, only, etcd: name = 'debian', log }) => {
-    const picked = chosen(only);
-    const etcd = chosenEtcd(name);
+  flags: {
+    runs: runsFlag(3, 'rounds, each of all rows'),
+    only: choicesFlag(
+      rows.map((row) => row.name),
+      'rows to measure',
+    ),
+    etcd: choiceFlag('debian', etcdNames, 'the peer: the one of the system, or of npm run peers'),
+  },
+  run: async ({ runs, only, etcd: name }, log) => {
+    const picked = rows.filter((row) => only.includes(row.name));
+    const etcd = etcdNamed(name);
     const version = await etcd.version();
     const programs = [timonier, etcd.program] as const;
     const directory = await mkdtemp(join(tmpdir(), 'timonier-bench-store-'));
@@ -94,4 +89,4 @@ export const benchmark: Benchmark = {
       ],
     };
   },
-};
+});

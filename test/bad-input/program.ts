@@ -1,9 +1,9 @@
-/** Runs `timonier` from the sources, to its end or for as long as a test needs it. */
+/** Runs `timonier` from the sources, or another program, to its end or for as long as a test needs it. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-const entry = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url));
+export const entry = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url));
 const deadlineMs = 40_000;
 
 export interface Ended {
@@ -21,7 +21,12 @@ export interface RunOptions {
 
 /** Runs to the end. A program that has to be killed counts as code `killed`. */
 export function timonier(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
-  const [file = '', ...rest] = [...(options.prefix ?? []), process.execPath, entry, ...args];
+  return runScript(entry, args, options);
+}
+
+/** The same with another of our programs: `script` is its file. */
+export function runScript(script: string, args: readonly string[], options: RunOptions = {}): Promise<Ended> {
+  const [file = '', ...rest] = [...(options.prefix ?? []), process.execPath, script, ...args];
   return new Promise((resolve) => {
     execFile(
       file,

@@ -1,86 +1,100 @@
 /**
- * `npm run chaos -- store [--minutes M] [--seed N] [--members 3|5] [--report FILE] …`: real processes, real faults, a
- * recorded history that is checked. Exit code 0 when every promise was kept, 1 when not, 2 for a wrong command line.
+ * `npm run chaos -- store`: real processes, real faults, a recorded history that is checked. Exit code 0 when every
+ * promise was kept, 1 when not.
  */
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import {
+  choiceFlag,
+  choicesFlag,
+  defineGroup,
+  defineProgram,
+  type FlagSet,
+  type FlagValues,
+  numberFlag,
+  stringFlag,
+} from '@timonier/component';
 import { enterSandbox, sandboxFolder, settleIn } from './sandbox.ts';
 import { hostFaults, networkFaults } from './store/faults.ts';
 import { programs } from './store/program.ts';
 import { summary, writeReport } from './store/report.ts';
 import { runChaos } from './store/run.ts';
 
-const usage = `usage: npm run chaos -- store [--minutes M] [--seed N] [--members 3|5] [--report FILE] [--faults A,B] [--program timonier|etcd] [--clients N] [--pause SECONDS] [--mutation skip-sync]
-faults: ${[...hostFaults, ...networkFaults].map(({ name }) => name).join(', ')}, none`;
+const call = 'npm run chaos --';
+const faultNames = [...hostFaults, ...networkFaults].map(({ name }) => name);
 
-function options() {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      minutes: { type: 'string', default: '1' },
-      seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-      members: { type: 'string', default: '3' },
-      report: { type: 'string' },
-      faults: { type: 'string', default: '' },
-      program: { type: 'string', default: 'timonier' },
-      clients: { type: 'string', default: '12' },
-      pause: { type: 'string', default: '4' },
-      mutation: { type: 'string' },
-    },
-  });
-  const number = (name: string, text: string, least: number, most: number): number => {
-    const value = Number(text);
-    if (!(value >= least && value <= most))
-      throw new Error(`--${name} must be between ${least} and ${most}, not ${text}`);
-    return value;
-  };
-  if (positionals.join() !== 'store') throw new Error('say what to attack: store');
-  const program = Object.values(programs).find(({ name }) => name === values.program);
-  if (program === undefined) throw new Error(`--program ${values.program} is not known`);
-  if (values.mutation !== undefined && values.mutation !== 'skip-sync')
-    throw new Error(`--mutation ${values.mutation} is not known`);
-  const only = values.faults.split(',').filter((name) => name !== '');
-  const known = [...hostFaults, ...networkFaults].map(({ name }) => name).concat('none');
-  for (const name of only) if (!known.includes(name)) throw new Error(`fault "${name}" is not known`);
-  return {
-    program,
-    only,
-    members: number('members', values.members, 1, 9),
-    durationMs: number('minutes', values.minutes, 0.01, 24 * 60) * 60_000,
-    seed: number('seed', values.seed, 0, 2 ** 31),
-    clients: number('clients', values.clients, 1, 200),
-    longestPauseMs: number('pause', values.pause, 0, 600) * 1_000,
-    skipSync: values.mutation === 'skip-sync',
-    report: values.report,
-  };
-}
+const flags = {
+  minutes: numberFlag(1, 'how long', { min: 0.01, max: 24 * 60, fraction: true }),
+  seed: numberFlag(Date.now() % 1_000_000, 'repeats the choice of faults', {
+    min: 0,
+    max: 2 ** 31,
+    placeholder: 'of the clock',
+  }),
+  members: numberFlag(3, 'how many', { min: 1, max: 9 }),
+  clients: numberFlag(12, 'how many read and write at once', { min: 1, max: 200 }),
+  pause: numberFlag(4, 'seconds between two faults at most', { min: 0, max: 600, fraction: true }),
+  faults: choicesFlag([...faultNames, 'none'], 'what may happen', {
+    default: faultNames,
+    placeholder: 'all but none',
+  }),
+  program: choiceFlag('timonier', ['timonier', 'etcd'], 'what the members run'),
+  mutation: choiceFlag('none', ['none', 'skip-sync'], 'what is broken on purpose, to see that it is found'),
+  report: stringFlag('', 'file to write a page with the whole history to', { value: 'FILE' }),
+} satisfies FlagSet;
 
-async function inside(folder: string): Promise<number> {
+async function inside(folder: string, { report, ...given }: FlagValues<typeof flags>): Promise<number> {
   const signal = await settleIn();
-  const { report, ...rest } = options();
+  const settings = {
+    program: programs[given.program],
+    only: given.faults,
+    members: given.members,
+    durationMs: given.minutes * 60_000,
+    seed: given.seed,
+    clients: given.clients,
+    longestPauseMs: given.pause * 1_000,
+    skipSync: given.mutation === 'skip-sync',
+  };
   console.log(
-    `chaos on ${rest.members} members of ${rest.program.name} for ${rest.durationMs / 60_000} min, seed ${rest.seed}`,
+    `chaos on ${given.members} members of ${given.program} for ${given.minutes} min, seed ${given.seed}`,
   );
-  const result = await runChaos({ ...rest, folder, thinkMs: 10, signal, log: (line) => console.log(line) });
+  const result = await runChaos({
+    ...settings,
+    folder,
+    thinkMs: 10,
+    signal,
+    log: (line) => console.log(line),
+  });
   console.log(summary(result));
-  if (report !== undefined) {
-    await writeReport(report, result, rest);
+  if (report !== '') {
+    await writeReport(report, result, settings);
     console.log(`report: ${report}`);
   }
   return result.violations.length === 0 ? 0 : 1;
 }
 
-async function main(): Promise<number> {
-  const folder = sandboxFolder();
-  if (folder !== undefined) return inside(folder);
-  try {
-    options();
-  } catch (error) {
-    console.error(`${error instanceof Error ? error.message : String(error)}\n${usage}`);
-    return 2;
-  }
-  return enterSandbox(fileURLToPath(import.meta.url), process.argv.slice(2));
-}
+const store = defineProgram({
+  call: `${call} store`,
+  usage: '[FLAGS]',
+  summary: 'kills, stops, cuts off, slows and fills up the members of a store while clients read and write',
+  examples: [
+    `${call} store --minutes 10 --report chaos.html`,
+    `${call} store --seed 7 --faults 'kill,power cut'`,
+  ],
+  flags,
+  run: (given) => {
+    const folder = sandboxFolder();
+    return folder === undefined
+      ? enterSandbox(fileURLToPath(import.meta.url), process.argv.slice(2))
+      : inside(folder, given.flags);
+  },
+});
+
+const chaos = defineGroup({
+  call,
+  what: 'subject',
+  summary: 'attacks real processes on real disks and networks, and checks what they promised',
+  programs: { store: () => store },
+  examples: [`${call} store --minutes 10 --report chaos.html`],
+});
 
 // Process 1 takes everything else with it, whatever is still open.
-process.exit(await main());
+process.exit(await chaos(process.argv.slice(2)));

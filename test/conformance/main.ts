@@ -1,14 +1,20 @@
-/** `npm run conformance -- SUITE [FLAGS]`: what one compares with the real thing that is too big for `npm test`. */
-const suites: Readonly<Record<string, () => Promise<unknown>>> = {
-  clients: () => import('./clients/main.ts'),
-  metrics: () => import('./metrics/main.ts'),
-  peer: () => import('./peer/main.ts'),
-  upstream: () => import('./upstream/main.ts'),
-};
+/** `npm run conformance -- SUITE`: what one compares with the real thing that is too big for `npm test`. */
+import { defineGroup } from '@timonier/component';
 
-const suite = suites[process.argv[2] ?? ''];
-if (suite === undefined) {
-  console.error(`usage: npm run conformance -- ${Object.keys(suites).join('|')} [FLAGS]`);
-  process.exit(2);
-}
-await suite();
+const call = 'npm run conformance --';
+
+const conformance = defineGroup({
+  call,
+  what: 'suite',
+  summary: 'compares with the real thing what is too big for npm test',
+  programs: {
+    clients: async () => (await import('./clients/main.ts')).suite,
+    metrics: async () => (await import('./metrics/main.ts')).suite,
+    peer: async () => (await import('./peer/main.ts')).suite,
+    upstream: async () => (await import('./upstream/main.ts')).suite,
+  },
+  examples: [`${call} clients --nodes 0`, `${call} peer --only '^verbs'`],
+});
+
+// Whatever is still open: all that it made is gone by now.
+process.exit(await conformance(process.argv.slice(2)));

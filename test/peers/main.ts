@@ -1,31 +1,13 @@
 /**
- * `npm run peers [-- NAME…] [--list]`: builds the real programs of Kubernetes and etcd, all or those named, that tests and
- * benchmarks put beside ours. Does nothing for those that are up to date. Exit code 1 when one cannot be built, 2 for a
- * wrong command line.
+ * `npm run peers`: builds the real programs of Kubernetes and etcd, all or those named, that tests and benchmarks put
+ * beside ours. Does nothing for those that are up to date. Exit code 1 when one cannot be built.
  */
-import { parseArgs } from 'node:util';
+import { booleanFlag, defineProgram } from '@timonier/component';
 import { BuildError, buildProgram, toolchainFor } from './build.ts';
 import { stopGo } from './go.ts';
 import { builtFolder, isUpToDate, peer } from './peer.ts';
 import { isProgramName, programNames, type ProgramName, programs, versionOf } from './programs.ts';
 import { Progress } from './progress.ts';
-
-const usage = `usage: npm run peers [-- NAME…] [--list]
-programs: ${programNames.join(', ')}`;
-
-/** Those to build, or undefined to list all. */
-function wanted(): readonly ProgramName[] | undefined {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { list: { type: 'boolean', default: false } },
-  });
-  const names = positionals.map((name) => {
-    if (!isProgramName(name)) throw new Error(`there is no program "${name}"`);
-    return name;
-  });
-  if (values.list) return undefined;
-  return names.length > 0 ? names : programNames;
-}
 
 function list(): void {
   for (const name of programNames) {
@@ -48,18 +30,7 @@ async function build(names: readonly ProgramName[]): Promise<void> {
   for (const name of names) await buildProgram(name, new Progress(process.stdout));
 }
 
-async function main(): Promise<number> {
-  let names;
-  try {
-    names = wanted();
-  } catch (error) {
-    console.error(`${error instanceof Error ? error.message : String(error)}\n${usage}`);
-    return 2;
-  }
-  if (names === undefined) {
-    list();
-    return 0;
-  }
+async function buildAll(names: readonly ProgramName[]): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => {
       stopGo(signal);
@@ -75,4 +46,23 @@ async function main(): Promise<number> {
   }
 }
 
-process.exitCode = await main();
+const peers = defineProgram({
+  call: 'npm run peers --',
+  usage: '[NAME…] [--list]',
+  summary: 'builds the real programs of Kubernetes and etcd with Go, for comparison; all by default',
+  examples: ['npm run peers', 'npm run peers -- kube-apiserver etcd', 'npm run peers -- --list'],
+  choice: {
+    what: 'program',
+    known: Object.fromEntries(programNames.map((name) => [name, versionOf(programs[name].module)])),
+    mayRepeat: true,
+  },
+  flags: { list: booleanFlag(false, 'only say which there are, and where') },
+  run: async ({ flags, positional }) => {
+    const names = positional.filter(isProgramName);
+    if (!flags.list) return buildAll(names.length > 0 ? names : programNames);
+    list();
+    return 0;
+  },
+});
+
+process.exitCode = await peers(process.argv.slice(2));

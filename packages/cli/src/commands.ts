@@ -1,7 +1,7 @@
 /**
  * The table of subcommands. Each is loaded when it is called and not before.
  */
-import { type Component, editDistance, runComponent } from '@timonier/component';
+import { type Component, runComponent, type RunProgram } from '@timonier/component';
 
 export interface Command {
   readonly name: string;
@@ -19,11 +19,7 @@ function component(name: string, summary: string, load: () => Promise<AnyCompone
   return { name, summary, group: 'component', run: async (argv) => runComponent(await load(), argv) };
 }
 
-function verb(
-  name: string,
-  summary: string,
-  load: () => Promise<(argv: readonly string[]) => Promise<number>>,
-): Command {
+function verb(name: string, summary: string, load: () => Promise<RunProgram>): Command {
   return { name, summary, group: 'cluster', run: async (argv) => (await load())(argv) };
 }
 
@@ -144,17 +140,6 @@ export const commands: readonly Command[] = [
 
 export function findCommand(name: string): Command | undefined {
   return commands.find((command) => command.name === name);
-}
-
-export function unknownCommand(name: string, known: readonly { readonly name: string }[]): string {
-  const nearest = known
-    .map((command) => ({ name: command.name, distance: editDistance(name, command.name) }))
-    .sort((a, b) => a.distance - b.distance)[0];
-  const hint =
-    nearest !== undefined && nearest.distance <= Math.max(2, name.length / 3)
-      ? `did you mean "${nearest.name}"?`
-      : "'timonier --help' lists them";
-  return `unknown command "${name}"; ${hint}`;
 }
 
 export function generalHelp(): string {

@@ -3,7 +3,8 @@
  * component's code.
  */
 import { enableCompileCache, flushCompileCache } from 'node:module';
-import { commands, findCommand, generalHelp, unknownCommand } from './commands.ts';
+import { unknownName } from '@timonier/component';
+import { commands, findCommand, generalHelp } from './commands.ts';
 
 // Honours NODE_COMPILE_CACHE, and otherwise keeps compiled code in the temporary folder; saves a third of the start.
 enableCompileCache();
@@ -28,7 +29,10 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const command = findCommand(name);
   if (command === undefined) {
-    process.stderr.write(`timonier: ${unknownCommand(name, commands)}\n`);
+    const known = commands.map((one) => one.name);
+    process.stderr.write(
+      `timonier: ${unknownName('command', name, known, "'timonier --help' lists them")}\n`,
+    );
     return 2;
   }
   try {
@@ -39,6 +43,6 @@ async function main(argv: readonly string[]): Promise<number> {
     if (process.env['TIMONIER_TRACE'] !== undefined && error instanceof Error) {
       process.stderr.write(`${error.stack ?? ''}\n`);
     }
-    return error instanceof Error && error.name === 'UsageError' ? 2 : 1;
+    return 1;
   }
 }

@@ -8,16 +8,10 @@
 import { pino, type Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { exposeBuild } from './build-info.ts';
-import {
-  type FlagSet,
-  type FlagValues,
-  describeFlags,
-  parseArguments,
-  stringFlag,
-  UsageError,
-} from './flags.ts';
+import { type FlagSet, type FlagValues, parseArguments, stringFlag, UsageError } from './flags.ts';
 import { Health } from './health.ts';
 import { pacedExposition } from './paced-exposition.ts';
+import { asksForHelp, describeProgram, exitCodes, refused } from './program.ts';
 import { type Exposition, type OpsPage, splitHostPort, startOpsServer } from './ops-server.ts';
 import { Shutdown } from './shutdown.ts';
 
@@ -42,8 +36,8 @@ export interface Component<F extends FlagSet = FlagSet> {
   readonly summary: string;
   readonly examples: readonly string[];
   readonly flags: F;
-  /** True when it takes arguments that are not flags; others are refused. */
-  readonly takesArguments?: boolean;
+  /** The arguments that it takes besides flags, such as `FILE`; those of a component without are refused. */
+  readonly usage?: string;
   /** `host:port` of /metrics, /livez and /readyz by default; `''` when the component serves them itself. */
   readonly opsAddress: string;
   /** Puts other arguments and variables in the place of those given, such as a configuration file's. Throws a `UsageError`. */
@@ -77,8 +71,10 @@ export async function runComponent<F extends FlagSet>(
   const opsFlag = stringFlag(component.opsAddress, 'address of /metrics, /livez and /readyz; empty for none');
   // A component may bring a common flag of its own, with other defaults or names.
   const set = { ...commonFlags, ...component.flags, [opsFlagName]: opsFlag };
-  if (argv.includes('--help') || argv.includes('-h')) {
-    process.stdout.write(helpText(component, set));
+  const call = `timonier ${component.name}`;
+  if (asksForHelp(argv)) {
+    const usage = `${component.usage ?? ''} [FLAGS]`.trimStart();
+    process.stdout.write(`${describeProgram({ ...component, call, usage, flags: set })}\n${exitCodes}\n`);
     return 0;
   }
   let parsed;
@@ -87,11 +83,7 @@ export async function runComponent<F extends FlagSet>(
     parsed = parseArguments(set, arranged.argv, arranged.env);
     checkCommon(component, parsed.flags, parsed.positional);
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    process.stderr.write(
-      `timonier ${component.name}: ${error.message}\nSee 'timonier ${component.name} --help'.\n`,
-    );
-    return 2;
+    return refused(call, error);
   }
   const values = parsed.flags as FlagValues<F> & FlagValues<typeof commonFlags> & { 'ops-address': string };
   const log = pino(
@@ -148,7 +140,7 @@ export async function runComponent<F extends FlagSet>(
     });
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    process.stderr.write(`timonier ${component.name}: ${message}\n`);
+    process.stderr.write(`${call}: ${message}\n`);
     log.debug({ err: error }, 'start failed');
     // The one line above says it all; what follows is worth a line only when it goes wrong.
     log.level = log.isLevelEnabled('debug') ? log.level : 'error';
@@ -160,12 +152,12 @@ export async function runComponent<F extends FlagSet>(
 }
 
 function checkCommon(
-  component: Pick<Component, 'takesArguments'>,
+  component: Pick<Component, 'usage'>,
   values: FlagValues<FlagSet>,
   positional: readonly string[],
 ): void {
   const [extra] = positional;
-  if (extra !== undefined && component.takesArguments !== true)
+  if (extra !== undefined && component.usage === undefined)
     throw new UsageError(`unexpected argument "${extra}"; only flags are taken`);
   const level = String(values['log-level']);
   if (!logLevels.includes(level))
@@ -180,9 +172,4 @@ function checkCommon(
       cause: error,
     });
   }
-}
-
-function helpText(component: Pick<Component, 'name' | 'summary' | 'examples'>, set: FlagSet): string {
-  const examples = component.examples.map((example) => `  ${example}`).join('\n');
-  return `timonier ${component.name}: ${component.summary}\n\nExamples:\n${examples}\n\nFlags:\n${describeFlags(set)}\n`;
 }

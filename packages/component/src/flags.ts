@@ -12,6 +12,8 @@ export interface Flag<T> {
   readonly kind: 'string' | 'boolean' | 'number' | 'duration' | 'list';
   readonly help: string;
   readonly default: T;
+  /** Shown in `--help` for the value instead of its kind: `FILE`, `debian|built`. */
+  readonly value?: string;
   /** Shown in `--help` instead of the raw default, and used when the default depends on the machine. */
   readonly placeholder?: string;
   /** Environment variable that supplies the value when the flag is absent. */
@@ -27,14 +29,16 @@ export type FlagValues<F extends FlagSet> = {
 };
 
 interface FlagOptions {
+  readonly value?: string;
   readonly placeholder?: string;
   readonly env?: string;
 }
 
 interface NumberOptions extends FlagOptions {
-  /** With either bound the value must be a whole number within both. */
+  /** With either bound the value must be within both, and a whole number unless `fraction`. */
   readonly min?: number;
   readonly max?: number;
+  readonly fraction?: boolean;
 }
 
 /** The bounds of a port; 0 leaves the choice to the kernel. */
@@ -49,8 +53,8 @@ export function booleanFlag(defaultValue: boolean, help: string, options: FlagOp
 }
 
 export function numberFlag(defaultValue: number, help: string, options: NumberOptions = {}): Flag<number> {
-  const { min, max, ...rest } = options;
-  const parse = (text: string): number => parseBounded(text, min, max);
+  const { min, max, fraction, ...rest } = options;
+  const parse = (text: string): number => parseBounded(text, min, max, fraction === true);
   return { kind: 'number', default: defaultValue, help, parse, ...rest };
 }
 
@@ -61,6 +65,48 @@ export function durationFlag(
   options: FlagOptions = {},
 ): Flag<number> {
   return { kind: 'duration', default: defaultMilliseconds, help, parse: parseDuration, ...options };
+}
+
+/** One of a few words. */
+export function choiceFlag<const T extends string>(
+  defaultValue: NoInfer<T>,
+  choices: readonly T[],
+  help: string,
+  options: FlagOptions = {},
+): Flag<T> {
+  const parse = (text: string): T => choiceOf(text, choices);
+  return { kind: 'string', value: choices.join('|'), default: defaultValue, help, parse, ...options };
+}
+
+/** A regular expression that names have to match. */
+export function patternFlag(help: string): Flag<RegExp | undefined> {
+  const parse = (text: string): RegExp => new RegExp(text);
+  return { kind: 'string', value: 'PATTERN', default: undefined, placeholder: 'all', help, parse };
+}
+
+interface ChoicesOptions<T> extends FlagOptions {
+  readonly default?: readonly T[];
+  /** False when the words are too many for the help. */
+  readonly isListed?: false;
+}
+
+/** A comma-separated list of such words, which may be repeated; all of them by default. */
+export function choicesFlag<const T extends string>(
+  choices: readonly T[],
+  help: string,
+  options: ChoicesOptions<NoInfer<T>> = {},
+): Flag<readonly T[]> {
+  const parse = (text: string): readonly T[] => parseList(text).map((word) => choiceOf(word, choices));
+  const { isListed, ...rest } = options;
+  const shown = options.default === undefined ? { placeholder: 'all' } : {};
+  return {
+    kind: 'list',
+    default: choices,
+    help: isListed === false ? help : `${help}: ${choices.join(', ')}`,
+    parse,
+    ...shown,
+    ...rest,
+  };
 }
 
 /** A comma-separated list; the flag may be repeated, and the values accumulate. */
@@ -157,13 +203,25 @@ function parseNumber(text: string): number {
   return value;
 }
 
-function parseBounded(text: string, min: number | undefined, max: number | undefined): number {
+function parseBounded(
+  text: string,
+  min: number | undefined,
+  max: number | undefined,
+  fraction: boolean,
+): number {
   const value = parseNumber(text);
   if (min === undefined && max === undefined) return value;
-  if (Number.isInteger(value) && value >= (min ?? -Infinity) && value <= (max ?? Infinity)) return value;
+  const isOfKind = fraction || Number.isInteger(value);
+  if (isOfKind && value >= (min ?? -Infinity) && value <= (max ?? Infinity)) return value;
   const bounds =
     max === undefined ? `at least ${min}` : min === undefined ? `at most ${max}` : `from ${min} to ${max}`;
-  throw new Error(`"${text}" is not a whole number ${bounds}`);
+  throw new Error(`"${text}" is not a ${fraction ? '' : 'whole '}number ${bounds}`);
+}
+
+function choiceOf<T extends string>(text: string, choices: readonly T[]): T {
+  const choice = choices.find((one) => one === text);
+  if (choice === undefined) throw new Error(`"${text}" is none of ${choices.join(', ')}`);
+  return choice;
 }
 
 function parseList(text: string): readonly string[] {
@@ -193,19 +251,32 @@ export function parseDuration(text: string): number {
 }
 
 function unknownFlag(name: string, known: readonly string[]): string {
-  const nearest = nearestName(name, known);
-  return `unknown flag --${name}${nearest === undefined ? '' : `; did you mean --${nearest}?`}`;
+  const nearest = nearestName(name, [...known, 'help']);
+  const hint = nearest === undefined ? '--help lists them' : `did you mean --${nearest}?`;
+  return `unknown flag --${name}; ${hint}`;
+}
+
+/** Go's spelling, in the largest unit that leaves it a whole number. */
+function formatDuration(milliseconds: number): string {
+  const unit = (['h', 'm', 's'] as const).find((name) => milliseconds % (unitMilliseconds[name] ?? 1) === 0);
+  if (milliseconds === 0 || unit === undefined) return `${milliseconds}ms`;
+  return `${milliseconds / (unitMilliseconds[unit] ?? 1)}${unit}`;
+}
+
+function defaultOf(flag: FlagSet[string]): string {
+  if (flag.placeholder !== undefined) return flag.placeholder;
+  return flag.kind === 'duration' ? formatDuration(Number(flag.default)) : String(flag.default);
 }
 
 /** The flags part of a help text, one flag a line. */
 export function describeFlags(set: FlagSet): string {
   const names = Object.entries(set).map(([name, flag]) =>
-    `  --${name} ${flag.kind === 'boolean' ? '' : flag.kind}`.trimEnd(),
+    `  --${name} ${flag.value ?? (flag.kind === 'boolean' ? '' : flag.kind)}`.trimEnd(),
   );
   const width = Math.max(...names.map((name) => name.length), 0);
   return Object.values(set)
     .map((flag, i) => {
-      const shown = flag.placeholder ?? String(flag.default);
+      const shown = defaultOf(flag);
       const env = flag.env === undefined ? '' : ` [$${flag.env}]`;
       return `${(names[i] ?? '').padEnd(width)}  ${flag.help}${shown === '' ? '' : ` (default ${shown})`}${env}`;
     })

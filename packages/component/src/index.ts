@@ -10,7 +10,8 @@ export {
 } from './component.ts';
 export {
   booleanFlag,
-  describeFlags,
+  choiceFlag,
+  choicesFlag,
   durationFlag,
   type Flag,
   type FlagSet,
@@ -20,6 +21,7 @@ export {
   parseArguments,
   type ParsedArguments,
   parseDuration,
+  patternFlag,
   portRange,
   repeatedFlag,
   stringFlag,
@@ -35,7 +37,8 @@ export {
   splitHostPort,
   startOpsServer,
 } from './ops-server.ts';
-export { editDistance, nearestName } from './nearest-name.ts';
+export { nearestName, unknownName } from './nearest-name.ts';
 export { pacedExposition } from './paced-exposition.ts';
 export { portHolder } from './port-holder.ts';
+export { defineGroup, defineProgram, type Program, type RunProgram } from './program.ts';
 export { Shutdown } from './shutdown.ts';

@@ -10,8 +10,19 @@ export function nearestName(name: string, known: readonly string[]): string | un
     : undefined;
 }
 
+/** What to say to somebody who named what is not there: the nearest one, or `otherwise` when none is near. */
+export function unknownName(
+  what: string,
+  name: string,
+  known: readonly string[],
+  otherwise = `there is ${known.join(', ')}`,
+): string {
+  const nearest = nearestName(name, known);
+  return `unknown ${what} "${name}"; ${nearest === undefined ? otherwise : `did you mean "${nearest}"?`}`;
+}
+
 /** Levenshtein distance. */
-export function editDistance(a: string, b: string): number {
+function editDistance(a: string, b: string): number {
   let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const current = [i];

@@ -66,7 +66,7 @@ export const command = defineComponent({
 
 export const imageImport = defineComponent({
   name: 'image-import',
-  takesArguments: true,
+  usage: 'FILE',
   summary: 'imports an OCI image archive into the container runtime of this host',
   examples: ['timonier image-import demo.tar --socket /run/timonier/cri.sock'],
   opsAddress: '',

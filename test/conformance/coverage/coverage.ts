@@ -2,12 +2,11 @@
  * Which conformance tests of upstream have a test here. In: the list of names beside this file, and comments of the form
  * `// Conformance: NAME` in front of a test, or `# Conformance: NAME` at the top of a client's transcript (NAME without
  * the `[sig-…]` in front and the `[Conformance]` behind). Out: `docs/conformance.md`.
- *
- * Usage: ./bin/node test/conformance/coverage/coverage.ts
  */
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { defineProgram } from '@timonier/component';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const listFile = join(import.meta.dirname, 'kubernetes-1.36.txt');
@@ -104,4 +103,18 @@ ${parts.join('\n')}`;
 
 export const pageFile = join(root, page);
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(pageFile, coveragePage());
+const call = './bin/node test/conformance/coverage/coverage.ts';
+
+const coverage = defineProgram({
+  call,
+  summary: `writes ${page}: which conformance tests of upstream have a test here`,
+  examples: [call],
+  flags: {},
+  run: () => {
+    writeFileSync(pageFile, coveragePage());
+    return Promise.resolve(0);
+  },
+});
+
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  process.exitCode = await coverage(process.argv.slice(2));

@@ -1,16 +1,13 @@
 /**
- * `npm run conformance -- metrics [--only COMPONENT] [--workers N] [--save FOLDER]`: the same requests to Kubernetes'
- * control plane on etcd and to ours, and how what Prometheus sees of them differs. `npm run peers` builds the programs.
- * `--save` keeps what each process showed.
- *
- * Exits 1 when something differs that is not meant, and 2 on a wrong command line or without the programs.
+ * `npm run conformance -- metrics`: the same requests to Kubernetes' control plane on etcd and to ours, and how what
+ * Prometheus sees of them differs. `npm run peers` builds the programs. Exits 1 when something differs that is not meant.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { peer } from '../../peers/peer.ts';
+import { choicesFlag, defineProgram, type FlagSet, type FlagValues, stringFlag } from '@timonier/component';
+import { needPeers, workersFlag } from '../program.ts';
 import { exitOnSignals } from '../signals.ts';
 import { compareExpositions, compareIncreases, increases, kinds } from './compare.ts';
 import { meant, meantCounts, reasonFor } from './differences.ts';
@@ -19,29 +16,11 @@ import { runSide, type Seen } from './run.ts';
 import { countedMetrics, isCounted } from './traffic.ts';
 import { type ComponentName, components } from './world.ts';
 
-const usage = `usage: npm run conformance -- metrics [--only ${components.join('|')}] [--workers N] [--save FOLDER]`;
-
-function options() {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      only: { type: 'string' },
-      workers: { type: 'string', default: '1' },
-      save: { type: 'string' },
-    },
-  });
-  if (positionals.join() !== 'metrics') throw new Error('say what to run: metrics');
-  const wanted = components.filter((name) => values.only === undefined || name === values.only);
-  if (wanted.length === 0) throw new Error(`no component is called ${values.only}`);
-  const workers = Number(values.workers);
-  if (!(Number.isInteger(workers) && workers >= 1 && workers <= 16))
-    throw new Error(`--workers must be between 1 and 16, not ${values.workers}`);
-  const missing = (['kube-apiserver', 'etcd', 'kube-scheduler', 'kube-controller-manager'] as const)
-    .map((name) => peer(name))
-    .flatMap((found) => ('missing' in found ? [found.missing] : []));
-  if (missing.length > 0) throw new Error(missing.join('\n'));
-  return { wanted, workers, save: values.save };
-}
+const flags = {
+  only: choicesFlag(components, 'whose metrics to compare'),
+  workers: workersFlag,
+  save: stringFlag('', 'keeps what each process showed', { value: 'FOLDER' }),
+} satisfies FlagSet;
 
 /** Returns how much is open, and adds the reasons that were of use. */
 function report(component: ComponentName, theirs: Seen, ours: Seen, used: Set<string>): number {
@@ -107,24 +86,18 @@ function saveTexts(folder: string, sides: Readonly<Record<string, Seen>>): void 
   }
 }
 
-async function main(): Promise<number> {
-  let chosen: ReturnType<typeof options>;
-  try {
-    chosen = options();
-  } catch (error) {
-    console.error(`${error instanceof Error ? error.message : String(error)}\n${usage}`);
-    return 2;
-  }
+async function compare({ only, workers, save }: FlagValues<typeof flags>): Promise<number> {
+  needPeers(['kube-apiserver', 'etcd', 'kube-scheduler', 'kube-controller-manager']);
   exitOnSignals();
   const directory = await mkdtemp(join(tmpdir(), 'timonier-metrics-'));
   process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
   const theirs = await runSide(directory, 'kubernetes', 1);
-  const ours = await runSide(directory, 'timonier', chosen.workers);
-  if (chosen.save !== undefined) saveTexts(chosen.save, { theirs, ours });
+  const ours = await runSide(directory, 'timonier', workers);
+  if (save !== '') saveTexts(save, { theirs, ours });
   const used = new Set<string>();
-  let open = chosen.wanted.includes('apiserver') ? reportCounts(theirs, ours, used) : 0;
-  for (const component of chosen.wanted) open += report(component, theirs, ours, used);
-  if (chosen.wanted.length === components.length)
+  let open = only.includes('apiserver') ? reportCounts(theirs, ours, used) : 0;
+  for (const component of only) open += report(component, theirs, ours, used);
+  if (only.length === components.length)
     for (const { reason } of [...meant.filter(({ sometimes }) => sometimes !== true), ...meantCounts])
       if (!used.has(reason)) {
         open++;
@@ -134,4 +107,13 @@ async function main(): Promise<number> {
   return open === 0 ? 0 : 1;
 }
 
-process.exit(await main());
+const call = 'npm run conformance -- metrics';
+
+export const suite = defineProgram({
+  call,
+  usage: '[FLAGS]',
+  summary: 'what Prometheus sees of Kubernetes’ processes and of ours, and what differs',
+  examples: [call, `${call} --only apiserver --save seen`],
+  flags,
+  run: ({ flags }) => compare(flags),
+});

@@ -1,17 +1,25 @@
 /**
- * `npm run conformance -- upstream [--only PATTERN] [--store timonier|etcd] [--api-server timonier|kube-apiserver]
- * [--workers N] [--parallel N] [--logs FOLDER]`: upstream's controllers and scheduler on our API server and store. Each
- * sentence is checked, and so is that the programs had nothing to complain about. `npm run peers` builds them.
- *
- * Ends with `N passed, N failed`; exits 1 when something failed and 2 on a wrong command line or without the programs.
+ * `npm run conformance -- upstream`: upstream's controllers and scheduler on our API server and store. Each sentence is
+ * checked, and so is that the programs had nothing to complain about. `npm run peers` builds them. Exits 1 when
+ * something failed.
  */
 import { rmSync } from 'node:fs';
 import { cp, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import {
+  choiceFlag,
+  defineProgram,
+  type FlagSet,
+  type FlagValues,
+  numberFlag,
+  patternFlag,
+  stringFlag,
+  UsageError,
+} from '@timonier/component';
 import { until } from '../../acceptance/wait.ts';
-import { peer } from '../../peers/peer.ts';
+import { messageOf, Tally } from '../../tally.ts';
+import { needPeers, workersFlag } from '../program.ts';
 import { exitOnSignals } from '../signals.ts';
 import { complaintsIn } from './complaints.ts';
 import { ControlPlane } from './control-plane.ts';
@@ -21,64 +29,19 @@ import { sentences } from './sentences/index.ts';
 import { ownNodes } from './sentences/nodes.ts';
 import { type Sentence, waitMs, World } from './world.ts';
 
-const usage = `usage: npm run conformance -- upstream [--only PATTERN] [--store timonier|etcd] [--api-server timonier|kube-apiserver] [--workers N] [--parallel N] [--logs FOLDER]`;
 const mainNodes = ['node-1', 'node-2', 'node-3'] as const;
 
-function options() {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      only: { type: 'string', default: '' },
-      store: { type: 'string', default: 'timonier' },
-      'api-server': { type: 'string', default: 'timonier' },
-      workers: { type: 'string', default: '1' },
-      parallel: { type: 'string', default: '6' },
-      logs: { type: 'string' },
-    },
-  });
-  const { store, 'api-server': apiServer } = values;
-  if (positionals.join() !== 'upstream') throw new Error('say what to run: upstream');
-  if (store !== 'timonier' && store !== 'etcd') throw new Error(`--store ${store} is not known`);
-  if (apiServer !== 'timonier' && apiServer !== 'kube-apiserver')
-    throw new Error(`--api-server ${apiServer} is not known`);
-  const number = (name: 'workers' | 'parallel', most: number): number => {
-    const value = Number(values[name]);
-    if (!(Number.isInteger(value) && value >= 1 && value <= most))
-      throw new Error(`--${name} must be between 1 and ${most}, not ${values[name]}`);
-    return value;
-  };
-  const only = new RegExp(values.only);
-  const wanted = sentences.filter(({ name }) => only.test(name));
-  if (wanted.length === 0) throw new Error(`no sentence is like "${values.only}"`);
-  const needed = ['kube-controller-manager', 'kube-scheduler'] as const;
-  const missing = [...needed, ...(apiServer === 'timonier' ? [] : ([apiServer] as const))]
-    .map((name) => peer(name))
-    .flatMap((found) => ('missing' in found ? [found.missing] : []));
-  if (missing.length > 0) throw new Error(missing.join('\n'));
-  return {
-    store,
-    apiServer,
-    wanted,
-    workers: number('workers', 16),
-    parallel: number('parallel', 32),
-    logs: values.logs,
-  } as const;
-}
+const flags = {
+  only: patternFlag('sentences to check'),
+  store: choiceFlag('timonier', ['timonier', 'etcd'], 'what the API server keeps its objects in'),
+  'api-server': choiceFlag('timonier', ['timonier', 'kube-apiserver'], 'what the programs talk to'),
+  workers: workersFlag,
+  parallel: numberFlag(6, 'how many sentences at once', { min: 1, max: 32 }),
+  logs: stringFlag('', 'keeps what every program logged', { value: 'FOLDER' }),
+} satisfies FlagSet;
 
-const counts = { passed: 0, failed: 0 };
-
-async function check(name: string, body: () => Promise<void>): Promise<void> {
-  const start = Date.now();
-  let note = '';
-  try {
-    await body();
-  } catch (error) {
-    note = `: ${error instanceof Error ? error.message : String(error)}`;
-  }
-  counts[note === '' ? 'passed' : 'failed']++;
-  const seconds = ((Date.now() - start) / 1000).toFixed(1);
-  console.log(`${note === '' ? 'ok' : 'not ok'} - ${name} (${seconds} s)${note.replaceAll('\n', '\n    ')}`);
-}
+const tally = new Tally();
+const check = tally.check.bind(tally);
 
 /** Each sentence in a namespace of its own, which is deleted after it; what fails to end is said. */
 async function runSentence(world: World, sentence: Sentence, index: number): Promise<void> {
@@ -114,7 +77,13 @@ async function checkLogs(plane: ControlPlane): Promise<void> {
     });
 }
 
-async function run({ wanted, parallel, logs, ...settings }: ReturnType<typeof options>): Promise<void> {
+async function play(given: FlagValues<typeof flags>): Promise<number> {
+  const { 'api-server': apiServer, store, workers, parallel, logs } = given;
+  const settings = { apiServer, store, workers };
+  const wanted = sentences.filter(({ name }) => given.only?.test(name) !== false);
+  if (wanted.length === 0) throw new UsageError(`--only: no sentence is like "${given.only?.source}"`);
+  needPeers(['kube-controller-manager', 'kube-scheduler', ...(apiServer === 'timonier' ? [] : [apiServer])]);
+  exitOnSignals();
   const directory = await mkdtemp(join(tmpdir(), 'timonier-upstream-'));
   process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
   let plane: ControlPlane | undefined;
@@ -152,28 +121,23 @@ async function run({ wanted, parallel, logs, ...settings }: ReturnType<typeof op
     await checkLogs(started);
     await admin.close();
   } catch (error) {
-    counts.failed++;
-    console.log(`not ok - ${error instanceof Error ? error.message : String(error)}`);
+    tally.fail(messageOf(error));
   } finally {
     await kubelets?.stop();
     await plane?.close();
-    if (logs !== undefined)
-      await cp(directory, logs, { recursive: true, filter: (from) => !from.endsWith('.key') });
+    if (logs !== '') await cp(directory, logs, { recursive: true, filter: (from) => !from.endsWith('.key') });
   }
+  console.log(tally.summary);
+  return tally.hasFailed ? 1 : 0;
 }
 
-async function main(): Promise<number> {
-  let chosen: ReturnType<typeof options>;
-  try {
-    chosen = options();
-  } catch (error) {
-    console.error(`${error instanceof Error ? error.message : String(error)}\n${usage}`);
-    return 2;
-  }
-  exitOnSignals();
-  await run(chosen);
-  console.log(`${counts.passed} passed, ${counts.failed} failed`);
-  return counts.failed > 0 ? 1 : 0;
-}
+const call = 'npm run conformance -- upstream';
 
-process.exit(await main());
+export const suite = defineProgram({
+  call,
+  usage: '[FLAGS]',
+  summary: 'Kubernetes’ own controllers and scheduler on our API server',
+  examples: [call, `${call} --only 'Job|StatefulSet'`, `${call} --api-server kube-apiserver --store etcd`],
+  flags,
+  run: ({ flags }) => play(flags),
+});

@@ -1,50 +1,60 @@
 /**
- * `npm run sim`: the deterministic simulator of the store.
- *
- *   npm run sim -- --seed N [--steps M] [--bug NAME] [--print]   one run, exactly as it was
- *   npm run sim -- --minutes M [--seed N]                         runs from a seed on, until the time is over
- *   npm run sim -- --hunt [--bug NAME] [--seeds N] [--steps M]    how many seeds each known bug needs to be found
- *   npm run sim -- --list-bugs
+ * `npm run sim`: the deterministic simulator of the store: one run of a seed, runs from a seed on for some minutes, or a
+ * hunt for how many seeds each known bug needs to be found. Exit code 1 when a rule was broken or a bug survived.
  */
-import { parseArgs } from 'node:util';
-import { type KnownBug } from '../../../packages/store/src/known-bugs.ts';
+import {
+  booleanFlag,
+  choicesFlag,
+  defineProgram,
+  type FlagSet,
+  type FlagValues,
+  numberFlag,
+} from '@timonier/component';
 import { type BugName, bugNames, hunt, knownBugs } from './bugs.ts';
 import { RunFailure, simulate, type Summary } from './simulation.ts';
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string' },
-    steps: { type: 'string' },
-    minutes: { type: 'string' },
-    bug: { type: 'string', multiple: true, default: [] },
-    hunt: { type: 'boolean', default: false },
-    seeds: { type: 'string', default: '600' },
-    'list-bugs': { type: 'boolean', default: false },
-    print: { type: 'boolean', default: false },
-  },
-});
+const whole = { min: 1, max: Number.MAX_SAFE_INTEGER };
+const stepsOfRun = 40_000;
+const stepsOfHunt = 15_000;
 
-function numberOf(flag: string, text: string): number {
-  const value = Number(text);
-  if (!Number.isFinite(value) || value <= 0) throw new Error(`--${flag}: "${text}" is not a positive number`);
-  return value;
+const flags = {
+  seed: numberFlag(1, 'the run, or the first of many', whole),
+  steps: numberFlag(stepsOfRun, 'how many of each run', {
+    ...whole,
+    placeholder: `${stepsOfRun}, of a hunt ${stepsOfHunt}`,
+  }),
+  minutes: numberFlag(0, 'seed after seed for so long', {
+    min: 0.01,
+    max: 24 * 60,
+    fraction: true,
+    placeholder: 'one run',
+  }),
+  bug: choicesFlag(bugNames, 'bugs to switch on, of those that --list-bugs names', {
+    default: [],
+    placeholder: 'none, of a hunt all',
+    isListed: false,
+  }),
+  hunt: booleanFlag(false, 'count the seeds that each bug needs to be found; then the same ones must pass'),
+  seeds: numberFlag(600, 'after how many seeds a bug of a hunt has survived', whole),
+  'list-bugs': booleanFlag(false, 'only say what each bug breaks'),
+  print: booleanFlag(false, 'the story of a run too'),
+} satisfies FlagSet;
+
+interface Setting {
+  readonly steps: number;
+  readonly bugs: readonly BugName[];
+  readonly print: boolean;
+  readonly isHunt: boolean;
 }
 
-function bugOf(text: string): BugName {
-  const bug = bugNames.find((name) => name === text);
-  if (bug === undefined) throw new Error(`--bug: "${text}" is not known; --list-bugs names them`);
-  return bug;
-}
-
-async function oneRun(seed: number, steps: number, bugs: readonly KnownBug[]): Promise<Summary | undefined> {
+async function oneRun(seed: number, { steps, bugs, print, isHunt }: Setting): Promise<Summary | undefined> {
   try {
-    return await simulate({ seed, steps, bugs, print: values.print });
+    return await simulate({ seed, steps, bugs, print });
   } catch (error) {
     if (!(error instanceof RunFailure)) throw error;
-    if (!values.hunt) console.error(error.story);
+    if (!isHunt) console.error(error.story);
     console.error(`\n${error.message}\nreplay: npm run sim -- --seed ${seed} --steps ${steps}`);
     if (error.cause instanceof Error) console.error(error.cause.stack);
-    process.exitCode = 1;
     return undefined;
   }
 }
@@ -66,8 +76,10 @@ function figures(runs: readonly Summary[], wallMs: number): string {
 }
 
 /** Prints what it takes to find each bug; then the same seeds must pass without any. */
-async function huntAll(bugs: readonly BugName[], seeds: number, steps: number): Promise<void> {
+async function huntAll(setting: Setting, seeds: number): Promise<number> {
+  const { bugs, steps } = setting;
   let last = 0;
+  let survived = false;
   console.log(
     '| bug | breaks | seed | step | CPU seconds | found as |\n| --- | --- | --- | --- | --- | --- |',
   );
@@ -78,11 +90,13 @@ async function huntAll(bugs: readonly BugName[], seeds: number, steps: number): 
         ? `SURVIVED ${seeds} | – | –`
         : `${found.seed} | ${found.step.toLocaleString('en')} | ${found.cpuSeconds.toFixed(1)}`;
     console.log(`| \`${bug}\` | ${knownBugs[bug]} | ${how} | ${kindOf(found?.message ?? '')} |`);
-    if (found === undefined) process.exitCode = 1;
+    survived ||= found === undefined;
     last = Math.max(last, found?.seed ?? 0);
   }
-  for (let seed = 1; seed <= last; seed += 1) if ((await oneRun(seed, steps, [])) === undefined) return;
+  for (let seed = 1; seed <= last; seed += 1)
+    if ((await oneRun(seed, { ...setting, bugs: [] })) === undefined) return 1;
   console.log(`the code as it is passes seeds 1 to ${last}`);
+  return survived ? 1 : 0;
 }
 
 /** The rule that a message says was broken; a member that ends or does not start says why. */
@@ -98,34 +112,41 @@ function kindOf(message: string): string {
   );
 }
 
-async function main(): Promise<void> {
-  if (values['list-bugs']) {
+async function main(given: FlagValues<typeof flags>, names: ReadonlySet<string>): Promise<number> {
+  if (given['list-bugs']) {
     for (const name of bugNames) console.log(`${name.padEnd(28)} ${knownBugs[name]}`);
-    return;
+    return 0;
   }
-  const steps = numberOf('steps', values.steps ?? (values.hunt ? '15000' : '40000'));
-  const bugs = values.bug.map(bugOf);
-  if (values.hunt) {
-    await huntAll(bugs.length === 0 ? bugNames : bugs, numberOf('seeds', values.seeds), steps);
-    return;
-  }
+  const { seed: first, hunt: isHunt, print, minutes } = given;
+  const steps = isHunt && !names.has('steps') ? stepsOfHunt : given.steps;
+  const bugs = isHunt && given.bug.length === 0 ? bugNames : given.bug;
+  const setting = { steps, bugs, print, isHunt };
+  if (isHunt) return huntAll(setting, given.seeds);
   const begin = performance.now();
   const runs: Summary[] = [];
-  const first = values.seed === undefined ? 1 : numberOf('seed', values.seed);
-  if (values.minutes === undefined) {
-    const run = await oneRun(first, steps, bugs);
-    if (run === undefined) return;
-    console.log(JSON.stringify(run));
+  const until = begin + minutes * 60_000;
+  for (let seed = first; seed === first || performance.now() < until; seed += 1) {
+    const run = await oneRun(seed, setting);
+    if (run === undefined) return 1;
+    if (minutes === 0) console.log(JSON.stringify(run));
     runs.push(run);
-  } else {
-    const until = begin + numberOf('minutes', values.minutes) * 60_000;
-    for (let seed = first; performance.now() < until; seed += 1) {
-      const run = await oneRun(seed, steps, bugs);
-      if (run === undefined) return;
-      runs.push(run);
-    }
   }
   console.log(figures(runs, performance.now() - begin));
+  return 0;
 }
 
-await main();
+const sim = defineProgram({
+  call: 'npm run sim --',
+  usage: '[FLAGS]',
+  summary: 'simulates whole stores under faults, in one thread under one seed, and checks every step',
+  examples: [
+    'npm run sim -- --seed 7 --print',
+    'npm run sim -- --minutes 10',
+    'npm run sim -- --hunt',
+    'npm run sim -- --seed 7 --bug watch-gap',
+  ],
+  flags,
+  run: ({ flags: values, given }) => main(values, given),
+});
+
+process.exitCode = await sim(process.argv.slice(2));

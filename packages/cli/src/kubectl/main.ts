@@ -5,17 +5,16 @@
 import { existsSync } from 'node:fs';
 import {
   booleanFlag,
-  describeFlags,
   type FlagSet,
+  type FlagValues,
   listFlag,
   numberFlag,
-  parseArguments,
+  type RunProgram,
   stringFlag,
-  UsageError,
 } from '@timonier/component';
 import { clusterNames, readRecord } from '../cluster/record.ts';
 import { defaultDataDir } from '../cluster/settings.ts';
-import { unknownCommand } from '../commands.ts';
+import { defineVerb, nameFlag } from '../verbs/verb.ts';
 import { apply, remove, scale } from './change.ts';
 import { describe } from './describe.ts';
 import { get } from './get.ts';
@@ -23,7 +22,7 @@ import { exec, logs } from './pod.ts';
 import { Session } from './session.ts';
 
 const flags = {
-  name: stringFlag('default', 'name of the local cluster', { env: 'TIMONIER_CLUSTER' }),
+  name: nameFlag,
   kubeconfig: stringFlag('', 'kubeconfig to use instead of the local cluster’s'),
   namespace: stringFlag('', 'namespace'),
   'all-namespaces': booleanFlag(false, 'in all namespaces'),
@@ -57,35 +56,59 @@ const short: Readonly<Record<string, string>> = {
   t: 'tty',
 };
 
-const verbs = ['get', 'describe', 'apply', 'delete', 'logs', 'exec', 'scale'].map((name) => ({ name }));
+const program = defineVerb({
+  name: 'kubectl',
+  usage: 'VERB …',
+  summary: 'the verbs of kubectl that a newcomer needs',
+  examples: [
+    'timonier kubectl get nodes -o wide',
+    'timonier kubectl apply -f deploy/examples/hello.yaml',
+    'timonier kubectl get pods -A',
+    'timonier kubectl describe deployment/hello',
+    'timonier kubectl logs deployment/hello --tail=5',
+    'timonier kubectl exec -it POD -- sh',
+    'timonier kubectl scale deployment/hello --replicas=6',
+    'timonier kubectl delete -f deploy/examples/hello.yaml',
+  ],
+  flags,
+  choice: {
+    what: 'verb',
+    known: {
+      get: 'one object or many, as a table or whole',
+      describe: 'an object and what happened to it',
+      apply: 'manifests, by server-side apply',
+      delete: 'objects by name, by label or of manifests',
+      logs: 'what a container printed',
+      exec: 'a command in a container',
+      scale: 'to so many replicas',
+    },
+  },
+  maxArguments: Number.POSITIVE_INFINITY,
+  needsRoot: false,
+  run: async (call) => {
+    const [verb = '', ...positional] = call.positional;
+    const session = new Session(kubeconfigOf(call.flags.kubeconfig, call.flags.name), call.flags.namespace);
+    try {
+      return await run(session, verb, positional, call.flags);
+    } finally {
+      await session.client.close();
+    }
+  },
+});
 
-export async function kubectl(argv: readonly string[]): Promise<number> {
-  const end = argv.indexOf('--');
-  const own = end < 0 ? argv : argv.slice(0, end);
-  if (argv.length === 0 || own.includes('--help') || own.includes('-h')) {
-    process.stdout.write(help());
-    return argv.length === 0 ? 2 : 0;
-  }
-  const expanded = expandShort(own);
-  const parsed = parseArguments(flags, end < 0 ? expanded : [...expanded, ...argv.slice(end)], process.env);
-  const [verb = '', ...positional] = parsed.positional;
-  if (!verbs.some(({ name }) => name === verb)) throw new UsageError(unknownCommand(verb, verbs));
-  const session = new Session(
-    kubeconfigOf(parsed.flags.kubeconfig, parsed.flags.name),
-    parsed.flags.namespace,
-  );
-  try {
-    return await run(session, verb, positional, parsed.flags);
-  } finally {
-    await session.client.close();
-  }
-}
+export const kubectl: RunProgram = Object.assign(
+  (argv: readonly string[]) => {
+    const end = argv.indexOf('--');
+    return program(end < 0 ? expandShort(argv) : [...expandShort(argv.slice(0, end)), ...argv.slice(end)]);
+  },
+  { summary: program.summary },
+);
 
 async function run(
   session: Session,
   verb: string,
   positional: readonly string[],
-  given: ReturnType<typeof parseArguments<typeof flags>>['flags'],
+  given: FlagValues<typeof flags>,
 ): Promise<number> {
   switch (verb) {
     case 'get':
@@ -146,22 +169,4 @@ function kubeconfigOf(flag: string, cluster: string): string {
       ? `no cluster "${cluster}" runs on this machine; running: ${others.join(', ')} (choose with --name)`
       : `no cluster runs on this machine; 'timonier up' starts one${existsSync(stopped) ? ' again' : ''}, or give --kubeconfig`,
   );
-}
-
-function help(): string {
-  return `timonier kubectl: the verbs of kubectl that a newcomer needs
-
-Examples:
-  timonier kubectl get nodes -o wide
-  timonier kubectl apply -f deploy/examples/hello.yaml
-  timonier kubectl get pods -A
-  timonier kubectl describe deployment/hello
-  timonier kubectl logs deployment/hello --tail=5
-  timonier kubectl exec -it POD -- sh
-  timonier kubectl scale deployment/hello --replicas=6
-  timonier kubectl delete -f deploy/examples/hello.yaml
-
-Flags:
-${describeFlags(flags)}
-`;
 }

@@ -1,11 +1,9 @@
 /**
  * `timonier chaos ACTION HOST`: failure on purpose, on the local cluster only.
  */
-import { UsageError } from '@timonier/component';
 import { openCluster } from '../cluster/local-cluster.ts';
-import { unknownCommand } from '../commands.ts';
 import type { Host } from '../hosts/host.ts';
-import { defineVerb, clusterFlags, positionalAt } from './verb.ts';
+import { defineVerb, clusterFlags } from './verb.ts';
 
 const actions: Readonly<
   Record<string, { readonly does: string; readonly run: (host: Host) => Promise<void> }>
@@ -35,26 +33,20 @@ const actions: Readonly<
   heal: { does: 'the network works again', run: (host) => host.cut(false) },
 };
 
-const usage = `chaos ${Object.keys(actions).join('|')} HOST`;
-
 export const chaos = defineVerb({
   name: 'chaos',
-  usage,
-  summary: `plays with failure.\n${Object.entries(actions)
-    .map(([name, { does }]) => `  ${name.padEnd(10)}${does}`)
-    .join('\n')}`,
+  usage: 'ACTION HOST',
+  summary: 'plays with failure',
   examples: ['timonier chaos kill master-1', 'timonier chaos cut worker-2 && timonier chaos heal worker-2'],
   flags: clusterFlags,
+  choice: {
+    what: 'action',
+    known: Object.fromEntries(Object.entries(actions).map(([name, { does }]) => [name, does])),
+  },
   maxArguments: 2,
   needsRoot: true,
-  run: async ({ flags, positional }) => {
-    const name = positionalAt(positional, 0, usage);
-    const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
-    if (action === undefined) {
-      const known = Object.keys(actions).map((known) => ({ name: known }));
-      throw new UsageError(unknownCommand(name, known).replace('command', 'action'));
-    }
-    await action.run(openCluster(flags).host(positionalAt(positional, 1, usage)));
+  run: async ({ flags, argument }) => {
+    await actions[argument(0)]?.run(openCluster(flags).host(argument(1)));
     return 0;
   },
 });

@@ -14,7 +14,7 @@ const upGetsMs = 25_000;
 
 export const down = defineVerb({
   name: 'down',
-  usage: 'down [--name NAME] [--purge]',
+  usage: '[--name NAME] [--purge]',
   summary: 'stops a cluster and removes everything but its data',
   examples: ['timonier down', 'timonier down --name second --purge'],
   flags: {

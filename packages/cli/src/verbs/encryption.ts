@@ -1,26 +1,23 @@
 /** `timonier encryption rotate`: changes the key that encrypts a cluster's secrets in its store. */
 import { join } from 'node:path';
-import { durationFlag, UsageError } from '@timonier/component';
+import { durationFlag } from '@timonier/component';
 import { encryptionFileIn, rotateEncryption } from '../cluster/encryption-rotation.ts';
 import { openCluster } from '../cluster/local-cluster.ts';
-import { clusterFlags, defineVerb, positionalAt } from './verb.ts';
-
-const usage = 'encryption rotate';
+import { clusterFlags, defineVerb } from './verb.ts';
 
 export const encryption = defineVerb({
   name: 'encryption',
-  usage,
+  usage: 'rotate',
   summary: 'changes the key that encrypts secrets in the store, on every master',
   examples: ['timonier encryption rotate'],
   flags: {
     ...clusterFlags,
     'step-timeout': durationFlag(60_000, 'how long each of the steps may take'),
   },
+  choice: { what: 'action', known: { rotate: 'to a new key, in steps that leave every secret readable' } },
   maxArguments: 1,
   needsRoot: true,
-  run: async ({ flags, positional }) => {
-    const action = positionalAt(positional, 0, usage);
-    if (action !== 'rotate') throw new UsageError(`unknown action "${action}"; usage: timonier ${usage}`);
+  run: async ({ flags }) => {
     const cluster = openCluster(flags);
     const key = await rotateEncryption({
       source: encryptionFileIn(cluster.pkiDir),

@@ -2,11 +2,10 @@
  * `timonier member list|add|remove|promote|replace`: who belongs to a store. They concern one store and not a cluster
  * of this machine, which they work without.
  */
-import { booleanFlag, listFlag, stringFlag, UsageError } from '@timonier/component';
+import { booleanFlag, defineGroup, listFlag, stringFlag, UsageError } from '@timonier/component';
 import { type ListedMember, StoreMembers } from '@timonier/store/members';
-import { unknownCommand } from '../commands.ts';
 import { accessFlags, accessOf } from './store-access.ts';
-import { defineVerb, positionalAt, type Verb } from './verb.ts';
+import { defineVerb } from './verb.ts';
 
 const output = stringFlag('', 'json for programs');
 const peerUrls = listFlag([], 'where other members reach it, such as https://10.0.0.4:2380');
@@ -88,7 +87,6 @@ function startLine(
 
 const list = defineVerb({
   name: 'member list',
-  usage: 'member list',
   summary: 'shows the members of a store and how they are',
   examples: [
     'timonier member list',
@@ -116,7 +114,7 @@ async function added(
 
 const add = defineVerb({
   name: 'member add',
-  usage: 'member add NAME --peer-urls URL',
+  usage: 'NAME --peer-urls URL',
   summary: 'adds a member that learns first and votes by itself once it has caught up',
   examples: [
     'timonier member add d --peer-urls https://10.0.0.4:2380',
@@ -130,8 +128,8 @@ const add = defineVerb({
   },
   maxArguments: 1,
   needsRoot: false,
-  run: async ({ flags, positional }) => {
-    const name = positionalAt(positional, 0, 'member add NAME --peer-urls URL');
+  run: async ({ flags, argument }) => {
+    const name = argument(0);
     if (flags['peer-urls'].length === 0) throw new UsageError('--peer-urls says where the member is reached');
     return withStore(flags, async (store) => {
       const taken = (await store.list()).find((member) => member.name === name);
@@ -151,14 +149,14 @@ const add = defineVerb({
 
 const remove = defineVerb({
   name: 'member remove',
-  usage: 'member remove NAME|ID',
+  usage: 'NAME|ID',
   summary: 'takes a member out for good; its data is of no use afterwards',
   examples: ['timonier member remove c', 'timonier member remove 8e9e05c52164694d'],
   flags: { ...accessFlags, output },
   maxArguments: 1,
   needsRoot: false,
-  run: async ({ flags, positional }) => {
-    const which = positionalAt(positional, 0, 'member remove NAME|ID');
+  run: async ({ flags, argument }) => {
+    const which = argument(0);
     return withStore(flags, async (store) => {
       const member = await store.find(which);
       await store.remove(member);
@@ -169,14 +167,14 @@ const remove = defineVerb({
 
 const promote = defineVerb({
   name: 'member promote',
-  usage: 'member promote NAME|ID',
+  usage: 'NAME|ID',
   summary: 'makes a learner a voter now; one that `member add` added becomes it by itself',
   examples: ['timonier member promote d'],
   flags: { ...accessFlags, output },
   maxArguments: 1,
   needsRoot: false,
-  run: async ({ flags, positional }) => {
-    const which = positionalAt(positional, 0, 'member promote NAME|ID');
+  run: async ({ flags, argument }) => {
+    const which = argument(0);
     return withStore(flags, async (store) => {
       const member = await store.find(which);
       await store.promote(member);
@@ -187,7 +185,7 @@ const promote = defineVerb({
 
 const replace = defineVerb({
   name: 'member replace',
-  usage: 'member replace NAME|ID [--peer-urls URL]',
+  usage: 'NAME|ID [--peer-urls URL]',
   summary: 'takes a dead member out and adds a new one in its place, which learns first',
   examples: [
     'timonier member replace c',
@@ -201,8 +199,8 @@ const replace = defineVerb({
   },
   maxArguments: 1,
   needsRoot: false,
-  run: async ({ flags, positional }) => {
-    const which = positionalAt(positional, 0, 'member replace NAME|ID');
+  run: async ({ flags, argument }) => {
+    const which = argument(0);
     return withStore(flags, async (store) => {
       const dead = await store.find(which);
       if (dead.condition === 'alive')
@@ -223,30 +221,20 @@ const replace = defineVerb({
   },
 });
 
-const actions: Readonly<Record<string, Verb>> = { list, add, remove, promote, replace };
-
-export const member: Verb = async (argv) => {
-  const [name = '', ...rest] = argv;
-  const action = actions[name];
-  if (action !== undefined) return action(rest);
-  if (!['', '--help', '-h', 'help'].includes(name)) {
-    const known = Object.keys(actions).map((action_) => ({ name: action_ }));
-    throw new UsageError(unknownCommand(name, known).replace('timonier --help', 'timonier member --help'));
-  }
-  process.stdout.write(`timonier member: who belongs to a store
-
-Usage:
-  timonier member list
-  timonier member add NAME --peer-urls URL [--witness]
-  timonier member remove|promote|replace NAME|ID
-
-Examples:
-  timonier member list
-  timonier member add d --peer-urls https://10.0.0.4:2380
-  timonier member replace c
-
-'timonier member ACTION --help' lists the flags of each.
-Exit codes: 0 done, 1 failed, 2 wrong command line.
-`);
-  return name === '' ? 2 : 0;
-};
+export const member = defineGroup({
+  call: 'timonier member',
+  summary: 'list, add, remove, promote, replace members of a store',
+  what: 'action',
+  programs: {
+    list: () => list,
+    add: () => add,
+    remove: () => remove,
+    promote: () => promote,
+    replace: () => replace,
+  },
+  examples: [
+    'timonier member list',
+    'timonier member add d --peer-urls https://10.0.0.4:2380',
+    'timonier member replace c',
+  ],
+});

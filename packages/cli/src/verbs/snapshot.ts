@@ -3,7 +3,7 @@
  * cluster of this machine, which they work without.
  */
 import { resolve } from 'node:path';
-import { numberFlag, stringFlag, UsageError } from '@timonier/component';
+import { defineGroup, numberFlag, stringFlag, UsageError } from '@timonier/component';
 import {
   defaultBump,
   defaultDataDir,
@@ -12,10 +12,9 @@ import {
   type SnapshotStatus,
   snapshotStatus,
 } from '@timonier/store/snapshot';
-import { unknownCommand } from '../commands.ts';
 import { progressFor } from '../progress.ts';
 import { accessFlags, accessOf } from './store-access.ts';
-import { defineVerb, positionalAt, type Verb } from './verb.ts';
+import { defineVerb } from './verb.ts';
 
 const output = stringFlag('', 'json for programs');
 
@@ -30,7 +29,7 @@ function print(json: boolean, value: object, line: string): void {
 
 const save = defineVerb({
   name: 'snapshot save',
-  usage: 'snapshot save FILE',
+  usage: 'FILE',
   summary: 'writes the state of a running member to a new file',
   examples: [
     'timonier snapshot save backup.snap',
@@ -40,8 +39,8 @@ const save = defineVerb({
   flags: { ...accessFlags, output },
   maxArguments: 1,
   needsRoot: false,
-  run: async ({ flags, positional }) => {
-    const path = resolve(positionalAt(positional, 0, 'snapshot save FILE'));
+  run: async ({ flags, argument }) => {
+    const path = resolve(argument(0));
     const access = accessOf(flags);
     const json = asJson(flags.output);
     let bytes = 0;
@@ -78,14 +77,14 @@ function statusText(status: SnapshotStatus): string {
 
 const status = defineVerb({
   name: 'snapshot status',
-  usage: 'snapshot status FILE',
+  usage: 'FILE',
   summary: 'checks a snapshot’s file and says what is in it',
   examples: ['timonier snapshot status backup.snap', 'timonier snapshot status backup.snap --output json'],
   flags: { output },
   maxArguments: 1,
   needsRoot: false,
-  run: ({ flags, positional }) => {
-    const found = snapshotStatus(positionalAt(positional, 0, 'snapshot status FILE'));
+  run: ({ flags, argument }) => {
+    const found = snapshotStatus(argument(0));
     print(asJson(flags.output), found, statusText(found));
     return Promise.resolve(0);
   },
@@ -93,7 +92,7 @@ const status = defineVerb({
 
 const restore = defineVerb({
   name: 'snapshot restore',
-  usage: 'snapshot restore FILE',
+  usage: 'FILE',
   summary:
     'makes the data directory of a member of a new cluster; run it for every member, with the same file',
   examples: [
@@ -120,9 +119,9 @@ const restore = defineVerb({
   },
   maxArguments: 1,
   needsRoot: false,
-  run: async ({ flags, positional }) => {
+  run: async ({ flags, argument }) => {
     const { name } = flags;
-    const file = positionalAt(positional, 0, 'snapshot restore FILE');
+    const file = argument(0);
     const own = flags['initial-advertise-peer-urls'].split(',').map((url) => `${name}=${url}`);
     const json = asJson(flags.output);
     const restored = await restoreSnapshot(file, {
@@ -141,29 +140,14 @@ const restore = defineVerb({
   },
 });
 
-const actions: Readonly<Record<string, Verb>> = { save, status, restore };
-
-export const snapshot: Verb = async (argv) => {
-  const [name = '', ...rest] = argv;
-  const action = actions[name];
-  if (action !== undefined) return action(rest);
-  if (!['', '--help', '-h', 'help'].includes(name)) {
-    const known = Object.keys(actions).map((known_) => ({ name: known_ }));
-    throw new UsageError(unknownCommand(name, known).replace('timonier --help', 'timonier snapshot --help'));
-  }
-  const text = `timonier snapshot: saves the state of a store to a file, and makes a new cluster out of one
-
-Usage:
-  timonier snapshot save|status|restore FILE
-
-Examples:
-  timonier snapshot save backup.snap
-  timonier snapshot status backup.snap
-  timonier snapshot restore backup.snap --data-dir /var/lib/store
-
-'timonier snapshot ACTION --help' lists the flags of each.
-Exit codes: 0 done, 1 failed, 2 wrong command line.
-`;
-  process.stdout.write(text);
-  return name === '' ? 2 : 0;
-};
+export const snapshot = defineGroup({
+  call: 'timonier snapshot',
+  summary: 'saves the state of a store to a file, and makes a new cluster out of one',
+  what: 'action',
+  programs: { save: () => save, status: () => status, restore: () => restore },
+  examples: [
+    'timonier snapshot save backup.snap',
+    'timonier snapshot status backup.snap',
+    'timonier snapshot restore backup.snap --data-dir /var/lib/store',
+  ],
+});

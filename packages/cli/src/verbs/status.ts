@@ -64,7 +64,7 @@ function isReady(view: HostView, schedulable: boolean, nodes: ReadonlySet<string
 
 export const status = defineVerb({
   name: 'status',
-  usage: 'status [-o json]',
+  usage: '[-o json]',
   summary: 'shows the hosts of a cluster and who is active',
   examples: ['timonier status', 'timonier status -o json | jq \'.hosts[] | select(.role == "active").name\''],
   flags: {

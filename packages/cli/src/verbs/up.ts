@@ -7,6 +7,7 @@ import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import {
   booleanFlag,
+  choiceFlag,
   durationFlag,
   listFlag,
   numberFlag,
@@ -56,14 +57,14 @@ const flags = {
   'apiserver-arg': repeatedFlag(
     'NAME=VALUE of a flag for every API server; may be given several times; kept until others are given, an empty one gives none',
   ),
-  runtime: stringFlag('timonier', 'container runtime: timonier or containerd'),
+  runtime: choiceFlag('timonier', ['timonier', 'containerd'], 'container runtime'),
   detach: booleanFlag(false, 'return when the cluster is up, and leave it running'),
   timeout: durationFlag(120_000, 'how long the start may take'),
 };
 
 export const up = defineVerb({
   name: 'up',
-  usage: 'up [--name NAME] [--masters N] [--workers N] [--detach]',
+  usage: '[--name NAME] [--masters N] [--workers N] [--detach]',
   summary: 'starts a highly available cluster on this machine, or resumes one',
   examples: [
     'timonier up                        3 masters and 2 workers',
@@ -76,9 +77,6 @@ export const up = defineVerb({
   needsRoot: true,
   run: async (call) => {
     const { flags, given } = call;
-    if (flags.runtime !== 'timonier' && flags.runtime !== 'containerd') {
-      throw new UsageError(`--runtime is timonier or containerd, not "${flags.runtime}"`);
-    }
     // Before anything is made: on the hosts it would be found out late.
     const more = flags['apiserver-arg'].filter((item) => item !== '');
     apiserverArguments(more);

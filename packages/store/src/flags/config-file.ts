@@ -3,7 +3,7 @@
  * and variables of etcd do not count; flags that only this store has still do.
  */
 import { readFileSync } from 'node:fs';
-import { editDistance, type FlagSet, UsageError } from '@timonier/component';
+import { type FlagSet, nearestName, UsageError } from '@timonier/component';
 import { parse } from 'yaml';
 
 type Variables = Readonly<Record<string, string | undefined>>;
@@ -86,7 +86,7 @@ function fromFile(path: string, known: FlagSet): string[] {
   const argv: string[] = [];
   const take = (name: string, value: unknown): void => {
     if (!Object.hasOwn(known, name))
-      throw new UsageError(`--${flagName}: ${path}: there is no ${name}${nearest(name, Object.keys(known))}`);
+      throw new UsageError(`--${flagName}: ${path}: there is no ${name}${hintOf(name, Object.keys(known))}`);
     if (value !== null) argv.push(`--${name}=${textOf(name, value)}`);
   };
   for (const [key, value] of Object.entries(content)) {
@@ -108,11 +108,7 @@ function textOf(name: string, value: unknown): string {
   throw new UsageError(`--${flagName}: the value of ${name} is neither text nor a number`);
 }
 
-function nearest(name: string, known: readonly string[]): string {
-  const [best] = known
-    .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
-    .sort((a, b) => a.distance - b.distance);
-  return best !== undefined && best.distance <= Math.max(2, name.length / 2)
-    ? `; did you mean ${best.candidate}?`
-    : '';
+function hintOf(name: string, known: readonly string[]): string {
+  const nearest = nearestName(name, known);
+  return nearest === undefined ? '' : `; did you mean ${nearest}?`;
 }
