@@ -58,8 +58,8 @@ test('every import between packages goes in the direction of the layout', () => 
   assert.deepEqual(violations, []);
 });
 
-/** Packages of which no file leads back to itself, types included: each file can be read after those that it imports. */
-const withoutCircles = ['raft', 'store', 'grpc', 'streaming', 'linux', 'component', 'cel'];
+/** In all others no file leads back to itself, types included: each can be read after those that it imports. */
+const withCircles: readonly string[] = ['apiserver'];
 
 /** The first circle among files, in order; undefined when there is none. */
 function circle(
@@ -92,12 +92,14 @@ test('a circle of imports is found, and a diamond is none', () => {
   assert.deepEqual(circle(importsOf, ['a']), ['b', 'd', 'b']);
 });
 
-test('no file of a core imports itself by way of others', () => {
-  const files = withoutCircles.flatMap((name) => globSync(`packages/${name}/src/**/*.ts`, { cwd: root }));
+test('no file imports itself by way of others', () => {
+  const files = globSync('packages/*/src/**/*.ts', { cwd: root }).filter(
+    (file) => !withCircles.includes(file.split('/')[1] ?? ''),
+  );
   const importsOf = (file: string): string[] =>
     [...readFileSync(root + file, 'utf8').matchAll(/ from '(\.[^']+)'/g)].map(([, to = '']) =>
       normalize(join(dirname(file), to)),
     );
-  assert.ok(files.length > 200, `only ${files.length} files were found: the search is broken`);
+  assert.ok(files.length > 1_000, `only ${files.length} files were found: the search is broken`);
   assert.equal(circle(importsOf, files), undefined);
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { dropClosedFields } from './closed-gates.ts';
-import type { ApiObject } from './decode.ts';
+import type { ApiObject } from './object.ts';
 
 const slices = { group: 'resource.k8s.io', kind: 'ResourceSlice' };
 const slice = (depth: object): ApiObject => ({

@@ -3,7 +3,7 @@
  * nothing any more. What a client sends in one is dropped, as if its server did not know it, and neither refused nor
  * kept; an object that has it already keeps having it.
  */
-import type { ApiObject } from './decode.ts';
+import type { ApiObject } from './object.ts';
 import type { ResourceInfo } from './registry.ts';
 
 /** Names of fields; `*` stands for every item of a list and every value of a map. */

@@ -3,7 +3,7 @@
  * autoscalers (v2 and v1). In: an object in the shape of one resource. Out: the same in the stored shape, or back.
  * Pure; everything the shapes share is kept, and what only one can say travels in its own fields or annotations.
  */
-import type { ApiObject } from './decode.ts';
+import type { ApiObject } from './object.ts';
 import { apiVersionOf, type ResourceInfo } from './registry.ts';
 
 /** Core name of a field, and its name in events.k8s.io. */

@@ -3,7 +3,7 @@
  * resource definition makes one per version; everything else about its resources (verbs, patches, watches, discovery)
  * is the code that built-in kinds use.
  */
-import type { ApiObject, Decoded } from './decode.ts';
+import type { ApiObject, Decoded } from './object.ts';
 import type { FieldError } from './validation/field-error.ts';
 
 export interface ScalePaths {

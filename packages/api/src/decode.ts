@@ -10,25 +10,12 @@ import { DecodeError } from './decode/decode-error.ts';
 import { jsonWord, wrongType } from './decode/go-names.ts';
 import { decodeScalar } from './decode/scalars.ts';
 import { isBigInteger, MAX_PROBLEMS, setOwn, shortPath } from './json.ts';
+import type { ApiObject, Decoded } from './object.ts';
 import type { Schema } from './schema.ts';
 import { badRequest, requestEntityTooLarge, StatusError } from './statuses.ts';
-import type { ObjectMeta } from './generated/types.ts';
 
 export { DecodeError } from './decode/decode-error.ts';
-
-/** Any object of the API; `spec`, `status` and the rest are read through the kind's interface. */
-export interface ApiObject {
-  apiVersion?: string;
-  kind?: string;
-  metadata?: ObjectMeta;
-  [field: string]: unknown;
-}
-
-export interface Decoded {
-  readonly object: ApiObject;
-  /** Such as `unknown field "spec.foo"` and `duplicate field "spec.bar"`, in the order found. */
-  readonly problems: readonly string[];
-}
+export type { ApiObject, Decoded } from './object.ts';
 
 /** The 400 of a value that is not what its kind says; `why` is the text without the kind in front. */
 export class NotDecodable extends StatusError {

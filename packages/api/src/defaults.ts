@@ -4,7 +4,7 @@
  * Invariant: applying twice changes nothing more, and nothing that is set is changed.
  */
 import type { CustomKind } from './custom.ts';
-import type { ApiObject } from './decode.ts';
+import type { ApiObject } from './object.ts';
 import {
   defaultAdmissionPolicy,
   defaultApiService,

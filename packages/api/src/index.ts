@@ -30,7 +30,7 @@ export {
   NotDecodable,
   strictDecodingError,
 } from './decode.ts';
-export type { ApiObject, Decoded } from './decode.ts';
+export type { ApiObject, Decoded } from './object.ts';
 export {
   decodeProtobuf,
   encodeProtobuf,

@@ -2,7 +2,7 @@
  * What is right as the rules go but hardly meant, in the words that clients show beside the answer. Pure; of pods and
  * their templates more is told by the policies of their namespaces.
  */
-import type { ApiObject } from './decode.ts';
+import type { ApiObject } from './object.ts';
 import type {
   Container,
   EndpointSlice,

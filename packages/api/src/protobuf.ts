@@ -2,7 +2,7 @@
  * Kubernetes protobuf for every kind of the table. In: enveloped bytes or objects in normal form. Out: the other.
  * Kinds are found by `apiVersion` and `kind`; lists and the meta kinds (Status, DeleteOptions, ...) are known too.
  */
-import type { ApiObject } from './decode.ts';
+import type { ApiObject } from './object.ts';
 import { openEnvelope, sealEnvelope, watchFrame } from './protobuf/envelope.ts';
 import { readMessage, writeMessage } from './protobuf/message.ts';
 import { ProtobufError, Reader, Writer } from './protobuf/wire.ts';

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { fromStored, isStoredShape, toStored } from './conversion.ts';
-import { decodeStrict, type ApiObject } from './decode.ts';
+import { decodeStrict } from './decode.ts';
+import type { ApiObject } from './object.ts';
 import { applyDefaults } from './defaults.ts';
 import { aggregatedDiscovery, apiGroup, apiGroupList, apiResourceList } from './discovery.ts';
 import { openapiHash, openapiV2, openapiV3, openapiV3Index } from './openapi.ts';

@@ -2,7 +2,7 @@
  * Objects as the rows that `kubectl get` prints. In: a resource, objects, the time. Out: a Table.
  */
 import { columnText } from './column-texts.ts';
-import type { ApiObject } from './decode.ts';
+import type { ApiObject } from './object.ts';
 import type { ListMeta } from './generated/types.ts';
 import { apiVersionOf, type ColumnDefinition, type ResourceInfo } from './registry.ts';
 import { autoscalerRow, budgetRow, cronJobRow, jobRow, oldAutoscalerRow } from './tables/batch.ts';

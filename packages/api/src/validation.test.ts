@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { decodeStrict, type ApiObject } from './decode.ts';
+import { decodeStrict } from './decode.ts';
+import type { ApiObject } from './object.ts';
 import { applyDefaults } from './defaults.ts';
 import { registry, type ResourceInfo } from './registry.ts';
 import { formatFieldError, invalidStatus, validate } from './validation.ts';

@@ -2,7 +2,7 @@
  * Says what is wrong with an object. In: a decoded and defaulted object, and on update the one it replaces. Out:
  * field errors, none when it may be stored. The rules of a kind are pure functions under `validation/`.
  */
-import type { ApiObject } from './decode.ts';
+import type { ApiObject } from './object.ts';
 import { apiVersionOf, type ResourceInfo } from './registry.ts';
 import { validateEnums } from './validation/enums.ts';
 import { aside, bounded, formatFieldError, type FieldError } from './validation/field-error.ts';

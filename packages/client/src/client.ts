@@ -6,10 +6,11 @@
  * Retry-After). Everything else is the caller's decision: a write whose fate is unknown is never repeated here.
  */
 import { Backoff, pause } from './backoff.ts';
+import type { Endpoint, TlsIdentity, TransportResponse } from './endpoint.ts';
 import { ApiError, apiErrorFrom, ConnectionError, isUntrusted } from './errors.ts';
 import type { ClientMetrics } from './rest-metrics.ts';
 import { apiVersionOf, collectionPath, listQuery, objectPath, withQuery } from './paths.ts';
-import { type Endpoint, readBody, type TlsIdentity, Transport, type TransportResponse } from './transport.ts';
+import { readBody, Transport } from './transport.ts';
 import type {
   ApiClient,
   DeleteOptions,

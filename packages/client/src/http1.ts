@@ -1,7 +1,6 @@
 /** HTTP/1.1 over a keep-alive agent, for servers that do not speak HTTP/2. */
 import { Agent, request as httpsRequest } from 'node:https';
 import type { Socket } from 'node:net';
-import { ConnectionError } from './errors.ts';
 import {
   type Endpoint,
   type Patience,
@@ -9,7 +8,8 @@ import {
   type TlsIdentity,
   type TransportRequest,
   type TransportResponse,
-} from './transport.ts';
+} from './endpoint.ts';
+import { ConnectionError } from './errors.ts';
 
 export class Http1Transport {
   readonly #identity: TlsIdentity;

@@ -11,7 +11,6 @@ import {
   type IncomingHttpHeaders,
 } from 'node:http2';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
-import { ConnectionError } from './errors.ts';
 import {
   type Endpoint,
   type Patience,
@@ -19,7 +18,8 @@ import {
   type TlsIdentity,
   type TransportRequest,
   type TransportResponse,
-} from './transport.ts';
+} from './endpoint.ts';
+import { ConnectionError } from './errors.ts';
 
 const pingEveryMs = 1_000;
 /** Pings in a row without an answer or any other byte. Counted, not timed: time passes while we ourselves are stopped. */

@@ -8,49 +8,11 @@
  * Invariant: every send ends within its deadline, and an error says whether the request may have been seen by a
  * server (`ConnectionError.sent`), which decides whether it may be repeated.
  */
-import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
+import type { Endpoint, Patience, TlsIdentity, TransportRequest, TransportResponse } from './endpoint.ts';
 import { ConnectionError } from './errors.ts';
 import { Http1Transport } from './http1.ts';
 import { Http2Transport } from './http2.ts';
-
-export interface TlsIdentity {
-  readonly ca?: string | Buffer;
-  readonly cert?: string | Buffer;
-  readonly key?: string | Buffer;
-  /** For kubeconfigs that ask for it by name; never set by this project. */
-  readonly insecureSkipVerify?: boolean;
-  readonly serverName?: string;
-}
-
-export interface Endpoint {
-  readonly url: URL;
-  readonly socketPath?: string;
-}
-
-/** How long a new connection may take. */
-export interface Patience {
-  /** Until the other side's kernel has answered: it does at once or not at all. */
-  readonly answerMs: number;
-  /** And until the server behind it, which may have others to greet first, has shaken hands. */
-  readonly handshakeMs: number;
-}
-
-export interface TransportRequest {
-  readonly method: string;
-  readonly path: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string | Buffer | undefined;
-  readonly signal?: AbortSignal | undefined;
-  /** Until the response's headers. */
-  readonly timeoutMs: number;
-}
-
-export interface TransportResponse {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: Readable;
-}
 
 export class Transport {
   readonly #http1: Http1Transport;
@@ -76,12 +38,6 @@ export class Transport {
     this.#http1.close();
     this.#http2.close();
   }
-}
-
-/** The name to ask for in the TLS handshake: addresses have none. */
-export function serverNameOf(url: URL, identity: TlsIdentity): string | undefined {
-  const isAddress = url.hostname.startsWith('[') || /^\d+\.\d+\.\d+\.\d+$/.test(url.hostname);
-  return identity.serverName ?? (isAddress ? undefined : url.hostname);
 }
 
 /** Reads a whole body within a deadline and a size. Rejects with `ConnectionError` when it breaks. */

@@ -22,7 +22,7 @@ import {
   type ServiceAccount,
 } from '@timonier/api';
 import { type ApiClient, type CatchingInformer, createInformer } from '@timonier/client';
-import { controllerOf } from './loop.ts';
+import { controllerOf } from './owner.ts';
 
 export const serviceNameLabel = 'kubernetes.io/service-name';
 

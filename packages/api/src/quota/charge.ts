@@ -4,7 +4,7 @@
  *
  * A quota is held by its `status.hard`: what its owner has just asked for counts once usage is known for it.
  */
-import type { ApiObject } from '../decode.ts';
+import type { ApiObject } from '../object.ts';
 import type { ResourceQuota } from '../generated/types.ts';
 import { compareQuantities } from '../quantity.ts';
 import { add, type Amounts, increase, inWords, only } from './amounts.ts';

@@ -1,5 +1,5 @@
 /** What objects of one kind use together of a quota. Pure; the usage of an object is worked out once. */
-import type { ApiObject } from '../decode.ts';
+import type { ApiObject } from '../object.ts';
 import type { ResourceQuota } from '../generated/types.ts';
 import { add, type Amounts, only } from './amounts.ts';
 import type { Evaluator } from './evaluators.ts';

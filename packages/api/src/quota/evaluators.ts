@@ -5,7 +5,7 @@
 import type { PersistentVolumeClaim, Pod, Service } from '../generated/types.ts';
 import { podLimits, podRequests } from '../pod-resources.ts';
 import { addQuantities, compareQuantities, quantityValue } from '../quantity.ts';
-import type { ApiObject } from '../decode.ts';
+import type { ApiObject } from '../object.ts';
 import { add, type Amounts } from './amounts.ts';
 import { claimHasScope, podHasScope, type Scope } from './scopes.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { ApiObject } from '../decode.ts';
+import type { ApiObject } from '../object.ts';
 import type { Container, ResourceQuota, ScopedResourceSelectorRequirement } from '../generated/types.ts';
 import { podLimits, podRequests } from '../pod-resources.ts';
 import { charge } from './charge.ts';

@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ApiObject } from '../decode.ts';
+import type { ApiObject } from '../object.ts';
 import { registry, splitApiVersion, type ResourceInfo } from '../registry.ts';
 import { parseYaml } from '../yaml.ts';
 

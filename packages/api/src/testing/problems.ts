@@ -1,6 +1,7 @@
 /** For tests: what is wrong with an example when something of it is changed. */
 import assert from 'node:assert/strict';
-import { type ApiObject, decodeStrict } from '../decode.ts';
+import { decodeStrict } from '../decode.ts';
+import type { ApiObject } from '../object.ts';
 import { applyDefaults } from '../defaults.ts';
 import { applyMergePatch, type JsonObject } from '../patch/index.ts';
 import { formatFieldError, validate } from '../validation.ts';

@@ -1,7 +1,8 @@
 /** Tables of rules: an object as a client sends it, and exactly what validation says of it. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { decodeStrict, type ApiObject } from '../decode.ts';
+import { decodeStrict } from '../decode.ts';
+import type { ApiObject } from '../object.ts';
 import { applyDefaults } from '../defaults.ts';
 import { registry } from '../registry.ts';
 import { formatFieldError, validate } from '../validation.ts';

@@ -1,5 +1,5 @@
 /** The rules of `metadata`, on creation and on update. */
-import type { ApiObject } from '../decode.ts';
+import type { ApiObject } from '../object.ts';
 import type { ManagedFieldsEntry, ObjectMeta, OwnerReference } from '../generated/types.ts';
 import { checkDns1123Label, checkDns1123Subdomain, checkPathSegment, checkQualifiedName } from '../names.ts';
 import type { ResourceInfo } from '../registry.ts';

@@ -1,5 +1,5 @@
 /** What a kind's rules are made of. Functions are pure and get objects that are decoded and defaulted. */
-import type { ApiObject } from '../decode.ts';
+import type { ApiObject } from '../object.ts';
 import type { FieldError } from './field-error.ts';
 
 export interface Rules {

@@ -1,5 +1,5 @@
 /** Runs the plugins that are switched on, each for the kinds and operations it asked for. */
-import { combined, type CommitExtras } from '../pipeline/commit.ts';
+import { combined, type CommitExtras } from '../pipeline/commit-extras.ts';
 import type { AdmissionMetrics } from '../metrics/admission-metrics.ts';
 import { measured, timed } from './measured.ts';
 import { inRounds } from './reinvocation.ts';

@@ -1,6 +1,7 @@
 /** A plugin's work at one stage, measured. */
 import type { AdmissionMetrics, AdmissionTimes, AdmissionType } from '../metrics/admission-metrics.ts';
-import type { AdmissionPlugin, AdmissionRequest, Operation } from './request.ts';
+import type { Operation } from './operation.ts';
+import type { AdmissionPlugin, AdmissionRequest } from './request.ts';
 
 /** The same plugin, which tells how long it takes at this stage. */
 export function measured(

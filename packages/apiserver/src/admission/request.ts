@@ -6,10 +6,9 @@
  */
 import { type ApiObject } from '@timonier/api/decode';
 import { forbidden, StatusError } from '@timonier/api/statuses';
-import type { CommitExtras } from '../pipeline/commit.ts';
+import type { CommitExtras } from '../pipeline/commit-extras.ts';
 import type { WriteContext } from '../server-state.ts';
-
-export type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
+import type { Operation } from './operation.ts';
 
 export interface AdmissionRequest {
   readonly operation: Operation;

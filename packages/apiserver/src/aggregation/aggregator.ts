@@ -10,7 +10,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type GroupVersion, StatusError } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { serviceUnavailable } from '@timonier/api/statuses';
-import { timestamp } from '../pipeline/prepare.ts';
+import { timestamp } from '../timestamp.ts';
 import type { ServerState } from '../server-state.ts';
 import { sameTree } from '../storage/copy.ts';
 import { apiServicePrefix, asApiService, type Service, statusWith, type Verdict } from './api-service.ts';

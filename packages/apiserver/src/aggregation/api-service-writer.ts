@@ -2,7 +2,7 @@
 import type { GroupVersion } from '@timonier/api';
 import { type ApiObject, decodeStrict } from '@timonier/api/decode';
 import { StatusError } from '@timonier/api/statuses';
-import { timestamp } from '../pipeline/prepare.ts';
+import { timestamp } from '../timestamp.ts';
 import { ownContext } from '../self-writer.ts';
 import type { ServerState } from '../server-state.ts';
 import { createObject } from '../verbs/create.ts';

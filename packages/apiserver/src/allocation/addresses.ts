@@ -6,8 +6,8 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { type IPAddress, type ResourceInfo, type ServiceCIDR, storageKey } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
-import type { CommitExtras } from '../pipeline/commit.ts';
-import { timestamp } from '../pipeline/prepare.ts';
+import type { CommitExtras } from '../pipeline/commit-extras.ts';
+import { timestamp } from '../timestamp.ts';
 import type { ServerState } from '../server-state.ts';
 import { storedValue } from '../storage/views.ts';
 import { difference } from './allocations.ts';

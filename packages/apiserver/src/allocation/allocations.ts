@@ -5,7 +5,7 @@
  * transaction and is made again. Addresses are kept the same way, by `IPAddress` objects: see `addresses.ts`.
  */
 import { randomInt } from 'node:crypto';
-import type { CommitExtras } from '../pipeline/commit.ts';
+import type { CommitExtras } from '../pipeline/commit-extras.ts';
 import { addressText, type Range, readRange } from './range.ts';
 
 const root = '/timonier/allocations/';

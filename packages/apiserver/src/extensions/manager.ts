@@ -8,7 +8,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ResourceInfo } from '@timonier/api';
 import { StatusError } from '@timonier/api/statuses';
-import { timestamp } from '../pipeline/prepare.ts';
+import { timestamp } from '../timestamp.ts';
 import type { ServerState } from '../server-state.ts';
 import { sameTree } from '../storage/copy.ts';
 import type { StoredObject } from '../storage/stored-object.ts';

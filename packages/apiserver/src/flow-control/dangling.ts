@@ -3,7 +3,7 @@
  * decision is pure; the active server writes it, and maintains the mandatory objects on the same occasion.
  */
 import type { FlowSchema } from '@timonier/api';
-import { timestamp } from '../pipeline/prepare.ts';
+import { timestamp } from '../timestamp.ts';
 
 type Condition = NonNullable<NonNullable<FlowSchema['status']>['conditions']>[number];
 

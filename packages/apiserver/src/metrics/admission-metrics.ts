@@ -4,7 +4,7 @@
  * administrator's.
  */
 import { Counter, Histogram, type Registry } from 'prom-client';
-import type { Operation } from '../admission/request.ts';
+import type { Operation } from '../admission/operation.ts';
 import { Buckets, type Sample } from '../flow-control/buckets.ts';
 import { registerPlain } from './plain-metric.ts';
 

@@ -12,7 +12,8 @@ import type { KeyValue } from '../storage/etcd-messages.ts';
 import { fromStored, type StoredObject } from '../storage/stored-object.ts';
 import { prepareViews, rememberView, storedValue, viewOfAny } from '../storage/views.ts';
 import type { WriteContext, ServerState } from '../server-state.ts';
-import { commit, type CommitExtras, type CommitResult } from './commit.ts';
+import { commit, type CommitResult } from './commit.ts';
+import type { CommitExtras } from './commit-extras.ts';
 import type { Turn } from './turns.ts';
 
 export type Decision =

@@ -18,6 +18,7 @@ import { conflict, invalid, methodNotAllowed, StatusError } from '@timonier/api/
 import type { WriteContext } from '../server-state.ts';
 import { sameTree } from '../storage/copy.ts';
 import { strategyOf } from '../strategies/index.ts';
+import { timestamp } from '../timestamp.ts';
 import { bad } from './query.ts';
 
 /** Without vowels and digits that look like letters, so that no word comes out. */
@@ -270,17 +271,4 @@ export function generateName(base: string): string {
   let suffix = '';
   for (let i = 0; i < suffixLength; i++) suffix += suffixAlphabet[randomInt(suffixAlphabet.length)];
   return base.slice(0, maxGeneratedBase) + suffix;
-}
-
-let lastSecond = Number.NaN;
-let lastTimestamp = '';
-
-/** RFC 3339 in whole seconds. Most are asked for several times within their second. */
-export function timestamp(milliseconds: number): string {
-  const second = Math.floor(milliseconds / 1_000);
-  if (second !== lastSecond) {
-    lastTimestamp = `${new Date(second * 1_000).toISOString().slice(0, 19)}Z`;
-    lastSecond = second;
-  }
-  return lastTimestamp;
 }

@@ -6,7 +6,7 @@ import { type FieldError, fieldErrors } from '@timonier/api';
 import type { CertificateSigningRequest, CertificateSigningRequestCondition } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { checkRequestSignature } from '@timonier/pki';
-import { timestamp } from '../pipeline/prepare.ts';
+import { timestamp } from '../timestamp.ts';
 import type { Strategy } from './strategy.ts';
 
 type Conditions = readonly CertificateSigningRequestCondition[];

@@ -1,7 +1,7 @@
 /** Pods: their first status and quality of service. What a pod gets from its surroundings is admission's. */
 import type { Pod } from '@timonier/api';
 import { qualityOfService } from '@timonier/api/pod-quality';
-import { timestamp } from '../pipeline/prepare.ts';
+import { timestamp } from '../timestamp.ts';
 import { takeEphemeralContainers, takeResources } from './pod-parts.ts';
 import { mergeLabelKeys } from './pod-label-keys.ts';
 import type { Strategy } from './strategy.ts';

@@ -1,7 +1,7 @@
 /** ResourceSlices: a taint that does not say since when counts from when it is written. */
 import type { ResourceSlice } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
-import { timestamp } from '../pipeline/prepare.ts';
+import { timestamp } from '../timestamp.ts';
 import type { WriteContext } from '../server-state.ts';
 import type { Strategy } from './strategy.ts';
 

@@ -7,7 +7,7 @@ import type { IPAddress, ServiceCIDR } from '@timonier/api';
 import { conflict, StatusError } from '@timonier/api/statuses';
 import { definedRanges } from '../allocation/addresses.ts';
 import { isInRange, readRange } from '../allocation/range.ts';
-import { timestamp } from '../pipeline/prepare.ts';
+import { timestamp } from '../timestamp.ts';
 import type { Strategy } from './strategy.ts';
 
 const controllersFinalizer = 'networking.k8s.io/service-cidr-finalizer';

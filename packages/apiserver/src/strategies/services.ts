@@ -13,7 +13,7 @@ import {
   portExtras,
   portKey,
 } from '../allocation/allocations.ts';
-import type { CommitExtras } from '../pipeline/commit.ts';
+import type { CommitExtras } from '../pipeline/commit-extras.ts';
 import type { WriteContext } from '../server-state.ts';
 import type { Strategy } from './strategy.ts';
 

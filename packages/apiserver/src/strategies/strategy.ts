@@ -4,7 +4,7 @@
  */
 import type { FieldError } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
-import type { CommitExtras } from '../pipeline/commit.ts';
+import type { CommitExtras } from '../pipeline/commit-extras.ts';
 import type { WriteContext } from '../server-state.ts';
 
 export type PrepareUpdate = (object: ApiObject, old: ApiObject, context: WriteContext) => void;

@@ -1,7 +1,7 @@
 /** Persistent volumes and claims: the phase they begin in, and the two names of a claim's data source. */
 import type { PersistentVolume, PersistentVolumeClaim } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
-import { timestamp } from '../pipeline/prepare.ts';
+import { timestamp } from '../timestamp.ts';
 import type { Strategy } from './strategy.ts';
 
 export const volumeStrategy: Strategy = {

@@ -6,7 +6,7 @@ import { labelsFromNode } from '../admission/pod-topology.ts';
 import { bodyMedia } from '../http/media.ts';
 import { decodeBodyAs } from '../pipeline/decode.ts';
 import { mutate } from '../pipeline/mutate.ts';
-import { timestamp } from '../pipeline/prepare.ts';
+import { timestamp } from '../timestamp.ts';
 import { bad } from '../pipeline/query.ts';
 import { respondTree } from '../pipeline/respond.ts';
 import type { RequestContext } from '../server-state.ts';

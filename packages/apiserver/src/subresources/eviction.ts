@@ -16,7 +16,7 @@ import {
 } from '@timonier/api/statuses';
 import { bodyMedia } from '../http/media.ts';
 import { decodeBodyAs } from '../pipeline/decode.ts';
-import { timestamp } from '../pipeline/prepare.ts';
+import { timestamp } from '../timestamp.ts';
 import { bad, dryRunParameter } from '../pipeline/query.ts';
 import { respondTree } from '../pipeline/respond.ts';
 import type { RequestContext, WriteContext } from '../server-state.ts';

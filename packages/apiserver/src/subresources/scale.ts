@@ -27,7 +27,7 @@ import { conflict, invalid, StatusError } from '@timonier/api/statuses';
 import { valueAt } from '../extensions/json-path.ts';
 import { bodyMedia, contentTypes } from '../http/media.ts';
 import { decodeBodyAs, parseBody } from '../pipeline/decode.ts';
-import { timestamp } from '../pipeline/prepare.ts';
+import { timestamp } from '../timestamp.ts';
 import { bad, booleanParameter } from '../pipeline/query.ts';
 import { encodeObject } from '../pipeline/encode.ts';
 import { includeObjectOf, offerOf, representationOf, respondTree } from '../pipeline/respond.ts';

@@ -5,7 +5,7 @@ import { conflict, forbidden, invalid, notFound, StatusError } from '@timonier/a
 import { nodeOf } from '../authorization/node-authorizer.ts';
 import { bodyMedia } from '../http/media.ts';
 import { decodeBodyAs } from '../pipeline/decode.ts';
-import { timestamp } from '../pipeline/prepare.ts';
+import { timestamp } from '../timestamp.ts';
 import { bad } from '../pipeline/query.ts';
 import { respondTree } from '../pipeline/respond.ts';
 import type { RequestContext } from '../server-state.ts';

@@ -4,7 +4,7 @@ import { storageKey } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { objectWarnings } from '@timonier/api/object-warnings';
 import { alreadyExists, generateNameConflict, StatusError } from '@timonier/api/statuses';
-import { withConditions } from '../pipeline/commit.ts';
+import { withConditions } from '../pipeline/commit-extras.ts';
 import { decodeObject } from '../pipeline/decode.ts';
 import { mutate } from '../pipeline/mutate.ts';
 import { checkNamespace, namespaceCondition } from '../pipeline/namespace-exists.ts';

@@ -10,7 +10,7 @@ import { conflict, notFound, StatusError, success } from '@timonier/api/statuses
 import { decodeDeleteOptions } from '../pipeline/decode.ts';
 import type { Decision } from '../pipeline/mutate.ts';
 import { mutate } from '../pipeline/mutate.ts';
-import { timestamp } from '../pipeline/prepare.ts';
+import { timestamp } from '../timestamp.ts';
 import {
   booleanParameter,
   dryRunParameter,

@@ -16,7 +16,7 @@ import { applyDefaults } from '@timonier/api/defaults';
 import { type ApiObject, decodeStrict, strictDecodingError } from '@timonier/api/decode';
 import type { Parsed } from '@timonier/api/json';
 import { applyConflict, invalid, notFound, StatusError, unsupportedMediaType } from '@timonier/api/statuses';
-import { type CommitExtras, withConditions } from '../pipeline/commit.ts';
+import { type CommitExtras, withConditions } from '../pipeline/commit-extras.ts';
 import { parseBody } from '../pipeline/decode.ts';
 import { mutate } from '../pipeline/mutate.ts';
 import { namespaceCondition } from '../pipeline/namespace-exists.ts';

@@ -4,7 +4,7 @@ import type { TokenReviewSpec, TokenReviewStatus } from '@timonier/api';
 import { bodyMedia } from '../http/media.ts';
 import type { User } from '../pipeline/authenticate.ts';
 import { decodeBodyAs } from '../pipeline/decode.ts';
-import { timestamp } from '../pipeline/prepare.ts';
+import { timestamp } from '../timestamp.ts';
 import { bad } from '../pipeline/query.ts';
 import { representationOf, respondTree } from '../pipeline/respond.ts';
 import type { RequestContext } from '../server-state.ts';

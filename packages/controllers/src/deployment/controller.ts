@@ -4,7 +4,8 @@
  */
 import { type Deployment, type ReplicaSet, resources, selectorMatches } from '@timonier/api';
 import { isAlreadyExists, isNotFound, keyOf, objectKey, parseKey, type Stoppable } from '@timonier/client';
-import { controllerOf, feed, type LoopContext, startQueueLoop } from '../loop.ts';
+import { feed, type LoopContext, startQueueLoop } from '../loop.ts';
+import { controllerOf } from '../owner.ts';
 import { isPodFinished } from '../pods.ts';
 import { decide, type DeploymentAction } from './decide.ts';
 import { newestSet, templateKey } from './new-set.ts';

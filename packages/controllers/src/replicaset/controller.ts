@@ -7,7 +7,8 @@
  */
 import { type Pod, type ReplicaSet, resources, selectorMatches } from '@timonier/api';
 import { isInvalid, isNotFound, keyOf, objectKey, type Stoppable } from '@timonier/client';
-import { controllerOf, feed, type LoopContext, startQueueLoop } from '../loop.ts';
+import { feed, type LoopContext, startQueueLoop } from '../loop.ts';
+import { controllerOf } from '../owner.ts';
 import { isPodActive } from '../pods.ts';
 import { decide, failedStatus } from './decide.ts';
 import { type ReplicaKind, replicaSets, replicationControllers } from './kinds.ts';

@@ -5,7 +5,7 @@
 import { type Pod, type ReplicaSet, type ReplicaSetStatus, selectorMatches } from '@timonier/api';
 import { sameValue } from '../equality.ts';
 import { availableInMs, isPodActive } from '../pods.ts';
-import { controllerOf } from '../loop.ts';
+import { controllerOf } from '../owner.ts';
 import { matchesLabels } from '../selector.ts';
 import { rankForDeletion } from './deletion-order.ts';
 

@@ -2,11 +2,11 @@
  * CreateContainer: writable layer, user, OCI configuration and the waiting first process under conmon. Whatever
  * fails, everything made so far is undone.
  */
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { CriError, criStatus } from '@timonier/grpc/cri';
 import type { ContainerConfig, CreateContainerRequest } from '@timonier/grpc/cri';
-import { mountOverlay, unmount } from '@timonier/linux/mount';
+import { mountOverlay } from '@timonier/linux/mount';
 import type { ImageRecord } from '../image/images.ts';
 import { scopedPath } from '../image/scoped-path.ts';
 import { resolveUser } from '../image/user.ts';
@@ -15,8 +15,9 @@ import type { ContainerRecord, SandboxRecord } from '../runtime/records.ts';
 import { allowedOomScore } from '../runtime/resources.ts';
 import { containerSpec } from '../runtime/spec.ts';
 import { sandboxHostname, sandboxMounts } from '../sandbox/files.ts';
-import { sharedMemoryFolder } from '../sandbox/run.ts';
+import { sharedMemoryFolder } from '../sandbox/places.ts';
 import { isReady } from '../sandbox/status.ts';
+import { discard } from './discard.ts';
 import { processArguments, processEnvironment, stopSignalName } from './process-config.ts';
 
 export async function createContainer(
@@ -104,16 +105,6 @@ async function create(
   }
   runtime.emit('CONTAINER_CREATED_EVENT', id, sandbox.id);
   return { containerId: id };
-}
-
-/** Takes away everything a container has; what is not there is skipped. */
-export async function discard(runtime: Runtime, id: string): Promise<void> {
-  const bundle = bundleFolder(runtime.settings, id);
-  await runtime.oci.delete(id);
-  unmount(join(bundle, 'rootfs'), { lazy: true });
-  rmSync(bundle, { recursive: true, force: true });
-  rmSync(join(runtime.oci.exitsFolder, id), { force: true });
-  runtime.containers.remove(id);
 }
 
 function mountRoot(runtime: Runtime, id: string, rootfs: string, image: ImageRecord): void {

@@ -1,6 +1,6 @@
 /** RemoveContainer: kills it if it still runs, then takes away everything it had, its log excepted. */
 import type { Runtime } from '../runtime/context.ts';
-import { discard } from './create.ts';
+import { discard } from './discard.ts';
 import { stopContainer } from './stop.ts';
 
 export async function removeContainer(runtime: Runtime, id: string): Promise<void> {

@@ -6,14 +6,15 @@ import { copyFileSync, chmodSync, existsSync, mkdirSync, renameSync, rmSync, wri
 import { join } from 'node:path';
 import { CriError, criStatus } from '@timonier/grpc/cri';
 import type { PodSandboxConfig, RunPodSandboxRequest } from '@timonier/grpc/cri';
-import { addressesOf, type PodNetwork } from '../runtime/cni.ts';
 import { bundleFolder, newId, nowNanoseconds, type Runtime } from '../runtime/context.ts';
 import type { ProcessId, SandboxRecord } from '../runtime/records.ts';
 import { allowedOomScore } from '../runtime/resources.ts';
 import { pauseSpec } from '../runtime/spec.ts';
 import { mountSharedMemory, sandboxHostname, writeSandboxFiles } from './files.ts';
 import { type PinnedKind, pinNamespaces, sysctlNamespace } from './namespaces.ts';
-import { tearDown } from './stop.ts';
+import { joinNetwork } from './network.ts';
+import { namespaceFolder, sharedMemoryFolder } from './places.ts';
+import { tearDown } from './tear-down.ts';
 
 /** What the OOM killer takes last: without its pause process a pod is lost. */
 const pauseOomScore = -998;
@@ -99,38 +100,11 @@ async function create(runtime: Runtime, config: PodSandboxConfig): Promise<{ pod
   return { podSandboxId: id };
 }
 
-async function joinNetwork(runtime: Runtime, record: SandboxRecord): Promise<void> {
-  const { net } = record.namespaces;
-  if (net === undefined) return;
-  const cniResult = await runtime.cni.add(podNetwork(record, net));
-  runtime.sandboxes.update(record.id, { cniResult, addresses: addressesOf(cniResult) });
-}
-
 /** Waits for both even when one fails, so that undoing does not race with doing. */
 async function settleBoth(first: Promise<unknown>, second: Promise<unknown>): Promise<void> {
   await Promise.allSettled([first, second]);
   await first;
   await second;
-}
-
-export function namespaceFolder(runtime: Runtime, id: string): string {
-  return join(runtime.settings.state, 'namespaces', id);
-}
-
-export function sharedMemoryFolder(runtime: Runtime, id: string): string {
-  return join(runtime.settings.state, 'shm', id);
-}
-
-export function podNetwork(record: SandboxRecord, namespacePath: string): PodNetwork {
-  const { metadata, portMappings } = record.config;
-  return {
-    sandboxId: record.id,
-    namespacePath,
-    podName: metadata?.name ?? '',
-    podNamespace: metadata?.namespace ?? '',
-    podUid: metadata?.uid ?? '',
-    portMappings,
-  };
 }
 
 /** Every pod's groups lie under the prefix; a parent that is under it already is taken as it is. */

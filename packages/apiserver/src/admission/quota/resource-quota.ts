@@ -10,7 +10,7 @@
 import { evaluatorOf } from '@timonier/api/quota/evaluators';
 import { charge, counts } from '@timonier/api/quota/charge';
 import type { ResourceInfo } from '@timonier/api';
-import type { CommitExtras } from '../../pipeline/commit.ts';
+import type { CommitExtras } from '../../pipeline/commit-extras.ts';
 import type { ServerState } from '../../server-state.ts';
 import type { Compare, RequestOp } from '../../storage/etcd-messages.ts';
 import { fromStored } from '../../storage/stored-object.ts';

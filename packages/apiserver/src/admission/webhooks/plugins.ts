@@ -6,7 +6,8 @@ import { applyJsonPatch, type JsonObject } from '@timonier/api';
 import { internalError, StatusError } from '@timonier/api/statuses';
 import { sameTree } from '../../storage/copy.ts';
 import { invoke, roundOf } from '../reinvocation.ts';
-import type { AdmissionPlugin, AdmissionRequest, Operation } from '../request.ts';
+import type { Operation } from '../operation.ts';
+import type { AdmissionPlugin, AdmissionRequest } from '../request.ts';
 import { callWebhook } from './call.ts';
 import { type ConfiguredWebhook, mutatingWebhooks, validatingWebhooks } from './configured.ts';
 
