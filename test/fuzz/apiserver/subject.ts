@@ -245,10 +245,13 @@ export class Subject {
     );
   }
 
-  /** Ends every connection and waits until the server has noticed. */
+  /** Ends every connection and waits until the server has noticed and let go of what it needed for them. */
   async settle(): Promise<void> {
     this.#disconnect();
     await this.until('nothing is under way', ({ inflight, watchers }) => inflight === 0 && watchers === 0);
+    const { status } = await this.ask('admin', { method: 'GET', path: '/debug/pprof/allocs?seconds=1&gc=1' });
+    if (status !== 200) throw new Error(`garbage was not collected: ${status}`);
+    this.#disconnect();
   }
 
   async #readKeys(): Promise<void> {

@@ -16,7 +16,7 @@ const json = 'application/json';
 const index = `Profiles of this process, for the developer tools of Chromium:
 
 profile?seconds=${defaultSeconds}  CPU for a time, as .cpuprofile
-allocs?seconds=${defaultSeconds}   what was allocated meanwhile and is still there, as .heapprofile
+allocs?seconds=${defaultSeconds}   what was allocated meanwhile and is still there, as .heapprofile; gc=1 collects garbage first
 heap                everything there is, as .heapsnapshot; the process stands still until it is made
 `;
 
@@ -60,6 +60,7 @@ const profiles: Readonly<Record<string, (exchange: Exchange) => Promise<void>>> 
     const text = await inspected(async (session) => {
       await session.post('HeapProfiler.startSampling');
       await wait(milliseconds, exchange);
+      if (exchange.query.get('gc') === '1') await session.post('HeapProfiler.collectGarbage');
       return (await session.post('HeapProfiler.stopSampling')).profile;
     });
     await exchange.send(200, json, text, fileName('heapprofile'));
