@@ -95,7 +95,7 @@ async function compactAll(address: string): Promise<void> {
 }
 
 /** Fills one side and measures it. As much again as `amount` is history, and as much is written while a member is away. */
-export async function measureStalls(
+async function measureStalls(
   side: Side,
   { record, directory, log }: Pick<RowContext, 'record' | 'directory' | 'log'>,
   amount: Amount = half,

@@ -15,7 +15,7 @@ import { gzip } from 'node:zlib';
 import { type Pack, pack } from 'tar-stream';
 
 export const demoImageName = 'timonier.local/demo:latest';
-export const demoPort = 8080;
+const demoPort = 8080;
 
 export interface ImageFile {
   /** Path without a leading slash; a folder's ends with one. */

@@ -47,7 +47,7 @@ export const topmost: readonly Callable[] = [
   ...commands.map(({ name }) => ({ call: `timonier ${name}`, script: entry, args: [name] })),
 ];
 
-export function describeHelp(program: Callable, help: Ended): Described {
+function describeHelp(program: Callable, help: Ended): Described {
   const section = (heading: RegExp): readonly string[] =>
     [...(heading.exec(help.stdout)?.[1] ?? '').matchAll(/^ {2}(\S+)/gm)].map(([, word = '']) => word);
   return {

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 
 const here = fileURLToPath(new URL('./', import.meta.url));
 
-export const nativeSources = {
+const nativeSources = {
   slowDisk: { source: 'native/slow-disk.c', kind: 'program' },
   clockStep: { source: 'native/clock-step.c', kind: 'library' },
   lostPageCache: { source: 'lost-page-cache.c', kind: 'library' },

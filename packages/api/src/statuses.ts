@@ -86,7 +86,7 @@ export function generateNameConflict(type: QualifiedResource, name: string): Sta
 }
 
 /** The usual text of a conflict on `resourceVersion`. */
-export const OBJECT_MODIFIED =
+const OBJECT_MODIFIED =
   'the object has been modified; please apply your changes to the latest version and try again';
 
 export function conflict(

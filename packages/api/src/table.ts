@@ -199,6 +199,6 @@ function rowConditions(info: ResourceInfo, object: ApiObject): TableRow['conditi
 }
 
 /** An object reduced to its metadata. */
-export function partialMetadata(object: ApiObject, apiVersion = 'meta.k8s.io/v1'): ApiObject {
+function partialMetadata(object: ApiObject, apiVersion = 'meta.k8s.io/v1'): ApiObject {
   return { kind: 'PartialObjectMetadata', apiVersion, metadata: object.metadata ?? {} };
 }

@@ -107,14 +107,6 @@ function unlessOld(errors: FieldError[], before: () => FieldError[]): FieldError
   return errors.filter((error) => !known.has(formatFieldError(error)));
 }
 
-/** The rules of a kind alone, for bodies of subresources such as Binding and Scale. */
-export function validateBody(
-  type: { readonly group: string; readonly version: string; readonly kind: string },
-  object: ApiObject,
-): FieldError[] {
-  return bounded(() => BY_KIND[`${apiVersionOf(type)}/${type.kind}`]?.object?.(object) ?? []);
-}
-
 function distinct(errors: readonly FieldError[]): FieldError[] {
   const seen = new Set<string>();
   return errors.filter((error) => {

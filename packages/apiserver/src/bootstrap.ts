@@ -49,7 +49,7 @@ export async function bootstrap(writer: Writer, options: BootstrapOptions): Prom
   await replace(writer, 'endpoints', 'default', kubernetesEndpoints(options));
 }
 
-export function kubernetesService({ serviceIp, port }: BootstrapOptions): ApiObject {
+function kubernetesService({ serviceIp, port }: BootstrapOptions): ApiObject {
   return {
     apiVersion: 'v1',
     kind: 'Service',
@@ -73,7 +73,7 @@ function addressesOf({ masters }: BootstrapOptions): string[] {
 }
 
 /** The same for clients that do not read slices. */
-export function kubernetesEndpoints(options: BootstrapOptions): ApiObject {
+function kubernetesEndpoints(options: BootstrapOptions): ApiObject {
   const { port } = options;
   const addresses = addressesOf(options);
   return {
@@ -96,7 +96,7 @@ export function kubernetesEndpoints(options: BootstrapOptions): ApiObject {
   };
 }
 
-export function kubernetesEndpointSlice(options: BootstrapOptions): ApiObject {
+function kubernetesEndpointSlice(options: BootstrapOptions): ApiObject {
   const { port } = options;
   return {
     apiVersion: 'discovery.k8s.io/v1',

@@ -3,31 +3,10 @@
  * In: a source text and the types of its variables. Out: a program that can be evaluated, or every mistake with its
  * place. Source: the CEL specification and "Common Expression Language in Kubernetes".
  */
-export { CompileError, CostError, EvaluationError, type Issue } from './errors.ts';
-export {
-  Environment,
-  type EnvironmentOptions,
-  type Evaluated,
-  perCallLimit,
-  Program,
-} from './environment.ts';
+export { CompileError, CostError, EvaluationError } from './errors.ts';
+export { Environment, perCallLimit, Program } from './environment.ts';
 export { fromJson, toJson } from './json.ts';
-export { globalFunction, type Library, memberFunction, type Overload } from './overload.ts';
+export { globalFunction, type Library, memberFunction } from './overload.ts';
 export * as types from './types.ts';
-export type { FieldType, ListType, MapType, ObjectType, OpaqueType, Type } from './types.ts';
-export {
-  ArrayList,
-  Duration,
-  equals,
-  HashMap,
-  List,
-  Mapping,
-  ObjectValue,
-  OpaqueValue,
-  Optional,
-  Timestamp,
-  typeNameOf,
-  TypeValue,
-  Uint,
-  type Value,
-} from './values.ts';
+export type { FieldType, ObjectType, Type } from './types.ts';
+export { List, Mapping, ObjectValue, OpaqueValue, Optional, type Value } from './values.ts';

@@ -103,10 +103,6 @@ export function isGone(error: unknown): boolean {
   return error instanceof ApiError && (error.code === 410 || error.reason === 'Expired');
 }
 
-export function isForbidden(error: unknown): boolean {
-  return error instanceof ApiError && error.code === 403;
-}
-
 export function isInvalid(error: unknown): boolean {
   return error instanceof ApiError && error.code === 422;
 }

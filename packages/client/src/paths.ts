@@ -1,7 +1,7 @@
 /** Where a resource lives on the API server: URL paths from resource types, keys and options. */
 import type { ListOptions, ObjectKey, ResourceType } from './types.ts';
 
-export function groupPath(type: Pick<ResourceType, 'group' | 'version'>): string {
+function groupPath(type: Pick<ResourceType, 'group' | 'version'>): string {
   return type.group === '' ? `/api/${type.version}` : `/apis/${type.group}/${type.version}`;
 }
 

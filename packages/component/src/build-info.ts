@@ -1,7 +1,7 @@
 /** Which Kubernetes all of this is, told the same way by `/version`, by nodes and by the metrics of every process. */
 import { Gauge, type Registry } from 'prom-client';
 
-export const kubernetesMinor = 36;
+const kubernetesMinor = 36;
 
 /** What `/version` says. */
 export function versionInfo(): Record<string, string> {

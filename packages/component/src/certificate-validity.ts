@@ -7,7 +7,7 @@ interface ValidityLog {
 }
 
 /** What is wrong with the times of the first certificate in `pem`, or undefined. Throws when it is no certificate. */
-export function validityProblem(pem: string | Buffer, now: Date): string | undefined {
+function validityProblem(pem: string | Buffer, now: Date): string | undefined {
   const { validFromDate, validToDate } = new X509Certificate(pem);
   if (now > validToDate) return `has expired at ${validToDate.toISOString()}; renew it and start this again`;
   if (now < validFromDate) return `is not valid before ${validFromDate.toISOString()}; is the clock right?`;

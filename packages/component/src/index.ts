@@ -1,5 +1,5 @@
-export { exposeBuild, kubernetesMinor, versionInfo } from './build-info.ts';
-export { validityProblem, watchCertificate } from './certificate-validity.ts';
+export { exposeBuild, versionInfo } from './build-info.ts';
+export { watchCertificate } from './certificate-validity.ts';
 export { countBuffersWithHeap } from './collection.ts';
 export {
   type Component,
@@ -19,7 +19,6 @@ export {
   listFlag,
   numberFlag,
   parseArguments,
-  type ParsedArguments,
   parseDuration,
   patternFlag,
   portRange,
@@ -27,16 +26,8 @@ export {
   stringFlag,
   UsageError,
 } from './flags.ts';
-export { Health, type HealthCheck, type HealthReport } from './health.ts';
-export {
-  type Exposition,
-  handleOps,
-  listen,
-  type OpsPage,
-  type OpsServer,
-  splitHostPort,
-  startOpsServer,
-} from './ops-server.ts';
+export { Health } from './health.ts';
+export { type Exposition, handleOps, listen, splitHostPort, startOpsServer } from './ops-server.ts';
 export { nearestName, unknownName } from './nearest-name.ts';
 export { pacedExposition } from './paced-exposition.ts';
 export { portHolder } from './port-holder.ts';

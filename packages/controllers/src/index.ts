@@ -1,3 +1,3 @@
 export { controllerFlags, settingsFromFlags } from './command.ts';
 export type { ControllerSettings } from './loop.ts';
-export { controllerNames, defaultSettings, startControllers, type StartContext } from './start.ts';
+export { startControllers } from './start.ts';

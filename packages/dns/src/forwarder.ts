@@ -19,7 +19,7 @@ export interface ForwarderOptions {
   readonly port?: number;
 }
 
-export class ForwardError extends Error {
+class ForwardError extends Error {
   override readonly name = 'ForwardError';
 }
 
@@ -119,7 +119,7 @@ export class Forwarder {
 }
 
 /** IPv4 addresses of the `nameserver` lines. */
-export function parseNameservers(text: string): string[] {
+function parseNameservers(text: string): string[] {
   return text
     .split('\n')
     .map((line) => /^\s*nameserver\s+(\S+)/.exec(line)?.[1] ?? '')

@@ -32,7 +32,7 @@ export function cgroupLayout(points: readonly MountPoint[] = mountPoints()): Cgr
 }
 
 /** The folder of a group in the hierarchy of `controller`; undefined when that controller is not mounted. */
-export function cgroupFolder(layout: CgroupLayout, controller: string, path: string): string | undefined {
+function cgroupFolder(layout: CgroupLayout, controller: string, path: string): string | undefined {
   const mounted = layout.mounts.get(layout.version === 2 ? '' : controller);
   return mounted === undefined ? undefined : join(mounted, path);
 }
@@ -71,11 +71,6 @@ function delegateControllers(mounted: string, path: string): void {
     for (const name of controllers) write(join(folder, 'cgroup.subtree_control'), `+${name}`);
     folder = join(folder, part);
   }
-}
-
-/** Moves a process into a group, in every hierarchy. */
-export function enterCgroup(layout: CgroupLayout, path: string, pid: number): void {
-  for (const folder of folders(layout, path)) writeFileSync(join(folder, 'cgroup.procs'), String(pid));
 }
 
 /** The processes in a group itself and in the groups below it. */
@@ -118,17 +113,6 @@ function subgroups(folder: string): string[] {
   } catch {
     return [];
   }
-}
-
-/** Stops or continues every process of a group at once. */
-export function freezeCgroup(layout: CgroupLayout, path: string, frozen: boolean): void {
-  if (layout.version === 2) {
-    writeFileSync(join(layout.mounts.get('') ?? '', path, 'cgroup.freeze'), frozen ? '1' : '0');
-    return;
-  }
-  const folder = cgroupFolder(layout, 'freezer', path);
-  if (folder === undefined) throw new Error('the freezer controller is not mounted');
-  writeFileSync(join(folder, 'freezer.state'), frozen ? 'FROZEN' : 'THAWED');
 }
 
 export interface CgroupUsage {

@@ -6,7 +6,7 @@
  */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 
-export class IpError extends Error {
+class IpError extends Error {
   override readonly name = 'IpError';
 }
 

@@ -89,7 +89,7 @@ export function umount(target: string, options: { readonly lazy?: boolean } = {}
   check(calls.umount2(target, options.lazy === true ? 2 : 0), 'umount', target);
 }
 
-export const namespaceFlag = {
+const namespaceFlag = {
   mnt: 0x0002_0000,
   cgroup: 0x0200_0000,
   uts: 0x0400_0000,

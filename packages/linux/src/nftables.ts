@@ -8,7 +8,7 @@
 import { spawnSync } from 'node:child_process';
 import { koffi } from './native.ts';
 
-export class NftError extends Error {
+class NftError extends Error {
   override readonly name = 'NftError';
 }
 

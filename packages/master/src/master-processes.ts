@@ -2,7 +2,7 @@
  * The processes of a master, with the flags that follow from host.json. Pure, but for a look at which keys the host has.
  */
 import { existsSync } from 'node:fs';
-import { apiServers, flagArguments, type HostConfig, type ProcessSpec, subcommand } from '@timonier/worker';
+import { flagArguments, type HostConfig, type ProcessSpec, subcommand } from '@timonier/worker';
 
 const etc = '/etc/timonier';
 const run = '/run/timonier';
@@ -147,12 +147,4 @@ function vipProcess(config: HostConfig): ProcessSpec {
       flagArguments({ address: config.vip, interface: config.interface, 'office-socket': officeSocket }),
     ),
   };
-}
-
-/** For checks of the local API server: where, and the identity to use. */
-export function localApiServer(config: HostConfig): {
-  readonly servers: readonly string[];
-  readonly kubeconfig: string;
-} {
-  return { servers: apiServers(config).slice(0, 1), kubeconfig: `${etc}/admin.kubeconfig` };
 }

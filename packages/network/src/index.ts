@@ -1,5 +1,4 @@
-export { CommandError, loadNftables, runCommand, runIpBatch } from './commands.ts';
-export { bridgeTrafficIsFiltered, ownAddresses } from './host-state.ts';
-export { planNetwork, cniConfiguration, type NetworkPlan } from './plan.ts';
-export { PodNetwork, type PodNetworkOptions, type PodNetworkResult } from './pod-network.ts';
-export { PodNetworkLoop, type PodNetworkLoopOptions } from './pod-network-loop.ts';
+export { loadNftables, runCommand } from './commands.ts';
+export { bridgeTrafficIsFiltered } from './host-state.ts';
+export { PodNetwork } from './pod-network.ts';
+export { PodNetworkLoop } from './pod-network-loop.ts';

@@ -134,7 +134,7 @@ async function ensureFrontProxy(directory: string, now: Date, created: string[])
 }
 
 /** What each identity of the cluster says. */
-export function clusterSpecs(options: ClusterPkiOptions): ReadonlyMap<string, CertificateSpec> {
+function clusterSpecs(options: ClusterPkiOptions): ReadonlyMap<string, CertificateSpec> {
   const specs = new Map<string, CertificateSpec>();
   const client = (name: string, commonName: string, ...organizations: string[]): void =>
     void specs.set(name, { commonName, organizations, usages: ['client'], validDays: leafDays });
@@ -192,7 +192,7 @@ function authorityIsValid(authority: Identity, now: Date): boolean {
 }
 
 /** True when the identity says what `spec` asks for, is signed by this authority and does not expire soon. */
-export function identityIsValid(
+function identityIsValid(
   identity: Identity,
   spec: CertificateSpec,
   authority: Identity,

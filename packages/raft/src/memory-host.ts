@@ -205,7 +205,7 @@ export class MemoryHost {
 }
 
 /** FNV-1a over what matters of an entry, chained. */
-export function digestOf(digest: number, entry: Entry): number {
+function digestOf(digest: number, entry: Entry): number {
   let hash = digest ^ 0x811c9dc5;
   const mix = (value: number): void => {
     hash = Math.imul(hash ^ value, 0x01000193) >>> 0;

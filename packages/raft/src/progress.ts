@@ -72,7 +72,7 @@ export class Progress {
 }
 
 /** Last indexes of the unanswered appends, oldest first, in a ring. */
-export class Inflight {
+class Inflight {
   readonly #ring: number[];
   #start = 0;
   #count = 0;

@@ -64,7 +64,7 @@ export function appendAsLeader(core: Core, entries: readonly Entry[]): void {
 }
 
 /** Sends what the peer's state allows. */
-export function replicateTo(core: Core, peer: Progress): void {
+function replicateTo(core: Core, peer: Progress): void {
   if (peer.state === 'snapshot') return;
   if (peer.state === 'probe') {
     if (peer.probeSent) return;

@@ -23,7 +23,7 @@ export interface SearchState {
 }
 
 /** Enough feasible nodes to choose from: all of a small cluster, a twentieth of a large one. */
-export function feasibleEnough(nodes: number): number {
+function feasibleEnough(nodes: number): number {
   return Math.min(nodes, Math.max(100, Math.floor(nodes / 20)));
 }
 
@@ -112,7 +112,7 @@ function highest(cycle: Cycle, nodes: readonly NodeInfo[], profile: Profile, ran
 }
 
 /** Upstream's sentence: how many nodes are out for which reason. */
-export function unschedulableMessage(total: number, rejected: ReadonlyMap<string, Rejection>): string {
+function unschedulableMessage(total: number, rejected: ReadonlyMap<string, Rejection>): string {
   const counts = new Map<string, number>();
   for (const { reasons } of rejected.values()) {
     for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1);

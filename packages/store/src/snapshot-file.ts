@@ -28,7 +28,7 @@ export type SnapshotRecord = readonly [key: Buffer, value: Buffer];
 const magic = Buffer.from('TIMONIER-STATE-1');
 const recordHead = 6;
 const sector = 512;
-export const digestBytes = 32;
+const digestBytes = 32;
 /** Of one piece; what etcd's server sends at a time is as large. */
 const pieceBytes = 64 * 1024;
 const maxDescription = 16 * 1024 * 1024;

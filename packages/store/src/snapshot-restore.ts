@@ -140,7 +140,7 @@ export function contentsOf(records: Iterable<SnapshotRecord>): {
 }
 
 /** The office `EPOCH@HOLDER` of the new cluster, held by nobody that is. */
-export function nextOffice(token: string): string {
+function nextOffice(token: string): string {
   const epoch = /^([1-9]\d{0,15})@/.exec(token)?.[1];
   if (epoch === undefined)
     throw new StateCorruptError(`the office "${token}" is not of the form EPOCH@HOLDER`);

@@ -1,15 +1,5 @@
-export { type ClientStreams, dial, type DialOptions, HandshakeError, openStreams } from './client.ts';
-export {
-  channel,
-  type ChannelProtocol,
-  channelProtocols,
-  chooseProtocol,
-  decodeOutcome,
-  encodeOutcome,
-  type ExecOutcome,
-  type TerminalSize,
-} from './protocol.ts';
-export { type ForwardedPort, openPort } from './port-client.ts';
+export { type ClientStreams, dial, HandshakeError, openStreams } from './client.ts';
+export { openPort } from './port-client.ts';
 export { relayUpgrade } from './relay.ts';
 export {
   acceptLink,
@@ -18,7 +8,6 @@ export {
   acceptTunnel,
   offeredProtocols,
   refuseUpgrade,
-  type ServerStreams,
 } from './server.ts';
 export { openSpdyStreams, type WantedStreams } from './spdy-client.ts';
 export { acceptSpdyStreams, wantsBareSpdy } from './spdy-server.ts';

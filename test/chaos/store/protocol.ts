@@ -88,4 +88,3 @@ export const clusterService = loadService<ClusterShape>('etcd/rpc.proto', 'etcds
 
 export type ClusterClient = GrpcClient<ClusterShape>;
 export type KvClient = GrpcClient<KvShape>;
-export type WatchClient = GrpcClient<WatchShape>;

@@ -23,10 +23,6 @@ export const releases: readonly Release[] = [
   builtRelease,
 ];
 
-export function isRelease(text: string): text is Release {
-  return (releases as readonly string[]).includes(text);
-}
-
 /** Those that are on this machine: the built one counts when it was built. */
 export function presentReleases(): readonly Release[] {
   return releases.filter((release) => release !== builtRelease || 'file' in peer('kubectl'));

@@ -47,7 +47,7 @@ const shownObject = /((?:Invalid|Unsupported|Duplicate) value: )\{(?:"[^\n]*?)?\
 /** The same as a text within the text. */
 const quotedObject = /(Invalid value: )"\{(?:[^"\\]|\\.)*\}": /g;
 
-export function normalizeText(text: string): string {
+function normalizeText(text: string): string {
   text = text
     .replace(appendedDifference, '')
     .replace(shownObject, '$1<object>: ')

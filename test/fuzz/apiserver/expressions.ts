@@ -62,7 +62,7 @@ const atoms = [
 ] as const;
 
 /** Text of an expression; nested up to `depth` further. */
-export function hostileExpression(random: Random, depth = 1 + random.below(6)): string {
+function hostileExpression(random: Random, depth = 1 + random.below(6)): string {
   if (depth <= 0) return random.pick(atoms);
   const inner = (): string => hostileExpression(random, depth - 1);
   switch (random.below(10)) {

@@ -92,7 +92,7 @@ export function hostileText(random: Random): string {
   return random.pick(texts);
 }
 
-export function hostileScalar(random: Random): unknown {
+function hostileScalar(random: Random): unknown {
   switch (random.below(6)) {
     case 0:
       return random.pick(numbers);

@@ -20,8 +20,6 @@ export interface WireCase {
   readonly readsSlowly?: boolean;
 }
 
-/** What the smuggled request would make: seen in the store, it was served. */
-export const smuggledName = 'smuggled';
 const smuggled = `DELETE /api/v1/namespaces/kept/configmaps/kept HTTP/1.1\r\nHost: a\r\n\r\n`;
 const target = '/api/v1/namespaces/fuzz-1/configmaps';
 

@@ -6,7 +6,7 @@
 import type { Pipeline } from '../../../packages/store/src/host-options.ts';
 import type { Random } from '../random.ts';
 
-export const faultKinds = [
+const faultKinds = [
   'crash',
   'massacre',
   'powerLoss',
@@ -409,7 +409,7 @@ const draws = {
 
 export type ProfileName = keyof typeof draws;
 
-export const profileNames = Object.keys(draws) as readonly ProfileName[];
+const profileNames = Object.keys(draws) as readonly ProfileName[];
 
 /** `name`: this one, and not what the seed draws. */
 export function drawProfile(random: Random, name?: ProfileName): Profile {

@@ -88,7 +88,7 @@ function defaultVolume(volume: Volume): void {
 }
 
 /** What pods and templates share. */
-export function defaultPodSpec(spec: PodSpec): void {
+function defaultPodSpec(spec: PodSpec): void {
   spec.dnsPolicy ||= 'ClusterFirst';
   spec.restartPolicy ||= 'Always';
   spec.securityContext ??= {};

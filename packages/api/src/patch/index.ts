@@ -3,7 +3,6 @@ export { applyJsonPatch, applyMergePatch } from './json-patch.ts';
 export {
   applyConfiguration,
   ApplyConflictError,
-  equalButForManagement,
   type FieldConflict,
   type ManagementContext,
   trackUpdate,

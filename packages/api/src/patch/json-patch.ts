@@ -6,9 +6,9 @@ import { PatchError } from './patch-error.ts';
 import { isObject, type JsonObject, type JsonValue, setKey } from './structure.ts';
 
 /** Upstream's bound on the operations of one JSON patch. */
-export const maxJsonPatchOperations = 10_000;
+const maxJsonPatchOperations = 10_000;
 /** Upstream's bound on what all copies of one patch add together: each may double the object. */
-export const maxCopiedBytes = 3 * 1024 * 1024;
+const maxCopiedBytes = 3 * 1024 * 1024;
 
 /** Upstream says no more about an operation that cannot be carried out. */
 const rejected = 'the server rejected our request due to an error in our request';

@@ -309,11 +309,6 @@ function capUpdaters(entries: readonly ManagerEntry[]): ManagerEntry[] {
   return [...entries.filter((entry) => !surplus.has(entry)), ...folded.values()];
 }
 
-/** True when two objects differ in nothing but `managedFields`: such a write is a no-op. */
-export function equalButForManagement(a: JsonObject, b: JsonObject): boolean {
-  return jsonEqual(withoutManagedFields(a), withoutManagedFields(b));
-}
-
 function describe(entry: ManagerEntry): string {
   const subresource = entry.subresource === '' ? '' : ` with subresource "${entry.subresource}"`;
   const who = `"${entry.manager}"${subresource}`;

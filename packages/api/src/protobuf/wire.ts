@@ -10,7 +10,7 @@ export class ProtobufError extends Error {
 export const VARINT = 0;
 export const FIXED64 = 1;
 export const BYTES = 2;
-export const FIXED32 = 5;
+const FIXED32 = 5;
 
 export class Writer {
   #buffer = Buffer.allocUnsafe(1024);

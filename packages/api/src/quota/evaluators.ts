@@ -49,7 +49,7 @@ export function evaluatorOf(group: string, resource: string): Evaluator | undefi
 }
 
 /** `count/deployments.apps`, and without a group `count/pods`. */
-export function countName(group: string, resource: string): string {
+function countName(group: string, resource: string): string {
   return `count/${resource}${group === '' ? '' : `.${group}`}`;
 }
 

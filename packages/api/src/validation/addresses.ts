@@ -2,8 +2,8 @@
 import { BlockList, isIP, isIPv4 } from 'node:net';
 import { invalid, type FieldError } from './field-error.ts';
 
-export const NOT_AN_ADDRESS = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
-export const NOT_A_CIDR = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)';
+const NOT_AN_ADDRESS = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
+const NOT_A_CIDR = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)';
 
 /** `010.0.0.1`, which some read as decimal and some as octal. */
 const LEADING_ZEROS = /^(?:\d{1,4}\.){3}\d{1,4}$/;

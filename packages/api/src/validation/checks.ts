@@ -4,7 +4,7 @@ import { isPercent } from '../int-or-string.ts';
 import { isBigInteger } from '../json.ts';
 import { checkDns1123Subdomain, checkLabelValue, checkQualifiedName } from '../names.ts';
 import { sameJson as same } from '../same-json.ts';
-import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from './field-error.ts';
+import { forbidden, invalid, notSupported, required, type FieldError } from './field-error.ts';
 
 /** Applies a check of `names.ts` to a value that must be there. */
 export function checkName(
@@ -103,21 +103,6 @@ export const IMMUTABLE = 'field is immutable';
 
 export function immutable(field: string, now: unknown, before: unknown): FieldError[] {
   return same(now, before) ? [] : [invalid(field, now, IMMUTABLE)];
-}
-
-/** Reports every name after its first use. */
-export function uniqueNames(
-  items: readonly { readonly name?: string }[],
-  path: (index: number) => string,
-  seen: Set<string> = new Set(),
-): FieldError[] {
-  const errors: FieldError[] = [];
-  for (const [i, { name }] of items.entries()) {
-    if (name === undefined || name === '') continue;
-    if (seen.has(name)) errors.push(duplicate(path(i), name));
-    seen.add(name);
-  }
-  return errors;
 }
 
 export function positive(field: string, value: number | undefined): FieldError[] {

@@ -138,7 +138,7 @@ function constraint(one: DeviceConstraint, at: string, names: RequestNames): Fie
   return errors;
 }
 
-export function deviceClaim(claim: DeviceClaim | undefined, path: string): FieldError[] {
+function deviceClaim(claim: DeviceClaim | undefined, path: string): FieldError[] {
   const names = requestNames(claim);
   return [
     ...distinctItems(claim?.requests, MAX_LIST, `${path}.requests`, deviceRequest, ({ name }) => name),

@@ -50,7 +50,7 @@ const REASONS: Readonly<Record<FieldErrorType, string>> = {
 };
 
 /** More errors than these are not looked for: nobody reads them, and a hostile body could have a million. */
-export const maxFieldErrors = 100;
+const maxFieldErrors = 100;
 
 /** Validation found more than `maxFieldErrors`; it is over. Never leaves `bounded`. */
 class TooManyFieldErrors extends Error {}

@@ -26,7 +26,7 @@ const NAME_RULES: Readonly<Record<string, (name: string) => string[]>> = {
 };
 
 /** The check that names of a kind must pass. */
-export function nameCheck(info: ResourceInfo): (name: string) => string[] {
+function nameCheck(info: ResourceInfo): (name: string) => string[] {
   return NAME_RULES[`${info.group}/${info.kind}`] ?? checkDns1123Subdomain;
 }
 

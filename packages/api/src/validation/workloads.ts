@@ -40,7 +40,7 @@ function isEmpty({ matchLabels = {}, matchExpressions = [] }: LabelSelector): bo
   return Object.keys(matchLabels).length + matchExpressions.length === 0;
 }
 
-export function noMatch(template: PodTemplateSpec | undefined): FieldError {
+function noMatch(template: PodTemplateSpec | undefined): FieldError {
   return invalid(
     'spec.template.metadata.labels',
     template?.metadata?.labels,

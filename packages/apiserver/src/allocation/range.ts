@@ -28,7 +28,7 @@ export function isInRange({ base, size }: Range, address: string): boolean {
 }
 
 /** NaN for what is no IPv4 address. */
-export function addressNumber(address: string): number {
+function addressNumber(address: string): number {
   const parts = address.split('.').map((part) => (/^\d{1,3}$/.test(part) ? Number(part) : Number.NaN));
   if (parts.length !== 4 || parts.some((part) => !(part <= 255))) return Number.NaN;
   return parts.reduce((number, part) => number * 256 + part, 0);

@@ -64,7 +64,7 @@ const refetchMs = 5_000;
 /** Upstream takes a token that holds from a little later on; one that is over is over. */
 const earlySeconds = 300;
 
-export class JwtIssuer implements TokenKind {
+class JwtIssuer implements TokenKind {
   readonly #options: JwtIssuerOptions;
   readonly #remembered: RememberedTokens;
   #keys: Keys | undefined;

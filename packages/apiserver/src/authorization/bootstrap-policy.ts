@@ -169,7 +169,7 @@ function subjectOf(text: string): Subject {
   return { apiGroup: rbacGroup, kind: kind === 'group' ? 'Group' : 'User', name };
 }
 
-export function parseRules(text: string): PolicyRule[] {
+function parseRules(text: string): PolicyRule[] {
   return text.split('; ').map((rule) => {
     const [verbs = '', ...rest] = rule.split(' ');
     const allVerbs = verbs.split(',').flatMap((verb) => verbSets[verb] ?? [verb]);

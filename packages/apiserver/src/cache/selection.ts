@@ -72,7 +72,7 @@ export class Selection {
 const readers = new WeakMap<ResourceInfo, AttributeReader>();
 
 /** Reads labels and every field that the resource can be selected by. */
-export function attributeReader(info: ResourceInfo): AttributeReader {
+function attributeReader(info: ResourceInfo): AttributeReader {
   let reader = readers.get(info);
   if (reader === undefined) {
     const names = new Set([

@@ -18,7 +18,7 @@ const firstPauseMs = 500;
 const passing: ReadonlySet<number> = new Set([429, 500, 504]);
 const lostConnections: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE']);
 
-export class CalloutError extends Error {
+class CalloutError extends Error {
   override readonly name = 'CalloutError';
   /** True when the same question may be answered a moment later. */
   readonly isPassing: boolean;

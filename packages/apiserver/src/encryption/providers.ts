@@ -13,7 +13,7 @@ export interface Provider {
   readonly open: (key: string, value: Buffer) => Buffer;
 }
 
-export const sealedMark = Buffer.from('k8s:enc:');
+const sealedMark = Buffer.from('k8s:enc:');
 const nonceBytes = 12;
 const tagBytes = 16;
 const blockBytes = 16;

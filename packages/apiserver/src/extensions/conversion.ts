@@ -30,7 +30,7 @@ export function converterOf(
   return new WebhookConverter(new WebhookClient(server, config), `${spec.group}, Kind=${spec.names.kind}`);
 }
 
-export class WebhookConverter implements Converter {
+class WebhookConverter implements Converter {
   readonly #client: Pick<WebhookClient, 'post'>;
   readonly #kind: string;
 

@@ -24,7 +24,7 @@ function usedNames(others: readonly Definition[]): { resources: Set<string>; kin
 }
 
 /** Judges the names of one definition against the accepted ones of the `others` of its group. */
-export function judgeNames(definition: Definition, others: readonly Definition[]): Verdict {
+function judgeNames(definition: Definition, others: readonly Definition[]): Verdict {
   const { names } = definition.spec;
   const before: Partial<Names> = definition.status?.acceptedNames ?? {};
   const { resources, kinds } = usedNames(others);

@@ -81,7 +81,7 @@ export class StoredObject {
 }
 
 /** The object is there, but what is stored of it cannot be read. */
-export class UnreadableObject extends Error {
+class UnreadableObject extends Error {
   override readonly name = 'UnreadableObject';
 }
 

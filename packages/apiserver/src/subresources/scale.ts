@@ -163,7 +163,7 @@ function withoutZero(scale: Scale): Scale {
 }
 
 /** The Scale of a workload. A ReplicationController selects by a plain map of labels. */
-export function scaleOf(object: ApiObject, info?: Pick<ResourceInfo, 'custom'>): Scale {
+function scaleOf(object: ApiObject, info?: Pick<ResourceInfo, 'custom'>): Scale {
   const paths = info?.custom?.scale;
   if (paths !== undefined) return customScale(object, paths);
   const { metadata, spec, status } = object as unknown as Deployment;

@@ -5,7 +5,7 @@
 import type { Secret } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 
-export const lastUsedLabel = 'kubernetes.io/legacy-token-last-used';
+const lastUsedLabel = 'kubernetes.io/legacy-token-last-used';
 export const trackingConfigMap = 'kube-apiserver-legacy-service-account-token-tracking';
 
 /** Writes the label; rejects when it cannot, such as on a server that is not the active one. */

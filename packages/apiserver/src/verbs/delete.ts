@@ -104,7 +104,7 @@ export async function removeObject(context: WriteContext, options: DeleteOptions
 }
 
 /** What a deletion does to an object: pure. */
-export function decideRemoval(object: ApiObject, options: DeleteOptions, now: number): Decision {
+function decideRemoval(object: ApiObject, options: DeleteOptions, now: number): Decision {
   const metadata = (object.metadata ??= {});
   const finalizers = withPropagation(metadata.finalizers ?? [], options);
   const grace = gracePeriod(object, options);

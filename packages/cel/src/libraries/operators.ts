@@ -84,7 +84,7 @@ function order(a: Comparable, b: Comparable): number | undefined {
 }
 
 /** By code points, as UTF-8 bytes would be. */
-export function compareTexts(a: string, b: string): number {
+function compareTexts(a: string, b: string): number {
   if (a === b) return 0;
   // Surrogates sort below other units but stand for points above them.
   if (/[\ud800-\udfff]/.test(a) || /[\ud800-\udfff]/.test(b))

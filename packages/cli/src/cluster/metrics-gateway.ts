@@ -48,7 +48,7 @@ export interface MetricsTarget {
 }
 
 /** Everything of the cluster that has metrics. */
-export function metricsTargets(cluster: LocalCluster): readonly MetricsTarget[] {
+function metricsTargets(cluster: LocalCluster): readonly MetricsTarget[] {
   const ownStore = cluster.record.spec.storeEndpoints.length === 0;
   return cluster.hosts.flatMap(({ plan }) => {
     const endpoints: Record<string, Endpoint> = {

@@ -28,7 +28,7 @@ export interface ClusterStatus {
   readonly loopback: { readonly api: string | null; readonly metrics: string | null };
 }
 
-export async function clusterStatus(cluster: LocalCluster): Promise<ClusterStatus> {
+async function clusterStatus(cluster: LocalCluster): Promise<ClusterStatus> {
   const api = adminClient(cluster);
   const [nodes, views] = await Promise.all([readyNodes(api), Promise.all(cluster.hosts.map(observeHost))]);
   await api.close();

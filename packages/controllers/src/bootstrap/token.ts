@@ -1,7 +1,7 @@
 /** What a Secret says about a bootstrap token. Pure. Source: "Authenticating with Bootstrap Tokens". */
 import type { Secret } from '@timonier/api';
 
-export const bootstrapType = 'bootstrap.kubernetes.io/token';
+const bootstrapType = 'bootstrap.kubernetes.io/token';
 export const tokenNamespace = 'kube-system';
 const prefix = 'bootstrap-token-';
 

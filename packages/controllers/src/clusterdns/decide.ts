@@ -8,7 +8,7 @@ export const dnsNamespace = 'kube-system';
 export const dnsServiceName = 'kube-dns';
 export const dnsSliceName = 'kube-dns-hosts';
 /** Set by the kubelet of a host that runs the DNS component. */
-export const dnsLabel = 'timonier.io/dns';
+const dnsLabel = 'timonier.io/dns';
 
 export interface ClusterDnsState {
   readonly address: string;

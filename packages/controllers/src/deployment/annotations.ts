@@ -1,7 +1,7 @@
 /** The annotations through which a Deployment, its ReplicaSets and `kubectl rollout` talk to each other. */
 
 export const revisionAnnotation = 'deployment.kubernetes.io/revision';
-export const revisionHistoryAnnotation = 'deployment.kubernetes.io/revision-history';
+const revisionHistoryAnnotation = 'deployment.kubernetes.io/revision-history';
 export const desiredReplicasAnnotation = 'deployment.kubernetes.io/desired-replicas';
 export const maxReplicasAnnotation = 'deployment.kubernetes.io/max-replicas';
 export const podTemplateHashLabel = 'pod-template-hash';

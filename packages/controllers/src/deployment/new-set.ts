@@ -33,7 +33,7 @@ export function templateKey(template: PodTemplateSpec | undefined): string {
 }
 
 /** Names the template; `collisionCount` gives another name when one is taken by a different template. */
-export function templateHash(template: PodTemplateSpec | undefined, collisionCount: number): string {
+function templateHash(template: PodTemplateSpec | undefined, collisionCount: number): string {
   return safeName(fnv32(`${templateKey(template)}${collisionCount === 0 ? '' : collisionCount}`));
 }
 

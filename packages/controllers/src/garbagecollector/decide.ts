@@ -5,7 +5,7 @@
 import type { OwnedMetadata } from '../discovery.ts';
 
 export const foregroundFinalizer = 'foregroundDeletion';
-export const orphanFinalizer = 'orphan';
+const orphanFinalizer = 'orphan';
 
 /** `solid`: exists; `waiting`: is itself being deleted in the foreground; `absent`: certainly gone. */
 export type OwnerState = 'solid' | 'waiting' | 'absent';

@@ -7,8 +7,8 @@
 import type { Node, NodeCondition, Pod, Taint, Toleration } from '@timonier/api';
 import { sameValue } from '../equality.ts';
 
-export const unreachableTaint = 'node.kubernetes.io/unreachable';
-export const notReadyTaint = 'node.kubernetes.io/not-ready';
+const unreachableTaint = 'node.kubernetes.io/unreachable';
+const notReadyTaint = 'node.kubernetes.io/not-ready';
 
 /** Taints that follow from conditions: condition, value that taints, taint. */
 const pressureTaints = [

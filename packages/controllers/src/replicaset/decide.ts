@@ -32,7 +32,7 @@ export interface ReplicaSetDecision {
 }
 
 /** No more pods than this are created or deleted in one go. */
-export const burstLimit = 500;
+const burstLimit = 500;
 
 export function decide({ set, pods, neighbours, now }: ReplicaSetState): ReplicaSetDecision {
   const uid = set.metadata?.uid;

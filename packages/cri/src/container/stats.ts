@@ -161,7 +161,7 @@ function wrap(value: number | undefined): { value: number } | undefined {
 }
 
 /** What `/proc/PID/net/dev` counts, loopback excepted. */
-export function interfaceUsage(pid: number | undefined): Draft<NetworkInterfaceUsage>[] {
+function interfaceUsage(pid: number | undefined): Draft<NetworkInterfaceUsage>[] {
   if (pid === undefined) return [];
   let text: string;
   try {

@@ -26,7 +26,7 @@ const pluginTimeoutMs = 30_000;
 const interfaceName = 'eth0';
 
 /** The network that pods join: the first file by name, as all CNI users choose. Undefined when there is none. */
-export function readNetwork(folder: string): NetworkList | undefined {
+function readNetwork(folder: string): NetworkList | undefined {
   let names: string[];
   try {
     names = readdirSync(folder).sort();

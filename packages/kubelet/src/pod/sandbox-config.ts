@@ -22,7 +22,7 @@ export function podLogDirectory(pod: Pod, logRoot: string): string {
   return `${logRoot}/${namespace}_${name}_${uid}`;
 }
 
-export function podCgroup(pod: Pod, parent: string): string {
+function podCgroup(pod: Pod, parent: string): string {
   return cgroupOf(podIdentity(pod).uid, qosClass(pod), parent);
 }
 

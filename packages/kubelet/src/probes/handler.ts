@@ -8,7 +8,7 @@ import { connect } from 'node:net';
 import type { Container, ExecAction, HTTPGetAction, TCPSocketAction } from '@timonier/api';
 import type { Runtime } from '../runtime/runtime.ts';
 
-export class ProbeError extends Error {
+class ProbeError extends Error {
   override readonly name = 'ProbeError';
 }
 
@@ -103,7 +103,7 @@ function runTcp(action: TCPSocketAction, target: HandlerTarget, timeoutMs: numbe
   });
 }
 
-export function portNumber(port: number | string, container: Container): number {
+function portNumber(port: number | string, container: Container): number {
   if (typeof port === 'number') return port;
   const named = container.ports?.find(({ name }) => name === port)?.containerPort ?? Number(port);
   if (!Number.isInteger(named))

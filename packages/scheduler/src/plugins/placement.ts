@@ -82,7 +82,7 @@ function toleratesTaint(toleration: Toleration, taint: Taint): boolean {
 }
 
 /** All requirements of a term must hold; an empty term matches nothing. */
-export function matchesTerm(term: NodeSelectorTerm, node: NodeInfo): boolean {
+function matchesTerm(term: NodeSelectorTerm, node: NodeInfo): boolean {
   const { matchExpressions = [], matchFields = [] } = term;
   if (matchExpressions.length + matchFields.length === 0) return false;
   const labels = node.node.metadata?.labels ?? {};

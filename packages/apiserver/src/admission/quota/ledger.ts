@@ -9,7 +9,7 @@ import { fromStored, type StoredObject } from '../../storage/stored-object.ts';
 import type { ServerState } from '../../server-state.ts';
 import { treeOf } from '../cached.ts';
 
-export const quotaPrefix = 'resourcequotas';
+const quotaPrefix = 'resourcequotas';
 /** Quotas that are newer than the cache; it catches up within milliseconds, so this is never reached in practice. */
 const maxAhead = 10_000;
 

@@ -1,1 +1,0 @@
-export { commands, findCommand } from './commands.ts';

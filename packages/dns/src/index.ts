@@ -1,2 +1,0 @@
-export { command } from './command.ts';
-export { resolve, type ServiceView, type ZoneAnswer } from './zone.ts';
