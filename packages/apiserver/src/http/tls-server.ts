@@ -54,11 +54,13 @@ const http2 = {
    */
   idleFrames: 4_000,
   idleFramesPerSecond: 1_000,
-  /** A client that is stopped for a while finds its watches again. Those that are gone, the kernel tells from silence. */
+  /**
+   * A client that is stopped for a while, or whose user reads page by page, goes on where it was. One that is gone the
+   * kernel tells by itself.
+   */
   stallMs: 300_000,
   keepaliveTimeoutMs: 300_000,
-  // Every handler has its own patience.
-  requestMs: Number.POSITIVE_INFINITY,
+  requestMs: 300_000,
 };
 
 export class TlsServer {
