@@ -76,8 +76,8 @@ export interface WebCall extends ServerCall {
   /** The whole body, or undefined while it has not all come. Instead of `body`. */
   takeBody(): Buffer | undefined;
   /**
-   * Gives the answer its status and fields, of which names are written in lower case; once, and before its bytes. Throws
-   * a TypeError for what no header can carry.
+   * Gives the answer its status and fields, of which names are written in lower case, and the date unless there is one;
+   * once, and before its bytes. Throws a TypeError for what no header can carry.
    */
   respond(status: number, fields: Readonly<Record<string, string>>): void;
   /** Sends what `respond` was given, before any bytes. */

@@ -35,7 +35,9 @@ function shape(frames: readonly Frame[]): string[] {
     );
 }
 
-const headers = `${FrameType.HEADERS} ${Flag.END_HEADERS} 1`;
+/** The status and the date. */
+const headBytes = 1 + (2 + 1 + 29);
+const headers = `${FrameType.HEADERS} ${Flag.END_HEADERS} ${headBytes}`;
 
 test('a short answer is two frames, one without a body a single one', async () => {
   const answers: (Buffer | undefined)[] = [Buffer.from('body'), undefined];
@@ -46,7 +48,7 @@ test('a short answer is two frames, one without a body a single one', async () =
       return Promise.resolve();
     });
     const ended = [headers, `${FrameType.DATA} ${Flag.END_STREAM} 4`];
-    const bare = [`${FrameType.HEADERS} ${Flag.END_HEADERS | Flag.END_STREAM} 1`];
+    const bare = [`${FrameType.HEADERS} ${Flag.END_HEADERS | Flag.END_STREAM} ${headBytes}`];
     assert.deepEqual(shape(await peer.frames()), answer === undefined ? bare : ended);
   }
 });
@@ -58,7 +60,7 @@ test('who still sends when the answer is out gets a moment, and then a reset wit
   };
   const slow = serve(answer);
   slow.feed(data('late'));
-  const bare = `${FrameType.HEADERS} ${Flag.END_HEADERS | Flag.END_STREAM} 1`;
+  const bare = `${FrameType.HEADERS} ${Flag.END_HEADERS | Flag.END_STREAM} ${headBytes}`;
   assert.deepEqual(shape(await slow.frames()), [bare]);
   assert.equal(slow.connection.open, 0);
   await pause(300);

@@ -161,6 +161,24 @@ test('an answer that its handler ends does not wait for the handler', async (t) 
   release(undefined);
 });
 
+test('an answer has a date, its own if it is given one', async (t) => {
+  const given = 'Tue, 15 Nov 1994 08:12:31 GMT';
+  const session = await serve(t, (call) => {
+    call.respond(200, call.path === '/' ? {} : { date: given });
+    return Promise.resolve();
+  });
+  for (const [path, own] of [
+    ['/', undefined],
+    ['/given', given],
+  ] as const) {
+    const stream = session.request({ ':path': path });
+    const [{ date }] = (await once(stream, 'response')) as [{ date: string }];
+    stream.close();
+    if (own === undefined) assert.ok(Math.abs(Date.parse(date) - Date.now()) < 5_000, date);
+    else assert.equal(date, own);
+  }
+});
+
 test('a long answer that is ended goes through the windows, whatever its length', async (t) => {
   const lengths = [16_384, 16_385, 65_535, 65_536, 1_000_000];
   const session = await serve(t, (call) => {

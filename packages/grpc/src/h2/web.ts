@@ -2,6 +2,7 @@
 import type { WebCall, WebHandler } from '../calls.ts';
 import type { MethodDefinition } from '../proto.ts';
 import { fieldOf } from './head.ts';
+import { httpDate } from './http-date.ts';
 import type { Route, Stream } from './stream.ts';
 import { webHead } from './web-head.ts';
 
@@ -70,7 +71,8 @@ class WebStream implements WebCall {
   }
 
   respond(status: number, fields: Readonly<Record<string, string>>): void {
-    this.#stream.opening = webHead(status, fields);
+    const whole = fields['date'] === undefined ? { date: httpDate(), ...fields } : fields;
+    this.#stream.opening = webHead(status, whole);
   }
 
   flushHead(): void {
