@@ -254,11 +254,17 @@ export class Operator {
     }
   }
 
-  /** Whoever moves is told where the others are, or will be, since those that move with it cannot say so. */
+  /**
+   * Whoever moves is told where the others are, since those that move with it cannot say so, and where they will be: a move
+   * that is to be announced first may have to wait for this one.
+   */
   #flagsFor(mover: SimulatedHost): { readonly name: string; readonly peerUrls: readonly string[] }[] {
     return this.#hosts
       .filter((host) => host !== mover && host.id !== '' && !host.removed)
-      .map((host) => ({ name: host.name, peerUrls: [this.#moving.get(host) ?? host.url] }));
+      .map((host) => ({
+        name: host.name,
+        peerUrls: [...new Set([host.url, this.#moving.get(host) ?? host.url])],
+      }));
   }
 
   #pause(ms: number): Promise<void> {

@@ -135,7 +135,8 @@ export class Links {
     }
     this.#flagged = this.#flagged.filter(({ name, peerUrls }) => {
       const named = [...members().values()].filter((member) => member.name === name);
-      for (const { id } of named) this.#linked.suggested(id, peerUrls[0] ?? '');
+      // Two while a move is planned: whoever asks for it may not know whether it comes about.
+      for (const { id } of named) for (const url of peerUrls) this.#linked.suggested(id, url);
       return named.length === 0;
     });
     // Who belongs stays linked, also while its address is not applied yet.
