@@ -4,6 +4,7 @@
  * is the code that built-in kinds use.
  */
 import type { ApiObject, Decoded } from './object.ts';
+import type { Schema } from './schema.ts';
 import type { FieldError } from './validation/field-error.ts';
 
 export interface ScalePaths {
@@ -33,8 +34,6 @@ export interface CustomKind {
   completeStored(object: ApiObject): ApiObject;
   /** The same in this version, with the fields that its schema has; defaults are those of what is stored. */
   complete(object: ApiObject): ApiObject;
-  /** What a webhook made of it for this version, with the fields and defaults that its schema has. */
-  fillIn(object: ApiObject): ApiObject;
   /**
    * Objects of any version as `apiVersion`, same length and order. May throw a `StatusError`. Absent when versions
    * differ in nothing but their name.
@@ -42,6 +41,8 @@ export interface CustomKind {
   readonly convert:
     | ((objects: readonly ApiObject[], apiVersion: string) => Promise<readonly ApiObject[]>)
     | undefined;
+  /** The nodes of the schema of another version; undefined when there is no such version. */
+  schemaIn(apiVersion: string): Schema | undefined;
   /** Shown to whoever uses this version; undefined unless it is deprecated. */
   readonly deprecationWarning: string | undefined;
   /** Why nothing can be created any more, or undefined. */

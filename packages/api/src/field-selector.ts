@@ -66,7 +66,8 @@ export function checkFieldSelector(
       info.selectableFields.includes(field) ||
       Object.hasOwn(info.selectableAliases, field);
     if (allowed) continue;
-    const isPlain = info.selectableFields.every((name) => name.startsWith('metadata.'));
+    const isPlain =
+      info.custom === undefined && info.selectableFields.every((name) => name.startsWith('metadata.'));
     return isPlain
       ? `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`
       : `field label not supported: ${field}`;

@@ -6,7 +6,6 @@ import { type Call, type Comprehension, type Expr, qualifiedName, type Select } 
 import type { Issue } from './errors.ts';
 import type { Library, Overload } from './overload.ts';
 import { loopVariables, resultOf } from './loop-types.ts';
-import { sized } from './sizes.ts';
 import { namedTypes } from './type-names.ts';
 import {
   bool,
@@ -28,7 +27,7 @@ import {
   type Type,
   uint,
 } from './types.ts';
-import { sizeOf, Uint } from './values.ts';
+import { Uint } from './values.ts';
 
 export interface Scope {
   readonly variables: ReadonlyMap<string, Type>;
@@ -95,10 +94,10 @@ class Checker implements Checked {
         const { value } = expr;
         if (value === null) return nullType;
         if (typeof value === 'boolean') return bool;
-        if (typeof value === 'bigint') return { ...int, max: Number(value) } as Type;
+        if (typeof value === 'bigint') return int;
         if (typeof value === 'number') return double;
-        if (typeof value === 'string') return { ...string, max: sizeOf(value) } as Type;
-        return value instanceof Uint ? uint : ({ ...bytes, max: sizeOf(value) } as Type);
+        if (typeof value === 'string') return string;
+        return value instanceof Uint ? uint : bytes;
       }
       case 'ident':
         return (
@@ -116,7 +115,7 @@ class Checker implements Checked {
           const inner = isOptional ? this.#unwrapped(type, value.at) : type;
           element = element === undefined ? inner : join(element, inner);
         }
-        return list(element ?? dyn, expr.elements.length);
+        return list(element ?? dyn);
       }
       case 'map': {
         let key: Type | undefined;
@@ -128,7 +127,7 @@ class Checker implements Checked {
           key = key === undefined ? keyType : join(key, keyType);
           value = value === undefined ? inner : join(value, inner);
         }
-        return map(key ?? dyn, value ?? dyn, expr.entries.length);
+        return map(key ?? dyn, value ?? dyn);
       }
       case 'struct':
         return this.#struct(expr, locals);
@@ -255,7 +254,7 @@ class Checker implements Checked {
       const bindings = new Map<string, Type>();
       if (!overload.args.every((wanted, i) => isAssignable(wanted, types[i] ?? dyn, bindings))) continue;
       found.push(overload);
-      const own = sized(substitute(overload.result, bindings), overload, types);
+      const own = substitute(overload.result, bindings);
       result = result === undefined ? own : join(result, own);
     }
     this.overloads.set(expr, found);

@@ -4,7 +4,7 @@
  */
 import { check } from './checker.ts';
 import { CompileError } from './errors.ts';
-import { estimateCost } from './estimate.ts';
+import { estimateCost, type Roots } from './estimate.ts';
 import type { Step } from './frame.ts';
 import { plan } from './interpreter.ts';
 import { standardLibrary } from './libraries.ts';
@@ -20,6 +20,8 @@ export interface EnvironmentOptions {
   readonly libraries?: readonly Library[];
   /** Finds a type that expressions may construct by name. */
   readonly objects?: (name: string) => ObjectType | undefined;
+  /** Where estimates find the sizes of what a variable holds; its own type unless told. */
+  readonly roots?: Roots;
 }
 
 export interface Evaluated {
@@ -62,9 +64,11 @@ export class Environment {
   readonly #variables: ReadonlyMap<string, Type>;
   readonly #library: Library;
   readonly #objects: (name: string) => ObjectType | undefined;
+  readonly #roots: Roots;
 
-  constructor({ variables, libraries = [], objects = () => undefined }: EnvironmentOptions) {
+  constructor({ variables, libraries = [], objects = () => undefined, roots }: EnvironmentOptions) {
     this.#variables = new Map(Object.entries(variables));
+    this.#roots = roots ?? ((name) => this.#variables.get(name));
     this.#library = libraries.length === 0 ? standardLibrary : merged([standardLibrary, ...libraries]);
     this.#objects = objects;
   }
@@ -90,7 +94,13 @@ export class Environment {
       throw new CompileError(source, [
         { at: expr.at, message: `expected type '${formatType(wanted)}' but found '${formatType(type)}'` },
       ]);
-    return new Program(source, type, estimateCost(expr, checked), checked.free, plan(expr, checked));
+    return new Program(
+      source,
+      type,
+      estimateCost(expr, checked, this.#roots),
+      checked.free,
+      plan(expr, checked),
+    );
   }
 }
 

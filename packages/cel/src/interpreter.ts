@@ -6,7 +6,7 @@
 import type { Call, Comprehension, Expr, Select } from './ast.ts';
 import type { Checked } from './checker.ts';
 import { CostError, EvaluationError, noSuchOverload } from './errors.ts';
-import { listCost, mapCost, structCost } from './estimate.ts';
+import { listCost, mapCost, structCost } from './macro-costs.ts';
 import { fitsAll } from './fits.ts';
 import { type Frame, spend, type Step } from './frame.ts';
 import { loopStep } from './loops.ts';
@@ -139,7 +139,6 @@ class Planner {
     const { field } = expr;
     if (expr.test)
       return (frame) => {
-        spend(frame, 1);
         const value = operand(frame);
         if (value instanceof Optional)
           return value.inner instanceof Mapping && value.inner.get(field) !== undefined;
@@ -187,7 +186,7 @@ class Planner {
       const args = steps.map((step) => step(frame));
       const overload = isCertain ? only : overloads.find((candidate) => fitsAll(candidate, args));
       if (overload === undefined) throw noSuchOverload(name);
-      spend(frame, 1 + (overload.cost?.(...args.map(sizeOf)) ?? 0));
+      spend(frame, overload.cost?.(...args.map(sizeOf)) ?? 1);
       return overload.call(...args);
     };
   }
@@ -226,7 +225,6 @@ function decide(first: Step, second: Step, decisive: boolean): Step {
     }
   };
   return (frame) => {
-    spend(frame, 1);
     const left = side(first, frame);
     if (left === decisive) return decisive;
     const right = side(second, frame);

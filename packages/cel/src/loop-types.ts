@@ -18,20 +18,19 @@ export function loopVariables(range: Type, { variables }: Comprehension): readon
 
 /** What a loop comes to, over `range` with a first variable of type `first`. */
 export function resultOf({ macro }: Comprehension, range: Type, first: Type, transform: Type): Type {
-  const max = 'max' in range ? range.max : undefined;
   switch (macro) {
     case 'all':
     case 'exists':
     case 'exists_one':
       return bool;
     case 'filter':
-      return range.kind === 'list' ? list(range.element, max) : list(first, max);
+      return range.kind === 'list' ? list(range.element) : list(first);
     case 'map':
     case 'transformList':
-      return list(transform, max);
+      return list(transform);
     case 'transformMap':
-      return map(range.kind === 'map' ? range.key : int, transform, max);
+      return map(range.kind === 'map' ? range.key : int, transform);
     default:
-      return transform.kind === 'map' ? map(transform.key, transform.value, max) : map(dyn, dyn, max);
+      return transform.kind === 'map' ? map(transform.key, transform.value) : map(dyn, dyn);
   }
 }

@@ -4,7 +4,7 @@
  */
 import type { MacroName } from './ast.ts';
 import { CostError, EvaluationError, noSuchOverload } from './errors.ts';
-import { turnCost } from './estimate.ts';
+import { turnCost } from './macro-costs.ts';
 import { type Frame, spend, type Step } from './frame.ts';
 import { ArrayList, HashMap, List, Mapping, type Value } from './values.ts';
 

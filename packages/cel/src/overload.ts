@@ -1,4 +1,4 @@
-/** A function of the language: its types, what it does, and what it costs beyond the 1 that every call costs. */
+/** A function of the language: its types, what it does, and what it costs. */
 import type { Type } from './types.ts';
 import type { Value } from './values.ts';
 
@@ -8,18 +8,14 @@ export interface Overload {
   readonly args: readonly Type[];
   readonly result: Type;
   readonly call: (...args: Value[]) => Value;
-  /** By the sizes of the arguments: those of the values at run time, the largest possible ones in an estimate. */
+  /** By the sizes of the arguments when it is called, 1 unless told; what it may cost is estimated elsewhere. */
   readonly cost?: (...sizes: number[]) => number;
-  /** The largest size of the result, by those of the arguments; without it, all of them together. */
-  readonly size?: (...sizes: number[]) => number;
-  /** The same where it depends on more than sizes, such as on those of a list's items. */
-  readonly sizeByTypes?: (...types: Type[]) => number;
 }
 
 /** Functions by name. */
 export type Library = Readonly<Record<string, readonly Overload[]>>;
 
-type Extras = Partial<Pick<Overload, 'cost' | 'size' | 'sizeByTypes'>>;
+type Extras = Pick<Overload, 'cost'>;
 
 /** Implementations are only ever given values of the types they were declared with. */
 type Implementation = (...args: never[]) => Value;

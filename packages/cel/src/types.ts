@@ -1,6 +1,6 @@
 /**
  * The types of expressions. A type may carry `max`, the largest size that its values can have (characters, bytes, items
- * or entries): nothing but the estimate of costs asks for it. Immutable.
+ * or entries) where it is declared: nothing but the estimate of costs asks for it. Immutable.
  */
 export type SimpleKind =
   | 'dyn'
@@ -223,11 +223,6 @@ export function isSame(a: Type, b: Type): boolean {
 
 /** The type of either of two values. */
 export function join(a: Type, b: Type): Type {
-  if (isAssignable(a, b)) return a.kind === 'null' ? b : larger(a, b);
+  if (isAssignable(a, b)) return a.kind === 'null' ? b : a;
   return isAssignable(b, a) ? b : dyn;
-}
-
-function larger(a: Type, b: Type): Type {
-  if (!('max' in a) || !('max' in b) || a.max === undefined || b.max === undefined) return a;
-  return a.max >= b.max ? a : { ...a, max: b.max };
 }

@@ -77,6 +77,17 @@ export const meant: readonly MeantDifference[] = [
     reason: 'a configuration of another object is refused before anybody asks who owns what it changes',
   },
   {
+    title:
+      /^conversion failures: (?:more-fields|wrong-type): |^custom versions: |^custom values: address = \[/,
+    place: /managedFields/,
+    reason:
+      'owners are kept where one of the versions has not the fields of another; elsewhere all are forgotten',
+  },
+  {
+    title: /^conversion failures: wrong-type: (?:apply|the stored)/,
+    reason: 'what is stored in the wrong shape can be mended by an apply, and is no failure of the server',
+  },
+  {
     title: /stopSignal/,
     reason: 'the signal that stops a container can be chosen: kubelet and runtime know it',
   },
@@ -129,7 +140,7 @@ export const meant: readonly MeantDifference[] = [
   },
   {
     title:
-      /^verbs paths: GET \/(?:nothing|logs|debug)|^custom versions: (?:discovery of )?v2|^custom values: loose in a namespace/,
+      /^verbs paths: GET \/(?:nothing|logs|debug)|^custom versions: (?:discovery of )?v2|^custom values: loose in a namespace|^conversion storage: not served: get/,
     reason: 'a path that nothing is at is answered with a Status, and not with plain text',
   },
 ];

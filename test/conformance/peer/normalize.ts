@@ -35,6 +35,8 @@ const replacements: readonly (readonly [RegExp, string])[] = [
   [/\b(Bad_Name)[a-z0-9]{5}\b/g, '$1<random>'],
   [/\bkube-api-access-[a-z0-9]{5}\b/g, 'kube-api-access-<random>'],
   [/\bresourceVersion: "\d+"/g, 'resourceVersion: "<version>"'],
+  // The type of what a rule is about has another name each time it is compiled.
+  [/\bselfType\d+/g, 'self'],
   [/\b(Too large resource version: \d+, current: )\d+/g, '$1<version>'],
   [/(does not match the ResourceVersion in record \()\d+/g, '$1<version>'],
 ];
@@ -47,9 +49,13 @@ const shownObject = /((?:Invalid|Unsupported|Duplicate) value: )\{(?:"[^\n]*?)?\
 /** The same as a text within the text. */
 const quotedObject = /(Invalid value: )"\{(?:[^"\\]|\\.)*\}": /g;
 
+/** An object that was not understood, with its fields in another order. */
+const missingKind = /(Object 'Kind' is missing in ')\{".*\}'/g;
+
 function normalizeText(text: string): string {
   text = text
     .replace(appendedDifference, '')
+    .replace(missingKind, "$1<object>'")
     .replace(shownObject, '$1<object>: ')
     .replace(quotedObject, '$1<object>: ');
   for (const [pattern, name] of replacements) text = text.replace(pattern, name);

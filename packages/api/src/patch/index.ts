@@ -7,9 +7,11 @@ export {
   type ManagementContext,
   trackUpdate,
 } from './managed-fields.ts';
+export { equalButForManagement, type VersionedChange } from './seen-changes.ts';
 export { entriesFromScale, type ReplicasField, scaleEntries } from './scale-ownership.ts';
 export { applyWithHistory } from './last-applied.ts';
-export { mergeApplied, wholeReplacements } from './structured-merge.ts';
+export { mergeApplied } from './merge-applied.ts';
+export { wholeReplacements } from './structured-merge.ts';
 export { PatchError } from './patch-error.ts';
 export { applyStrategicMergePatch } from './strategic-merge.ts';
 export type { JsonObject, JsonValue, Structure } from './structure.ts';

@@ -17,7 +17,8 @@ import {
   type ManagementContext,
   trackUpdate,
 } from './managed-fields.ts';
-import { compare, mergeApplied } from './structured-merge.ts';
+import { mergeApplied } from './merge-applied.ts';
+import { compare } from './structured-merge.ts';
 import type { JsonObject } from './structure.ts';
 
 const structure = registry.lookup('apps', 'v1', 'deployments')?.schema;
@@ -250,4 +251,66 @@ test('what an apply sets is what the object then holds, and applying again chang
       assert.deepEqual(applyConfiguration(applied, config, context('me'), true), applied);
     }),
   );
+});
+
+test('who owns a field in another version hears of what becomes of it there', () => {
+  const object = (version: string, spec: JsonObject, metadata: JsonObject = {}): JsonObject => ({
+    apiVersion: `g.example.com/${version}`,
+    kind: 'Host',
+    metadata: { name: 'one', ...metadata },
+    spec,
+  });
+  const of = (manager: string, version: string, overrides: Partial<ManagementContext> = {}) =>
+    context(manager, {
+      structure: undefined,
+      apiVersion: `g.example.com/${version}`,
+      reset: fieldSetOf(['f:metadata']),
+      ...overrides,
+    });
+  const first = applyConfiguration(undefined, object('v1', { host: 'a', port: 1 }), of('a', 'v1'), false);
+  const { metadata } = first;
+  const seen = object('v2', { address: 'a:1' }, metadata as JsonObject);
+  const config = object('v2', { address: 'a:2' });
+  const inVersion = () => ({
+    before: object('v1', { host: 'a', port: 1 }),
+    after: object('v1', { host: 'a', port: 2 }),
+    structure: undefined,
+  });
+  assert.throws(
+    () => applyConfiguration(seen, config, of('b', 'v2', { inVersion }), false),
+    (error) =>
+      error instanceof ApplyConflictError &&
+      error.message === 'Apply failed with 1 conflict: conflict with "a": .spec.port',
+  );
+  const forced = applyConfiguration(seen, config, of('b', 'v2', { inVersion }), true);
+  assert.deepEqual(fieldsOf(forced, 'a'), { 'f:spec': { '.': {}, 'f:host': {} } });
+  // Whose version is no more owns nothing.
+  const later = trackUpdate(seen, config, of('c', 'v2', { inVersion: () => undefined }));
+  assert.deepEqual(managers(later), ['c/Update']);
+});
+
+test('a null that is set is owned, and replaces what was there', () => {
+  const own = { structure: undefined, reset: fieldSetOf(['f:metadata']) };
+  const live = trackUpdate(undefined, deployment({ mode: 'on', size: 1 }), context('maker', own));
+  const applied = applyConfiguration(live, deployment({ mode: null }), context('other', own), true);
+  assert.deepEqual(applied['spec'], { mode: null, size: 1 });
+  assert.deepEqual(fieldsOf(applied, 'other'), { 'f:spec': { '.': {}, 'f:mode': {} } });
+  assert.deepEqual(fieldsOf(applied, 'maker'), { 'f:spec': { '.': {}, 'f:size': {} } });
+});
+
+test('items that only the live list has come before what a configuration brings', () => {
+  const merged = (live: readonly string[], config: readonly string[]): unknown => {
+    const ports = (names: readonly string[]): JsonObject[] => names.map((name) => ({ name, image: 'x' }));
+    const containers = (names: readonly string[]): JsonObject =>
+      deployment({ template: { spec: { containers: ports(names) } } });
+    const { spec } = mergeApplied(containers(live), containers(config), structure) as {
+      spec: { template: { spec: { containers: { name: string }[] } } };
+    };
+    return spec.template.spec.containers.map(({ name }) => name).join('');
+  };
+  assert.equal(merged(['a'], ['b']), 'ab');
+  assert.equal(merged(['a', 'b', 'c'], ['c', 'a']), 'bca');
+  assert.equal(merged(['a', 'x', 'b'], ['b', 'y', 'a']), 'xbya');
+  assert.equal(merged(['a', 'b'], ['a', 'c', 'b']), 'acb');
+  assert.equal(merged(['x', 'a', 'y'], ['b', 'a']), 'xbay');
 });

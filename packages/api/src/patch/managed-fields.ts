@@ -21,40 +21,20 @@ import {
 } from './field-set.ts';
 import { tidyFieldsV1, withFields, withoutFields } from './fields-v1.ts';
 import { ownedFieldsV1 } from './owned-fields.ts';
-import { compare, fieldsOf, mergeApplied, prune } from './structured-merge.ts';
+import {
+  type ManagerEntry,
+  SeenChanges,
+  unmanaged,
+  type VersionedChange,
+  withoutManagedFields,
+} from './seen-changes.ts';
+import { mergeApplied } from './merge-applied.ts';
+import { compare, fieldsOf, prune } from './structured-merge.ts';
 import { isObject, jsonEqual, type JsonObject, type JsonValue, setKey, type Structure } from './structure.ts';
 
 /** Above this many updaters the oldest are folded into one entry. */
 const maxUpdateManagers = 10;
 const foldedManager = 'ancient-changes';
-
-/** Fields that the server keeps itself and nobody owns. */
-const unmanaged = fieldSetOf(
-  ['f:apiVersion'],
-  ['f:kind'],
-  ...[
-    'name',
-    'namespace',
-    'creationTimestamp',
-    'selfLink',
-    'uid',
-    'generation',
-    'managedFields',
-    'resourceVersion',
-    'deletionTimestamp',
-    'deletionGracePeriodSeconds',
-  ].map((name): FieldPath => ['f:metadata', `f:${name}`]),
-);
-
-interface ManagerEntry {
-  readonly manager: string;
-  readonly operation: 'Apply' | 'Update';
-  readonly apiVersion: string;
-  readonly subresource: string;
-  readonly time: string;
-  /** As stored; shared with the object that it was read from. */
-  readonly fieldsV1: JsonObject;
-}
 
 export interface ManagementContext {
   readonly structure: Structure | undefined;
@@ -68,6 +48,8 @@ export interface ManagementContext {
   readonly reset: FieldSet;
   /** What an object of the kind has that says nothing: nobody owns of a new one what it has by itself. */
   readonly empty?: JsonObject;
+  /** The change as entries of other versions see it; without it they see it as it is. */
+  readonly inVersion?: ((apiVersion: string) => VersionedChange) | undefined;
 }
 
 export interface FieldConflict {
@@ -75,6 +57,8 @@ export interface FieldConflict {
   readonly field: string;
   readonly path: FieldPath;
 }
+
+const none = fieldSetOf();
 
 /** An apply met fields that others own. The message is upstream's. */
 export class ApplyConflictError extends Error {
@@ -118,9 +102,8 @@ export function trackUpdate(
   const removed = recursiveDifference(difference.removed, context.reset);
   const changed = recursiveDifference(recursiveDifference(union(added, modified), unmanaged), context.reset);
   const own = (entry: ManagerEntry): boolean => isSameManager(entry, context, 'Update');
-  const others = entries
-    .filter((entry) => !own(entry))
-    .map((entry) => losing(losing(entry, changed), removed));
+  const seen = new SeenChanges({ changed, removed }, context);
+  const others = entries.filter((entry) => !own(entry)).flatMap((entry) => seen.left(entry));
   const mine = entries.find(own);
   const fieldsV1 = withoutFields(withFields(mine?.fieldsV1 ?? {}, changed), removed);
   const unchanged = mine !== undefined && jsonEqual(mine.fieldsV1, fieldsV1);
@@ -180,17 +163,20 @@ export function applyConfiguration(
 
   const { added, modified, removed } = compare(before, after, context.structure);
   const changed = recursiveDifference(union(added, modified), context.reset);
+  const seen = new SeenChanges({ changed, removed }, context);
   if (!force) {
     const conflicts = others.flatMap((entry) =>
-      [...intersection(fromFieldsV1(entry.fieldsV1), changed).paths()].map((path) => ({
-        manager: describe(entry),
-        field: pathText(path),
-        path,
-      })),
+      [...intersection(fromFieldsV1(entry.fieldsV1), seen.by(entry)?.changed ?? none).paths()].map(
+        (path) => ({
+          manager: describe(entry),
+          field: pathText(path),
+          path,
+        }),
+      ),
     );
     if (conflicts.length > 0) throw new ApplyConflictError(conflicts);
   }
-  const remaining = others.map((entry) => losing(losing(entry, changed), removed));
+  const remaining = others.flatMap((entry) => seen.left(entry));
   // Who applies what is there already changed nothing, and so at no time.
   const isSame = added.empty && modified.empty && removed.empty;
   const time = lastApplied?.equals(set) === true ? (mine?.time ?? '') : '';
@@ -228,11 +214,6 @@ function isSameManager(
   );
 }
 
-function losing(entry: ManagerEntry, gone: FieldSet): ManagerEntry {
-  const fieldsV1 = withoutFields(entry.fieldsV1, gone);
-  return fieldsV1 === entry.fieldsV1 ? entry : { ...entry, fieldsV1 };
-}
-
 function ownsNothing({ fieldsV1 }: ManagerEntry): boolean {
   return Object.keys(fieldsV1).length === 0;
 }
@@ -240,13 +221,6 @@ function ownsNothing({ fieldsV1 }: ManagerEntry): boolean {
 function metadataOf(object: JsonObject): JsonObject {
   const metadata = object['metadata'];
   return isObject(metadata) ? metadata : {};
-}
-
-function withoutManagedFields(object: JsonObject): JsonObject {
-  const metadata = object['metadata'];
-  if (!isObject(metadata) || metadata['managedFields'] === undefined) return object;
-  const { managedFields: _managedFields, ...rest } = metadata;
-  return { ...object, metadata: rest };
 }
 
 function readEntries(value: JsonValue | undefined): ManagerEntry[] {

@@ -55,7 +55,7 @@ function fieldsOf(
     if (!areInOrder(keys)) keys.sort();
     for (const key of keys) {
       const part = value[key];
-      if (part === null || part === undefined) continue;
+      if (part === undefined) continue;
       add(isMap ? `f:${key}` : fieldElement(key), part, member(structure, key));
     }
   } else if (shape === 'associative' && Array.isArray(value)) {

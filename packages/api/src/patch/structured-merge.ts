@@ -3,7 +3,8 @@
  * fields a configuration sets, what changed between two objects, how a configuration merges into a live object, and
  * what falls away when an applier stops setting a field.
  *
- * Source: Kubernetes server-side apply (merge strategy markers). All functions are pure; null counts as absent.
+ * Source: Kubernetes server-side apply (merge strategy markers). All functions are pure. A null is a value like any other:
+ * who sets it owns it.
  */
 import { FieldSet } from './field-set.ts';
 import {
@@ -46,7 +47,7 @@ function* parts(
 ): Generator<[string, JsonValue, Structure | undefined]> {
   if (shape === 'object' && isObject(value)) {
     for (const [key, field] of Object.entries(value)) {
-      if (field !== null) yield [`f:${key}`, field, member(structure, key)];
+      yield [`f:${key}`, field, member(structure, key)];
     }
   } else if (shape === 'associative' && Array.isArray(value)) {
     for (const item of value) yield [itemElement(structure, item), item, structure?.items];
@@ -71,9 +72,9 @@ export type Place = 'configuration' | 'new' | 'existing';
  * always written: an empty object has them already.
  */
 export function comesItself(structure: Structure | undefined, part: JsonValue, place: Place): boolean {
-  if (place === 'new') return true;
+  // What no schema knows comes with all that is in it.
+  if (place === 'new' || structure === undefined) return true;
   if (place === 'configuration') return isEmptyObject(part);
-  if (structure === undefined) return isEmptyObject(part);
   if (structure.kind === 'object') return structure.pointer === true;
   return structure.omit !== 'never';
 }
@@ -147,16 +148,16 @@ class Differences {
   #fields(before: JsonObject, after: JsonObject, structure: Structure | undefined): void {
     const isMap = structure?.kind === 'map';
     for (const key of Object.keys(after)) {
-      const part = after[key] ?? null;
-      if (part === null) continue;
-      const previous = Object.hasOwn(before, key) ? (before[key] ?? null) : null;
-      if (previous === null)
+      const part = after[key];
+      if (part === undefined) continue;
+      const previous = Object.hasOwn(before, key) ? before[key] : undefined;
+      if (previous === undefined)
         addWhole((this.added ??= new FieldSet()), `f:${key}`, part, member(structure, key), isMap);
       else this.#part(`f:${key}`, previous, part, member(structure, key));
     }
     for (const key of Object.keys(before)) {
-      const part = before[key] ?? null;
-      if (part === null || (Object.hasOwn(after, key) && (after[key] ?? null) !== null)) continue;
+      const part = before[key];
+      if (part === undefined || (Object.hasOwn(after, key) && after[key] !== undefined)) continue;
       addWhole((this.removed ??= new FieldSet()), `f:${key}`, part, member(structure, key), true);
     }
   }
@@ -189,17 +190,29 @@ class Differences {
   #part(element: string, previous: JsonValue, part: JsonValue, structure: Structure | undefined): void {
     // To see that a part stayed as it was is much cheaper than to take it apart.
     if (jsonEqual(previous, part)) return;
-    const shape = shapeOf(structure, part);
-    if (shape === 'leaf' || shapeOf(structure, previous) !== shape) {
+    const [oldShape, shape] = [shapeOf(structure, previous), shapeOf(structure, part)];
+    // A null is as good as an empty list or object where the other side has one.
+    const old = previous === null ? emptyOf(shape) : previous;
+    const now = part === null ? emptyOf(oldShape) : part;
+    if (
+      old === null ||
+      now === null ||
+      shapeOf(structure, now) === 'leaf' ||
+      shapeOf(structure, old) !== shapeOf(structure, now)
+    ) {
       (this.modified ??= new FieldSet()).members.add(element);
       return;
     }
-    const below = new Differences(previous, part, structure);
+    const below = new Differences(old, now, structure);
     for (const kind of kinds) {
       const set = below[kind];
       if (set !== undefined && !set.empty) (this[kind] ??= new FieldSet()).children.set(element, set);
     }
   }
+}
+
+function emptyOf(shape: Shape): JsonValue {
+  return shape === 'object' ? {} : shape === 'associative' ? [] : null;
 }
 
 function addWhole(
@@ -216,62 +229,6 @@ function addWhole(
   const child = new FieldSet();
   collect(child, shape, structure, part, placeBelow('existing', structure, comes));
   if (!child.empty) set.children.set(element, child);
-}
-
-/** The live value with the configuration laid over it. Neither is changed. */
-export function mergeApplied(
-  live: JsonValue | undefined,
-  config: JsonValue,
-  structure: Structure | undefined,
-): JsonValue {
-  const shape = shapeOf(structure, config);
-  if (live === undefined || live === null || shape === 'leaf' || shapeOf(structure, live) !== shape)
-    return config;
-  if (shape === 'object' && isObject(live) && isObject(config)) {
-    const result: JsonObject = { ...live };
-    for (const [key, value] of Object.entries(config)) {
-      if (value !== null)
-        setKey(
-          result,
-          key,
-          mergeApplied(Object.hasOwn(live, key) ? live[key] : undefined, value, member(structure, key)),
-        );
-    }
-    return result;
-  }
-  return mergeLists(live as JsonValue[], config as JsonValue[], structure);
-}
-
-/** Items merge by key. The order is the configuration's; items only the live list has keep their place in between. */
-function mergeLists(
-  live: readonly JsonValue[],
-  config: readonly JsonValue[],
-  structure: Structure | undefined,
-): JsonValue[] {
-  const keyed = (list: readonly JsonValue[]): [string, JsonValue][] =>
-    list.map((item) => [itemElement(structure, item), item]);
-  const [liveItems, configItems] = [keyed(live), keyed(config)];
-  const liveByKey = new Map(liveItems);
-  const configKeys = new Set(configItems.map(([key]) => key));
-  const result: JsonValue[] = [];
-  let next = 0;
-  const emitLiveOnlyUpTo = (key: string | undefined): void => {
-    for (; next < liveItems.length && liveItems[next]?.[0] !== key; next++) {
-      const [liveKey, item] = liveItems[next] ?? ['', null];
-      if (!configKeys.has(liveKey)) result.push(item);
-    }
-  };
-  for (const [key, item] of configItems) {
-    const existing = liveByKey.get(key);
-    const stillAhead = liveItems.findIndex(([liveKey], i) => i >= next && liveKey === key);
-    if (stillAhead >= 0) {
-      emitLiveOnlyUpTo(key);
-      next++;
-    }
-    result.push(mergeApplied(existing, item, structure?.items));
-  }
-  emitLiveOnlyUpTo(undefined);
-  return result;
 }
 
 /**

@@ -5,8 +5,10 @@
 import { Agent, request as httpsRequest } from 'node:https';
 import { isIP } from 'node:net';
 import { exchangeText } from '../callouts/exchange-text.ts';
+import { StatusError } from '@timonier/api/statuses';
 import type { ServerState } from '../server-state.ts';
-import { endpointsOf, serverNameOf } from './service-endpoint.ts';
+import { type Endpoint, endpointsOf, serverNameOf, type ServiceTarget } from './service-endpoint.ts';
+import { connectionText, statusText } from './webhook-failures.ts';
 
 /** As both kinds of `clientConfig` have it. */
 export interface WebhookClientConfig {
@@ -24,6 +26,8 @@ export class WebhookError extends Error {
 }
 
 const maxAnswerBytes = 16 * 1024 * 1024;
+/** Of what a webhook says when it refuses to answer. */
+const longestText = 2_048;
 const maxSockets = 32;
 const defaultPort = 443;
 
@@ -53,9 +57,9 @@ export class WebhookClient {
     });
   }
 
-  /** Posts `body` and returns what came back. Throws a `WebhookError`; a `StatusError` when the Service has no pods. */
+  /** Posts `body` and returns what came back: what JSON it is, or else its text. Throws a `WebhookError`. */
   async post(body: object, timeoutMs: number): Promise<unknown> {
-    const to = this.#destination();
+    const to = this.#destination(`${timeoutMs / 1_000}s`);
     const text = JSON.stringify(body);
     const fail = (reason: string): WebhookError => new WebhookError(`Post "${to.url}": ${reason}`);
     const request = httpsRequest({
@@ -76,14 +80,18 @@ export class WebhookClient {
     try {
       answer = await exchangeText(request, text, { timeoutMs, maxAnswerBytes });
     } catch (error) {
-      throw fail(error instanceof Error ? error.message : String(error));
+      throw fail(connectionText(error));
     }
-    if (answer.status !== 200)
-      throw fail(`unexpected status ${answer.status}: ${answer.text.slice(0, 512).trim()}`);
+    if (answer.status < 200 || answer.status > 206)
+      throw new WebhookError(statusText(answer.status, answer.text.slice(0, longestText)));
+    if (answer.text === '')
+      throw new WebhookError(
+        `0-length response with status code: ${answer.status} and content type: ${answer.type}`,
+      );
     try {
       return JSON.parse(answer.text);
     } catch {
-      throw fail('the answer is not JSON');
+      return answer.text;
     }
   }
 
@@ -91,18 +99,19 @@ export class WebhookClient {
     this.#agent.destroy();
   }
 
-  #destination(): Destination {
+  /** The webhook is told how long it is waited for. */
+  #destination(timeout: string): Destination {
     const { url, service } = this.#config;
     if (service !== undefined) {
       const { namespace, name, path = '/', port = defaultPort } = service;
       const target = { namespace, name, port };
-      const endpoints = endpointsOf(this.#server, target);
-      const chosen = endpoints[Math.floor(Math.random() * endpoints.length)];
-      if (chosen === undefined) throw new WebhookError(`service ${namespace}/${name} has no endpoints`);
       const servername = serverNameOf(target);
-      return { ...chosen, path, servername, url: `https://${servername}:${port}${path}` };
+      const whole = `${path}?timeout=${timeout}`;
+      const url = `https://${servername}:${port}${whole}`;
+      return { ...this.#endpoint(target, url), path: whole, servername, url };
     }
     const parsed = new URL(url ?? '');
+    parsed.searchParams.set('timeout', timeout);
     const host = parsed.hostname.replace(/^\[(.*)\]$/, '$1');
     return {
       host,
@@ -111,5 +120,19 @@ export class WebhookClient {
       servername: host,
       url: parsed.href,
     };
+  }
+
+  /** One of those that are ready. */
+  #endpoint(target: ServiceTarget, url: string): Endpoint {
+    try {
+      const endpoints = endpointsOf(this.#server, target);
+      const chosen = endpoints[Math.floor(Math.random() * endpoints.length)];
+      if (chosen !== undefined) return chosen;
+    } catch (error) {
+      if (!(error instanceof StatusError)) throw error;
+      const prefix = `service ${target.namespace}/${target.name}: `;
+      throw new WebhookError(`Post "${url}": ${error.message.replace(prefix, '')}`, { cause: error });
+    }
+    throw new WebhookError(`Post "${url}": no endpoints available for service "${target.name}"`);
   }
 }

@@ -11,7 +11,7 @@ export function exchangeText(
   request: ClientRequest,
   text: string,
   { timeoutMs, maxAnswerBytes }: ExchangeBounds,
-): Promise<{ readonly status: number; readonly text: string }> {
+): Promise<{ readonly status: number; readonly type: string; readonly text: string }> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => request.destroy(new Error('context deadline exceeded')), timeoutMs);
     const fail = (error: Error): void => {
@@ -30,7 +30,11 @@ export function exchangeText(
       response.once('error', fail);
       response.once('end', () => {
         clearTimeout(timer);
-        resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() });
+        resolve({
+          status: response.statusCode ?? 0,
+          type: response.headers['content-type'] ?? '',
+          text: Buffer.concat(chunks).toString(),
+        });
       });
     });
     request.end(text);

@@ -1,12 +1,13 @@
 /**
- * Objects of one kind from one version to another by a webhook (ConversionReview v1); what it may not change is held
+ * Objects of one kind from one version to another by a webhook (ConversionReview); what it may not change is held
  * against what it was given. With the strategy `None` versions differ in nothing but their name, and nobody is asked.
  */
 import { randomUUID } from 'node:crypto';
 import type { ApiObject } from '@timonier/api/decode';
-import { internalError, StatusError } from '@timonier/api/statuses';
+import { StatusError } from '@timonier/api/statuses';
 import { WebhookClient, WebhookError } from '../aggregation/https-call.ts';
 import type { ServerState } from '../server-state.ts';
+import { convertedObject } from './converted-object.ts';
 import type { Definition } from './definition-types.ts';
 import { isObject } from './json-schema.ts';
 
@@ -18,97 +19,120 @@ export interface Converter {
 
 /** As upstream. */
 const timeoutMs = 30_000;
-const reviewType = { apiVersion: 'apiextensions.k8s.io/v1', kind: 'ConversionReview' };
+const group = 'apiextensions.k8s.io';
+const kind = 'ConversionReview';
+/** The older one is the same but for its name, and answers to it are not looked at as closely. */
+const strictVersion = 'v1';
+const reviewVersions: ReadonlySet<string> = new Set([strictVersion, 'v1beta1']);
 
 /** The converter of a definition; undefined when its versions differ in nothing but their name. */
 export function converterOf(
   server: Pick<ServerState, 'registry' | 'cache' | 'root'>,
   { spec }: Definition,
 ): Converter | undefined {
-  const config = spec.conversion?.webhook?.clientConfig;
-  if (spec.conversion?.strategy !== 'Webhook' || config === undefined) return undefined;
-  return new WebhookConverter(new WebhookClient(server, config), `${spec.group}, Kind=${spec.names.kind}`);
+  const { strategy, webhook } = spec.conversion ?? {};
+  if (strategy !== 'Webhook' || webhook?.clientConfig === undefined) return undefined;
+  return new WebhookConverter(
+    new WebhookClient(server, webhook.clientConfig),
+    webhook.conversionReviewVersions ?? [],
+  );
 }
 
 class WebhookConverter implements Converter {
   readonly #client: Pick<WebhookClient, 'post'>;
-  readonly #kind: string;
+  readonly #version: string | undefined;
 
-  constructor(client: Pick<WebhookClient, 'post'>, kind: string) {
+  /** `versions` of reviews that the webhook understands, the best first. */
+  constructor(client: Pick<WebhookClient, 'post'>, versions: readonly string[] = [strictVersion]) {
     this.#client = client;
-    this.#kind = kind;
+    this.#version = versions.find((version) => reviewVersions.has(version));
   }
 
   async convert(objects: readonly ApiObject[], apiVersion: string): Promise<readonly ApiObject[]> {
     const asked = objects.filter((object) => object.apiVersion !== apiVersion);
-    if (asked.length === 0) return objects;
+    const [first] = asked;
+    if (first === undefined) return objects;
+    if (this.#version === undefined) throw failed('no supported conversion review versions');
+    const webhook = `conversion webhook for ${first.apiVersion}, Kind=${first.kind}`;
     const uid = randomUUID();
+    const type = { apiVersion: `${group}/${this.#version}`, kind };
     const request = { uid, desiredAPIVersion: apiVersion, objects: asked };
-    let answer: unknown;
+    let answered: readonly unknown[];
     try {
-      answer = await this.#client.post({ ...reviewType, request }, timeoutMs);
+      const answer = await this.#client.post({ ...type, request }, timeoutMs);
+      answered = readAnswer(answer, uid, this.#version);
     } catch (error) {
-      if (error instanceof WebhookError || error instanceof StatusError) throw this.#failed(error.message);
-      throw error;
+      if (!(error instanceof WebhookError)) throw error;
+      throw failed(`${webhook} failed: ${error.message}`);
     }
-    const converted = this.#read(answer, uid, asked.length);
-    const checked = asked.map((object, i) => this.#checked(object, converted[i], apiVersion));
+    if (answered.length !== asked.length)
+      throw failed(`${webhook} returned ${answered.length} objects, expected ${asked.length}`);
+    const converted = asked.map((object, i) => {
+      const found = convertedObject(object, answered[i], apiVersion);
+      if ('object' in found) return found.object;
+      throw failed(found.isUnreadable ? found.problem : `${webhook} returned ${found.problem}`);
+    });
     let next = 0;
-    return objects.map((object) => (object.apiVersion === apiVersion ? object : (checked[next++] ?? object)));
+    return objects.map((object) =>
+      object.apiVersion === apiVersion ? object : (converted[next++] ?? object),
+    );
   }
+}
 
-  #failed(reason: string): StatusError {
-    return new StatusError(internalError(`conversion webhook for ${this.#kind} failed: ${reason}`));
-  }
+/** Upstream gives such failures no reason, so that a client sees the text alone. */
+function failed(message: string): StatusError {
+  return new StatusError({
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    message,
+    code: 500,
+  });
+}
 
-  #read(answer: unknown, uid: string, count: number): readonly unknown[] {
-    const response = isObject(answer) ? answer['response'] : undefined;
-    if (!isObject(response)) throw this.#failed('no response provided');
-    if (response['uid'] !== uid)
-      throw this.#failed(
-        `expected response.uid=${JSON.stringify(uid)}, got ${JSON.stringify(response['uid'])}`,
-      );
-    const result = isObject(response['result']) ? response['result'] : {};
-    if (result['status'] !== 'Success') {
-      const message = typeof result['message'] === 'string' ? result['message'] : '';
-      throw this.#failed(
-        message || `the result's status is ${JSON.stringify(result['status'])}, not "Success"`,
-      );
-    }
-    const objects = response['convertedObjects'];
-    if (!Array.isArray(objects) || objects.length !== count)
-      throw this.#failed(
-        `expected ${count} objects, got ${Array.isArray(objects) ? objects.length : 'none'}`,
-      );
-    return objects;
-  }
+/** What a review says was converted. Throws a `WebhookError` when it does not say so. */
+function readAnswer(answer: unknown, uid: string, version: string): readonly unknown[] {
+  if (!isObject(answer)) throw new WebhookError(untyped(answer));
+  const given = { apiVersion: textOf(answer['apiVersion']), kind: textOf(answer['kind']) };
+  checkType(given, version);
+  const response = answer['response'];
+  if (!isObject(response)) throw new WebhookError('no response provided');
+  const givenUid = textOf(response['uid']);
+  if (version === strictVersion && givenUid !== uid)
+    throw new WebhookError(`expected response.uid=${JSON.stringify(uid)}, got ${JSON.stringify(givenUid)}`);
+  const result = isObject(response['result']) ? response['result'] : {};
+  const status = textOf(result['status']);
+  if (status !== 'Success')
+    throw new WebhookError(
+      textOf(result['message']) || `response.result.status was '${status}', not 'Success'`,
+    );
+  const objects = response['convertedObjects'];
+  return Array.isArray(objects) ? objects : [];
+}
 
-  /** A webhook may change everything but what an object is; of metadata only labels and annotations. */
-  #checked(object: ApiObject, converted: unknown, apiVersion: string): ApiObject {
-    if (!isObject(converted)) throw this.#failed('one of the converted objects is no object');
-    const { metadata: before = {} } = object;
-    const after = isObject(converted['metadata']) ? converted['metadata'] : undefined;
-    const name = before.name ?? '';
-    if (converted['apiVersion'] !== apiVersion)
-      throw this.#failed(
-        `${name} has apiVersion ${JSON.stringify(converted['apiVersion'])}, not ${JSON.stringify(apiVersion)}`,
-      );
-    if (converted['kind'] !== object.kind)
-      throw this.#failed(
-        `${name} has kind ${JSON.stringify(converted['kind'])}, not ${JSON.stringify(object.kind)}`,
-      );
-    if (after === undefined) throw this.#failed(`${name} has no metadata`);
-    for (const field of ['name', 'namespace', 'uid'] as const)
-      if ((after[field] ?? '') !== (before[field] ?? ''))
-        throw this.#failed(`metadata.${field} of ${name} was changed to ${JSON.stringify(after[field])}`);
-    const { labels: _labels, annotations: _annotations, ...kept } = before;
-    const metadata = {
-      ...kept,
-      ...(isObject(after['labels']) ? { labels: after['labels'] as Record<string, string> } : {}),
-      ...(isObject(after['annotations'])
-        ? { annotations: after['annotations'] as Record<string, string> }
-        : {}),
-    };
-    return { ...converted, metadata };
-  }
+function untyped(answer: unknown): string {
+  const name = Array.isArray(answer) ? 'array' : typeof answer === 'boolean' ? 'bool' : typeof answer;
+  const wanted =
+    'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }';
+  return `couldn't get version/kind; json parse error: json: cannot unmarshal ${name} into Go value of type ${wanted}`;
+}
+
+/** What says nothing of its type is taken for what was asked for, but where that must be said. */
+function checkType(given: { readonly apiVersion: string; readonly kind: string }, version: string): void {
+  const isReview = given.kind === kind && given.apiVersion === `${group}/${version}`;
+  const saysNothing = given.kind === '' && given.apiVersion === '';
+  if (isReview || (saysNothing && version !== strictVersion)) return;
+  if (saysNothing)
+    throw new WebhookError(`expected webhook response of ${group}/${version}, Kind=${kind}, got /, Kind=`);
+  const [, other = ''] = given.apiVersion.split('/');
+  if (given.kind === kind && reviewVersions.has(other) && given.apiVersion.startsWith(`${group}/`))
+    throw new WebhookError(`converting (${other}.${kind}) to (${version}.${kind}): unknown conversion`);
+  throw new WebhookError(
+    `no kind ${JSON.stringify(given.kind)} is registered for version ${JSON.stringify(given.apiVersion)} in scheme "pkg/runtime/scheme.go:111"`,
+  );
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }

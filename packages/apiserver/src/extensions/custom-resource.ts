@@ -13,6 +13,7 @@ import {
   messageSchema,
   type ObjectMeta,
   type ResourceInfo,
+  type Schema,
   type Subresource,
 } from '@timonier/api';
 import {
@@ -123,6 +124,7 @@ function customKind(
       (one) => [apiVersionOf({ group: type.group, version: one.name }), schemaOf(one)] as const,
     ),
   );
+  const nodes = new Map<string, Schema>();
   let rules: RuleSet | undefined;
   const scale = version.subresources?.scale;
   return {
@@ -158,9 +160,15 @@ function customKind(
     apiVersion: expected.apiVersion,
     storedApiVersion: apiVersionOf({ group: type.group, version: storageVersionOf(definition) }),
     complete: (object) => prunedObject(schema, object, []),
-    fillIn: (object) => completed(schema, object),
     completeStored: (object) => completed(schemas.get(object.apiVersion ?? '') ?? schema, object),
     convert: converter?.convert.bind(converter),
+    schemaIn: (apiVersion) => {
+      const inner = schemas.get(apiVersion);
+      if (inner === undefined) return undefined;
+      let node = nodes.get(apiVersion);
+      if (node === undefined) nodes.set(apiVersion, (node = customSchema(inner)));
+      return node;
+    },
     deprecationWarning:
       version.deprecated === true
         ? (version.deprecationWarning ?? deprecation(definition, version))

@@ -38,7 +38,10 @@ function client(config: ClientConfig | undefined): FieldError[] {
   if (config.url !== undefined) return webhookUrl(`${field}.url`, config.url);
   return config.service === undefined
     ? []
-    : webhookService(`${field}.service`, { port: 443, ...config.service });
+    : // That a name is missing is all that is said of it here.
+      webhookService(`${field}.service`, { port: 443, ...config.service }).map((error) =>
+        error.type === 'Required' ? { ...error, detail: '' } : error,
+      );
 }
 
 function reviewVersions(versions: readonly string[]): FieldError[] {

@@ -14,19 +14,32 @@ import {
 } from './json-schema.ts';
 
 const maxRequestBytes = 3 * 1024 * 1024;
+/** Of a text without a bound; its quotation marks take room, too. */
+const longestText = maxRequestBytes - 2;
+/** The longest durations, dates and times in JSON. */
+const timeLengths: Readonly<Record<string, number>> = { duration: 32, date: 12, 'date-time': 32 };
 const keywords: ReadonlySet<string> = new Set(
   'true false null in as break const continue else for function if import let loop package namespace return var void while'.split(
     ' ',
   ),
 );
-const objectMeta: Type = {
-  kind: 'object',
-  name: 'ObjectMeta',
-  fields: new Map([
-    ['name', { type: { kind: 'string', max: 253 }, jsonName: 'name' }],
-    ['generateName', { type: { kind: 'string', max: 253 }, jsonName: 'generateName' }],
-  ]),
-};
+const longestName = 253;
+
+/** Of metadata expressions see the name, and what a generated one begins with, for which a letter is left at least. */
+function metadataType(schema: JsonSchema): Type {
+  const name = (field: string, most: number): FieldType => {
+    const own = bound(schema.properties?.['metadata']?.properties?.[field]?.maxLength);
+    return { type: { kind: 'string', max: 4 * Math.min(most, own ?? most) }, jsonName: field };
+  };
+  return {
+    kind: 'object',
+    name: 'ObjectMeta',
+    fields: new Map([
+      ['name', name('name', longestName)],
+      ['generateName', name('generateName', longestName - 1)],
+    ]),
+  };
+}
 
 /** A field's name as expressions write it; undefined for one that they cannot name. */
 export function escapeName(name: string): string | undefined {
@@ -41,7 +54,7 @@ export function escapeName(name: string): string | undefined {
 
 /** The type of a schema, or undefined when expressions can say nothing about its values. */
 export function typeOfSchema(schema: JsonSchema, name = 'self', isRoot = false): Type | undefined {
-  if (isIntOrString(schema)) return types.dyn;
+  if (isIntOrString(schema)) return { kind: 'dyn', max: textLength(schema) };
   switch (schema.type) {
     case 'string':
       return textType(schema);
@@ -55,7 +68,7 @@ export function typeOfSchema(schema: JsonSchema, name = 'self', isRoot = false):
       const items = itemsOf(schema);
       const element = items === undefined ? undefined : typeOfSchema(items, `${name}.@idx`);
       if (items === undefined || element === undefined) return undefined;
-      const max = boundOf(schema.maxItems) ?? Math.floor((maxRequestBytes - 2) / (smallest(items) + 1));
+      const max = bound(schema.maxItems) ?? Math.floor((maxRequestBytes - 2) / (smallest(items) + 1));
       const listType = schema['x-kubernetes-list-type'];
       const keys = schema['x-kubernetes-list-map-keys'] ?? [];
       if (listType === 'set') return { kind: 'list', element, max, merge: { type: 'set' } };
@@ -70,11 +83,28 @@ export function typeOfSchema(schema: JsonSchema, name = 'self', isRoot = false):
   }
 }
 
-function textType({ format, maxLength }: JsonSchema): Type {
-  if (format === 'date-time' || format === 'date') return types.timestamp;
-  if (format === 'duration') return types.duration;
-  if (format === 'byte') return { kind: 'bytes', max: boundOf(maxLength) ?? maxRequestBytes - 2 };
-  return { kind: 'string', max: boundOf(maxLength) ?? maxRequestBytes - 2 };
+function textType(schema: JsonSchema): Type {
+  const { format = '', maxLength } = schema;
+  const max = timeLengths[format];
+  if (max !== undefined) return { kind: format === 'duration' ? 'duration' : 'timestamp', max };
+  if (format === 'byte') return { kind: 'bytes', max: bound(maxLength) ?? longestText };
+  return { kind: 'string', max: textLength(schema) };
+}
+
+/** A bound counts characters, which take up to four bytes each; an enumeration has a longest value. */
+function textLength(schema: JsonSchema): number {
+  const max = bound(schema.maxLength);
+  if (max !== undefined) return max * 4;
+  if (isIntOrString(schema) || (schema.enum ?? []).length === 0) return longestText;
+  const lengths = (schema.enum ?? []).map((value) =>
+    typeof value === 'string' ? Buffer.byteLength(value) : 0,
+  );
+  return Math.max(...lengths);
+}
+
+function bound(given: number | undefined): number | undefined {
+  const found = boundOf(given);
+  return found === undefined ? undefined : Math.max(0, found);
 }
 
 function objectType(schema: JsonSchema, name: string, isRoot: boolean): Type | undefined {
@@ -82,11 +112,10 @@ function objectType(schema: JsonSchema, name: string, isRoot: boolean): Type | u
   if (values !== undefined) {
     const value = typeOfSchema(values, `${name}.@elem`);
     if (value === undefined) return undefined;
-    const max = boundOf(schema.maxProperties) ?? Math.floor((maxRequestBytes - 2) / (4 + smallest(values)));
-    return types.map({ kind: 'string', max: maxRequestBytes - 2 }, value, max);
+    const max = bound(schema.maxProperties) ?? Math.floor((maxRequestBytes - 2) / (smallest(values) + 6));
+    // Upstream knows nothing of how long keys are, and takes them for nothing.
+    return types.map(types.string, value, max);
   }
-  if (schema.additionalProperties === true || (preservesUnknown(schema) && schema.properties === undefined))
-    return types.map(types.string, types.dyn, maxRequestBytes - 2);
   const fields = new Map<string, FieldType>();
   for (const [jsonName, inner] of Object.entries(schema.properties ?? {})) {
     const escaped = escapeName(jsonName);
@@ -94,28 +123,30 @@ function objectType(schema: JsonSchema, name: string, isRoot: boolean): Type | u
     if (escaped !== undefined && type !== undefined) fields.set(escaped, { type, jsonName });
   }
   if (isRoot || isEmbedded(schema)) {
-    fields.set('apiVersion', { type: { kind: 'string', max: 253 }, jsonName: 'apiVersion' });
-    fields.set('kind', { type: { kind: 'string', max: 253 }, jsonName: 'kind' });
-    fields.set('metadata', { type: objectMeta, jsonName: 'metadata' });
+    fields.set('apiVersion', { type: { kind: 'string', max: longestText }, jsonName: 'apiVersion' });
+    fields.set('kind', { type: { kind: 'string', max: longestText }, jsonName: 'kind' });
+    fields.set('metadata', { type: metadataType(schema), jsonName: 'metadata' });
   }
   return { kind: 'object', name, fields };
 }
 
-/** The fewest bytes of JSON that a value of a schema takes. */
+/** The fewest bytes of JSON that a value of a schema takes, as upstream counts them. */
 function smallest(schema: JsonSchema): number {
-  if (isIntOrString(schema) || schema.default !== undefined) return 1;
+  if (isIntOrString(schema)) return 1;
   switch (schema.type) {
     case 'string':
-      return 2 + Math.max(0, boundOf(schema.minLength) ?? 0);
+      return shortestTexts[schema.format ?? ''] ?? 2;
     case 'boolean':
       return 4;
     case 'array':
       return 2;
     case 'object': {
+      if (valuesOf(schema) !== undefined) return 2;
       const needed = new Set(schema.required ?? []);
       let size = 2;
       for (const [name, inner] of Object.entries(schema.properties ?? {}))
-        if (needed.has(name) && inner.default === undefined) size += name.length + 4 + smallest(inner);
+        if (needed.has(name) && inner.default === undefined)
+          size += Buffer.byteLength(name) + 4 + smallest(inner);
       return size;
     }
     default:
@@ -123,20 +154,21 @@ function smallest(schema: JsonSchema): number {
   }
 }
 
-/** The most values of a schema's place that one request can hold, given those of the place around it. */
-export function instancesBelow(schema: JsonSchema, around: number): number {
-  const items = itemsOf(schema);
-  const values = valuesOf(schema);
-  const most = Math.floor((maxRequestBytes - 2) / 2);
-  if (items !== undefined)
-    return Math.min(
-      most,
-      around * (boundOf(schema.maxItems) ?? Math.floor((maxRequestBytes - 2) / (smallest(items) + 1))),
-    );
-  if (values !== undefined)
-    return Math.min(
-      most,
-      around * (boundOf(schema.maxProperties) ?? Math.floor((maxRequestBytes - 2) / (4 + smallest(values)))),
-    );
-  return around;
+const shortestTexts: Readonly<Record<string, number>> = { duration: 3, date: 12, 'date-time': 21 };
+
+/** How often a place can be in one object when bounds say it: for each item or value of what holds it. */
+export function instancesBelow(schema: JsonSchema, around: number | undefined): number | undefined {
+  if (around === undefined) return undefined;
+  const own =
+    schema.type === 'array'
+      ? bound(schema.maxItems)
+      : schema.additionalProperties === undefined
+        ? 1
+        : bound(schema.maxProperties);
+  return own === undefined ? undefined : around * own;
+}
+
+/** How often a value of a schema fits into a request at most, for places that no bound limits. */
+export function mostInstances(schema: JsonSchema): number {
+  return Math.floor(maxRequestBytes / (smallest(schema) + 1));
 }

@@ -80,7 +80,11 @@ export function compileRules(schema: JsonSchema, isWhole = true): RuleSet {
 }
 
 export function environmentFor(type: Type, isOptionalOld: boolean): Environment {
-  return new Environment({ variables: { self: type, oldSelf: isOptionalOld ? types.optional(type) : type } });
+  return new Environment({
+    variables: { self: type, oldSelf: isOptionalOld ? types.optional(type) : type },
+    // Whatever a path begins with: upstream knows one root.
+    roots: () => type,
+  });
 }
 
 function compilePlace(schema: JsonSchema, isRoot: boolean): Place | undefined {

@@ -3,7 +3,7 @@ import { type FieldError, fieldErrors } from '@timonier/api';
 import { CompileError, type Environment, type Program, type Type, types } from '@timonier/cel';
 import { pathOfField } from './field-paths.ts';
 import { isIntOrString, type JsonSchema, walkSchema } from './json-schema.ts';
-import { typeOfSchema } from './rule-types.ts';
+import { mostInstances, typeOfSchema } from './rule-types.ts';
 import { environmentFor, type Rule, ruleReasons } from './rules.ts';
 
 const { forbidden, invalid, notSupported, required } = fieldErrors;
@@ -18,8 +18,8 @@ const mark = 'x-kubernetes-validations';
 
 /** Where rules stand, for what they may see and cost. */
 export interface RulePlace {
-  /** The most values of this place that one request can hold. */
-  readonly instances: number;
+  /** The most values of this place that one object can hold; undefined where no bound says it. */
+  readonly instances: number | undefined;
   /** The path of the list whose items cannot be told from those before a change; undefined outside of any. */
   readonly uncorrelated: string | undefined;
   /** From the root of the schema. */
@@ -97,14 +97,18 @@ export class RuleJudge {
           detail: `internal error: failed to construct type information for ${mark} rules: unable to convert structural schema to CEL declarations`,
         },
       ];
-    return rules.flatMap((rule, i) => this.#rule(rule, `${path}.${mark}[${i}]`, type, where));
+    const instances = where.instances ?? mostInstances(schema);
+    return rules.flatMap((rule, i) => this.#rule(rule, `${path}.${mark}[${i}]`, type, where, instances));
   }
 
   /** That all rules together cost too much. */
   total(path: string): FieldError[] {
     const sum = this.#costs.reduce((total, { cost }) => total + cost, 0);
     if (sum <= definitionLimit) return [];
-    const dearest = [...this.#costs].sort((a, b) => b.cost - a.cost).slice(0, maxNamed);
+    const dearest = this.#costs
+      .filter(({ cost }) => cost >= definitionLimit / 100)
+      .sort((a, b) => b.cost - a.cost)
+      .slice(0, maxNamed);
     return [
       ...dearest.map((one) =>
         forbidden(
@@ -116,13 +120,15 @@ export class RuleJudge {
     ];
   }
 
-  #rule(rule: Rule, path: string, type: Type, where: RulePlace): FieldError[] {
+  #rule(rule: Rule, path: string, type: Type, where: RulePlace, instances: number): FieldError[] {
     const environment = environmentFor(type, rule.optionalOldSelf === true);
     const errors: FieldError[] = [];
     const program = compiled(environment, rule, 'rule', types.bool, path, errors);
     if (program !== undefined) {
       const usesOld = program.variables.has('oldSelf');
-      errors.push(...this.#cost(program, `${path}.rule`, 'estimated rule cost', rule, where));
+      errors.push(
+        ...this.#cost(program.estimate * instances, `${path}.rule`, 'estimated rule cost', rule, where),
+      );
       if (usesOld && where.uncorrelated !== undefined)
         errors.push(
           invalid(
@@ -144,8 +150,9 @@ export class RuleJudge {
       const message = compiled(environment, rule, 'messageExpression', types.string, path, errors);
       if (message !== undefined)
         errors.push(
+          // A message is only made once, wherever the rule stands.
           ...this.#cost(
-            message,
+            message.estimate,
             `${path}.messageExpression`,
             'estimated messageExpression cost',
             rule,
@@ -156,9 +163,8 @@ export class RuleJudge {
     return errors;
   }
 
-  #cost(program: Program, path: string, what: string, rule: Rule, where: RulePlace): FieldError[] {
+  #cost(cost: number, path: string, what: string, rule: Rule, where: RulePlace): FieldError[] {
     if (this.#known.has(`${where.relative} ${rule.rule}`)) return [];
-    const cost = program.estimate * where.instances;
     this.#costs.push({ path, cost });
     return cost > ruleLimit ? [tooDear(path, what, cost / ruleLimit)] : [];
   }

@@ -142,7 +142,8 @@ test('a webhook converts what is read, written, listed and watched in another ve
   assert.equal((await server.request('POST', place('v1'), v1)).status, 201);
   assert.equal(webhook.calls, 0, 'the stored version needs nobody');
   const read = await server.request('GET', `${place('v2')}/a`);
-  assert.deepEqual(read.json.spec, { address: 'h:80', weight: 1 });
+  // Defaults are those of the version that is stored.
+  assert.deepEqual(read.json.spec, { address: 'h:80' });
   assert.equal(read.json.apiVersion, 'example.com/v2');
   const before = webhook.calls;
   await server.request('GET', `${place('v2')}/a`);
@@ -176,7 +177,10 @@ test('a webhook converts what is read, written, listed and watched in another ve
   webhook.failure = 'no idea how';
   const failed = await server.request('POST', place('v2'), { ...v2, metadata: { name: 'c' } });
   assert.equal(failed.status, 500);
-  assert.match(failed.json.message, /conversion webhook for example.com, Kind=Host failed: no idea how/);
+  assert.match(
+    failed.json.message,
+    /^conversion webhook for example.com\/v2, Kind=Host failed: no idea how$/,
+  );
   assert.equal((await server.request('GET', place('v1'))).status, 200, 'the stored version does not suffer');
 });
 
@@ -193,6 +197,7 @@ test('a new storage version is remembered, and an old one stays until nothing is
     spec: { host: 'h', port: 80 },
   };
   await server.request('POST', place('v1'), v1);
+  await server.request('POST', place('v1'), { ...v1, metadata: { name: 'c' } });
   const wanted = definition(conversion, 'v2') as { spec: { versions: object[] } };
   const moved = await server.request(
     'PATCH',
@@ -202,9 +207,19 @@ test('a new storage version is remembered, and an old one stays until nothing is
   );
   assert.deepEqual(moved.json.status.storedVersions, ['v1', 'v2']);
   await until(async () => {
-    const { json } = await server.request('GET', `${place('v2')}/a`);
+    // Stored as v1 it loses again what only v2 has.
+    const { json } = await server.request('PATCH', `${place('v2')}/a`, '{}', merge);
     return json.spec?.address === 'h:80' && json.spec.weight === 1;
   }, 'the new storage version counts');
+  assert.deepEqual((await server.request('GET', `${place('v2')}/c`)).json.spec, { address: 'h:80' });
+  await server.request('PATCH', `${place('v1')}/c`, '{}', merge);
+  const rewritten = await server.request('GET', `${place('v2')}/c`);
+  assert.deepEqual(
+    rewritten.json.spec,
+    { address: 'h:80', weight: 1 },
+    'written as it is, it is stored anew',
+  );
+  await server.request('DELETE', `${place('v1')}/c`);
   const v2 = {
     apiVersion: 'example.com/v2',
     kind: 'Host',

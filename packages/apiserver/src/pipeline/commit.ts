@@ -8,7 +8,7 @@ import type { ApiObject } from '@timonier/api/decode';
 import type { Compare, RequestOp, TxnResponse } from '../storage/etcd-messages.ts';
 import { UnknownOutcome } from '../storage/store-client.ts';
 import { fromStored, StoredObject } from '../storage/stored-object.ts';
-import { rememberView, storedValue } from '../storage/views.ts';
+import { storedValue } from '../storage/views.ts';
 import type { WriteContext } from '../server-state.ts';
 import { strategyOf } from '../strategies/index.ts';
 import type { CommitExtras } from './commit-extras.ts';
@@ -74,7 +74,6 @@ export async function commit(context: WriteContext, change: Change): Promise<Com
         : server.cache.committed(change.key, revision, () =>
             fromStored(change.key, value, revision, change.createRevision || revision),
           );
-    if (stored !== undefined && change.object !== undefined) rememberView(target.info, stored, change.object);
     return { outcome: 'committed', stored, revision };
   }
   const office = response.responses[0]?.responseRange?.kvs[0]?.value.toString();

@@ -9,8 +9,8 @@ import type { ResourceInfo } from '@timonier/api';
 import { conflict, StatusError } from '@timonier/api/statuses';
 import type { ApiObject } from '@timonier/api/decode';
 import type { KeyValue } from '../storage/etcd-messages.ts';
-import { fromStored, type StoredObject } from '../storage/stored-object.ts';
-import { prepareViews, rememberView, storedValue, viewOfAny } from '../storage/views.ts';
+import { fromStored, type StoredObject, toStored } from '../storage/stored-object.ts';
+import { prepareViews, storedValue, viewOfAny } from '../storage/views.ts';
 import type { WriteContext, ServerState } from '../server-state.ts';
 import { commit, type CommitResult } from './commit.ts';
 import type { CommitExtras } from './commit-extras.ts';
@@ -30,8 +30,8 @@ export type Decision =
       readonly extras?: CommitExtras | undefined;
       readonly last?: ApiObject | undefined;
     }
-  /** Nothing to do: the current state, or nothing, is the answer. */
-  | { readonly action: 'keep' };
+  /** Nothing to do: the current state, or nothing, is the answer. `object` is what was to be written all the same. */
+  | { readonly action: 'keep'; readonly object?: ApiObject };
 
 export interface MutationResult {
   /** State after the mutation, in the shape of the resource that was asked for; undefined when the object is gone. */
@@ -94,6 +94,8 @@ class Attempts {
         isFresh = true;
         continue;
       }
+      if (decision.action === 'keep' && decision.object !== undefined && isOutdated(target.info, current))
+        decision = { action: 'put', object: decision.object };
       if (decision.action === 'keep') {
         if (isFresh) return { stored: current, previous: current, revision: current?.revision ?? 0 };
         current = await readCurrent(server, target.info, this.#key);
@@ -104,7 +106,7 @@ class Attempts {
       const result = await this.#commit(current, decision);
       if (result.outcome === 'committed') {
         this.committed = result.stored;
-        const last = await lastState(this.#key, target.info, current, decision);
+        const last = lastState(this.#key, current, decision);
         return { stored: result.stored, previous: current, last, revision: result.revision };
       }
       isFresh = true;
@@ -152,18 +154,20 @@ class Attempts {
   }
 }
 
+/** Whether an object is stored in another version than it would be now: who writes it as it is means to change that. */
+function isOutdated({ custom }: ResourceInfo, current: StoredObject | undefined): boolean {
+  return custom !== undefined && current?.object().apiVersion !== custom.storedApiVersion;
+}
+
 /** What an object was changed to that went with the change, under the version that it had. */
-async function lastState(
+function lastState(
   key: string,
-  info: ResourceInfo,
   current: StoredObject | undefined,
   decision: Decision,
-): Promise<StoredObject | undefined> {
+): StoredObject | undefined {
   if (decision.action !== 'remove' || decision.last === undefined || current === undefined) return undefined;
-  const value = await storedValue(info, decision.last);
-  const last = fromStored(key, value, current.revision, current.createRevision);
-  rememberView(info, last, decision.last);
-  return last;
+  // It was never stored, and so is in the version that it was changed in.
+  return fromStored(key, toStored(decision.last), current.revision, current.createRevision);
 }
 
 /** What a dry run answers: the state that would have been committed, under the old version. */
@@ -175,11 +179,10 @@ async function rehearsed(
 ): Promise<MutationResult> {
   const revision = current?.revision ?? 0;
   if (decision.action !== 'put') {
-    const last = await lastState(key, info, current, decision);
+    const last = lastState(key, current, decision);
     return { stored: undefined, previous: current, last, revision };
   }
   const stored = fromStored(key, await storedValue(info, decision.object), revision, revision);
-  rememberView(info, stored, decision.object);
   return { stored, previous: current, revision };
 }
 

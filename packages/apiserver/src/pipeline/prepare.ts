@@ -19,6 +19,7 @@ import type { WriteContext } from '../server-state.ts';
 import { sameTree } from '../storage/copy.ts';
 import { strategyOf } from '../strategies/index.ts';
 import { timestamp } from '../timestamp.ts';
+import type { InVersion } from './owned-versions.ts';
 import { bad } from './query.ts';
 
 /** Without vowels and digits that look like letters, so that no word comes out. */
@@ -135,12 +136,18 @@ export function withOwnership(
   old: ApiObject | undefined,
   object: ApiObject,
   context: WriteContext,
+  inVersion?: InVersion,
 ): ApiObject {
-  return trackUpdate(old as JsonObject | undefined, object as JsonObject, managementContext(context));
+  const management = managementContext(context, inVersion);
+  return trackUpdate(old as JsonObject | undefined, object as JsonObject, management);
 }
 
-export function managementContext({ server, target, manager }: WriteContext): ManagementContext {
+export function managementContext(
+  { server, target, manager }: WriteContext,
+  inVersion?: InVersion,
+): ManagementContext {
   return {
+    inVersion,
     structure: target.info.schema,
     manager,
     apiVersion: apiVersionOf(target.info),

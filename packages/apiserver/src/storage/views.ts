@@ -57,7 +57,8 @@ export async function prepareViews(
     const part = missing.slice(start, start + batch);
     const trees = part.map(({ tree }) => tree);
     const converted = await custom.convert(trees, custom.apiVersion);
-    for (const [i, { stored }] of part.entries()) remember(custom, stored, converted[i] ?? stored.object());
+    for (const [i, { stored }] of part.entries())
+      keep(custom, stored, custom.complete(converted[i] ?? stored.object()));
   }
 }
 
@@ -72,12 +73,6 @@ export function storedValue(info: ResourceInfo, object: ApiObject, value?: Buffe
   if (custom.storedApiVersion === object.apiVersion) return value ?? toStored(object);
   if (custom.convert === undefined) return toStored({ ...object, apiVersion: custom.storedApiVersion });
   return custom.convert([object], custom.storedApiVersion).then(([stored]) => toStored(stored ?? object));
-}
-
-/** Tells what was stored in which form, so that nobody has to convert it back. */
-export function rememberView(info: ResourceInfo, stored: StoredObject, object: ApiObject): void {
-  if (info.custom?.convert !== undefined && object.apiVersion !== info.custom.storedApiVersion)
-    remember(info.custom, stored, object);
 }
 
 function viewsOf(custom: CustomKind): WeakMap<StoredObject, StoredObject> {
@@ -99,10 +94,6 @@ function inVersion(custom: CustomKind, tree: ApiObject): ApiObject {
   return tree.apiVersion === custom.apiVersion
     ? tree
     : custom.complete({ ...tree, apiVersion: custom.apiVersion });
-}
-
-function remember(custom: CustomKind, stored: StoredObject, object: ApiObject): StoredObject {
-  return keep(custom, stored, custom.fillIn(object));
 }
 
 function keep(custom: CustomKind, stored: StoredObject, complete: ApiObject): StoredObject {

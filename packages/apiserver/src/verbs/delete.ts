@@ -116,8 +116,11 @@ function decideRemoval(object: ApiObject, options: DeleteOptions, now: number): 
   if (isMarked && !isShorter && sameFinalizers) return { action: 'keep' };
   if (!isMarked || isShorter) {
     metadata.deletionTimestamp = timestamp(now + grace * 1_000);
-    metadata.deletionGracePeriodSeconds = grace;
-    if (!isMarked && metadata.generation !== undefined) metadata.generation++;
+    // The end of a definition is not one that anything waits out.
+    if (object.kind !== 'CustomResourceDefinition') {
+      metadata.deletionGracePeriodSeconds = grace;
+      if (!isMarked && metadata.generation !== undefined) metadata.generation++;
+    }
   }
   if (finalizers.length === 0) delete metadata.finalizers;
   else metadata.finalizers = finalizers;

@@ -10,6 +10,7 @@ import {
   applyMergePatch,
   applyStrategicMergePatch,
   applyWithHistory,
+  equalButForManagement,
   type JsonObject,
 } from '@timonier/api';
 import { applyDefaults } from '@timonier/api/defaults';
@@ -20,6 +21,7 @@ import { type CommitExtras, withConditions } from '../pipeline/commit-extras.ts'
 import { parseBody } from '../pipeline/decode.ts';
 import { mutate } from '../pipeline/mutate.ts';
 import { namespaceCondition } from '../pipeline/namespace-exists.ts';
+import { changeInVersions, type InVersion, otherVersions } from '../pipeline/owned-versions.ts';
 import { managementContext, placeObject, prepareCreate } from '../pipeline/prepare.ts';
 import { bad, booleanParameter, fieldValidationParameter, refuseOptions } from '../pipeline/query.ts';
 import { respondObject } from '../pipeline/respond.ts';
@@ -122,7 +124,7 @@ async function applyPatch(context: RequestContext, parsed: Parsed): Promise<void
     }
     created = false;
     const old = current.object();
-    const merged = merge(context, old, config, force);
+    const merged = await mergeInVersions(context, old, config, force);
     return decideUpdate(context, current, old, merged, true);
   });
   await respondObject(context, created ? 201 : 200, afterUpdate(result));
@@ -155,20 +157,37 @@ function checkAppliedCustom({ info, name }: RequestContext['target'], value: unk
   checkAppliedType(info, value as ApiObject, metadata?.namespace ?? '', name);
 }
 
+/** What somebody owns in another version conflicts with what becomes of it there, which the merge says first. */
+async function mergeInVersions(
+  context: RequestContext,
+  live: ApiObject,
+  config: ApiObject,
+  force: boolean,
+): Promise<ApiObject> {
+  const { info } = context.target;
+  if (otherVersions(info, live).length === 0) return merge(context, live, config, force);
+  const outcome = merge(context, live, config, true);
+  return merge(context, live, config, force, await changeInVersions(info, live, outcome));
+}
+
 function merge(
   context: RequestContext,
   live: ApiObject | undefined,
   config: ApiObject,
   force: boolean,
+  inVersion?: InVersion,
 ): ApiObject {
   const { info } = context.target;
   try {
     const merged = applyWithHistory(
       live as JsonObject | undefined,
       config as JsonObject,
-      managementContext(context),
+      managementContext(context, inVersion),
       force,
     );
+    // What changes nothing gets no defaults either.
+    if (info.custom !== undefined && live !== undefined && equalButForManagement(live as JsonObject, merged))
+      return merged;
     return applyDefaults(info, decodeStrict(info, merged).object);
   } catch (error) {
     throw asConflict(error);

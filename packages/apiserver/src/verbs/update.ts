@@ -6,6 +6,7 @@ import { objectWarnings } from '@timonier/api/object-warnings';
 import { invalid, notFound, StatusError } from '@timonier/api/statuses';
 import { decodeObject } from '../pipeline/decode.ts';
 import { type Decision, mutate, type MutationResult } from '../pipeline/mutate.ts';
+import { changeInVersions } from '../pipeline/owned-versions.ts';
 import { placeObject, prepareUpdate, withOwnership } from '../pipeline/prepare.ts';
 import { bad } from '../pipeline/query.ts';
 import { respondObject } from '../pipeline/respond.ts';
@@ -103,7 +104,9 @@ export async function decideUpdate(
   const { info, subresource } = context.target;
   const { admission } = context.server;
   // What admission and the server itself change belongs to nobody.
-  const tracked = isOwned ? wanted : withOwnership(old, wanted, context);
+  const tracked = isOwned
+    ? wanted
+    : withOwnership(old, wanted, context, await changeInVersions(info, old, wanted));
   const request: AdmissionRequest = { operation: 'UPDATE', context, object: tracked, old };
   await admission.admit(request);
   const owned = request.object ?? tracked;
@@ -116,7 +119,7 @@ export async function decideUpdate(
   checkObject(info, owned, old, subresource);
   if (subresource === '') for (const text of objectWarnings(info, owned)) context.warn?.(text);
   const value = toStored(owned);
-  if (isStoredAs(value, current)) return { action: 'keep' };
+  if (isStoredAs(value, current)) return { action: 'keep', object: owned };
   await strategyOf(info).check?.(owned, old, context);
   await admission.validate({ ...request, object: owned });
   const { reserve } = strategyOf(info);

@@ -120,19 +120,18 @@ export const conversions: Library = {
   ],
   string: [
     globalFunction([string], string, (value: string) => value),
-    globalFunction([bool], string, String, { size: () => 5 }),
-    globalFunction([int], string, String, { size: () => 20 }),
-    globalFunction([uint], string, (value: Uint) => String(value.value), { size: () => 20 }),
-    globalFunction([double], string, formatDouble, { size: () => 24 }),
+    globalFunction([bool], string, String),
+    globalFunction([int], string, String),
+    globalFunction([uint], string, (value: Uint) => String(value.value)),
+    globalFunction([double], string, formatDouble),
     globalFunction([bytes], string, decode, { cost: walkFirst }),
-    globalFunction([timestamp], string, formatTimestamp, { size: () => 30 }),
-    globalFunction([duration], string, formatSeconds, { size: () => 30 }),
+    globalFunction([timestamp], string, formatTimestamp),
+    globalFunction([duration], string, formatSeconds),
   ],
   bytes: [
     globalFunction([bytes], bytes, (value: Uint8Array) => value),
     globalFunction([string], bytes, (value: string) => new Uint8Array(Buffer.from(value)), {
       cost: walkFirst,
-      size: (size) => (size ?? 0) * 4,
     }),
   ],
   bool: [

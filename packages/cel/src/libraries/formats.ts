@@ -71,7 +71,7 @@ export const formats: Library = {
         const problems = (value.data as Check)(text);
         return new Optional(problems.length === 0 ? undefined : new ArrayList(problems));
       },
-      { cost: (_, text) => walkFirst(text ?? 0), size: () => 5 },
+      { cost: (_, text) => walkFirst(text ?? 0) },
     ),
   ],
 };

@@ -1,14 +1,13 @@
 /** The lists extension of cel-go, as Kubernetes turns it on: lists that are cut, turned, sorted and made flat. */
 import { EvaluationError } from '../errors.ts';
 import { globalFunction, type Library, memberFunction, type Overload } from '../overload.ts';
-import { A, dyn, int, list, type ListType, optional, type Type } from '../types.ts';
+import { A, dyn, int, list, optional } from '../types.ts';
 import { ArrayList, equals, List, Optional, typeNameOf, type Value } from '../values.ts';
 import { comparable, isLess } from './order.ts';
 
-const sizeOfFirst = { size: (size?: number): number => size ?? 0 };
-const walk = { cost: (size?: number): number => size ?? 0, ...sizeOfFirst };
+const walk = { cost: (size?: number): number => size ?? 0 };
 /** Each item is compared with many. */
-const compareAll = { cost: (size?: number): number => (size ?? 0) ** 2, ...sizeOfFirst };
+const compareAll = { cost: (size?: number): number => (size ?? 0) ** 2 };
 
 /** The numbers from 0 on; takes no room, however many they are. */
 class Range extends List {
@@ -66,29 +65,16 @@ function ends(pick: (items: List) => Value): Overload[] {
   return [memberFunction([list(A)], optional(A), end)];
 }
 
-function innerSize(...types: readonly Type[]): number {
-  const [outer] = types as readonly (ListType | undefined)[];
-  const inner = outer?.element.kind === 'list' ? outer.element.max : undefined;
-  return (outer?.max ?? Number.POSITIVE_INFINITY) * (inner ?? Number.POSITIVE_INFINITY);
-}
-
 export const listShapes: Library = {
-  'lists.range': [
-    globalFunction([int], list(int), (count: bigint) => new Range(Math.max(0, Number(count))), {
-      sizeByTypes: (type) => (type?.kind === 'int' ? Math.max(0, type.max ?? Number.POSITIVE_INFINITY) : 0),
-    }),
-  ],
+  'lists.range': [globalFunction([int], list(int), (count: bigint) => new Range(Math.max(0, Number(count))))],
   first: ends((items) => items.at(0)),
   last: ends((items) => items.at(items.size - 1)),
   slice: [memberFunction([list(A), int, int], list(A), slice, walk)],
   reverse: [memberFunction([list(A)], list(A), (items: List) => new ArrayList([...items].reverse()), walk)],
   distinct: [memberFunction([list(A)], list(A), distinct, compareAll)],
   flatten: [
-    memberFunction([list(list(A))], list(A), (items: List) => flatten(items, 1n), {
-      cost: walk.cost,
-      sizeByTypes: innerSize,
-    }),
-    memberFunction([list(dyn), int], list(dyn), flatten, { cost: walk.cost, sizeByTypes: innerSize }),
+    memberFunction([list(list(A))], list(A), (items: List) => flatten(items, 1n), walk),
+    memberFunction([list(dyn), int], list(dyn), flatten, walk),
   ],
   sort: comparable.map((type) =>
     memberFunction([list(type)], list(type), (items: List) => sortBy(items, items), compareAll),

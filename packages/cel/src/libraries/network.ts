@@ -176,8 +176,8 @@ export const network: Library = {
   prefixLength: [memberFunction([cidr], int, (value: OpaqueValue) => BigInt(rangeOf(value).prefix))],
   masked: [memberFunction([cidr], cidr, (value: OpaqueValue) => rangeValue(masked(rangeOf(value))))],
   string: [
-    globalFunction([ip], string, (value: OpaqueValue) => value.text, { size: () => 39 }),
-    globalFunction([cidr], string, (value: OpaqueValue) => value.text, { size: () => 43 }),
+    globalFunction([ip], string, (value: OpaqueValue) => value.text),
+    globalFunction([cidr], string, (value: OpaqueValue) => value.text),
   ],
 };
 

@@ -139,7 +139,7 @@ export const operators: Library = {
       (a: Uint8Array, b: Uint8Array) => new Uint8Array(Buffer.concat([a, b])),
       { cost: walkBoth },
     ),
-    globalFunction([list(A), list(A)], list(A), concatenate, { cost: walkBoth }),
+    globalFunction([list(A), list(A)], list(A), concatenate),
     globalFunction([timestamp, duration], timestamp, (a: Timestamp, b: Duration) =>
       asTime(a.nanos + b.nanos),
     ),
@@ -183,9 +183,7 @@ export const operators: Library = {
   // Computed by the interpreter, which does not always evaluate both sides.
   '_&&_': [globalFunction([bool, bool], bool, () => unreachable())],
   '_||_': [globalFunction([bool, bool], bool, () => unreachable())],
-  '_?_:_': [
-    globalFunction([bool, A, A], A, () => unreachable(), { size: (_, a, b) => Math.max(a ?? 0, b ?? 0) }),
-  ],
+  '_?_:_': [globalFunction([bool, A, A], A, () => unreachable())],
   '_==_': [globalFunction([A, A], bool, equals, { cost: walkSmaller })],
   '_!=_': [globalFunction([A, A], bool, (a: Value, b: Value) => !equals(a, b), { cost: walkSmaller })],
   '_<_': comparison((found) => found < 0),

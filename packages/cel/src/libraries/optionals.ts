@@ -33,11 +33,7 @@ export const optionals: Library = {
       value.inner === undefined ? other : value,
     ),
   ],
-  orValue: [
-    memberFunction([optional(A), A], A, (value: Optional, other: Value) => value.inner ?? other, {
-      size: (a, b) => Math.max(a ?? 0, b ?? 0),
-    }),
-  ],
+  orValue: [memberFunction([optional(A), A], A, (value: Optional, other: Value) => value.inner ?? other)],
 };
 
 function unwrapped(items: List): List {

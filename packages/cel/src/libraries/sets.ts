@@ -3,7 +3,9 @@ import { globalFunction, type Library } from '../overload.ts';
 import { A, bool, list } from '../types.ts';
 import { equals, type List, type Value } from '../values.ts';
 
-const walk = { cost: (a?: number, b?: number): number => (a ?? 0) * (b ?? 0) };
+const walk = (factor: number) => ({
+  cost: (a?: number, b?: number): number => 1 + factor * (a ?? 0) * (b ?? 0),
+});
 
 function has(items: List, wanted: Value): boolean {
   for (const item of items) if (equals(item, wanted)) return true;
@@ -23,9 +25,9 @@ function intersects(a: List, b: List): boolean {
 const both = [list(A), list(A)];
 
 export const sets: Library = {
-  'sets.contains': [globalFunction(both, bool, contains, walk)],
+  'sets.contains': [globalFunction(both, bool, contains, walk(1))],
   'sets.equivalent': [
-    globalFunction(both, bool, (a: List, b: List) => contains(a, b) && contains(b, a), walk),
+    globalFunction(both, bool, (a: List, b: List) => contains(a, b) && contains(b, a), walk(2)),
   ],
-  'sets.intersects': [globalFunction(both, bool, intersects, walk)],
+  'sets.intersects': [globalFunction(both, bool, intersects, walk(1))],
 };

@@ -1,6 +1,5 @@
 /** Texts: the standard functions, cel-go's strings extension (version 2), and Kubernetes' regular expressions. */
 import { RE2JS } from 're2js';
-import { maxSize } from '../sizes.ts';
 import { checkLength, EvaluationError } from '../errors.ts';
 import {
   globalFunction,
@@ -10,7 +9,7 @@ import {
   textCost,
   walkFirst,
 } from '../overload.ts';
-import { bool, dyn, int, list, string, type Type } from '../types.ts';
+import { bool, dyn, int, list, string } from '../types.ts';
 import { ArrayList, type List } from '../values.ts';
 import { format } from './text-format.ts';
 
@@ -43,7 +42,6 @@ function findAll(text: string, source: string, limit = Number.POSITIVE_INFINITY)
 const regexCost = (text: number, pattern: number): number =>
   Math.ceil((text + 1) * textCost) * Math.ceil(Math.max(1, pattern) * 0.25);
 const findCost = (text?: number, pattern?: number): number => regexCost(text ?? 0, pattern ?? 0);
-const same = (size?: number): number => size ?? 0;
 const both = (a?: number, b?: number): number =>
   Math.ceil((a ?? 0) * textCost) * Math.ceil((b ?? 0) * textCost);
 
@@ -86,8 +84,8 @@ function replace(text: string, from: string, to: string, count = -1n): string {
 }
 
 /** By the longest result: every place between two characters may take the replacement. */
-const replaceCost = (text?: number, _from?: number, to?: number): number =>
-  Math.ceil(((text ?? 0) + 1) * ((to ?? 0) + 1) * textCost);
+/** It is walked over, and a new one is made. */
+const replaceCost = (text?: number): number => Math.ceil((text ?? 0) * 2 * textCost);
 const joinCost = (items?: number, separator?: number): number =>
   (items ?? 0) + Math.ceil((items ?? 0) * (separator ?? 0) * textCost);
 
@@ -111,11 +109,6 @@ function joined(items: List, separator: string): string {
 }
 
 /** The longest text that joining items of a type can make. */
-function joinedSize(items?: Type, separator?: Type): number {
-  if (items?.kind !== 'list') return Number.POSITIVE_INFINITY;
-  return maxSize(items) * (maxSize(items.element) + (separator === undefined ? 0 : maxSize(separator)));
-}
-
 function quote(text: string): string {
   const escapes: Readonly<Record<string, string>> = {
     '\x07': '\\a',
@@ -135,7 +128,7 @@ function ascii(change: (letter: string) => string): (text: string) => string {
   return (text) => text.replaceAll(/[A-Za-z]/g, change);
 }
 
-const walk = { cost: walkFirst, size: same };
+const walk = { cost: walkFirst };
 const predicate = (call: (text: string, part: string) => boolean): Overload =>
   memberFunction([string, string], bool, call, { cost: (_, part) => Math.ceil((part ?? 0) * textCost) });
 const matches = (text: string, source: string): boolean => regex(source).matcher(text).find();
@@ -159,7 +152,6 @@ export const texts: Library = {
       (text: string, source: string) => findAll(text, source, 1)[0] ?? '',
       {
         cost: findCost,
-        size: same,
       },
     ),
   ],
@@ -170,7 +162,6 @@ export const texts: Library = {
       (text: string, source: string) => new ArrayList(findAll(text, source)),
       {
         cost: findCost,
-        size: same,
       },
     ),
     memberFunction(
@@ -180,7 +171,6 @@ export const texts: Library = {
         new ArrayList(findAll(text, source, limit < 0n ? undefined : Number(limit))),
       {
         cost: findCost,
-        size: same,
       },
     ),
   ],
@@ -193,20 +183,16 @@ export const texts: Library = {
         if (Number(at) < 0 || Number(at) > all.length) throw new EvaluationError(`index out of range: ${at}`);
         return all[Number(at)] ?? '';
       },
-      { cost: walkFirst, size: () => 1 },
+      { cost: walkFirst },
     ),
   ],
   indexOf: [
-    memberFunction([string, string], int, (text: string, part: string) => indexOf(text, part), {
-      cost: both,
-    }),
-    memberFunction([string, string, int], int, indexOf, { cost: both }),
+    memberFunction([string, string], int, (text: string, part: string) => indexOf(text, part), walk),
+    memberFunction([string, string, int], int, indexOf, walk),
   ],
   lastIndexOf: [
-    memberFunction([string, string], int, (text: string, part: string) => lastIndexOf(text, part), {
-      cost: both,
-    }),
-    memberFunction([string, string, int], int, lastIndexOf, { cost: both }),
+    memberFunction([string, string], int, (text: string, part: string) => lastIndexOf(text, part), walk),
+    memberFunction([string, string, int], int, lastIndexOf, walk),
   ],
   lowerAscii: [
     memberFunction(
@@ -231,12 +217,10 @@ export const texts: Library = {
       (text: string, from: string, to: string) => replace(text, from, to),
       {
         cost: replaceCost,
-        size: (text, _, to) => ((text ?? 0) + 1) * ((to ?? 0) + 1),
       },
     ),
     memberFunction([string, string, string, int], string, replace, {
       cost: replaceCost,
-      size: (text, _, to) => ((text ?? 0) + 1) * ((to ?? 0) + 1),
     }),
   ],
   split: [
@@ -271,15 +255,11 @@ export const texts: Library = {
   join: [
     memberFunction([list(string)], string, (items: List) => joined(items, ''), {
       cost: joinCost,
-      sizeByTypes: joinedSize,
     }),
     memberFunction([list(string), string], string, joined, {
       cost: joinCost,
-      sizeByTypes: joinedSize,
     }),
   ],
   format: [memberFunction([string, list(dyn)], string, format, { cost: walkFirst })],
-  'strings.quote': [
-    globalFunction([string], string, quote, { cost: walkFirst, size: (size) => (size ?? 0) * 2 + 2 }),
-  ],
+  'strings.quote': [globalFunction([string], string, quote, { cost: walkFirst })],
 };

@@ -60,9 +60,7 @@ function parse(text: string): OpaqueValue {
 }
 
 const part = (pick: (parts: Parts) => string) => [
-  memberFunction([url], string, (value: OpaqueValue) => pick(value.data as Parts), {
-    size: (size) => size ?? 0,
-  }),
+  memberFunction([url], string, (value: OpaqueValue) => pick(value.data as Parts)),
 ];
 
 export const urls: Library = {

@@ -4,6 +4,7 @@ import { discovery } from './discovery.ts';
 import { fields } from './fields.ts';
 import { kinds } from './kinds.ts';
 import { access } from './access.ts';
+import { conversion } from './conversion/index.ts';
 import { custom } from './custom/index.ts';
 import { verbs } from './verbs/index.ts';
 import { world } from './world.ts';
@@ -16,5 +17,6 @@ export const scripts: readonly ((comparison: Comparison) => Promise<void>)[] = [
   kinds,
   fields,
   custom,
+  conversion,
   verbs,
 ];

@@ -4,6 +4,7 @@
  */
 import type { MutatingWebhook, Status, ValidatingWebhook } from '@timonier/api';
 import { internalError, StatusError } from '@timonier/api/statuses';
+import { WebhookError } from '../../aggregation/https-call.ts';
 import { isObject } from '../../extensions/json-schema.ts';
 import { attributesOf, withType } from '../attributes.ts';
 import type { WebhookOutcome } from '../../metrics/admission-metrics.ts';
@@ -55,7 +56,8 @@ export async function callWebhook(
     const answer = await client.post(review, (hook.timeoutSeconds ?? defaultTimeoutSeconds) * 1_000);
     response = readResponse(answer, attributes.uid);
   } catch (error) {
-    const failure = `failed calling webhook "${hook.name}": ${messageOf(error)}`;
+    const why = error instanceof WebhookError ? `failed to call webhook: ${error.message}` : messageOf(error);
+    const failure = `failed calling webhook "${hook.name}": ${why}`;
     server.log.warn({ webhook: hook.name, policy: hook.failurePolicy }, failure);
     if (hook.failurePolicy !== 'Ignore') {
       const rejection = { errorType: 'calling_webhook_error', code: 0 } as const;

@@ -3,6 +3,7 @@
  * fields, versions and server-side apply, on definitions of a few different shapes.
  */
 import type { Comparison } from '../../comparison.ts';
+import { costScript } from './costs.ts';
 import { group, pathOf, shapes } from './definitions.ts';
 import { formatTexts } from './formats.ts';
 import { refusedScript } from './refused.ts';
@@ -23,6 +24,7 @@ export async function custom(comparison: Comparison): Promise<void> {
       await body();
     });
   await comparison.section('custom definitions', () => refusedScript(comparison));
+  await comparison.section('custom costs', () => costScript(comparison));
   await section('values', () => valueScript(comparison));
   await section('formats', () => formatTexts(comparison));
   await section('rules', () => ruleScript(comparison));
