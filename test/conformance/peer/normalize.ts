@@ -4,6 +4,7 @@
  *
  * Pure: JSON in, JSON out; objects come out with their fields in alphabetical order.
  */
+import { parseYaml } from '@timonier/api/yaml';
 import { type Answer, jsonOf } from './calls.ts';
 
 /** An answer as it is compared. */
@@ -97,12 +98,19 @@ export function normalize(answer: Answer): Compared {
     const value = answer.headers[name];
     if (value !== undefined) headers[name] = normalizeText(value);
   }
-  const json: unknown = jsonOf(answer);
+  const json: unknown = jsonOf(answer) ?? yamlOf(answer);
   return {
     status: answer.status,
     headers,
     body: json === undefined ? lines(answer.text) : normalizeJson(json),
   };
+}
+
+/** What a YAML document says: how it is laid out is seen by other tests. */
+function yamlOf({ headers, text }: Answer): unknown {
+  if (headers['content-type'] !== 'application/yaml') return undefined;
+  const { value } = parseYaml(text);
+  return value;
 }
 
 /** A stream of JSON objects, such as a watch, object by object; any other text as it is. */

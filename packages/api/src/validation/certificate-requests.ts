@@ -42,7 +42,9 @@ function signingRequest({ spec }: CertificateSigningRequest): FieldError[] {
   const errors: FieldError[] = [];
   const first = pemBlocks(Buffer.from(request, 'base64').toString('latin1')).next().value;
   if (first?.type !== 'CERTIFICATE REQUEST')
-    errors.push(invalid('spec.request', spec?.request, 'PEM block type must be CERTIFICATE REQUEST'));
+    errors.push(
+      invalid('spec.request', request === '' ? null : request, 'PEM block type must be CERTIFICATE REQUEST'),
+    );
   if (usages.length === 0) errors.push(required('spec.usages'));
   for (const [i, usage] of usages.entries())
     if (!USAGES.includes(usage)) errors.push(notSupported(`spec.usages[${i}]`, usage, USAGES));

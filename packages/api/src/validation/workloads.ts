@@ -29,7 +29,7 @@ export function selectorAndTemplate(
 ): FieldError[] {
   if (selector === undefined) return [required('spec.selector'), noMatch(template), ...templateErrors()];
   const errors = labelSelector('spec.selector', selector);
-  if (errors.length > 0) return [...errors, invalid('spec.selector', selector, badSelector)];
+  if (errors.length > 0) return [...errors, invalid('spec.selector', inOrder(selector), badSelector)];
   if (isEmpty(selector))
     errors.push(invalid('spec.selector', selector, `empty selector is invalid for ${kind}`));
   else if (!selectorMatches(selector, template?.metadata?.labels)) errors.push(noMatch(template));
@@ -201,3 +201,20 @@ export const workloadRules: Readonly<Record<string, Rules>> = {
   'v1/ReplicationController': rules(controller, undefined, { subresources: { status: replicaStatus } }),
   'v1/PodTemplate': rules(({ template }: PodTemplate) => validateTemplate(template, 'template')),
 };
+
+/** A selector with its parts in the order in which upstream writes them. */
+function inOrder({ matchLabels, matchExpressions }: LabelSelector): object {
+  const labels = Object.entries(matchLabels ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  return {
+    ...(matchLabels === undefined ? {} : { matchLabels: Object.fromEntries(labels) }),
+    ...(matchExpressions === undefined
+      ? {}
+      : {
+          matchExpressions: matchExpressions.map(({ key, operator, values }) => ({
+            key,
+            operator,
+            ...(values === undefined ? {} : { values }),
+          })),
+        }),
+  };
+}

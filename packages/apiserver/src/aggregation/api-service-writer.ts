@@ -21,7 +21,7 @@ import {
 const priorities: Readonly<Record<string, readonly [group: number, version: number]>> = {
   'v1.': [18_000, 1],
   'v1.apps': [17_800, 15],
-  'v1.events.k8s.io': [17_750, 5],
+  'v1.events.k8s.io': [17_750, 15],
   'v1.authentication.k8s.io': [17_700, 15],
   'v1.authorization.k8s.io': [17_600, 15],
   'v1.autoscaling': [17_500, 15],
@@ -39,7 +39,7 @@ const priorities: Readonly<Record<string, readonly [group: number, version: numb
   'v1.node.k8s.io': [16_300, 15],
   'v1.discovery.k8s.io': [16_200, 15],
   'v1.flowcontrol.apiserver.k8s.io': [16_100, 21],
-  'v1.resource.k8s.io': [16_200, 15],
+  'v1.resource.k8s.io': [16_200, 21],
 };
 const atOnce = 8;
 const otherBuiltIn = [16_000, 15] as const;

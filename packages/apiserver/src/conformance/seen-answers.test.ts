@@ -85,7 +85,7 @@ void test('a configuration that says what its kind does not know is refused, wit
   );
   assert.equal(
     refused.message,
-    'failed to create typed patch object (default/typed; apps/v1, Kind=Deployment): errors:\n' +
+    'failed to create typed patch object (/typed; apps/v1, Kind=Deployment): errors:\n' +
       '  .spec.template.spec.containers: duplicate entries for key [name="c"]\n' +
       '  .spec.what: field not declared in schema',
   );

@@ -10,10 +10,12 @@ import {
   NotDecodable,
   strictDecodingError,
 } from '@timonier/api/decode';
+import { jsonWord } from '@timonier/api/decode/go-names';
 import { JsonError, type Parsed, parseJson } from '@timonier/api/json';
 import { decodeProtobuf, ProtobufError, schemaOfKind } from '@timonier/api/protobuf';
 import { parseYaml } from '@timonier/api/yaml';
 import { applyDefaults } from '@timonier/api/defaults';
+import type { StatusError } from '@timonier/api/statuses';
 import type { Exchange } from '../http/exchange.ts';
 import { bodyMedia, type Media } from '../http/media.ts';
 import { bad, fieldValidationParameter } from './query.ts';
@@ -26,8 +28,31 @@ export async function decodeObject(exchange: Exchange, info: ResourceInfo): Prom
     const what = media === 'json' ? `couldn't get version/kind; json parse error: ${why}` : why;
     return `the object provided is unrecognized (must be of type ${info.kind}): ${what} (${excerpt(body)})`;
   });
+  if (media !== 'protobuf') checkBody(info, parsed, body);
   if (info.custom !== undefined && media !== 'protobuf') requireType(exchange, info, parsed, body);
   return decodeParsed(exchange, info, parsed);
+}
+
+/** Throws 400 for what cannot even be asked what it is. */
+function checkBody(info: ResourceInfo, { value }: Parsed, body: Buffer): void {
+  if (value === null) return;
+  const unrecognized = (why: string): StatusError =>
+    bad(`the object provided is unrecognized (must be of type ${info.kind}): ${why} (${excerpt(body)})`);
+  const unreadable = (what: unknown, into: string): StatusError =>
+    unrecognized(
+      `couldn't get version/kind; json parse error: json: cannot unmarshal ${jsonWord(what)} into ${into}`,
+    );
+  if (typeof value !== 'object' || Array.isArray(value))
+    throw unreadable(
+      value,
+      'Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }',
+    );
+  const { apiVersion, kind } = value as Readonly<Record<string, unknown>>;
+  for (const [field, given] of Object.entries({ apiVersion, kind }))
+    if (given !== undefined && given !== null && typeof given !== 'string')
+      throw unreadable(given, `Go struct field .${field} of type string`);
+  if (typeof apiVersion === 'string' && apiVersion.split('/').length > 2)
+    throw unrecognized(`unexpected GroupVersion string: ${apiVersion}`);
 }
 
 /** Of a custom resource nobody but itself can say what it is. Throws 400 when it does not. */
@@ -47,9 +72,40 @@ function requireType(exchange: Exchange, info: ResourceInfo, { value }: Parsed, 
 
 /** The same for a value that is already parsed, such as the outcome of a patch. */
 export function decodeParsed(exchange: Exchange, info: ResourceInfo, parsed: Parsed): ApiObject {
+  if (info.custom === undefined) checkKind(info, parsed.value);
   const { object, problems } = decodeStrict(info, parsed.value, parsed.duplicates);
   report(exchange, info, problems);
   return applyDefaults(info, object);
+}
+
+/** Throws when an object is of another kind than the resource's, or of that name in another group. */
+function checkKind(info: ResourceInfo, value: unknown): void {
+  if (typeof value !== 'object' || value === null) return;
+  const { apiVersion, kind } = value as Readonly<Record<string, unknown>>;
+  const given = {
+    apiVersion: typeof apiVersion === 'string' && apiVersion !== '' ? apiVersion : apiVersionOf(info),
+    kind: typeof kind === 'string' && kind !== '' ? kind : info.kind,
+  };
+  const [group, version] = given.apiVersion.includes('/')
+    ? given.apiVersion.split('/')
+    : ['', given.apiVersion];
+  const isKnown = schemaOfKind(given.apiVersion, given.kind) !== undefined;
+  if (
+    given.kind === info.kind &&
+    group === info.group &&
+    (isKnown || given.apiVersion === apiVersionOf(info))
+  )
+    return;
+  // As upstream calls the inner form of a group.
+  const own = `${info.group.split('.')[0] || 'core'}.${info.kind}`;
+  throw new NotDecodable(
+    given.kind,
+    info.version,
+    info.kind,
+    isKnown
+      ? `converting (${version}.${given.kind}) to (${own}): unknown conversion`
+      : `no kind "${given.kind}" is registered for version "${given.apiVersion}" in scheme "pkg/runtime/scheme.go:111"`,
+  );
 }
 
 /** A kind that a body may be; `alike` is a version that it is read as when its own is not described any more. */

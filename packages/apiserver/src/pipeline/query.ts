@@ -52,6 +52,11 @@ export function refuseOptions(kind: string, problems: readonly Problem[]): void 
   throw new StatusError(invalid({ group: 'meta.k8s.io', kind }, '', text, [...problems]));
 }
 
+/** An option that may not be there beside others. */
+export function forbiddenProblem(field: string, detail: string): Problem {
+  return { field, reason: 'FieldValueForbidden', message: `Forbidden: ${detail}` };
+}
+
 /** `value` is shown as it is. */
 export function notSupported(field: string, value: string, supported: readonly string[]): Problem {
   const values = supported.map((text) => JSON.stringify(text)).join(', ');

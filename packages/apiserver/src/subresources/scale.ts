@@ -128,7 +128,7 @@ function wantedScale(context: RequestContext, body: Buffer): (before: Scale) => 
     return (before) => tracked(before, sent);
   }
   if (target.verb !== 'patch') throw bad(`${target.verb} is not supported on scale`);
-  const form = patchFormOf(exchange.header('content-type'));
+  const form = patchFormOf(exchange.header('content-type'), target.info.custom !== undefined);
   if (form === 'apply') {
     requireManager(context);
     const { value } = parseBody(body, 'yaml');

@@ -2,6 +2,7 @@
  * Reviews of what somebody may do (`authorization.k8s.io`), answered by what decides every request. Nothing is stored;
  * the answer is the review with its status.
  */
+import { checkQualifiedName } from '@timonier/api/names';
 import type {
   FieldError,
   ObjectMeta,
@@ -92,7 +93,7 @@ async function answerAccess(
   found: readonly FieldError[],
 ): Promise<void> {
   const { resourceAttributes: resource, nonResourceAttributes: path } = review.spec ?? {};
-  const problems = [...metadataProblems(review.metadata, target.namespace), ...found];
+  const problems = metadataProblems(review.metadata, target.namespace);
   if (resource !== undefined && path !== undefined)
     problems.push(
       fieldErrors.invalid(
@@ -110,6 +111,7 @@ async function answerAccess(
       ),
     );
   problems.push(
+    ...found,
     ...selectorProblems('fieldSelector', resource?.fieldSelector),
     ...selectorProblems('labelSelector', resource?.labelSelector),
   );
@@ -179,7 +181,8 @@ function selectorProblems(name: string, selector: Selector | undefined): FieldEr
     );
   for (const [i, { key, operator, values = [] }] of requirements.entries()) {
     const one = `${at}.requirements[${i}]`;
-    if (key === '') problems.push(fieldErrors.required(`${one}.key`, 'must be specified'));
+    if (key === '' && name === 'fieldSelector')
+      problems.push(fieldErrors.required(`${one}.key`, 'must be specified'));
     const wantsValues = operator === 'In' || operator === 'NotIn';
     if (wantsValues && values.length === 0)
       problems.push(
@@ -191,6 +194,11 @@ function selectorProblems(name: string, selector: Selector | undefined): FieldEr
           `${one}.values`,
           "may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
         ),
+      );
+    // What a label may be called, labels themselves say.
+    if (name === 'labelSelector')
+      problems.push(
+        ...checkQualifiedName(key ?? '').map((text) => fieldErrors.invalid(`${one}.key`, key ?? '', text)),
       );
   }
   return problems;

@@ -36,7 +36,9 @@ export async function removeCollection(context: RequestContext): Promise<void> {
     });
     await Promise.all(batch);
   }
-  const body = encodeList(items, meta, { info: target.info, representation, includeObject: 'Metadata' });
+  // Of custom resources it is said that nothing is left to ask for.
+  const said = target.info.custom === undefined ? meta : { ...meta, continue: meta.continue ?? '' };
+  const body = encodeList(items, said, { info: target.info, representation, includeObject: 'Metadata' });
   await exchange.send(200, contentTypes[representation.media], body);
 }
 

@@ -6,7 +6,7 @@ import type { ResourceInfo } from '@timonier/api';
 import { expired, StatusError } from '@timonier/api/statuses';
 import type { ListMeta } from '../pipeline/encode.ts';
 import { encodeList, streamList } from '../pipeline/encode.ts';
-import { bad, forbiddenOption } from '../pipeline/query.ts';
+import { bad, forbiddenOption, forbiddenProblem, type Problem, refuseOptions } from '../pipeline/query.ts';
 import { includeObjectOf, offerOf, representationOf } from '../pipeline/respond.ts';
 import { contentTypes } from '../http/media.ts';
 import { rangeEnd } from '../storage/keys.ts';
@@ -90,10 +90,14 @@ function checkMatch({ target }: RequestContext, options: ReadOptions): void {
   if (sendInitialEvents !== undefined && target.verb === 'list')
     throw forbiddenOption('sendInitialEvents', 'sendInitialEvents is forbidden for list');
   if (match === '') return;
-  if (continueToken !== '')
-    throw forbiddenOption(field, 'resourceVersionMatch is forbidden when continue is provided');
+  const problems: Problem[] = [];
   if (revision === undefined)
-    throw forbiddenOption(field, 'resourceVersionMatch is forbidden unless resourceVersion is provided');
+    problems.push(
+      forbiddenProblem(field, 'resourceVersionMatch is forbidden unless resourceVersion is provided'),
+    );
+  if (continueToken !== '')
+    problems.push(forbiddenProblem(field, 'resourceVersionMatch is forbidden when continue is provided'));
+  refuseOptions('ListOptions', problems);
   if (match === 'Exact' && revision === 0)
     throw forbiddenOption(field, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
 }

@@ -16,7 +16,14 @@ import {
 import { applyDefaults } from '@timonier/api/defaults';
 import { type ApiObject, decodeStrict, strictDecodingError } from '@timonier/api/decode';
 import type { Parsed } from '@timonier/api/json';
-import { applyConflict, invalid, notFound, StatusError, unsupportedMediaType } from '@timonier/api/statuses';
+import {
+  applyConflict,
+  failure,
+  invalid,
+  notFound,
+  StatusError,
+  unsupportedMediaType,
+} from '@timonier/api/statuses';
 import { type CommitExtras, withConditions } from '../pipeline/commit-extras.ts';
 import { parseBody } from '../pipeline/decode.ts';
 import { mutate } from '../pipeline/mutate.ts';
@@ -45,9 +52,10 @@ export type PatchForm = keyof typeof patchTypes;
 
 export async function patch(context: RequestContext): Promise<void> {
   const { exchange, target } = context;
-  const form = patchFormOf(exchange.header('content-type'));
+  const form = patchFormOf(exchange.header('content-type'), target.info.custom !== undefined);
   if (form === 'strategic' && target.info.custom !== undefined)
     throw new StatusError(unsupportedMediaType([patchTypes.json, patchTypes.merge, patchTypes.apply]));
+  if (form === 'apply') requireManager(context);
   const parsed = parseBody(await exchange.body(), form === 'apply' ? 'yaml' : 'json', (why) =>
     form === 'apply' || form === 'strategic' ? why : `error decoding patch: ${why}`,
   );
@@ -74,11 +82,13 @@ export async function patch(context: RequestContext): Promise<void> {
   await respondObject(context, 200, afterUpdate(result));
 }
 
-/** Throws 415. */
-export function patchFormOf(contentType: string | undefined): PatchForm {
+/** Throws 415; only of custom resources it is said which types there are. */
+export function patchFormOf(contentType: string | undefined, isCustom: boolean): PatchForm {
   const type = (contentType ?? '').split(';')[0]?.trim().toLowerCase();
   for (const [form, known] of Object.entries(patchTypes)) if (type === known) return form as PatchForm;
-  throw new StatusError(unsupportedMediaType(Object.values(patchTypes)));
+  if (isCustom)
+    throw new StatusError(unsupportedMediaType([patchTypes.json, patchTypes.merge, patchTypes.apply]));
+  throw new StatusError(failure(415, 'UnsupportedMediaType', '415: Unsupported Media Type', {}));
 }
 
 /** Applies one of the three computed patches to a tree. Throws a `PatchError`. */
@@ -91,7 +101,12 @@ export function patchTree(
   const original = current as JsonObject;
   if (form === 'json') return applyJsonPatch(original, value);
   if (form === 'merge') return applyMergePatch(original, value);
-  return applyStrategicMergePatch(original, value, schema);
+  // What it says of its kind is not looked at.
+  const { kind, apiVersion } = current;
+  const patched: ApiObject = applyStrategicMergePatch(original, value, schema);
+  if (kind !== undefined) patched.kind = kind;
+  if (apiVersion !== undefined) patched.apiVersion = apiVersion;
+  return patched;
 }
 
 function checkIdentity(patched: ApiObject, current: ApiObject, { target }: RequestContext): void {
@@ -99,7 +114,9 @@ function checkIdentity(patched: ApiObject, current: ApiObject, { target }: Reque
     const after = patched.metadata?.[field];
     if (after !== undefined && after !== current.metadata?.[field])
       throw bad(
-        `the ${field} of the object (${after}) does not match the ${field} on the URL (${field === 'name' ? target.name : target.namespace})`,
+        field === 'namespace'
+          ? 'the namespace of the provided object does not match the namespace sent on the request'
+          : `the name of the object (${after}) does not match the name on the URL (${target.name})`,
       );
   }
 }
@@ -107,7 +124,6 @@ function checkIdentity(patched: ApiObject, current: ApiObject, { target }: Reque
 async function applyPatch(context: RequestContext, parsed: Parsed): Promise<void> {
   const { exchange, target, server } = context;
   const { info, name, subresource } = target;
-  requireManager(context);
   const force = booleanParameter(exchange.query, 'force') ?? false;
   const config = readConfiguration(context, parsed);
   const key = storageKey(info, target.namespace, name, server.root);
@@ -133,12 +149,14 @@ async function applyPatch(context: RequestContext, parsed: Parsed): Promise<void
 /** The applied configuration: checked against the schema, but neither defaulted nor completed. */
 function readConfiguration(context: RequestContext, parsed: Parsed): ApiObject {
   const { exchange, target } = context;
+  checkAppliedKind(target, parsed.value);
   if (target.info.custom !== undefined) checkAppliedCustom(target, parsed.value);
   const { problems } = decodeStrict(target.info, parsed.value, parsed.duplicates);
   const mode = fieldValidationParameter(exchange.query);
   if (problems.length > 0 && mode === 'Strict') throw strictDecodingError(target.info, problems);
   const config = copyOf(parsed.value) as ApiObject;
-  if (target.info.custom === undefined) checkAppliedType(target.info, config, target.namespace, target.name);
+  if (target.info.custom === undefined)
+    checkAppliedType(target.info, config, config.metadata?.namespace ?? '', target.name);
   if (mode === 'Warn') for (const problem of problems) exchange.warn(problem);
   if ((config.metadata?.managedFields ?? []).length > 0) throw bad(mustNotOwn);
   placeObject(config, context, target.name);
@@ -146,6 +164,14 @@ function readConfiguration(context: RequestContext, parsed: Parsed): ApiObject {
 }
 
 const mustNotOwn = 'metadata.managedFields must be nil';
+
+/** Throws 400 for a configuration that does not say what it is of. */
+function checkAppliedKind({ info }: RequestContext['target'], value: unknown): void {
+  if (info.custom !== undefined || typeof value !== 'object' || value === null) return;
+  const { apiVersion = '', kind = '' } = value as ApiObject;
+  if (kind !== '' && apiVersion !== '') return;
+  throw bad(`invalid object type: ${apiVersion === '' ? '/' : apiVersion}, Kind=${kind}`);
+}
 
 /** A custom resource says itself what it is, and who owns it not even by an empty list. Throws 400. */
 function checkAppliedCustom({ info, name }: RequestContext['target'], value: unknown): void {

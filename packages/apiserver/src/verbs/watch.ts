@@ -11,7 +11,7 @@ import type { CacheEvent } from '../cache/event-log.ts';
 import type { ResourceCache } from '../cache/watch-cache.ts';
 import { contentTypes } from '../http/media.ts';
 import type { WatchedEvents } from '../metrics/cache-metrics.ts';
-import { forbiddenOption } from '../pipeline/query.ts';
+import { forbiddenProblem, notSupported, refuseOptions } from '../pipeline/query.ts';
 import { includeObjectOf, offerOf, representationOf, statusOf } from '../pipeline/respond.ts';
 import type { RequestContext } from '../server-state.ts';
 import { rangeEnd } from '../storage/keys.ts';
@@ -52,19 +52,24 @@ export async function watch(context: RequestContext): Promise<void> {
 }
 
 function checkInitialEvents({ sendInitialEvents, match }: ReadOptions): void {
+  const field = 'resourceVersionMatch';
+  const unsupported = match === 'Exact' ? [notSupported(field, match, ['NotOlderThan'])] : [];
   if (sendInitialEvents === undefined) {
     if (match !== '')
-      throw forbiddenOption(
-        'resourceVersionMatch',
-        'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
-      );
+      refuseOptions('ListOptions', [
+        forbiddenProblem(
+          field,
+          'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
+        ),
+        ...unsupported,
+      ]);
     return;
   }
   if (match !== 'NotOlderThan')
-    throw forbiddenOption(
-      'resourceVersionMatch',
-      'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
-    );
+    refuseOptions('ListOptions', [
+      forbiddenProblem(field, 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'),
+      ...unsupported,
+    ]);
 }
 
 class WatchStream {
