@@ -18,6 +18,7 @@ export { quantityMilli, quantityValue } from './quantity.ts';
 export { scaledIntOrPercent } from './int-or-string.ts';
 export { parseLabelSelector, selectorMatches } from './label-selector.ts';
 export { parseFieldSelector } from './field-selector.ts';
+export { matchesNodeTerm, matchesRequiredNode, toleratesTaint } from './node-selection.ts';
 export type { GroupVersion } from './discovery.ts';
 export { applyDefaults } from './defaults.ts';
 export { fieldErrors, formatFieldError, invalidStatus } from './validation.ts';

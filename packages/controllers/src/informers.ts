@@ -4,6 +4,8 @@
  */
 import {
   type ConfigMap,
+  type ControllerRevision,
+  type DaemonSet,
   type Deployment,
   type Endpoints,
   type EndpointSlice,
@@ -22,7 +24,7 @@ import {
   type ServiceAccount,
 } from '@timonier/api';
 import { type ApiClient, type CatchingInformer, createInformer } from '@timonier/client';
-import { controllerOf } from './owner.ts';
+import { controllerOf, type OwnedObject } from './owner.ts';
 
 export const serviceNameLabel = 'kubernetes.io/service-name';
 
@@ -32,6 +34,8 @@ export interface Informers {
   readonly leases: CatchingInformer<Lease>;
   readonly namespaces: CatchingInformer<Namespace>;
   readonly deployments: CatchingInformer<Deployment>;
+  readonly daemonsets: CatchingInformer<DaemonSet>;
+  readonly controllerrevisions: CatchingInformer<ControllerRevision>;
   readonly replicasets: CatchingInformer<ReplicaSet>;
   readonly replicationcontrollers: CatchingInformer<ReplicationController>;
   readonly services: CatchingInformer<Service>;
@@ -49,16 +53,14 @@ export interface Informers {
   readonly bootstrapTokens: CatchingInformer<Secret>;
 }
 
-/** Indexes: everything in namespaces by `namespace`, pods by `owner` (controller's uid), `orphans` (namespace), `node`, and so on. */
+/** Indexes: everything in namespaces by `namespace`, pods, sets and revisions by `owner` (controller's uid), `orphans` (namespace), `node`, and so on. */
 export function createInformers(client: ApiClient, onError: (error: unknown) => void): Informers {
   return {
     pods: createInformer(client, resources.pods, {
       onError,
       indexes: {
-        owner: (pod) => ownerUid(pod),
-        orphans: (pod) => (controllerOf(pod) === undefined ? namespaceOf(pod) : []),
+        ...ownership,
         node: (pod) => (pod.spec?.nodeName === undefined ? [] : [pod.spec.nodeName]),
-        namespace: namespaceOf,
       },
     }),
     nodes: createInformer(client, resources.nodes, { onError }),
@@ -72,14 +74,15 @@ export function createInformers(client: ApiClient, onError: (error: unknown) => 
       onError,
       indexes: { namespace: namespaceOf },
     }),
-    replicasets: createInformer(client, resources.replicasets, {
+    daemonsets: createInformer(client, resources.daemonsets, {
       onError,
-      indexes: {
-        owner: (set) => ownerUid(set),
-        orphans: (set) => (controllerOf(set) === undefined ? namespaceOf(set) : []),
-        namespace: namespaceOf,
-      },
+      indexes: { namespace: namespaceOf },
     }),
+    controllerrevisions: createInformer(client, resources.controllerrevisions, {
+      onError,
+      indexes: ownership,
+    }),
+    replicasets: createInformer(client, resources.replicasets, { onError, indexes: ownership }),
     replicationcontrollers: createInformer(client, resources.replicationcontrollers, {
       onError,
       indexes: { namespace: namespaceOf },
@@ -125,6 +128,17 @@ export function createInformers(client: ApiClient, onError: (error: unknown) => 
     }),
   };
 }
+
+interface OwnedInNamespace extends OwnedObject {
+  readonly metadata?: NonNullable<OwnedObject['metadata']> & { readonly namespace?: string };
+}
+
+/** By what controls an object; what nothing controls by its namespace. */
+const ownership = {
+  owner: (object: OwnedInNamespace) => ownerUid(object),
+  orphans: (object: OwnedInNamespace) => (controllerOf(object) === undefined ? namespaceOf(object) : []),
+  namespace: (object: OwnedInNamespace) => namespaceOf(object),
+};
 
 function ownerUid(object: Parameters<typeof controllerOf>[0]): string[] {
   const owner = controllerOf(object);

@@ -14,6 +14,7 @@ import type { Health } from '@timonier/component';
 import type { Registry } from 'prom-client';
 import { startBootstrapSigner } from './bootstrapsigner/controller.ts';
 import { startClusterDnsController } from './clusterdns/controller.ts';
+import { startDaemonSetController } from './daemonset/controller.ts';
 import { startDeploymentController } from './deployment/controller.ts';
 import type { OwnedMetadata } from './discovery.ts';
 import { startEndpointsController } from './endpoints/controller.ts';
@@ -63,6 +64,7 @@ const controllers: Readonly<Record<string, (context: LoopContext, monitor: Resou
   deployment: startDeploymentController,
   replicaset: startReplicaSetController,
   replicationcontroller: startReplicationController,
+  daemonset: startDaemonSetController,
   endpoint: startEndpointsController,
   endpointslice: startEndpointSliceController,
   nodelifecycle: startNodeLifecycleController,

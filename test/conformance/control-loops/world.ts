@@ -2,12 +2,14 @@
 import { type ApiClient, createClient } from '@timonier/client';
 import { Health } from '@timonier/component';
 import { type ControllerSettings, startControllers } from '@timonier/controllers';
+import { startScheduler } from '@timonier/scheduler';
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { type TestServer, until } from '../../../packages/apiserver/src/testing/harness.ts';
 import { type SharedServer, sharedServer } from '../../../packages/apiserver/src/testing/shared-server.ts';
+import { ObjectNodes } from './nodes.ts';
 
 export const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined };
 
@@ -33,14 +35,34 @@ export interface LoopsWorld extends SharedServer {
   namespace(name: string): Promise<string>;
 }
 
-/** To be called once, at the top of a file. */
-export function loopsWorld(settings: Partial<ControllerSettings> = {}): LoopsWorld {
+/** Nodes that exist only as objects, and the scheduler. */
+async function addNodes(
+  server: TestServer,
+  names: readonly string[],
+  onEnd: (end: () => unknown) => void,
+): Promise<void> {
+  const [client, admin] = [await clientOf(server, 'scheduler'), await clientOf(server, 'admin')];
+  onEnd(() => Promise.all([client.close(), admin.close()]));
+  const context = { client, log: silent, metrics: new Registry(), health: new Health() };
+  const scheduler = startScheduler(context);
+  onEnd(() => scheduler.stop());
+  const nodes = new ObjectNodes(admin);
+  onEnd(() => nodes.stop());
+  for (const name of names) await nodes.add(name);
+}
+
+/** To be called once, at the top of a file; with nodes pods are placed and run, too. */
+export function loopsWorld(
+  settings: Partial<ControllerSettings> = {},
+  { nodes = [] }: { readonly nodes?: readonly string[] } = {},
+): LoopsWorld {
   const alongside = async (server: TestServer, onEnd: (end: () => unknown) => void): Promise<void> => {
     const client = await clientOf(server, 'controller-manager');
     onEnd(() => client.close());
     const context = { client, log: silent, metrics: new Registry(), health: new Health() };
     const loops = startControllers(context, settings);
     onEnd(() => loops.stop());
+    if (nodes.length > 0) await addNodes(server, nodes, onEnd);
   };
   const shared = sharedServer(alongside, { admission: ['StorageObjectInUseProtection'] });
   return {

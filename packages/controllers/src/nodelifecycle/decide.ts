@@ -4,7 +4,7 @@
  * Time is only ever how long *this* process has seen a lease unchanged, by its own monotonic clock; times written by
  * other machines are never compared.
  */
-import type { Node, NodeCondition, Pod, Taint, Toleration } from '@timonier/api';
+import { type Node, type NodeCondition, type Pod, type Taint, toleratesTaint } from '@timonier/api';
 import { sameValue } from '../equality.ts';
 
 const unreachableTaint = 'node.kubernetes.io/unreachable';
@@ -159,7 +159,7 @@ export function staysForMs(
   for (const taint of taints) {
     if (taint.effect !== 'NoExecute') continue;
     if (deleting && taint.key === unreachableTaint) stay = Math.min(stay ?? Infinity, defaultEvictionMs);
-    const matching = (pod.spec?.tolerations ?? []).filter((toleration) => tolerates(toleration, taint));
+    const matching = (pod.spec?.tolerations ?? []).filter((toleration) => toleratesTaint(toleration, taint));
     const own = taint.key === unreachableTaint || taint.key === notReadyTaint ? defaultEvictionMs : 0;
     const limits = matching.map(({ tolerationSeconds }) =>
       tolerationSeconds === undefined ? undefined : Math.max(0, tolerationSeconds * 1000),
@@ -173,12 +173,6 @@ export function staysForMs(
 function shortest(limits: readonly (number | undefined)[]): number | undefined {
   const bounded = limits.filter((limit) => limit !== undefined);
   return bounded.length === 0 ? undefined : Math.min(...bounded);
-}
-
-function tolerates({ effect, key = '', operator = 'Equal', value = '' }: Toleration, taint: Taint): boolean {
-  if (effect !== undefined && effect !== taint.effect) return false;
-  if (key === '') return operator === 'Exists';
-  return key === taint.key && (operator === 'Exists' || value === (taint.value ?? ''));
 }
 
 function timestamp(now: number): string {

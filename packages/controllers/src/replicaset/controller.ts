@@ -5,15 +5,23 @@
  * revision, so a cache at a write's revision has seen the write. A key is never synced twice at once, hence no sync
  * decides on a cache older than its own writes.
  */
-import { type Pod, type ReplicaSet, resources, selectorMatches } from '@timonier/api';
-import { isInvalid, isNotFound, keyOf, objectKey, type Stoppable } from '@timonier/client';
+import { type Pod, type ReplicaSet, selectorMatches } from '@timonier/api';
+import { isNotFound, keyOf, objectKey, type Stoppable } from '@timonier/client';
 import { feed, type LoopContext, startQueueLoop } from '../loop.ts';
 import { controllerOf } from '../owner.ts';
+import {
+  adoptPod,
+  createPods,
+  deletePods,
+  observeForMs,
+  podFromTemplate,
+  type PodOwner,
+  releasePod,
+} from '../pod-control.ts';
 import { isPodActive } from '../pods.ts';
 import { decide, failedStatus } from './decide.ts';
 import { type ReplicaKind, replicaSets, replicationControllers } from './kinds.ts';
 
-const observeForMs = 2_000;
 /** Pods that are missing are worth another try soon, also after a while of trouble. */
 const maxDelayMs = 5_000;
 
@@ -59,12 +67,16 @@ async function sync(
     ...informers.pods.byIndex('orphans', namespace),
   ];
   const decision = decide({ set, pods, neighbours: neighboursOf(context, set), now: Date.now() });
-  for (const pod of decision.adopt) await adopt(context, kind, set, pod);
-  for (const pod of decision.release) await release(context, set, pod);
+  const owner: PodOwner = { object: set, apiVersion: kind.apiVersion, kind: kind.kind };
+  for (const pod of decision.adopt) await adoptPod(context, owner, pod);
+  for (const pod of decision.release) await releasePod(context, owner, pod);
   let failure: unknown;
   try {
-    if (decision.create > 0) await createPods(context, kind, set, decision.create);
-    if (decision.delete.length > 0) await deletePods(context, set, decision.delete);
+    const generateName = `${set.metadata?.name ?? ''}-`;
+    const pod = podFromTemplate(owner, set.spec?.template, { generateName });
+    const pods = Array.from({ length: decision.create }, () => pod);
+    if (pods.length > 0) await createPods(context, owner, pods);
+    if (decision.delete.length > 0) await deletePods(context, owner, decision.delete);
   } catch (error) {
     failure = error;
   }
@@ -102,128 +114,4 @@ function neighboursOf({ informers }: LoopContext, set: ReplicaSet): Map<string, 
     }
   }
   return counts;
-}
-
-/** In batches that double while all goes well, so that a quota or a webhook that refuses is asked once, not often. */
-async function createPods(
-  context: LoopContext,
-  kind: ReplicaKind,
-  set: ReplicaSet,
-  count: number,
-): Promise<void> {
-  const { client, informers, recorder, term } = context;
-  const { name = '', namespace = '' } = set.metadata ?? {};
-  let revision = 0;
-  try {
-    for (let done = 0, batch = 1; done < count; done += batch, batch = Math.min(batch * 2, count - done)) {
-      const size = Math.min(batch, count - done);
-      const results = await Promise.allSettled(
-        Array.from({ length: size }, () => client.create(resources.pods, podOf(set, kind), term.write)),
-      );
-      for (const result of results) {
-        if (result.status === 'rejected') continue;
-        const pod = result.value;
-        revision = Math.max(revision, Number(pod.metadata?.resourceVersion ?? 0));
-        recorder.event(set, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata?.name ?? ''}`);
-      }
-      const failed = results.find((result) => result.status === 'rejected');
-      if (failed !== undefined) {
-        const reason: unknown = failed.reason;
-        const message = reason instanceof Error ? reason.message : String(reason);
-        recorder.event(set, 'Warning', 'FailedCreate', `Error creating: ${message}`);
-        throw new Error(`cannot create a pod for ${namespace}/${name}: ${message}`, { cause: reason });
-      }
-    }
-  } finally {
-    if (revision > 0) await informers.pods.catchUp(revision, term.signal, observeForMs);
-  }
-}
-
-async function deletePods(context: LoopContext, set: ReplicaSet, victims: readonly Pod[]): Promise<void> {
-  const { client, informers, recorder, term } = context;
-  const results = await Promise.allSettled(
-    victims.map(async (pod) => {
-      const { name = '', namespace, uid } = pod.metadata ?? {};
-      try {
-        await client.delete(
-          resources.pods,
-          { namespace, name },
-          { ...term.write, ...(uid === undefined ? {} : { preconditions: { uid } }) },
-        );
-      } catch (error) {
-        if (!isNotFound(error)) throw error;
-      }
-      recorder.event(set, 'Normal', 'SuccessfulDelete', `Deleted pod: ${name}`);
-    }),
-  );
-  const gone = victims.filter((_, i) => results[i]?.status === 'fulfilled');
-  const seen = (): boolean =>
-    gone.every((pod) => {
-      const cached = informers.pods.get({
-        namespace: pod.metadata?.namespace,
-        name: pod.metadata?.name ?? '',
-      });
-      return cached?.metadata?.uid !== pod.metadata?.uid || cached?.metadata?.deletionTimestamp !== undefined;
-    });
-  await informers.pods.until(seen, term.signal, observeForMs);
-  const failed = results.find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
-}
-
-/** A pod as the set's template says. */
-function podOf(set: ReplicaSet, kind: ReplicaKind): Pod {
-  const { metadata, spec } = set.spec?.template ?? {};
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: {
-      generateName: `${set.metadata?.name ?? ''}-`,
-      namespace: set.metadata?.namespace ?? '',
-      ...(metadata?.labels === undefined ? {} : { labels: metadata.labels }),
-      ...(metadata?.annotations === undefined ? {} : { annotations: metadata.annotations }),
-      ...(metadata?.finalizers === undefined ? {} : { finalizers: metadata.finalizers }),
-      ownerReferences: [ownerReference(set, kind)],
-    },
-    ...(spec === undefined ? {} : { spec }),
-  };
-}
-
-function ownerReference(
-  set: ReplicaSet,
-  { apiVersion, kind }: ReplicaKind,
-): NonNullable<NonNullable<Pod['metadata']>['ownerReferences']>[number] {
-  return {
-    apiVersion,
-    kind,
-    name: set.metadata?.name ?? '',
-    uid: set.metadata?.uid ?? '',
-    controller: true,
-    blockOwnerDeletion: true,
-  };
-}
-
-async function adopt(
-  { client, term }: LoopContext,
-  kind: ReplicaKind,
-  set: ReplicaSet,
-  pod: Pod,
-): Promise<void> {
-  const { name = '', namespace, uid } = pod.metadata ?? {};
-  const patch = { metadata: { uid, ownerReferences: [ownerReference(set, kind)] } };
-  try {
-    await client.patch(resources.pods, { namespace, name }, 'strategic', patch, term.write);
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-  }
-}
-
-async function release({ client, term }: LoopContext, set: ReplicaSet, pod: Pod): Promise<void> {
-  const { name = '', namespace, uid } = pod.metadata ?? {};
-  const patch = { metadata: { uid, ownerReferences: [{ $patch: 'delete', uid: set.metadata?.uid }] } };
-  try {
-    await client.patch(resources.pods, { namespace, name }, 'strategic', patch, term.write);
-  } catch (error) {
-    // Invalid: the uid is another pod's by now, so there is nothing left to release.
-    if (!isNotFound(error) && !isInvalid(error)) throw error;
-  }
 }
