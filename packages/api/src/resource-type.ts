@@ -1,4 +1,4 @@
-/** How a served resource is named. Structurally the same as the client's type, so that constants fit both. */
+/** How a served resource is named. */
 export interface ResourceType<T = unknown> {
   /** Empty for the core group. */
   readonly group: string;

@@ -3,7 +3,7 @@
  * dry run, protobuf, tables, metadata, delete. The examples are those of the object model.
  */
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import {
   apiVersionOf,
   applyDefaults,
@@ -13,8 +13,8 @@ import {
 } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { type Example, examples } from '../../api/src/testing/examples.ts';
-import { type Answer, startApiServer, type TestServer, until } from './testing/harness.ts';
-import { startEtcd } from './testing/real-etcd.ts';
+import { type Answer, until } from './testing/harness.ts';
+import { sharedServer } from './testing/shared-server.ts';
 
 const protobuf = 'application/vnd.kubernetes.protobuf';
 const json = { 'content-type': 'application/json' };
@@ -37,21 +37,7 @@ const withLabel = (object: ApiObject, key: string): ApiObject => ({
   metadata: { ...object.metadata, labels: { ...object.metadata?.labels, [key]: 'yes' } },
 });
 
-const cleanups: (() => unknown)[] = [];
-let server: TestServer;
-
-before(async () => {
-  const context = { after: (fn: () => unknown) => void cleanups.push(fn) } as never;
-  server = await startApiServer(context, { endpoint: (await startEtcd(context)).endpoint });
-  await until(
-    async () => (await server.request('GET', '/api/v1/namespaces/default')).status === 200,
-    'the namespace is there',
-  );
-});
-
-after(async () => {
-  for (const cleanup of cleanups.reverse()) await cleanup();
-});
+const shared = sharedServer();
 
 /** Protobuf does not carry the kind of an object inside another; defaults put it back. */
 function filled(info: ResourceInfo, object: ApiObject): ApiObject {
@@ -67,38 +53,44 @@ async function walk({ info, object }: Example): Promise<void> {
   const collection = pathOf(info);
   const name = object().metadata?.name ?? '';
   const path = `${collection}/${name}`;
-  const state = async (): Promise<ApiObject> => ok(await server.request('GET', path)).json as ApiObject;
-  await server.request('DELETE', path);
-  const from = ok(await server.request('GET', collection)).json.metadata.resourceVersion as string;
+  const state = async (): Promise<ApiObject> =>
+    ok(await shared.server.request('GET', path)).json as ApiObject;
+  await shared.server.request('DELETE', path);
+  const from = ok(await shared.server.request('GET', collection)).json.metadata.resourceVersion as string;
 
-  const rehearsed = ok(await server.request('POST', `${collection}?dryRun=All`, object()), 201);
+  const rehearsed = ok(await shared.server.request('POST', `${collection}?dryRun=All`, object()), 201);
   assert.ok(rehearsed.json.metadata.uid);
-  ok(await server.request('GET', path), 404);
+  ok(await shared.server.request('GET', path), 404);
 
-  const created = ok(await server.request('POST', `${collection}?fieldValidation=Strict`, object()), 201);
+  const created = ok(
+    await shared.server.request('POST', `${collection}?fieldValidation=Strict`, object()),
+    201,
+  );
   const condition = writtenOn[info.kind];
   const first = condition === undefined ? created.json : await settled(state, condition);
   assert.equal(first.apiVersion, apiVersionOf(info));
   assert.equal(first.kind, info.kind);
   assert.equal(first.metadata?.generation, info.hasGeneration ? 1 : undefined);
   assert.deepEqual(await state(), first);
-  const again = ok(await server.request('POST', collection, object()), 409);
+  const again = ok(await shared.server.request('POST', collection, object()), 409);
   assert.equal(again.json.reason, 'AlreadyExists');
 
-  const list = ok(await server.request('GET', collection)).json;
+  const list = ok(await shared.server.request('GET', collection)).json;
   assert.equal(list.kind, `${info.kind}List`);
   const listed = list.items.find((item: ApiObject) => item.metadata?.name === name);
   const { apiVersion: _apiVersion, kind: _kind, ...bare } = first;
   assert.deepEqual(listed, bare);
-  const only = ok(await server.request('GET', `${collection}?fieldSelector=metadata.name%3D${name}`)).json;
+  const only = ok(
+    await shared.server.request('GET', `${collection}?fieldSelector=metadata.name%3D${name}`),
+  ).json;
   assert.deepEqual(only.items, [listed]);
 
-  const stale = await server.request('PUT', path, {
+  const stale = await shared.server.request('PUT', path, {
     ...first,
     metadata: { ...first.metadata, resourceVersion: '1' },
   });
   ok(stale, 409);
-  const updated = ok(await server.request('PUT', path, withLabel(first, 'put'))).json as ApiObject;
+  const updated = ok(await shared.server.request('PUT', path, withLabel(first, 'put'))).json as ApiObject;
   assert.equal(updated.metadata?.labels?.['put'], 'yes');
   // Labels are no new generation, but of those that look for endpoints by them.
   const counted = info.kind === 'EndpointSlice' ? 2 : first.metadata?.generation;
@@ -106,26 +98,33 @@ async function walk({ info, object }: Example): Promise<void> {
 
   const label = (key: string): string => JSON.stringify({ metadata: { labels: { [key]: 'yes' } } });
   const operations = [{ op: 'add', path: '/metadata/labels/json', value: 'yes' }];
-  ok(await server.request('PATCH', path, operations, patch('json-patch+json')));
-  ok(await server.request('PATCH', path, label('merge'), patch('merge-patch+json')));
-  ok(await server.request('PATCH', path, label('strategic'), patch('strategic-merge-patch+json')));
+  ok(await shared.server.request('PATCH', path, operations, patch('json-patch+json')));
+  ok(await shared.server.request('PATCH', path, label('merge'), patch('merge-patch+json')));
+  ok(await shared.server.request('PATCH', path, label('strategic'), patch('strategic-merge-patch+json')));
   const config = {
     apiVersion: first.apiVersion,
     kind: first.kind,
     metadata: { name, labels: { apply: 'yes' } },
   };
-  ok(await server.request('PATCH', `${path}?fieldManager=t&force=true`, config, patch('apply-patch+yaml')));
+  ok(
+    await shared.server.request(
+      'PATCH',
+      `${path}?fieldManager=t&force=true`,
+      config,
+      patch('apply-patch+yaml'),
+    ),
+  );
   const unsaved = `${path}?dryRun=All`;
-  ok(await server.request('PATCH', unsaved, label('dry'), patch('merge-patch+json')));
+  ok(await shared.server.request('PATCH', unsaved, label('dry'), patch('merge-patch+json')));
   const labels = Object.keys((await state()).metadata?.labels ?? {});
   for (const key of ['put', 'json', 'merge', 'strategic', 'apply']) assert.ok(labels.includes(key), key);
   assert.ok(!labels.includes('dry'));
 
-  const bytes = ok(await server.request('GET', path, undefined, { headers: { accept: protobuf } }));
+  const bytes = ok(await shared.server.request('GET', path, undefined, { headers: { accept: protobuf } }));
   assert.equal(bytes.headers['content-type'], protobuf);
   const decoded = decodeProtobuf(bytes.body).object;
   const sent = encodeProtobuf(withLabel(decoded, 'protobuf'));
-  const stored = await server.request('PUT', path, sent, {
+  const stored = await shared.server.request('PUT', path, sent, {
     headers: { 'content-type': protobuf, accept: protobuf },
   });
   ok(stored);
@@ -136,13 +135,15 @@ async function walk({ info, object }: Example): Promise<void> {
     { ...(JSON.parse(JSON.stringify(filled(info, decoded))) as object), metadata: 0 },
   );
 
-  const table = ok(await server.request('GET', collection, undefined, { headers: { accept: asTable } })).json;
+  const table = ok(
+    await shared.server.request('GET', collection, undefined, { headers: { accept: asTable } }),
+  ).json;
   assert.deepEqual(
     table.columnDefinitions.map((column: { name: string }) => column.name),
     info.columns.map((column) => column.name),
   );
   const partial = ok(
-    await server.request('GET', collection, undefined, { headers: { accept: metadataOnly } }),
+    await shared.server.request('GET', collection, undefined, { headers: { accept: metadataOnly } }),
   ).json;
   assert.equal(partial.kind, 'PartialObjectMetadataList');
 
@@ -169,19 +170,19 @@ async function settled(state: () => Promise<ApiObject>, condition: string): Prom
 }
 
 async function remove(path: string, { kind }: ResourceInfo): Promise<void> {
-  ok(await server.request('DELETE', path, undefined, { headers: json }));
+  ok(await shared.server.request('DELETE', path, undefined, { headers: json }));
   if (kind === 'Namespace') {
-    const ending = (await server.request('GET', path)).json;
-    ok(await server.request('PUT', `${path}/finalize`, { ...ending, spec: { finalizers: [] } }));
+    const ending = (await shared.server.request('GET', path)).json;
+    ok(await shared.server.request('PUT', `${path}/finalize`, { ...ending, spec: { finalizers: [] } }));
   }
-  const left = await server.request('GET', path);
+  const left = await shared.server.request('GET', path);
   if (left.status === 200) {
     // Whoever put a finalizer there takes it off, if it is not the server itself and was faster.
     const body = { metadata: { finalizers: null } };
-    const freed = await server.request('PATCH', path, body, patch('merge-patch+json'));
+    const freed = await shared.server.request('PATCH', path, body, patch('merge-patch+json'));
     if (freed.status !== 404) ok(freed);
   }
-  ok(await server.request('GET', path), 404);
+  ok(await shared.server.request('GET', path), 404);
 }
 
 /** The types of events of one object, up to its deletion. */
@@ -190,7 +191,7 @@ async function watched(path: string, name: string): Promise<string[]> {
   const deadline = setTimeout(() => stop.abort(), 30_000);
   const types: string[] = [];
   try {
-    for await (const event of server.watch(path, stop.signal)) {
+    for await (const event of shared.server.watch(path, stop.signal)) {
       if (event.object.metadata.name !== name) continue;
       types.push(event.type);
       if (event.type === 'DELETED') break;

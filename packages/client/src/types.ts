@@ -2,18 +2,10 @@
  * The shapes that every user of the API server shares: how a resource is named, what an object is at least, and
  * what a client and an informer offer. Implementations are beside this file.
  */
+import type { ResourceType as Named } from '@timonier/api/resource-type';
 
-/** A served resource. `core` has the empty group. */
-export interface ResourceType<T extends KubeObject = KubeObject> {
-  readonly group: string;
-  readonly version: string;
-  /** Plural, lower case, as in the URL. */
-  readonly resource: string;
-  readonly kind: string;
-  readonly namespaced: boolean;
-  /** Carries the object type for inference; never set. */
-  readonly __type?: T;
-}
+/** A served resource. */
+export type ResourceType<T extends KubeObject = KubeObject> = Named<T>;
 
 export interface KubeObject {
   apiVersion?: string;

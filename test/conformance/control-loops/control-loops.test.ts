@@ -5,7 +5,6 @@ import { type Deployment, type Pod, resources } from '@timonier/api';
 import {
   type ApiClient,
   type CatchingInformer,
-  createClient,
   createInformer,
   isNotFound,
   type KubeObject,
@@ -18,8 +17,6 @@ import { startControllers } from '@timonier/controllers';
 import { startScheduler } from '@timonier/scheduler';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { Registry } from 'prom-client';
 import {
@@ -30,21 +27,9 @@ import {
 } from '../../../packages/apiserver/src/testing/harness.ts';
 import { startEtcd } from '../../../packages/apiserver/src/testing/real-etcd.ts';
 import { ObjectNodes } from './nodes.ts';
+import { clientOf, silent } from './world.ts';
 
 const waitMs = 60_000;
-const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined };
-
-async function clientOf(server: TestServer, identity: string, socket = false): Promise<ApiClient> {
-  const files = server.pki.files(identity);
-  return createClient({
-    servers: [`https://127.0.0.1:${server.port}`],
-    ...(socket ? { socketPath: join(server.directory, 'apiserver.sock') } : {}),
-    ca: await readFile(server.pki.caFile),
-    cert: await readFile(files.certificateFile),
-    key: await readFile(files.keyFile),
-  });
-}
-
 /** Starts the three loops, each with its own identity, and returns what stops them. */
 async function startLoops(server: TestServer, office?: Office): Promise<Stoppable> {
   const identities = ['scheduler', 'controller-manager', 'cloud-controller-manager'];

@@ -10,6 +10,7 @@ import { readContext } from '../../../packages/store/src/membership/context.ts';
 import { range } from '../../../packages/store/src/range.ts';
 import type { KeyValue } from '../../../packages/store/src/types.ts';
 import type { SimulatedHost } from './host.ts';
+import { rangeRequest } from './requests.ts';
 import { Violation, type World } from './world.ts';
 
 interface Applied {
@@ -213,21 +214,7 @@ export class Truth {
   }
 }
 
-const everything = {
-  key: Buffer.from([0]),
-  rangeEnd: Buffer.from([0]),
-  limit: 0,
-  revision: 0,
-  sortOrder: 0,
-  sortTarget: 0,
-  serializable: true,
-  keysOnly: false,
-  countOnly: false,
-  minModRevision: 0,
-  maxModRevision: 0,
-  minCreateRevision: 0,
-  maxCreateRevision: 0,
-};
+const everything = rangeRequest('\0', '\0', { serializable: true });
 
 export function sameKeyValue(a: KeyValue, b: KeyValue | undefined): boolean {
   return (

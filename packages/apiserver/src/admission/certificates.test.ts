@@ -1,35 +1,16 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import { until } from '../testing/harness.ts';
 import { patchAs, sharedServer } from '../testing/shared-server.ts';
+import { pemRequest } from '../testing/signing-request.ts';
 
 const shared = sharedServer();
 const requests = '/apis/certificates.k8s.io/v1/certificatesigningrequests';
 const rbac = '/apis/rbac.authorization.k8s.io/v1';
 
-function requestFor(subject: string): string {
-  const made = execFileSync(
-    'openssl',
-    [
-      'req',
-      '-new',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:P-256',
-      '-nodes',
-      '-keyout',
-      '/dev/null',
-    ].concat(['-subj', subject]),
-    { stdio: ['ignore', 'pipe', 'ignore'] },
-  );
-  return made.toString('base64');
-}
-
 const signingRequest = (name: string, signerName: string, subject = '/CN=jane'): object => ({
   metadata: { name },
-  spec: { request: requestFor(subject), signerName, usages: ['client auth'] },
+  spec: { request: Buffer.from(pemRequest(subject)).toString('base64'), signerName, usages: ['client auth'] },
 });
 
 /** Lets a user write the subresources of requests, and do something with signers of some names. */

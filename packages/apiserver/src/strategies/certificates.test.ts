@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import type { ApiObject } from '@timonier/api/decode';
+import { pemRequest } from '../testing/signing-request.ts';
 import { strategyOf } from './index.ts';
 
 const certificateStrategy = strategyOf({
@@ -9,21 +9,7 @@ const certificateStrategy = strategyOf({
   resource: 'certificatesigningrequests',
 });
 
-const pem = execFileSync(
-  'openssl',
-  [
-    'req',
-    '-new',
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:P-256',
-    '-nodes',
-    '-keyout',
-    '/dev/null',
-  ].concat(['-subj', '/CN=somebody']),
-  { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] },
-);
+const pem = pemRequest('/CN=somebody');
 
 function signingRequest(text: string): ApiObject {
   return {

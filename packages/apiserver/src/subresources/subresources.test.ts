@@ -1,46 +1,14 @@
 /** What the parts of kinds do that have an address of their own, on a real server. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { after, before, test } from 'node:test';
-import {
-  type Answer,
-  type RequestOptions,
-  startApiServer,
-  type TestServer,
-  until,
-} from '../testing/harness.ts';
-import { startEtcd } from '../testing/real-etcd.ts';
+import { test } from 'node:test';
+import { until } from '../testing/harness.ts';
+import { sharedServer } from '../testing/shared-server.ts';
+import { pemRequest } from '../testing/signing-request.ts';
 
 const core = '/api/v1/namespaces/default';
-const cleanups: (() => unknown)[] = [];
-let server: TestServer;
-
-before(async () => {
-  const context = { after: (fn: () => unknown) => void cleanups.push(fn) } as never;
-  server = await startApiServer(context, { endpoint: (await startEtcd(context)).endpoint });
-  await until(
-    async () => (await server.request('GET', '/api/v1/namespaces/default')).status === 200,
-    'the namespace is there',
-  );
-});
-
-after(async () => {
-  for (const cleanup of cleanups.reverse()) await cleanup();
-});
-
-async function ask(
-  status: number,
-  method: string,
-  path: string,
-  body?: unknown,
-  options: RequestOptions = {},
-  // What an answer holds is for the test to say.
-  // oxlint-disable-next-line typescript/no-explicit-any
-): Promise<any> {
-  const answer: Answer = await server.request(method, path, body, options);
-  assert.equal(answer.status, status, answer.body.toString().slice(0, 500));
-  return answer.json;
-}
+const shared = sharedServer();
+const ask: typeof shared.ask = (...request) => shared.ask(...request);
 
 const merge = { headers: { 'content-type': 'application/merge-patch+json' } };
 const strategic = { headers: { 'content-type': 'application/strategic-merge-patch+json' } };
@@ -112,7 +80,7 @@ test('two evictions at once do not share the last place of a budget', async () =
   await budget('raft', labels, { disruptionsAllowed: 1, observedGeneration: 1 });
   const answers = await Promise.all(
     ['raft-1', 'raft-2', 'raft-3'].map((name) =>
-      server.request('POST', `${core}/pods/${name}/eviction`, {
+      shared.server.request('POST', `${core}/pods/${name}/eviction`, {
         apiVersion: 'policy/v1',
         kind: 'Eviction',
         metadata: { name },
@@ -148,8 +116,7 @@ test('a binding that names no node is the fault of who sends it', async () => {
 test('a signing request carries who asked, keeps its words, and is approved by its own subresource only', async () => {
   const path = '/apis/certificates.k8s.io/v1/certificatesigningrequests';
   const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
-  const asking = ['req', '-new', ...curve, '-keyout', '/dev/null', '-subj', '/CN=anne'];
-  const request = execFileSync('openssl', asking, { stdio: ['ignore', 'pipe', 'ignore'] }).toString('base64');
+  const request = Buffer.from(pemRequest('/CN=anne')).toString('base64');
   const made = await ask(201, 'POST', path, {
     metadata: { name: 'anne' },
     spec: { request, usages: ['client auth'], signerName: 'example.com/crew', username: 'somebody-else' },
@@ -296,36 +263,36 @@ test('the two versions of an autoscaler, and the two groups of an event, are vie
 });
 
 test('componentstatuses say what answers, and warn that they are deprecated', async () => {
-  const answer = await server.request('GET', '/api/v1/componentstatuses');
+  const answer = await shared.server.request('GET', '/api/v1/componentstatuses');
   assert.match(String(answer.headers['warning']), /v1 ComponentStatus is deprecated in v1.19\+/);
   const names = answer.json.items.map((item: { metadata: { name: string } }) => item.metadata.name);
   assert.deepEqual(names, ['controller-manager', 'etcd-0', 'scheduler']);
   const etcd = await ask(200, 'GET', '/api/v1/componentstatuses/etcd-0');
   assert.equal(etcd.conditions[0].status, 'True');
   await ask(404, 'GET', '/api/v1/componentstatuses/none');
-  const endpoints = await server.request('GET', `${core}/endpoints`);
+  const endpoints = await shared.server.request('GET', `${core}/endpoints`);
   assert.match(String(endpoints.headers['warning']), /use discovery.k8s.io\/v1 EndpointSlice/);
 });
 
 test('a pod that is bound gets the zone and region of its node, and the labels of the binding', async () => {
   const zone = { 'topology.kubernetes.io/zone': 'z1', 'topology.kubernetes.io/region': 'r1' };
   const node = { metadata: { name: 'zoned', labels: { ...zone, 'example.com/rack': '7' } } };
-  assert.equal((await server.request('POST', '/api/v1/nodes', node)).status, 201);
+  assert.equal((await shared.server.request('POST', '/api/v1/nodes', node)).status, 201);
   const pod = {
     metadata: { name: 'bound', labels: { app: 'a', 'topology.kubernetes.io/zone': 'mine' } },
     spec: { containers: [{ name: 'c', image: 'i' }] },
   };
-  assert.equal((await server.request('POST', `${core}/pods`, pod)).status, 201);
+  assert.equal((await shared.server.request('POST', `${core}/pods`, pod)).status, 201);
   const binding = {
     metadata: { name: 'bound', labels: { by: 'test' } },
     target: { kind: 'Node', name: 'zoned' },
   };
   // The node may not have reached the cache yet.
   await until(
-    async () => (await server.request('GET', '/api/v1/nodes/zoned?resourceVersion=0')).status === 200,
+    async () => (await shared.server.request('GET', '/api/v1/nodes/zoned?resourceVersion=0')).status === 200,
     'the node is known',
   );
-  assert.equal((await server.request('POST', `${core}/pods/bound/binding`, binding)).status, 201);
-  const { json } = await server.request('GET', `${core}/pods/bound`);
+  assert.equal((await shared.server.request('POST', `${core}/pods/bound/binding`, binding)).status, 201);
+  const { json } = await shared.server.request('GET', `${core}/pods/bound`);
   assert.deepEqual(json.metadata.labels, { app: 'a', by: 'test', ...zone });
 });

@@ -133,22 +133,7 @@ async function withTerminal(
   } finally {
     console.close();
   }
-  const terminal = new ReadStream(fd);
-  // The other end closing is reported as an input/output error.
-  terminal.on('error', () => terminal.destroy());
-  return {
-    stdin: terminal,
-    stdout: terminal,
-    stderr: undefined,
-    resize: (columns, rows) => {
-      if (!terminal.destroyed) setTerminalSize(fd, columns, rows);
-    },
-    kill: () => {
-      kill();
-      child.kill('SIGKILL');
-    },
-    exit: exitOf(child, [terminal]).finally(cleanUp),
-  };
+  return overTerminal(fd, child, kill, cleanUp);
 }
 
 /** For an OCI runtime that wants to copy between a terminal of its caller and the one inside the container. */
@@ -162,7 +147,19 @@ function withOwnTerminal(
   const { controller, terminal: inner } = openPseudoTerminal();
   const child = spawn(runtime.oci.path, [...args, '--tty', id], { stdio: [inner, inner, inner] });
   closeSync(inner);
-  const terminal = new ReadStream(controller);
+  // It is not the controlling terminal of anyone, so the kernel tells nobody of a new size.
+  return overTerminal(controller, child, kill, cleanUp, () => child.kill('SIGWINCH'));
+}
+
+function overTerminal(
+  fd: number,
+  child: ChildProcess,
+  kill: () => void,
+  cleanUp: () => void,
+  resized: () => void = () => undefined,
+): RunningExec {
+  const terminal = new ReadStream(fd);
+  // The other end closing is reported as an input/output error.
   terminal.on('error', () => terminal.destroy());
   return {
     stdin: terminal,
@@ -170,9 +167,8 @@ function withOwnTerminal(
     stderr: undefined,
     resize: (columns, rows) => {
       if (terminal.destroyed) return;
-      setTerminalSize(controller, columns, rows);
-      // It is not the controlling terminal of anyone, so the kernel tells nobody.
-      child.kill('SIGWINCH');
+      setTerminalSize(fd, columns, rows);
+      resized();
     },
     kill: () => {
       kill();

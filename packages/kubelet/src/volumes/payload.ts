@@ -53,28 +53,22 @@ export async function volumePayload(
   source: PayloadSource,
 ): Promise<Payload | undefined> {
   const payload: Payload = new Map();
+  const add = async (kind: keyof typeof readers, selection: Selection, name = '', mode?: number) => {
+    const data = await readers[kind](source, namespaceOf(context), name);
+    addSelected(payload, data, selection, `${kind} "${name}"`, mode);
+  };
   if (volume.configMap !== undefined) {
-    await addConfigMap(
-      payload,
-      volume.configMap,
-      volume.configMap.name,
-      context,
-      source,
-      volume.configMap.defaultMode,
-    );
+    await add('configmap', volume.configMap, volume.configMap.name, volume.configMap.defaultMode);
   } else if (volume.secret !== undefined) {
     const { secretName, defaultMode: mode } = volume.secret;
-    await addSecret(payload, volume.secret, secretName, context, source, mode);
+    await add('secret', volume.secret, secretName, mode);
   } else if (volume.downwardAPI !== undefined) {
     addDownward(payload, volume.downwardAPI.items ?? [], context, volume.downwardAPI.defaultMode);
   } else if (volume.projected !== undefined) {
     const mode = volume.projected.defaultMode;
     for (const one of volume.projected.sources ?? []) {
-      if (one.configMap !== undefined) {
-        await addConfigMap(payload, one.configMap, one.configMap.name, context, source, mode);
-      }
-      if (one.secret !== undefined)
-        await addSecret(payload, one.secret, one.secret.name, context, source, mode);
+      if (one.configMap !== undefined) await add('configmap', one.configMap, one.configMap.name, mode);
+      if (one.secret !== undefined) await add('secret', one.secret, one.secret.name, mode);
       if (one.downwardAPI !== undefined) addDownward(payload, one.downwardAPI.items ?? [], context, mode);
       if (one.serviceAccountToken !== undefined) {
         const { audience, expirationSeconds = 3600, path } = one.serviceAccountToken;
@@ -93,46 +87,37 @@ interface Selection {
   readonly optional?: boolean;
 }
 
-async function addConfigMap(
-  payload: Payload,
-  selection: Selection,
-  name = '',
-  context: FieldContext,
-  source: ObjectSource,
-  mode: number | undefined,
-): Promise<void> {
-  const found = await source.configMap(namespaceOf(context), name);
-  if (found === undefined && selection.optional !== true)
-    throw new ConfigError(`configmap "${name}" not found`);
-  const data = new Map<string, Buffer>();
-  for (const [key, value] of Object.entries(found?.data ?? {})) data.set(key, Buffer.from(value));
-  for (const [key, value] of Object.entries(found?.binaryData ?? {}))
-    data.set(key, Buffer.from(value, 'base64'));
-  addSelected(payload, data, selection, `configmap "${name}"`, mode);
-}
+type Data = ReadonlyMap<string, Buffer>;
 
-async function addSecret(
-  payload: Payload,
-  selection: Selection,
-  name = '',
-  context: FieldContext,
-  source: ObjectSource,
-  mode: number | undefined,
-): Promise<void> {
-  const found = await source.secret(namespaceOf(context), name);
-  if (found === undefined && selection.optional !== true) throw new ConfigError(`secret "${name}" not found`);
-  const data = new Map<string, Buffer>();
-  for (const [key, value] of Object.entries(found?.data ?? {})) data.set(key, Buffer.from(value, 'base64'));
-  addSelected(payload, data, selection, `secret "${name}"`, mode);
+/** What an object holds, by key; undefined when it is not there. */
+const readers = {
+  configmap: async (source: ObjectSource, namespace: string, name: string): Promise<Data | undefined> => {
+    const found = await source.configMap(namespace, name);
+    if (found === undefined) return undefined;
+    const texts = Object.entries(found.data ?? {}).map(([key, value]) => [key, Buffer.from(value)] as const);
+    return new Map([...texts, ...decoded(found.binaryData)]);
+  },
+  secret: async (source: ObjectSource, namespace: string, name: string): Promise<Data | undefined> => {
+    const found = await source.secret(namespace, name);
+    return found === undefined ? undefined : new Map(decoded(found.data));
+  },
+};
+
+function decoded(data: Readonly<Record<string, string>> = {}): (readonly [string, Buffer])[] {
+  return Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64')] as const);
 }
 
 function addSelected(
   payload: Payload,
-  data: ReadonlyMap<string, Buffer>,
+  data: Data | undefined,
   selection: Selection,
   what: string,
   mode: number | undefined,
 ): void {
+  if (data === undefined) {
+    if (selection.optional === true) return;
+    throw new ConfigError(`${what} not found`);
+  }
   if (selection.items === undefined || selection.items.length === 0) {
     for (const [key, content] of data) put(payload, key, content, mode);
     return;

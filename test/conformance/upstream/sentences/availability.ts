@@ -1,9 +1,16 @@
 /** Two of each loop: one works, and the other takes over when the first is killed. */
 import { expect } from '../../../acceptance/wait.ts';
 import { workload } from '../manifests.ts';
-import type { Json, Sentence } from '../world.ts';
+import type { Json, Sentence, World } from '../world.ts';
 
 const leases = '/apis/coordination.k8s.io/v1/namespaces/kube-system/leases';
+
+/** Controllers and scheduler both work. */
+async function newPodsRun(world: World, namespace: string): Promise<void> {
+  const deployments = `/apis/apps/v1/namespaces/${namespace}/deployments`;
+  await world.create(deployments, workload('Deployment', 'after', { replicas: 2 }));
+  await world.shows(`${deployments}/after`, 'its pods run', ({ status }) => status.availableReplicas === 2);
+}
 
 export const availability: readonly Sentence[] = [
   {
@@ -42,13 +49,7 @@ export const availability: readonly Sentence[] = [
           'the transition is counted',
         );
       }
-      const deployments = `/apis/apps/v1/namespaces/${namespace}/deployments`;
-      await world.create(deployments, workload('Deployment', 'after', { replicas: 2 }));
-      await world.shows(
-        `${deployments}/after`,
-        'its pods run',
-        ({ status }) => status.availableReplicas === 2,
-      );
+      await newPodsRun(world, namespace);
     },
   },
   {
@@ -57,13 +58,7 @@ export const availability: readonly Sentence[] = [
     run: async (world, namespace) => {
       await world.plane.restartApiServer();
       await world.plane.restartEndedLoops();
-      const deployments = `/apis/apps/v1/namespaces/${namespace}/deployments`;
-      await world.create(deployments, workload('Deployment', 'after', { replicas: 2 }));
-      await world.shows(
-        `${deployments}/after`,
-        'its pods run',
-        ({ status }) => status.availableReplicas === 2,
-      );
+      await newPodsRun(world, namespace);
     },
   },
 ];

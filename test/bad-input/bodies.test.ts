@@ -1,0 +1,96 @@
+/** Bodies that cannot be read. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { assertNothingLost, assertStatus, configMaps, serve } from './api-server.ts';
+
+test('a body that cannot be read is refused by its code, and the server lives on', async (t) => {
+  const server = await serve(t);
+  const protobuf = { 'content-type': 'application/vnd.kubernetes.protobuf' };
+  const yaml = { 'content-type': 'application/yaml' };
+  const head = '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"bad"},';
+  const post = async (
+    what: string,
+    code: number,
+    reason: string,
+    message: RegExp,
+    body: string,
+    headers = {},
+  ) => assertStatus(what, await server.request('POST', configMaps, body, { headers }), code, reason, message);
+  await post('half a JSON', 400, 'BadRequest', /json parse error: unexpected end of JSON input/, '{"a":');
+  await post('no body', 400, 'BadRequest', /unexpected end of JSON input \(<empty>\)/, '');
+  await post('a list', 400, 'BadRequest', /cannot unmarshal array into Go value of type v1.ConfigMap/, '[]');
+  await post('YAML', 400, 'BadRequest', /error converting YAML to JSON/, 'a: [b\nc: d', yaml);
+  await post(
+    'another kind',
+    400,
+    'BadRequest',
+    /\(Pod\) does not match the expected kind \(ConfigMap\)/,
+    '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"bad"}}',
+  );
+  await post(
+    'another version',
+    400,
+    'BadRequest',
+    /\(v2\) does not match the expected API version \(v1\)/,
+    '{"apiVersion":"v2","kind":"ConfigMap"}',
+  );
+  await post(
+    'another namespace',
+    400,
+    'BadRequest',
+    /namespace of the provided object does not match/,
+    '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"bad","namespace":"other"}}',
+  );
+  await post(
+    'no name',
+    422,
+    'Invalid',
+    /metadata.name: Required value: name or generateName is required/,
+    '{"apiVersion":"v1","kind":"ConfigMap"}',
+  );
+  await post(
+    '4 MiB',
+    413,
+    'RequestEntityTooLarge',
+    /limit is 3145728/,
+    `${head}"data":{"a":"${'x'.repeat(4 << 20)}"}}`,
+  );
+  await post(
+    'too much data',
+    422,
+    'Invalid',
+    /may not be more than 1048576 bytes/,
+    `${head}"data":{"a":"${'x'.repeat(3 << 19)}"}}`,
+  );
+  await post(
+    'deep JSON',
+    400,
+    'BadRequest',
+    /exceeded max depth/,
+    `${head}"a":${'['.repeat(200_000)}${']'.repeat(200_000)}}`,
+  );
+  await post('deep YAML', 400, 'BadRequest', /exceeded max depth/, `a: ${'['.repeat(50_000)}`, yaml);
+  await post('truncated protobuf', 400, 'BadRequest', /unexpected EOF/, 'k8s\0\n\x50\x01', protobuf);
+  await post('no protobuf', 400, 'BadRequest', /expected prefix \[107 56 115 0\]/, 'abcd', protobuf);
+  const inherited = `${head}"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}`;
+  assertStatus(
+    'inherited names',
+    await server.request('POST', `${configMaps}?fieldValidation=Strict`, inherited),
+    400,
+    'BadRequest',
+    /unknown field "__proto__"/,
+  );
+  assertStatus(
+    'a key twice',
+    await server.request(
+      'POST',
+      `${configMaps}?fieldValidation=Strict`,
+      `${head}"data":{"a":"1"},"data":{}}`,
+    ),
+    400,
+    'BadRequest',
+    /duplicate field "data"/,
+  );
+  assert.equal((await server.request('POST', `${configMaps}?dryRun=All`, inherited)).status, 201);
+  await assertNothingLost(server);
+});
