@@ -16,28 +16,27 @@ import {
 } from '@timonier/client';
 import { defineComponent, watchCertificate } from '@timonier/component';
 import { connectCri } from '@timonier/grpc/cri';
-import { createAuthority, createCertificate } from '@timonier/pki';
 import { ApiObjectSource, noObjects } from './api/object-source.ts';
 import { StatusWriter } from './api/status-writer.ts';
 import { kubeletFlags, parseLabels, parseTaints } from './flags.ts';
 import { createKubeletMetrics } from './metrics.ts';
 import type { Registry } from 'prom-client';
 import { defaultNodeIp, readHostFacts } from './node/host-facts.ts';
-import { keepLease } from './node/lease.ts';
-import { NodeAgent, reportRuntime } from './node/node-agent.ts';
+import { reportRuntime } from './node/node-agent.ts';
+import { showNode } from './node/presence.ts';
 import { ImagePuller } from './pod/image-puller.ts';
-import { rotateLogs } from './pod/log-rotation.ts';
+import { keepRotating } from './pod/log-rotation.ts';
 import { PodManager } from './pod/manager.ts';
 import { isStatic } from './pod/pod-facts.ts';
 import { Runtime } from './runtime/runtime.ts';
 import { RuntimeWatcher } from './runtime/watcher.ts';
 import { KubeletServer } from './server/server.ts';
+import { servingIdentity } from './server/serving-identity.ts';
 import { StaticPodSource } from './static-pod-source.ts';
 import { kubeletVersion } from './version.ts';
 import { PodVolumes } from './volumes/pod-volumes.ts';
 
 const leftoversMs = 60_000;
-const rotationMs = 10_000;
 const runtimeRetryMs = 200;
 
 export const command = defineComponent({
@@ -211,22 +210,16 @@ export const command = defineComponent({
     const refresher = setInterval(() => pods.refreshVolumes(), flags['sync-frequency']);
     shutdown.add('volume refresh', () => clearInterval(refresher));
 
-    let rotating = false;
-    const rotator = setInterval(() => {
-      if (rotating) return;
-      rotating = true;
-      void rotateLogs({
+    const rotator = keepRotating(
+      {
         runtime,
         logRoot: flags['pod-log-dir'],
         maxBytes: flags['container-log-max-size'],
         maxFiles: flags['container-log-max-files'],
-      })
-        .catch((error: unknown) => log.warn({ err: error }, 'cannot rotate a container log'))
-        .finally(() => {
-          rotating = false;
-        });
-    }, rotationMs);
-    shutdown.add('log rotation', () => clearInterval(rotator));
+      },
+      (error) => log.warn({ err: error }, 'cannot rotate a container log'),
+    );
+    shutdown.add('log rotation', () => rotator.stop());
 
     const identity = await servingIdentity(
       flags['tls-cert-file'],
@@ -256,28 +249,6 @@ export const command = defineComponent({
     });
     if (client === undefined) return;
 
-    const agent = new NodeAgent({
-      client,
-      runtime,
-      rootDirectory: flags['root-dir'],
-      signal,
-      lookMs: flags['node-status-update-frequency'],
-      reportMs: flags['node-status-report-frequency'],
-      describe: {
-        name: nodeName,
-        address: nodeIp,
-        facts,
-        maxPods: flags['max-pods'],
-        kubeletVersion,
-        serverPort: server.port,
-        labels,
-        taints,
-      },
-      onError: (error) => log.warn({ err: error }, 'cannot report the node'),
-      onReady: (ready, problem) => log.info({ ready, problem }, 'readiness of the node changed'),
-    });
-    void agent.run();
-
     const leaseClient = clientFromKubeconfig(flags.kubeconfig, {
       servers: flags.servers,
       userAgent: 'timonier-kubelet-lease',
@@ -287,37 +258,35 @@ export const command = defineComponent({
       retryForMs: flags['node-lease-renew-interval'],
     });
     shutdown.add('lease client', () => leaseClient.close());
-    let renewing = true;
-    void keepLease({
-      client: leaseClient,
-      nodeName,
-      node: () => agent.node,
-      intervalMs: flags['node-lease-renew-interval'],
-      durationSeconds: Math.ceil(flags['node-lease-duration'] / 1000),
-      signal,
-      onRenewal: (ok, error) => {
-        metrics.leaseRenewals.inc({ outcome: ok ? 'renewed' : 'failed' });
-        if (ok !== renewing) log.warn({ ok, err: error }, 'renewal of the node lease changed');
-        renewing = ok;
+    showNode({
+      agent: {
+        client,
+        runtime,
+        rootDirectory: flags['root-dir'],
+        signal,
+        lookMs: flags['node-status-update-frequency'],
+        reportMs: flags['node-status-report-frequency'],
+        describe: {
+          name: nodeName,
+          address: nodeIp,
+          facts,
+          maxPods: flags['max-pods'],
+          kubeletVersion,
+          serverPort: server.port,
+          labels,
+          taints,
+        },
       },
+      lease: {
+        client: leaseClient,
+        intervalMs: flags['node-lease-renew-interval'],
+        durationSeconds: Math.ceil(flags['node-lease-duration'] / 1000),
+      },
+      metrics,
+      log,
     });
   },
 });
-
-/** The runtime's name for container ids, once it answers; undefined when the signal came first. */
-async function nameRuntime(
-  runtime: Runtime,
-  signal: AbortSignal,
-  onSilent: (problem: string) => void,
-): Promise<string | undefined> {
-  for (let first = true; !signal.aborted; first = false) {
-    const { name, error } = await reportRuntime(runtime);
-    if (error === undefined) return name;
-    if (first) onSilent(error);
-    await pause(runtimeRetryMs, signal).catch(() => undefined);
-  }
-  return undefined;
-}
 
 function openClient(
   kubeconfig: string,
@@ -332,17 +301,17 @@ function openClient(
   });
 }
 
-async function servingIdentity(
-  certFile: string,
-  keyFile: string,
-  nodeName: string,
-  nodeIp: string,
-): Promise<{ cert: Buffer | string; key: Buffer | string }> {
-  if (certFile !== '') return { cert: await readFile(certFile), key: await readFile(keyFile) };
-  const authority = createAuthority(`${nodeName}-ca`, 365);
-  const own = createCertificate(
-    { commonName: nodeName, validDays: 365, usages: ['server'], hosts: [nodeName, nodeIp] },
-    authority,
-  );
-  return { cert: own.certificate, key: own.key };
+/** The runtime's name for container ids, once it answers; undefined when the signal came first. */
+async function nameRuntime(
+  runtime: Runtime,
+  signal: AbortSignal,
+  onSilent: (problem: string) => void,
+): Promise<string | undefined> {
+  for (let first = true; !signal.aborted; first = false) {
+    const { name, error } = await reportRuntime(runtime);
+    if (error === undefined) return name;
+    if (first) onSilent(error);
+    await pause(runtimeRetryMs, signal).catch(() => undefined);
+  }
+  return undefined;
 }

@@ -14,6 +14,26 @@ export interface LogRotationOptions {
   readonly maxFiles: number;
 }
 
+const rotationMs = 10_000;
+
+/** Round after round, one at a time, until it is stopped. */
+export function keepRotating(
+  options: LogRotationOptions,
+  onError: (error: unknown) => void,
+): { stop(): void } {
+  let rotating = false;
+  const timer = setInterval(() => {
+    if (rotating) return;
+    rotating = true;
+    void rotateLogs(options)
+      .catch(onError)
+      .finally(() => {
+        rotating = false;
+      });
+  }, rotationMs);
+  return { stop: () => clearInterval(timer) };
+}
+
 /** One round over all logs. Rejects with the first problem, after having tried every log. */
 export async function rotateLogs(options: LogRotationOptions): Promise<void> {
   let failure: unknown;
