@@ -2,8 +2,8 @@
  * A connection that another member opened to this one: the hello that says who calls, and then either the frames of the
  * group or those of one snapshot (bulk).
  *
- * Invariant: nothing is handed on before a hello named the same cluster. A byte that cannot be read, and an error of
- * whoever takes a frame, end the connection.
+ * Invariant: nothing is handed on, and little is kept, before a hello named the same cluster. A byte that cannot be read,
+ * and an error of whoever takes a frame, end the connection; so does time, for whoever says nothing or does not hang up.
  */
 import type { Socket } from 'node:net';
 import type { NodeId } from '@timonier/raft';
@@ -19,8 +19,10 @@ const bulkIdleMs = 60_000;
 export class Incoming {
   readonly #socket: Socket;
   readonly #options: TransportOptions;
-  readonly #reader = new FrameReader();
+  readonly #reader = FrameReader.ofStranger();
   readonly #timer: NodeJS.Timeout;
+  /** Everything was said, and the other side is to hang up. */
+  #isOver = false;
   #from: NodeId | undefined;
   #bulk: BulkIntake | undefined;
 
@@ -55,6 +57,7 @@ export class Incoming {
   }
 
   #data(chunk: Buffer): void {
+    if (this.#isOver) return;
     const { log, onBytes } = this.#options;
     try {
       if (this.#from !== undefined) onBytes?.(this.#from, 'received', chunk.length);
@@ -83,14 +86,18 @@ export class Incoming {
 
   /** A member says hello; somebody who wants to become one asks who the members are. */
   #first(frame: PeerFrame): void {
-    clearTimeout(this.#timer);
-    if (frame.rosterCall !== undefined) {
-      const roster = this.#options.roster?.();
-      if (roster !== undefined) this.#socket.write(encodeFrame({ roster }));
-      this.#socket.end();
+    if (frame.rosterCall === undefined) {
+      this.#welcome(frame.hello);
       return;
     }
-    this.#welcome(frame.hello);
+    const roster = this.#options.roster?.();
+    if (roster !== undefined) this.#socket.write(encodeFrame({ roster }));
+    this.#hangUp();
+  }
+
+  #hangUp(): void {
+    this.#isOver = true;
+    this.#socket.end();
   }
 
   #welcome(hello: Hello | undefined): void {
@@ -101,9 +108,11 @@ export class Incoming {
     socket.write(encodeFrame({ hello: { cluster, member, protocol: peerProtocol, refusal, removed } }));
     if (hello === undefined || refusal !== '') {
       log.warn({ refusal }, 'refused a peer connection');
-      socket.end();
+      this.#hangUp();
       return;
     }
+    clearTimeout(this.#timer);
+    this.#reader.trust();
     this.#from = hello.member;
     onCalled?.(hello.member, hello.urls ?? []);
     if (hello.bulk !== true) return;

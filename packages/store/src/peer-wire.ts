@@ -80,6 +80,8 @@ export const frameCodec = loadMessage<PeerFrame>('raft/peer.proto', 'timonier.ra
 /** In front of each frame: how long it is. */
 export const lengthBytes = 4;
 const maxFrameBytes = 256 * 1024 * 1024;
+/** Of a frame of somebody who has not said who it is: enough for a hello with many addresses. */
+const maxFirstFrameBytes = 64 * 1024;
 
 /** A frame behind its length. */
 export function encodeFrame(frame: PeerFrame): Buffer {
@@ -91,9 +93,9 @@ export function encodeFrame(frame: PeerFrame): Buffer {
 }
 
 /** How many bytes follow what is at the beginning of `head`. Throws when no frame may be as long. */
-export function frameLength(head: Buffer): number {
+export function frameLength(head: Buffer, maxBytes = maxFrameBytes): number {
   const length = head.readUInt32BE(0);
-  if (lengthBytes + length > maxFrameBytes)
+  if (lengthBytes + length > maxBytes)
     throw new RangeError(`peer frame of ${lengthBytes + length} bytes is too long`);
   return length;
 }
@@ -102,6 +104,19 @@ export function frameLength(head: Buffer): number {
 export class FrameReader {
   #parts: Buffer[] = [];
   #have = 0;
+  #maxBytes = maxFrameBytes;
+
+  /** Takes only little until `trust`. */
+  static ofStranger(): FrameReader {
+    const reader = new FrameReader();
+    reader.#maxBytes = maxFirstFrameBytes;
+    return reader;
+  }
+
+  /** It is known who sends: frames of any length from now on. */
+  trust(): void {
+    this.#maxBytes = maxFrameBytes;
+  }
 
   /** Adds bytes and yields every frame that is complete. */
   *push(chunk: Buffer): Generator<PeerFrame> {
@@ -110,7 +125,7 @@ export class FrameReader {
     while (this.#have >= lengthBytes) {
       let buffer = this.#parts[0] ?? chunk;
       if (buffer.length < lengthBytes) buffer = this.#join();
-      const need = lengthBytes + frameLength(buffer);
+      const need = lengthBytes + frameLength(buffer, this.#maxBytes);
       if (this.#have < need) return;
       if (buffer.length < need) buffer = this.#join();
       const rest = buffer.subarray(need);

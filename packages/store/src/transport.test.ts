@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { test } from 'node:test';
-import type { PeerFrame } from './peer-wire.ts';
+import { encodeFrame, FrameReader, type PeerFrame, peerProtocol } from './peer-wire.ts';
 import { freePorts } from './testing/processes.ts';
+import type { TransportOptions } from './transport-options.ts';
 import { Transport } from './transport.ts';
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -10,24 +13,28 @@ interface Peer {
   readonly transport: Transport;
   readonly frames: PeerFrame[];
   readonly closed: string[];
+  /** Why a connection could not be had. */
+  readonly reasons: string[];
   readonly connected: Promise<void>;
 }
 
-function peer(member: string, cluster: string): Peer {
+function peer(member: string, cluster: string, more: Partial<TransportOptions> = {}): Peer {
   const frames: PeerFrame[] = [];
   const closed: string[] = [];
+  const reasons: string[] = [];
   const connected = Promise.withResolvers<void>();
   const transport = new Transport({
     cluster,
     member,
     tls: undefined,
-    log: silent,
+    log: { ...silent, warn: (fields) => void reasons.push((fields as { reason?: string }).reason ?? '') },
     onFrame: (_from, frame) => void frames.push(frame),
     onClosed: (id) => void closed.push(id),
     onConnected: () => connected.resolve(),
     onBulk: () => ({ frame: () => Promise.resolve(), closed: () => undefined }),
+    ...more,
   });
-  return { transport, frames, closed, connected: connected.promise };
+  return { transport, frames, closed, reasons, connected: connected.promise };
 }
 
 async function until(condition: () => boolean): Promise<void> {
@@ -61,21 +68,128 @@ test('a member that is not ready yet keeps connections waiting, and loses nothin
 test('a member of another cluster is refused', async (t) => {
   const [port = 0] = await freePorts(1);
   const b = peer('b', 'x');
+  const stranger = peer('a', 'other');
+  t.after(() => Promise.all([stranger.transport.close(), b.transport.close()]));
   await b.transport.listen({ host: '127.0.0.1', port });
   b.transport.begin();
-  const refusal = Promise.withResolvers<string>();
-  const stranger = new Transport({
-    cluster: 'other',
-    member: 'a',
-    tls: undefined,
-    log: { ...silent, warn: (fields) => refusal.resolve(String((fields as { reason?: string }).reason)) },
-    onFrame: () => undefined,
-    onClosed: () => undefined,
-    onConnected: () => refusal.resolve('connected'),
-    onBulk: () => ({ frame: () => Promise.resolve(), closed: () => undefined }),
-  });
-  t.after(() => Promise.all([stranger.close(), b.transport.close()]));
-  stranger.addPeer('b', { host: '127.0.0.1', port });
-  assert.match(await refusal.promise, /belongs to cluster other, this is cluster x/);
+  stranger.transport.addPeer('b', { host: '127.0.0.1', port });
+  await until(() => stranger.reasons.length > 0);
+  assert.match(stranger.reasons[0] ?? '', /belongs to cluster other, this is cluster x/);
   assert.equal(b.frames.length, 0);
+});
+
+test('another member at the address of the one that is meant is no connection, and its own address is', async (t) => {
+  const [wrong = 0, right = 0] = await freePorts(2);
+  const [a, b, c] = [peer('a', 'x'), peer('b', 'x'), peer('c', 'x')];
+  t.after(() => Promise.all([a, b, c].map(({ transport }) => transport.close())));
+  await c.transport.listen({ host: '127.0.0.1', port: wrong });
+  await b.transport.listen({ host: '127.0.0.1', port: right });
+  for (const { transport } of [b, c]) transport.begin();
+  a.transport.addPeer('b', { host: '127.0.0.1', port: wrong });
+  await until(() => a.reasons.length > 0);
+  assert.equal(a.reasons[0], 'c answered');
+  assert.ok(!a.transport.connected('b') && !a.transport.send('b', { removed: {} }));
+  a.transport.addPeer('b', { host: '127.0.0.1', port: right });
+  await a.connected;
+  assert.ok(a.transport.send('b', { forwardRefused: { id: 1, term: 1 } }));
+  await until(() => b.frames.length === 1);
+  assert.equal(c.frames.length, 0);
+});
+
+test('who was removed is cut off, and told so when it calls again', async (t) => {
+  const [port = 0] = await freePorts(1);
+  const removed = new Set<string>();
+  const told: string[] = [];
+  const a = peer('a', 'x', { onRemoved: (by) => void told.push(by) });
+  const b = peer('b', 'x', { isRemoved: (member) => removed.has(member) });
+  t.after(() => Promise.all([a.transport.close(), b.transport.close()]));
+  await b.transport.listen({ host: '127.0.0.1', port });
+  b.transport.begin();
+  a.transport.addPeer('b', { host: '127.0.0.1', port });
+  await a.connected;
+  removed.add('a');
+  b.transport.removePeer('a');
+  await until(() => a.closed.length > 0 && told.length > 0);
+  assert.deepEqual([a.closed[0], told[0]], ['b', 'b']);
+  assert.ok(!a.transport.connected('b'));
+});
+
+/** What a member says to these bytes before it hangs up. */
+async function answered(port: number, bytes: Buffer): Promise<PeerFrame[]> {
+  const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
+  const frames: PeerFrame[] = [];
+  const reader = new FrameReader();
+  socket.on('data', (chunk) => frames.push(...reader.push(chunk)));
+  socket.on('error', () => undefined);
+  socket.write(bytes);
+  await new Promise((resolve) => socket.once('end', resolve).once('close', resolve));
+  socket.destroy();
+  return frames;
+}
+
+test('nobody is listened to who says something else than hello, too much, or hello to somebody else', async (t) => {
+  const [port = 0] = await freePorts(1);
+  const called: string[] = [];
+  const b = peer('b', 'x', { onCalled: (from) => void called.push(from) });
+  t.after(() => b.transport.close());
+  await b.transport.listen({ host: '127.0.0.1', port });
+  b.transport.begin();
+  const hello = { cluster: 'x', member: 'a', protocol: peerProtocol };
+  const refusalOf = async (...frames: PeerFrame[]): Promise<string> =>
+    (await answered(port, Buffer.concat(frames.map(encodeFrame))))[0]?.hello?.refusal ?? '';
+
+  assert.match(await refusalOf({ raft: { messages: [] } }), /first frame must be a hello/);
+  assert.match(await refusalOf({ hello: { ...hello, protocol: 9 } }), /protocol 9 is not spoken/);
+  assert.match(await refusalOf({ hello: { ...hello, member: 'b' } }), /member b itself/);
+  assert.deepEqual(await answered(port, Buffer.from('GET / HTTP/1.1\r\n\r\n')), []);
+  // A frame may be that long, but not the first one; nobody waits for the rest of it.
+  const long = Buffer.alloc(4);
+  long.writeUInt32BE(1024 * 1024);
+  assert.deepEqual(await answered(port, long), []);
+  assert.deepEqual(called, []);
+  assert.deepEqual(b.frames, []);
+});
+
+test('what comes behind a refusal counts for nothing, and who does not hang up then is cut off', async (t) => {
+  const [port = 0] = await freePorts(1);
+  const called: string[] = [];
+  const b = peer('b', 'x', { onCalled: (from) => void called.push(from) });
+  t.after(() => b.transport.close());
+  await b.transport.listen({ host: '127.0.0.1', port });
+  b.transport.begin();
+  const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
+  t.after(() => void socket.destroy());
+  socket.on('error', () => undefined);
+  const hello = { cluster: 'x', member: 'a', protocol: peerProtocol };
+  socket.write(encodeFrame({ hello: { ...hello, protocol: 9 } }));
+  socket.resume();
+  await once(socket, 'end');
+  const again = setInterval(
+    () => socket.write(Buffer.concat([encodeFrame({ hello }), encodeFrame({ removed: {} })])),
+    50,
+  );
+  t.after(() => clearInterval(again));
+  // By a reset, which is an error as well.
+  await new Promise((resolve) => socket.once('close', resolve));
+  assert.deepEqual(called, []);
+  assert.deepEqual(b.frames, []);
+});
+
+test('a frame may be long once it is known who sends it, also behind the hello in one packet', async (t) => {
+  const [port = 0] = await freePorts(1);
+  const b = peer('b', 'x');
+  t.after(() => b.transport.close());
+  await b.transport.listen({ host: '127.0.0.1', port });
+  b.transport.begin();
+  const socket = connect({ host: '127.0.0.1', port });
+  t.after(() => void socket.destroy());
+  const data = Buffer.alloc(1024 * 1024, 1);
+  socket.write(
+    Buffer.concat([
+      encodeFrame({ hello: { cluster: 'x', member: 'a', protocol: peerProtocol } }),
+      encodeFrame({ forward: { id: 1, data, term: 1 } }),
+    ]),
+  );
+  await until(() => b.frames.length === 1);
+  assert.ok(b.frames[0]?.forward?.data.equals(data));
 });
