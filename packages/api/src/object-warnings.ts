@@ -1,35 +1,44 @@
 /**
  * What is right as the rules go but hardly meant, in the words that clients show beside the answer. Pure; of pods and
- * their templates more is told by the policies of their namespaces.
+ * their templates more is told by `pod-warnings.ts` and by the policies of their namespaces.
  */
 import type { ApiObject } from './object.ts';
 import type {
-  Container,
   EndpointSlice,
   Node,
+  ObjectMeta,
   PersistentVolume,
   PersistentVolumeClaim,
   PodSpec,
   Service,
   StatefulSet,
 } from './generated/types.ts';
+import { podWarnings } from './pod-warnings.ts';
 import { parseQuantity } from './quantity.ts';
 import type { ResourceInfo } from './registry.ts';
 
 const UNIT = 1_000_000_000n;
 
-export function objectWarnings(info: Pick<ResourceInfo, 'group' | 'kind'>, object: ApiObject): string[] {
+/** Of a change of what has a template of pods, nothing is told again that stayed as it was before, in `old`. */
+export function objectWarnings(
+  info: Pick<ResourceInfo, 'group' | 'kind'>,
+  object: ApiObject,
+  old?: ApiObject,
+): string[] {
   const type = `${info.group}/${info.kind}`;
   const own = byKind[type]?.(object as never) ?? [];
   const path = podSpecs[type];
-  return path === undefined ? own : [...ports(valueAt(object, path), path.join('.')), ...own];
+  const isUnchanged = old !== undefined && old.metadata?.generation === object.metadata?.generation;
+  if (path === undefined || (isUnchanged && path.length > 0)) return own;
+  const { spec, metadata } = valueAt(object, path) as { spec?: PodSpec; metadata?: ObjectMeta };
+  return [...podWarnings(spec ?? {}, metadata ?? {}, path.join('.')), ...own];
 }
 
-const template = ['spec', 'template', 'spec'];
-/** Where kinds say what their pods are. */
+const template = ['spec', 'template'];
+/** Where the pods of kinds are. */
 const podSpecs: Readonly<Record<string, readonly string[]>> = {
-  '/Pod': ['spec'],
-  '/PodTemplate': ['template', 'spec'],
+  '/Pod': [],
+  '/PodTemplate': ['template'],
   '/ReplicationController': template,
   'apps/DaemonSet': template,
   'apps/Deployment': template,
@@ -39,7 +48,7 @@ const podSpecs: Readonly<Record<string, readonly string[]>> = {
   'batch/Job': template,
 };
 
-function valueAt(object: ApiObject, path: readonly string[]): Partial<PodSpec> {
+function valueAt(object: ApiObject, path: readonly string[]): unknown {
   let value: unknown = object;
   for (const name of path) value = (value as Readonly<Record<string, unknown>> | undefined)?.[name];
   return value ?? {};
@@ -80,19 +89,4 @@ function fractions({ spec }: Pick<PersistentVolumeClaim, 'spec'>, at: string): s
   return [
     `${at}.resources.requests[storage]: fractional byte value ${JSON.stringify(size)} is invalid, must be an integer`,
   ];
-}
-
-/** An address of the host means nothing without a port of it. */
-function ports({ containers = [], initContainers = [] }: Partial<PodSpec>, at: string): string[] {
-  const of = (list: readonly Container[], name: string): string[] =>
-    list.flatMap(({ ports: entries = [] }, i) =>
-      entries.flatMap(({ name: port = '', hostPort = 0, containerPort, protocol = '', hostIP }, j) =>
-        hostIP && hostPort === 0
-          ? [
-              `${at}.${name}[${i}].ports[${j}]: hostIP set without hostPort: {Name:${port} HostPort:${hostPort} ContainerPort:${containerPort} Protocol:${protocol} HostIP:${hostIP}}`,
-            ]
-          : [],
-      ),
-    );
-  return [...of(initContainers, 'initContainers'), ...of(containers, 'containers')];
 }

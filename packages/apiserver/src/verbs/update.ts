@@ -117,7 +117,7 @@ export async function decideUpdate(
     return { action: 'remove', extras, last: owned };
   }
   checkObject(info, owned, old, subresource);
-  if (subresource === '') for (const text of objectWarnings(info, owned)) context.warn?.(text);
+  if (subresource === '') for (const text of objectWarnings(info, owned, old)) context.warn?.(text);
   const value = toStored(owned);
   if (isStoredAs(value, current)) return { action: 'keep', object: owned };
   await strategyOf(info).check?.(owned, old, context);

@@ -1,0 +1,245 @@
+/**
+ * What of a pod or a pod's template is hardly meant, or does nothing any more: in the words and in the order of
+ * upstream, where operators and charts know them from. Pure.
+ */
+import type { Affinity, Container, ObjectMeta, PodSpec, Volume } from './generated/types.ts';
+import { parseQuantity } from './quantity.ts';
+
+const unit = 1_000_000_000n;
+
+/** `at` is where the pod is: empty for a pod itself, `spec.template` in a Deployment. */
+export function podWarnings(spec: Partial<PodSpec>, metadata: ObjectMeta, at: string): string[] {
+  const own = at === '' ? 'spec' : `${at}.spec`;
+  const annotations = `${at === '' ? '' : `${at}.`}metadata.annotations`;
+  const { terminationGracePeriodSeconds: grace } = spec;
+  return [
+    ...nodeLabels(spec, own),
+    ...deprecatedAnnotations(metadata, annotations),
+    ...(spec.volumes ?? []).flatMap((volume, i) => volumeWarnings(volume, `${own}.volumes[${i}]`)),
+    ...repeated(
+      (spec.hostAliases ?? []).map(({ ip }) => ip),
+      (i, ip) => `${own}.hostAliases[${i}].ip: duplicate ip ${ip}`,
+    ),
+    ...pullSecrets(spec, own),
+    ...fractions(spec.overhead, `${own}.overhead`),
+    ...allContainers(spec, own).flatMap(([container, path]) => containerWarnings(container, path)),
+    ...portWarnings(spec, own),
+    ...(grace !== undefined && grace < 0
+      ? [
+          `${own}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`,
+        ]
+      : []),
+    ...podAffinity(spec.affinity, `${own}.affinity`),
+  ];
+}
+
+/** In the order in which upstream looks at them. */
+function allContainers(spec: Partial<PodSpec>, at: string): (readonly [Container, string])[] {
+  const named = { initContainers: spec.initContainers, containers: spec.containers };
+  return Object.entries(named).flatMap(([name, list = []]) =>
+    list.map((container, i) => [container, `${at}.${name}[${i}]`] as const),
+  );
+}
+
+const renamedLabels: Readonly<Record<string, readonly [since: string, now: string]>> = {
+  'beta.kubernetes.io/arch': ['v1.14', 'kubernetes.io/arch'],
+  'beta.kubernetes.io/os': ['v1.14', 'kubernetes.io/os'],
+  'failure-domain.beta.kubernetes.io/region': ['v1.17', 'topology.kubernetes.io/region'],
+  'failure-domain.beta.kubernetes.io/zone': ['v1.17', 'topology.kubernetes.io/zone'],
+  'beta.kubernetes.io/instance-type': ['v1.17', 'node.kubernetes.io/instance-type'],
+};
+
+function renamed(label: string): string | undefined {
+  const found = Object.hasOwn(renamedLabels, label) ? renamedLabels[label] : undefined;
+  return found && `deprecated since ${found[0]}; use "${found[1]}" instead`;
+}
+
+const noSelector = 'a null labelSelector results in matching no pod';
+
+function nodeLabels(spec: Partial<PodSpec>, at: string): string[] {
+  const selected = Object.keys(spec.nodeSelector ?? {}).flatMap((label) => {
+    const text = renamed(label);
+    return text === undefined ? [] : [`${at}.nodeSelector[${label}]: ${text}`];
+  });
+  const { requiredDuringSchedulingIgnoredDuringExecution: required, ...rest } =
+    spec.affinity?.nodeAffinity ?? {};
+  const nodes = `${at}.affinity.nodeAffinity`;
+  const terms = [
+    ...(required?.nodeSelectorTerms ?? []).map(
+      (term, i) =>
+        [term, `${nodes}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[${i}]`] as const,
+    ),
+    ...(rest.preferredDuringSchedulingIgnoredDuringExecution ?? []).map(
+      ({ preference }, i) =>
+        [preference, `${nodes}.preferredDuringSchedulingIgnoredDuringExecution[${i}].preference`] as const,
+    ),
+  ];
+  const wanted = terms.flatMap(([term, path]) =>
+    (term?.matchExpressions ?? []).flatMap(({ key }, i) => {
+      const text = renamed(key);
+      return text === undefined ? [] : [`${path}.matchExpressions[${i}].key: ${key} is ${text}`];
+    }),
+  );
+  const spread = (spec.topologySpreadConstraints ?? []).flatMap(({ topologyKey, labelSelector }, i) => {
+    const path = `${at}.topologySpreadConstraints[${i}]`;
+    const text = renamed(topologyKey);
+    return [
+      ...(text === undefined ? [] : [`${path}.topologyKey: ${topologyKey} is ${text}`]),
+      ...(labelSelector === undefined ? [`${path}.labelSelector: ${noSelector}`] : []),
+    ];
+  });
+  return [...selected, ...wanted, ...spread];
+}
+
+const goneAnnotations: Readonly<Record<string, string>> = {
+  'scheduler.alpha.kubernetes.io/critical-pod':
+    'non-functional in v1.16+; use the "priorityClassName" field instead',
+  'security.alpha.kubernetes.io/sysctls': 'non-functional in v1.11+; use the "sysctls" field instead',
+  'security.alpha.kubernetes.io/unsafe-sysctls': 'non-functional in v1.11+; use the "sysctls" field instead',
+};
+
+function deprecatedAnnotations({ annotations = {} }: ObjectMeta, at: string): string[] {
+  return Object.entries(goneAnnotations).flatMap(([key, text]) =>
+    Object.hasOwn(annotations, key) ? [`${at}[${key}]: ${text}`] : [],
+  );
+}
+
+const goneVolumes: Readonly<Record<string, string>> = {
+  photonPersistentDisk: 'deprecated in v1.11, non-functional in v1.16+',
+  gitRepo: 'deprecated in v1.11',
+  scaleIO: 'deprecated in v1.16, non-functional in v1.22+',
+  flocker: 'deprecated in v1.22, non-functional in v1.25+',
+  storageos: 'deprecated in v1.22, non-functional in v1.25+',
+  quobyte: 'deprecated in v1.22, non-functional in v1.25+',
+  glusterfs: 'deprecated in v1.25, non-functional in v1.26+',
+  cephfs: 'deprecated in v1.28, non-functional in v1.31+',
+  rbd: 'deprecated in v1.28, non-functional in v1.31+',
+};
+
+function volumeWarnings(volume: Volume, at: string): string[] {
+  return Object.entries(goneVolumes).flatMap(([kind, text]) =>
+    (volume as unknown as Readonly<Record<string, unknown>>)[kind] === undefined
+      ? []
+      : [`${at}.${kind}: ${text}`],
+  );
+}
+
+/** Calls for every value that was there before, with the value in quotes. */
+function repeated(values: readonly string[], say: (i: number, value: string) => string): string[] {
+  return values.flatMap((value, i) => (values.indexOf(value) < i ? [say(i, JSON.stringify(value))] : []));
+}
+
+function pullSecrets({ imagePullSecrets: secrets = [] }: Partial<PodSpec>, at: string): string[] {
+  const names = secrets.map(({ name }) => name ?? '');
+  return [
+    ...repeated(names, (i, name) => `${at}.imagePullSecrets[${i}].name: duplicate name ${name}`),
+    ...names.flatMap((name, i) =>
+      name === '' ? [`${at}.imagePullSecrets[${i}].name: invalid empty name ""`] : [],
+    ),
+  ];
+}
+
+/** Half a byte of memory, or of a disk. */
+function fractions(amounts: Readonly<Record<string, string | number>> | undefined, at: string): string[] {
+  return ['memory', 'ephemeral-storage'].flatMap((name) => {
+    const amount = amounts?.[name];
+    if (amount === undefined || parseQuantity(String(amount)).nano % unit === 0n) return [];
+    return [
+      `${at}[${name}]: fractional byte value ${JSON.stringify(String(amount))} is invalid, must be an integer`,
+    ];
+  });
+}
+
+function containerWarnings({ resources, env = [] }: Container, at: string): string[] {
+  const { limits, requests } = resources ?? {};
+  const amounts = ['memory', 'ephemeral-storage'].flatMap((name) => [
+    ...fractions(only(limits, name), `${at}.resources.limits`),
+    ...fractions(only(requests, name), `${at}.resources.requests`),
+  ]);
+  const seen = new Set<string>();
+  const hidden = env.flatMap(({ name, value = '', valueFrom }, i) => {
+    if (!seen.has(name)) {
+      seen.add(name);
+      return [];
+    }
+    // A value that builds upon the one before means to.
+    const before = `$(${name})`;
+    const buildsUpon = valueFrom === undefined && value !== before && value.includes(before);
+    return buildsUpon
+      ? []
+      : [
+          `${at}.env[${i}]: hides previous definition of ${JSON.stringify(name)}, which may be dropped when using apply`,
+        ];
+  });
+  return [...amounts, ...hidden];
+}
+
+function only(
+  amounts: Readonly<Record<string, string | number>> | undefined,
+  name: string,
+): Readonly<Record<string, string | number>> {
+  const amount = amounts?.[name];
+  return amount === undefined ? {} : { [name]: amount };
+}
+
+interface SeenPort {
+  readonly path: string;
+  readonly hostIP: string;
+  readonly hostPort: number;
+}
+
+/** Ports that are there twice, in whatever containers; and addresses of the host without a port of it. */
+function portWarnings(spec: Partial<PodSpec>, at: string): string[] {
+  const known = new Map<string, SeenPort[]>();
+  return allContainers(spec, at).flatMap(([{ ports = [] }, container]) =>
+    ports.flatMap(({ name = '', containerPort, protocol = '', hostPort = 0, hostIP = '' }, i) => {
+      const path = `${container}.ports[${i}]`;
+      const warnings =
+        hostIP !== '' && hostPort === 0
+          ? [
+              `${path}: hostIP set without hostPort: {Name:${name} HostPort:${hostPort} ContainerPort:${containerPort} Protocol:${protocol} HostIP:${hostIP}}`,
+            ]
+          : [];
+      const key = `${containerPort}/${protocol}`;
+      const others = known.get(key) ?? [];
+      for (const other of others) {
+        const what = overlap({ path, hostIP, hostPort }, other);
+        if (what !== undefined) warnings.push(`${path}: ${what} port definition with ${other.path}`);
+      }
+      known.set(key, [...others, { path, hostIP, hostPort }]);
+      return warnings;
+    }),
+  );
+}
+
+function overlap(port: SeenPort, other: SeenPort): string | undefined {
+  if (port.hostIP === other.hostIP && port.hostPort === other.hostPort) return 'duplicate';
+  if (port.hostPort === 0 || other.hostPort === 0) return 'overlapping';
+  const isOneOpen = (port.hostIP === '') !== (other.hostIP === '');
+  return port.hostPort === other.hostPort && isOneOpen ? 'dangerously ambiguous' : undefined;
+}
+
+function podAffinity(affinity: Affinity | undefined, at: string): string[] {
+  return (['podAffinity', 'podAntiAffinity'] as const).flatMap((side) => {
+    const {
+      requiredDuringSchedulingIgnoredDuringExecution: required = [],
+      preferredDuringSchedulingIgnoredDuringExecution: preferred = [],
+    } = affinity?.[side] ?? {};
+    return [
+      ...required.flatMap(({ labelSelector }, i) =>
+        labelSelector === undefined
+          ? [
+              `${at}.${side}.requiredDuringSchedulingIgnoredDuringExecution[${i}].labelSelector: ${noSelector}`,
+            ]
+          : [],
+      ),
+      ...preferred.flatMap(({ podAffinityTerm }, i) =>
+        podAffinityTerm?.labelSelector === undefined
+          ? [
+              `${at}.${side}.preferredDuringSchedulingIgnoredDuringExecution[${i}].podAffinityTerm.labelSelector: ${noSelector}`,
+            ]
+          : [],
+      ),
+    ];
+  });
+}
