@@ -2,7 +2,8 @@
 import type { Call } from './client.ts';
 
 export const podCount = 10_000;
-const nodeCount = 100;
+/** Nodes that pods are on. */
+export const nodeCount = 100;
 const applied = 500;
 export const pods = '/api/v1/namespaces/default/pods';
 export const leases = '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases';

@@ -10,6 +10,7 @@ import { undoneAtEnd } from '../ending.ts';
 import { createPod } from './calls.ts';
 import { send } from './client.ts';
 import { fanOutRow } from './fan-out.ts';
+import { nodeWatchesRow } from './node-watches.ts';
 import { report } from './ledger.ts';
 import { listRow } from './lists.ts';
 import { pacedRows } from './paced.ts';
@@ -25,6 +26,7 @@ const rows: Readonly<Record<string, Row>> = {
   ...pacedRows,
   list: listRow,
   'fan-out': fanOutRow,
+  'node-watches': nodeWatchesRow,
   start: startUpRow,
 };
 

@@ -13,7 +13,8 @@ import {
   selectorMatches,
   type Subject,
 } from '@timonier/api';
-import type { ResourceCache, WatchCache } from '../cache/watch-cache.ts';
+import type { ResourceCache } from '../cache/resource-cache.ts';
+import type { WatchCache } from '../cache/watch-cache.ts';
 import type { User } from '../pipeline/authenticate.ts';
 import { bootstrapPolicy } from './bootstrap-policy.ts';
 import type { Attributes, AuthorizerKind, Decision, Rules } from './decision.ts';

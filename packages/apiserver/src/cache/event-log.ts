@@ -4,6 +4,8 @@
  * the end when it is too slow.
  */
 import type { StoredObject } from '../storage/stored-object.ts';
+import type { RequiredValue } from './field-index.ts';
+import { Route, Routes } from './routes.ts';
 
 export interface CacheEvent {
   readonly revision: number;
@@ -19,6 +21,8 @@ export class EventLog {
   readonly #capacity: number;
   readonly #events: CacheEvent[] = [];
   readonly #listeners = new Set<() => void>();
+  /** To those that only changes of some objects concern. */
+  #routes: Routes | undefined;
   #closed = false;
   #firstSequence = 0;
   #floor: number;
@@ -39,6 +43,7 @@ export class EventLog {
   }
 
   append(event: CacheEvent): void {
+    this.#routes?.seen(event, this.nextSequence);
     this.#events.push(event);
     // Dropping one by one would move the whole array each time.
     if (this.#events.length > this.#capacity * 1.25) {
@@ -61,11 +66,27 @@ export class EventLog {
   /** Wakes the watchers; called once per batch of appended events. */
   notify(): void {
     for (const listener of this.#listeners) listener();
+    if (this.#closed) this.#routes?.wakeAll();
+    else this.#routes?.wake();
   }
 
   onAppend(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Like `onAppend` for one whom only changes of objects with that value concern; the route says which those are. */
+  follow(listener: () => void, required: RequiredValue): Route {
+    const route = new Route(required.value, listener, this.#capacity);
+    this.#routes ??= new Routes(required);
+    this.#routes.add(route);
+    return route;
+  }
+
+  leave(route: Route): void {
+    this.#routes?.delete(route);
+    // Without anybody to tell no change needs to be looked at.
+    if (this.#routes?.isEmpty === true) this.#routes = undefined;
   }
 
   /** The event with this sequence number: `undefined` when it has not happened yet, `'lost'` when it is gone. */
@@ -85,9 +106,5 @@ export class EventLog {
       else low = middle + 1;
     }
     return this.#firstSequence + low;
-  }
-
-  get watchers(): number {
-    return this.#listeners.size;
   }
 }

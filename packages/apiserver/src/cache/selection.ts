@@ -16,6 +16,7 @@ import {
 import { storageKey } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { bad } from '../pipeline/query.ts';
+import { indexedField, type RequiredValue } from './field-index.ts';
 import { wantedOf } from '../storage/json-parts.ts';
 import type { AttributeReader, StoredObject } from '../storage/stored-object.ts';
 
@@ -26,6 +27,7 @@ export class Selection {
   readonly #labels: readonly LabelRequirement[];
   readonly #fields: readonly FieldRequirement[];
   readonly #attributes: AttributeReader;
+  readonly #indexed: string | undefined;
 
   constructor(
     info: ResourceInfo,
@@ -50,11 +52,32 @@ export class Selection {
     const problem = checkFieldSelector(info, this.#fields);
     if (problem !== undefined) throw bad(problem);
     this.#attributes = attributeReader(info);
+    this.#indexed = indexedField(info);
   }
 
   /** True when every object under the prefix is selected. */
   get isWhole(): boolean {
     return this.#key === undefined && this.#labels.length === 0 && this.#fields.length === 0;
+  }
+
+  /** The value that its objects have in the field which the resource is indexed by, where it asks for one. */
+  get required(): RequiredValue | undefined {
+    const found = this.#fields.find(({ field, equal }) => equal && field === this.#indexed);
+    if (found === undefined) return undefined;
+    return {
+      value: found.value,
+      valueOf: (object) => object.attributes(this.#attributes).fields(found.field),
+    };
+  }
+
+  /** Whether it takes a look into objects to tell which are selected. */
+  get readsObjects(): boolean {
+    return this.#labels.length > 0 || this.#fields.length > 0;
+  }
+
+  /** Reads out of an object what `matches` will look at. */
+  read(object: StoredObject): void {
+    object.attributes(this.#attributes);
   }
 
   matches(object: StoredObject): boolean {

@@ -13,24 +13,12 @@ import type { KeyValue, StoreEvent, WatchResponse } from '../storage/etcd-messag
 import { Compacted, type StoreClient } from '../storage/store-client.ts';
 import { rangeEnd } from '../storage/keys.ts';
 import { fromStored, StoredObject, toStored } from '../storage/stored-object.ts';
-import { type CacheEvent, EventLog } from './event-log.ts';
+import type { CacheEvent, EventLog } from './event-log.ts';
 import { OwnWrites } from './own-writes.ts';
+import { byKey, ResourceCache } from './resource-cache.ts';
 
 // The package is CommonJS; its class is the `default` of what Node imports.
 const BTree = BTreeModule.default;
-
-/** Keys are compared several times for every request; the tree's own way is made for keys of any type. */
-function byKey(a: string, b: string): number {
-  return a < b ? -1 : a === b ? 0 : 1;
-}
-
-/** The objects and changes under one storage prefix. */
-export interface ResourceCache {
-  readonly index: InstanceType<typeof BTree<string, StoredObject>>;
-  readonly log: EventLog;
-  /** Of all objects together, as JSON. */
-  readonly size: { bytes: number };
-}
 
 export interface UnreadableValue {
   readonly key: string;
@@ -127,14 +115,14 @@ export class WatchCache {
   resource(prefix: string): ResourceCache {
     let resource = this.#resources.get(prefix);
     if (resource === undefined) {
-      resource = this.#emptyResource(this.#revision);
+      resource = new ResourceCache(this.#revision, this.capacity);
       this.#resources.set(prefix, resource);
       const start = `${this.#options.root}${prefix}/`;
       const found = this.#unclaimed.getRange(start, rangeEnd(start));
       for (const [key, kv] of found) {
         this.#unclaimed.delete(key);
         const object = this.#read(key, kv);
-        if (object !== undefined) put(resource, key, object);
+        if (object !== undefined) resource.put(key, object);
       }
     }
     return resource;
@@ -208,7 +196,8 @@ export class WatchCache {
     let key = '\0';
     this.#unreadable.clear();
     this.#ownWrites.clear();
-    for (const prefix of [...prefixes, ...this.#resources.keys()]) staged.set(prefix, this.#emptyResource(0));
+    for (const prefix of [...prefixes, ...this.#resources.keys()])
+      staged.set(prefix, new ResourceCache(0, this.capacity));
     for (;;) {
       const page = await store.range({
         key,
@@ -225,7 +214,7 @@ export class WatchCache {
           if (target === undefined) unclaimed.set(text, ownBytes(kv));
           else {
             const object = this.#read(text, kv);
-            if (object !== undefined) put(target, text, object);
+            if (object !== undefined) target.put(text, object);
           }
         }
       }
@@ -235,8 +224,8 @@ export class WatchCache {
     }
     this.#resources.clear();
     this.#unclaimed = unclaimed;
-    for (const [prefix, { index, size }] of staged)
-      this.#resources.set(prefix, { index, size, log: new EventLog(revision, this.capacity) });
+    for (const [prefix, loaded] of staged)
+      this.#resources.set(prefix, new ResourceCache(revision, this.capacity, loaded));
     this.#revision = revision;
     // Who reads after this revision must find the kinds that it defines.
     for (const listener of this.#resetListeners) listener();
@@ -304,7 +293,7 @@ export class WatchCache {
     const current =
       event.type === 1 ? undefined : (this.#ownWrites.take(key, kv.modRevision) ?? this.#read(key, kv));
     // An unreadable value hides the object: watchers must see it go.
-    put(resource, key, current, before);
+    resource.put(key, current, before);
     if (current === undefined && before === undefined) return undefined;
     log.append(changeOf(at ?? kv.modRevision, before, current));
     return log;
@@ -345,25 +334,6 @@ export class WatchCache {
   get capacity(): number {
     return this.#options.capacity ?? 4_096;
   }
-
-  #emptyResource(floor: number): ResourceCache {
-    return {
-      index: new BTree<string, StoredObject>(undefined, byKey),
-      log: new EventLog(floor, this.capacity),
-      size: { bytes: 0 },
-    };
-  }
-}
-
-function put(
-  { index, size }: ResourceCache,
-  key: string,
-  object: StoredObject | undefined,
-  before = index.get(key),
-): void {
-  size.bytes += (object?.json.length ?? 0) - (before?.json.length ?? 0);
-  if (object === undefined) index.delete(key);
-  else index.set(key, object);
 }
 
 /** The bytes received are a view into a larger network buffer that must not be kept alive. */

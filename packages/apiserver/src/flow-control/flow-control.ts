@@ -7,7 +7,8 @@
  * whatever becomes of the request.
  */
 import type { FlowSchema, PolicyRulesWithSubjects, PriorityLevelConfiguration } from '@timonier/api';
-import type { ResourceCache, WatchCache } from '../cache/watch-cache.ts';
+import type { ResourceCache } from '../cache/resource-cache.ts';
+import type { WatchCache } from '../cache/watch-cache.ts';
 import type { User } from '../pipeline/authenticate.ts';
 import { borrow } from './borrowing.ts';
 import { digest, type FlowConfiguration } from './configuration.ts';

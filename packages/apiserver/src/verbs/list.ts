@@ -2,7 +2,7 @@
  * list: from the watch cache, proven fresh; pages after the first and exact versions come from the store at their own
  * revision, so that all pages of a list show one state.
  */
-import type { ResourceInfo } from '@timonier/api';
+import { isStoredShape, type ResourceInfo } from '@timonier/api';
 import { expired, StatusError } from '@timonier/api/statuses';
 import type { ListMeta } from '../pipeline/encode.ts';
 import { encodeList, streamList } from '../pipeline/encode.ts';
@@ -80,7 +80,19 @@ export async function readPage(context: RequestContext, options: ReadOptions): P
     return readFromStore(context, options, revision ?? 0, '');
   }
   await freshEnough(context, revision);
+  await readAhead(context, options);
   return readFromCache(context, options);
+}
+
+/** Has what a selection asks for read out of all objects, so that looking through them takes no time. */
+export async function readAhead(
+  { server, target }: RequestContext,
+  { selection }: ReadOptions,
+): Promise<void> {
+  const { info } = target;
+  // Of other shapes each view is read by itself.
+  if (!selection.readsObjects || info.custom !== undefined || !isStoredShape(info)) return;
+  await server.cache.resource(info.storagePrefix ?? '').readAhead((object) => selection.read(object));
 }
 
 /** Throws 422 for options that say two things at once. */
@@ -132,7 +144,9 @@ async function readFromCache(
   if (after !== '' && !after.startsWith(selection.prefix)) throw bad('the continue token is of another list');
   const { server, target } = context;
   const start = after === '' ? selection.prefix : `${after}\0`;
-  const { index } = server.cache.resource(target.info.storagePrefix ?? '');
+  const resource = server.cache.resource(target.info.storagePrefix ?? '');
+  const { index } = resource;
+  const { required } = selection;
   const items: StoredObject[] = [];
   let more = false;
   let fetched = 0;
@@ -147,7 +161,10 @@ async function readFromCache(
     items.push(object);
     return undefined;
   };
-  if (needsPreparation(target.info)) {
+  if (required !== undefined) {
+    for (const stored of resource.under(required))
+      if (stored.key >= start && take(stored.key, stored) !== undefined) break;
+  } else if (needsPreparation(target.info)) {
     // A webhook takes its time; what changes meanwhile is not of this revision.
     const range = index.getRange(start, rangeEnd(selection.prefix));
     await prepareViews(

@@ -8,7 +8,8 @@ import type { OfficeState } from '@timonier/client/office';
 import { WatchEncoder } from '../cache/watch-encoder.ts';
 import { replayHistory } from '../cache/history.ts';
 import type { CacheEvent } from '../cache/event-log.ts';
-import type { ResourceCache } from '../cache/watch-cache.ts';
+import type { ResourceCache } from '../cache/resource-cache.ts';
+import type { Route } from '../cache/routes.ts';
 import { contentTypes } from '../http/media.ts';
 import type { WatchedEvents } from '../metrics/cache-metrics.ts';
 import { forbiddenProblem, notSupported, refuseOptions } from '../pipeline/query.ts';
@@ -18,6 +19,7 @@ import { rangeEnd } from '../storage/keys.ts';
 import { needsPreparation, prepareViews, viewOf } from '../storage/views.ts';
 import { Compacted } from '../storage/store-client.ts';
 import { freshEnough } from './get.ts';
+import { readAhead } from './list.ts';
 import { type ReadOptions, readOptions } from './read-options.ts';
 
 /** Watches end after a random time in this range when the client names none, so that they do not all end at once. */
@@ -78,6 +80,10 @@ class WatchStream {
   readonly #encoder: WatchEncoder;
   readonly #resource: ResourceCache;
   readonly #events: WatchedEvents;
+  /** Present where only changes of objects with a certain value concern this watch. */
+  #route: Route | undefined;
+  /** Everything before the watch began has been looked at: its route knows what comes since. */
+  #isCaughtUp = false;
   #wake: () => void = () => undefined;
   /** True once the position is lost: the stream ends, and the client resumes from the last version it saw. */
   #ended = false;
@@ -96,7 +102,7 @@ class WatchStream {
     const { exchange, server } = this.#context;
     const { timeoutSeconds, allowBookmarks } = this.#options;
     const stopListening = [
-      this.#resource.log.onAppend(() => this.#wake()),
+      this.#listen(),
       server.cache.onReset(() => {
         this.#ended = true;
         this.#wake();
@@ -139,6 +145,15 @@ class WatchStream {
     }
   }
 
+  #listen(): () => void {
+    const { log } = this.#resource;
+    const { required } = this.#options.selection;
+    if (required === undefined) return log.onAppend(() => this.#wake());
+    const route = log.follow(() => this.#wake(), required);
+    this.#route = route;
+    return () => log.leave(route);
+  }
+
   /** The loops of a master that takes the office wait for its revision, which most resources show by a bookmark only. */
   #onTakingOffice(): () => void {
     const { office, cache } = this.#context.server;
@@ -159,11 +174,14 @@ class WatchStream {
   async #sendState(): Promise<number> {
     const { server, target } = this.#context;
     const { selection, sendInitialEvents, allowBookmarks } = this.#options;
+    await readAhead(this.#context, this.#options);
     const sequence = this.#resource.log.nextSequence;
     const revision = server.cache.revision;
-    const stored = this.#resource.index
-      .getRange(selection.prefix, rangeEnd(selection.prefix))
-      .map(([, object]) => object);
+    const { index } = this.#resource;
+    const stored =
+      selection.required === undefined
+        ? index.getRange(selection.prefix, rangeEnd(selection.prefix)).map(([, object]) => object)
+        : this.#resource.under(selection.required);
     if (needsPreparation(target.info)) await prepareViews(target.info, stored);
     const objects = stored
       .map((object) => viewOf(target.info, object))
@@ -204,8 +222,12 @@ class WatchStream {
     const { exchange } = this.#context;
     let sequence = from;
     for (let handled = 0; handled < burst; handled++) {
+      if (this.#route !== undefined && this.#isCaughtUp) sequence = this.#nextOf(this.#route, sequence);
       const event = this.#resource.log.at(sequence);
-      if (event === undefined) return sequence;
+      if (event === undefined) {
+        this.#isCaughtUp = true;
+        return sequence;
+      }
       if (event === 'lost') {
         this.#ended = true;
         return sequence;
@@ -219,6 +241,11 @@ class WatchStream {
     }
     await new Promise((resolve) => setImmediate(resolve));
     return sequence;
+  }
+
+  /** Past what does not concern this watch, which may be more than the log still has. */
+  #nextOf(route: Route, sequence: number): number {
+    return route.next(sequence) ?? this.#resource.log.nextSequence;
   }
 
   async #frame(event: CacheEvent): Promise<Buffer | undefined> {

@@ -4,24 +4,24 @@
  * a client gets a moment to end its request by itself, and what it sends in it is not looked at.
  */
 
-/** Streams that are waited for at once; beyond, the oldest are reset. */
-const most = 100;
-
 export class Partings {
   readonly #patienceMs: number;
+  readonly #most: number;
   readonly #reset: (id: number) => void;
   /** Until when each is waited for, the oldest first. */
   readonly #until = new Map<number, number>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(patienceMs: number, reset: (id: number) => void) {
+  /** Beyond `most` that are waited for at once the oldest are reset. */
+  constructor(patienceMs: number, most: number, reset: (id: number) => void) {
     this.#patienceMs = patienceMs;
+    this.#most = most;
     this.#reset = reset;
   }
 
   add(id: number): void {
     this.#until.set(id, performance.now() + this.#patienceMs);
-    if (this.#until.size > most) {
+    if (this.#until.size > this.#most) {
       const [oldest] = this.#until.keys();
       if (oldest !== undefined) this.#end(oldest);
     }

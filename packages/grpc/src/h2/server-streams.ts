@@ -23,7 +23,7 @@ import { type Carrier, type Route, Stream, unanswered } from './stream.ts';
 /** Streams we ended before the client did, whose late frames are no fault. */
 const lingeringStreams = 1_000;
 /** For a client that is still sending what is no gRPC; clients of gRPC read their answer whatever ends the stream. */
-const partingMs = 250;
+const partingMs = 5_000;
 const nothing = Buffer.alloc(0);
 
 export interface ServerStreamsOptions {
@@ -55,7 +55,7 @@ export class ServerStreams implements Carrier, StreamTable<Stream> {
     (stream) => this.#expired(stream),
   );
   readonly #lingering = new RecentStreams(lingeringStreams);
-  readonly #partings = new Partings(partingMs, (id) => this.stop(id, ErrorCode.NO_ERROR));
+  readonly #partings = new Partings(partingMs, lingeringStreams, (id) => this.stop(id, ErrorCode.NO_ERROR));
   /** Streams that are gone while their handlers still run. */
   #abandoned = 0;
 
