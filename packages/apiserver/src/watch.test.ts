@@ -166,3 +166,54 @@ test('a watcher that did not read for a while gets every change at once when it 
     Array.from({ length: changes }, (_unused, i) => String(i + 1)),
   );
 });
+
+test("a watch of a node's pods shows those that come to it, change and go, and lists agree", async (t) => {
+  const { server } = await serverOn(t);
+  const pods = '/api/v1/namespaces/default/pods';
+  const of = (node: string): string => `fieldSelector=spec.nodeName%3D${node}`;
+  const ask = async (method: string, path: string, body?: object | string, type = 'application/json') => {
+    const answer = await server.request(method, path, body, { headers: { 'content-type': type } });
+    assert.ok(answer.status < 300, `${method} ${path}: ${JSON.stringify(answer.json)}`);
+    return answer.json;
+  };
+  const pod = (name: string, nodeName?: string): object => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name },
+    spec: { nodeName, automountServiceAccountToken: false, containers: [{ name: 'c', image: 'i' }] },
+  });
+  const listed = async (node: string): Promise<string[]> => {
+    const { items } = (await ask('GET', `${pods}?${of(node)}`)) as {
+      items: { metadata: { name: string } }[];
+    };
+    return items.map(({ metadata }) => metadata.name);
+  };
+  await ask('POST', '/api/v1/namespaces/default/serviceaccounts', { metadata: { name: 'default' } });
+  const { metadata } = await ask('POST', pods, pod('one', 'a'));
+  // The last is deleted at the end, so that everything before it must have been seen.
+  const until = (name: string) => (events: readonly WatchedEvent[]) =>
+    events.some(({ type, object }) => type === 'DELETED' && object.metadata.name === name);
+  const first = take(
+    server,
+    `${pods}?watch=1&${of('a')}&resourceVersion=${metadata.resourceVersion}`,
+    until('two'),
+  );
+  const second = take(server, `${pods}?watch=1&${of('b')}`, until('last'));
+  await ask('POST', pods, pod('two'));
+  assert.deepEqual(await listed('a'), ['one']);
+  assert.deepEqual(await listed(''), ['two']);
+  const binding = {
+    apiVersion: 'v1',
+    kind: 'Binding',
+    metadata: { name: 'two' },
+    target: { kind: 'Node', name: 'a' },
+  };
+  await ask('POST', `${pods}/two/binding`, binding);
+  await ask('PATCH', `${pods}/one`, '{"metadata":{"labels":{"x":"y"}}}', 'application/merge-patch+json');
+  await ask('POST', pods, pod('last', 'b'));
+  assert.deepEqual(await listed('a'), ['one', 'two']);
+  for (const name of ['two', 'last']) await ask('DELETE', `${pods}/${name}?gracePeriodSeconds=0`);
+  assert.deepEqual(summary(await first), ['ADDED two', 'MODIFIED one', 'DELETED two']);
+  assert.deepEqual(summary(await second), ['ADDED last', 'DELETED last']);
+  assert.deepEqual(await listed('b'), []);
+});
