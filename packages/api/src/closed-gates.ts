@@ -13,7 +13,10 @@ const scheduling = 'schedulingGroup';
 const attribute = ['spec', 'devices', '*', 'attributes', '*'];
 
 const closed: Readonly<Record<string, readonly Path[]>> = {
-  '/Node': [['spec', 'configSource']],
+  '/Node': [
+    ['spec', 'configSource'],
+    ['status', 'config'],
+  ],
   '/Pod': [['spec', scheduling]],
   '/PodTemplate': [['template', 'spec', scheduling]],
   '/ReplicationController': [['spec', 'template', 'spec', scheduling]],

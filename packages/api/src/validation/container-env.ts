@@ -68,11 +68,14 @@ function source(from: EnvVarSource, value: string | undefined, at: string, volum
   }
   if (from.fileKeyRef !== undefined) {
     sources++;
-    errors.push(...fileReference(from.fileKeyRef, `${at}.fileKeyRef`, volumes));
+    errors.push(...fileReference(from.fileKeyRef, `${at}.fileKeyRef`));
   }
   if (sources === 0) errors.push(invalid(at, '', ONE_SOURCE));
   else if (value) errors.push(invalid(at, '', 'may not be specified when `value` is not empty'));
   else if (sources > 1) errors.push(invalid(at, '', 'may not have more than one field specified at a time'));
+  // Whether there is such a volume is asked of what is right so far.
+  if (from.fileKeyRef?.volumeName)
+    errors.push(...fileVolume(from.fileKeyRef.volumeName, `${at}.fileKeyRef.volumeName`, volumes));
   return errors;
 }
 
@@ -82,20 +85,19 @@ const ONE_SOURCE =
 function fileReference(
   { key, volumeName, path }: NonNullable<EnvVarSource['fileKeyRef']>,
   at: string,
-  volumes: Volumes,
 ): FieldError[] {
   const errors: FieldError[] = [];
   if (!key) errors.push(required(`${at}.key`));
   else errors.push(...envName(`${at}.key`, key));
   if (!volumeName) errors.push(required(`${at}.volumeName`));
-  else {
-    const volume = volumes.get(volumeName);
-    if (volume === undefined) errors.push(notFound(`${at}.volumeName`, volumeName));
-    else if (volume.emptyDir === undefined)
-      errors.push(invalid(`${at}.volumeName`, volumeName, 'must be a volume of type emptyDir'));
-  }
   errors.push(...(path ? relativePath(`${at}.path`, path) : [required(`${at}.path`)]));
   return errors;
+}
+
+function fileVolume(name: string, at: string, volumes: Volumes): FieldError[] {
+  const volume = volumes.get(name);
+  if (volume === undefined) return [notFound(at, name)];
+  return volume.emptyDir === undefined ? [invalid(at, name, 'must be a volume of type emptyDir')] : [];
 }
 
 /** Fields of pods that can be referred to at all; each use takes some of them. */

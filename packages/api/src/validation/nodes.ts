@@ -28,8 +28,9 @@ function node(one: Node): FieldError[] {
     );
   if (broken >= 0 || !isDualStack(ranges) || ranges.length > 2)
     errors.push(invalid(path, ranges, 'may specify no more than one CIDR for each IP family'));
+  // Only ranges can be the same one twice.
   for (const [i, range] of ranges.entries())
-    if (ranges.indexOf(range) < i) errors.push(duplicate(`${path}[${i}]`, range));
+    if (broken < 0 && ranges.indexOf(range) < i) errors.push(duplicate(`${path}[${i}]`, range));
   return errors;
 }
 
