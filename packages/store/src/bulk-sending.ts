@@ -56,7 +56,7 @@ export async function sendBulk(
 function confirmed(socket: Socket): Promise<void> {
   return new Promise((resolve, reject) => {
     let isConfirmed = false;
-    const reader = new FrameReader();
+    const reader = FrameReader.ofStranger();
     socket.on('data', (chunk) => {
       for (const frame of reader.push(chunk)) {
         if (frame.hello?.refusal) reject(new Error(frame.hello.refusal));

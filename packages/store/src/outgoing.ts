@@ -90,7 +90,8 @@ export class Outgoing {
     const { cluster, member, tls, log, urls = [], onConnected, onClosed, onRemoved } = this.#options;
     const socket = this.#open(this.#address);
     this.#socket = socket;
-    const reader = new FrameReader();
+    // Nothing else than a hello ever comes back.
+    const reader = FrameReader.ofStranger();
     const timer = setTimeout(() => socket.destroy(new Error('no hello in time')), helloTimeoutMs);
     socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
       socket.write(encodeFrame({ hello: { cluster, member, protocol: peerProtocol, urls } }));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { test } from 'node:test';
 import { encodeFrame, FrameReader, type PeerFrame, peerProtocol } from './peer-wire.ts';
 import { freePorts } from './testing/processes.ts';
@@ -173,6 +173,25 @@ test('what comes behind a refusal counts for nothing, and who does not hang up t
   await new Promise((resolve) => socket.once('close', resolve));
   assert.deepEqual(called, []);
   assert.deepEqual(b.frames, []);
+});
+
+test('something else at the address of a member is not listened to for long', async (t) => {
+  const [port = 0] = await freePorts(1);
+  const other = createServer((socket) => {
+    socket.on('error', () => undefined);
+    const long = Buffer.alloc(4);
+    long.writeUInt32BE(1024 * 1024);
+    socket.write(long);
+  });
+  const a = peer('a', 'x');
+  t.after(async () => {
+    await a.transport.close();
+    other.close();
+  });
+  await once(other.listen(port, '127.0.0.1'), 'listening');
+  a.transport.addPeer('b', { host: '127.0.0.1', port });
+  await until(() => a.reasons.length > 0);
+  assert.equal(a.reasons[0], 'peer frame of 1048580 bytes is too long');
 });
 
 test('a frame may be long once it is known who sends it, also behind the hello in one packet', async (t) => {
