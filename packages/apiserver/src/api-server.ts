@@ -53,7 +53,7 @@ import { Turns } from './pipeline/turns.ts';
 import { ClusterPreparation } from './preparation.ts';
 import { rehearse } from './rehearsal.ts';
 import { servedRegistry } from './served.ts';
-import type { ServerState } from './server-state.ts';
+import type { JudgingServer } from './request-context.ts';
 import { Leases } from './storage/leases.ts';
 import { startCompactor } from './storage/compactor.ts';
 import { StoreClient, type StoreClientOptions } from './storage/store-client.ts';
@@ -136,7 +136,7 @@ const waitLimitMs = 15_000;
 
 export class ApiServer {
   readonly #options: ApiServerOptions;
-  readonly #server: ServerState;
+  readonly #server: JudgingServer;
   readonly #front: Front;
   readonly #tls: TlsServer;
   readonly #extensions: Extensions;

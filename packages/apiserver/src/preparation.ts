@@ -13,7 +13,7 @@ import { reconcilePolicy } from './authorization/reconcile.ts';
 import { bootstrap } from './bootstrap.ts';
 import { dayOf } from './tokens/last-use.ts';
 import { selfWriter } from './self-writer.ts';
-import type { ServerState } from './server-state.ts';
+import type { JudgingServer } from './request-context.ts';
 
 export interface PreparationOptions {
   readonly securePort: number;
@@ -30,7 +30,7 @@ const retryMs = 500;
 const afterTakeoverMs = 1_000;
 
 export class ClusterPreparation {
-  readonly #server: ServerState;
+  readonly #server: JudgingServer;
   readonly #options: PreparationOptions;
   readonly #stop: AbortSignal;
   readonly #more: Preparations;
@@ -40,7 +40,7 @@ export class ClusterPreparation {
   #preparedFor: string | undefined;
   #running: Promise<void> | undefined;
 
-  constructor(server: ServerState, options: PreparationOptions, stop: AbortSignal, more: Preparations) {
+  constructor(server: JudgingServer, options: PreparationOptions, stop: AbortSignal, more: Preparations) {
     this.#more = more;
     this.#server = server;
     this.#options = options;

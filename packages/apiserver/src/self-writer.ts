@@ -6,7 +6,7 @@ import { type ApiObject, decodeStrict } from '@timonier/api/decode';
 import { applyDefaults } from '@timonier/api/defaults';
 import type { ResourceInfo } from '@timonier/api';
 import { notActive } from './pipeline/fence-gate.ts';
-import type { WriteContext, ServerState } from './server-state.ts';
+import type { JudgedWrite, JudgingServer } from './request-context.ts';
 import { createObject } from './verbs/create.ts';
 import { updateObject } from './verbs/update.ts';
 
@@ -20,7 +20,7 @@ export interface Writer {
   ): Promise<void>;
 }
 
-export function selfWriter(server: ServerState): Writer {
+export function selfWriter(server: JudgingServer): Writer {
   return {
     create: async (resource, namespace, object) => {
       const info = resourceOf(server, resource);
@@ -36,24 +36,24 @@ export function selfWriter(server: ServerState): Writer {
   };
 }
 
-function resourceOf(server: ServerState, resource: string): ResourceInfo {
+function resourceOf(server: JudgingServer, resource: string): ResourceInfo {
   const info = server.registry.all().find((known) => known.resource === resource);
   if (info === undefined) throw new Error(`${resource} are not served`);
   return info;
 }
 
 function contextFor(
-  server: ServerState,
+  server: JudgingServer,
   info: ResourceInfo,
   namespace: string,
   name: string,
   verb: 'create' | 'update',
-): WriteContext {
+): JudgedWrite {
   return ownContext(server, { verb, info, namespace, name, subresource: '' });
 }
 
 /** For a write of the server's own. Throws 503 when this server does not hold the office. */
-export function ownContext(server: ServerState, target: WriteContext['target']): WriteContext {
+export function ownContext(server: JudgingServer, target: JudgedWrite['target']): JudgedWrite {
   const token = server.office?.state.token;
   if (server.office !== undefined && (token === null || token === undefined)) throw notActive();
   return {

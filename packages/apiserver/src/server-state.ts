@@ -1,10 +1,10 @@
 /**
- * What all stages of a request share: the server's parts, and what is known about the request so far.
+ * What all stages of a write share: the server's parts, and what is known about the write so far. Admission, which judges
+ * writes, comes on top in `request-context.ts`.
  */
 import type { Registry } from '@timonier/api';
 import type { Office } from '@timonier/client/office';
 import type { Logger } from 'pino';
-import type { Admission } from './admission/admission.ts';
 import type { Allocations } from './allocation/allocations.ts';
 import type { TokenChain } from './authentication/token-chain.ts';
 import type { Authorizer } from './authorization/authorizer.ts';
@@ -12,7 +12,6 @@ import type { FreshReads } from './cache/fresh-reads.ts';
 import type { WatchCache } from './cache/watch-cache.ts';
 import type { Duty } from './duty.ts';
 import type { Failpoints } from './failpoints.ts';
-import type { Exchange } from './http/exchange.ts';
 import type { ResourceRequest } from './http/request-info.ts';
 import type { ApiServerMetrics } from './metrics/api-server-metrics.ts';
 import type { NodeProxy } from './node-proxy/node-proxy.ts';
@@ -39,7 +38,6 @@ export interface ServerState {
   readonly allocations: Allocations;
   readonly nodes: NodeProxy;
   readonly authorizer: Authorizer;
-  readonly admission: Admission;
   /** Absent: no key to sign tokens of ServiceAccounts with. */
   readonly tokens: TokenAuthenticator | undefined;
   /** Every kind of bearer token, also those of ServiceAccounts. */
@@ -70,10 +68,6 @@ export interface WriteContext {
   readonly waited?: (milliseconds: number) => void;
   /** True when the audit log keeps bodies of this request. */
   readonly isRecordedWhole?: boolean;
-}
-
-export interface RequestContext extends WriteContext {
-  readonly exchange: Exchange;
 }
 
 export interface Fence {

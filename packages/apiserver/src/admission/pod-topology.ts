@@ -15,9 +15,8 @@ export const podTopologyLabels: AdmissionPlugin = {
   resources: ['/pods/binding'],
 };
 
-/** What a binding to a node adds to a pod's labels; nothing when the plugin is off or the node is not known. */
+/** What a binding to a node adds to a pod's labels; nothing when the node is not known. */
 export function labelsFromNode(server: ServerState, node: string): Readonly<Record<string, string>> {
-  if (!server.admission.isOn(podTopologyLabels.name)) return {};
   const labels = cachedObject<Node>(server, 'minions', '', node)?.metadata?.labels ?? {};
   return Object.fromEntries(
     copied.flatMap((name) => (labels[name] === undefined ? [] : [[name, labels[name]]])),

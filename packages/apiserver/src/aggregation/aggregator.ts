@@ -11,7 +11,7 @@ import { type GroupVersion, StatusError } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { serviceUnavailable } from '@timonier/api/statuses';
 import { timestamp } from '../timestamp.ts';
-import type { ServerState } from '../server-state.ts';
+import type { JudgingServer } from '../request-context.ts';
 import { sameTree } from '../storage/copy.ts';
 import { apiServicePrefix, asApiService, type Service, statusWith, type Verdict } from './api-service.ts';
 import { ApiServiceWriter } from './api-service-writer.ts';
@@ -31,7 +31,7 @@ export interface Loss {
 }
 
 export class Aggregator {
-  readonly #server: ServerState;
+  readonly #server: JudgingServer;
   readonly #tls: ProxyTls;
   readonly #writer: ApiServiceWriter;
   readonly #remotes = new Map<string, { readonly remote: RemoteServer; readonly revision: number }>();
@@ -45,7 +45,7 @@ export class Aggregator {
   /** By name and reason, how often a secondary server was found to have become unavailable. */
   readonly #losses = new Map<string, Loss>();
 
-  constructor(server: ServerState, tls: ProxyTls) {
+  constructor(server: JudgingServer, tls: ProxyTls) {
     this.#server = server;
     this.#tls = tls;
     this.#writer = new ApiServiceWriter(server);

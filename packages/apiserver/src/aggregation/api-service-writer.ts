@@ -4,7 +4,7 @@ import { type ApiObject, decodeStrict } from '@timonier/api/decode';
 import { StatusError } from '@timonier/api/statuses';
 import { timestamp } from '../timestamp.ts';
 import { ownContext } from '../self-writer.ts';
-import type { ServerState } from '../server-state.ts';
+import type { JudgingServer } from '../request-context.ts';
 import { createObject } from '../verbs/create.ts';
 import { removeObject } from '../verbs/delete.ts';
 import { updateObject } from '../verbs/update.ts';
@@ -46,9 +46,9 @@ const otherBuiltIn = [16_000, 15] as const;
 const custom = [1_000, 100] as const;
 
 export class ApiServiceWriter {
-  readonly #server: ServerState;
+  readonly #server: JudgingServer;
 
-  constructor(server: ServerState) {
+  constructor(server: JudgingServer) {
     this.#server = server;
   }
 

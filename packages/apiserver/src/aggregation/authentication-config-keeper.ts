@@ -8,20 +8,20 @@ import { cachedObject } from '../admission/cached.ts';
 import { publish } from '../bootstrap.ts';
 import { RepeatedWork } from '../repeated-work.ts';
 import { selfWriter } from '../self-writer.ts';
-import type { ServerState } from '../server-state.ts';
+import type { JudgingServer } from '../request-context.ts';
 import { type AuthenticationConfig, authenticationConfigMap, configName } from './authentication-config.ts';
 
 const settleMs = 250;
 const retryMs = 5_000;
 
 export class AuthenticationConfigKeeper {
-  readonly #server: ServerState;
+  readonly #server: JudgingServer;
   readonly #wanted: ApiObject;
   readonly #work: RepeatedWork;
   #unfollow: (() => void) | undefined;
   #stopReset: (() => void) | undefined;
 
-  constructor(server: ServerState, config: AuthenticationConfig) {
+  constructor(server: JudgingServer, config: AuthenticationConfig) {
     this.#server = server;
     this.#wanted = authenticationConfigMap(config);
     this.#work = new RepeatedWork({

@@ -6,11 +6,22 @@ import { randomUUID } from 'node:crypto';
 import { decodeProtobuf } from '@timonier/api/protobuf';
 import type { ObjectMeta, Status } from '@timonier/api';
 import { Counter, type Registry } from 'prom-client';
-import type { Exchange } from '../http/exchange.ts';
 import type { RequestInfo } from '../http/request-info.ts';
+import type { RequestTarget } from '../http/request-target.ts';
 import type { User } from '../pipeline/authenticate.ts';
 import type { AuditSink } from './counted-sink.ts';
 import { type AuditDecision, type AuditPolicy, decide, type Stage } from './policy.ts';
+
+/** What a record tells of an exchange. */
+export interface RecordedExchange {
+  readonly request: { readonly socket: { readonly remoteAddress?: string | undefined } };
+  readonly url: RequestTarget;
+  /** Of the request. */
+  header(name: string): string | undefined;
+  /** Of the answer. */
+  readonly headers: Record<string, string>;
+  readonly statusCode: number;
+}
 
 const idHeader = 'audit-id';
 const maxIdLength = 64;
@@ -31,7 +42,7 @@ export class Auditor {
   }
 
   /** The record of a request that is to be recorded; undefined for one that is not. */
-  begin(exchange: Exchange, user: User, info: RequestInfo, isLong: boolean): AuditRecord | undefined {
+  begin(exchange: RecordedExchange, user: User, info: RequestInfo, isLong: boolean): AuditRecord | undefined {
     exchange.headers[idHeader] = idOf(exchange);
     const decision = decide(this.#policy, user, info);
     if (decision.level === 'None') return undefined;
@@ -48,7 +59,7 @@ export class Auditor {
   }
 
   /** A request that nobody could be found behind: one event, when the policy wants requests like it. */
-  refused(exchange: Exchange, info: RequestInfo, attempted: readonly string[]): void {
+  refused(exchange: RecordedExchange, info: RequestInfo, attempted: readonly string[]): void {
     exchange.headers[idHeader] = idOf(exchange);
     const user = { name: '', groups: [] };
     const decision = decide(this.#policy, user, info);
@@ -71,13 +82,13 @@ export class Auditor {
 }
 
 /** The client's id of the request, when it sent a usable one. The answer carries it. */
-function idOf(exchange: Exchange): string {
+function idOf(exchange: RecordedExchange): string {
   const given = exchange.header(idHeader) ?? '';
   return given.length <= maxIdLength && /^[\x21-\x7e]+$/.test(given) ? given : randomUUID();
 }
 
 export interface AuditRecordOptions {
-  readonly exchange: Exchange;
+  readonly exchange: RecordedExchange;
   readonly user: User;
   readonly info: RequestInfo;
   /** Lasts as long as the client wants: the beginning of its answer is a stage of its own. */
@@ -181,7 +192,7 @@ export class AuditRecord {
     };
   }
 
-  #statusOf({ statusCode }: Exchange): object {
+  #statusOf({ statusCode }: RecordedExchange): object {
     const { status, message, reason, details, code } = this.#status ?? {};
     return {
       metadata: {},
@@ -235,7 +246,7 @@ function userOf({ name, uid, groups, extra }: User): object {
     : { username: name, ...present({ uid }), groups, ...(extra === undefined ? {} : { extra }) };
 }
 
-function sourcesOf(exchange: Exchange): string[] {
+function sourcesOf(exchange: RecordedExchange): string[] {
   const { remoteAddress } = exchange.request.socket;
   return remoteAddress === undefined ? [] : [remoteAddress];
 }

@@ -4,7 +4,7 @@ import { type ApiObject, decodeStrict } from '@timonier/api/decode';
 import { StatusError } from '@timonier/api/statuses';
 import { rangeEnd } from '../storage/keys.ts';
 import { ownContext } from '../self-writer.ts';
-import type { ServerState } from '../server-state.ts';
+import type { JudgingServer } from '../request-context.ts';
 import { removeObject } from '../verbs/delete.ts';
 import { updateObject } from '../verbs/update.ts';
 import { definitionGroup, definitionPlural } from './definition-types.ts';
@@ -13,9 +13,9 @@ import { definitionGroup, definitionPlural } from './definition-types.ts';
 const atOnce = 16;
 
 export class DefinitionWriter {
-  readonly #server: ServerState;
+  readonly #server: JudgingServer;
 
-  constructor(server: ServerState) {
+  constructor(server: JudgingServer) {
     this.#server = server;
   }
 

@@ -9,7 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { ResourceInfo } from '@timonier/api';
 import { StatusError } from '@timonier/api/statuses';
 import { timestamp } from '../timestamp.ts';
-import type { ServerState } from '../server-state.ts';
+import type { JudgingServer } from '../request-context.ts';
 import { sameTree } from '../storage/copy.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
 import { converterOf } from './conversion.ts';
@@ -38,7 +38,7 @@ const retryMs = 200;
 const stopMs = 500;
 
 export class Extensions {
-  readonly #server: ServerState;
+  readonly #server: JudgingServer;
   readonly #writer: DefinitionWriter;
   readonly #known = new Map<string, Known>();
   readonly #dirty = new Set<string>();
@@ -47,7 +47,7 @@ export class Extensions {
   #unfollow: (() => void) | undefined;
   #retry: NodeJS.Timeout | undefined;
 
-  constructor(server: ServerState) {
+  constructor(server: JudgingServer) {
     this.#server = server;
     this.#writer = new DefinitionWriter(server);
   }

@@ -8,7 +8,7 @@ import { StatusError } from '@timonier/api/statuses';
 import { cachedObjects } from '../admission/cached.ts';
 import { RepeatedWork } from '../repeated-work.ts';
 import { ownContext, selfWriter } from '../self-writer.ts';
-import type { ServerState } from '../server-state.ts';
+import type { JudgingServer } from '../request-context.ts';
 import { updateObject } from '../verbs/update.ts';
 import { withDangling } from './dangling.ts';
 import type { FlowControl } from './flow-control.ts';
@@ -19,13 +19,13 @@ const settleMs = 250;
 const retryMs = 5_000;
 
 export class FlowControlKeeper {
-  readonly #server: ServerState;
+  readonly #server: JudgingServer;
   readonly #control: FlowControl;
   readonly #work: RepeatedWork;
   #unfollow: (() => void)[] = [];
   #stopReset: (() => void) | undefined;
 
-  constructor(server: ServerState, control: FlowControl) {
+  constructor(server: JudgingServer, control: FlowControl) {
     this.#server = server;
     this.#control = control;
     this.#work = new RepeatedWork({

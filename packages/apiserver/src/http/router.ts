@@ -23,7 +23,7 @@ import { impersonated } from '../pipeline/impersonate.ts';
 import { isStream, type Limiter, LimitStage } from '../pipeline/limit.ts';
 import { checkParameters, dryRunParameter, managerOf } from '../pipeline/query.ts';
 import { respondError, statusOf } from '../pipeline/respond.ts';
-import type { RequestContext, ServerState } from '../server-state.ts';
+import type { JudgingServer, RequestContext } from '../request-context.ts';
 import { freshEnough } from '../verbs/get.ts';
 import { handlerOf, upgrades } from '../verbs/index.ts';
 import { answerIssuer, isIssuerPath } from '../tokens/issuer-discovery.ts';
@@ -35,7 +35,7 @@ import { relay, relayUpgrade } from './relay.ts';
 import { readRequestInfo, type RequestInfo, type ResourceRequest } from './request-info.ts';
 
 export interface RouterOptions {
-  readonly server: ServerState;
+  readonly server: JudgingServer;
   readonly documents: Documents;
   /** Where this server is reached, as host:port. */
   readonly address: string;

@@ -11,7 +11,7 @@ import type { ResourceInfo, Status } from '@timonier/api';
 import { PatchError } from '@timonier/api';
 import { contentTypes, negotiate, type Offer, type Representation, wantsPretty } from '../http/media.ts';
 import type { Exchange } from '../http/exchange.ts';
-import type { RequestContext } from '../server-state.ts';
+import type { RequestContext } from '../request-context.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
 import { encodeObject, encodeTree, type TableContent } from './encode.ts';
 import { bad } from './query.ts';

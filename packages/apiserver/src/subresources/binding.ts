@@ -2,14 +2,14 @@
 import { storageKey } from '@timonier/api';
 import type { Binding, Pod } from '@timonier/api';
 import { aggregated, conflict, notFound, StatusError, success } from '@timonier/api/statuses';
-import { labelsFromNode } from '../admission/pod-topology.ts';
+import { labelsFromNode, podTopologyLabels } from '../admission/pod-topology.ts';
 import { bodyMedia } from '../http/media.ts';
 import { decodeBodyAs } from '../pipeline/decode.ts';
 import { mutate } from '../pipeline/mutate.ts';
 import { timestamp } from '../timestamp.ts';
 import { bad } from '../pipeline/query.ts';
 import { respondTree } from '../pipeline/respond.ts';
-import type { RequestContext } from '../server-state.ts';
+import type { RequestContext } from '../request-context.ts';
 
 /** As conflicts name what they are about. */
 const bindings = { group: '', resource: 'pods/binding' };
@@ -55,7 +55,8 @@ export async function bind(context: RequestContext): Promise<void> {
       );
     if (bound !== '')
       throw new StatusError(conflict(bindings, name, `pod ${name} is already assigned to node "${bound}"`));
-    const added = { ...sent.metadata?.labels, ...labelsFromNode(server, node) };
+    const ofNode = server.admission.isOn(podTopologyLabels.name) ? labelsFromNode(server, node) : {};
+    const added = { ...sent.metadata?.labels, ...ofNode };
     const labels = { ...pod.metadata?.labels, ...added };
     const annotations = { ...pod.metadata?.annotations, ...sent.metadata?.annotations };
     const others = (pod.status?.conditions ?? []).filter(({ type }) => type !== 'PodScheduled');

@@ -19,7 +19,7 @@ import { decodeBodyAs } from '../pipeline/decode.ts';
 import { timestamp } from '../timestamp.ts';
 import { bad, dryRunParameter } from '../pipeline/query.ts';
 import { respondTree } from '../pipeline/respond.ts';
-import type { RequestContext, WriteContext } from '../server-state.ts';
+import type { JudgedWrite, RequestContext } from '../request-context.ts';
 import { removeObject } from '../verbs/delete.ts';
 import { freshEnough } from '../verbs/get.ts';
 import { updateObject } from '../verbs/update.ts';
@@ -49,7 +49,7 @@ export async function evict(context: RequestContext): Promise<void> {
   await respondTree(exchange, 201, { ...success(), code: 201 });
 }
 
-function readPod({ server, target }: WriteContext): Pod | undefined {
+function readPod({ server, target }: JudgedWrite): Pod | undefined {
   const { info, namespace, name } = target;
   const stored = server.cache
     .resource(info.storagePrefix ?? '')
@@ -68,7 +68,7 @@ function mayGoAnyway({ metadata, status }: Pod): boolean {
 type Guards = NonNullable<DeleteOptions['preconditions']>;
 
 /** Takes room in the pod's budget. Throws 429 when there is none. Returns what the deletion has to find unchanged. */
-async function askBudget(context: WriteContext, pod: Pod): Promise<Guards> {
+async function askBudget(context: JudgedWrite, pod: Pod): Promise<Guards> {
   const budgets = budgetsOf(context, pod);
   const [budget] = budgets;
   if (budget === undefined) return {};
@@ -90,7 +90,7 @@ async function askBudget(context: WriteContext, pod: Pod): Promise<Guards> {
   return {};
 }
 
-function budgetsOf({ server, target }: WriteContext, pod: Pod): PodDisruptionBudget[] {
+function budgetsOf({ server, target }: JudgedWrite, pod: Pod): PodDisruptionBudget[] {
   const info = server.registry.lookup('policy', 'v1', 'poddisruptionbudgets');
   if (info === undefined) return [];
   const prefix = storageKey(info, target.namespace, undefined, server.root);
@@ -107,11 +107,11 @@ function isReady({ status }: Pod): boolean {
   return status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') ?? false;
 }
 
-async function takeRoom(context: WriteContext, name: string, pod: string): Promise<void> {
+async function takeRoom(context: JudgedWrite, name: string, pod: string): Promise<void> {
   const { server, target } = context;
   const info = server.registry.lookup('policy', 'v1', 'poddisruptionbudgets');
   if (info === undefined) return;
-  const onBudget: WriteContext = {
+  const onBudget: JudgedWrite = {
     ...context,
     target: { verb: 'update', info, namespace: target.namespace, name, subresource: 'status' },
   };
@@ -126,7 +126,7 @@ async function takeRoom(context: WriteContext, name: string, pod: string): Promi
   });
 }
 
-function checkRoom({ target }: WriteContext, { metadata, spec, status }: PodDisruptionBudget): void {
+function checkRoom({ target }: JudgedWrite, { metadata, spec, status }: PodDisruptionBudget): void {
   const { name = '', generation = 0 } = metadata ?? {};
   const { disruptionsAllowed = 0, currentHealthy = 0, desiredHealthy = 0 } = status ?? {};
   if ((status?.observedGeneration ?? 0) < generation)
@@ -181,7 +181,7 @@ function withoutRoom({ metadata, status }: PodDisruptionBudget, now: number): Co
 }
 
 /** Says in the pod why it goes, for controllers that tell a disruption from a failure. */
-async function markDisruption(context: WriteContext): Promise<void> {
+async function markDisruption(context: JudgedWrite): Promise<void> {
   const onStatus = { ...context, target: { ...context.target, subresource: 'status' } };
   await updateObject(onStatus, (current) => {
     const pod = current as unknown as Pod;

@@ -5,7 +5,7 @@ import { conflict, notFound, StatusError } from '@timonier/api/statuses';
 import { decodeObject } from '../pipeline/decode.ts';
 import { mutate } from '../pipeline/mutate.ts';
 import { respondObject } from '../pipeline/respond.ts';
-import type { RequestContext } from '../server-state.ts';
+import type { RequestContext } from '../request-context.ts';
 import { sameContent } from '../storage/stored-object.ts';
 import { afterUpdate, isFinished } from '../verbs/update.ts';
 

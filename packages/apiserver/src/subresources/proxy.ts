@@ -15,7 +15,7 @@ import { endpointsOf } from '../aggregation/service-endpoint.ts';
 import { relay, relayUpgrade, type Upstream } from '../http/relay.ts';
 import { kubeletAddress } from '../node-proxy/node-proxy.ts';
 import { bad } from '../pipeline/query.ts';
-import type { RequestContext } from '../server-state.ts';
+import type { RequestContext } from '../request-context.ts';
 import { freshEnough } from '../verbs/get.ts';
 
 interface Destination {

@@ -31,7 +31,7 @@ import { timestamp } from '../timestamp.ts';
 import { bad, booleanParameter } from '../pipeline/query.ts';
 import { encodeObject } from '../pipeline/encode.ts';
 import { includeObjectOf, offerOf, representationOf, respondTree } from '../pipeline/respond.ts';
-import type { RequestContext } from '../server-state.ts';
+import type { RequestContext } from '../request-context.ts';
 import { readObject } from '../verbs/get.ts';
 import { asConflict, patchFormOf, patchTree, requireManager } from '../verbs/patch.ts';
 import { asPatchError } from '../verbs/patched-object.ts';

@@ -11,7 +11,7 @@ import { notFound, StatusError } from '@timonier/api/statuses';
 import type { AdmissionRequest } from '../admission/request.ts';
 import { kubeletAddress, type NodeAddress } from '../node-proxy/node-proxy.ts';
 import { bad } from '../pipeline/query.ts';
-import type { RequestContext } from '../server-state.ts';
+import type { RequestContext } from '../request-context.ts';
 import { freshEnough, readObject } from '../verbs/get.ts';
 
 const defaultContainerAnnotation = 'kubectl.kubernetes.io/default-container';

@@ -8,7 +8,7 @@ import { decodeBodyAs } from '../pipeline/decode.ts';
 import { timestamp } from '../timestamp.ts';
 import { bad } from '../pipeline/query.ts';
 import { respondTree } from '../pipeline/respond.ts';
-import type { RequestContext } from '../server-state.ts';
+import type { RequestContext } from '../request-context.ts';
 import type { BoundObject } from '../tokens/service-account-tokens.ts';
 import { freshEnough } from '../verbs/get.ts';
 

@@ -20,7 +20,7 @@ import { fieldRequirements, labelRequirements } from '../authorization/selectors
 import type { User } from '../pipeline/authenticate.ts';
 import { respondTree } from '../pipeline/respond.ts';
 import { bad } from '../pipeline/query.ts';
-import type { RequestContext } from '../server-state.ts';
+import type { RequestContext } from '../request-context.ts';
 import { readReview } from './reviews.ts';
 
 const spec = 'spec.resourceAttributes';

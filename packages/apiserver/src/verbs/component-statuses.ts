@@ -8,7 +8,7 @@ import { notFound, StatusError } from '@timonier/api/statuses';
 import { contentTypes } from '../http/media.ts';
 import { encodeList, encodeObject } from '../pipeline/encode.ts';
 import { includeObjectOf, representationOf } from '../pipeline/respond.ts';
-import type { RequestContext } from '../server-state.ts';
+import type { RequestContext } from '../request-context.ts';
 import { fromStored, toStored } from '../storage/stored-object.ts';
 
 const deadlineMs = 2_000;

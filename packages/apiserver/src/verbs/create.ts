@@ -11,7 +11,7 @@ import { checkNamespace, namespaceCondition } from '../pipeline/namespace-exists
 import { placeObject, prepareCreate, withOwnership } from '../pipeline/prepare.ts';
 import { respondObject } from '../pipeline/respond.ts';
 import { checkObject } from '../pipeline/validate.ts';
-import type { RequestContext, WriteContext } from '../server-state.ts';
+import type { JudgedWrite, RequestContext } from '../request-context.ts';
 import { copyOf } from '../storage/copy.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
 import { strategyOf } from '../strategies/index.ts';
@@ -25,7 +25,7 @@ export async function create(context: RequestContext): Promise<void> {
 }
 
 /** Creates a decoded object. Throws 409 when its name is taken. */
-export async function createObject(context: WriteContext, sent: ApiObject): Promise<StoredObject> {
+export async function createObject(context: JudgedWrite, sent: ApiObject): Promise<StoredObject> {
   const { info, name } = context.target;
   placeObject(sent, context, name);
   await checkNamespace(context, nameOf(sent));
@@ -46,7 +46,7 @@ export async function createObject(context: WriteContext, sent: ApiObject): Prom
     await admission.validate({ ...request, object });
     const taken = object.metadata?.name ?? '';
     try {
-      return await commitNew({ ...request, object }, object);
+      return await commitNew(context, { ...request, object }, object);
     } catch (error) {
       const isTaken = error instanceof StatusError && error.status.reason === 'AlreadyExists';
       if (!isTaken || !isGenerated) throw error;
@@ -60,8 +60,11 @@ function nameOf({ metadata }: ApiObject): string {
   return metadata?.name || metadata?.generateName || '';
 }
 
-async function commitNew(request: AdmissionRequest, object: ApiObject): Promise<StoredObject> {
-  const { context } = request;
+async function commitNew(
+  context: JudgedWrite,
+  request: AdmissionRequest,
+  object: ApiObject,
+): Promise<StoredObject> {
   const { target, server } = context;
   const { info } = target;
   const name = object.metadata?.name ?? '';

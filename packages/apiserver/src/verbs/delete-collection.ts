@@ -8,7 +8,7 @@ import { dryRunParameter } from '../pipeline/query.ts';
 import { encodeList } from '../pipeline/encode.ts';
 import { offerOf, representationOf } from '../pipeline/respond.ts';
 import { contentTypes } from '../http/media.ts';
-import type { RequestContext } from '../server-state.ts';
+import type { RequestContext } from '../request-context.ts';
 import { readDeleteOptions, removeObject } from './delete.ts';
 import { refusedOption } from './delete-unreadable.ts';
 import { readPage } from './list.ts';

@@ -8,14 +8,14 @@ import { type DeleteOptions, storageKey } from '@timonier/api';
 import { conflict, invalid, StatusError } from '@timonier/api/statuses';
 import { authorize } from '../pipeline/authorize.ts';
 import { notActive, officeKey } from '../pipeline/fence-gate.ts';
-import type { WriteContext } from '../server-state.ts';
+import type { JudgedWrite } from '../request-context.ts';
 import { freshEnough } from './get.ts';
 
 const verb = 'unsafe-delete-ignore-read-errors';
 const option = 'ignoreStoreReadErrorWithClusterBreakingPotential';
 
 /** Throws 403, 409, or 422 when the object can be read, or other options are given with it. */
-export async function removeUnreadable(context: WriteContext, options: DeleteOptions): Promise<void> {
+export async function removeUnreadable(context: JudgedWrite, options: DeleteOptions): Promise<void> {
   const { server, target, user, fence, dryRun } = context;
   const { info, namespace, name } = target;
   checkAlone(options);

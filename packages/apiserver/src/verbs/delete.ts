@@ -22,7 +22,7 @@ import {
 import { respondObject, respondTree } from '../pipeline/respond.ts';
 import { bodyMedia } from '../http/media.ts';
 import type { Exchange } from '../http/exchange.ts';
-import type { RequestContext, WriteContext } from '../server-state.ts';
+import type { JudgedWrite, RequestContext } from '../request-context.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
 import { strategyOf } from '../strategies/index.ts';
 import { removeUnreadable } from './delete-unreadable.ts';
@@ -83,7 +83,7 @@ export interface Removal {
   readonly previous: ApiObject | undefined;
 }
 
-export async function removeObject(context: WriteContext, options: DeleteOptions): Promise<Removal> {
+export async function removeObject(context: JudgedWrite, options: DeleteOptions): Promise<Removal> {
   const { server, target } = context;
   const { info, namespace, name } = target;
   const key = storageKey(info, namespace, name, server.root);
@@ -163,7 +163,7 @@ function withPropagation(finalizers: readonly string[], options: DeleteOptions):
   return policy === 'Orphan' ? [...others, orphan] : others;
 }
 
-function checkPreconditions(object: ApiObject, options: DeleteOptions, { target }: WriteContext): void {
+function checkPreconditions(object: ApiObject, options: DeleteOptions, { target }: JudgedWrite): void {
   const { uid, resourceVersion } = options.preconditions ?? {};
   const metadata = object.metadata ?? {};
   const refuse = (field: string, wanted: string, found: string | undefined, why: string): StatusError =>

@@ -3,7 +3,8 @@ import { type Status, storageKey } from '@timonier/api';
 import { internalError, notFound, StatusError } from '@timonier/api/statuses';
 import { revisionParameter } from '../pipeline/query.ts';
 import { representationOf, respondObject } from '../pipeline/respond.ts';
-import type { RequestContext, ServerState } from '../server-state.ts';
+import type { RequestContext } from '../request-context.ts';
+import type { ServerState } from '../server-state.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
 import { prepareViews, viewOf } from '../storage/views.ts';
 

@@ -33,7 +33,7 @@ import { managementContext, placeObject, prepareCreate } from '../pipeline/prepa
 import { bad, booleanParameter, fieldValidationParameter, refuseOptions } from '../pipeline/query.ts';
 import { respondObject } from '../pipeline/respond.ts';
 import { checkObject } from '../pipeline/validate.ts';
-import type { RequestContext } from '../server-state.ts';
+import type { RequestContext } from '../request-context.ts';
 import { copyOf } from '../storage/copy.ts';
 import type { Compare } from '../storage/etcd-messages.ts';
 import { strategyOf } from '../strategies/index.ts';

@@ -6,7 +6,7 @@ import { type ApiObject, NotDecodable } from '@timonier/api/decode';
 import type { Parsed } from '@timonier/api/json';
 import { failure, StatusError } from '@timonier/api/statuses';
 import { decodeParsed } from '../pipeline/decode.ts';
-import type { RequestContext } from '../server-state.ts';
+import type { RequestContext } from '../request-context.ts';
 import { shownAsMap } from './map-text.ts';
 
 export function decodePatched(

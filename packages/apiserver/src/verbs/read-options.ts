@@ -1,5 +1,5 @@
 /** What a list or watch asks for, read from its query. */
-import type { RequestContext } from '../server-state.ts';
+import type { RequestContext } from '../request-context.ts';
 import { Selection } from '../cache/selection.ts';
 import {
   booleanParameter,

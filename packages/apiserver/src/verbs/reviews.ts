@@ -7,7 +7,7 @@ import { decodeBodyAs } from '../pipeline/decode.ts';
 import { timestamp } from '../timestamp.ts';
 import { bad } from '../pipeline/query.ts';
 import { representationOf, respondTree } from '../pipeline/respond.ts';
-import type { RequestContext } from '../server-state.ts';
+import type { RequestContext } from '../request-context.ts';
 
 /** `authentication.k8s.io` SelfSubjectReview: who am I? */
 export async function reviewSelf(context: RequestContext): Promise<void> {

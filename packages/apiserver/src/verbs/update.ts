@@ -11,7 +11,7 @@ import { placeObject, prepareUpdate, withOwnership } from '../pipeline/prepare.t
 import { bad } from '../pipeline/query.ts';
 import { respondObject } from '../pipeline/respond.ts';
 import { checkObject } from '../pipeline/validate.ts';
-import type { RequestContext, WriteContext } from '../server-state.ts';
+import type { JudgedWrite, RequestContext } from '../request-context.ts';
 import { copyOf } from '../storage/copy.ts';
 import { isStoredAs, type StoredObject, toStored } from '../storage/stored-object.ts';
 import { strategyOf } from '../strategies/index.ts';
@@ -67,7 +67,7 @@ export function afterUpdate({
  * an object that was only waiting for its finalizers goes when the last one does.
  */
 export function updateObject(
-  context: WriteContext,
+  context: JudgedWrite,
   change: (current: ApiObject) => ApiObject | Promise<ApiObject>,
 ): Promise<MutationResult> {
   return replaceObject(context, (_current, copy) => change(copy()));
@@ -79,7 +79,7 @@ export function updateObject(
  * replacement `isOwned` already.
  */
 export async function replaceObject(
-  context: WriteContext,
+  context: JudgedWrite,
   replacement: (current: ApiObject, copy: () => ApiObject) => ApiObject | Promise<ApiObject>,
   isOwned = false,
 ): Promise<MutationResult> {
@@ -95,7 +95,7 @@ export async function replaceObject(
 
 /** What to do about an object that shall become `wanted`, before ownership is tracked unless `isOwned`. */
 export async function decideUpdate(
-  context: WriteContext,
+  context: JudgedWrite,
   current: StoredObject,
   old: ApiObject,
   wanted: ApiObject,

@@ -14,7 +14,7 @@ import { contentTypes } from '../http/media.ts';
 import type { WatchedEvents } from '../metrics/cache-metrics.ts';
 import { forbiddenProblem, notSupported, refuseOptions } from '../pipeline/query.ts';
 import { includeObjectOf, offerOf, representationOf, statusOf } from '../pipeline/respond.ts';
-import type { RequestContext } from '../server-state.ts';
+import type { RequestContext } from '../request-context.ts';
 import { rangeEnd } from '../storage/keys.ts';
 import { needsPreparation, prepareViews, viewOf } from '../storage/views.ts';
 import { Compacted } from '../storage/store-client.ts';

@@ -7,7 +7,7 @@ import { type ApiObject, decodeStrict } from '@timonier/api/decode';
 import { StatusError } from '@timonier/api/statuses';
 import { RepeatedWork } from '../../repeated-work.ts';
 import { ownContext } from '../../self-writer.ts';
-import type { ServerState } from '../../server-state.ts';
+import type { JudgingServer } from '../../request-context.ts';
 import { updateObject } from '../../verbs/update.ts';
 import { cachedObjects } from '../cached.ts';
 import { typeWarnings } from './type-check.ts';
@@ -17,13 +17,13 @@ const settleMs = 50;
 const retryMs = 1_000;
 
 export class PolicyStatusKeeper {
-  readonly #server: ServerState;
+  readonly #server: JudgingServer;
   readonly #work: RepeatedWork;
   readonly #onError: (error: unknown) => void;
   #unfollow: (() => void) | undefined;
   #offs: (() => void)[] = [];
 
-  constructor(server: ServerState) {
+  constructor(server: JudgingServer) {
     this.#server = server;
     this.#onError = (error) =>
       server.log.warn({ reason: String(error) }, 'could not keep the status of admission policies');
