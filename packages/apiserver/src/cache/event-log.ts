@@ -3,19 +3,9 @@
  * read on from there when their connection can take more, so a slow one costs nothing but its position, and falls off
  * the end when it is too slow.
  */
-import type { StoredObject } from '../storage/stored-object.ts';
+import type { CacheEvent } from './cache-event.ts';
 import type { RequiredValue } from './field-index.ts';
 import { Route, Routes } from './routes.ts';
-
-export interface CacheEvent {
-  readonly revision: number;
-  /** State after the change; undefined for a deletion. */
-  readonly current: StoredObject | undefined;
-  /** State before it; undefined when the object is new. */
-  readonly previous: StoredObject | undefined;
-  /** What was already encoded of this event, by form; shared by all watchers. Absent while nobody has watched. */
-  encoded: Map<string, Buffer> | undefined;
-}
 
 export class EventLog {
   readonly #capacity: number;

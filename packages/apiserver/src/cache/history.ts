@@ -7,7 +7,7 @@ import type { StoreClient } from '../storage/store-client.ts';
 import { Compacted } from '../storage/store-client.ts';
 import type { KeyValue } from '../storage/etcd-messages.ts';
 import { readableOf, type StoredObject } from '../storage/stored-object.ts';
-import { type CacheEvent } from './event-log.ts';
+import type { CacheEvent } from './cache-event.ts';
 import { changeOf } from './watch-cache.ts';
 
 const wholeSpace = Buffer.from([0]);

@@ -3,7 +3,7 @@
  * others. A change of a pod so costs the same whether one node watches its pods or five thousand do.
  */
 import type { StoredObject } from '../storage/stored-object.ts';
-import type { CacheEvent } from './event-log.ts';
+import type { CacheEvent } from './cache-event.ts';
 import type { RequiredValue } from './field-index.ts';
 
 /** The way of changes to one watch. */

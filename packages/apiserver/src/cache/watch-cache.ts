@@ -13,7 +13,8 @@ import type { KeyValue, StoreEvent, WatchResponse } from '../storage/etcd-messag
 import { Compacted, type StoreClient } from '../storage/store-client.ts';
 import { rangeEnd } from '../storage/keys.ts';
 import { fromStored, StoredObject, toStored } from '../storage/stored-object.ts';
-import type { CacheEvent, EventLog } from './event-log.ts';
+import type { CacheEvent } from './cache-event.ts';
+import type { EventLog } from './event-log.ts';
 import { OwnWrites } from './own-writes.ts';
 import { byKey, ResourceCache } from './resource-cache.ts';
 

@@ -9,7 +9,7 @@ import { encodeObject, objectInForm, type TableContent } from '../pipeline/encod
 import type { Representation } from '../http/media.ts';
 import { StoredObject } from '../storage/stored-object.ts';
 import { viewOfAny } from '../storage/views.ts';
-import type { CacheEvent } from './event-log.ts';
+import type { CacheEvent } from './cache-event.ts';
 import type { Selection } from './selection.ts';
 
 export type WatchType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';

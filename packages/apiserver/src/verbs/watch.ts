@@ -7,7 +7,7 @@ import { StatusError, tooOldResourceVersion } from '@timonier/api/statuses';
 import type { OfficeState } from '@timonier/client/office';
 import { WatchEncoder } from '../cache/watch-encoder.ts';
 import { replayHistory } from '../cache/history.ts';
-import type { CacheEvent } from '../cache/event-log.ts';
+import type { CacheEvent } from '../cache/cache-event.ts';
 import type { ResourceCache } from '../cache/resource-cache.ts';
 import type { Route } from '../cache/routes.ts';
 import { contentTypes } from '../http/media.ts';
