@@ -9,6 +9,7 @@ import {
   type Deployment,
   type Endpoints,
   type EndpointSlice,
+  type Job,
   type Lease,
   type Namespace,
   type Node,
@@ -36,6 +37,7 @@ export interface Informers {
   readonly deployments: CatchingInformer<Deployment>;
   readonly daemonsets: CatchingInformer<DaemonSet>;
   readonly controllerrevisions: CatchingInformer<ControllerRevision>;
+  readonly jobs: CatchingInformer<Job>;
   readonly replicasets: CatchingInformer<ReplicaSet>;
   readonly replicationcontrollers: CatchingInformer<ReplicationController>;
   readonly services: CatchingInformer<Service>;
@@ -82,6 +84,7 @@ export function createInformers(client: ApiClient, onError: (error: unknown) => 
       onError,
       indexes: ownership,
     }),
+    jobs: createInformer(client, resources.jobs, { onError, indexes: ownership }),
     replicasets: createInformer(client, resources.replicasets, { onError, indexes: ownership }),
     replicationcontrollers: createInformer(client, resources.replicationcontrollers, {
       onError,

@@ -3,7 +3,7 @@
  * pod cache shows what was written: all objects share one revision, so a cache at a write's revision has seen it.
  */
 import { type Pod, type PodTemplateSpec, resources } from '@timonier/api';
-import { isInvalid, isNotFound, type KubeObject } from '@timonier/client';
+import { isConflict, isInvalid, isNotFound, type KubeObject } from '@timonier/client';
 import type { LoopContext } from './loop.ts';
 import type { OwnerLike } from './owner.ts';
 
@@ -111,27 +111,52 @@ export async function deletePods(
   if (failed !== undefined) throw failed.reason;
 }
 
-export async function adoptPod({ client, term }: LoopContext, owner: PodOwner, pod: Pod): Promise<void> {
-  const { name = '', namespace, uid } = pod.metadata ?? {};
-  const patch = { metadata: { uid, ownerReferences: [ownerReferenceTo(owner)] } };
-  try {
-    await client.patch(resources.pods, { namespace, name }, 'strategic', patch, term.write);
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-  }
+/** Also gives the pod `finalizers`, with which the controller tracks its pods. */
+export function adoptPod(
+  context: LoopContext,
+  owner: PodOwner,
+  pod: Pod,
+  finalizers: readonly string[] = [],
+): Promise<void> {
+  return patchPod(context, pod, {
+    ownerReferences: [ownerReferenceTo(owner)],
+    ...(finalizers.length === 0 ? {} : { finalizers }),
+  });
 }
 
-export async function releasePod(
-  { client, term }: LoopContext,
+export function releasePod(
+  context: LoopContext,
   { object: owner }: PodOwner,
   pod: Pod,
+  finalizers: readonly string[] = [],
 ): Promise<void> {
+  return patchPod(context, pod, {
+    ownerReferences: [{ $patch: 'delete', uid: owner.metadata?.uid }],
+    ...withoutFinalizers(finalizers),
+  });
+}
+
+export function removeFinalizers(
+  context: LoopContext,
+  pod: Pod,
+  finalizers: readonly string[],
+): Promise<void> {
+  return patchPod(context, pod, withoutFinalizers(finalizers));
+}
+
+function withoutFinalizers(finalizers: readonly string[]): object {
+  return finalizers.length === 0 ? {} : { '$deleteFromPrimitiveList/finalizers': finalizers };
+}
+
+/** Changes this very pod's metadata; one that is gone, or whose name another pod has by now, needs no change. */
+async function patchPod({ client, informers, term }: LoopContext, pod: Pod, metadata: object): Promise<void> {
   const { name = '', namespace, uid } = pod.metadata ?? {};
-  const patch = { metadata: { uid, ownerReferences: [{ $patch: 'delete', uid: owner.metadata?.uid }] } };
+  const patch = { metadata: { uid, ...metadata } };
   try {
-    await client.patch(resources.pods, { namespace, name }, 'strategic', patch, term.write);
+    const patched = await client.patch(resources.pods, { namespace, name }, 'strategic', patch, term.write);
+    const revision = Number(patched.metadata?.resourceVersion ?? 0);
+    await informers.pods.catchUp(revision, term.signal, observeForMs);
   } catch (error) {
-    // Invalid: the uid is another pod's by now, so there is nothing left to release.
-    if (!isNotFound(error) && !isInvalid(error)) throw error;
+    if (!isNotFound(error) && !isInvalid(error) && !isConflict(error)) throw error;
   }
 }

@@ -22,6 +22,7 @@ import { startEndpointSliceController } from './endpointslice/controller.ts';
 import { startGarbageCollector } from './garbagecollector/controller.ts';
 import { ResourceMonitor } from './garbagecollector/monitor.ts';
 import { createInformers, type Informers } from './informers.ts';
+import { startJobController } from './job/controller.ts';
 import type { ControllerSettings, LoopContext, LoopLog } from './loop.ts';
 import { startNamespaceController } from './namespace/controller.ts';
 import { startNodeIpamController } from './nodeipam/controller.ts';
@@ -33,6 +34,7 @@ import { startReplicaSetController, startReplicationController } from './replica
 import { startResourceQuotaController } from './resourcequota/controller.ts';
 import { startServiceAccountController } from './serviceaccount/controller.ts';
 import { startTokenCleaner } from './tokencleaner/controller.ts';
+import { startTtlAfterFinished } from './ttlafterfinished/controller.ts';
 
 export interface StartContext {
   readonly client: ApiClient;
@@ -65,6 +67,8 @@ const controllers: Readonly<Record<string, (context: LoopContext, monitor: Resou
   replicaset: startReplicaSetController,
   replicationcontroller: startReplicationController,
   daemonset: startDaemonSetController,
+  job: startJobController,
+  ttlafterfinished: startTtlAfterFinished,
   endpoint: startEndpointsController,
   endpointslice: startEndpointSliceController,
   nodelifecycle: startNodeLifecycleController,

@@ -6,6 +6,8 @@ import { type Lease, type Node, type Pod, resources } from '@timonier/api';
 import { type ApiClient, type CatchingInformer, createInformer, objectKey } from '@timonier/client';
 
 const renewMs = 300;
+/** A pod that has it ends at once, with this code; others run until they are deleted. */
+export const exitCodeAnnotation = 'test/exit-code';
 
 export class ObjectNodes {
   readonly pods: CatchingInformer<Pod>;
@@ -79,13 +81,34 @@ export class ObjectNodes {
       await this.#client.delete(resources.pods, key, { gracePeriodSeconds: 0, preconditions: { uid } });
       return;
     }
+    if (pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') return;
     if (pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true)
       return;
+    const exitCode = pod.metadata?.annotations?.[exitCodeAnnotation];
+    if (exitCode !== undefined) {
+      await this.#client.patch(resources.pods, key, 'strategic', endedWith(pod, Number(exitCode)), {
+        subresource: 'status',
+      });
+      return;
+    }
     const podIP = `10.244.0.${(Number.parseInt(uid.slice(0, 4), 16) % 250) + 2}`;
     const conditions = [{ type: 'Ready', status: 'True' }];
     const status = { phase: 'Running', podIP, podIPs: [{ ip: podIP }], conditions };
     await this.#client.patch(resources.pods, key, 'strategic', { status }, { subresource: 'status' });
   }
+}
+
+function endedWith({ spec }: Pod, exitCode: number): object {
+  const finishedAt = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
+  const containerStatuses = (spec?.containers ?? []).map(({ name, image = '' }) => ({
+    name,
+    image,
+    imageID: '',
+    ready: false,
+    restartCount: 0,
+    state: { terminated: { exitCode, finishedAt } },
+  }));
+  return { status: { phase: exitCode === 0 ? 'Succeeded' : 'Failed', containerStatuses } };
 }
 
 function microTime(): string {

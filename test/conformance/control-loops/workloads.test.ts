@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { patchAs } from '../../../packages/apiserver/src/testing/shared-server.ts';
+import { exitCodeAnnotation } from './nodes.ts';
 import { loopsWorld } from './world.ts';
 
 const world = loopsWorld({}, { nodes: ['n1', 'n2', 'n3'] });
@@ -67,4 +68,73 @@ test('a DaemonSet has a pod on every node, makes a failed one anew, rolls, goes 
   await world.ask(200, 'DELETE', path);
   await world.shows(`${namespace}/pods`, 'its pods are gone', ({ items }) => items.length === 0);
   await world.shows(revisions, 'and its revisions', ({ items }) => items.length === 0);
+});
+
+const jobTemplate = (exitCode?: number) => ({
+  metadata: exitCode === undefined ? {} : { annotations: { [exitCodeAnnotation]: String(exitCode) } },
+  spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'v1' }] },
+});
+
+const conditionsOf = ({ status }: Json): string[] =>
+  (status.conditions ?? [])
+    .filter((condition: Json) => condition.status === 'True')
+    .map(({ type, reason }: Json) => `${type} ${reason}`);
+
+test('Jobs count their pods once, end in the way they should, and leave when their time is over', async () => {
+  const namespace = await world.namespace('jobs');
+  const jobs = '/apis/batch/v1/namespaces/jobs/jobs';
+  const make = (name: string, spec: object): Promise<Json> =>
+    world.ask(201, 'POST', jobs, { metadata: { name }, spec });
+  const ends = (name: string, ...wanted: string[]): Promise<Json> =>
+    world.shows(`${jobs}/${name}`, 'it ends', (json) => {
+      const told = conditionsOf(json);
+      return wanted.every((condition) => told.includes(condition));
+    });
+  await make('sum', { completions: 5, parallelism: 2, template: jobTemplate(0) });
+  await make('indexed', {
+    completions: 3,
+    parallelism: 3,
+    completionMode: 'Indexed',
+    template: jobTemplate(0),
+    ttlSecondsAfterFinished: 3600,
+  });
+  await make('broken', { backoffLimit: 0, template: jobTemplate(1) });
+  const rules = [{ action: 'FailJob', onExitCodes: { operator: 'In', values: [42] } }];
+  await make('judged', { podFailurePolicy: { rules }, template: jobTemplate(42) });
+  await make('endless', { activeDeadlineSeconds: 1, template: jobTemplate() });
+  await make('later', { suspend: true, template: jobTemplate(0) });
+
+  const sum = await ends('sum', 'SuccessCriteriaMet CompletionsReached', 'Complete CompletionsReached');
+  const { succeeded, failed, ready, terminating, uncountedTerminatedPods, completionTime } = sum.status;
+  assert.deepEqual(
+    { succeeded, failed, ready, terminating, uncountedTerminatedPods },
+    { succeeded: 5, failed: undefined, ready: 0, terminating: 0, uncountedTerminatedPods: {} },
+  );
+  assert.ok(completionTime >= sum.status.startTime);
+  const pods: Json[] = (await world.ask(200, 'GET', `${namespace}/pods?labelSelector=job-name%3Dsum`)).items;
+  assert.equal(pods.length, 5);
+  assert.ok(pods.every(({ metadata }) => metadata.finalizers === undefined));
+
+  const indexed = await ends('indexed', 'Complete CompletionsReached');
+  assert.equal(indexed.status.completedIndexes, '0-2');
+  const broken = await ends('broken', 'FailureTarget BackoffLimitExceeded', 'Failed BackoffLimitExceeded');
+  assert.equal(broken.status.failed, 1);
+  await ends('judged', 'Failed PodFailurePolicy');
+  await ends('endless', 'Failed DeadlineExceeded');
+  await ends('later', 'Suspended JobSuspended');
+  await world.ask(200, 'PATCH', `${jobs}/later`, { spec: { suspend: false } }, patchAs('merge-patch+json'));
+  await ends('later', 'Complete CompletionsReached');
+
+  const ttl = { spec: { ttlSecondsAfterFinished: 0 } };
+  await world.ask(200, 'PATCH', `${jobs}/indexed`, ttl, patchAs('merge-patch+json'));
+  await world.gone(`${jobs}/indexed`);
+  const left = `${namespace}/pods?labelSelector=job-name%3Dindexed`;
+  assert.equal((await world.ask(200, 'GET', left)).items.length, 0, 'its pods went before it');
+
+  const cutShort = await make('cut-short', { parallelism: 2, completions: 2, template: jobTemplate() });
+  await world.shows(`${jobs}/cut-short`, 'it runs', ({ status }) => status.active === 2);
+  const options = { propagationPolicy: 'Background' };
+  await world.ask(200, 'DELETE', `${jobs}/cut-short`, options);
+  const uid = `${namespace}/pods?labelSelector=controller-uid%3D${cutShort.metadata.uid}`;
+  await world.shows(uid, 'its pods do not wait to be counted', ({ items }) => items.length === 0);
 });

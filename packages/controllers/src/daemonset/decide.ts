@@ -2,9 +2,9 @@
  * What a DaemonSet needs next: pods to create on nodes, pods to delete, and the status that follows from the pods
  * seen. Pure. Nodes are put right first; only when nothing is to be put right does a rollout go on.
  */
-import { type DaemonSet, type DaemonSetStatus, type Node, type Pod, selectorMatches } from '@timonier/api';
+import type { DaemonSet, DaemonSetStatus, Node, Pod } from '@timonier/api';
+import { claimPods } from '../claim.ts';
 import { sameValue } from '../equality.ts';
-import { controllerOf } from '../owner.ts';
 import { availableInMs, isPodFinished, isPodReady } from '../pods.ts';
 import { isUpdated, nodeOf, type Placement, placementOn, podFor } from './nodes.ts';
 import { allowsSurge, rolloutStep } from './rollout.ts';
@@ -49,7 +49,7 @@ const burstLimit = 250;
 
 export function decide(state: DaemonSetState): DaemonSetDecision {
   const { set, hash, nodes, now } = state;
-  const { adopt, release, own } = claim(state);
+  const { adopt, release, own } = claimPods(set, state.pods);
   const byNode = groupByNode(own);
   const placements = new Map<string, Placement>(
     nodes.map((node) => [node.metadata?.name ?? '', placementOn(set, node)]),
@@ -87,22 +87,6 @@ export function decide(state: DaemonSetState): DaemonSetDecision {
     status: sameValue(status, set.status) ? undefined : status,
     againAfterMs: wait,
   };
-}
-
-function claim({ set, pods }: DaemonSetState): Pick<DaemonSetDecision, 'adopt' | 'release' | 'own'> {
-  const adopt: Pod[] = [];
-  const release: Pod[] = [];
-  const own: Pod[] = [];
-  for (const pod of pods) {
-    const matches = selectorMatches(set.spec?.selector, pod.metadata?.labels);
-    const owner = controllerOf(pod);
-    if (owner?.uid === set.metadata?.uid) (matches ? own : release).push(pod);
-    else if (owner === undefined && matches && pod.metadata?.deletionTimestamp === undefined) {
-      adopt.push(pod);
-      own.push(pod);
-    }
-  }
-  return { adopt, release, own };
 }
 
 /** The oldest first; pods that have ended and are being removed count nowhere. */
