@@ -46,8 +46,3 @@ export class GrpcError extends Error {
     this.details = details;
   }
 }
-
-/** Whether the call did certainly not reach a handler or may be repeated without harm elsewhere. */
-export function isUnavailable(error: unknown): boolean {
-  return error instanceof GrpcError && error.code === Status.UNAVAILABLE;
-}

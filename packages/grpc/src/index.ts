@@ -1,21 +1,12 @@
-export type {
-  BidiStream,
-  CallOptions,
-  ClientKind,
-  ClientOptions,
-  ClientTls,
-  ResponseStream,
-} from './caller.ts';
+export type { BidiStream, ClientKind, ClientTls } from './caller.ts';
 export { createClient, GrpcClient } from './client.ts';
-export { type Codec, type CodecOptions, CodecSet } from './codec.ts';
-export { GrpcError, isUnavailable, Status, type StatusCode, statusName } from './error.ts';
-export { type JsonForm, type JsonMethod, loadJson, loadServiceJson } from './json.ts';
+export { GrpcError, Status, type StatusCode, statusName } from './error.ts';
+export { type JsonMethod, loadServiceJson } from './json.ts';
 export {
   loadMessage,
   loadRoot,
   loadService,
   type MethodDefinition,
-  protoFolder,
   type ServiceDefinition,
   type ServiceShape,
 } from './proto.ts';
@@ -23,7 +14,6 @@ export {
   type BidiCall,
   type BidiHandler,
   GrpcServer,
-  type GrpcServerOptions,
   type Handlers,
   type ServerCall,
   type ServerKind,
@@ -32,6 +22,4 @@ export {
   type ServerTls,
   type UnaryHandler,
   type WebCall,
-  type WebHandler,
 } from './server.ts';
-export { BackwardWriter, WireError, WireReader } from './wire.ts';

@@ -38,7 +38,7 @@ const roots = new Map<string, protobuf.Root>();
 let folder: string | undefined;
 
 /** The `proto` folder this process uses. Throws when there is none. */
-export function protoFolder(): string {
+function protoFolder(): string {
   if (folder !== undefined) return folder;
   const here = dirname(fileURLToPath(import.meta.url));
   const candidates = [join(here, '../../../proto'), join(here, '../proto'), join(here, 'proto')];

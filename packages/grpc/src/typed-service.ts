@@ -11,13 +11,6 @@ import { GrpcError, Status } from './error.ts';
 import { loadService, type ServiceDefinition } from './proto.ts';
 import type { GrpcServer, Handlers, ServerCall, ServerStreamCall } from './server.ts';
 
-export interface MethodShape {
-  readonly request: unknown;
-  readonly response: unknown;
-  /** Whether the server answers with a stream. */
-  readonly streams: boolean;
-}
-
 /** A message as it is written by hand: everything that is not set is left out. */
 export type Draft<T> = T extends Buffer | string | number | boolean
   ? T

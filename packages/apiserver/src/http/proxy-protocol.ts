@@ -9,7 +9,7 @@ const signature = Buffer.from([0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0
 /** Length of the fixed part; the length of the rest is its last two bytes. */
 export const fixedHeaderLength = 16;
 /** Longer headers are refused: addresses and a few extensions fit many times. */
-export const maxRestLength = 512;
+const maxRestLength = 512;
 
 export interface ProxiedConnection {
   readonly sourceAddress: string;

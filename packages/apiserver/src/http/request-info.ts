@@ -17,11 +17,6 @@ export interface ResourceRequest {
   readonly subresource: string;
 }
 
-export interface PathRequest {
-  readonly verb: string;
-  readonly path: string;
-}
-
 /** What a path looks like a request for, whether or not such a resource is served. */
 export interface RequestInfo {
   readonly path: string;

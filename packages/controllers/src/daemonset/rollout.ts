@@ -12,7 +12,7 @@ export interface Limits {
 }
 
 /** Both round up; when both come out 0 one pod may be unavailable, or nothing could move. */
-export function limitsOf(set: DaemonSet, desired: number): Limits {
+function limitsOf(set: DaemonSet, desired: number): Limits {
   const strategy = set.spec?.updateStrategy;
   if (strategy?.type === 'OnDelete') return { maxSurge: 0, maxUnavailable: 0 };
   const { maxSurge = 0, maxUnavailable = 1 } = strategy?.rollingUpdate ?? {};

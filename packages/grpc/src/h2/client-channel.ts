@@ -212,7 +212,7 @@ function serverNameOf(tls: ChannelTls, host: string): Partial<ConnectionOptions>
   };
 }
 
-export function hostAndPort(target: string): { host: string; port: number } {
+function hostAndPort(target: string): { host: string; port: number } {
   const colon = target.lastIndexOf(':');
   return { host: target.slice(0, colon).replace(/^\[(.*)\]$/, '$1'), port: Number(target.slice(colon + 1)) };
 }

@@ -78,7 +78,7 @@ export function resetError(code: number): GrpcError {
 }
 
 /** The opposite of gRPC's percent-encoding. What is no valid escape stays as it is. */
-export function percentDecode(text: string): string {
+function percentDecode(text: string): string {
   if (!text.includes('%')) return text;
   const bytes: number[] = [];
   for (let i = 0; i < text.length; i++) {

@@ -55,7 +55,7 @@ export interface Carrier {
 /** For what is no gRPC and was given no head: a fault of its handler. */
 export const unanswered = webHead(500, { 'content-length': '0' });
 
-export function asGrpcError(error: unknown): GrpcError {
+function asGrpcError(error: unknown): GrpcError {
   if (error instanceof GrpcError) return error;
   return new GrpcError(Status.INTERNAL, error instanceof Error ? error.message : String(error));
 }

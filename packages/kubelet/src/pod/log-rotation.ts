@@ -35,7 +35,7 @@ export function keepRotating(
 }
 
 /** One round over all logs. Rejects with the first problem, after having tried every log. */
-export async function rotateLogs(options: LogRotationOptions): Promise<void> {
+async function rotateLogs(options: LogRotationOptions): Promise<void> {
   let failure: unknown;
   for (const folder of await namesIn(options.logRoot)) {
     const uid = folder.split('_').at(-1) ?? '';
