@@ -4,9 +4,15 @@
  */
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { dirname, join, normalize } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+
+interface Manifest {
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly devDependencies?: Readonly<Record<string, string>>;
+}
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 
@@ -20,7 +26,7 @@ const rows: readonly { readonly packages: readonly string[]; readonly mayImportE
     mayImportEachOther: false,
   },
   { packages: ['master', 'worker'], mayImportEachOther: true },
-  { packages: ['cli', 'dashboard'], mayImportEachOther: true },
+  { packages: ['cli'], mayImportEachOther: false },
 ];
 
 /** Why `from` may not import `to`, or undefined when it may. */
@@ -56,6 +62,44 @@ test('every import between packages goes in the direction of the layout', () => 
   }
   assert.ok(imports > 20, `only ${imports} imports were found: the search is broken`);
   assert.deepEqual(violations, []);
+});
+
+/** Names of packages, ours and others', that a file imports or asks for by name; the runtime's own aside. */
+function packagesIn(file: string): string[] {
+  const text = readFileSync(root + file, 'utf8');
+  const asked =
+    /(?:^(?:import|export|\}).*from |^import |import\(|require\(|[rR]equire\.resolve\()'((?:@[\w-]+\/)?[a-z][\w-]*)(?:\/[^']*)?'/gm;
+  return [...text.matchAll(asked)].map(([, name = '']) => name).filter((name) => !isBuiltin(name));
+}
+
+/** Whether a file names a package, be it for `require` at run time. */
+function names(file: string, name: string): boolean {
+  const text = readFileSync(root + file, 'utf8');
+  return text.includes(`'${name}'`) || text.includes(`'${name}/`);
+}
+
+test('a package declares what it imports, and imports what it declares', () => {
+  const wrong: string[] = [];
+  const read = (path: string): Manifest => JSON.parse(readFileSync(root + path, 'utf8')) as Manifest;
+  const forTests = Object.keys(read('package.json').devDependencies ?? {});
+  let found = 0;
+  for (const manifest of globSync('packages/*/package.json', { cwd: root })) {
+    const { dependencies = {}, devDependencies = {} } = read(manifest);
+    const files = globSync(`${dirname(manifest)}/{src,scripts}/**/*.ts`, { cwd: root });
+    const declared = Object.keys(dependencies);
+    const imported = new Set(files.filter((file) => !file.endsWith('.test.ts')).flatMap(packagesIn));
+    const tested = new Set(files.filter((file) => file.endsWith('.test.ts')).flatMap(packagesIn));
+    found += imported.size;
+    for (const name of imported)
+      if (!declared.includes(name) && !forTests.includes(name)) wrong.push(`${manifest} lacks ${name}`);
+    for (const name of tested)
+      if (![...declared, ...Object.keys(devDependencies), ...forTests].includes(name))
+        wrong.push(`${manifest} lacks ${name}, for its tests`);
+    for (const name of declared)
+      if (!files.some((file) => names(file, name))) wrong.push(`${manifest} has ${name} for nothing`);
+  }
+  assert.ok(found > 50, `only ${found} imports of packages were found: the search is broken`);
+  assert.deepEqual(wrong, []);
 });
 
 /** The first circle among files, in order; undefined when there is none. */

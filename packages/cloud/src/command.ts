@@ -1,6 +1,6 @@
 /** `timonier cloud-controller-manager`: the cloud's side of the cluster as a process of its own. */
-import { clientFromKubeconfig, OfficeClient, restClientMetrics } from '@timonier/client';
-import { defineComponent, listFlag, stringFlag, UsageError } from '@timonier/component';
+import { loopFlags, startContextOf } from '@timonier/client/loop-process';
+import { defineComponent, stringFlag, UsageError } from '@timonier/component';
 import { plainVmProvider } from './plain-vm.ts';
 import type { CloudProvider } from './provider.ts';
 import { startCloudControllers } from './start.ts';
@@ -25,26 +25,14 @@ export const command = defineComponent({
     'timonier cloud-controller-manager --kubeconfig /etc/timonier/cloud-controller-manager.kubeconfig',
   ],
   flags: {
-    kubeconfig: stringFlag('', 'how to reach the API server'),
-    socket: stringFlag('', "this host's private API server socket, used instead of the kubeconfig's server"),
-    servers: listFlag([], "API servers, used instead of the kubeconfig's, first one first"),
-    'office-socket': stringFlag('', 'where the office is published; without it the controllers always act'),
+    ...loopFlags,
     'cloud-provider': stringFlag(plainVmProvider.name, 'who runs the machines'),
   },
   opsAddress: '0.0.0.0:10258',
-  run: async ({ flags, log, metrics, health, shutdown }) => {
-    if (flags.kubeconfig === '') throw new UsageError('--kubeconfig is needed');
+  run: async (context) => {
+    const { flags, shutdown } = context;
     const provider = providerNamed(flags['cloud-provider']);
-    const client = clientFromKubeconfig(flags.kubeconfig, {
-      servers: flags.servers,
-      ...(flags.socket === '' ? {} : { socketPath: flags.socket }),
-      userAgent: 'timonier-cloud-controller-manager',
-      metrics: restClientMetrics(metrics),
-    });
-    shutdown.add('client', () => client.close());
-    const office = flags['office-socket'] === '' ? undefined : new OfficeClient(flags['office-socket']);
-    if (office !== undefined) shutdown.add('office', () => office.close());
-    const running = startCloudControllers({ client, office, log, metrics, health }, provider);
+    const running = startCloudControllers(startContextOf(context, 'cloud-controller-manager'), provider);
     shutdown.add('cloud controllers', () => running.stop());
     await Promise.resolve();
   },

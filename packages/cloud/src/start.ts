@@ -11,30 +11,17 @@ import {
   isNotFound,
   isStaleEpoch,
   lead,
-  type Office,
   officeGauge,
   type Stoppable,
   type Term,
   WorkQueue,
   workQueueMetrics,
 } from '@timonier/client';
-import type { Health } from '@timonier/component';
-import { Counter, type Registry } from 'prom-client';
+import type { StartContext } from '@timonier/client/loop-process';
+import { Counter } from 'prom-client';
 import { decide } from './decide.ts';
 import { plainVmProvider } from './plain-vm.ts';
 import type { CloudProvider } from './provider.ts';
-
-export interface StartContext {
-  readonly client: ApiClient;
-  readonly office?: Office | undefined;
-  readonly log: {
-    debug(fields: object, message: string): void;
-    info(fields: object, message: string): void;
-    warn(fields: object, message: string): void;
-  };
-  readonly metrics: Registry;
-  readonly health: Health;
-}
 
 /** How often each machine is asked for, whatever happens to its node. */
 const askEveryMs = 60_000;

@@ -1,14 +1,8 @@
 /** `timonier controller-manager`: all controllers as a process of their own. */
 import { readFileSync } from 'node:fs';
-import { clientFromKubeconfig, loadKubeconfig, OfficeClient, restClientMetrics } from '@timonier/client';
-import {
-  defineComponent,
-  durationFlag,
-  listFlag,
-  numberFlag,
-  stringFlag,
-  UsageError,
-} from '@timonier/component';
+import { loadKubeconfig } from '@timonier/client';
+import { loopFlags, startContextOf } from '@timonier/client/loop-process';
+import { defineComponent, durationFlag, listFlag, numberFlag, stringFlag } from '@timonier/component';
 import { controllerNames, defaultSettings, startControllers } from './start.ts';
 
 /** Flags that set how controllers behave; shared with the process that runs all loops together. */
@@ -86,27 +80,16 @@ export const command = defineComponent({
     'timonier controller-manager --kubeconfig cm.kubeconfig --controllers deployment,replicaset',
   ],
   flags: {
-    kubeconfig: stringFlag('', 'how to reach the API server'),
-    socket: stringFlag('', "this host's private API server socket, used instead of the kubeconfig's server"),
-    servers: listFlag([], "API servers, used instead of the kubeconfig's, first one first"),
-    'office-socket': stringFlag('', 'where the office is published; without it the controllers always act'),
+    ...loopFlags,
     controllers: listFlag(controllerNames, 'which controllers run'),
     ...controllerFlags,
   },
   opsAddress: '0.0.0.0:10257',
-  run: async ({ flags, log, metrics, health, shutdown }) => {
-    if (flags.kubeconfig === '') throw new UsageError('--kubeconfig is needed');
-    const client = clientFromKubeconfig(flags.kubeconfig, {
-      servers: flags.servers,
-      ...(flags.socket === '' ? {} : { socketPath: flags.socket }),
-      userAgent: 'timonier-controller-manager',
-      metrics: restClientMetrics(metrics),
-    });
-    shutdown.add('client', () => client.close());
-    const office = flags['office-socket'] === '' ? undefined : new OfficeClient(flags['office-socket']);
-    if (office !== undefined) shutdown.add('office', () => office.close());
+  run: async (context) => {
+    const { flags, shutdown } = context;
+    const start = startContextOf(context, 'controller-manager');
     const settings = settingsFromFlags(flags, flags.kubeconfig);
-    const running = startControllers({ client, office, log, metrics, health }, settings, flags.controllers);
+    const running = startControllers(start, settings, flags.controllers);
     shutdown.add('controllers', () => running.stop());
     await Promise.resolve();
   },

@@ -14,13 +14,8 @@ import {
   WorkQueue,
   type WorkQueueMetrics,
 } from '@timonier/client';
+import type { LoopLog } from '@timonier/client/loop-process';
 import type { Informers } from './informers.ts';
-
-export interface LoopLog {
-  debug(fields: object, message: string): void;
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-}
 
 /** What every controller gets for one term. */
 export interface LoopContext {

@@ -1,17 +1,14 @@
 /** Puts the controllers together: shared caches, which stay warm while passive, and all loops in each term of office. */
 import {
-  type ApiClient,
   CacheTrouble,
   type CatchingInformer,
   createEventRecorder,
   lead,
-  type Office,
   officeGauge,
   type Stoppable,
   workQueueMetrics,
 } from '@timonier/client';
-import type { Health } from '@timonier/component';
-import type { Registry } from 'prom-client';
+import type { StartContext } from '@timonier/client/loop-process';
 import { startBootstrapSigner } from './bootstrapsigner/controller.ts';
 import { startClusterDnsController } from './clusterdns/controller.ts';
 import { startDaemonSetController } from './daemonset/controller.ts';
@@ -23,7 +20,7 @@ import { startGarbageCollector } from './garbagecollector/controller.ts';
 import { ResourceMonitor } from './garbagecollector/monitor.ts';
 import { createInformers, type Informers } from './informers.ts';
 import { startJobController } from './job/controller.ts';
-import type { ControllerSettings, LoopContext, LoopLog } from './loop.ts';
+import type { ControllerSettings, LoopContext } from './loop.ts';
 import { startNamespaceController } from './namespace/controller.ts';
 import { startNodeIpamController } from './nodeipam/controller.ts';
 import { startNodeLifecycleController } from './nodelifecycle/controller.ts';
@@ -35,14 +32,6 @@ import { startResourceQuotaController } from './resourcequota/controller.ts';
 import { startServiceAccountController } from './serviceaccount/controller.ts';
 import { startTokenCleaner } from './tokencleaner/controller.ts';
 import { startTtlAfterFinished } from './ttlafterfinished/controller.ts';
-
-export interface StartContext {
-  readonly client: ApiClient;
-  readonly office?: Office | undefined;
-  readonly log: LoopLog;
-  readonly metrics: Registry;
-  readonly health: Health;
-}
 
 export const defaultSettings: ControllerSettings = {
   clusterCidr: '10.244.0.0/16',

@@ -1,6 +1,6 @@
 /** `timonier scheduler`: the scheduler as a process of its own. */
-import { clientFromKubeconfig, OfficeClient, restClientMetrics } from '@timonier/client';
-import { defineComponent, listFlag, stringFlag, UsageError } from '@timonier/component';
+import { loopFlags, startContextOf } from '@timonier/client/loop-process';
+import { defineComponent, stringFlag } from '@timonier/component';
 import { readConfiguration } from './configuration.ts';
 import { defaultProfile } from './profile.ts';
 import { startScheduler } from './start.ts';
@@ -20,25 +20,13 @@ export const command = defineComponent({
         placeholder: 'scheduler.yaml',
       },
     ),
-    kubeconfig: stringFlag('', 'how to reach the API server'),
-    socket: stringFlag('', "this host's private API server socket, used instead of the kubeconfig's server"),
-    servers: listFlag([], "API servers, used instead of the kubeconfig's, first one first"),
-    'office-socket': stringFlag('', 'where the office is published; without it the scheduler always acts'),
+    ...loopFlags,
   },
   opsAddress: '0.0.0.0:10259',
-  run: async ({ flags, log, metrics, health, shutdown }) => {
-    if (flags.kubeconfig === '') throw new UsageError('--kubeconfig is needed');
+  run: async (context) => {
+    const { flags, shutdown } = context;
     const profiles = flags.config === '' ? [defaultProfile] : readConfiguration(flags.config);
-    const client = clientFromKubeconfig(flags.kubeconfig, {
-      servers: flags.servers,
-      ...(flags.socket === '' ? {} : { socketPath: flags.socket }),
-      userAgent: 'timonier-scheduler',
-      metrics: restClientMetrics(metrics),
-    });
-    shutdown.add('client', () => client.close());
-    const office = flags['office-socket'] === '' ? undefined : new OfficeClient(flags['office-socket']);
-    if (office !== undefined) shutdown.add('office', () => office.close());
-    const running = startScheduler({ client, office, log, metrics, health }, profiles);
+    const running = startScheduler(startContextOf(context, 'scheduler'), profiles);
     shutdown.add('scheduler', () => running.stop());
     await Promise.resolve();
   },

@@ -1,32 +1,17 @@
 /** Puts the scheduler together: its caches, which stay warm while passive, and the loop that runs in each term. */
 import { resources } from '@timonier/api';
 import {
-  type ApiClient,
   CacheTrouble,
   createEventRecorder,
   createInformer,
   lead,
-  type Office,
   officeGauge,
   type Stoppable,
 } from '@timonier/client';
-import type { Health } from '@timonier/component';
-import type { Registry } from 'prom-client';
+import type { StartContext } from '@timonier/client/loop-process';
 import { schedulerMetrics } from './metrics.ts';
 import { defaultProfile, loadProfile, type ProfileData } from './profile.ts';
 import { startScheduling } from './scheduler.ts';
-
-export interface StartContext {
-  readonly client: ApiClient;
-  readonly office?: Office | undefined;
-  readonly log: {
-    debug(fields: object, message: string): void;
-    info(fields: object, message: string): void;
-    warn(fields: object, message: string): void;
-  };
-  readonly metrics: Registry;
-  readonly health: Health;
-}
 
 /** Starts the scheduler; ready once its caches are filled, also while passive. */
 export function startScheduler(
