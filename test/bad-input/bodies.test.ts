@@ -18,20 +18,26 @@ test('a body that cannot be read is refused by its code, and the server lives on
   ) => assertStatus(what, await server.request('POST', configMaps, body, { headers }), code, reason, message);
   await post('half a JSON', 400, 'BadRequest', /json parse error: unexpected end of JSON input/, '{"a":');
   await post('no body', 400, 'BadRequest', /unexpected end of JSON input \(<empty>\)/, '');
-  await post('a list', 400, 'BadRequest', /cannot unmarshal array into Go value of type v1.ConfigMap/, '[]');
+  await post(
+    'a list',
+    400,
+    'BadRequest',
+    /must be of type ConfigMap\): couldn.t get version\/kind; json parse error: json: cannot unmarshal array/,
+    '[]',
+  );
   await post('YAML', 400, 'BadRequest', /error converting YAML to JSON/, 'a: [b\nc: d', yaml);
   await post(
     'another kind',
     400,
     'BadRequest',
-    /\(Pod\) does not match the expected kind \(ConfigMap\)/,
+    /Pod in version "v1" cannot be handled as a ConfigMap: converting \(v1.Pod\) to \(core.ConfigMap\)/,
     '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"bad"}}',
   );
   await post(
     'another version',
     400,
     'BadRequest',
-    /\(v2\) does not match the expected API version \(v1\)/,
+    /cannot be handled as a ConfigMap: no kind "ConfigMap" is registered for version "v2"/,
     '{"apiVersion":"v2","kind":"ConfigMap"}',
   );
   await post(
