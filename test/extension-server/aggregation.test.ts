@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { createAuthority, createCertificate } from '@timonier/pki';
 import { startApiServer, type TestServer, until } from '../../packages/apiserver/src/testing/harness.ts';
-import { kubectlFor } from '../../packages/apiserver/src/testing/kubectl.ts';
+import { kubectlFor, succeeding } from '../../packages/apiserver/src/testing/kubectl.ts';
 import { startEtcd } from '../../packages/apiserver/src/testing/real-etcd.ts';
 import { ExtensionServer } from './server.ts';
 
@@ -74,11 +74,7 @@ test('an extension server behind an APIService is used like a part of this serve
   const { server, extension, available } = await setUp(t);
   await until(async () => (await available())?.status === 'True', 'the APIService is available');
   const kubectl = await kubectlFor(t, 'v35', server.kubeconfig);
-  const ok = async (args: string, stdin?: string): Promise<string> => {
-    const { code, stdout, stderr } = await kubectl(args.split(' '), stdin);
-    assert.equal(code, 0, `kubectl ${args}: ${stderr}`);
-    return stdout;
-  };
+  const ok = succeeding(kubectl);
   assert.match(await ok('api-resources'), /flunders +fl +wardle.example.com\/v1 +true +Flunder/);
   assert.match(await ok('get apiservices'), /v1.wardle.example.com +default\/wardle +True/);
   assert.match(await ok('get apiservices'), /v1.apps +Local +True/);

@@ -10,7 +10,7 @@ import { apiVersionOf, openapiV3, registry } from '@timonier/api';
 import { modelTexts } from '@timonier/api/openapi/model-texts';
 import { examples, storedKinds } from '../../api/src/testing/examples.ts';
 import { startApiServer } from './testing/harness.ts';
-import { kubectlFor } from './testing/kubectl.ts';
+import { kubectlFor, succeeding } from './testing/kubectl.ts';
 import { startEtcd } from './testing/real-etcd.ts';
 
 const recordFile = join(import.meta.dirname, 'testing/api-resources.txt');
@@ -30,11 +30,7 @@ test('kubectl lists, applies, shows, explains and deletes every kind', async (t)
   const { endpoint } = await startEtcd(t);
   const server = await startApiServer(t, { endpoint });
   const kubectl = await kubectlFor(t, 'v35', server.kubeconfig);
-  const ok = async (args: string, stdin?: string): Promise<string> => {
-    const { code, stdout, stderr } = await kubectl(args.split(' '), stdin);
-    assert.equal(code, 0, `kubectl ${args}: ${stderr}`);
-    return stdout;
-  };
+  const ok = succeeding(kubectl);
   const listed = normalized(await ok('api-resources -o wide --no-headers --sort-by=name'));
   if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(recordFile, `${listed}\n`);
   assert.deepEqual(listed.split('\n'), readFileSync(recordFile, 'utf8').trimEnd().split('\n'));

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { until } from '../testing/harness.ts';
-import { kubectlFor } from '../testing/kubectl.ts';
+import { kubectlFor, succeeding } from '../testing/kubectl.ts';
 import { patchAs, sharedServer } from '../testing/shared-server.ts';
 
 const shared = sharedServer();
@@ -207,11 +207,7 @@ test('what a schema keeps, at its root or in an embedded object, kubectl creates
     { apiVersion: `${group}/v1`, kind: 'Lighter', metadata: { name: 'a' }, spec: pod },
   ];
   const kubectl = await kubectlFor(t, 'v35', shared.server.kubeconfig);
-  const ok = async (args: string, stdin = ''): Promise<string> => {
-    const { code, stdout, stderr } = await kubectl(args.split(' '), stdin);
-    assert.equal(code, 0, `kubectl ${args}: ${stderr}`);
-    return stdout;
-  };
+  const ok = succeeding(kubectl);
   for (const object of objects) {
     const sent = JSON.stringify(object);
     assert.match(await ok('create -f -', sent), /created/);

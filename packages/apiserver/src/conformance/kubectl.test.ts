@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { sharedServer } from '../testing/shared-server.ts';
-import { kubectlBinary, kubectlFor } from '../testing/kubectl.ts';
+import { kubectlBinary, kubectlFor, succeeding } from '../testing/kubectl.ts';
 import { until } from '../testing/harness.ts';
 
 const shared = sharedServer();
@@ -25,12 +25,7 @@ spec:
 `;
 
 async function kubectl(t: TestContext): Promise<(args: string, stdin?: string) => Promise<string>> {
-  const run = await kubectlFor(t, 'v35', shared.server.kubeconfig);
-  return async (args, stdin) => {
-    const { code, stdout, stderr } = await run(args.split(' '), stdin);
-    assert.equal(code, 0, `kubectl ${args}: ${stderr}`);
-    return stdout;
-  };
+  return succeeding(await kubectlFor(t, 'v35', shared.server.kubeconfig));
 }
 
 // Conformance: Kubectl client Kubectl api-versions should check if v1 is in available api versions

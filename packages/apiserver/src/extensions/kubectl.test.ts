@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startApiServer } from '../testing/harness.ts';
-import { kubectlFor } from '../testing/kubectl.ts';
+import { kubectlFor, succeeding } from '../testing/kubectl.ts';
 import { startEtcd } from '../testing/real-etcd.ts';
 
 const definition = `
@@ -62,11 +62,7 @@ test('kubectl defines a kind and uses it like a built-in one', async (t) => {
   const { endpoint } = await startEtcd(t);
   const server = await startApiServer(t, { endpoint });
   const kubectl = await kubectlFor(t, 'v35', server.kubeconfig);
-  const ok = async (args: string, stdin?: string): Promise<string> => {
-    const { code, stdout, stderr } = await kubectl(args.split(' '), stdin);
-    assert.equal(code, 0, `kubectl ${args}: ${stderr}`);
-    return stdout;
-  };
+  const ok = succeeding(kubectl);
   const fails = async (args: string, stdin?: string): Promise<string> => {
     const { code, stderr } = await kubectl(args.split(' '), stdin);
     assert.notEqual(code, 0, `kubectl ${args} succeeded`);

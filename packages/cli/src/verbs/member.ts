@@ -2,7 +2,14 @@
  * `timonier member list|add|remove|promote|replace`: who belongs to a store. They concern one store and not a cluster
  * of this machine, which they work without.
  */
-import { booleanFlag, defineGroup, listFlag, stringFlag, UsageError } from '@timonier/component';
+import {
+  booleanFlag,
+  defineGroup,
+  listFlag,
+  type RunProgram,
+  stringFlag,
+  UsageError,
+} from '@timonier/component';
 import { type ListedMember, StoreMembers } from '@timonier/store/members';
 import { accessFlags, accessOf } from './store-access.ts';
 import { defineVerb } from './verb.ts';
@@ -147,40 +154,45 @@ const add = defineVerb({
   },
 });
 
-const remove = defineVerb({
+/** A verb that does one thing with one member. */
+function withMember(spec: {
+  readonly name: string;
+  readonly summary: string;
+  readonly examples: readonly string[];
+  readonly change: (store: StoreMembers, member: ListedMember) => Promise<unknown>;
+  readonly done: (name: string) => string;
+}): RunProgram {
+  return defineVerb({
+    ...spec,
+    usage: 'NAME|ID',
+    flags: { ...accessFlags, output },
+    maxArguments: 1,
+    needsRoot: false,
+    run: async ({ flags, argument }) => {
+      const which = argument(0);
+      return withStore(flags, async (store) => {
+        const member = await store.find(which);
+        await spec.change(store, member);
+        return print(flags.output, { id: member.id, name: member.name }, spec.done(nameOf(member)));
+      });
+    },
+  });
+}
+
+const remove = withMember({
   name: 'member remove',
-  usage: 'NAME|ID',
   summary: 'takes a member out for good; its data is of no use afterwards',
   examples: ['timonier member remove c', 'timonier member remove 8e9e05c52164694d'],
-  flags: { ...accessFlags, output },
-  maxArguments: 1,
-  needsRoot: false,
-  run: async ({ flags, argument }) => {
-    const which = argument(0);
-    return withStore(flags, async (store) => {
-      const member = await store.find(which);
-      await store.remove(member);
-      return print(flags.output, { id: member.id, name: member.name }, `removed ${nameOf(member)}`);
-    });
-  },
+  change: (store, member) => store.remove(member),
+  done: (name) => `removed ${name}`,
 });
 
-const promote = defineVerb({
+const promote = withMember({
   name: 'member promote',
-  usage: 'NAME|ID',
   summary: 'makes a learner a voter now; one that `member add` added becomes it by itself',
   examples: ['timonier member promote d'],
-  flags: { ...accessFlags, output },
-  maxArguments: 1,
-  needsRoot: false,
-  run: async ({ flags, argument }) => {
-    const which = argument(0);
-    return withStore(flags, async (store) => {
-      const member = await store.find(which);
-      await store.promote(member);
-      return print(flags.output, { id: member.id, name: member.name }, `${nameOf(member)} votes now`);
-    });
-  },
+  change: (store, member) => store.promote(member),
+  done: (name) => `${name} votes now`,
 });
 
 const replace = defineVerb({
