@@ -20,8 +20,8 @@ export interface CustomKind {
   decode(value: unknown, duplicates: readonly string[]): Decoded;
   /** What of an applied configuration is not of the schema's shape, in upstream's words. */
   appliedProblems(config: ApiObject): readonly string[];
-  /** Fills in the schema's defaults, in place. */
-  applyDefaults(object: ApiObject): void;
+  /** Fills in the schema's defaults, in place; nulls that are no values go, unless somebody applied them. */
+  applyDefaults(object: ApiObject, isApplied?: boolean): void;
   /** The schema's rules; those of metadata are checked elsewhere. */
   validate(object: ApiObject, old: ApiObject | undefined, subresource: string): FieldError[];
   /** The cells of a row, in the order of the resource's columns. */

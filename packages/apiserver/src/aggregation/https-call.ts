@@ -60,8 +60,11 @@ export class WebhookClient {
   /** Posts `body` and returns what came back: what JSON it is, or else its text. Throws a `WebhookError`. */
   async post(body: object, timeoutMs: number): Promise<unknown> {
     const to = this.#destination(`${timeoutMs / 1_000}s`);
-    const text = JSON.stringify(body);
-    const fail = (reason: string): WebhookError => new WebhookError(`Post "${to.url}": ${reason}`);
+    const answer = await this.#exchange(to, JSON.stringify(body), timeoutMs);
+    return readAnswer(answer);
+  }
+
+  async #exchange(to: Destination, text: string, timeoutMs: number, isSecond = false): Promise<Exchanged> {
     const request = httpsRequest({
       host: to.host,
       port: to.port,
@@ -76,22 +79,14 @@ export class WebhookClient {
         'content-length': String(Buffer.byteLength(text)),
       },
     });
-    let answer;
     try {
-      answer = await exchangeText(request, text, { timeoutMs, maxAnswerBytes });
+      return await exchangeText(request, text, { timeoutMs, maxAnswerBytes });
     } catch (error) {
-      throw fail(connectionText(error));
-    }
-    if (answer.status < 200 || answer.status > 206)
-      throw new WebhookError(statusText(answer.status, answer.text.slice(0, longestText)));
-    if (answer.text === '')
-      throw new WebhookError(
-        `0-length response with status code: ${answer.status} and content type: ${answer.type}`,
-      );
-    try {
-      return JSON.parse(answer.text);
-    } catch {
-      return answer.text;
+      // A connection that was kept may have been closed meanwhile. Webhooks must stand being asked twice anyway.
+      const { code = '' } = error as { code?: string };
+      if (!isSecond && request.reusedSocket && (code === 'ECONNRESET' || code === 'EPIPE'))
+        return this.#exchange(to, text, timeoutMs, true);
+      throw new WebhookError(`Post "${to.url}": ${connectionText(error)}`, { cause: error });
     }
   }
 
@@ -134,5 +129,19 @@ export class WebhookClient {
       throw new WebhookError(`Post "${url}": ${error.message.replace(prefix, '')}`, { cause: error });
     }
     throw new WebhookError(`Post "${url}": no endpoints available for service "${target.name}"`);
+  }
+}
+
+type Exchanged = Awaited<ReturnType<typeof exchangeText>>;
+
+/** What JSON an answer is, or else its text. */
+function readAnswer({ status, type, text }: Exchanged): unknown {
+  if (status < 200 || status > 206) throw new WebhookError(statusText(status, text.slice(0, longestText)));
+  if (text === '')
+    throw new WebhookError(`0-length response with status code: ${status} and content type: ${type}`);
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
   }
 }

@@ -130,8 +130,8 @@ function customKind(
   return {
     decode: (value, duplicates) => decode(schema, type, value, duplicates),
     appliedProblems: (config) => appliedProblems(schema, config),
-    applyDefaults: (object) => {
-      if (hasDefaults || hasNull(object)) fillDefaults(schema, object);
+    applyDefaults: (object, isApplied) => {
+      if (hasDefaults || hasNull(object)) fillDefaults(schema, object, isApplied);
     },
     validate: (object, old, subresource) => {
       const isStatus = subresource === 'status';

@@ -81,15 +81,15 @@ export function carriesDefault(schema: JsonSchema): boolean {
   return knowsBelow(schema, namesDefault);
 }
 
-/** Fills in defaults, and takes out nulls where null is no value. */
-export function fillDefaults(schema: JsonSchema, value: unknown): void {
+/** Fills in defaults, and takes out nulls where null is no value, unless `keepsNulls`. */
+export function fillDefaults(schema: JsonSchema, value: unknown, keepsNulls = false): void {
   if (Array.isArray(value)) {
     const items = itemsOf(schema);
     if (items === undefined) return;
     for (const [i, item] of value.entries()) {
       if (item === null && items.nullable !== true && items.default !== undefined)
         value[i] = copyOf(items.default);
-      fillDefaults(items, value[i]);
+      fillDefaults(items, value[i], keepsNulls);
     }
     return;
   }
@@ -105,9 +105,9 @@ export function fillDefaults(schema: JsonSchema, value: unknown): void {
     const inner = Object.hasOwn(properties, name) ? properties[name] : values;
     if (inner === undefined) continue;
     if (item === null && inner.nullable !== true) {
-      if (inner.default === undefined) delete value[name];
-      else setOwn(value, name, copyOf(inner.default));
+      if (inner.default !== undefined) setOwn(value, name, copyOf(inner.default));
+      else if (!keepsNulls) delete value[name];
     }
-    fillDefaults(inner, value[name]);
+    fillDefaults(inner, value[name], keepsNulls);
   }
 }

@@ -214,7 +214,10 @@ function merge(
     // What changes nothing gets no defaults either.
     if (info.custom !== undefined && live !== undefined && equalButForManagement(live as JsonObject, merged))
       return merged;
-    return applyDefaults(info, decodeStrict(info, merged).object);
+    const { object } = decodeStrict(info, merged);
+    if (info.custom === undefined) return applyDefaults(info, object);
+    info.custom.applyDefaults(object, true);
+    return object;
   } catch (error) {
     throw asConflict(error);
   }

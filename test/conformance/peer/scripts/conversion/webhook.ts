@@ -41,6 +41,8 @@ export async function startWebhook(): Promise<Webhook> {
       response.end(text);
     })();
   });
+  // Both servers keep connections, and calls that meet their end would tell of nothing else.
+  server.keepAliveTimeout = 600_000;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   const [closed] = await freePorts(1);
