@@ -4,7 +4,7 @@
  *
  * Numbers: bytes and nanoseconds. Reading a group that has gone gives undefined, never an error.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { mountPoints, type MountPoint } from './mount.ts';
 
@@ -39,38 +39,6 @@ function cgroupFolder(layout: CgroupLayout, controller: string, path: string): s
 
 function folders(layout: CgroupLayout, path: string): string[] {
   return [...new Set(layout.mounts.values())].map((mounted) => join(mounted, path));
-}
-
-/** Makes a group in every hierarchy, and on version 2 hands it the controllers its parents have. */
-export function createCgroup(layout: CgroupLayout, path: string): void {
-  for (const folder of folders(layout, path)) mkdirSync(folder, { recursive: true });
-  const cpuset = layout.version === 1 ? layout.mounts.get('cpuset') : undefined;
-  if (cpuset !== undefined) inheritCpuset(cpuset, path);
-  if (layout.version === 2) delegateControllers(layout.mounts.get('') ?? '', path);
-}
-
-/** A new cpuset group of version 1 is empty, and a process cannot enter an empty one. */
-function inheritCpuset(mounted: string, path: string): void {
-  let folder = mounted;
-  for (const part of path.split('/').filter((part) => part !== '')) {
-    const child = join(folder, part);
-    for (const file of ['cpuset.cpus', 'cpuset.mems']) {
-      if (read(join(child, file)) === '') writeFileSync(join(child, file), read(join(folder, file)) ?? '');
-    }
-    folder = child;
-  }
-}
-
-function delegateControllers(mounted: string, path: string): void {
-  let folder = mounted;
-  const parts = path.split('/').filter((part) => part !== '');
-  for (const part of parts) {
-    const controllers = (read(join(folder, 'cgroup.controllers')) ?? '')
-      .split(' ')
-      .filter((name) => name !== '');
-    for (const name of controllers) write(join(folder, 'cgroup.subtree_control'), `+${name}`);
-    folder = join(folder, part);
-  }
 }
 
 /** The processes in a group itself and in the groups below it. */
@@ -197,14 +165,5 @@ function read(file: string): string | undefined {
     return readFileSync(file, 'utf8').trim();
   } catch {
     return undefined;
-  }
-}
-
-/** Controllers that cannot be delegated (a busy parent, real-time processes) are left out, as systemd does. */
-function write(file: string, text: string): void {
-  try {
-    writeFileSync(file, text);
-  } catch {
-    // The group works without that controller.
   }
 }

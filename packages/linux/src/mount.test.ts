@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSy
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { cgroupLayout, cgroupUsage, createCgroup, removeCgroup } from './cgroup.ts';
+import { cgroupLayout, cgroupUsage, removeCgroup } from './cgroup.ts';
 import { inNamespaces, setHostname, unshare } from './libc.ts';
 import { bindMount, isMountPoint, mountOverlay, mountPoints, unmount } from './mount.ts';
 
@@ -81,11 +81,10 @@ test('escaped characters of a mount table are read back', () => {
   });
 });
 
-test('a control group can be made, measured and removed, twice', { skip }, () => {
+test('a control group is measured, and removed twice', { skip }, () => {
   const layout = cgroupLayout();
   const path = `/timonier-test-${process.pid}/inner`;
-  createCgroup(layout, path);
-  createCgroup(layout, path);
+  for (const mounted of layout.mounts.values()) mkdirSync(join(mounted, path), { recursive: true });
   assert.equal(cgroupUsage(layout, path).memoryBytes, 0);
   assert.ok(removeCgroup(layout, `/timonier-test-${process.pid}`));
   assert.ok(removeCgroup(layout, `/timonier-test-${process.pid}`));
