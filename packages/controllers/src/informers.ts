@@ -23,6 +23,7 @@ import {
   type Secret,
   type Service,
   type ServiceAccount,
+  type StatefulSet,
 } from '@timonier/api';
 import { type ApiClient, type CatchingInformer, createInformer } from '@timonier/client';
 import { controllerOf, type OwnedObject } from './owner.ts';
@@ -37,6 +38,7 @@ export interface Informers {
   readonly deployments: CatchingInformer<Deployment>;
   readonly daemonsets: CatchingInformer<DaemonSet>;
   readonly controllerrevisions: CatchingInformer<ControllerRevision>;
+  readonly statefulsets: CatchingInformer<StatefulSet>;
   readonly jobs: CatchingInformer<Job>;
   readonly replicasets: CatchingInformer<ReplicaSet>;
   readonly replicationcontrollers: CatchingInformer<ReplicationController>;
@@ -83,6 +85,10 @@ export function createInformers(client: ApiClient, onError: (error: unknown) => 
     controllerrevisions: createInformer(client, resources.controllerrevisions, {
       onError,
       indexes: ownership,
+    }),
+    statefulsets: createInformer(client, resources.statefulsets, {
+      onError,
+      indexes: { namespace: namespaceOf },
     }),
     jobs: createInformer(client, resources.jobs, { onError, indexes: ownership }),
     replicasets: createInformer(client, resources.replicasets, { onError, indexes: ownership }),

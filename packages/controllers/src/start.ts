@@ -30,6 +30,7 @@ import { startVolumeProtection } from './pvprotection/controller.ts';
 import { startReplicaSetController, startReplicationController } from './replicaset/controller.ts';
 import { startResourceQuotaController } from './resourcequota/controller.ts';
 import { startServiceAccountController } from './serviceaccount/controller.ts';
+import { startStatefulSetController } from './statefulset/controller.ts';
 import { startTokenCleaner } from './tokencleaner/controller.ts';
 import { startTtlAfterFinished } from './ttlafterfinished/controller.ts';
 
@@ -56,6 +57,7 @@ const controllers: Readonly<Record<string, (context: LoopContext, monitor: Resou
   replicaset: startReplicaSetController,
   replicationcontroller: startReplicationController,
   daemonset: startDaemonSetController,
+  statefulset: startStatefulSetController,
   job: startJobController,
   ttlafterfinished: startTtlAfterFinished,
   endpoint: startEndpointsController,

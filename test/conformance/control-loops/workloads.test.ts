@@ -138,3 +138,95 @@ test('Jobs count their pods once, end in the way they should, and leave when the
   const uid = `${namespace}/pods?labelSelector=controller-uid%3D${cutShort.metadata.uid}`;
   await world.shows(uid, 'its pods do not wait to be counted', ({ items }) => items.length === 0);
 });
+
+test('a StatefulSet brings up its pods in order with claims of their own, rolls back to front, and lets claims go', async () => {
+  const namespace = await world.namespace('stateful');
+  const sets = '/apis/apps/v1/namespaces/stateful/statefulsets';
+  const path = `${sets}/db`;
+  const labels = { app: 'db' };
+  const container = (image: string) => ({ name: 'main', image });
+  await world.ask(201, 'POST', sets, {
+    metadata: { name: 'db' },
+    spec: {
+      replicas: 3,
+      serviceName: 'db',
+      selector: { matchLabels: labels },
+      template: { metadata: { labels }, spec: { containers: [container('v1')] } },
+      persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Delete', whenScaled: 'Delete' },
+    },
+  });
+  const isOut = ({ metadata, spec, status }: Json): boolean =>
+    status.observedGeneration === metadata.generation &&
+    status.updatedReplicas === spec.replicas &&
+    status.availableReplicas === spec.replicas &&
+    status.currentRevision === status.updateRevision;
+  await world.shows(path, 'all are there', isOut);
+  const pods = async (): Promise<Json[]> => (await world.ask(200, 'GET', `${namespace}/pods`)).items;
+  const first = await pods();
+  assert.deepEqual(
+    first.map(({ metadata }) => metadata.name),
+    ['db-0', 'db-1', 'db-2'],
+  );
+  const versions = first.map(({ metadata }) => metadata.creationTimestamp);
+  assert.deepEqual(
+    versions,
+    versions.toSorted((a: string, b: string) => (a < b ? -1 : 1)),
+  );
+  assert.ok(first.every(({ spec, metadata }) => spec.hostname === metadata.name && spec.subdomain === 'db'));
+
+  const failed = { status: { phase: 'Failed' } };
+  const victim = `${namespace}/pods/db-1`;
+  await world.ask(200, 'PATCH', `${victim}/status`, failed, patchAs('merge-patch+json'));
+  await world.shows(
+    victim,
+    'it is another one of the same name',
+    ({ metadata, status }) => metadata.uid !== first[1].metadata.uid && status.phase === 'Running',
+  );
+
+  const second = { spec: { template: { spec: { containers: [container('v2')] } } } };
+  await world.ask(200, 'PATCH', path, second, patchAs('merge-patch+json'));
+  await world.shows(path, 'the second version is out', isOut);
+  const rolled = await pods();
+  assert.ok(rolled.every(({ spec }) => spec.containers[0].image === 'v2'));
+  const revisions = '/apis/apps/v1/namespaces/stateful/controllerrevisions';
+  const history: Json[] = (await world.ask(200, 'GET', revisions)).items;
+  assert.deepEqual(new Set(history.map(({ revision }) => revision)), new Set([1, 2]));
+
+  await world.ask(200, 'PATCH', `${path}/scale`, { spec: { replicas: 1 } }, patchAs('merge-patch+json'));
+  await world.shows(path, 'one is left', ({ status }) => status.replicas === 1);
+  assert.deepEqual(
+    (await pods()).map(({ metadata }) => metadata.name),
+    ['db-0'],
+  );
+  await world.ask(200, 'DELETE', path);
+  await world.shows(`${namespace}/pods`, 'its pods are gone', ({ items }) => items.length === 0);
+
+  // Claims: no volume is bound here, so a pod waits, but its claim is made and follows the set's policy.
+  await world.ask(201, 'POST', sets, {
+    metadata: { name: 'disk' },
+    spec: {
+      replicas: 1,
+      serviceName: 'disk',
+      selector: { matchLabels: { app: 'disk' } },
+      template: { metadata: { labels: { app: 'disk' } }, spec: { containers: [container('v1')] } },
+      persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Delete' },
+      volumeClaimTemplates: [
+        {
+          metadata: { name: 'data' },
+          spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+        },
+      ],
+    },
+  });
+  const claim = `${namespace}/persistentvolumeclaims/data-disk-0`;
+  const made = await world.shows(claim, 'the claim is made', () => true);
+  assert.deepEqual(made.metadata.labels, { app: 'disk' });
+  assert.equal(made.metadata.ownerReferences[0].kind, 'StatefulSet');
+  await world.shows(
+    `${namespace}/pods/disk-0`,
+    'its pod asks for it',
+    ({ spec }) => spec.volumes[0].persistentVolumeClaim.claimName === 'data-disk-0',
+  );
+  await world.ask(200, 'DELETE', `${sets}/disk`);
+  await world.gone(claim);
+});

@@ -2,29 +2,16 @@
  * Keeps a pod of each DaemonSet on every node that should have one. A sync ends only when the caches show what it
  * wrote, so the next one never decides on pods or revisions from before its own writes.
  */
-import {
-  type ControllerRevision,
-  type DaemonSet,
-  type Node,
-  type Pod,
-  resources,
-  selectorMatches,
-} from '@timonier/api';
-import { isAlreadyExists, isNotFound, keyOf, objectKey, parseKey, type Stoppable } from '@timonier/client';
+import { type DaemonSet, type Node, type Pod, resources, selectorMatches } from '@timonier/api';
+import { isNotFound, keyOf, objectKey, parseKey, type Stoppable } from '@timonier/client';
 import { Backoff } from '../backoff.ts';
 import { sameValue } from '../equality.ts';
 import { feed, type Feed, type LoopContext, startQueueLoop } from '../loop.ts';
 import { controllerOf, type OwnedObject } from '../owner.ts';
-import {
-  adoptPod,
-  createPods,
-  deletePods,
-  observeForMs,
-  ownerReferenceTo,
-  releasePod,
-} from '../pod-control.ts';
+import { adoptPod, createPods, deletePods, observeForMs, releasePod } from '../pod-control.ts';
+import { deleteRevision, writeRevision } from '../revision-control.ts';
 import { decide, type DaemonSetDecision } from './decide.ts';
-import { expiredRevisions, type History, historyOf, revisionHash, sameTemplate } from './history.ts';
+import { expiredRevisions, type History, historyOf, revisionHash } from './history.ts';
 import { hashLabel, ownerOf } from './nodes.ts';
 
 /** Failed pods of a node are replaced at once, then after waits that double between these. */
@@ -135,26 +122,8 @@ async function writePods(context: LoopContext, set: DaemonSet, decision: DaemonS
 
 async function writeHistory(context: LoopContext, set: DaemonSet, history: History): Promise<void> {
   const { client, informers, term } = context;
-  let seen = 0;
-  const wrote = ({ metadata }: ControllerRevision): void => {
-    seen = Math.max(seen, Number(metadata?.resourceVersion ?? 0));
-  };
-  for (const { metadata } of history.adopt) {
-    const patch = { metadata: { uid: metadata?.uid, ownerReferences: [ownerReferenceTo(ownerOf(set))] } };
-    const key = { namespace: metadata?.namespace, name: metadata?.name ?? '' };
-    wrote(await client.patch(resources.controllerrevisions, key, 'strategic', patch, term.write));
-  }
-  // What has just been adopted is changed in the next run, when its new version is known.
-  const { current, change, duplicates, relabel } = history;
-  if (change === 'create') wrote(await createRevision(context, set, current));
-  else if (
-    change === 'update' &&
-    !history.adopt.some(({ metadata }) => metadata?.uid === current.metadata?.uid)
-  ) {
-    wrote(await client.update(resources.controllerrevisions, current, term.write));
-  }
-  if (seen > 0) await informers.controllerrevisions.catchUp(seen, term.signal, observeForMs);
-  if (duplicates.length === 0) return;
+  await writeRevision(context, ownerOf(set), history, () => countCollision(context, set));
+  const { current, duplicates, relabel } = history;
   let labelled = 0;
   for (const { metadata } of relabel) {
     const key = { namespace: metadata?.namespace, name: metadata?.name ?? '' };
@@ -166,23 +135,7 @@ async function writeHistory(context: LoopContext, set: DaemonSet, history: Histo
   for (const duplicate of duplicates) await deleteRevision(context, duplicate);
 }
 
-async function createRevision(
-  context: LoopContext,
-  set: DaemonSet,
-  revision: ControllerRevision,
-): Promise<ControllerRevision> {
-  const { client, term } = context;
-  try {
-    return await client.create<ControllerRevision>(resources.controllerrevisions, revision, term.write);
-  } catch (error) {
-    if (!isAlreadyExists(error)) throw error;
-  }
-  const { name = '', namespace } = revision.metadata ?? {};
-  const existing = await client.get(resources.controllerrevisions, { namespace, name });
-  const ours = controllerOf(existing)?.uid === set.metadata?.uid;
-  // Our own write that the cache has not shown yet.
-  if (ours && sameTemplate(set, existing)) return existing;
-  // Two templates with one hash: count up, so that the next run finds another name.
+function countCollision(context: LoopContext, set: DaemonSet): Promise<void> {
   const collisionCount = (set.status?.collisionCount ?? 0) + 1;
   const counts = {
     currentNumberScheduled: 0,
@@ -191,26 +144,7 @@ async function createRevision(
     numberReady: 0,
     ...set.status,
   };
-  await writeStatus(context, { ...set, status: { ...counts, collisionCount } });
-  throw new Error(`the name ${name} belongs to another template; a new one will be used`);
-}
-
-async function deleteRevision(
-  { client, informers, term }: LoopContext,
-  { metadata }: ControllerRevision,
-): Promise<void> {
-  const { name = '', namespace, uid } = metadata ?? {};
-  try {
-    await client.delete(
-      resources.controllerrevisions,
-      { namespace, name },
-      { ...term.write, ...(uid === undefined ? {} : { preconditions: { uid } }) },
-    );
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-  }
-  const gone = (): boolean => informers.controllerrevisions.get({ namespace, name })?.metadata?.uid !== uid;
-  await informers.controllerrevisions.until(gone, term.signal, observeForMs);
+  return writeStatus(context, { ...set, status: { ...counts, collisionCount } });
 }
 
 async function writeStatus({ client, informers, term }: LoopContext, set: DaemonSet): Promise<void> {

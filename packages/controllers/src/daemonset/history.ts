@@ -3,17 +3,13 @@
  * Pure.
  */
 import { type ControllerRevision, type DaemonSet, type Pod, selectorMatches } from '@timonier/api';
-import { canonicalJson, fnv32, safeName, sameValue } from '../equality.ts';
+import { canonicalJson } from '../equality.ts';
 import { controllerOf } from '../owner.ts';
-import { ownerReferenceTo } from '../pod-control.ts';
+import { newRevision, type RevisionChange, templateData } from '../revision-control.ts';
 import { hashLabel, ownerOf } from './nodes.ts';
 
-export interface History {
-  /** Matching revisions that nobody controls. */
-  readonly adopt: readonly ControllerRevision[];
-  /** The one with the set's template, as it is to be: with the highest number of all. */
-  readonly current: ControllerRevision;
-  readonly change: 'none' | 'create' | 'update';
+/** The current one has the set's template and, as it is to be, the highest number of all. */
+export interface History extends RevisionChange {
   /** Others with the same template; their pods get the label of the current one, then they go. */
   readonly duplicates: readonly ControllerRevision[];
   readonly relabel: readonly Pod[];
@@ -33,13 +29,15 @@ export function historyOf(
       selectorMatches(set.spec?.selector, revision.metadata?.labels),
   );
   const known = [...revisions.filter((revision) => controllerOf(revision)?.uid === uid), ...adopt];
-  const wanted = canonicalJson(templateData(set));
+  const wanted = canonicalJson(templateData(set.spec?.template));
   const same = known.filter(({ data }) => canonicalJson(data) === wanted).toSorted(byNumber);
   const old = known.filter((revision) => !same.includes(revision)).toSorted(byNumber);
   const number = (old.at(-1)?.revision ?? 0) + 1;
   const latest = same.at(-1);
   if (latest === undefined) {
-    return { adopt, current: newRevision(set, number), change: 'create', duplicates: [], relabel: [], old };
+    const collisionCount = set.status?.collisionCount ?? 0;
+    const current = newRevision(ownerOf(set), set.spec?.template, number, { collisionCount, hashLabel });
+    return { adopt, current, change: 'create', duplicates: [], relabel: [], old };
   }
   const duplicates = same.slice(0, -1);
   const doubled = new Set(duplicates.map(revisionHash));
@@ -70,34 +68,6 @@ export function expiredRevisions(
 /** What pods of a revision are labelled with. */
 export function revisionHash({ metadata }: ControllerRevision): string {
   return metadata?.labels?.[hashLabel] ?? metadata?.name ?? '';
-}
-
-export function sameTemplate(set: DaemonSet, revision: ControllerRevision): boolean {
-  return sameValue(revision.data, templateData(set));
-}
-
-/** A strategic patch that brings the template back, as `kubectl rollout undo` sends it. */
-function templateData(set: DaemonSet): unknown {
-  return { spec: { template: { ...set.spec?.template, $patch: 'replace' } } };
-}
-
-function newRevision(set: DaemonSet, revision: number): ControllerRevision {
-  const { name = '', namespace = '', annotations } = set.metadata ?? {};
-  const collisions = set.status?.collisionCount ?? 0;
-  const hash = safeName(fnv32(`${canonicalJson(set.spec?.template)}${collisions === 0 ? '' : collisions}`));
-  return {
-    apiVersion: 'apps/v1',
-    kind: 'ControllerRevision',
-    metadata: {
-      name: `${name}-${hash}`,
-      namespace,
-      labels: { ...set.spec?.template.metadata?.labels, [hashLabel]: hash },
-      ...(annotations === undefined ? {} : { annotations }),
-      ownerReferences: [ownerReferenceTo(ownerOf(set))],
-    },
-    data: templateData(set),
-    revision,
-  };
 }
 
 function byNumber(a: ControllerRevision, b: ControllerRevision): number {

@@ -190,6 +190,16 @@ for (const cut of ['pods', 'status', 'finalizers'] as const) {
   });
 }
 
+test('a pod that waits to be counted is not taken for a second success', () => {
+  const world = new World({ completions: 2 });
+  world.rest();
+  world.end('p0', 'Succeeded');
+  world.step('status');
+  assert.deepEqual(world.job.status?.uncountedTerminatedPods, { succeeded: ['p0'] });
+  world.step();
+  assert.deepEqual([world.running, world.job.status?.succeeded], [['p1'], 1]);
+});
+
 test('without a number of completions one success is enough, once the others have ended, too', () => {
   const { completions: _, ...spec } = new World({ parallelism: 3 }).job.spec ?? { completions: 0 };
   const world = new World();
