@@ -27,6 +27,24 @@ export interface ControlPlaneOptions {
   readonly workers: number;
   /** Nodes that will have a certificate. */
   readonly nodes: readonly string[];
+  /** Controllers of ours that run in the place of upstream's. */
+  readonly own?: readonly OwnController[];
+}
+
+/** Controllers of ours that upstream has under these names. */
+export const upstreamNames = {
+  deployment: 'deployment-controller',
+  replicaset: 'replicaset-controller',
+  daemonset: 'daemonset-controller',
+  statefulset: 'statefulset-controller',
+  job: 'job-controller',
+  ttlafterfinished: 'ttl-after-finished-controller',
+} as const;
+
+export type OwnController = keyof typeof upstreamNames;
+
+export function isOwnController(name: string): name is OwnController {
+  return Object.hasOwn(upstreamNames, name);
 }
 
 type Flags = Readonly<Record<string, string>>;
@@ -116,12 +134,22 @@ export class ControlPlane {
     return path;
   }
 
-  /** Our scheduler or controllers as processes of their own; resolves with where they show their metrics. */
-  async startOwnLoop(name: 'scheduler' | 'controller-manager'): Promise<string> {
+  /**
+   * Our scheduler or controllers as processes of their own, all controllers unless told; resolves with where they show
+   * their metrics.
+   */
+  async startOwnLoop(
+    name: 'scheduler' | 'controller-manager',
+    controllers: readonly string[] = [],
+  ): Promise<string> {
     const [port = 0] = await testPorts(1);
     const address = `127.0.0.1:${port}`;
     const kubeconfig = await this.kubeconfig(name);
-    this.#start(name, process.execPath, [main, name], { kubeconfig, 'ops-address': address });
+    this.#start(name, process.execPath, [main, name], {
+      kubeconfig,
+      'ops-address': address,
+      ...(controllers.length === 0 ? {} : { controllers: controllers.join(',') }),
+    });
     return `http://${address}/metrics`;
   }
 
@@ -130,12 +158,17 @@ export class ControlPlane {
     return `https://127.0.0.1:${this.#loopPorts.get(program) ?? 0}/metrics`;
   }
 
-  /** With every controller that is on by default, and the two for bootstrap tokens. */
+  /** With every controller that is on by default but those that are ours, and the two for bootstrap tokens. */
   async startControllerManager(): Promise<LoggedProcess> {
     const kubeconfig = await this.kubeconfig('controller-manager');
     const authority = join(this.pki.directory, 'ca');
     return this.#startLoop('kube-controller-manager', kubeconfig, {
-      controllers: '*,bootstrap-signer-controller,token-cleaner-controller',
+      controllers: [
+        '*',
+        'bootstrap-signer-controller',
+        'token-cleaner-controller',
+        ...(this.#options.own ?? []).map((name) => `-${upstreamNames[name]}`),
+      ].join(','),
       'use-service-account-credentials': 'true',
       'root-ca-file': this.pki.caFile,
       'cluster-signing-cert-file': `${authority}.crt`,

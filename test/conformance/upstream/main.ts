@@ -12,6 +12,7 @@ import {
   defineProgram,
   type FlagSet,
   type FlagValues,
+  listFlag,
   numberFlag,
   patternFlag,
   stringFlag,
@@ -22,7 +23,7 @@ import { messageOf, Tally } from '../../tally.ts';
 import { needPeers, workersFlag } from '../program.ts';
 import { exitOnSignals } from '../signals.ts';
 import { complaintsIn } from './complaints.ts';
-import { ControlPlane } from './control-plane.ts';
+import { ControlPlane, isOwnController, upstreamNames } from './control-plane.ts';
 import { withoutExpected } from './expected-complaints.ts';
 import { Kubelets } from './kubelets.ts';
 import { sentences } from './sentences/index.ts';
@@ -36,6 +37,7 @@ const flags = {
   store: choiceFlag('timonier', ['timonier', 'etcd'], 'what the API server keeps its objects in'),
   'api-server': choiceFlag('timonier', ['timonier', 'kube-apiserver'], 'what the programs talk to'),
   workers: workersFlag,
+  own: listFlag([], 'controllers of ours that run in the place of upstream’s'),
   parallel: numberFlag(6, 'how many sentences at once', { min: 1, max: 32 }),
   logs: stringFlag('', 'keeps what every program logged', { value: 'FOLDER' }),
 } satisfies FlagSet;
@@ -79,7 +81,11 @@ async function checkLogs(plane: ControlPlane): Promise<void> {
 
 async function play(given: FlagValues<typeof flags>): Promise<number> {
   const { 'api-server': apiServer, store, workers, parallel, logs } = given;
-  const settings = { apiServer, store, workers };
+  const own = given.own.filter(isOwnController);
+  const unknown = given.own.find((name) => !isOwnController(name));
+  if (unknown !== undefined)
+    throw new UsageError(`--own: "${unknown}" is none of ${Object.keys(upstreamNames).join(', ')}`);
+  const settings = { apiServer, store, workers, own };
   const wanted = sentences.filter(({ name }) => given.only?.test(name) !== false);
   if (wanted.length === 0) throw new UsageError(`--only: no sentence is like "${given.only?.source}"`);
   needPeers(['kube-controller-manager', 'kube-scheduler', ...(apiServer === 'timonier' ? [] : [apiServer])]);
@@ -96,13 +102,14 @@ async function play(given: FlagValues<typeof flags>): Promise<number> {
     kubelets = new Kubelets((name) => started.kubelet(name));
     const world = new World(started, kubelets, admin);
     await started.startControllerManager();
+    if (own.length > 0) await started.startOwnLoop('controller-manager', own);
     await started.startScheduler();
     await until('the controllers work', waitMs, async () =>
       (await world.status('/api/v1/namespaces/default/serviceaccounts/default')) === 200 ? true : undefined,
     );
     for (const name of mainNodes) await kubelets.add(name, { labels: { pool: 'main' } });
     console.log(
-      `# ${settings.apiServer === 'timonier' ? `our API server in ${settings.workers === 1 ? 'one process' : `${settings.workers} processes`}` : 'kube-apiserver'} on ${settings.store === 'timonier' ? 'our store' : 'etcd'}`,
+      `# ${settings.apiServer === 'timonier' ? `our API server in ${settings.workers === 1 ? 'one process' : `${settings.workers} processes`}` : 'kube-apiserver'} on ${settings.store === 'timonier' ? 'our store' : 'etcd'}${own.length === 0 ? '' : `, with our ${own.join(', ')}`}`,
     );
     const indexed = wanted.map((sentence, index) => ({ sentence, index }));
     const together = indexed.filter(({ sentence }) => sentence.alone !== true);
