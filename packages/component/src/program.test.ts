@@ -120,8 +120,12 @@ test('a group runs what its first argument names, and lists them with what each 
   });
   assert.equal(await group(['turn', 'over', '7']), 7);
   assert.equal(await group(['trun']), 2);
+  assert.equal(await group(['--hlep']), 2);
+  assert.equal(await group(['--loud', 'turn']), 2);
   assert.equal(await group(['--help']), 0);
   assert.match(written.join(''), /^npm run do: unknown work "trun"; did you mean "turn"\?\n/);
+  assert.match(written.join(''), /: unknown flag --hlep; did you mean --help\?\n/);
+  assert.match(written.join(''), /: say first which work: turn\n/);
   assert.match(written.join(''), /\nWorks:\n {2}turn {2}turns things\n/);
   assert.match(written.join(''), /'npm run do -- WORK --help' explains each\./);
 });

@@ -5,7 +5,7 @@
  * components and this repository's own scripts all answer so.
  */
 import { describeFlags, type FlagSet, parseArguments, type ParsedArguments, UsageError } from './flags.ts';
-import { unknownName } from './nearest-name.ts';
+import { nearestName, unknownName } from './nearest-name.ts';
 
 export interface RunProgram {
   /** Resolves with the process's exit code. */
@@ -168,6 +168,8 @@ function checkArguments(program: Omit<Program, 'run' | 'flags'>, positional: rea
 }
 
 function checkWord(what: string, known: readonly string[], word: string): void {
+  if (word.startsWith('-') && nearestName(word.replace(/^--?/, ''), ['help']) !== undefined)
+    throw new UsageError(`unknown flag ${word}; did you mean --help?`);
   if (word === '' || word.startsWith('-'))
     throw new UsageError(`say first which ${what}: ${known.join(', ')}`);
   if (!known.includes(word)) throw new UsageError(unknownName(what, word, known));
