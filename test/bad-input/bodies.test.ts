@@ -100,3 +100,23 @@ test('a body that cannot be read is refused by its code, and the server lives on
   assert.equal((await server.request('POST', `${configMaps}?dryRun=All`, inherited)).status, 201);
   await assertNothingLost(server);
 });
+
+test('names and kinds that are no texts are refused, whichever patch brings them', async (t) => {
+  const server = await serve(t);
+  const path = '/api/v1/namespaces/default';
+  const odd = ['{"toString":{}}', '[{"a":{"__proto__":{}}}]', '7', 'true'];
+  for (const value of odd)
+    for (const [type, body] of [
+      ['merge-patch+json', `{"metadata":{"name":${value}}}`],
+      ['strategic-merge-patch+json', `{"metadata":{"name":${value}}}`],
+      ['json-patch+json', `[{"op":"add","path":"/metadata/name","value":${value}}]`],
+      ['apply-patch+yaml', `{"apiVersion":${value},"kind":"Namespace"}`],
+      ['apply-patch+yaml', `{"apiVersion":"v1","kind":${value}}`],
+      ['apply-patch+yaml', `{"apiVersion":"v1","kind":"Namespace","metadata":{"name":${value}}}`],
+    ] as const) {
+      const headers = { 'content-type': `application/${type}` };
+      const answer = await server.request('PATCH', `${path}?fieldManager=odd&force=true`, body, { headers });
+      const said = `${type} ${body}: ${answer.status} ${JSON.stringify(answer.json)}`;
+      assert.ok(answer.status >= 400 && answer.status < 500, said);
+    }
+});

@@ -111,8 +111,9 @@ export function patchTree(
 
 function checkIdentity(patched: ApiObject, current: ApiObject, { target }: RequestContext): void {
   for (const field of ['name', 'namespace'] as const) {
-    const after = patched.metadata?.[field];
-    if (after !== undefined && after !== current.metadata?.[field])
+    const after: unknown = patched.metadata?.[field];
+    // What is no text at all is refused as that, when it is decoded.
+    if (typeof after === 'string' && after !== current.metadata?.[field])
       throw bad(
         field === 'namespace'
           ? 'the namespace of the provided object does not match the namespace sent on the request'
@@ -168,15 +169,25 @@ const mustNotOwn = 'metadata.managedFields must be nil';
 /** Throws 400 for a configuration that does not say what it is of. */
 function checkAppliedKind({ info }: RequestContext['target'], value: unknown): void {
   if (info.custom !== undefined || typeof value !== 'object' || value === null) return;
-  const { apiVersion = '', kind = '' } = value as ApiObject;
+  const { apiVersion, kind } = typeOf(value);
   if (kind !== '' && apiVersion !== '') return;
   throw bad(`invalid object type: ${apiVersion === '' ? '/' : apiVersion}, Kind=${kind}`);
+}
+
+/** What is no text says nothing. */
+function typeOf(value: object): { apiVersion: string; kind: string } {
+  const { apiVersion, kind } = value as Record<string, unknown>;
+  return {
+    apiVersion: typeof apiVersion === 'string' ? apiVersion : '',
+    kind: typeof kind === 'string' ? kind : '',
+  };
 }
 
 /** A custom resource says itself what it is, and who owns it not even by an empty list. Throws 400. */
 function checkAppliedCustom({ info, name }: RequestContext['target'], value: unknown): void {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return;
-  const { apiVersion = '', kind = '', metadata } = value as ApiObject;
+  const { metadata } = value as ApiObject;
+  const { apiVersion, kind } = typeOf(value);
   if (apiVersion !== apiVersionOf(info) || kind !== info.kind)
     throw bad(`invalid object type: ${apiVersion}, Kind=${kind}`);
   if (Array.isArray(metadata?.managedFields)) throw bad(mustNotOwn);
