@@ -341,4 +341,4 @@ function sliceUpdate(now: ResourceSlice, old: ResourceSlice): FieldError[] {
   ];
 }
 
-export const sliceRules = rules(slice, sliceUpdate, { changesFirst: true });
+export const sliceRules = rules(slice, sliceUpdate);

@@ -44,3 +44,9 @@ test('the key of an annotation is judged before its expression, and compared aft
     ],
   );
 });
+
+test('the name of a variable is judged before its expression', () => {
+  const found = [wrong('spec.variables[0].name')];
+  const more = [wrong('spec.variables[0].expression')];
+  assert.deepEqual(withExpressions(found, more), [...found, ...more]);
+});

@@ -23,8 +23,8 @@ export function checkObject(
 }
 
 /**
- * What is wrong with expressions is found last, since they must be compiled, but told where their item is: before what its
- * name has against it, and before the items behind.
+ * What is wrong with expressions is found last, since they must be compiled, but told where their item is: before what a
+ * condition's name has against it, and before the items behind.
  */
 export function withExpressions(errors: readonly FieldError[], more: readonly FieldError[]): FieldError[] {
   const all = [...errors];
@@ -34,7 +34,9 @@ export function withExpressions(errors: readonly FieldError[], more: readonly Fi
       if (list === undefined || !field.startsWith(`${list}[`)) return false;
       const [, other = '', part = ''] = /^\[(\d+)\]\.?(.*)$/.exec(field.slice(list.length)) ?? [];
       if (Number(other) !== Number(item)) return Number(other) > Number(item);
-      return part === 'name' || (part === 'key' && type === 'Duplicate');
+      // The name of a variable is judged first.
+      if (part === 'name') return !list.endsWith('.variables');
+      return part === 'key' && type === 'Duplicate';
     });
     all.splice(next < 0 ? all.length : next, 0, error);
   }
