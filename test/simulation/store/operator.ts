@@ -149,8 +149,24 @@ export class Operator {
         this.#startLater(host, member, until);
         return;
       }
-      this.#expected.delete(host);
+      if (host.id === member.id) this.#expected.delete(host);
+      else this.#startAgain(host, member, until);
       host.start();
+    });
+  }
+
+  /**
+   * A new machine that asked one who did not know of the removal takes itself for its predecessor. Once it is told that it
+   * was removed its disks are emptied, and it looks for itself again.
+   */
+  #startAgain(host: SimulatedHost, member: StoredMember, until: number): void {
+    this.#world.after(500, undefined, () => {
+      if (!host.removed || !host.life.over) {
+        this.#startAgain(host, member, until);
+        return;
+      }
+      host.replace();
+      this.#startLater(host, member, until);
     });
   }
 
