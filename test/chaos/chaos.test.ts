@@ -96,5 +96,5 @@ function readOwner(name: string): number | undefined {
 test('a wrong command line is refused with what is right', async () => {
   const { code, output } = await chaos(['store', '--faults', 'earthquake']);
   assert.equal(code, 2);
-  assert.match(output, /fault "earthquake" is not known[^]*power cut of all/);
+  assert.match(output, /--faults: "earthquake" is none of [^]*power cut of all/);
 });

@@ -56,14 +56,19 @@ test('exec streams input, output and exit code, with and without a terminal', { 
     (error) => error instanceof CriError && error.code === criStatus.DEADLINE_EXCEEDED,
   );
   assert.equal(await run(main, 'ps | grep -c "[s]leep 77" || true'), '0');
-  const abandoned = await shared.host.cri.runtime.Exec({
-    containerId: main,
-    cmd: ['sleep', '88'],
-    stdout: true,
-  });
-  (await openStreams(abandoned.url)).close();
+  // Left before, while and after the runtime makes the process.
+  for (const waitMs of [0, 5, 10, 15, 20, 30, 50, 100]) {
+    const abandoned = await shared.host.cri.runtime.Exec({
+      containerId: main,
+      cmd: ['sleep', '88'],
+      stdout: true,
+    });
+    const left = await openStreams(abandoned.url);
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+    left.close();
+  }
   await until(
-    'the abandoned command is gone',
+    'the abandoned commands are gone',
     async () => (await run(main, 'ps | grep -c "[s]leep 88" || true')) === '0',
   );
 });

@@ -34,6 +34,8 @@ export interface RunningExec {
 /** A command may leave children behind that keep its output open; silence of this length ends the wait for it. */
 const drainMs = 2_000;
 const terminalWaitMs = 15_000;
+/** For an OCI runtime to say which process it has made, before it is killed all the same. */
+const beginMs = 10_000;
 
 export async function startExec(runtime: Runtime, options: ExecRequestOptions): Promise<RunningExec> {
   const container = runtime.containers.get(options.containerId);
@@ -52,21 +54,15 @@ export async function startExec(runtime: Runtime, options: ExecRequestOptions): 
   const pidFile = join(session, 'pid');
   const args = [...runtime.oci.globalArguments, 'exec', '--process', join(session, 'process.json')];
   args.push('--pid-file', pidFile);
-  const kill = (): void => {
-    try {
-      process.kill(Number(readFileSync(pidFile, 'utf8')), 'SIGKILL');
-    } catch {
-      // It has not begun, or is over.
-    }
-  };
+  const killerOf = (child: ChildProcess): (() => void) => killer(pidFile, child);
   const cleanUp = (): void => rmSync(session, { recursive: true, force: true });
   try {
     if (options.terminal) {
       return runtime.oci.handsOverTerminals
-        ? await withTerminal(runtime, args, container.id, session, kill, cleanUp)
-        : withOwnTerminal(runtime, args, container.id, kill, cleanUp);
+        ? await withTerminal(runtime, args, container.id, session, killerOf, cleanUp)
+        : withOwnTerminal(runtime, args, container.id, killerOf, cleanUp);
     }
-    return withPipes(runtime, args, container.id, options.stdin, kill, cleanUp);
+    return withPipes(runtime, args, container.id, options.stdin, killerOf, cleanUp);
   } catch (error) {
     cleanUp();
     throw error;
@@ -78,7 +74,7 @@ function withPipes(
   args: readonly string[],
   id: string,
   wantsInput: boolean,
-  kill: () => void,
+  killerOf: (child: ChildProcess) => () => void,
   cleanUp: () => void,
 ): RunningExec {
   const child = spawn(runtime.oci.path, [...args, id], {
@@ -92,10 +88,7 @@ function withPipes(
     stdout,
     stderr,
     resize: () => undefined,
-    kill: () => {
-      kill();
-      child.kill('SIGKILL');
-    },
+    kill: killerOf(child),
     exit: exitOf(child, [stdout, stderr]).finally(cleanUp),
   };
 }
@@ -105,7 +98,7 @@ async function withTerminal(
   args: readonly string[],
   id: string,
   session: string,
-  kill: () => void,
+  killerOf: (child: ChildProcess) => () => void,
   cleanUp: () => void,
 ): Promise<RunningExec> {
   const socketPath = join(session, 'tty');
@@ -133,7 +126,7 @@ async function withTerminal(
   } finally {
     console.close();
   }
-  return overTerminal(fd, child, kill, cleanUp);
+  return overTerminal(fd, child, killerOf(child), cleanUp);
 }
 
 /** For an OCI runtime that wants to copy between a terminal of its caller and the one inside the container. */
@@ -141,14 +134,14 @@ function withOwnTerminal(
   runtime: Runtime,
   args: readonly string[],
   id: string,
-  kill: () => void,
+  killerOf: (child: ChildProcess) => () => void,
   cleanUp: () => void,
 ): RunningExec {
   const { controller, terminal: inner } = openPseudoTerminal();
   const child = spawn(runtime.oci.path, [...args, '--tty', id], { stdio: [inner, inner, inner] });
   closeSync(inner);
   // It is not the controlling terminal of anyone, so the kernel tells nobody of a new size.
-  return overTerminal(controller, child, kill, cleanUp, () => child.kill('SIGWINCH'));
+  return overTerminal(controller, child, killerOf(child), cleanUp, () => child.kill('SIGWINCH'));
 }
 
 function overTerminal(
@@ -170,12 +163,52 @@ function overTerminal(
       setTerminalSize(fd, columns, rows);
       resized();
     },
-    kill: () => {
-      kill();
-      child.kill('SIGKILL');
-    },
+    kill,
     exit: exitOf(child, [terminal]).finally(cleanUp),
   };
+}
+
+/**
+ * Kills a command and the OCI runtime that waits for it, in this order: a runtime that is killed when it has made the process
+ * and not yet told which one it is leaves a command that nobody can find.
+ */
+function killer(pidFile: string, child: ChildProcess): () => void {
+  let begun = false;
+  return () => {
+    if (begun) return;
+    begun = true;
+    const latest = Date.now() + beginMs;
+    const attempt = (): void => {
+      const pid = readPid(pidFile);
+      const isOver = child.exitCode !== null || child.signalCode !== null;
+      if (pid === undefined && !isOver && Date.now() < latest) {
+        setTimeout(attempt, 10);
+        return;
+      }
+      if (pid !== undefined) killProcess(pid);
+      child.kill('SIGKILL');
+    };
+    attempt();
+  };
+}
+
+/** Undefined until all of it is written. */
+function readPid(file: string): number | undefined {
+  try {
+    const pid = Number(readFileSync(file, 'utf8'));
+    // 0 would be everything that belongs to this process.
+    return Number.isInteger(pid) && pid > 1 ? pid : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function killProcess(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It is over.
+  }
 }
 
 /** Waits for the OCI runtime to hand over the terminal it made inside the container. */
