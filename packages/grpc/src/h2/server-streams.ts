@@ -23,7 +23,7 @@ import { type Carrier, type Route, Stream, unanswered } from './stream.ts';
 /** Streams we ended before the client did, whose late frames are no fault. */
 const lingeringStreams = 1_000;
 /** For a client that is still sending what is no gRPC; clients of gRPC read their answer whatever ends the stream. */
-const partingMs = 5_000;
+const partingMs = 1_000;
 const nothing = Buffer.alloc(0);
 
 export interface ServerStreamsOptions {
