@@ -44,6 +44,28 @@ export function assertStatus(
   assert.doesNotMatch(String(status['message']), /\n|\bat .*:\d+:\d+/, `${what}: one line, no stack`);
 }
 
+/** Asks, and expects a refusal. */
+export function refusals(
+  server: TestServer,
+): (
+  method: string,
+  path: string,
+  code: number,
+  reason: string,
+  message: RegExp,
+  body?: unknown,
+  headers?: Record<string, string>,
+) => Promise<void> {
+  return async (method, path, code, reason, message, body, headers = {}) =>
+    assertStatus(
+      `${method} ${path.slice(0, 80)}`,
+      await server.request(method, path, body, { headers }),
+      code,
+      reason,
+      message,
+    );
+}
+
 /** The server still answers, holds what it held, and nothing of a refused request. */
 export async function assertNothingLost(
   server: TestServer,

@@ -1,26 +1,11 @@
 /** What an API server does not serve, take or offer. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assertNothingLost, assertStatus, configMap, configMaps, serve } from './api-server.ts';
+import { assertNothingLost, configMap, configMaps, refusals, serve } from './api-server.ts';
 
 test('what is not served, not taken and not offered has the code of its protocol', async (t) => {
   const server = await serve(t);
-  const ask = async (
-    method: string,
-    path: string,
-    code: number,
-    reason: string,
-    message: RegExp,
-    body?: unknown,
-    headers = {},
-  ) =>
-    assertStatus(
-      `${method} ${path.slice(0, 80)}`,
-      await server.request(method, path, body, { headers }),
-      code,
-      reason,
-      message,
-    );
+  const ask = refusals(server);
   const noResource = /^the server could not find the requested resource$/;
   for (const path of [
     '/api/v1/gizmos',

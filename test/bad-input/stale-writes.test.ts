@@ -10,6 +10,7 @@ import {
   configMaps,
   jsonPatch,
   merge,
+  refusals,
   serve,
 } from './api-server.ts';
 
@@ -24,22 +25,7 @@ test('a write that rests on an old state is refused and changes nothing', async 
   const now = moved.json as { metadata: { uid: string; resourceVersion: string } };
   const stale =
     /^Operation cannot be fulfilled on configmaps "kept": the object has been modified; please apply your changes to the latest version and try again$/;
-  const ask = async (
-    method: string,
-    to: string,
-    code: number,
-    reason: string,
-    message: RegExp,
-    body?: unknown,
-    headers = {},
-  ) =>
-    assertStatus(
-      `${method} ${to}`,
-      await server.request(method, to, body, { headers }),
-      code,
-      reason,
-      message,
-    );
+  const ask = refusals(server);
   await ask('PUT', path, 409, 'Conflict', stale, { ...first, data: { key: 'lost' } });
   await ask(
     'PATCH',

@@ -131,6 +131,11 @@ async function round(cluster: Cluster, verb: 'kill' | 'poweroff'): Promise<strin
     });
     const gap = Date.now() - lost;
     const active = await cluster.activeMaster(before.name);
+    const { hosts } = await cluster.status();
+    expect(
+      hosts.every(({ kind, ready }) => kind !== 'worker' || ready),
+      `without ${before.name} the status of the cluster calls its workers not ready`,
+    );
     expect(
       (active.epoch ?? 0) > (before.epoch ?? 0),
       `the epoch went from ${before.epoch ?? 0} to ${active.epoch ?? 0}`,

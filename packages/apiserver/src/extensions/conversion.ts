@@ -7,7 +7,7 @@ import type { ApiObject } from '@timonier/api/decode';
 import { StatusError } from '@timonier/api/statuses';
 import { WebhookClient, WebhookError } from '../aggregation/https-call.ts';
 import type { ServerState } from '../server-state.ts';
-import { convertedObject } from './converted-object.ts';
+import { convertedObject, textOf } from './converted-object.ts';
 import type { Definition } from './definition-types.ts';
 import { isObject } from './json-schema.ts';
 
@@ -131,8 +131,4 @@ function checkType(given: { readonly apiVersion: string; readonly kind: string }
   throw new WebhookError(
     `no kind ${JSON.stringify(given.kind)} is registered for version ${JSON.stringify(given.apiVersion)} in scheme "pkg/runtime/scheme.go:111"`,
   );
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : '';
 }

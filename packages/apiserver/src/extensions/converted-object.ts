@@ -95,6 +95,7 @@ function goType(value: unknown): string {
   }
 }
 
-function textOf(value: unknown): string {
+/** What is no text says nothing. */
+export function textOf(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }

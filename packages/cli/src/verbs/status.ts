@@ -7,6 +7,9 @@ import { type HostView, observeHost } from '../cluster/observe.ts';
 import { adminClient, readyNodes } from '../cluster/start.ts';
 import { defineVerb, clusterFlags } from './verb.ts';
 
+/** How long masters are asked for their nodes, one after the other. */
+const askForMs = 3_000;
+
 export interface HostStatus {
   readonly name: string;
   readonly kind: 'master' | 'worker';
@@ -29,7 +32,8 @@ export interface ClusterStatus {
 }
 
 async function clusterStatus(cluster: LocalCluster): Promise<ClusterStatus> {
-  const api = adminClient(cluster);
+  // The first master may be the one that is down.
+  const api = adminClient(cluster, { retryForMs: askForMs });
   const [nodes, views] = await Promise.all([readyNodes(api), Promise.all(cluster.hosts.map(observeHost))]);
   await api.close();
   const { record, plan } = cluster;

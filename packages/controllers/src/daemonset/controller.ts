@@ -2,12 +2,12 @@
  * Keeps a pod of each DaemonSet on every node that should have one. A sync ends only when the caches show what it
  * wrote, so the next one never decides on pods or revisions from before its own writes.
  */
-import { type DaemonSet, type Node, type Pod, resources, selectorMatches } from '@timonier/api';
-import { isNotFound, keyOf, objectKey, parseKey, type Stoppable } from '@timonier/client';
+import { type ControllerRevision, type DaemonSet, type Node, type Pod, resources } from '@timonier/api';
+import { isNotFound, objectKey, parseKey, type Stoppable } from '@timonier/client';
+import { concerned } from '../concerned.ts';
 import { Backoff } from '../backoff.ts';
 import { sameValue } from '../equality.ts';
 import { feed, type Feed, type LoopContext, startQueueLoop } from '../loop.ts';
-import { controllerOf, type OwnedObject } from '../owner.ts';
 import { adoptPod, createPods, deletePods, observeForMs, releasePod } from '../pod-control.ts';
 import { deleteRevision, writeRevision } from '../revision-control.ts';
 import { decide, type DaemonSetDecision } from './decide.ts';
@@ -34,17 +34,8 @@ export function startDaemonSetController(context: LoopContext): Stoppable {
   });
 }
 
-function keysOf(
-  { informers }: LoopContext,
-  object: OwnedObject & { metadata?: { namespace?: string; labels?: Record<string, string> } },
-): string[] {
-  const namespace = object.metadata?.namespace ?? '';
-  const owner = controllerOf(object);
-  if (owner !== undefined) return owner.kind === 'DaemonSet' ? [keyOf({ namespace, name: owner.name })] : [];
-  return informers.daemonsets
-    .byIndex('namespace', namespace)
-    .filter((set) => selectorMatches(set.spec?.selector, object.metadata?.labels))
-    .map((set) => objectKey(set));
+function keysOf({ informers }: LoopContext, object: Pod | ControllerRevision): string[] {
+  return concerned(object, 'DaemonSet', (namespace) => informers.daemonsets.byIndex('namespace', namespace));
 }
 
 /** Every set looks at a node that comes, goes or changes in what placement asks for; a heartbeat concerns none. */

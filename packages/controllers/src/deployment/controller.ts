@@ -3,7 +3,8 @@
  * sets from before its own writes.
  */
 import { type Deployment, type ReplicaSet, resources, selectorMatches } from '@timonier/api';
-import { isAlreadyExists, isNotFound, keyOf, objectKey, parseKey, type Stoppable } from '@timonier/client';
+import { isAlreadyExists, isNotFound, objectKey, parseKey, type Stoppable } from '@timonier/client';
+import { concerned } from '../concerned.ts';
 import { feed, type LoopContext, startQueueLoop } from '../loop.ts';
 import { controllerOf } from '../owner.ts';
 import { isPodFinished } from '../pods.ts';
@@ -37,13 +38,7 @@ export function startDeploymentController(context: LoopContext): Stoppable {
 }
 
 function keysOfSet({ informers }: LoopContext, set: ReplicaSet): string[] {
-  const namespace = set.metadata?.namespace ?? '';
-  const owner = controllerOf(set);
-  if (owner !== undefined) return owner.kind === 'Deployment' ? [keyOf({ namespace, name: owner.name })] : [];
-  return informers.deployments
-    .byIndex('namespace', namespace)
-    .filter((deployment) => selectorMatches(deployment.spec?.selector, set.metadata?.labels))
-    .map((deployment) => objectKey(deployment));
+  return concerned(set, 'Deployment', (namespace) => informers.deployments.byIndex('namespace', namespace));
 }
 
 async function sync(context: LoopContext, key: string): Promise<void | { againAfterMs: number }> {

@@ -2,12 +2,12 @@
  * Runs Jobs to their end. A sync changes pods first, waits until the caches show that, and counts then; where it is
  * cut off, what the status says and the finalizers of pods are enough to go on.
  */
-import { type Job, type JobStatus, type Pod, resources, selectorMatches } from '@timonier/api';
-import { isNotFound, keyOf, objectKey, parseKey, type Stoppable } from '@timonier/client';
+import { type Job, type JobStatus, type Pod, resources } from '@timonier/api';
+import { isNotFound, objectKey, parseKey, type Stoppable } from '@timonier/client';
+import { concerned } from '../concerned.ts';
 import { claimPods } from '../claim.ts';
 import { sameValue } from '../equality.ts';
 import { feed, type LoopContext, startQueueLoop } from '../loop.ts';
-import { controllerOf } from '../owner.ts';
 import {
   adoptPod,
   createPods,
@@ -56,13 +56,7 @@ export function startJobController(context: LoopContext): Stoppable {
 }
 
 function keysOfPod({ informers }: LoopContext, pod: Pod): string[] {
-  const namespace = pod.metadata?.namespace ?? '';
-  const owner = controllerOf(pod);
-  if (owner !== undefined) return owner.kind === 'Job' ? [keyOf({ namespace, name: owner.name })] : [];
-  return informers.jobs
-    .byIndex('namespace', namespace)
-    .filter((job) => selectorMatches(job.spec?.selector, pod.metadata?.labels))
-    .map((job) => objectKey(job));
+  return concerned(pod, 'Job', (namespace) => informers.jobs.byIndex('namespace', namespace));
 }
 
 async function sync(

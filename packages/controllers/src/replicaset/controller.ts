@@ -5,8 +5,9 @@
  * revision, so a cache at a write's revision has seen the write. A key is never synced twice at once, hence no sync
  * decides on a cache older than its own writes.
  */
-import { type Pod, type ReplicaSet, selectorMatches } from '@timonier/api';
-import { isNotFound, keyOf, objectKey, type Stoppable } from '@timonier/client';
+import { type Pod, type ReplicaSet } from '@timonier/api';
+import { isNotFound, type Stoppable } from '@timonier/client';
+import { concerned } from '../concerned.ts';
 import { feed, type LoopContext, startQueueLoop } from '../loop.ts';
 import { controllerOf } from '../owner.ts';
 import {
@@ -44,13 +45,7 @@ function startReplicas(context: LoopContext, kind: ReplicaKind): Stoppable {
 }
 
 function keysOfPod(context: LoopContext, kind: ReplicaKind, pod: Pod): string[] {
-  const namespace = pod.metadata?.namespace ?? '';
-  const owner = controllerOf(pod);
-  if (owner !== undefined) return owner.kind === kind.kind ? [keyOf({ namespace, name: owner.name })] : [];
-  return kind
-    .inNamespace(context, namespace)
-    .filter((set) => selectorMatches(set.spec?.selector, pod.metadata?.labels))
-    .map((set) => objectKey(set));
+  return concerned(pod, kind.kind, (namespace) => kind.inNamespace(context, namespace));
 }
 
 async function sync(

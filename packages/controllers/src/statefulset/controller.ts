@@ -3,16 +3,16 @@
  * wrote, so the next one never decides on pods, claims or revisions from before its own writes.
  */
 import {
+  type ControllerRevision,
   type PersistentVolumeClaim,
   type Pod,
   resources,
-  selectorMatches,
   type StatefulSet,
 } from '@timonier/api';
-import { isAlreadyExists, isNotFound, keyOf, objectKey, parseKey, type Stoppable } from '@timonier/client';
+import { isAlreadyExists, isNotFound, objectKey, parseKey, type Stoppable } from '@timonier/client';
+import { concerned } from '../concerned.ts';
 import { claimPods } from '../claim.ts';
 import { feed, type LoopContext, startQueueLoop } from '../loop.ts';
-import { controllerOf, type OwnedObject } from '../owner.ts';
 import { adoptPod, observeForMs, releasePod } from '../pod-control.ts';
 import { deleteRevision, writeRevision } from '../revision-control.ts';
 import { decide, type StatefulSetAction } from './decide.ts';
@@ -34,19 +34,10 @@ export function startStatefulSetController(context: LoopContext): Stoppable {
   });
 }
 
-function keysOf(
-  { informers }: LoopContext,
-  object: OwnedObject & { metadata?: { namespace?: string; labels?: Record<string, string> } },
-): string[] {
-  const namespace = object.metadata?.namespace ?? '';
-  const owner = controllerOf(object);
-  if (owner !== undefined) {
-    return owner.kind === 'StatefulSet' ? [keyOf({ namespace, name: owner.name })] : [];
-  }
-  return informers.statefulsets
-    .byIndex('namespace', namespace)
-    .filter((set) => selectorMatches(set.spec?.selector, object.metadata?.labels))
-    .map((set) => objectKey(set));
+function keysOf({ informers }: LoopContext, object: Pod | ControllerRevision): string[] {
+  return concerned(object, 'StatefulSet', (namespace) =>
+    informers.statefulsets.byIndex('namespace', namespace),
+  );
 }
 
 /** A claim is one of a set's by its name alone. */

@@ -98,9 +98,16 @@ function peerOf(socket: Socket): string {
   return remoteAddress.includes(':') ? `[${remoteAddress}]:${remotePort}` : `${remoteAddress}:${remotePort}`;
 }
 
-/** The common name of a client certificate that an authority of ours signed. */
-function clientNameOf(socket: Socket): string | undefined {
-  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
-  const name: unknown = socket.getPeerCertificate().subject?.CN;
+/** Tells the common name of a client certificate that an authority of ours signed, and reads it once. */
+function clientNameOf(socket: Socket): () => string | undefined {
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return () => undefined;
+  let known: { readonly name: string | undefined } | undefined;
+  return () => (known ??= { name: commonName(socket) }).name;
+}
+
+function commonName(socket: TLSSocket): string | undefined {
+  // Null, against its type, once the connection is gone.
+  const certificate = socket.getPeerCertificate() as ReturnType<TLSSocket['getPeerCertificate']> | null;
+  const name: unknown = certificate?.subject?.CN;
   return typeof name === 'string' ? name : undefined;
 }

@@ -79,7 +79,7 @@ export class MemoryPeer implements Transport {
       routes,
       { ...defaultLimits, ...limits },
       'test',
-      undefined,
+      () => undefined,
       web,
     );
   }

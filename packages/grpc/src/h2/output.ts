@@ -39,7 +39,9 @@ export class Output {
   #sealed: Buffer[] = [];
   #sealedBytes = 0;
   /** Slabs that are full, while the socket still owns some of them. */
-  #full: Buffer[] = [];
+  readonly #full: Buffer[] = [];
+  /** Made once: an output has one socket. */
+  #recycle: (() => void) | undefined;
 
   /** Bytes that wait for the next flush. */
   get pending(): number {
@@ -101,17 +103,21 @@ export class Output {
   }
 
   #whenTaken(transport: Transport, taken: (() => void) | undefined): () => void {
-    return () => {
-      taken?.();
+    const recycle = (this.#recycle ??= () => {
       if (transport.writableLength === 0 && this.pending === 0) this.#giveBack();
+    });
+    if (taken === undefined) return recycle;
+    return () => {
+      taken();
+      recycle();
     };
   }
 
   /** Everything has been copied away: the slabs are anybody's again. */
   #giveBack(): void {
-    for (const slab of [...this.#full, this.slab])
-      if (slab !== noSlab && pool.length < pooled) pool.push(slab);
-    this.#full = [];
+    for (const slab of this.#full) if (pool.length < pooled) pool.push(slab);
+    this.#full.length = 0;
+    if (this.slab !== noSlab && pool.length < pooled) pool.push(this.slab);
     this.slab = noSlab;
     this.#start = 0;
     this.#end = 0;

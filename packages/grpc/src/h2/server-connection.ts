@@ -38,7 +38,7 @@ export class ServerConnection {
     routes: ReadonlyMap<string, Route> | undefined,
     limits: Limits,
     peer: string,
-    clientName?: string,
+    clientName: () => string | undefined = () => undefined,
     web?: Route,
   ) {
     this.#transport = transport;

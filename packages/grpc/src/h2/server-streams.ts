@@ -28,7 +28,8 @@ const nothing = Buffer.alloc(0);
 
 export interface ServerStreamsOptions {
   readonly peer: string;
-  readonly clientName: string | undefined;
+  /** Asked by few, and not for nothing: it takes the client's certificate apart. */
+  readonly clientName: () => string | undefined;
   readonly limits: Limits;
   readonly sender: Sender<Stream>;
   readonly credit: ReceiveCredit;
@@ -40,7 +41,6 @@ export interface ServerStreamsOptions {
 
 export class ServerStreams implements Carrier, StreamTable<Stream> {
   readonly peer: string;
-  readonly clientName: string | undefined;
   readonly maxReceiveBytes: number;
   readonly streamQueueBytes: number;
   /** The highest id that a request was opened with. */
@@ -61,13 +61,16 @@ export class ServerStreams implements Carrier, StreamTable<Stream> {
 
   constructor(options: ServerStreamsOptions) {
     this.peer = options.peer;
-    this.clientName = options.clientName;
     this.maxReceiveBytes = options.limits.maxReceiveBytes;
     this.streamQueueBytes = options.limits.streamQueueBytes;
     this.#o = options;
     this.#limits = options.limits;
     this.#sender = options.sender;
     this.#credit = options.credit;
+  }
+
+  get clientName(): string | undefined {
+    return this.#o.clientName();
   }
 
   get size(): number {
