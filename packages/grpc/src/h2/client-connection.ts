@@ -52,6 +52,7 @@ export class ClientConnection {
       news: {
         // A server may say as much as it likes, and is not asked whether it is there.
         idle: () => undefined,
+        widened: () => undefined,
         pong: () => undefined,
         allows: (streams) => calls.allow(streams),
         leaves: (last) => calls.leave(last),

@@ -29,6 +29,8 @@ export interface Payloads {
 export interface PeerNews {
   /** A frame that makes work and carries none. Throws when there were too many. */
   idle(): void;
+  /** It makes room for more. Throws when it did so too often for what it was sent. */
+  widened(): void;
   /** It has answered a PING. */
   pong(): void;
   /** It takes so many streams at a time. */

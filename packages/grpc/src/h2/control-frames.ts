@@ -23,7 +23,7 @@ export class ControlFrames<S extends Sending> {
   windowUpdate(bytes: Buffer, start: number, length: number, id: number): void {
     if (length !== 4) throw broken(ErrorCode.FRAME_SIZE_ERROR, `WINDOW_UPDATE of ${length} bytes`);
     const increment = bytes.readUInt32BE(start) & maxWindow;
-    this.#news.idle();
+    this.#news.widened();
     if (id === 0) {
       if (increment === 0) throw broken(ErrorCode.PROTOCOL_ERROR, 'WINDOW_UPDATE of 0');
       this.#sender.widen(increment);

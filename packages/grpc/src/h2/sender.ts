@@ -50,14 +50,19 @@ export class Sender<S extends Sending> {
   readonly #writer: FrameWriter;
   readonly #limits: Limits;
   readonly #finished: (stream: S) => void;
-  readonly #sentData: () => void;
+  readonly #sentData: (bytes: number) => void;
   /** Streams with something to send and room in their own window, in the order of their turns. */
   readonly #ready = new Set<S>();
   /** Streams that wait until the kernel has all they were given. */
   readonly #lent = new Set<S>();
 
-  /** `finished` is told when a stream's last frame is on its way, `sentData` of each DATA frame of a stream. */
-  constructor(transport: Transport, limits: Limits, finished: (stream: S) => void, sentData: () => void) {
+  /** `finished` is told when a stream's last frame is on its way, `sentData` of the bytes of each DATA frame. */
+  constructor(
+    transport: Transport,
+    limits: Limits,
+    finished: (stream: S) => void,
+    sentData: (bytes: number) => void,
+  ) {
     this.#writer = new FrameWriter(transport, limits, this);
     this.#limits = limits;
     this.#finished = finished;
@@ -119,7 +124,7 @@ export class Sender<S extends Sending> {
       this.#writer.message(stream.id, message);
       this.window -= size;
       stream.sendWindow -= size;
-      this.#sentData();
+      this.#sentData(size);
       return;
     }
     const prefix = Buffer.allocUnsafe(prefixBytes);
@@ -163,7 +168,7 @@ export class Sender<S extends Sending> {
     if (size > 0 || hasHead) this.frame(FrameType.DATA, Flag.END_STREAM, stream.id, bytes);
     this.window -= size;
     stream.sendWindow -= size;
-    if (size > 0) this.#sentData();
+    if (size > 0) this.#sentData(size);
     this.#finished(stream);
   }
 
@@ -181,7 +186,7 @@ export class Sender<S extends Sending> {
       this.frame(FrameType.DATA, 0, stream.id, bytes);
       this.window -= bytes.length;
       stream.sendWindow -= bytes.length;
-      this.#sentData();
+      this.#sentData(bytes.length);
       return;
     }
     (stream.queue ??= []).push(bytes);
@@ -268,7 +273,7 @@ export class Sender<S extends Sending> {
     stream.queuedBytes -= size;
     this.queuedBytes -= size;
     if (queue.length === 0) stream.queue = undefined;
-    this.#sentData();
+    this.#sentData(size);
     return isLast;
   }
 
@@ -284,7 +289,9 @@ export class Sender<S extends Sending> {
   widenStream(stream: S, bytes: number): boolean {
     if (stream.sendWindow + bytes > maxWindow) return false;
     stream.sendWindow += bytes;
-    this.#enlist(stream);
+    // SETTINGS may have made it narrower.
+    if (stream.sendWindow <= 0) this.#ready.delete(stream);
+    else this.#enlist(stream);
     this.pump();
     return true;
   }

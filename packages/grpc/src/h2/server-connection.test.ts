@@ -588,6 +588,41 @@ test('a large answer obeys both windows and is whole in the end', async () => {
   assert.equal(answers(frames)[1]?.['grpc-status'], '0');
 });
 
+test('a client may make room as often as what it is sent calls for, and no more often', async () => {
+  const peer = new MemoryPeer(service().routes, { idleFrames: 20, idleFramesPerSecond: 0 });
+  peer.open(
+    frame(SETTINGS, 0, 0, setting(4, 1_000_000)),
+    frame(WINDOW_UPDATE, 0, 0, number32(1_000_000)),
+    peer.call(1, '/t.T/Large', Buffer.from('x')),
+  );
+  const sent = dataOf(await peer.frames(20), 1).length;
+  assert.equal(sent, 40 * 10_005);
+  // As Go's clients do.
+  for (let read = 4_096; read < sent; read += 4_096)
+    peer.feed(frame(WINDOW_UPDATE, 0, 0, number32(4_096)), frame(WINDOW_UPDATE, 0, 1, number32(4_096)));
+  peer.feed(peer.call(3, '/t.T/Echo', Buffer.from('still here')));
+  assert.equal(dataOf(await peer.frames(), 3).toString('latin1', 5), 'still here');
+  for (let i = 0; i < 200; i++) peer.feed(frame(WINDOW_UPDATE, 0, 0, number32(1)));
+  assert.equal(goawayCode(await peer.frames()), ENHANCE_YOUR_CALM);
+});
+
+test('a stream whose window SETTINGS takes away while it waits for its turn sends nothing', async () => {
+  const peer = new MemoryPeer(service().routes);
+  peer.open(peer.call(1, '/t.T/Large', Buffer.from('x')), peer.call(3, '/t.T/Large', Buffer.from('x')));
+  const before = await peer.frames();
+  assert.equal(dataOf(before, 1).length, 65_535);
+  // Both have room of their own, the connection has none: then the first stream's is less than nothing.
+  peer.feed(frame(WINDOW_UPDATE, 0, 1, number32(50_000)), frame(SETTINGS, 0, 0, setting(4, 0)));
+  peer.feed(frame(WINDOW_UPDATE, 0, 0, number32(200_000)));
+  const data = (await peer.frames()).slice(before.length).filter(({ type }) => type === DATA);
+  assert.deepEqual(data, []);
+  peer.feed(frame(WINDOW_UPDATE, 0, 1, number32(100_000)));
+  const frames = await peer.frames(20);
+  assert.equal(dataOf(frames, 1).length, 65_535 + 50_000 - 65_535 + 100_000);
+  assert.equal(dataOf(frames, 3).length, 0);
+  assert.equal(peer.ended, false);
+});
+
 test('a handler is held up while its client does not take messages, and streams take turns', async () => {
   const { routes, calls } = service();
   const peer = new MemoryPeer(routes);

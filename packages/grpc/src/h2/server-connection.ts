@@ -52,7 +52,7 @@ export class ServerConnection {
         this.#budget.earn();
         this.#streams.answered(stream);
       },
-      () => this.#budget.earn(),
+      (bytes) => this.#budget.sent(bytes),
     );
     this.#sender = sender;
     const credit = new ReceiveCredit(limits, (id, bytes) =>
@@ -92,6 +92,7 @@ export class ServerConnection {
       }),
       news: {
         idle: spend,
+        widened: () => this.#must(this.#budget.spendUpdate(performance.now())),
         pong: () => this.#departure.answered(),
         // Servers open no streams.
         allows: () => undefined,
@@ -129,8 +130,11 @@ export class ServerConnection {
   }
 
   #spend(): void {
-    if (!this.#budget.spend(performance.now()))
-      throw broken(ErrorCode.ENHANCE_YOUR_CALM, 'too many frames that carry nothing');
+    this.#must(this.#budget.spend(performance.now()));
+  }
+
+  #must(withinBudget: boolean): void {
+    if (!withinBudget) throw broken(ErrorCode.ENHANCE_YOUR_CALM, 'too many frames that carry nothing');
   }
 
   /** Asks the client to go elsewhere; running calls go on, and the connection ends with the last of them. */
