@@ -84,6 +84,8 @@ export class ExtensionServer {
   #revision = 1;
   /** Headers of the last request that was let in. */
   lastHeaders: IncomingMessage['headers'] = {};
+  /** Where the last connection went that switched protocols, as it was asked for. */
+  lastUpgrade = '';
 
   constructor(options: ExtensionServerOptions) {
     this.#options = options;
@@ -195,6 +197,7 @@ export class ExtensionServer {
   /** Sends back whatever comes, in capitals. */
   #echo(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => undefined);
+    this.lastUpgrade = request.url ?? '';
     if (this.#caller(request) === undefined || request.headers.upgrade !== 'echo') {
       socket.end('HTTP/1.1 401 Unauthorized\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
       return;

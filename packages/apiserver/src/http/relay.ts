@@ -82,7 +82,7 @@ export async function relay(
   answered.catch(() => undefined);
   const timer = setTimeout(() => call.destroy(new Error('no answer in time')), upstream.patienceMs);
   try {
-    if (hasBody) await send(request, call);
+    if (hasBody) await send(request, call, length === undefined);
     call.end();
     const answer = await answered;
     clearTimeout(timer);
@@ -168,9 +168,17 @@ function join(one: Duplex, other: Duplex): Promise<void> {
   });
 }
 
-async function send(from: AsyncIterable<Buffer>, to: ClientRequest): Promise<void> {
+/**
+ * Invariant: the other side finds the end of the body where it is. What it took for the next request would be one of this
+ * server's own, on a connection that it trusts. A client that announces a length is held to it before its bytes come here.
+ */
+async function send(from: AsyncIterable<Buffer>, to: ClientRequest, inChunks: boolean): Promise<void> {
+  let isFirst = true;
   for await (const chunk of from) {
     if (to.destroyed) return;
+    // Node frames the body of a DELETE, among others, only when it is told to.
+    if (isFirst && inChunks) to.setHeader('transfer-encoding', 'chunked');
+    isFirst = false;
     if (to.write(chunk)) continue;
     await new Promise<void>((resolve) => {
       to.once('drain', resolve);

@@ -131,7 +131,9 @@ export class Router {
       if (remote !== undefined) {
         this.#options.aggregator.checkAvailable(remote);
         const headers = identityHeaders(user);
-        await relayUpgrade(request, socket, head, upstreamOf(remote), request.url ?? '/', headers);
+        // As it was authorized, and not as it was written.
+        const path = `${exchange.url.pathname}${exchange.url.search}`;
+        await relayUpgrade(request, socket, head, upstreamOf(remote), path, headers);
       } else {
         const target = info.served;
         const handler = target === undefined ? undefined : upgrades[target.subresource];

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage } from 'node:http';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { connect } from 'node:http2';
 import { request as httpsRequest } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -61,6 +62,17 @@ async function podAt(name: string, address: string, port: number): Promise<void>
   await shared.ask(200, 'PATCH', `${core}/pods/${name}/status`, { status }, patchAs('merge-patch+json'));
 }
 
+async function adminIdentity(): Promise<{ servername: string; ca: Buffer; cert: Buffer; key: Buffer }> {
+  const { pki } = shared.server;
+  const files = pki.files('admin');
+  return {
+    servername: 'localhost',
+    ca: await readFile(pki.caFile),
+    cert: await readFile(files.certificateFile),
+    key: await readFile(files.keyFile),
+  };
+}
+
 const skip = ownAddress() === '' ? 'this machine has no address but its loopback' : false;
 
 test(
@@ -86,17 +98,44 @@ test(
   },
 );
 
+test('a body stays a body, whatever the method and however it is sent', { skip }, async (t) => {
+  const { port, requests } = await listen(t);
+  await podAt('hold', ownAddress(), port);
+  const path = `${core}/pods/hold:${port}/proxy/`;
+  const stowaway = 'GET /stowaway HTTP/1.1\r\nhost: a\r\nx-remote-user: captain\r\n\r\n';
+  const identity = await adminIdentity();
+  for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
+    const inChunks = httpsRequest({
+      host: '127.0.0.1',
+      port: shared.server.port,
+      ...identity,
+      method,
+      path: `${path}http1`,
+      headers: { 'transfer-encoding': 'chunked' },
+    });
+    inChunks.end(stowaway);
+    const [answer] = (await once(inChunks, 'response')) as [IncomingMessage];
+    assert.equal(answer.statusCode, 200);
+    answer.resume();
+    const session = connect(`https://127.0.0.1:${shared.server.port}`, identity);
+    t.after(() => session.destroy());
+    const stream = session.request({ ':method': method, ':path': `${path}http2` }, { endStream: false });
+    stream.end(stowaway);
+    assert.equal(((await once(stream, 'response'))[0] as Record<string, unknown>)[':status'], 200);
+    session.close();
+    const heard = requests.splice(0).map(({ url, body }) => ({ url, body }));
+    assert.deepEqual(
+      heard,
+      ['/http1', '/http2'].map((url) => ({ url, body: stowaway })),
+      method,
+    );
+  }
+});
+
 test('a connection to a pod switches protocols, or its refusal is passed back', { skip }, async (t) => {
   const { port, requests } = await listen(t);
   await podAt('ferry', ownAddress(), port);
-  const { pki } = shared.server;
-  const files = pki.files('admin');
-  const identity = {
-    servername: 'localhost',
-    ca: await readFile(pki.caFile),
-    cert: await readFile(files.certificateFile),
-    key: await readFile(files.keyFile),
-  };
+  const identity = await adminIdentity();
   const begin = (upgrade: string): ReturnType<typeof httpsRequest> => {
     const request = httpsRequest({
       host: '127.0.0.1',

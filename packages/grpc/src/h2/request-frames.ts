@@ -59,6 +59,10 @@ export class RequestFrames implements Payloads {
       return;
     }
     stream.received += end - start;
+    if (stream.received > (stream.head.contentLength ?? Number.POSITIVE_INFINITY)) {
+      this.#streams.reset(id, ErrorCode.PROTOCOL_ERROR);
+      return;
+    }
     if (endStream) this.#streams.endOfRequest(stream);
     if (end > start && !stream.gone) {
       stream.receive(bytes, start, end, counted);

@@ -430,6 +430,14 @@ const resetsStream: readonly (Case & { readonly code: number })[] = [
     code: PROTOCOL_ERROR,
   },
   {
+    name: 'more than content-length says, of a request that goes on,',
+    frames: [
+      frame(HEADERS, whole, 1, block(request('/t.T/Ignore', { 'content-length': '3' }))),
+      frame(DATA, 0, 1, hello),
+    ],
+    code: PROTOCOL_ERROR,
+  },
+  {
     name: 'a header list that is too large',
     frames: [
       frame(HEADERS, end, 1, echoBlock),
