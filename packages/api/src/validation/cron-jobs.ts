@@ -1,5 +1,6 @@
 /** The rules of cron jobs. */
-import { scheduleProblem } from '../cron.ts';
+import { parseSchedule } from '../cron/schedule.ts';
+import { zoneOf } from '../cron/zone.ts';
 import type { CronJob, JobTemplateSpec } from '../generated/types.ts';
 import { nonNegative, oneOf } from './checks.ts';
 import { invalid, notSupported, required, type FieldError } from './field-error.ts';
@@ -17,9 +18,8 @@ function cronJob({ spec }: CronJob): FieldError[] {
   const schedule = spec.schedule ?? '';
   if (schedule === '') errors.push(required('spec.schedule'));
   else {
-    const zoned = /^(CRON_)?TZ=\S*\s*/.exec(schedule)?.[0] ?? '';
-    const problem = scheduleProblem(schedule.slice(zoned.length));
-    if (problem !== undefined) errors.push(invalid('spec.schedule', schedule, problem));
+    const parsed = parseSchedule(schedule);
+    if (typeof parsed === 'string') errors.push(invalid('spec.schedule', schedule, parsed));
   }
   errors.push(...nonNegative('spec.startingDeadlineSeconds', spec.startingDeadlineSeconds));
   errors.push(...zone(spec.timeZone));
@@ -60,16 +60,7 @@ function zone(timeZone: string | undefined): FieldError[] {
         'timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones',
       ),
     ];
-  return isZone(timeZone) ? [] : [unknown()];
-}
-
-/** Whether the runtime's table of zones has it. */
-function isZone(timeZone: string): boolean {
-  try {
-    return Intl.DateTimeFormat('en', { timeZone }) !== undefined;
-  } catch {
-    return false;
-  }
+  return zoneOf(timeZone) === undefined ? [unknown()] : [];
 }
 
 /** A zone in the schedule was let pass once: who has one there may go on so, without another beside it. */

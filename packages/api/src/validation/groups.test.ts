@@ -170,6 +170,16 @@ const created: readonly Row[] = [
   ],
   [
     'batch/v1 CronJob',
+    { spec: { timeZone: 'europe/berlin' } },
+    'spec.timeZone: Invalid value: "europe/berlin": unknown time zone europe/berlin',
+  ],
+  [
+    'batch/v1 CronJob',
+    { spec: { schedule: '@every 5d' } },
+    'spec.schedule: Invalid value: "@every 5d": failed to parse duration @every 5d: time: unknown unit "d" in duration "5d"',
+  ],
+  [
+    'batch/v1 CronJob',
     { metadata: { name: 'a'.repeat(53) } },
     `metadata.name: Invalid value: "${'a'.repeat(53)}": must be no more than 52 characters`,
   ],
