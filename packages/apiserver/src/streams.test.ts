@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:https';
+import type { IncomingMessage } from 'node:http';
+import { createServer, request as httpsRequest } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type TestContext, test } from 'node:test';
@@ -91,6 +93,66 @@ test('kubectl logs and exec reach the kubelet of the pod through the API server'
   );
   const refused = await kubectl(['exec', 'p', '--', 'refuse']);
   assert.notEqual(refused.code, 0);
+});
+
+test('who may only read runs nothing, and a pod that is nowhere has no logs yet', async (t) => {
+  const { endpoint } = await startEtcd(t);
+  const server = await startApiServer(t, { endpoint });
+  const pods = '/api/v1/namespaces/default/pods';
+  const roles = '/apis/rbac.authorization.k8s.io/v1/namespaces/default';
+  const made = async (path: string, body: object): Promise<void> => {
+    const answer = await server.request('POST', path, body);
+    assert.equal(answer.status, 201, answer.body.toString());
+  };
+  await made(pods, { metadata: { name: 'p' }, spec: { containers: [{ name: 'main', image: 'demo' }] } });
+  const streams = ['pods/exec', 'pods/attach', 'pods/portforward', 'pods/log'];
+  for (const verb of ['get', 'create']) {
+    await made(`${roles}/roles`, {
+      metadata: { name: verb },
+      rules: [{ apiGroups: [''], resources: streams, verbs: [verb] }],
+    });
+    await made(`${roles}/rolebindings`, {
+      metadata: { name: verb },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: verb },
+      subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: `may-${verb}` }],
+    });
+  }
+  const files = server.pki.files('admin');
+  const upgrade = async (method: string, path: string, groups: string[]): Promise<string> => {
+    const request = httpsRequest({
+      host: '127.0.0.1',
+      port: server.port,
+      servername: 'localhost',
+      ca: await readFile(server.pki.caFile),
+      cert: await readFile(files.certificateFile),
+      key: await readFile(files.keyFile),
+      method,
+      path,
+      headers: {
+        connection: 'Upgrade',
+        upgrade: 'websocket',
+        'sec-websocket-version': '13',
+        'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+        'impersonate-user': 'somebody',
+        'impersonate-group': groups,
+      },
+    });
+    request.end();
+    const [answer] = (await once(request, 'response')) as [IncomingMessage];
+    let text = '';
+    for await (const chunk of answer) text += String(chunk);
+    return `${answer.statusCode} ${(JSON.parse(text) as { message: string }).message}`;
+  };
+  const nowhere = '400 pod p does not have a host assigned';
+  for (const path of ['exec?command=ls', 'attach', 'portforward?ports=80']) {
+    const whole = `${pods}/p/${path}`;
+    assert.equal(await upgrade('GET', whole, ['may-get']), '403 pods "p" is forbidden: ', path);
+    assert.equal(await upgrade('GET', whole, ['may-get', 'may-create']), nowhere, path);
+    assert.equal(await upgrade('POST', whole, ['may-create']), nowhere, path);
+  }
+  const logs = await server.request('GET', `${pods}/p/log`);
+  assert.deepEqual([logs.status, logs.body.toString()], [204, '']);
+  assert.equal((await server.request('GET', `${pods}/p/log?container=other`)).status, 400);
 });
 
 test('the container of a stream is the one named, the annotated one or the only one', () => {

@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream';
 import { storageKey } from '@timonier/api';
 import type { Pod } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
-import { notFound, StatusError } from '@timonier/api/statuses';
+import { forbidden, notFound, StatusError } from '@timonier/api/statuses';
 import type { AdmissionRequest } from '../admission/request.ts';
 import { kubeletAddress, type NodeAddress } from '../node-proxy/node-proxy.ts';
 import { bad } from '../pipeline/query.ts';
@@ -30,8 +30,16 @@ const streamParameters = { stdin: 'input', stdout: 'output', stderr: 'error', tt
 
 export async function log(context: RequestContext): Promise<void> {
   const { exchange, server } = context;
-  const { pod, node } = await podAndNode(context);
+  const pod = await podOf(context);
   const container = containerOf(pod, exchange.query.get('container') ?? '');
+  if (!isPlaced(pod)) {
+    // Where it does not run yet it has said nothing yet.
+    exchange.statusCode = 204;
+    exchange.response.writeHead(204, { ...exchange.headers });
+    exchange.response.end();
+    return;
+  }
+  const node = nodeOf(context, pod);
   const query = new URLSearchParams();
   for (const name of logParameters) {
     const value = exchange.query.get(name);
@@ -61,7 +69,10 @@ export async function connect(
 ): Promise<void> {
   const { exchange, server, target } = context;
   await admit(context);
-  const { pod, node } = await podAndNode(context);
+  await mustBeAllowedToCreate(context);
+  const pod = await podOf(context);
+  if (!isPlaced(pod)) throw bad(`pod ${pod.metadata?.name} does not have a host assigned`);
+  const node = nodeOf(context, pod);
   await server.nodes.upgrade(
     node,
     connectPath(pod, target.subresource, exchange.query),
@@ -69,6 +80,23 @@ export async function connect(
     socket,
     head,
   );
+}
+
+/** Who may only read may run nothing, although a WebSocket begins with a GET. Throws 403. */
+async function mustBeAllowedToCreate({ server, exchange, user, target }: RequestContext): Promise<void> {
+  if (target.verb === 'create') return;
+  const { info, namespace, name, subresource } = target;
+  const { verdict, reason } = await server.authorizer.decide(user, {
+    path: exchange.url.pathname,
+    verb: 'create',
+    group: info.group,
+    version: info.version,
+    resource: info.resource,
+    namespace,
+    name,
+    subresource,
+  });
+  if (verdict !== 'allow') throw new StatusError(forbidden(info, name, reason));
 }
 
 /** Asks admission about a connection, whose parameters are its object. Throws when it is refused. */
@@ -108,19 +136,25 @@ export function connectPath(pod: Pod, subresource: string, asked: URLSearchParam
   return `/${subresource}/${pathOf(pod, container)}?${query.toString()}`;
 }
 
-async function podAndNode(context: RequestContext): Promise<{ pod: Pod; node: NodeAddress }> {
-  const { server } = context;
+async function podOf(context: RequestContext): Promise<Pod> {
   await freshEnough(context, undefined);
-  const pod = (await readObject({ ...context })).object() as unknown as Pod;
+  return (await readObject({ ...context })).object();
+}
+
+function isPlaced({ spec }: Pod): boolean {
+  return (spec?.nodeName ?? '') !== '';
+}
+
+/** Where the kubelet of a placed pod listens. Throws 404 when its node is not there. */
+function nodeOf({ server }: RequestContext, pod: Pod): NodeAddress {
   const nodeName = pod.spec?.nodeName ?? '';
   const nodes = server.registry.lookup('', 'v1', 'nodes');
-  if (nodeName === '' || nodes === undefined)
-    throw bad(`pod ${pod.metadata?.name} does not have a host assigned`);
+  if (nodes === undefined) throw new Error('nodes are always served');
   const node = server.cache
     .resource(nodes.storagePrefix ?? '')
     .index.get(storageKey(nodes, undefined, nodeName, server.root));
   if (node === undefined) throw new StatusError(notFound(nodes, nodeName));
-  return { pod, node: kubeletAddress(node.object()) };
+  return kubeletAddress(node.object());
 }
 
 /** The container a request means: the one named, the annotated default, or the only one. Throws 400. */
