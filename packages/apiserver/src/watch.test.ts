@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { startApiServer, type TestServer, type WatchedEvent } from './testing/harness.ts';
 import { startEtcd } from './testing/real-etcd.ts';
 
@@ -95,6 +96,24 @@ test('sendInitialEvents begins with the present state and marks its end', async 
   const events = await take(server, `${configMaps}?${query}`, (list) => list.at(-1)?.type === 'BOOKMARK');
   assert.deepEqual(summary(events), ['ADDED a', 'ADDED b', 'BOOKMARK']);
   assert.equal(events.at(-1)?.object.metadata.annotations['k8s.io/initial-events-end'], 'true');
+});
+
+test('without the present state, version 0 begins with what comes from now on', async (t) => {
+  const { server } = await serverOn(t);
+  await createMap(server, 'a');
+  await server.request('DELETE', `${configMaps}/a`);
+  await createMap(server, 'b');
+  const query = 'watch=1&sendInitialEvents=false&resourceVersionMatch=NotOlderThan&resourceVersion=0';
+  const events = take(server, `${configMaps}?${query}`, (list) => list.length > 0);
+  // The watch has begun once it has seen one of these.
+  const names: string[] = [];
+  for (let isOver = false; !isOver;) {
+    names.push(`later-${names.length}`);
+    await createMap(server, names.at(-1) ?? '');
+    isOver = await Promise.race([events.then(() => true), delay(50, false)]);
+  }
+  const [first] = summary(await events);
+  assert.ok(names.map((name) => `ADDED ${name}`).includes(first ?? ''), first);
 });
 
 test('an object that begins or ceases to match a selector is added to and deleted from the watch', async (t) => {

@@ -78,6 +78,10 @@ const refused: readonly (readonly [query: string, message: RegExp])[] = [
     'watch=1&sendInitialEvents=true&allowWatchBookmarks=true',
     /sendInitialEvents requires setting resourceVersionMatch to NotOlderThan/,
   ],
+  [
+    'watch=1&sendInitialEvents=true&resourceVersionMatch=Exact&resourceVersion=5',
+    /Unsupported value: "Exact": supported values: "NotOlderThan"/,
+  ],
 ];
 
 test('options that contradict each other are refused as invalid, in the words clients know', async (t) => {

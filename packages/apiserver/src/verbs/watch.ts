@@ -55,7 +55,7 @@ export async function watch(context: RequestContext): Promise<void> {
 
 function checkInitialEvents({ sendInitialEvents, match }: ReadOptions): void {
   const field = 'resourceVersionMatch';
-  const unsupported = match === 'Exact' ? [notSupported(field, match, ['NotOlderThan'])] : [];
+  const unsupported = match === 'Exact' ? [notSupported(field, JSON.stringify(match), ['NotOlderThan'])] : [];
   if (sendInitialEvents === undefined) {
     if (match !== '')
       refuseOptions('ListOptions', [
@@ -196,7 +196,8 @@ class WatchStream {
   async #position(): Promise<number> {
     const { server, exchange } = this.#context;
     const { log } = this.#resource;
-    const revision = this.#options.revision ?? server.cache.revision;
+    // Without the present state, 0 means as little as no version: what comes from now on.
+    const revision = this.#options.revision || server.cache.revision;
     // A watch ahead of the local replica waits: the changes in between are not for this client.
     if (revision > server.cache.revision) await server.reads.reached(revision);
     const known = log.after(revision);
