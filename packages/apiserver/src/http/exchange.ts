@@ -4,8 +4,9 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { TLSSocket } from 'node:tls';
+import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
+import { createGzip, gzip } from 'node:zlib';
 import type { AuditRecord } from '../audit/auditor.ts';
 import type { RequestSeries } from '../metrics/request-series.ts';
 import { parseTarget, type RequestTarget } from './request-target.ts';
@@ -16,6 +17,11 @@ const compressFromBytes = 128 * 1024;
 // A reason of our own: making the default one for every request costs more than the rest of the abort.
 const answered = new Error('the exchange is over');
 const maxWarnings = 16;
+/** Longer bodies are handed over in pieces of this size. */
+const pieceBytes = 256 * 1024;
+/** How long an answer may take, whatever its length, and what a client takes at least in the long run. */
+const patienceMs = 60_000;
+const leastBytesPerMs = 64;
 
 /** A request, whatever version of HTTP it came over. */
 export interface HttpRequest extends AsyncIterable<Buffer> {
@@ -161,7 +167,46 @@ export class Exchange {
       ...headers,
       'content-length': String(bytes.length),
     };
-    this.response.answer(status, head, bytes);
+    if (bytes.length <= pieceBytes || this.method === 'HEAD') {
+      this.response.answer(status, head, bytes);
+      return;
+    }
+    this.response.writeHead(status, head);
+    await this.#handOver(piecesOf(bytes));
+  }
+
+  /** Answers with a body that is made while it is sent, piece by piece; compressed when the client can. */
+  async sendPieces(status: number, contentType: string, pieces: Iterable<Buffer>): Promise<void> {
+    const isPacked = this.acceptsGzip();
+    this.startStream(
+      status,
+      contentType,
+      isPacked ? { 'content-encoding': 'gzip', vary: 'Accept-Encoding' } : {},
+    );
+    await this.#handOver(isPacked ? packed(pieces) : pieces, (bytes) => {
+      this.sentBytes += bytes;
+    });
+  }
+
+  /**
+   * Ends the answer with these bytes, each piece when the client has taken those before. A client that takes too little is
+   * not waited for: it holds memory, and a place that others wait for.
+   */
+  async #handOver(
+    pieces: Iterable<Buffer> | AsyncIterable<Buffer>,
+    sent: (bytes: number) => void = () => undefined,
+  ): Promise<void> {
+    let deadline = performance.now() + patienceMs;
+    for await (const piece of pieces) {
+      if (this.#isOver) return;
+      sent(piece.length);
+      deadline += piece.length / leastBytesPerMs;
+      if (this.response.write(piece)) continue;
+      if (await isInTime(this.drained(), deadline)) continue;
+      this.response.destroy();
+      return;
+    }
+    this.response.end();
   }
 
   /** Begins an answer of unknown length. */
@@ -185,5 +230,25 @@ export class Exchange {
 
   acceptsGzip(): boolean {
     return /(^|,)\s*gzip\s*(;\s*q=(?!0(\.0*)?\s*(,|$)))?/i.test(this.header('accept-encoding') ?? '');
+  }
+}
+
+function* piecesOf(bytes: Buffer): Generator<Buffer> {
+  for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
+}
+
+/** Ends with what it reads from, also when nobody reads on. */
+function packed(pieces: Iterable<Buffer>): AsyncIterable<Buffer> {
+  const source = Readable.from(pieces);
+  return source.pipe(createGzip({ level: 1, chunkSize: 64 * 1024 })) as AsyncIterable<Buffer>;
+}
+
+async function isInTime(done: Promise<void>, deadline: number): Promise<boolean> {
+  const { promise: late, resolve } = Promise.withResolvers<false>();
+  const timer = setTimeout(resolve, Math.max(0, deadline - performance.now()), false);
+  try {
+    return await Promise.race([done.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -62,6 +62,16 @@ test('a token of a forgotten state is answered with 410 and a token that goes on
   assert.ok(Number(rest.metadata.resourceVersion) > Number(first.metadata.resourceVersion));
 });
 
+test('a list of few and large objects is made while it is sent, as one of many', async (t) => {
+  const { server } = await serverWith(t, 0);
+  for (const name of ['a', 'b'])
+    await server.request('POST', configMaps, { metadata: { name }, data: { a: name.repeat(400_000) } });
+  const plain = await server.request('GET', configMaps);
+  assert.equal(plain.headers['content-length'], undefined);
+  const names = (plain.json as Listed).items.map(({ metadata }) => metadata.name);
+  assert.ok(names.includes('a') && names.includes('b'));
+});
+
 const refused: readonly (readonly [query: string, message: RegExp])[] = [
   ['resourceVersionMatch=Exact', /resourceVersionMatch is forbidden unless resourceVersion is provided/],
   [

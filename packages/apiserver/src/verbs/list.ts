@@ -24,8 +24,8 @@ interface Page {
   readonly meta: ListMeta;
 }
 
-/** Above this a JSON list is sent in chunks instead of being built in memory. */
-const streamFromItems = 500;
+/** From here on a JSON list is made while it is sent, instead of being built in memory. */
+const streamFromBytes = 512 * 1024;
 const storePageSize = 500;
 
 export async function list(context: RequestContext): Promise<void> {
@@ -43,12 +43,8 @@ export async function list(context: RequestContext): Promise<void> {
   const isPlain =
     representation.media === 'json' && representation.form === 'object' && !representation.pretty;
   if (isPlain) {
-    if (
-      items.length >= streamFromItems &&
-      !exchange.acceptsGzip() &&
-      exchange.audit?.wantsResponse !== true
-    ) {
-      await sendStream(context, items, meta);
+    if (exchange.audit?.wantsResponse !== true && isLarge(items)) {
+      await exchange.sendPieces(200, contentTypes.json, streamList(items, meta, info));
       return;
     }
     const body = Buffer.concat([...streamList(items, meta, info)]);
@@ -252,16 +248,8 @@ function pageMeta(revision: number, last?: string, left?: number): ListMeta {
   };
 }
 
-async function sendStream(
-  { exchange, target }: RequestContext,
-  items: readonly StoredObject[],
-  meta: ListMeta,
-): Promise<void> {
-  exchange.startStream(200, contentTypes.json);
-  for (const chunk of streamList(items, meta, target.info)) {
-    if (exchange.signal.aborted) return;
-    exchange.sentBytes += chunk.length;
-    if (!exchange.response.write(chunk)) await exchange.drained();
-  }
-  exchange.response.end();
+function isLarge(items: readonly StoredObject[]): boolean {
+  let bytes = 0;
+  for (const { json } of items) if ((bytes += json.length) >= streamFromBytes) return true;
+  return false;
 }

@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import type { TLSSocket } from 'node:tls';
+import { type TestContext, test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { gunzipSync } from 'node:zlib';
+import { Exchange, type HttpRequest, type HttpResponse } from './exchange.ts';
+
+/** A client that takes a piece only when told. */
+class Taker implements HttpResponse {
+  readonly pieces: Buffer[] = [];
+  headers: Record<string, string> = {};
+  headersSent = false;
+  writableEnded = false;
+  isDestroyed = false;
+  #closed: () => void = () => undefined;
+  #take: (() => void) | undefined;
+  /** Takes everything at once. */
+  isFast = false;
+
+  answer(status: number, headers: Record<string, string>, body: Buffer): void {
+    this.writeHead(status, headers);
+    this.write(body);
+    this.end();
+  }
+
+  writeHead(_status: number, headers: Record<string, string> = {}): void {
+    this.headersSent = true;
+    this.headers = headers;
+  }
+
+  flushHeaders(): void {}
+
+  write(chunk: Buffer | string): boolean {
+    this.pieces.push(Buffer.from(chunk));
+    return this.isFast;
+  }
+
+  drained(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#take = resolve;
+    });
+  }
+
+  take(): void {
+    this.#take?.();
+  }
+
+  end(): void {
+    this.writableEnded = true;
+  }
+
+  destroy(): void {
+    this.isDestroyed = true;
+    this.#closed();
+  }
+
+  onClose(listener: () => void): void {
+    this.#closed = listener;
+  }
+}
+
+function exchangeWith(headers: Record<string, string> = {}): { exchange: Exchange; client: Taker } {
+  const request: HttpRequest = {
+    method: 'GET',
+    url: '/api',
+    headers,
+    rawHeaders: [],
+    socket: {} as TLSSocket,
+    body: () => Promise.resolve(Buffer.alloc(0)),
+    [Symbol.asyncIterator]: () => {
+      throw new Error('nobody asks for the body');
+    },
+  };
+  const client = new Taker();
+  return { exchange: new Exchange(request, client), client };
+}
+
+const body = Buffer.from(Array.from({ length: 900_000 }, (_, i) => (i * 7) % 251));
+
+async function turns(count = 20): Promise<void> {
+  for (let i = 0; i < count; i++) await turn();
+}
+
+test('a long answer is handed over piece by piece, each when the client has taken those before', async () => {
+  const { exchange, client } = exchangeWith();
+  let isDone = false;
+  const sent = exchange.send(200, 'text/plain', body).then(() => (isDone = true));
+  for (let pieces = 1; pieces <= 4; pieces++) {
+    await turns();
+    assert.equal(client.pieces.length, pieces);
+    assert.equal(isDone, false, 'the request holds its place');
+    client.take();
+  }
+  await sent;
+  assert.ok(client.writableEnded);
+  assert.ok(Buffer.concat(client.pieces).equals(body));
+  assert.equal(client.headers['content-length'], String(body.length));
+});
+
+test('what is made while it is sent is made no faster than the client takes it', async () => {
+  const { exchange, client } = exchangeWith();
+  let made = 0;
+  const pieces = function* (): Generator<Buffer> {
+    for (; made < 5; made++) yield body;
+  };
+  const sent = exchange.sendPieces(200, 'text/plain', pieces());
+  await turns();
+  assert.equal(client.pieces.length, 1);
+  assert.equal(made, 0);
+  client.isFast = true;
+  client.take();
+  await sent;
+  assert.equal(client.pieces.length, 5);
+  assert.ok(client.writableEnded);
+});
+
+test('what is made while it is sent is compressed for clients that can read that', async () => {
+  const { exchange, client } = exchangeWith({ 'accept-encoding': 'gzip' });
+  client.isFast = true;
+  await exchange.sendPieces(200, 'text/plain', [body, body]);
+  assert.equal(client.headers['content-encoding'], 'gzip');
+  assert.ok(gunzipSync(Buffer.concat(client.pieces)).equals(Buffer.concat([body, body])));
+});
+
+for (const [what, begin] of [
+  ['all there', (exchange: Exchange) => exchange.send(200, 'text/plain', body)],
+  ['made while it is sent', (exchange: Exchange) => exchange.sendPieces(200, 'text/plain', [body, body])],
+] as const)
+  test(`an answer, ${what}, that its client does not take is given up`, async (t: TestContext) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const { exchange, client } = exchangeWith();
+    const sent = begin(exchange);
+    await turns();
+    t.mock.timers.tick(50_000);
+    await turns();
+    assert.equal(client.isDestroyed, false);
+    t.mock.timers.tick(50_000);
+    await sent;
+    assert.equal(client.isDestroyed, true);
+    assert.equal(client.writableEnded, false, 'it does not look whole');
+    assert.equal(client.pieces.length, 1);
+  });
