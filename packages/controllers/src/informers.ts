@@ -5,6 +5,7 @@
 import {
   type ConfigMap,
   type ControllerRevision,
+  type CronJob,
   type DaemonSet,
   type Deployment,
   type Endpoints,
@@ -39,6 +40,7 @@ export interface Informers {
   readonly daemonsets: CatchingInformer<DaemonSet>;
   readonly controllerrevisions: CatchingInformer<ControllerRevision>;
   readonly statefulsets: CatchingInformer<StatefulSet>;
+  readonly cronjobs: CatchingInformer<CronJob>;
   readonly jobs: CatchingInformer<Job>;
   readonly replicasets: CatchingInformer<ReplicaSet>;
   readonly replicationcontrollers: CatchingInformer<ReplicationController>;
@@ -87,6 +89,10 @@ export function createInformers(client: ApiClient, onError: (error: unknown) => 
       indexes: ownership,
     }),
     statefulsets: createInformer(client, resources.statefulsets, {
+      onError,
+      indexes: { namespace: namespaceOf },
+    }),
+    cronjobs: createInformer(client, resources.cronjobs, {
       onError,
       indexes: { namespace: namespaceOf },
     }),

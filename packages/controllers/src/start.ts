@@ -11,6 +11,7 @@ import {
 import type { StartContext } from '@timonier/client/loop-process';
 import { startBootstrapSigner } from './bootstrapsigner/controller.ts';
 import { startClusterDnsController } from './clusterdns/controller.ts';
+import { startCronJobController } from './cronjob/controller.ts';
 import { startDaemonSetController } from './daemonset/controller.ts';
 import { startDeploymentController } from './deployment/controller.ts';
 import type { OwnedMetadata } from './discovery.ts';
@@ -58,6 +59,7 @@ const controllers: Readonly<Record<string, (context: LoopContext, monitor: Resou
   replicationcontroller: startReplicationController,
   daemonset: startDaemonSetController,
   statefulset: startStatefulSetController,
+  cronjob: (context) => startCronJobController(context),
   job: startJobController,
   ttlafterfinished: startTtlAfterFinished,
   endpoint: startEndpointsController,

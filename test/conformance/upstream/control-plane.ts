@@ -37,6 +37,7 @@ export const upstreamNames = {
   replicaset: 'replicaset-controller',
   daemonset: 'daemonset-controller',
   statefulset: 'statefulset-controller',
+  cronjob: 'cronjob-controller',
   job: 'job-controller',
   ttlafterfinished: 'ttl-after-finished-controller',
 } as const;

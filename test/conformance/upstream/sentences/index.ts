@@ -2,6 +2,7 @@
 import type { Sentence } from '../world.ts';
 import { availability } from './availability.ts';
 import { cluster } from './cluster.ts';
+import { cronJobSentences } from './cron-jobs.ts';
 import { jobSentences } from './jobs.ts';
 import { network } from './network.ts';
 import { nodeSentences } from './nodes.ts';
@@ -12,6 +13,7 @@ import { workloads } from './workloads.ts';
 export const sentences: readonly Sentence[] = [
   ...nodeSentences,
   ...jobSentences,
+  ...cronJobSentences,
   ...workloads,
   ...network,
   ...cluster,

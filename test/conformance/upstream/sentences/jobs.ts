@@ -1,11 +1,11 @@
-/** What ends: Jobs and CronJobs; and what scales by itself. */
+/** What ends: Jobs; and what scales by itself. */
 import { expect } from '../../../acceptance/wait.ts';
 import { podTemplate, workload } from '../manifests.ts';
 import { isTrue, type Json, type Sentence } from '../world.ts';
 
-const jobs = (namespace: string): string => `/apis/batch/v1/namespaces/${namespace}/jobs`;
+export const jobs = (namespace: string): string => `/apis/batch/v1/namespaces/${namespace}/jobs`;
 
-function job(name: string, command: string, spec: Readonly<Record<string, unknown>>) {
+export function job(name: string, command: string, spec: Readonly<Record<string, unknown>>) {
   const template = podTemplate({ command: [command], spec: { restartPolicy: 'Never' } });
   return { metadata: { name }, spec: { template, ...spec } };
 }
@@ -88,33 +88,6 @@ export const jobSentences: readonly Sentence[] = [
       await world.shows(`${jobs(namespace)}/later`, 'it is suspended', (json) => isTrue(json, 'Suspended'));
       await world.patch(`${jobs(namespace)}/later`, { spec: { suspend: false } });
       await world.shows(`${jobs(namespace)}/later`, 'it is complete', (json) => isTrue(json, 'Complete'));
-    },
-  },
-  {
-    name: 'a CronJob makes a Job when its minute comes, and keeps no more of them than its history',
-    run: async (world, namespace) => {
-      const path = `/apis/batch/v1/namespaces/${namespace}/cronjobs`;
-      await world.create(path, {
-        metadata: { name: 'minutely' },
-        spec: {
-          schedule: '* * * * *',
-          successfulJobsHistoryLimit: 1,
-          jobTemplate: { spec: job('', 'true', {}).spec },
-        },
-      });
-      const made = await world.shows(
-        jobs(namespace),
-        'a Job is made',
-        ({ items }) => items.length > 0,
-        90_000,
-      );
-      expect(made.items[0].metadata.ownerReferences[0].kind === 'CronJob', 'the CronJob owns it');
-      const ran = await world.shows(
-        `${path}/minutely`,
-        'its success is told',
-        ({ status }) => status?.lastSuccessfulTime !== undefined,
-      );
-      expect(ran.status.lastScheduleTime !== undefined, 'its schedule is told');
     },
   },
   {
