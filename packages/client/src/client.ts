@@ -267,7 +267,7 @@ class HttpsApiClient implements ApiClient {
         const response = await this.#attempt(call);
         const body = await readBody(response.body, this.#timeoutMs, maxBodyBytes);
         this.#metrics?.received(call.method, this.#hostOf(endpoint), body.length);
-        const retryAfter = response.headers['retry-after'];
+        const retryAfter = response.header('retry-after');
         const { status } = response;
         if (status === 503) this.#leave(endpoint);
         const repeatable =
@@ -332,7 +332,7 @@ class HttpsApiClient implements ApiClient {
 
   async #refusal(response: TransportResponse): Promise<ApiError> {
     const body = await readBody(response.body, this.#timeoutMs, maxBodyBytes);
-    return apiErrorFrom(response.status, body, response.headers['retry-after']);
+    return apiErrorFrom(response.status, body, response.header('retry-after'));
   }
 }
 

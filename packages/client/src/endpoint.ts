@@ -1,6 +1,4 @@
 /** Where requests go, who asks, and what goes there and comes back, whatever the version of HTTP. */
-import type { IncomingHttpHeaders } from 'node:http';
-import type { Readable } from 'node:stream';
 
 export interface TlsIdentity {
   readonly ca?: string | Buffer;
@@ -36,8 +34,15 @@ export interface TransportRequest {
 
 export interface TransportResponse {
   readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: Readable;
+  /** The first value of a header, by its name in lower case. */
+  header(name: string): string | undefined;
+  readonly body: ResponseBody;
+}
+
+/** Bytes as they come. To be read to its end or destroyed; what is not read holds the server back. */
+export interface ResponseBody extends AsyncIterable<Buffer> {
+  /** Reads nothing more. Whoever waits for bytes gets the error, if there is one. */
+  destroy(error?: Error): unknown;
 }
 
 /** The name to ask for in the TLS handshake: addresses have none. */

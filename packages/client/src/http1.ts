@@ -85,7 +85,14 @@ export class Http1Transport {
       }
       done = true;
       settle();
-      resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body: incoming });
+      resolve({
+        status: incoming.statusCode ?? 0,
+        header: (name) => {
+          const value = incoming.headers[name];
+          return typeof value === 'string' ? value : value?.[0];
+        },
+        body: incoming,
+      });
     });
     if (request.signal?.aborted === true) onAbort();
     else request.signal?.addEventListener('abort', onAbort, { once: true });

@@ -1,16 +1,10 @@
 /**
- * HTTP/2: one connection per endpoint for all requests and watches. While requests are open the connection is pinged,
- * and one on which nothing arrives for some seconds is ended with all that is open on it: a server that lost its power
- * or its link sends no reset, and TCP alone would wait for minutes.
+ * HTTP/2: one connection per endpoint for all requests and watches, on the engine of our own (`@timonier/grpc/web-client`),
+ * which also finds out when a server is gone. A connection is opened when a request needs it, and again when it was lost
+ * or the server asked to go elsewhere.
  */
-import {
-  type ClientHttp2Session,
-  type ClientHttp2Stream,
-  connect as connectHttp2,
-  constants,
-  type IncomingHttpHeaders,
-} from 'node:http2';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { WebClientConnection } from '@timonier/grpc/web-client';
 import {
   type Endpoint,
   type Patience,
@@ -21,25 +15,12 @@ import {
 } from './endpoint.ts';
 import { ConnectionError } from './errors.ts';
 
-const pingEveryMs = 1_000;
-/** Pings in a row without an answer or any other byte. Counted, not timed: time passes while we ourselves are stopped. */
-const maxUnanswered = 4;
-/** Window for list bodies; Node's default of 64 KiB costs a round trip each. */
-const windowBytes = 4 * 1024 * 1024;
-
-interface Link {
-  readonly session: ClientHttp2Session;
-  readonly socket: TLSSocket;
-  open: number;
-  unanswered: number;
-  bytesRead: number;
-  timer: NodeJS.Timeout | undefined;
-}
+type Link = WebClientConnection | 'http1';
 
 export class Http2Transport {
   readonly #identity: TlsIdentity;
   readonly #patience: Patience;
-  readonly #links = new Map<string, Promise<Link | 'http1'>>();
+  readonly #links = new Map<string, Promise<Link>>();
   #closed = false;
 
   constructor(identity: TlsIdentity, patience: Patience) {
@@ -66,33 +47,21 @@ export class Http2Transport {
     this.#closed = true;
     for (const link of this.#links.values()) {
       link.then(
-        (connected) => connected === 'http1' || connected.session.destroy(),
+        (connected) => connected === 'http1' || connected.destroy('the client is closed'),
         () => undefined,
       );
     }
     this.#links.clear();
   }
 
-  async #connect(endpoint: Endpoint, where: string): Promise<Link | 'http1'> {
+  async #connect(endpoint: Endpoint, where: string): Promise<Link> {
     const socket = await this.#handshake(endpoint, where);
     if (socket.alpnProtocol !== 'h2') {
       socket.destroy();
       return 'http1';
     }
-    const session = connectHttp2(endpoint.url, {
-      createConnection: () => socket,
-      settings: { enablePush: false, initialWindowSize: windowBytes },
-    });
-    session.setLocalWindowSize(windowBytes);
-    const link: Link = { session, socket, open: 0, unanswered: 0, bytesRead: 0, timer: undefined };
-    const forget = (): void => {
-      clearInterval(link.timer);
-      this.#links.delete(where);
-    };
-    session.on('error', forget);
-    session.on('close', forget);
-    session.on('goaway', forget);
-    if (this.#closed) session.destroy();
+    const link = new WebClientConnection(socket, () => this.#links.delete(where));
+    if (this.#closed) link.destroy('the client is closed');
     return link;
   }
 
@@ -130,6 +99,8 @@ export class Http2Transport {
         clearTimeout(deadline);
         socket.removeAllListeners('error');
         socket.removeAllListeners('close');
+        // Whatever becomes of it before somebody listens again is seen when it is used.
+        socket.on('error', () => undefined);
         socket.setNoDelay(true);
         resolve(socket);
       });
@@ -138,90 +109,60 @@ export class Http2Transport {
 }
 
 function exchange(
-  link: Link,
+  link: WebClientConnection,
   endpoint: Endpoint,
   request: TransportRequest,
   where: string,
 ): Promise<TransportResponse> {
+  const { method, path, headers, body, signal, timeoutMs } = request;
   return new Promise((resolve, reject) => {
-    let stream: ClientHttp2Stream;
+    let cancel = (_why: string): void => undefined;
+    const fail = (reason: string, sent: boolean, cause?: unknown): void => {
+      settle();
+      reject(new ConnectionError(`${method} ${where}: ${reason}`, sent, cause));
+    };
+    let last: NodeJS.Immediate | undefined;
+    const deadline = setTimeout(() => {
+      // A busy process hears of the time before it reads what has come meanwhile: an answer that is there counts.
+      last = setImmediate(() => {
+        fail(`no answer within ${timeoutMs} ms`, true);
+        cancel('no answer in time');
+      });
+    }, timeoutMs);
+    const onAbort = (): void => {
+      settle();
+      reject(abortedError(request, where));
+      cancel('the request was given up');
+    };
+    const settle = (): void => {
+      clearTimeout(deadline);
+      clearImmediate(last);
+      signal?.removeEventListener('abort', onAbort);
+    };
+    signal?.addEventListener('abort', onAbort, { once: true });
     try {
-      stream = link.session.request(
+      cancel = link.request(
         {
-          ...request.headers,
-          [constants.HTTP2_HEADER_METHOD]: request.method,
-          [constants.HTTP2_HEADER_PATH]: request.path,
-          [constants.HTTP2_HEADER_AUTHORITY]: endpoint.url.host,
+          method,
+          path,
+          authority: endpoint.url.host,
+          headers,
+          body: typeof body === 'string' ? Buffer.from(body) : body,
         },
-        { endStream: request.body === undefined },
+        {
+          answered: (answer) => {
+            settle();
+            resolve(answer);
+          },
+          failed: (error, unseen) => fail(error.message, !unseen, error),
+        },
       );
     } catch (error) {
-      // The session ended between looking it up and using it.
-      const reason = error instanceof Error ? error.message : String(error);
-      reject(new ConnectionError(`${request.method} ${where}: ${reason}`, false, error));
-      return;
+      // What no header can carry: no server will take it, now or later.
+      settle();
+      reject(error instanceof Error ? error : new Error(String(error)));
     }
-    let done = false;
-    const settle = (): void => {
-      done = true;
-      clearTimeout(deadline);
-      request.signal?.removeEventListener('abort', onAbort);
-    };
-    const fail = (error: ConnectionError): void => {
-      if (done) return;
-      settle();
-      stream.close(constants.NGHTTP2_CANCEL);
-      reject(error);
-    };
-    const deadline = setTimeout(
-      () =>
-        fail(
-          new ConnectionError(`${request.method} ${where}: no answer within ${request.timeoutMs} ms`, true),
-        ),
-      request.timeoutMs,
-    );
-    const onAbort = (): void => fail(abortedError(request, where));
-    request.signal?.addEventListener('abort', onAbort, { once: true });
-    stream.on('error', (error) =>
-      fail(new ConnectionError(`${request.method} ${where}: ${error.message}`, true, error)),
-    );
-    stream.on('close', () => {
-      fail(new ConnectionError(`${request.method} ${where}: the connection ended without an answer`, true));
-      released(link);
-    });
-    stream.on('response', (headers: IncomingHttpHeaders) => {
-      if (done) return;
-      settle();
-      resolve({ status: Number(headers[':status'] ?? 0), headers, body: stream });
-    });
-    held(link);
-    if (request.body !== undefined) stream.end(request.body);
   });
-}
-
-/** Pings go on while anything is open; an idle connection costs nothing. */
-function held(link: Link): void {
-  link.open += 1;
-  if (link.open > 1 || link.timer !== undefined) return;
-  link.unanswered = 0;
-  link.timer = setInterval(() => {
-    const { bytesRead } = link.socket;
-    if (bytesRead !== link.bytesRead) link.unanswered = 0;
-    link.bytesRead = bytesRead;
-    if (link.unanswered >= maxUnanswered) {
-      link.session.destroy(new Error(`${link.unanswered} pings were not answered`));
-      return;
-    }
-    link.unanswered += 1;
-    if (!link.session.destroyed) link.session.ping(() => (link.unanswered = 0));
-  }, pingEveryMs);
-}
-
-function released(link: Link): void {
-  link.open -= 1;
-  if (link.open > 0) return;
-  clearInterval(link.timer);
-  link.timer = undefined;
 }
 
 function unlessAborted<T>(work: Promise<T>, request: TransportRequest, where: string): Promise<T> {

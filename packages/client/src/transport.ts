@@ -8,8 +8,14 @@
  * Invariant: every send ends within its deadline, and an error says whether the request may have been seen by a
  * server (`ConnectionError.sent`), which decides whether it may be repeated.
  */
-import type { Readable } from 'node:stream';
-import type { Endpoint, Patience, TlsIdentity, TransportRequest, TransportResponse } from './endpoint.ts';
+import type {
+  Endpoint,
+  Patience,
+  ResponseBody,
+  TlsIdentity,
+  TransportRequest,
+  TransportResponse,
+} from './endpoint.ts';
 import { ConnectionError } from './errors.ts';
 import { Http1Transport } from './http1.ts';
 import { Http2Transport } from './http2.ts';
@@ -41,7 +47,7 @@ export class Transport {
 }
 
 /** Reads a whole body within a deadline and a size. Rejects with `ConnectionError` when it breaks. */
-export async function readBody(body: Readable, timeoutMs: number, maxBytes: number): Promise<Buffer> {
+export async function readBody(body: ResponseBody, timeoutMs: number, maxBytes: number): Promise<Buffer> {
   const timer = setTimeout(
     () => body.destroy(new Error(`the answer did not end within ${timeoutMs} ms`)),
     timeoutMs,
@@ -49,7 +55,7 @@ export async function readBody(body: Readable, timeoutMs: number, maxBytes: numb
   const chunks: Buffer[] = [];
   let size = 0;
   try {
-    for await (const chunk of body as AsyncIterable<Buffer>) {
+    for await (const chunk of body) {
       size += chunk.length;
       if (size > maxBytes) throw new Error(`the answer is larger than ${maxBytes} bytes`);
       chunks.push(chunk);

@@ -2,7 +2,7 @@
  * A watch response as events: one JSON document a line. Lines are cut on bytes, so that a chunk boundary inside a
  * character does no harm; an ERROR event ends the stream with the `ApiError` it carries.
  */
-import type { Readable } from 'node:stream';
+import type { ResponseBody } from './endpoint.ts';
 import { ApiError, ConnectionError } from './errors.ts';
 import type { KubeObject, WatchEvent } from './types.ts';
 
@@ -11,7 +11,7 @@ const maxEventBytes = 64 * 1024 * 1024;
 
 /** Ends quietly when the server ends the stream or `signal` aborts; throws when the connection breaks. */
 export async function* readWatchEvents<T extends KubeObject>(
-  body: Readable,
+  body: ResponseBody,
   signal: AbortSignal,
 ): AsyncGenerator<WatchEvent<T>> {
   const stop = (): void => void body.destroy();
@@ -19,7 +19,7 @@ export async function* readWatchEvents<T extends KubeObject>(
   const pending: Buffer[] = [];
   let pendingBytes = 0;
   try {
-    for await (const chunk of body as AsyncIterable<Buffer>) {
+    for await (const chunk of body) {
       let start = 0;
       for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, start)) {
         pending.push(chunk.subarray(start, end));

@@ -1,8 +1,9 @@
 /** The calls of a client on HTTP/2 of our own (h2/). */
 import type { BidiStream, Caller, CallOptions, ClientOptions, ResponseStream } from './caller.ts';
 import { GrpcError, Status } from './error.ts';
-import { type ClientCall, StreamClientCall, UnaryClientCall } from './h2/client-call.ts';
+import type { ClientCall } from './h2/client-call.ts';
 import { ClientChannel } from './h2/client-channel.ts';
+import { StreamClientCall, UnaryClientCall } from './h2/grpc-call.ts';
 import { RequestHeads } from './h2/request-head.ts';
 import { linkSignal } from './link-signal.ts';
 import type { MethodDefinition } from './proto.ts';

@@ -10,7 +10,7 @@ import { GrpcError, Status } from '../error.ts';
 import type { CallCarrier, ClientCall } from './client-call.ts';
 import type { StreamTable } from './connection-side.ts';
 import type { Limits } from './limits.ts';
-import { ErrorCode, Flag, FrameType, maxStreamId } from './protocol.ts';
+import { ErrorCode, FrameType, maxStreamId } from './protocol.ts';
 import { resetError } from './response-head.ts';
 import type { Sender } from './sender.ts';
 
@@ -89,12 +89,14 @@ export class ClientCalls implements StreamTable<ClientCall>, CallCarrier {
     call.sendWindow = this.#sender.initialWindow;
     call.receiveWindow = this.#limits.streamWindow;
     this.#byId.set(call.id, call);
-    call.headersSent = true;
-    this.#sender.frame(FrameType.HEADERS, Flag.END_HEADERS, call.id, call.opening);
     const { message } = call.request;
-    if (message !== undefined) {
-      this.#sender.message(call, message);
-      this.#sender.finish(call, none);
+    if (call.isWeb) this.#sender.conclude(call, message ?? none);
+    else {
+      this.#sender.head(call, 0);
+      if (message !== undefined) {
+        this.#sender.message(call, message);
+        this.#sender.finish(call, none);
+      }
     }
     call.opened();
     // Ids are not given out twice.

@@ -9,7 +9,7 @@ import { ClientCalls, type ClientConnectionEvents } from './client-calls.ts';
 import { FrameEngine } from './frame-engine.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import type { Transport } from './output.ts';
-import { preface } from './protocol.ts';
+import { FrameType, preface } from './protocol.ts';
 import { ResponseFrames } from './response-frames.ts';
 import { Sender } from './sender.ts';
 import { clientSettings } from './settings.ts';
@@ -24,9 +24,12 @@ export const clientLimits: Limits = {
   pauseBytes: Infinity,
 };
 
+const question = Buffer.from('are you?');
+
 export class ClientConnection {
   readonly #calls: ClientCalls;
   readonly #engine: FrameEngine<ClientCall>;
+  readonly #sender: Sender<ClientCall>;
 
   constructor(transport: Transport, events: ClientConnectionEvents, limits: Limits = clientLimits) {
     const sender = new Sender<ClientCall>(
@@ -35,6 +38,7 @@ export class ClientConnection {
       (call) => (call.localClosed = true),
       () => undefined,
     );
+    this.#sender = sender;
     const calls = new ClientCalls({
       limits,
       sender,
@@ -50,7 +54,7 @@ export class ClientConnection {
       streams: calls,
       payloads: new ResponseFrames(calls, limits),
       news: {
-        // A server may say as much as it likes, and is not asked whether it is there.
+        // A server may say as much as it likes. Whether it is there is seen from its bytes, whatever they say.
         idle: () => undefined,
         widened: () => undefined,
         pong: () => undefined,
@@ -69,6 +73,11 @@ export class ClientConnection {
 
   start(call: ClientCall): void {
     this.#calls.start(call);
+  }
+
+  /** Asks the server for a sign of life: whatever it sends next is one. */
+  ping(): void {
+    if (!this.#engine.dead) this.#sender.frame(FrameType.PING, 0, 0, question);
   }
 
   /** Takes what the socket read. */

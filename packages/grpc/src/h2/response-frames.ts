@@ -1,7 +1,7 @@
 /**
  * What answers are made of, on their way from frames to the calls that asked.
  */
-import { GrpcError, Status } from '../error.ts';
+import { GrpcError } from '../error.ts';
 import { BlockCache } from './block-cache.ts';
 import type { ClientCall } from './client-call.ts';
 import type { ClientCalls } from './client-calls.ts';
@@ -9,7 +9,7 @@ import { mustBeOpened, type Payloads } from './connection-side.ts';
 import { headerTableBytes, HpackDecoder } from './hpack-decoder.ts';
 import type { Limits } from './limits.ts';
 import { ErrorCode } from './protocol.ts';
-import { readResponseHead, type ResponseHead } from './response-head.ts';
+import { ResponseHead } from './response-head.ts';
 
 export class ResponseFrames implements Payloads {
   readonly #calls: ClientCalls;
@@ -33,10 +33,13 @@ export class ResponseFrames implements Payloads {
     try {
       if (end > start) call.data(bytes, start, end, counted);
       else if (counted > 0) this.#calls.credit(call, counted);
-      if (endStream) throw new GrpcError(Status.INTERNAL, 'the server ended the call without a status');
+      if (!endStream) return;
+      this.#calls.answered(call);
+      call.endOfData();
     } catch (error) {
       this.#failed(call, error);
     }
+    this.#calls.settleDown();
   }
 
   headerBlock(bytes: Buffer, start: number, end: number, id: number, endStream: boolean): void {
@@ -62,10 +65,8 @@ export class ResponseFrames implements Payloads {
     const known = this.#heads.get(bytes, start, end, decoder.generation);
     if (known !== undefined) return known;
     const before = decoder.generation;
-    const head = readResponseHead(decoder.decode(bytes, start, end));
-    // An error belongs to one call.
-    if (!(head.outcome instanceof GrpcError) && head.problem === undefined)
-      this.#heads.keep(bytes, start, end, before, decoder.generation, head);
+    const head = new ResponseHead(decoder.decode(bytes, start, end));
+    this.#heads.keep(bytes, start, end, before, decoder.generation, head);
     return head;
   }
 

@@ -3,18 +3,35 @@ import { GrpcError, Status, type StatusCode } from '../error.ts';
 import { fieldOf } from './head.ts';
 import { ErrorCode } from './protocol.ts';
 
-export interface ResponseHead {
-  /** `:status`; undefined in trailers. */
-  readonly httpStatus: string | undefined;
+/** What a block says to a call of gRPC. */
+export interface GrpcHead {
   /** How the call ended, when this says so; undefined otherwise. OK is `null`. */
   readonly outcome: GrpcError | null | undefined;
   /** Why no gRPC messages can follow; undefined when they can. */
   readonly problem: GrpcError | undefined;
 }
 
-export function readResponseHead(fields: readonly string[]): ResponseHead {
-  const httpStatus = fieldOf(fields, ':status');
-  return { httpStatus, outcome: outcomeOf(fields), problem: problemOf(fields, httpStatus) };
+/** Immutable but for what it remembers: all answers that begin or end alike may share one. */
+export class ResponseHead {
+  /** Names and values in turn. */
+  readonly fields: readonly string[];
+  /** `:status`; undefined in trailers. */
+  readonly httpStatus: string | undefined;
+  #grpc: GrpcHead | undefined;
+
+  constructor(fields: readonly string[]) {
+    this.fields = fields;
+    this.httpStatus = fieldOf(fields, ':status');
+  }
+
+  get grpc(): GrpcHead {
+    if (this.#grpc !== undefined) return this.#grpc;
+    const outcome = outcomeOf(this.fields);
+    const head: GrpcHead = { outcome, problem: problemOf(this.fields, this.httpStatus) };
+    // An error belongs to one call.
+    if (!(outcome instanceof GrpcError) && head.problem === undefined) this.#grpc = head;
+    return head;
+  }
 }
 
 function outcomeOf(fields: readonly string[]): GrpcError | null | undefined {

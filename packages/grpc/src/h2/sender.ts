@@ -176,7 +176,24 @@ export class Sender<S extends Sending> {
   head(stream: S, flags: number): void {
     if (stream.headersSent) return;
     stream.headersSent = true;
-    this.frame(FrameType.HEADERS, Flag.END_HEADERS | flags, stream.id, stream.opening);
+    this.#block(stream.id, flags, stream.opening);
+  }
+
+  /** A header block, in as many frames as it needs. */
+  #block(id: number, flags: number, block: Buffer): void {
+    const { maxFrame } = this;
+    if (block.length <= maxFrame) {
+      this.frame(FrameType.HEADERS, Flag.END_HEADERS | flags, id, block);
+      return;
+    }
+    this.frame(FrameType.HEADERS, flags, id, block.subarray(0, maxFrame));
+    for (let at = maxFrame; at < block.length; at += maxFrame)
+      this.frame(
+        FrameType.CONTINUATION,
+        at + maxFrame < block.length ? 0 : Flag.END_HEADERS,
+        id,
+        block.subarray(at, at + maxFrame),
+      );
   }
 
   /** Bytes that are no message. */
