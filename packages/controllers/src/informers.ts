@@ -17,6 +17,7 @@ import {
   type PersistentVolume,
   type PersistentVolumeClaim,
   type Pod,
+  type PodDisruptionBudget,
   type ReplicaSet,
   type ReplicationController,
   type ResourceQuota,
@@ -42,6 +43,7 @@ export interface Informers {
   readonly statefulsets: CatchingInformer<StatefulSet>;
   readonly cronjobs: CatchingInformer<CronJob>;
   readonly jobs: CatchingInformer<Job>;
+  readonly poddisruptionbudgets: CatchingInformer<PodDisruptionBudget>;
   readonly replicasets: CatchingInformer<ReplicaSet>;
   readonly replicationcontrollers: CatchingInformer<ReplicationController>;
   readonly services: CatchingInformer<Service>;
@@ -97,6 +99,10 @@ export function createInformers(client: ApiClient, onError: (error: unknown) => 
       indexes: { namespace: namespaceOf },
     }),
     jobs: createInformer(client, resources.jobs, { onError, indexes: ownership }),
+    poddisruptionbudgets: createInformer(client, resources.poddisruptionbudgets, {
+      onError,
+      indexes: { namespace: namespaceOf },
+    }),
     replicasets: createInformer(client, resources.replicasets, { onError, indexes: ownership }),
     replicationcontrollers: createInformer(client, resources.replicationcontrollers, {
       onError,

@@ -15,6 +15,7 @@ import { startCronJobController } from './cronjob/controller.ts';
 import { startDaemonSetController } from './daemonset/controller.ts';
 import { startDeploymentController } from './deployment/controller.ts';
 import type { OwnedMetadata } from './discovery.ts';
+import { startDisruptionController } from './disruption/controller.ts';
 import { startEndpointsController } from './endpoints/controller.ts';
 import { startEndpointSliceController } from './endpointslice/controller.ts';
 import { startGarbageCollector } from './garbagecollector/controller.ts';
@@ -62,6 +63,7 @@ const controllers: Readonly<Record<string, (context: LoopContext, monitor: Resou
   cronjob: (context) => startCronJobController(context),
   job: startJobController,
   ttlafterfinished: startTtlAfterFinished,
+  disruption: (context) => startDisruptionController(context),
   endpoint: startEndpointsController,
   endpointslice: startEndpointSliceController,
   nodelifecycle: startNodeLifecycleController,

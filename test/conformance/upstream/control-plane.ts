@@ -39,6 +39,7 @@ export const upstreamNames = {
   statefulset: 'statefulset-controller',
   cronjob: 'cronjob-controller',
   job: 'job-controller',
+  disruption: 'disruption-controller',
   ttlafterfinished: 'ttl-after-finished-controller',
 } as const;
 

@@ -30,6 +30,10 @@ const expected: readonly { readonly why: string; readonly pattern: RegExp }[] = 
       /^reflector\.go:\d+ "Failed to watch" err="(failed to list \*v1\.PartialObjectMetadata: )?the server could not find the requested resource"/,
   },
   { why: 'a sentence is about a quota', pattern: /is forbidden: exceeded quota: all, requested: pods=1/ },
+  {
+    why: 'a sentence is about a budget that cannot be counted, and one whose kind is learned by and by',
+    pattern: /"Failed to sync PDB" err="(no matches for kind |\S+ does not implement the scale subresource)/,
+  },
   { why: 'there are no metrics', pattern: /unable to fetch metrics from resource metrics API/ },
   { why: 'a pod that waits for a volume evicts nobody', pattern: /"Status after running PostFilter plugins/ },
   { why: 'of a flag that is not given', pattern: /The manifest file is empty, ignoring/ },

@@ -88,7 +88,12 @@ async function play(given: FlagValues<typeof flags>): Promise<number> {
   const settings = { apiServer, store, workers, own };
   const wanted = sentences.filter(({ name }) => given.only?.test(name) !== false);
   if (wanted.length === 0) throw new UsageError(`--only: no sentence is like "${given.only?.source}"`);
-  needPeers(['kube-controller-manager', 'kube-scheduler', ...(apiServer === 'timonier' ? [] : [apiServer])]);
+  needPeers([
+    'kube-controller-manager',
+    'kube-scheduler',
+    'kubectl',
+    ...(apiServer === 'timonier' ? [] : [apiServer]),
+  ]);
   exitOnSignals();
   const directory = await mkdtemp(join(tmpdir(), 'timonier-upstream-'));
   process.once('exit', () => rmSync(directory, { recursive: true, force: true }));

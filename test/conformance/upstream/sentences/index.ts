@@ -1,6 +1,7 @@
 /** All sentences, in the order in which they are begun; those that stop programs come last. */
 import type { Sentence } from '../world.ts';
 import { availability } from './availability.ts';
+import { budgets } from './budgets.ts';
 import { cluster } from './cluster.ts';
 import { cronJobSentences } from './cron-jobs.ts';
 import { jobSentences } from './jobs.ts';
@@ -16,6 +17,7 @@ export const sentences: readonly Sentence[] = [
   ...cronJobSentences,
   ...workloads,
   ...network,
+  ...budgets,
   ...cluster,
   ...storage,
   ...scheduling,

@@ -1,4 +1,4 @@
-/** Services and what is behind them; budgets for what may be disturbed. */
+/** Services and what is behind them. */
 import { expect } from '../../../acceptance/wait.ts';
 import { workload } from '../manifests.ts';
 import { type Json, type Sentence } from '../world.ts';
@@ -88,41 +88,6 @@ export const network: readonly Sentence[] = [
       );
       await world.remove(`${services}/inside`);
       await world.gone(`${ranges}/${namespace}`);
-    },
-  },
-  {
-    name: 'a PodDisruptionBudget allows as many evictions as it can bear',
-    run: async (world, namespace) => {
-      await world.create(
-        `/apis/apps/v1/namespaces/${namespace}/replicasets`,
-        workload('ReplicaSet', 'kept', { replicas: 3 }),
-      );
-      const path = `/apis/policy/v1/namespaces/${namespace}/poddisruptionbudgets`;
-      await world.create(path, {
-        metadata: { name: 'kept' },
-        spec: { minAvailable: 2, selector: { matchLabels: { app: 'kept' } } },
-      });
-      await world.shows(
-        `${path}/kept`,
-        'one pod may go',
-        ({ status }) =>
-          status?.disruptionsAllowed === 1 && status.currentHealthy === 3 && status.expectedPods === 3,
-      );
-      // Those that come anew are not ready, so that the budget stays spent.
-      await world.patch(`/apis/apps/v1/namespaces/${namespace}/replicasets/kept`, {
-        spec: { template: { metadata: { annotations: { readiness: 'false' } } } },
-      });
-      const [first, second] = await world.pods(namespace, 'app=kept');
-      const evict = (status: number, { metadata: { name } }: Json): Promise<Json> =>
-        world.ask(status, 'POST', `/api/v1/namespaces/${namespace}/pods/${name}/eviction`, {
-          apiVersion: 'policy/v1',
-          kind: 'Eviction',
-          metadata: { name, namespace },
-        });
-      await evict(201, first);
-      await world.shows(`${path}/kept`, 'no pod may go', ({ status }) => status.disruptionsAllowed === 0);
-      const refused = await evict(429, second);
-      expect(refused.details.causes[0].reason === 'DisruptionBudget', JSON.stringify(refused));
     },
   },
 ];

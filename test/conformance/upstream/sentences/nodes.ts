@@ -11,7 +11,7 @@ import { pod } from '../manifests.ts';
 import { isTrue, type Json, type Sentence } from '../world.ts';
 
 /** Sentences take these nodes for themselves: nothing else runs there. */
-export const ownNodes = ['lost-1', 'silent-1', 'crowded-1'] as const;
+export const ownNodes = ['lost-1', 'silent-1', 'crowded-1', 'drained-1', 'drained-2'] as const;
 
 const requests = '/apis/certificates.k8s.io/v1/certificatesigningrequests';
 
