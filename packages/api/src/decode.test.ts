@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { decodeStrict, normalize, strictDecodingError } from './decode.ts';
+import { asSent, decodeStrict, normalize, strictDecodingError } from './decode.ts';
 import { parseJson } from './json.ts';
 import { registry, type ResourceInfo } from './registry.ts';
 import { messageSchema } from './schema.ts';
@@ -33,7 +33,7 @@ describe('decoding', () => {
       status: { startTime: '2026-01-01T01:00:00.5+01:00' },
     });
     assert.deepEqual(problems, []);
-    assert.deepEqual(object, {
+    assert.deepEqual(JSON.parse(JSON.stringify(object)), {
       kind: 'Pod',
       apiVersion: 'v1',
       metadata: { name: 'a' },
@@ -43,6 +43,17 @@ describe('decoding', () => {
       },
       status: { startTime: '2026-01-01T00:00:00Z' },
     });
+  });
+
+  it('remembers what was sent empty, and shows it to nobody', () => {
+    const { object } = decodeStrict(configMaps, { metadata: { name: 'a', labels: {} }, data: {} });
+    assert.equal(JSON.stringify(object), '{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a"}}');
+    assert.deepEqual([asSent(object.metadata, 'labels'), asSent({ ...object }, 'data')], [{}, {}]);
+    assert.deepEqual([asSent(object.metadata, 'name'), asSent(object, 'binaryData')], ['a', undefined]);
+  });
+
+  it('takes null for an object that says nothing', () => {
+    assert.deepEqual(decodeStrict(configMaps, null), decodeStrict(configMaps, {}));
   });
 
   it('takes null for empty bytes of a map', () => {
@@ -86,7 +97,6 @@ describe('decoding', () => {
       /quantities must match/,
     ],
     [[], /cannot unmarshal array into Go value of type v1\.Deployment$/],
-    [null, /cannot unmarshal null/],
     [{ apiVersion: 'apps/v2' }, /^the API version in the data \(apps\/v2\) does not match/],
     [{ kind: 'Pod' }, /^Pod in version "v1" cannot be handled as a Deployment/],
   ];

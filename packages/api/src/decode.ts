@@ -7,13 +7,15 @@
 import type { ResourceInfo } from './registry.ts';
 import { apiVersionOf } from './registry.ts';
 import { DecodeError } from './decode/decode-error.ts';
-import { jsonWord, wrongType } from './decode/go-names.ts';
-import { decodeScalar } from './decode/scalars.ts';
-import { isBigInteger, MAX_PROBLEMS, setOwn, shortPath } from './json.ts';
+import { jsonWord } from './decode/go-names.ts';
+import { decodeFields, decodeValue, newWalk, planOf, type Walk } from './decode/walk.ts';
+import { MAX_PROBLEMS } from './json.ts';
 import type { ApiObject, Decoded } from './object.ts';
 import type { Schema } from './schema.ts';
-import { badRequest, requestEntityTooLarge, StatusError } from './statuses.ts';
+import { badRequest, StatusError } from './statuses.ts';
+import { listedProblems } from './yaml-complaints.ts';
 
+export { asSent } from './decode/absence.ts';
 export { DecodeError } from './decode/decode-error.ts';
 export type { ApiObject, Decoded } from './object.ts';
 
@@ -25,24 +27,6 @@ export class NotDecodable extends StatusError {
     this.why = why;
   }
 }
-
-interface Walk {
-  readonly problems: string[];
-  /** Where the walk is: names of fields and indexes of items. Only what is wrong has it made into text. */
-  readonly place: (string | number)[];
-  /** The innermost message's short name, for error texts. */
-  owner: string;
-  /** How many messages there were so far. */
-  messages: number;
-  /** What is decoded as a whole. */
-  readonly root?: Schema;
-}
-
-/**
- * Messages within one object. With its defaults each would take more than the 1.5 MB that a store takes for an object
- * in all; defaulting and judging a million empty ones would take half a minute.
- */
-const MAX_MESSAGES = 50_000;
 
 /**
  * Decodes a body for a resource; `duplicates` come from the parser. Throws a `StatusError` (400) when a value has
@@ -67,13 +51,15 @@ export function decodeAs(
   const version = expected.apiVersion.split('/').at(-1) ?? '';
   const refuse = (kind: string, text: string): StatusError =>
     new NotDecodable(kind, version, expected.kind, text);
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  // As in Go, null says nothing of what an object is.
+  const given = value ?? {};
+  if (typeof given !== 'object' || Array.isArray(given)) {
     throw refuse(
       expected.kind,
       `json: cannot unmarshal ${jsonWord(value)} into Go value of type ${version}.${expected.kind}`,
     );
   }
-  const { apiVersion, kind } = value as ApiObject;
+  const { apiVersion, kind } = given as ApiObject;
   if (typeof apiVersion === 'string' && apiVersion !== '' && apiVersion !== expected.apiVersion) {
     throw new StatusError(
       badRequest(
@@ -85,7 +71,7 @@ export function decodeAs(
     throw refuse(kind, `the kind in the data (${kind}) does not match the expected kind (${expected.kind})`);
   }
   const walk: Walk = {
-    problems: duplicates.map((path) => `duplicate field "${path}"`),
+    problems: [...duplicates],
     place: [],
     owner: expected.kind,
     messages: 0,
@@ -94,7 +80,7 @@ export function decodeAs(
   // What the value says of these was looked at.
   const object: ApiObject = { kind: expected.kind, apiVersion: expected.apiVersion };
   try {
-    decodeFields(schema, value, walk, object);
+    decodeFields(schema, given, walk, object);
   } catch (error) {
     if (error instanceof DecodeError) throw refuse(expected.kind, error.message);
     throw error;
@@ -111,7 +97,7 @@ export function strictDecodingError(
     type.kind,
     type.version,
     type.kind,
-    `strict decoding error: ${problems.join(', ')}`,
+    `strict decoding error: ${listedProblems(problems).join(', ')}`,
   );
 }
 
@@ -129,220 +115,4 @@ export function decodePart(schema: Schema, value: unknown, at: string, problems:
 /** Brings a value into the schema's normal form without reporting problems; throws a `DecodeError` on a wrong type. */
 export function normalize(schema: Schema, value: unknown): unknown {
   return decodeValue(schema, value, newWalk(planOf(schema).name));
-}
-
-function newWalk(owner: string): Walk {
-  return { problems: [], place: [], owner, messages: 0 };
-}
-
-/** What decoding asks of a message's schema for every object. */
-interface Plan {
-  /** As error texts call it. */
-  readonly name: string;
-  /** Fields that leave something behind when they are not given; most leave nothing. */
-  readonly standing: readonly (readonly [string, Schema])[];
-}
-
-const plans = new Map<Schema, Plan>();
-
-function planOf(schema: Schema): Plan {
-  let plan = plans.get(schema);
-  if (plan === undefined) {
-    const { message = '' } = schema;
-    const name = message.slice(message.lastIndexOf('.') + 1);
-    plan = {
-      name,
-      standing: [...schema.fields].filter(([, field]) => !leavesNothing(field)),
-    };
-    plans.set(schema, plan);
-  }
-  return plan;
-}
-
-function leavesNothing(field: Schema): boolean {
-  if (field.pointer) return true;
-  if (field.kind === 'object') return field.omit === 'zero';
-  return absentValue(field) === undefined;
-}
-
-function decodeValue(schema: Schema, value: unknown, walk: Walk): unknown {
-  switch (schema.kind) {
-    case 'scalar':
-      return decodeScalar(schema, value, walk);
-    case 'object':
-      return decodeObject(schema, value, walk);
-    case 'raw':
-      return decodeRaw(schema, value, walk);
-    case 'list':
-      return decodeList(schema, value, walk);
-    case 'map':
-      return decodeMap(schema, value, walk);
-    default:
-      throw new Error(`no decoding for ${String(schema.kind)}`);
-  }
-}
-
-function decodeList(schema: Schema, value: unknown, walk: Walk): unknown[] {
-  if (!Array.isArray(value)) throw wrongType(schema, value, walk);
-  const items = schema.items as Schema;
-  const out: unknown[] = [];
-  for (let i = 0; i < value.length; i++) {
-    const item: unknown = value[i];
-    walk.place.push(i);
-    out.push(item === null || item === undefined ? zeroValue(items) : decodeValue(items, item, walk));
-    walk.place.pop();
-  }
-  return out;
-}
-
-function decodeMap(schema: Schema, value: unknown, walk: Walk): Record<string, unknown> {
-  if (!isPlainObject(value)) throw wrongType(schema, value, walk);
-  const values = schema.values as Schema;
-  // A key is no field: the text of an error about a plain value names the map.
-  const namesKeys = values.kind !== 'scalar';
-  const out: Record<string, unknown> = {};
-  for (const key of Object.keys(value)) {
-    const item = value[key];
-    if (namesKeys) walk.place.push(key);
-    setOwn(
-      out,
-      key,
-      item === null || item === undefined ? zeroValue(values) : decodeValue(values, item, walk),
-    );
-    if (namesKeys) walk.place.pop();
-  }
-  return out;
-}
-
-function isPlainObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isBigInteger(value);
-}
-
-function placeText(place: readonly (string | number)[]): string {
-  let text = '';
-  for (const step of place) text += typeof step === 'number' ? `[${step}]` : text === '' ? step : `.${step}`;
-  return text;
-}
-
-function decodeObject(schema: Schema, value: unknown, walk: Walk): Record<string, unknown> {
-  if (!isPlainObject(value)) throw wrongType(schema, value, walk);
-  const out: Record<string, unknown> = {};
-  decodeFields(schema, value, walk, out);
-  return out;
-}
-
-/** Fields come out in the order in which they were given: what was stored is in order already. */
-function decodeFields(schema: Schema, value: object, walk: Walk, out: Record<string, unknown>): void {
-  if (++walk.messages > MAX_MESSAGES)
-    throw new StatusError(requestEntityTooLarge(`more than ${MAX_MESSAGES} objects in one`));
-  const { owner, place } = walk;
-  const plan = planOf(schema);
-  walk.owner = plan.name;
-  const { fields } = schema;
-  for (const key in value) {
-    const field = fields.get(key);
-    if (field === undefined) {
-      if (walk.problems.length < MAX_PROBLEMS)
-        walk.problems.push(`unknown field "${shortPath(placeText([...place, key]))}"`);
-      continue;
-    }
-    const given = (value as Record<string, unknown>)[key];
-    if (given === null || given === undefined) continue;
-    place.push(key);
-    const decoded = decodeValue(field, given, walk);
-    place.pop();
-    if (decoded !== undefined && !isOmitted(field, decoded)) out[key] = decoded;
-  }
-  for (const [key, field] of plan.standing) {
-    const given = Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined;
-    if (given !== null && given !== undefined) continue;
-    const absent = absentValue(field);
-    if (absent !== undefined && !isOmitted(field, absent)) out[key] = absent;
-  }
-  walk.owner = owner;
-}
-
-/** Whether the normal form leaves a value out, because it says no more than its absence. */
-export function isOmitted(field: Schema, value: unknown): boolean {
-  if (field.omit === 'never') return false;
-  if (Array.isArray(value)) return value.length === 0;
-  if (field.kind === 'map') return Object.keys(value as object).length === 0;
-  if (field.pointer) return false;
-  if (field.omit === 'zero') return value === undefined;
-  return !isStruct(field) && (value === '' || value === 0 || value === false);
-}
-
-/** Scalars that the reference implementation models as structures: they are never empty. */
-function isStruct(field: Schema): boolean {
-  return field.scalar === 'intOrString' || field.scalar === 'quantity' || field.scalar === 'duration';
-}
-
-/**
- * What the normal form has where nothing was given: nested messages always, and fields that are never left out as
- * their zero.
- */
-export function absentValue(field: Schema): unknown {
-  if (field.pointer) return undefined;
-  if (field.kind === 'object') return field.omit === 'zero' ? undefined : zeroValue(field);
-  if (field.omit === 'zero' || (field.omit === 'empty' && !isStruct(field))) return undefined;
-  if (field.kind === 'scalar') return zeroScalar(field);
-  if (field.kind === 'list') return [];
-  return field.kind === 'map' ? {} : undefined;
-}
-
-function zeroScalar(schema: Schema): unknown {
-  switch (schema.scalar) {
-    case 'string':
-    case 'bytes':
-      return '';
-    case 'bool':
-      return false;
-    case 'int32':
-    case 'int64':
-    case 'double':
-    case 'intOrString':
-      return 0;
-    case 'quantity':
-      return '0';
-    case 'duration':
-      return '0s';
-    default:
-      return undefined;
-  }
-}
-
-/** The zero of a list's or map's element. */
-function zeroValue(schema: Schema): unknown {
-  if (schema.kind === 'object') return decodeObject(schema, {}, newWalk(''));
-  if (schema.kind === 'list') return [];
-  if (schema.kind === 'map') return {};
-  return schema.kind === 'scalar' ? (zeroScalar(schema) ?? null) : null;
-}
-
-function decodeRaw(schema: Schema, value: unknown, walk: Walk): unknown {
-  if (schema.form === undefined) return value;
-  // What such a field holds in one of several forms is read on its own, and nobody says what it did not know.
-  const known = walk.problems.length;
-  const decoded = decodeForms(schema, value, walk);
-  walk.problems.length = known;
-  return decoded;
-}
-
-function decodeForms(schema: Schema, value: unknown, walk: Walk): unknown {
-  const nested = rawAlternative(schema);
-  if (nested === undefined) return value;
-  if (Array.isArray(value)) {
-    return value.map((item: unknown, i) => {
-      if (!isPlainObject(item)) return item;
-      walk.place.push(i);
-      const decoded = decodeObject(nested, item, walk);
-      walk.place.pop();
-      return decoded;
-    });
-  }
-  return isPlainObject(value) ? decodeObject(nested, value, walk) : value;
-}
-
-function rawAlternative(schema: Schema): Schema | undefined {
-  return schema.wire.find((field) => planOf(field).name === 'JSONSchemaProps');
 }

@@ -3,7 +3,7 @@
  * description; their values are read from the object.
  */
 import { SelectorError } from './label-selector.ts';
-import type { ResourceInfo } from './registry.ts';
+import { apiVersionOf, type ResourceInfo } from './registry.ts';
 
 export interface FieldRequirement {
   readonly field: string;
@@ -62,15 +62,17 @@ export function checkFieldSelector(
   for (const { field } of requirements) {
     const allowed =
       field === 'metadata.name' ||
-      field === 'metadata.namespace' ||
+      // Of the built-in kinds those without a namespace that have fields of their own do not know it.
+      (field === 'metadata.namespace' && info.custom !== undefined) ||
       info.selectableFields.includes(field) ||
       Object.hasOwn(info.selectableAliases, field);
     if (allowed) continue;
     const isPlain =
       info.custom === undefined && info.selectableFields.every((name) => name.startsWith('metadata.'));
-    return isPlain
-      ? `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`
-      : `field label not supported: ${field}`;
+    if (isPlain)
+      return `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`;
+    const whose = info.kind === 'ResourceSlice' ? ` for ${apiVersionOf(info)}, Kind=${info.kind}` : '';
+    return `field label not supported${whose}: ${field}`;
   }
   return undefined;
 }

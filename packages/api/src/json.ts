@@ -1,13 +1,13 @@
 /**
- * Bytes to JSON values. In: untrusted bytes. Out: the value and the paths of keys given twice (the last one won).
+ * Bytes to JSON values. In: untrusted bytes. Out: the value and the keys given twice (the last one won).
  * Integers beyond 2^53 become `JSON.rawJSON` values, which `JSON.stringify` writes digit for digit: see `isBigInteger`.
- * Invariant: text that is not valid UTF-8, not JSON, or nested too deeply is refused, and never crashes.
+ * Invariant: text that is no JSON or is nested too deeply is refused, and never crashes.
  */
 import { jsonSyntaxError } from './json-syntax.ts';
 
 export interface Parsed {
   readonly value: unknown;
-  /** Such as `spec.containers[0].name`. */
+  /** What is said of keys that are there twice, such as `duplicate field "spec.containers[0].name"`. */
   readonly duplicates: readonly string[];
 }
 
@@ -52,6 +52,9 @@ export function integerValue(value: bigint): unknown {
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const lenientUtf8 = new TextDecoder('utf-8', { ignoreBOM: true });
+/** An escaped half of a pair, which may stand alone. */
+const surrogate = /\\u[dD][89a-fA-F]/;
 
 /** Decodes UTF-8 and refuses anything else. */
 export function decodeText(bytes: Uint8Array): string {
@@ -62,26 +65,26 @@ export function decodeText(bytes: Uint8Array): string {
   }
 }
 
-/** Parses JSON. Throws a `JsonError`. */
+/** Parses JSON. Throws a `JsonError`. As in Go, what is no letter becomes the replacement character. */
 export function parseJson(bytes: Uint8Array | string): Parsed {
-  const text = typeof bytes === 'string' ? bytes : decodeText(bytes);
+  const text = typeof bytes === 'string' ? bytes : lenientUtf8.decode(bytes);
   let value: unknown;
   try {
-    value = /\d{16}/.test(text)
-      ? rawJson.parse(text, (_, found, { source }) =>
-          typeof found === 'number' &&
-          !Number.isSafeInteger(found) &&
-          source !== undefined &&
-          /^-?\d+$/.test(source)
-            ? rawJson.rawJSON(source)
-            : found,
-        )
-      : (JSON.parse(text) as unknown);
+    value =
+      /\d{16}/.test(text) || (text.includes('\\u') && surrogate.test(text))
+        ? rawJson.parse(text, exact)
+        : (JSON.parse(text) as unknown);
   } catch (error) {
     if (error instanceof RangeError) throw new JsonError('exceeded max depth');
     throw new JsonError(jsonSyntaxError(text), { cause: error });
   }
   return { value, duplicates: findDuplicates(text) };
+}
+
+function exact(_key: string, found: unknown, { source }: { readonly source?: string }): unknown {
+  if (typeof found === 'string') return found.toWellFormed();
+  const isLarge = typeof found === 'number' && !Number.isSafeInteger(found);
+  return isLarge && source !== undefined && /^-?\d+$/.test(source) ? rawJson.rawJSON(source) : found;
 }
 
 interface Level {
@@ -108,7 +111,8 @@ function findDuplicates(text: string): string[] {
         if (expectKey && level?.keys !== undefined) {
           const inner = text.slice(i + 1, end);
           level.key = inner.includes('\\') ? (JSON.parse(`"${inner}"`) as string) : inner;
-          if (out.length < MAX_PROBLEMS && level.keys.has(level.key)) out.push(pathOf(levels));
+          if (out.length < MAX_PROBLEMS && level.keys.has(level.key))
+            out.push(`duplicate field "${pathOf(levels)}"`);
           level.keys.add(level.key);
           expectKey = false;
         }

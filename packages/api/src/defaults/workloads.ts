@@ -35,12 +35,14 @@ export function defaultReplicaSet({ spec }: ReplicaSet): void {
 export function defaultStatefulSet({ spec }: StatefulSet): void {
   if (spec === undefined) return;
   spec.podManagementPolicy ||= 'OrderedReady';
-  spec.updateStrategy ??= {};
-  spec.updateStrategy.type ||= 'RollingUpdate';
-  if (spec.updateStrategy.type === 'RollingUpdate') {
-    spec.updateStrategy.rollingUpdate ??= {};
-    spec.updateStrategy.rollingUpdate.partition ??= 0;
+  const strategy = (spec.updateStrategy ??= {});
+  // Who names the type says all of it.
+  if (!strategy.type) {
+    strategy.type = 'RollingUpdate';
+    strategy.rollingUpdate ??= {};
   }
+  if (strategy.type === 'RollingUpdate' && strategy.rollingUpdate !== undefined)
+    strategy.rollingUpdate.partition ??= 0;
   spec.persistentVolumeClaimRetentionPolicy ??= {};
   spec.persistentVolumeClaimRetentionPolicy.whenDeleted ||= 'Retain';
   spec.persistentVolumeClaimRetentionPolicy.whenScaled ||= 'Retain';

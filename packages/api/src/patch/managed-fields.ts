@@ -7,6 +7,7 @@
  *
  * Source: Kubernetes server-side apply; the bound on update managers and the order of entries are upstream's.
  */
+import { noteEmpty, wasSentEmpty } from '../decode/absence.ts';
 import { inOwnersOrder } from './owner-order.ts';
 import {
   type FieldPath,
@@ -121,7 +122,10 @@ function said(object: JsonObject, empty: JsonObject): JsonObject {
   for (const [name, value] of Object.entries(object)) {
     const usual = Object.hasOwn(empty, name) ? empty[name] : undefined;
     if (usual === undefined || value === undefined) setKey(result, name, value ?? null);
-    else if (!jsonEqual(value, usual))
+    else if (Array.isArray(value) && wasSentEmpty(object, name)) {
+      setKey(result, name, value);
+      noteEmpty(result, name, value);
+    } else if (!jsonEqual(value, usual))
       setKey(result, name, isObject(value) && isObject(usual) ? said(value, usual) : value);
   }
   return result;

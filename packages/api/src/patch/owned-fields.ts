@@ -2,6 +2,7 @@
  * FieldsV1 of everything that an object sets: who creates an object owns all of it. The same as comparing it with an
  * empty one, without making sets of what is written down once.
  */
+import { wasSentEmpty } from '../decode/absence.ts';
 import type { FieldSet } from './field-set.ts';
 import { isObject, type JsonObject, type JsonValue, member, setKey, type Structure } from './structure.ts';
 import { comesItself, itemElement, type Place, placeBelow, type Shape, shapeOf } from './structured-merge.ts';
@@ -32,7 +33,12 @@ function fieldsOf(
 ): JsonObject | undefined {
   const result: JsonObject = {};
   let isEmpty = true;
-  const add = (element: string, part: JsonValue, partStructure: Structure | undefined): void => {
+  const add = (
+    element: string,
+    part: JsonValue,
+    partStructure: Structure | undefined,
+    wasSent = false,
+  ): void => {
     const rest = excluded.length === 0 ? nothing : below(excluded, element);
     if (rest === undefined) return;
     const partShape = shapeOf(partStructure, part);
@@ -40,6 +46,7 @@ function fieldsOf(
       partShape === 'leaf' ||
       shape === 'associative' ||
       structure?.kind === 'map' ||
+      wasSent ||
       comesItself(partStructure, part, place);
     const fields =
       partShape === 'leaf'
@@ -56,7 +63,8 @@ function fieldsOf(
     for (const key of keys) {
       const part = value[key];
       if (part === undefined) continue;
-      add(isMap ? `f:${key}` : fieldElement(key), part, member(structure, key));
+      const wasSent = Array.isArray(part) && part.length === 0 && wasSentEmpty(value, key);
+      add(isMap ? `f:${key}` : fieldElement(key), part, member(structure, key), wasSent);
     }
   } else if (shape === 'associative' && Array.isArray(value)) {
     const items = Map.groupBy(value, (item) => itemElement(structure, item));

@@ -123,7 +123,7 @@ test('a strategic patch without the merge key, or of the wrong shape, is refused
   assert.throws(() => applyStrategicMergePatch({}, { spec: { containers: ['x'] } }, pod), /must be objects/);
   assert.throws(
     () => applyStrategicMergePatch({}, { metadata: { $patch: 'burn' } }, pod),
-    /invalid value of \$patch/,
+    /^PatchError: unknown patch type: burn in map: map\[\$patch:burn\]$/,
   );
 });
 
@@ -184,4 +184,23 @@ test('a JSON patch that replaces a member which is not there adds it, and fails 
   assert.deepEqual(replace('/list/0'), { ...object, list: ['y'] });
   for (const path of ['/labels/b', '/list/5', '/data/a/b', '/__proto__/b'])
     assert.throws(() => replace(path), { name: 'PatchError', code: 422 }, path);
+});
+
+test('an order that does not have what the patch sets is refused as upstream does', () => {
+  const of = (...names: readonly string[]): JsonObject => ({
+    spec: {
+      '$setElementOrder/containers': names.map((name) => ({ name })),
+      containers: [
+        { name: 'three', image: 'x' },
+        { name: 'gone', $patch: 'delete' },
+      ],
+    },
+  });
+  assert.throws(() => applyStrategicMergePatch({}, of('two'), pod), {
+    message:
+      "The order in patch list:\n[map[image:x name:three] map[$patch:delete name:gone]]\n doesn't match $setElementOrder list:\n[map[name:two]]\n",
+  });
+  assert.deepEqual(applyStrategicMergePatch({}, of('two', 'three'), pod), {
+    spec: { containers: [{ name: 'three', image: 'x' }] },
+  });
 });

@@ -5,6 +5,7 @@
  * Source: the Kubernetes API conventions on strategic merge patch. Invariants: the original is never changed; null
  * deletes; no directive is left in the result.
  */
+import { shownAsMap } from './map-text.ts';
 import { notMap } from './json-patch.ts';
 import { PatchError } from './patch-error.ts';
 import {
@@ -37,7 +38,7 @@ function mergeObject(original: JsonObject, patch: JsonObject, structure: Structu
   if (directive === 'replace') return withoutDirectives(patch) as JsonObject;
   if (directive === 'delete') return {};
   if (directive !== undefined && directive !== 'merge') {
-    throw new PatchError(400, `invalid value of ${patchDirective}: ${JSON.stringify(directive)}`);
+    throw new PatchError(400, `unknown patch type: ${shownAsMap(directive)} in map: ${shownAsMap(patch)}`);
   }
   const result: JsonObject = { ...original };
   retainKeys(result, patch);
@@ -95,7 +96,26 @@ function mergeField(
       ? mergePrimitives(originalList, patch)
       : mergeByKey(originalList, patch, structure.patchMergeKey, structure.items, name);
   const wanted = order === undefined ? patch : listOf(order, orderPrefix + name);
+  if (order !== undefined) checkOrder(patch, wanted, structure.patchMergeKey);
   return inOrder(merged, originalList, wanted, structure);
+}
+
+/** What a patch sets must stand in the order that it gives. Throws 400. */
+function checkOrder(
+  patch: readonly JsonValue[],
+  order: readonly JsonValue[],
+  mergeKey: string | undefined,
+): void {
+  const keyOf = (item: JsonValue): JsonValue | undefined =>
+    mergeKey !== undefined && isObject(item) ? item[mergeKey] : item;
+  const set = patch.filter((item) => !isObject(item) || item[patchDirective] !== 'delete');
+  let next = 0;
+  for (const item of order) if (next < set.length && jsonEqual(keyOf(set[next] ?? null), keyOf(item))) next++;
+  if (next < set.length)
+    throw new PatchError(
+      400,
+      `The order in patch list:\n${shownAsMap([...patch])}\n doesn't match ${orderPrefix.slice(0, -1)} list:\n${shownAsMap([...order])}\n`,
+    );
 }
 
 /** `$retainKeys` lists every key that may stay, which clears the other members of a union. */
@@ -149,10 +169,7 @@ function mergeByKey(
     const key = item[mergeKey];
     if (key === undefined) {
       if (item[patchDirective] === 'replace' && replaceAll) continue;
-      throw new PatchError(
-        400,
-        `map: ${JSON.stringify(item)} does not contain declared merge key: ${mergeKey}`,
-      );
+      throw new PatchError(400, `map: ${shownAsMap(item)} does not contain declared merge key: ${mergeKey}`);
     }
     const same = (existing: JsonValue): boolean => isObject(existing) && jsonEqual(existing[mergeKey], key);
     if (item[patchDirective] === 'delete') {

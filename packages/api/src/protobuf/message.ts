@@ -3,7 +3,8 @@
  * follows the habits of the reference implementation: fields by ascending number, map keys sorted, singular values
  * that are not pointers always written, unknown fields skipped.
  */
-import { absentValue, isOmitted } from '../decode.ts';
+import { isOmitted } from '../decode/absence.ts';
+import { absentValue } from '../decode/walk.ts';
 import { integerValue, isBigInteger, MAX_DEPTH, setOwn } from '../json.ts';
 import type { Schema } from '../schema.ts';
 import { formatDuration, formatMicroTime, formatTime, parseDuration, parseTime } from '../time.ts';

@@ -1,4 +1,5 @@
 /** The rules of certificate signing requests. Whether the request is signed is for those who sign it. */
+import { asSent } from '../decode/absence.ts';
 import { X509Certificate } from 'node:crypto';
 import type { CertificateSigningRequest } from '../generated/types.ts';
 import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from './field-error.ts';
@@ -43,7 +44,11 @@ function signingRequest({ spec }: CertificateSigningRequest): FieldError[] {
   const first = pemBlocks(Buffer.from(request, 'base64').toString('latin1')).next().value;
   if (first?.type !== 'CERTIFICATE REQUEST')
     errors.push(
-      invalid('spec.request', request === '' ? null : request, 'PEM block type must be CERTIFICATE REQUEST'),
+      invalid(
+        'spec.request',
+        request === '' ? asSent(spec, 'request') : request,
+        'PEM block type must be CERTIFICATE REQUEST',
+      ),
     );
   if (usages.length === 0) errors.push(required('spec.usages'));
   for (const [i, usage] of usages.entries())

@@ -1,4 +1,5 @@
 /** The rules of slices: what a driver says of the devices it offers. */
+import { wasSentEmpty } from '../decode/absence.ts';
 import type {
   CapacityRequestPolicy,
   CapacityRequestPolicyRange,
@@ -121,7 +122,11 @@ function slicePlace(spec: Place, at: string): FieldError[] {
   const terms = spec.nodeSelector?.nodeSelectorTerms ?? [];
   if (spec.nodeSelector !== undefined && terms.length !== 1)
     errors.push(
-      invalid(`${at}.nodeSelector.nodeSelectorTerms`, terms, 'must have exactly one node selector term'),
+      invalid(
+        `${at}.nodeSelector.nodeSelectorTerms`,
+        terms.length > 0 || wasSentEmpty(spec.nodeSelector, 'nodeSelectorTerms') ? terms : undefined,
+        'must have exactly one node selector term',
+      ),
     );
   errors.push(...marked(spec, 'allNodes', at, set), ...marked(spec, 'perDeviceNodeSelection', at, set));
   if (set.length === 0) errors.push(required(at, ONE_PLACE));

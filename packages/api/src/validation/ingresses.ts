@@ -1,4 +1,5 @@
 /** The rules of ingresses and of their classes. */
+import { asSent } from '../decode/absence.ts';
 import { isIP } from 'node:net';
 import type {
   HTTPIngressPath,
@@ -29,7 +30,9 @@ function ingress({ spec }: Ingress): FieldError[] {
   const errors: FieldError[] = [];
   const { rules: list = [], defaultBackend, tls = [], ingressClassName } = spec ?? {};
   if (list.length === 0 && defaultBackend === undefined)
-    errors.push(invalid('spec', spec?.rules, 'either `defaultBackend` or `rules` must be specified'));
+    errors.push(
+      invalid('spec', asSent(spec, 'rules'), 'either `defaultBackend` or `rules` must be specified'),
+    );
   if (defaultBackend !== undefined) errors.push(...backend(defaultBackend, 'spec.defaultBackend'));
   for (const [i, rule] of list.entries()) errors.push(...ingressRule(rule, `spec.rules[${i}]`));
   for (const [i, { hosts = [], secretName }] of tls.entries()) {

@@ -1,4 +1,5 @@
 /** The rules of jobs. */
+import { asSent } from '../decode/absence.ts';
 import type { Affinity, Container, Job, JobSpec, PodSpec, PodTemplateSpec } from '../generated/types.ts';
 import { selectorMatches } from '../label-selector.ts';
 import { checkDns1123Label } from '../names.ts';
@@ -103,7 +104,11 @@ function job({ metadata, spec }: Job): FieldError[] {
   const labels = template?.metadata?.labels;
   if (problems.length === 0 && !(selector !== undefined && selectorMatches(selector, labels)))
     errors.push(
-      invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`'),
+      invalid(
+        'spec.template.metadata.labels',
+        asSent(template?.metadata, 'labels'),
+        '`selector` does not match template `labels`',
+      ),
     );
   const { name = '' } = metadata ?? {};
   if (spec.completionMode === 'Indexed' && (spec.completions ?? 0) > 0) {

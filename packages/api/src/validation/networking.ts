@@ -1,4 +1,5 @@
 /** The rules of network policies, and of the ranges and addresses of services. */
+import { asSent } from '../decode/absence.ts';
 import { BlockList, isIPv4 } from 'node:net';
 import type {
   IPAddress,
@@ -129,7 +130,7 @@ function rangeUpdate(now: ServiceCIDR, old: ServiceCIDR): FieldError[] {
   if (cidrs.length === before.length)
     return cidrs.flatMap((range, i) => immutable(`spec.cidrs[${i}]`, range, before[i]));
   const errors = before.length === 1 && cidrs.length === 2 ? serviceRange(now) : [];
-  return errors.length > 0 ? errors : immutable('spec.cidrs', now.spec?.cidrs, old.spec?.cidrs);
+  return errors.length > 0 ? errors : immutable('spec.cidrs', asSent(now.spec, 'cidrs'), old.spec?.cidrs);
 }
 
 export const networkingRules: Readonly<Record<string, Rules>> = {

@@ -1,4 +1,5 @@
 /** The rules of persistent volumes, and of those that stand in an attachment. */
+import { asSent } from '../decode/absence.ts';
 import type { PersistentVolume, PersistentVolumeSpec, VolumeNodeAffinity } from '../generated/types.ts';
 import { checkDns1123Subdomain } from '../names.ts';
 import { IMMUTABLE, immutable, invalidBy, same } from './checks.ts';
@@ -19,7 +20,7 @@ function volume({ metadata, spec }: PersistentVolume): FieldError[] {
   const modes = spec.accessModes ?? [];
   if (modes.length === 0) errors.push(required(`${at}.accessModes`));
   errors.push(...accessModes(modes, `${at}.accessModes`));
-  errors.push(...capacity(spec.capacity, `${at}.capacity`));
+  errors.push(...capacity(spec, `${at}.capacity`));
   const policy = spec.persistentVolumeReclaimPolicy;
   if (policy && !RECLAIM_POLICIES.includes(policy))
     errors.push(notSupported(`${at}.persistentVolumeReclaimPolicy`, policy, RECLAIM_POLICIES));
@@ -48,10 +49,12 @@ function isOneTooMany(place: string): (error: FieldError) => boolean {
   return ({ field, detail }) => field === place && detail === ONE_SOURCE;
 }
 
-function capacity(amounts: Readonly<Record<string, string>> | undefined, field: string): FieldError[] {
+function capacity(spec: PersistentVolumeSpec, field: string): FieldError[] {
+  const { capacity: amounts } = spec;
   const names = Object.keys(amounts ?? {});
   const errors = names.length === 0 ? [required(field)] : [];
-  if (!names.includes('storage') || names.length > 1) errors.push(notSupported(field, amounts, ['storage']));
+  if (!names.includes('storage') || names.length > 1)
+    errors.push(notSupported(field, asSent(spec, 'capacity'), ['storage']));
   for (const [name, quantity] of Object.entries(amounts ?? {})) {
     errors.push(...reportedAmount(`${field}[${name}]`, quantity));
     errors.push(...positiveAmount(`${field}[${name}]`, quantity));

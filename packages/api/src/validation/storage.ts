@@ -1,4 +1,5 @@
 /** The rules of what makes volumes and attaches them. */
+import { asSent } from '../decode/absence.ts';
 import type {
   CSIDriver,
   CSINode,
@@ -55,7 +56,8 @@ function storageClass(storage: StorageClass): FieldError[] {
 function storageClassUpdate(now: StorageClass, old: StorageClass): FieldError[] {
   const errors: FieldError[] = [];
   errors.push(...immutable('provisioner', now.provisioner ?? '', old.provisioner ?? ''));
-  errors.push(...immutable('parameters', now.parameters, old.parameters));
+  if (!same(now.parameters, old.parameters))
+    errors.push(invalid('parameters', asSent(now, 'parameters'), IMMUTABLE));
   errors.push(...immutable('reclaimPolicy', now.reclaimPolicy, old.reclaimPolicy));
   errors.push(...immutable('volumeBindingMode', now.volumeBindingMode, old.volumeBindingMode));
   return errors;

@@ -1,4 +1,5 @@
 /** The rules of the kinds that keep pods running. */
+import { asSent } from '../decode/absence.ts';
 import type {
   ControllerRevision,
   DaemonSetSpec,
@@ -43,7 +44,7 @@ function isEmpty({ matchLabels = {}, matchExpressions = [] }: LabelSelector): bo
 function noMatch(template: PodTemplateSpec | undefined): FieldError {
   return invalid(
     'spec.template.metadata.labels',
-    template?.metadata?.labels,
+    asSent(template?.metadata, 'labels'),
     '`selector` does not match template `labels`',
   );
 }

@@ -4,7 +4,7 @@
  * which shows values as its own language does.
  */
 import { isBigInteger } from '@timonier/api/json';
-import { shownAsMap } from '../verbs/map-text.ts';
+import { shownAsMap } from '@timonier/api/patch/map-text';
 import {
   isEmbedded,
   isIntOrString,

@@ -2,6 +2,7 @@
  * What is wrong with a custom resource definition, in upstream's words and order. Upstream keeps what is the same for
  * all versions outside of them, and says so in the paths of its errors.
  */
+import { wasSentEmpty } from '@timonier/api/decode/absence';
 import { type FieldError, fieldErrors } from '@timonier/api';
 import { sameTree } from '../storage/copy.ts';
 import { validateConversion } from './definition-conversion.ts';
@@ -160,7 +161,7 @@ function shownVersions(definition: Definition): unknown {
   const part = (version: Version, name: Part): unknown =>
     isShared(definition, name) ? null : (version[name] ?? null);
   const { versions: given } = definition.spec;
-  if (given.length === 0) return null;
+  if (given.length === 0) return wasSentEmpty(definition.spec, 'versions') ? given : null;
   return given.map((version) => ({
     Name: version.name,
     Served: version.served,

@@ -15,7 +15,10 @@ test('method and path tell verb, resource, namespace, name and subresource', () 
     ['GET', '/api/v1/namespaces/a/pods', 'list /pods a   true'],
     ['GET', '/api/v1/namespaces/a/pods?watch=true', 'watch /pods a   true'],
     ['GET', '/api/v1/watch/namespaces/a/pods', 'watch /pods a   true'],
-    ['GET', '/api/v1/namespaces/a/pods/b?watch=1', 'watch /pods a b  true'],
+    // What is there under its own path is read; the old path watches it.
+    ['GET', '/api/v1/namespaces/a/pods/b?watch=1', 'get /pods a b  true'],
+    ['GET', '/api/v1/watch/namespaces/a/pods/b', 'watch /pods a b  true'],
+    ['DELETE', '/api/v1/configmaps', 'deletecollection /configmaps    true'],
     ['GET', '/api/v1/namespaces/a/pods/b/log', 'get /pods a b log true'],
     ['POST', '/api/v1/namespaces/a/pods/b/binding', 'create /pods a b binding true'],
     ['PATCH', '/apis/apps/v1/namespaces/a/deployments/b/scale', 'patch apps/deployments a b scale true'],

@@ -59,7 +59,8 @@ export function readRequestInfo(method: string, url: RequestTarget, registry: Re
   const [resource = '', name = '', ...sub] = rest;
   // What stands behind `proxy` is a path of somebody else's.
   const subresource = sub[0] === 'proxy' ? 'proxy' : sub.join('/');
-  const watch = watchPath || isTrue(url.searchParams.get('watch'));
+  // One object by its path is read, whatever else is asked for.
+  const watch = watchPath || (name === '' && isTrue(url.searchParams.get('watch')));
   const verb = verbOf(method, name, watch && subresource === '');
   const info = registry.lookup(group, version, resource);
   const isNamespaces = group === '' && resource === 'namespaces';
@@ -80,7 +81,7 @@ export function readRequestInfo(method: string, url: RequestTarget, registry: Re
   if (
     info.namespaced &&
     namespace === '' &&
-    (name !== '' || (verb !== 'list' && verb !== 'watch' && verb !== 'create'))
+    (name !== '' || (verb !== 'list' && verb !== 'watch' && verb !== 'create' && verb !== 'deletecollection'))
   )
     return base;
   if (subresource !== '' && !info.subresources.some((known) => known.name === sub[0])) return base;
@@ -115,8 +116,7 @@ function verbOf(method: string, name: string, watch: boolean): Verb {
     case 'DELETE':
       return name === '' ? 'deletecollection' : 'delete';
     default:
-      if (watch) return 'watch';
-      return name === '' ? 'list' : 'get';
+      return watch ? 'watch' : name === '' ? 'list' : 'get';
   }
 }
 

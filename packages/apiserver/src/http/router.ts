@@ -241,7 +241,7 @@ export class Router {
     if (handler === undefined || isOfNoNamespace(target)) throw new StatusError(verbNotAllowed());
     const series = requests.seriesOf(exchange, target);
     this.#handled(exchange, series);
-    checkParameters(target, exchange.query);
+    checkParameters(target, exchange.query, exchange.header('content-type'));
     const warning = deprecationOf(target.info);
     if (warning !== undefined) {
       exchange.warn(warning);

@@ -24,6 +24,5 @@ test('the options of a delete are no other kind, and an object', () => {
   assert.throws(() => decodeDeleteOptions(bytes({ apiVersion: 'v1', kind: 'Pod' }), 'json'), {
     message: 'no kind "Pod" is registered for version "v1" in scheme "pkg/runtime/scheme.go:111"',
   });
-  for (const body of [[], 7, 'text', null])
-    assert.throws(() => decodeDeleteOptions(bytes(body), 'json'), /cannot/);
+  for (const body of [[], 7, 'text']) assert.throws(() => decodeDeleteOptions(bytes(body), 'json'), /cannot/);
 });

@@ -47,9 +47,10 @@ export function prepareCreate(object: ApiObject, context: WriteContext): void {
   const { server, target } = context;
   const { info } = target;
   const metadata = (object.metadata ??= {});
-  // A dry run never asks the store, which alone minds the version; and what is no version at all says nothing.
+  // A dry run never asks the store, which alone minds the version; what is no version at all says nothing, and who
+  // applies did not know whether there would be one.
   const version = metadata.resourceVersion ?? '';
-  if (/^\d+$/.test(version) && Number(version) !== 0 && !context.dryRun)
+  if (/^\d+$/.test(version) && Number(version) !== 0 && !context.dryRun && target.verb !== 'patch')
     throw bad('resourceVersion should not be set on objects to be created');
   delete metadata.resourceVersion;
   if ((metadata.name ?? '') === '' && (metadata.generateName ?? '') !== '')

@@ -18,15 +18,37 @@ const optionsKind: Partial<Readonly<Record<ResourceRequest['verb'], string>>> = 
 };
 
 /** Throws 422 for wrong values of the parameters that every write takes. */
-export function checkParameters(target: ResourceRequest, query: URLSearchParams): void {
+export function checkParameters(
+  target: ResourceRequest,
+  query: URLSearchParams,
+  contentType: string | undefined,
+): void {
   if (passedOn.has(target.subresource.split('/')[0] ?? '')) return;
   const kind = optionsKind[target.verb];
-  if (kind !== undefined) checkWriteParameters(kind, query);
+  if (kind === undefined) return;
+  const problems = target.verb === 'patch' ? patchProblems(query, contentType) : [];
+  checkWriteParameters(kind, query, problems);
 }
 
-function checkWriteParameters(kind: string, query: URLSearchParams): void {
+/** Who applies must say who they are, and nobody else has conflicts to force. */
+function patchProblems(query: URLSearchParams, contentType: string | undefined): readonly Problem[] {
+  if (isApply(contentType)) {
+    if ((query.get('fieldManager') ?? '') !== '') return [];
+    const message = 'Required value: is required for apply patch';
+    return [{ field: 'fieldManager', reason: 'FieldValueRequired', message }];
+  }
+  return booleanParameter(query, 'force') === undefined
+    ? []
+    : [forbiddenProblem('force', 'may not be specified for non-apply patch')];
+}
+
+function isApply(contentType: string | undefined): boolean {
+  return contentType?.split(';')[0]?.trim().toLowerCase() === 'application/apply-patch+yaml';
+}
+
+function checkWriteParameters(kind: string, query: URLSearchParams, before: readonly Problem[]): void {
   const isDelete = kind === 'DeleteOptions';
-  const problems: Problem[] = [...dryRunProblems(query.getAll('dryRun'))];
+  const problems: Problem[] = [...before, ...dryRunProblems(query.getAll('dryRun'))];
   const manager = query.get('fieldManager') ?? '';
   if (!isDelete) {
     problems.push(...managerProblems(manager));

@@ -26,14 +26,14 @@ import { formatLabelSelector, requirementsOf } from '@timonier/api/label-selecto
 import { conflict, invalid, StatusError } from '@timonier/api/statuses';
 import { valueAt } from '../extensions/json-path.ts';
 import { bodyMedia, contentTypes } from '../http/media.ts';
-import { decodeBodyAs, parseBody } from '../pipeline/decode.ts';
+import { decodeBodyAs } from '../pipeline/decode.ts';
 import { timestamp } from '../timestamp.ts';
 import { bad, booleanParameter } from '../pipeline/query.ts';
 import { encodeObject } from '../pipeline/encode.ts';
 import { includeObjectOf, offerOf, representationOf, respondTree } from '../pipeline/respond.ts';
 import type { RequestContext } from '../request-context.ts';
 import { readObject } from '../verbs/get.ts';
-import { asConflict, patchFormOf, patchTree, requireManager } from '../verbs/patch.ts';
+import { asConflict, parsePatch, patchFormOf, patchTree } from '../verbs/patch.ts';
 import { asPatchError } from '../verbs/patched-object.ts';
 import { afterUpdate, replaceObject } from '../verbs/update.ts';
 
@@ -130,8 +130,7 @@ function wantedScale(context: RequestContext, body: Buffer): (before: Scale) => 
   if (target.verb !== 'patch') throw bad(`${target.verb} is not supported on scale`);
   const form = patchFormOf(exchange.header('content-type'), target.info.custom !== undefined);
   if (form === 'apply') {
-    requireManager(context);
-    const { value } = parseBody(body, 'yaml');
+    const { value } = parsePatch(form, body);
     const force = booleanParameter(exchange.query, 'force') ?? false;
     asScale(value);
     return (before) => {
@@ -142,7 +141,7 @@ function wantedScale(context: RequestContext, body: Buffer): (before: Scale) => 
       }
     };
   }
-  const { value } = parseBody(body, 'json');
+  const { value } = parsePatch(form, body);
   return (before) => {
     const patched = patchTree(before as ApiObject, form, value, scaleSchema);
     try {

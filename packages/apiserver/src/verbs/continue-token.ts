@@ -28,7 +28,12 @@ export function parseToken(text: string): ContinueToken {
       if (rv === present) return { revision: undefined, after };
       if (rv > 0) return { revision: rv, after };
     }
-  } catch {
+    if (after === undefined && typeof rv === 'number')
+      throw bad(
+        'invalid continue token: continue key is not valid: encoded start key empty (version meta.k8s.io/v1)',
+      );
+  } catch (error) {
+    if (error instanceof StatusError) throw error;
     // Said below, the same way as for a token of the wrong shape.
   }
   throw bad('invalid continue token: continue key is not valid');

@@ -107,6 +107,31 @@ test('options that contradict each other are refused as invalid, in the words cl
   assert.equal(both.status, 400);
 });
 
+test('whatever is at hand comes whole, and pages of a version are pages of that version', async (t) => {
+  const { server } = await serverWith(t, 3);
+  const list = async (query: string): Promise<Listed> =>
+    (await server.request('GET', `${configMaps}?labelSelector=parity&${query}`)).json as Listed;
+  const names = ({ items }: Listed): string[] => items.map(({ metadata }) => metadata.name);
+  const before = await list('');
+  await server.request('DELETE', `${configMaps}/m0`);
+  assert.deepEqual(names(await list('limit=1&resourceVersion=0')).slice(-2), ['m1', 'm2']);
+  const { resourceVersion } = before.metadata;
+  assert.deepEqual(names(await list(`limit=2&resourceVersion=${resourceVersion}`)), ['m0', 'm1']);
+  assert.deepEqual(names(await list(`limit=1&resourceVersion=${resourceVersion}`)), ['m0']);
+});
+
+test('a watch takes no token, and one without the state begins now', async (t) => {
+  const { server } = await serverWith(t, 1);
+  for (const query of ['continue=x', 'continue=x&sendInitialEvents=true&resourceVersionMatch=NotOlderThan']) {
+    const { status, json } = await server.request('GET', `${configMaps}?watch=1&${query}`);
+    assert.equal(status, 422);
+    assert.match(json.message, /: Forbidden: resourceVersionMatch is forbidden when continue is provided$/);
+  }
+  const query = 'watch=1&sendInitialEvents=false&resourceVersionMatch=NotOlderThan&resourceVersion=0';
+  const { status, body } = await server.request('GET', `${configMaps}?${query}&timeoutSeconds=1`);
+  assert.deepEqual([status, body.toString()], [200, '']);
+});
+
 test('a list of an exact version shows that version, and a resource version that is no number is no conflict', async (t) => {
   const { server } = await serverWith(t, 2);
   const before = (await server.request('GET', configMaps)).json as Listed;

@@ -68,17 +68,25 @@ export async function readPage(context: RequestContext, options: ReadOptions): P
   const { continueToken, match, revision } = options;
   checkMatch(context, options);
   if (continueToken !== '') {
+    const token = parseToken(continueToken);
     if ((revision ?? 0) !== 0) throw bad('specifying resource version is not allowed when using continue');
-    return continueList(context, options, parseToken(continueToken));
+    return continueList(context, unlimitedAtHand(options), token);
   }
-  if (match === 'Exact') {
+  // As it was before matches could be told: pages of a version are pages of that very version.
+  const isPageOf = match === '' && options.limit > 0 && (revision ?? 0) > 0;
+  if (match === 'Exact' || isPageOf) {
     // The store would call a revision that it has not reached an error of the request.
     await context.server.reads.reached(revision ?? 0);
     return readFromStore(context, options, revision ?? 0, '');
   }
   await freshEnough(context, revision);
   await readAhead(context, options);
-  return readFromCache(context, options);
+  return readFromCache(context, unlimitedAtHand(options));
+}
+
+/** Whatever is at hand comes whole, as a cache answers: who asks so fills a cache of its own. */
+function unlimitedAtHand(options: ReadOptions): ReadOptions {
+  return options.revision === 0 ? { ...options, limit: 0 } : options;
 }
 
 /** Has what a selection asks for read out of all objects, so that looking through them takes no time. */

@@ -3,7 +3,7 @@
  * current state at each attempt; server-side apply merges a configuration by ownership, and creates what is not there.
  */
 import type { AdmissionRequest } from '../admission/request.ts';
-import { apiVersionOf, storageKey } from '@timonier/api';
+import { storageKey } from '@timonier/api';
 import {
   ApplyConflictError,
   applyJsonPatch,
@@ -14,30 +14,22 @@ import {
   type JsonObject,
 } from '@timonier/api';
 import { applyDefaults } from '@timonier/api/defaults';
-import { type ApiObject, decodeStrict, strictDecodingError } from '@timonier/api/decode';
+import { type ApiObject, decodeStrict } from '@timonier/api/decode';
 import type { Parsed } from '@timonier/api/json';
-import {
-  applyConflict,
-  failure,
-  invalid,
-  notFound,
-  StatusError,
-  unsupportedMediaType,
-} from '@timonier/api/statuses';
+import { applyConflict, failure, notFound, StatusError, unsupportedMediaType } from '@timonier/api/statuses';
 import { type CommitExtras, withConditions } from '../pipeline/commit-extras.ts';
 import { parseBody } from '../pipeline/decode.ts';
 import { mutate } from '../pipeline/mutate.ts';
 import { namespaceCondition } from '../pipeline/namespace-exists.ts';
 import { changeInVersions, type InVersion, otherVersions } from '../pipeline/owned-versions.ts';
-import { managementContext, placeObject, prepareCreate } from '../pipeline/prepare.ts';
-import { bad, booleanParameter, fieldValidationParameter, refuseOptions } from '../pipeline/query.ts';
+import { managementContext, prepareCreate } from '../pipeline/prepare.ts';
+import { bad, booleanParameter } from '../pipeline/query.ts';
 import { respondObject } from '../pipeline/respond.ts';
 import { checkObject } from '../pipeline/validate.ts';
 import type { RequestContext } from '../request-context.ts';
-import { copyOf } from '../storage/copy.ts';
 import type { Compare } from '../storage/etcd-messages.ts';
 import { strategyOf } from '../strategies/index.ts';
-import { checkAppliedType } from './applied-type.ts';
+import { readConfiguration } from './applied-configuration.ts';
 import { decodePatched } from './patched-object.ts';
 import { afterUpdate, decideUpdate, replaceObject } from './update.ts';
 
@@ -55,31 +47,32 @@ export async function patch(context: RequestContext): Promise<void> {
   const form = patchFormOf(exchange.header('content-type'), target.info.custom !== undefined);
   if (form === 'strategic' && target.info.custom !== undefined)
     throw new StatusError(unsupportedMediaType([patchTypes.json, patchTypes.merge, patchTypes.apply]));
-  if (form === 'apply') requireManager(context);
-  const parsed = parseBody(await exchange.body(), form === 'apply' ? 'yaml' : 'json', (why) =>
-    form === 'apply' || form === 'strategic' ? why : `error decoding patch: ${why}`,
-  );
+  const parsed = parsePatch(form, await exchange.body());
   if (form === 'apply') {
     await applyPatch(context, parsed);
     return;
   }
-  if (booleanParameter(exchange.query, 'force') !== undefined)
-    refuseOptions('PatchOptions', [
-      {
-        field: 'force',
-        reason: 'FieldValueForbidden',
-        message: 'Forbidden: may not be specified for non-apply patch',
-      },
-    ]);
   const isCustom = target.info.custom !== undefined;
   const result = await replaceObject(context, (known, copy) => {
     // Decoding a built-in kind makes a new object; a custom one's may share everything with what it was made of.
     const current = isCustom ? copy() : known;
     const patched = patchTree(current, form, parsed.value, target.info.schema);
-    checkIdentity(patched, current, context);
+    keepIdentity(patched, current, context);
     return decodePatched(context, patched, form, parsed);
   });
   await respondObject(context, 200, afterUpdate(result));
+}
+
+/** Throws 400 for what is no JSON or YAML. */
+export function parsePatch(form: PatchForm, body: Buffer): Parsed {
+  if (form === 'apply')
+    return parseBody(
+      body,
+      'yaml',
+      (why) =>
+        `error decoding YAML: ${why.startsWith('exceeded') ? '' : 'error converting YAML to JSON: '}${why}`,
+    );
+  return parseBody(body, 'json', (why) => (form === 'strategic' ? why : `error decoding patch: ${why}`));
 }
 
 /** Throws 415; only of custom resources it is said which types there are. */
@@ -109,17 +102,23 @@ export function patchTree(
   return patched;
 }
 
-function checkIdentity(patched: ApiObject, current: ApiObject, { target }: RequestContext): void {
-  for (const field of ['name', 'namespace'] as const) {
-    const after: unknown = patched.metadata?.[field];
-    // What is no text at all is refused as that, when it is decoded.
-    if (typeof after === 'string' && after !== current.metadata?.[field])
-      throw bad(
-        field === 'namespace'
-          ? 'the namespace of the provided object does not match the namespace sent on the request'
-          : `the name of the object (${after}) does not match the name on the URL (${target.name})`,
-      );
-  }
+/** What a patch takes away of where an object is stays as it is, but for the name. Throws 400 when it says another. */
+function keepIdentity(patched: ApiObject, current: ApiObject, { target }: RequestContext): void {
+  const metadata: unknown = patched.metadata ?? {};
+  // What is no object is refused as that, when it is decoded; and so is what is no text.
+  if (typeof metadata !== 'object' || Array.isArray(metadata)) return;
+  const { name, namespace } = metadata as Readonly<Record<string, unknown>>;
+  if ((name ?? '') === '')
+    throw bad(
+      `the name of the object (${target.name} based on URL) was undeterminable: name must be provided`,
+    );
+  if (typeof name === 'string' && name !== current.metadata?.name)
+    throw bad(`the name of the object (${name}) does not match the name on the URL (${target.name})`);
+  const before = current.metadata?.namespace;
+  if (before === undefined || namespace === before) return;
+  if ((namespace ?? '') === '') patched.metadata = { ...metadata, namespace: before };
+  else if (typeof namespace === 'string')
+    throw bad('the namespace of the provided object does not match the namespace sent on the request');
 }
 
 async function applyPatch(context: RequestContext, parsed: Parsed): Promise<void> {
@@ -145,53 +144,6 @@ async function applyPatch(context: RequestContext, parsed: Parsed): Promise<void
     return decideUpdate(context, current, old, merged, true);
   });
   await respondObject(context, created ? 201 : 200, afterUpdate(result));
-}
-
-/** The applied configuration: checked against the schema, but neither defaulted nor completed. */
-function readConfiguration(context: RequestContext, parsed: Parsed): ApiObject {
-  const { exchange, target } = context;
-  checkAppliedKind(target, parsed.value);
-  if (target.info.custom !== undefined) checkAppliedCustom(target, parsed.value);
-  const { problems } = decodeStrict(target.info, parsed.value, parsed.duplicates);
-  const mode = fieldValidationParameter(exchange.query);
-  if (problems.length > 0 && mode === 'Strict') throw strictDecodingError(target.info, problems);
-  const config = copyOf(parsed.value) as ApiObject;
-  if (target.info.custom === undefined)
-    checkAppliedType(target.info, config, config.metadata?.namespace ?? '', target.name);
-  if (mode === 'Warn') for (const problem of problems) exchange.warn(problem);
-  if ((config.metadata?.managedFields ?? []).length > 0) throw bad(mustNotOwn);
-  placeObject(config, context, target.name);
-  return config;
-}
-
-const mustNotOwn = 'metadata.managedFields must be nil';
-
-/** Throws 400 for a configuration that does not say what it is of. */
-function checkAppliedKind({ info }: RequestContext['target'], value: unknown): void {
-  if (info.custom !== undefined || typeof value !== 'object' || value === null) return;
-  const { apiVersion, kind } = typeOf(value);
-  if (kind !== '' && apiVersion !== '') return;
-  throw bad(`invalid object type: ${apiVersion === '' ? '/' : apiVersion}, Kind=${kind}`);
-}
-
-/** What is no text says nothing. */
-function typeOf(value: object): { apiVersion: string; kind: string } {
-  const { apiVersion, kind } = value as Record<string, unknown>;
-  return {
-    apiVersion: typeof apiVersion === 'string' ? apiVersion : '',
-    kind: typeof kind === 'string' ? kind : '',
-  };
-}
-
-/** A custom resource says itself what it is, and who owns it not even by an empty list. Throws 400. */
-function checkAppliedCustom({ info, name }: RequestContext['target'], value: unknown): void {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return;
-  const { metadata } = value as ApiObject;
-  const { apiVersion, kind } = typeOf(value);
-  if (apiVersion !== apiVersionOf(info) || kind !== info.kind)
-    throw bad(`invalid object type: ${apiVersion}, Kind=${kind}`);
-  if (Array.isArray(metadata?.managedFields)) throw bad(mustNotOwn);
-  checkAppliedType(info, value as ApiObject, metadata?.namespace ?? '', name);
 }
 
 /** What somebody owns in another version conflicts with what becomes of it there, which the merge says first. */
@@ -246,17 +198,6 @@ export function asConflict(error: unknown): unknown {
         field,
       })),
     ),
-  );
-}
-
-/** Throws 422 when nobody says who applies. */
-export function requireManager({ exchange }: Pick<RequestContext, 'exchange'>): void {
-  if ((exchange.query.get('fieldManager') ?? '') !== '') return;
-  const message = 'Required value: is required for apply patch';
-  throw new StatusError(
-    invalid({ group: 'meta.k8s.io', kind: 'PatchOptions' }, '', `fieldManager: ${message}`, [
-      { reason: 'FieldValueRequired', message, field: 'fieldManager' },
-    ]),
   );
 }
 

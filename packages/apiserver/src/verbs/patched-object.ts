@@ -7,7 +7,7 @@ import type { Parsed } from '@timonier/api/json';
 import { failure, StatusError } from '@timonier/api/statuses';
 import { decodeParsed } from '../pipeline/decode.ts';
 import type { RequestContext } from '../request-context.ts';
-import { shownAsMap } from './map-text.ts';
+import { shownAsMap } from '@timonier/api/patch/map-text';
 
 export function decodePatched(
   { exchange, target }: RequestContext,

@@ -12,7 +12,7 @@ import type { ResourceCache } from '../cache/resource-cache.ts';
 import type { Route } from '../cache/routes.ts';
 import { contentTypes } from '../http/media.ts';
 import type { WatchedEvents } from '../metrics/cache-metrics.ts';
-import { forbiddenProblem, notSupported, refuseOptions } from '../pipeline/query.ts';
+import { forbiddenProblem, notSupported, type Problem, refuseOptions } from '../pipeline/query.ts';
 import { includeObjectOf, offerOf, representationOf, statusOf } from '../pipeline/respond.ts';
 import type { RequestContext } from '../request-context.ts';
 import { rangeEnd } from '../storage/keys.ts';
@@ -53,25 +53,27 @@ export async function watch(context: RequestContext): Promise<void> {
   }
 }
 
-function checkInitialEvents({ sendInitialEvents, match }: ReadOptions): void {
+function checkInitialEvents(options: ReadOptions): void {
+  const { sendInitialEvents, match, continueToken } = options;
   const field = 'resourceVersionMatch';
-  const unsupported = match === 'Exact' ? [notSupported(field, JSON.stringify(match), ['NotOlderThan'])] : [];
-  if (sendInitialEvents === undefined) {
-    if (match !== '')
-      refuseOptions('ListOptions', [
-        forbiddenProblem(
-          field,
-          'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
-        ),
-        ...unsupported,
-      ]);
-    return;
-  }
-  if (match !== 'NotOlderThan')
-    refuseOptions('ListOptions', [
+  const problems: Problem[] = [];
+  if (sendInitialEvents === undefined && match !== '')
+    problems.push(
+      forbiddenProblem(
+        field,
+        'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
+      ),
+    );
+  if (sendInitialEvents !== undefined && match !== 'NotOlderThan')
+    problems.push(
       forbiddenProblem(field, 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'),
-      ...unsupported,
-    ]);
+    );
+  // Without a version the state is asked for as if a match had been told.
+  const isMatched = match !== '' || (sendInitialEvents === undefined && (options.revision ?? 0) === 0);
+  if (continueToken !== '' && isMatched)
+    problems.push(forbiddenProblem(field, 'resourceVersionMatch is forbidden when continue is provided'));
+  if (match === 'Exact') problems.push(notSupported(field, JSON.stringify(match), ['NotOlderThan']));
+  refuseOptions('ListOptions', problems);
 }
 
 class WatchStream {
