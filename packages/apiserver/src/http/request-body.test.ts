@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { connect, type TLSSocket } from 'node:tls';
 import { listen } from '@timonier/component';
 import { createClusterPki } from '@timonier/pki';
@@ -26,6 +27,7 @@ const router: Pick<Router, 'serve'> = {
     const exchange = new Exchange(request, response);
     try {
       if (exchange.url.pathname === '/unread') return await exchange.send(403, 'text/plain', 'no');
+      if (exchange.url.pathname === '/long') return await exchange.send(200, 'text/plain', large);
       const { length } = await exchange.body();
       outcomes.push(`${length} bytes`);
       await exchange.send(200, 'text/plain', `${length} bytes`);
@@ -105,6 +107,28 @@ test('over HTTP/1.1 the answer to a body beyond the limit reaches a client that 
     assert.match(answer, /connection: close/i);
     assert.match(answer, path === '/' ? /limit is 3145728$/ : /no$/);
   }
+});
+
+test('over HTTP/1.1 a body waits while the answer before it is still on its way', async () => {
+  const socket = connect({
+    host: '127.0.0.1',
+    port,
+    servername: 'localhost',
+    ca,
+    ALPNProtocols: ['http/1.1'],
+  });
+  await once(socket, 'secureConnect');
+  socket.write('GET /long HTTP/1.1\r\nHost: a\r\n\r\n');
+  await once(socket, 'readable');
+  const body = Buffer.alloc(2 << 20, ' ');
+  const head = `POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n`;
+  // Many records that the server reads at once.
+  socket.write(Buffer.concat([Buffer.from(head), body]));
+  await delay(100);
+  let text = '';
+  for await (const chunk of socket as AsyncIterable<Buffer>) text += chunk.toString('latin1');
+  assert.equal(text.split('HTTP/1.1 200').length, 3, 'there are two answers');
+  assert.match(text, new RegExp(`${body.length} bytes$`));
 });
 
 test('over HTTP/1.1 a connection is used again after a body that nobody read', async () => {

@@ -63,6 +63,8 @@ const http2 = {
   requestMs: 300_000,
 };
 
+const nothing = (): void => undefined;
+
 export class TlsServer {
   readonly #tls: Server;
   readonly #http1: Http1Server;
@@ -92,11 +94,18 @@ export class TlsServer {
       },
       (socket: TLSSocket) => {
         if (socket.alpnProtocol === 'h2') this.#http2.accept(socket);
-        else this.#http1.emit('connection', socket);
+        else this.#speakHttp1(socket);
       },
     );
     // Failed handshakes are the client's affair.
     this.#tls.on('tlsClientError', (_error, socket) => socket.destroy());
+  }
+
+  #speakHttp1(socket: TLSSocket): void {
+    this.#http1.emit('connection', socket);
+    // Node feeds its parser from below the socket until somebody listens to it. Below, nothing waits: while an answer is on
+    // its way and the parser is paused, the next body is an error there, and the end of the connection.
+    socket.on('data', nothing).off('data', nothing);
   }
 
   accept(socket: Socket): void {
