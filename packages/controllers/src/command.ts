@@ -2,7 +2,14 @@
 import { readFileSync } from 'node:fs';
 import { loadKubeconfig } from '@timonier/client';
 import { loopFlags, startContextOf } from '@timonier/client/loop-process';
-import { defineComponent, durationFlag, listFlag, numberFlag, stringFlag } from '@timonier/component';
+import {
+  defineComponent,
+  durationFlag,
+  listFlag,
+  numberFlag,
+  stringFlag,
+  UsageError,
+} from '@timonier/component';
 import { controllerNames, defaultSettings, startControllers } from './start.ts';
 
 /** Flags that set how controllers behave; shared with the process that runs all loops together. */
@@ -44,6 +51,13 @@ export const controllerFlags = {
     '',
     "the cluster's CA, published in every namespace; the kubeconfig's by default",
   ),
+  'cluster-signing-cert-file': stringFlag('', 'the authority that signs requests for certificates'),
+  'cluster-signing-key-file': stringFlag('', 'its key; without it none are signed'),
+  'cluster-signing-duration': durationFlag(
+    365 * 24 * 3_600_000,
+    'how long a certificate lives that asks for nothing shorter',
+    { placeholder: '8760h' },
+  ),
 };
 
 /** Settings from the values of `controllerFlags`. */
@@ -69,7 +83,24 @@ export function settingsFromFlags(
     terminatedPodThreshold: flags['terminated-pod-gc-threshold'],
     rootCa: rootCa?.toString() ?? '',
     apiServer: servers[0] ?? '',
+    signing: signingFromFlags(
+      flags['cluster-signing-cert-file'],
+      flags['cluster-signing-key-file'],
+      flags['cluster-signing-duration'],
+    ),
   };
+}
+
+function signingFromFlags(
+  certificateFile: string,
+  keyFile: string,
+  durationMs: number,
+): typeof defaultSettings.signing {
+  if (certificateFile === '' && keyFile === '') return undefined;
+  if (certificateFile === '' || keyFile === '')
+    throw new UsageError('--cluster-signing-cert-file and --cluster-signing-key-file go together');
+  const read = (file: string): string => readFileSync(file, 'utf8');
+  return { certificate: read(certificateFile), key: read(keyFile), durationMs };
 }
 
 export const command = defineComponent({

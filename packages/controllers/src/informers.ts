@@ -3,6 +3,7 @@
  * so that a cache has each index once.
  */
 import {
+  type CertificateSigningRequest,
   type ConfigMap,
   type ControllerRevision,
   type CronJob,
@@ -36,6 +37,7 @@ export interface Informers {
   readonly pods: CatchingInformer<Pod>;
   readonly nodes: CatchingInformer<Node>;
   readonly leases: CatchingInformer<Lease>;
+  readonly certificatesigningrequests: CatchingInformer<CertificateSigningRequest>;
   readonly namespaces: CatchingInformer<Namespace>;
   readonly deployments: CatchingInformer<Deployment>;
   readonly daemonsets: CatchingInformer<DaemonSet>;
@@ -77,6 +79,7 @@ export function createInformers(client: ApiClient, onError: (error: unknown) => 
       namespace: 'kube-node-lease',
       indexes: { namespace: namespaceOf },
     }),
+    certificatesigningrequests: createInformer(client, resources.certificatesigningrequests, { onError }),
     namespaces: createInformer(client, resources.namespaces, { onError }),
     deployments: createInformer(client, resources.deployments, {
       onError,

@@ -15,6 +15,7 @@ import {
   type WorkQueueMetrics,
 } from '@timonier/client';
 import type { LoopLog } from '@timonier/client/loop-process';
+import type { Identity } from '@timonier/pki';
 import type { Informers } from './informers.ts';
 
 /** What every controller gets for one term. */
@@ -45,6 +46,13 @@ export interface ControllerSettings {
   readonly rootCa: string;
   /** Where hosts that join find the API server, as a URL; empty when nobody is to be told. */
   readonly apiServer: string;
+  /** The authority that signs certificates for those who ask with a request; undefined for none. */
+  readonly signing: SigningAuthority | undefined;
+}
+
+export interface SigningAuthority extends Identity {
+  /** What a certificate lives, unless a shorter life is asked for. */
+  readonly durationMs: number;
 }
 
 /** Says which keys a change of an object concerns. */

@@ -156,7 +156,7 @@ export class MemoryApi {
         }
         const status = (from: KubeObject): Body => ({ status: (from as Body)['status'] });
         const next =
-          options.subresource === 'status'
+          options.subresource === 'status' || options.subresource === 'approval'
             ? { ...known, ...status(object) }
             : { ...object, ...status(known) };
         return Promise.resolve(this.#store(type, key, next, 'MODIFIED') as never);

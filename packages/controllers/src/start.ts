@@ -12,6 +12,9 @@ import type { StartContext } from '@timonier/client/loop-process';
 import { startBootstrapSigner } from './bootstrapsigner/controller.ts';
 import { startClusterDnsController } from './clusterdns/controller.ts';
 import { startCronJobController } from './cronjob/controller.ts';
+import { startCertificateApprover } from './csrapproving/controller.ts';
+import { startCertificateCleaner } from './csrcleaner/controller.ts';
+import { startCertificateSigner } from './csrsigning/controller.ts';
 import { startDaemonSetController } from './daemonset/controller.ts';
 import { startDeploymentController } from './deployment/controller.ts';
 import type { OwnedMetadata } from './discovery.ts';
@@ -49,12 +52,16 @@ export const defaultSettings: ControllerSettings = {
   terminatedPodThreshold: 12_500,
   rootCa: '',
   apiServer: '',
+  signing: undefined,
 };
 
 /** Every controller by the name that `--controllers` knows it by. */
 const controllers: Readonly<Record<string, (context: LoopContext, monitor: ResourceMonitor) => Stoppable>> = {
   bootstrapsigner: startBootstrapSigner,
   tokencleaner: startTokenCleaner,
+  csrapproving: startCertificateApprover,
+  csrsigning: (context) => startCertificateSigner(context),
+  csrcleaner: (context) => startCertificateCleaner(context),
   deployment: startDeploymentController,
   replicaset: startReplicaSetController,
   replicationcontroller: startReplicationController,

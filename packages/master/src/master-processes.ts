@@ -81,6 +81,7 @@ function frontProxyFlags(): Record<string, string> {
 
 const serviceAccountKey = `${etc}/pki/sa.key`;
 const encryptionConfig = `${etc}/pki/encryption.yaml`;
+const authorityKey = `${etc}/pki/ca.key`;
 
 function apiserverProcess(config: HostConfig, ownStore: boolean, more: readonly string[]): ProcessSpec {
   const serving = pki('apiserver');
@@ -133,6 +134,10 @@ function loopsProcess(config: HostConfig): ProcessSpec {
         'office-socket': officeSocket,
         'config-dir': etc,
         'cluster-cidr': config.podRange,
+        // A host without it, as older versions prepared, leaves requests for certificates to others.
+        ...(existsSync(authorityKey)
+          ? { 'cluster-signing-cert-file': `${etc}/pki/ca.crt`, 'cluster-signing-key-file': authorityKey }
+          : {}),
       }),
     ),
   };

@@ -4,7 +4,13 @@
  */
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { AsnConvert } from '@peculiar/asn1-schema';
-import { Name } from '@peculiar/asn1-x509';
+import {
+  Attribute,
+  Extensions,
+  id_ce_subjectAltName,
+  Name,
+  SubjectAlternativeName,
+} from '@peculiar/asn1-x509';
 import { verifySignature } from './signature.ts';
 
 const commonNameOid = '2.5.4.3';
@@ -12,6 +18,9 @@ const organizationOid = '2.5.4.10';
 const sequence = 0x30;
 const integer = 0x02;
 const bitString = 0x03;
+const attributes = 0xa0;
+/** Where a request says what else is to be in the certificate (RFC 2985). */
+const extensionRequestOid = '1.2.840.113549.1.9.14';
 
 export interface RequestedSubject {
   readonly commonName: string;
@@ -19,12 +28,22 @@ export interface RequestedSubject {
   readonly organizations: readonly string[];
 }
 
+/** The names beside the subject, by their kinds. */
+export interface RequestedNames {
+  readonly dns: readonly string[];
+  readonly ips: readonly string[];
+  readonly emails: readonly string[];
+  readonly uris: readonly string[];
+}
+
 /** The parts of a request, each as it is encoded. */
-interface RequestParts {
+export interface RequestParts {
   /** What is signed. */
   readonly info: Buffer;
   readonly subject: Buffer;
   readonly publicKey: Buffer;
+  /** The content of the attributes, one behind the other; empty when there are none. */
+  readonly attributes: Buffer;
   readonly algorithm: Buffer;
   readonly signature: Buffer;
 }
@@ -39,6 +58,24 @@ export function requestedSubject(pem: string): RequestedSubject {
   return { commonName: values(commonNameOid).at(-1) ?? '', organizations: values(organizationOid) };
 }
 
+/** Throws when `pem` holds no request that can be read, or names that cannot. */
+export function requestedNames(pem: string): RequestedNames {
+  const all = sequencesIn(partsOf(pem).attributes)
+    .map((bytes) => AsnConvert.parse(bytes, Attribute))
+    .filter(({ type }) => type === extensionRequestOid)
+    .flatMap(({ values }) => values.flatMap((value) => [...AsnConvert.parse(value, Extensions)]))
+    .filter(({ extnID }) => extnID === id_ce_subjectAltName)
+    .flatMap(({ extnValue }) => [...AsnConvert.parse(extnValue.buffer, SubjectAlternativeName)]);
+  const ofKind = (kind: 'dNSName' | 'iPAddress' | 'rfc822Name' | 'uniformResourceIdentifier'): string[] =>
+    all.map((name) => name[kind]).filter((value) => value !== undefined);
+  return {
+    dns: ofKind('dNSName'),
+    ips: ofKind('iPAddress'),
+    emails: ofKind('rfc822Name'),
+    uris: ofKind('uniformResourceIdentifier'),
+  };
+}
+
 /** Throws when `pem` holds no request that can be read, or one that was not signed by the key it is about. */
 export function checkRequestSignature(pem: string): void {
   const { info, publicKey, algorithm, signature } = partsOf(pem);
@@ -51,7 +88,8 @@ export function checkRequestSignature(pem: string): void {
   verifySignature({ signed: info, signature, algorithm, key });
 }
 
-function partsOf(pem: string): RequestParts {
+/** Throws when `pem` holds no request that can be read. */
+export function partsOf(pem: string): RequestParts {
   const body = /-----BEGIN CERTIFICATE REQUEST-----([\s\S]+?)-----END CERTIFICATE REQUEST-----/.exec(
     pem,
   )?.[1];
@@ -71,9 +109,27 @@ function partsOf(pem: string): RequestParts {
     info: request.subarray(outer.start, info.end),
     subject: request.subarray(version.end, subject.end),
     publicKey: request.subarray(subject.end, publicKey.end),
+    attributes: attributesOf(request, publicKey.end, info.end),
     algorithm: request.subarray(info.end, algorithm.end),
     signature: request.subarray(signature.start + 1, signature.end),
   };
+}
+
+function attributesOf(request: Buffer, at: number, end: number): Buffer {
+  if (at === end) return Buffer.alloc(0);
+  const found = element(request, at, attributes);
+  if (found.end !== end) throw new Error('the certificate request is not as PKCS #10 says');
+  return request.subarray(found.start, found.end);
+}
+
+function sequencesIn(bytes: Buffer): readonly Buffer[] {
+  const found: Buffer[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const { end } = element(bytes, at, sequence);
+    found.push(bytes.subarray(at, end));
+    at = end;
+  }
+  return found;
 }
 
 /** Where the content of the DER element at `at` starts and ends. */

@@ -2,17 +2,15 @@
  * X.509 certificates: what a certificate shall say goes in, a signed one with its private key comes out as PEM.
  * Keys are ECDSA P-256 and signatures ECDSA with SHA-256 (RFC 5280, RFC 5758); nothing else is made here.
  */
-import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { isIP } from 'node:net';
-import { AsnConvert, OctetString } from '@peculiar/asn1-schema';
+import { AsnConvert } from '@peculiar/asn1-schema';
 import {
-  AlgorithmIdentifier,
   AttributeTypeAndValue,
   AttributeValue,
   BasicConstraints,
-  Certificate,
   ExtendedKeyUsage,
-  Extension,
+  type Extension,
   Extensions,
   GeneralName,
   id_ce_basicConstraints,
@@ -31,8 +29,8 @@ import {
   Validity,
   Version,
 } from '@peculiar/asn1-x509';
+import { extension, sealed, serialNumber, signatureAlgorithm, subjectOf } from './encoding.ts';
 
-const ecdsaWithSha256 = '1.2.840.10045.4.3.2';
 const commonNameOid = '2.5.4.3';
 const organizationOid = '2.5.4.10';
 
@@ -65,11 +63,11 @@ export function createCertificate(spec: CertificateSpec, authority: Identity, no
 function issue(spec: CertificateSpec, authority: Identity | undefined, now: Date): Identity {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const subject = distinguishedName(spec.commonName, spec.organizations ?? []);
-  const algorithm = new AlgorithmIdentifier({ algorithm: ecdsaWithSha256 });
+  const signingKey = authority === undefined ? privateKey : createPrivateKey(authority.key);
   const body = new TBSCertificate({
     version: Version.v3,
     serialNumber: serialNumber(),
-    signature: algorithm,
+    signature: signatureAlgorithm(signingKey),
     issuer: authority === undefined ? subject : subjectOf(authority.certificate),
     validity: new Validity({
       notBefore: new Date(now.getTime() - 3_600_000),
@@ -82,15 +80,8 @@ function issue(spec: CertificateSpec, authority: Identity | undefined, now: Date
     ),
     extensions: new Extensions(authority === undefined ? authorityExtensions() : leafExtensions(spec)),
   });
-  const signingKey = authority === undefined ? privateKey : createPrivateKey(authority.key);
-  const signature = sign('sha256', Buffer.from(AsnConvert.serialize(body)), signingKey);
-  const certificate = new Certificate({
-    tbsCertificate: body,
-    signatureAlgorithm: algorithm,
-    signatureValue: exactBuffer(signature),
-  });
   return {
-    certificate: pem('CERTIFICATE', AsnConvert.serialize(certificate)),
+    certificate: sealed(body, signingKey),
     key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
   };
 }
@@ -110,11 +101,6 @@ function distinguishedName(commonName: string, organizations: readonly string[])
     ...organizations.map((organization) => attribute(organizationOid, organization)),
     attribute(commonNameOid, commonName),
   ]);
-}
-
-function subjectOf(certificate: string): Name {
-  const der = Buffer.from(certificate.replace(/-----[^-]+-----|\s/g, ''), 'base64');
-  return AsnConvert.parse(der, Certificate).tbsCertificate.subject;
 }
 
 function authorityExtensions(): Extension[] {
@@ -142,27 +128,4 @@ function leafExtensions(spec: CertificateSpec): Extension[] {
     extensions.push(extension(id_ce_subjectAltName, false, new SubjectAlternativeName(names)));
   }
   return extensions;
-}
-
-function extension(extnID: string, critical: boolean, value: object): Extension {
-  return new Extension({ extnID, critical, extnValue: new OctetString(AsnConvert.serialize(value)) });
-}
-
-/** 127 random bits; the top bit is clear because the number is signed, the next is set so that none is short. */
-function serialNumber(): ArrayBuffer {
-  const bytes = randomBytes(16);
-  bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;
-  return exactBuffer(bytes);
-}
-
-function exactBuffer(bytes: Buffer): ArrayBuffer {
-  return new Uint8Array(bytes).buffer;
-}
-
-function pem(label: string, der: ArrayBuffer): string {
-  const lines =
-    Buffer.from(der)
-      .toString('base64')
-      .match(/.{1,64}/g) ?? [];
-  return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`;
 }

@@ -43,6 +43,8 @@ export interface ClusterPkiOptions {
 export interface ClusterPki {
   readonly directory: string;
   readonly caFile: string;
+  /** The authority's own key, with which masters sign certificates for those who ask with a request. */
+  readonly caKeyFile: string;
   /** The authority by which secondary API servers know this cluster's; it signs nothing else. */
   readonly frontProxyCaFile: string;
   /** The private key that signs tokens of ServiceAccounts; every master has the same. */
@@ -99,6 +101,7 @@ export async function createClusterPki(directory: string, options: ClusterPkiOpt
   return {
     directory,
     caFile: identityFiles(directory, authorityName).certificateFile,
+    caKeyFile: identityFiles(directory, authorityName).keyFile,
     frontProxyCaFile: identityFiles(directory, frontProxyAuthority).certificateFile,
     serviceAccountKeyFile,
     encryptionFile,

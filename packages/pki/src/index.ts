@@ -1,5 +1,12 @@
 export { createAuthority, createCertificate, type Identity } from './certificate.ts';
-export { checkRequestSignature, requestedSubject } from './certificate-request.ts';
+export {
+  checkRequestSignature,
+  type RequestedNames,
+  requestedNames,
+  type RequestedSubject,
+  requestedSubject,
+} from './certificate-request.ts';
+export { type SigningPolicy, signRequest } from './signing.ts';
 export { type ClusterPki, createClusterPki, kubeletIdentity } from './cluster.ts';
 export {
   firstKeyName,

@@ -40,6 +40,9 @@ export const upstreamNames = {
   cronjob: 'cronjob-controller',
   job: 'job-controller',
   disruption: 'disruption-controller',
+  csrapproving: 'certificatesigningrequest-approving-controller',
+  csrsigning: 'certificatesigningrequest-signing-controller',
+  csrcleaner: 'certificatesigningrequest-cleaner-controller',
   ttlafterfinished: 'ttl-after-finished-controller',
 } as const;
 
@@ -151,6 +154,7 @@ export class ControlPlane {
       kubeconfig,
       'ops-address': address,
       ...(controllers.length === 0 ? {} : { controllers: controllers.join(',') }),
+      ...(name === 'controller-manager' ? this.#signingFlags() : {}),
     });
     return `http://${address}/metrics`;
   }
@@ -163,7 +167,6 @@ export class ControlPlane {
   /** With every controller that is on by default but those that are ours, and the two for bootstrap tokens. */
   async startControllerManager(): Promise<LoggedProcess> {
     const kubeconfig = await this.kubeconfig('controller-manager');
-    const authority = join(this.pki.directory, 'ca');
     return this.#startLoop('kube-controller-manager', kubeconfig, {
       controllers: [
         '*',
@@ -173,8 +176,7 @@ export class ControlPlane {
       ].join(','),
       'use-service-account-credentials': 'true',
       'root-ca-file': this.pki.caFile,
-      'cluster-signing-cert-file': `${authority}.crt`,
-      'cluster-signing-key-file': `${authority}.key`,
+      ...this.#signingFlags(),
       'service-account-private-key-file': this.pki.serviceAccountKeyFile,
       'allocate-node-cidrs': 'true',
       'cluster-cidr': '10.244.0.0/16',
@@ -190,6 +192,13 @@ export class ControlPlane {
       'kube-api-qps': '200',
       'kube-api-burst': '400',
     });
+  }
+
+  #signingFlags(): Flags {
+    return {
+      'cluster-signing-cert-file': this.pki.caFile,
+      'cluster-signing-key-file': this.pki.caKeyFile,
+    };
   }
 
   async startScheduler(): Promise<LoggedProcess> {

@@ -32,7 +32,8 @@ const expected: readonly { readonly why: string; readonly pattern: RegExp }[] = 
   { why: 'a sentence is about a quota', pattern: /is forbidden: exceeded quota: all, requested: pods=1/ },
   {
     why: 'a sentence is about a budget that cannot be counted, and one whose kind is learned by and by',
-    pattern: /"Failed to sync PDB" err="(no matches for kind |\S+ does not implement the scale subresource)/,
+    pattern:
+      /"Failed to sync PDB" err="(no matches for kind |\S+ does not implement the scale subresource|the server could not find the requested resource)/,
   },
   { why: 'there are no metrics', pattern: /unable to fetch metrics from resource metrics API/ },
   { why: 'a pod that waits for a volume evicts nobody', pattern: /"Status after running PostFilter plugins/ },

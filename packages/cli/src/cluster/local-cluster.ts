@@ -81,6 +81,7 @@ export class LocalCluster {
       copyFileSync(pki.caFile, join(pkiDir, 'ca.crt'));
       if (host.plan.kind === 'master') {
         copyFileSync(pki.serviceAccountKeyFile, join(pkiDir, 'sa.key'));
+        copyFileSync(pki.caKeyFile, join(pkiDir, 'ca.key'));
         copyFileSync(pki.encryptionFile, join(pkiDir, 'encryption.yaml'));
         copyFileSync(pki.frontProxyCaFile, join(pkiDir, 'front-proxy-ca.crt'));
       }

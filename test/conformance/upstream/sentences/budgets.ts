@@ -105,9 +105,9 @@ export const budgets: readonly Sentence[] = [
         await world.kubelets.add('drained-2', dedicated('drained'));
         const [code] = (await ended) as [number | null];
         const [out, err] = await said;
-        expect(code === 0, `kubectl ended with ${code}: ${err}`);
-        expect(/node\/drained-1 (drained|evicted)/.test(out), out);
-        expect(err.includes("Cannot evict pod as it would violate the pod's disruption budget."), err);
+        const all = `kubectl ended with ${code}\n${out}\n${err}`;
+        expect(code === 0 && /node\/drained-1 (drained|evicted)/.test(out), all);
+        expect(err.includes("Cannot evict pod as it would violate the pod's disruption budget."), all);
       } finally {
         drain.kill();
       }

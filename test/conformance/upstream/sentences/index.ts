@@ -2,6 +2,7 @@
 import type { Sentence } from '../world.ts';
 import { availability } from './availability.ts';
 import { budgets } from './budgets.ts';
+import { certificates } from './certificates.ts';
 import { cluster } from './cluster.ts';
 import { cronJobSentences } from './cron-jobs.ts';
 import { jobSentences } from './jobs.ts';
@@ -13,6 +14,7 @@ import { workloads } from './workloads.ts';
 
 export const sentences: readonly Sentence[] = [
   ...nodeSentences,
+  ...certificates,
   ...jobSentences,
   ...cronJobSentences,
   ...workloads,
