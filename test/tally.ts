@@ -32,7 +32,9 @@ export class Tally {
 }
 
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  // Some, such as those that only gather others, have no message of their own.
+  return error.message === '' ? `${String(error)} ${String(error.cause ?? '')}` : error.message;
 }
 
 /** Runs what takes away again what was made, the last first, and says which of it failed. */
