@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { servedRegistry } from '../served.ts';
 import { readRequestInfo, type RequestInfo } from './request-info.ts';
+import { parseTarget } from './request-target.ts';
 
 const registry = servedRegistry();
 
 function read(method: string, path: string): RequestInfo {
-  return readRequestInfo(method, new URL(path, 'https://x'), registry);
+  return readRequestInfo(method, parseTarget(path), registry);
 }
 
 test('method and path tell verb, resource, namespace, name and subresource', () => {
@@ -44,4 +45,23 @@ test('paths that are no resources, and names that are not well encoded, are told
   assert.equal(read('GET', '/apis/apps').resource, undefined);
   assert.equal(read('GET', '/apis/apps/v1').resource, undefined);
   assert.equal(read('GET', '/api/v1/namespaces/a/pods/%E0%A4%A').name, '%E0%A4%A');
+});
+
+test('a path with dots or nothing in the place of a name leads nowhere, but behind a proxy, where it is not ours', () => {
+  for (const path of [
+    '/api/v1/namespaces/a/../a/pods',
+    '/api/v1/namespaces/a/pods/..',
+    '/api/v1/namespaces/a/pods/%2e%2E',
+    '/api/v1/namespaces/a/pods/./log',
+    '/api//v1/pods',
+    '/api/v1/pods//',
+    '//api/v1/pods',
+    '/healthz/../metrics',
+    '/apis/./apps',
+  ]) {
+    const { isNowhere, resource, served } = read('GET', path);
+    assert.deepEqual([isNowhere, resource, served], [true, undefined, undefined], path);
+  }
+  for (const path of ['/', '/api/', '/api/v1/pods/', '/api/v1/namespaces/a/pods/b/proxy/../..//c'])
+    assert.equal(read('GET', path).isNowhere, undefined, path);
 });

@@ -21,6 +21,8 @@ export interface ResourceRequest {
 export interface RequestInfo {
   readonly path: string;
   readonly verb: string;
+  /** True for a path with empty parts, or with dots in the place of names: nothing is there. */
+  readonly isNowhere?: boolean;
   /** Present when the path has the form of a resource. */
   readonly group?: string;
   readonly version?: string;
@@ -40,8 +42,17 @@ const subresourcesOfNamespaces: ReadonlySet<string> = new Set(['status', 'finali
 export function readRequestInfo(method: string, url: RequestTarget, registry: Registry): RequestInfo {
   const path = url.pathname;
   const parts: string[] = [];
-  for (const part of path.split('/')) if (part !== '') parts.push(part.includes('%') ? decode(part) : part);
-  const nonResource = { path, verb: method.toLowerCase(), namespace: '', name: '', subresource: '' };
+  // A slash at the end changes nothing.
+  const inner = path.slice(1, path.length > 1 && path.endsWith('/') ? -1 : undefined);
+  for (const part of inner.split('/')) parts.push(part.includes('%') ? decode(part) : part);
+  const nonResource = {
+    path,
+    verb: method.toLowerCase(),
+    namespace: '',
+    name: '',
+    subresource: '',
+    ...(path !== '/' && parts.some(isNoName) ? { isNowhere: true } : {}),
+  };
   const core = parts[0] === 'api';
   const depth = core ? 2 : 3;
   if ((!core && parts[0] !== 'apis') || parts.length <= depth) return nonResource;
@@ -58,6 +69,8 @@ export function readRequestInfo(method: string, url: RequestTarget, registry: Re
   }
   const [resource = '', name = '', ...sub] = rest;
   // What stands behind `proxy` is a path of somebody else's.
+  const own = sub[0] === 'proxy' ? parts.slice(0, parts.length - sub.length) : parts;
+  if (own.some(isNoName)) return { ...nonResource, isNowhere: true };
   const subresource = sub[0] === 'proxy' ? 'proxy' : sub.join('/');
   // One object by its path is read, whatever else is asked for.
   const watch = watchPath || (name === '' && isTrue(url.searchParams.get('watch')));
@@ -122,6 +135,10 @@ function verbOf(method: string, name: string, watch: boolean): Verb {
 
 export function isTrue(value: string | null): boolean {
   return value !== null && value !== '0' && value.toLowerCase() !== 'false';
+}
+
+function isNoName(part: string): boolean {
+  return part === '' || part === '.' || part === '..';
 }
 
 function decode(part: string): string {

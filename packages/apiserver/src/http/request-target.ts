@@ -1,6 +1,6 @@
 /**
- * The target of a request: path and query. Nearly all are plain text that means what it says; only the others are given to
- * the URL parser, which resolves dots and encodes what must be.
+ * The target of a request: path and query, as they were written. Dots are not resolved and backslashes stay: a path means the
+ * same to us and to whoever let the request through in front of us. Nearly all are plain text that means what it says.
  */
 export interface RequestTarget {
   readonly pathname: string;
@@ -11,11 +11,25 @@ export interface RequestTarget {
 
 /** A path whose parts begin with neither a dot nor a slash, and a query of characters that stand for themselves. */
 const plain = /^((?:\/[A-Za-z0-9_:~-][A-Za-z0-9._:~-]*)+\/?)(\?[A-Za-z0-9._:~=&,+%/-]+)?$/;
+/** A client may name the server too. */
+const origin = /^https?:\/\/[^/?#]*/i;
+const notPrintable = /[^\x21-\x7e]|#/g;
 
-/** Throws for what is no URL. */
+/** `text` has one character for each byte. Throws for what is no path. */
 export function parseTarget(text: string): RequestTarget {
   const match = plain.exec(text);
-  if (match === null) return new URL(text, 'https://apiserver');
-  const [, pathname = '', search = ''] = match;
+  if (match !== null) {
+    const [, pathname = '', search = ''] = match;
+    return { pathname, search, searchParams: new URLSearchParams(search) };
+  }
+  const written = text.replace(origin, '').replaceAll(notPrintable, encoded);
+  const at = written.indexOf('?');
+  const pathname = (at === -1 ? written : written.slice(0, at)) || (origin.test(text) ? '/' : '');
+  if (!pathname.startsWith('/')) throw new TypeError('a request is for a path');
+  const search = at === -1 || at === written.length - 1 ? '' : written.slice(at);
   return { pathname, search, searchParams: new URLSearchParams(search) };
+}
+
+function encoded(character: string): string {
+  return `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
 }

@@ -127,6 +127,7 @@ export class Router {
     try {
       const user = await this.#identify(exchange, info, true);
       await this.#authorize(exchange, user, info);
+      if (info.isNowhere === true) throw new StatusError(pathNotFound());
       const remote = this.#options.aggregator.remoteFor(info.path);
       if (remote !== undefined) {
         this.#options.aggregator.checkAvailable(remote);
@@ -217,6 +218,7 @@ export class Router {
   async #dispatch(exchange: Exchange, info: RequestInfo, user: User, isLong: boolean): Promise<void> {
     const { server, documents, aggregator } = this.#options;
     const { requests } = server.metrics;
+    if (info.isNowhere === true) throw new StatusError(pathNotFound());
     const remote = aggregator.remoteFor(info.path);
     if (remote !== undefined) {
       aggregator.checkAvailable(remote);

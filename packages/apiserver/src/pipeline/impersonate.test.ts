@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startApiServer } from '../testing/harness.ts';
+import type { Authorizer } from '../authorization/authorizer.ts';
 import { startEtcd } from '../testing/real-etcd.ts';
+import { impersonated } from './impersonate.ts';
 
 const review = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
 
@@ -27,6 +29,12 @@ test('an administrator acts as users, accounts and groups, and everybody else on
     'system:authenticated',
   ]);
   assert.equal((await whoami({ 'impersonate-group': 'dev' })).status, 400);
+  const twice = impersonated(
+    { name: 'kubernetes-admin', groups: ['system:masters'] },
+    ['Impersonate-User', 'jane', 'Impersonate-User', 'joe', 'Impersonate-Uid', '1', 'Impersonate-Uid', '2'],
+    { decide: () => ({ verdict: 'allow', reason: '' }) } as unknown as Authorizer,
+  );
+  assert.deepEqual(await twice, { name: 'jane', uid: '1', groups: ['system:authenticated'] });
   const denied = await whoami({ 'impersonate-user': 'jane' }, 'scheduler');
   assert.equal(denied.status, 403);
   assert.equal(

@@ -37,9 +37,10 @@ export function impersonated(
     const header = (rawHeaders[i] ?? '').toLowerCase();
     if (!header.startsWith(prefix)) continue;
     const value = rawHeaders[i + 1] ?? '';
-    if (header === `${prefix}user`) name = value;
+    // Of what can be said once, the first counts, as for whoever looked at it before us.
+    if (header === `${prefix}user`) name ??= value;
     else if (header === `${prefix}group`) groups.push(value);
-    else if (header === `${prefix}uid`) uid = value;
+    else if (header === `${prefix}uid`) uid ??= value;
     else if (header.startsWith(extraPrefix)) (extra[keyOf(header)] ??= []).push(value);
   }
   const hasParts = groups.length > 0 || uid !== undefined || Object.keys(extra).length > 0;
