@@ -28,6 +28,11 @@ export class LoggedProcess {
     this.#gone = once(this.#child, 'exit').catch(() => undefined);
   }
 
+  /** 0 when it could not be started. */
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   get alive(): boolean {
     return this.#child.pid !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
   }
