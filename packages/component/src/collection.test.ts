@@ -4,6 +4,16 @@ import { test } from 'node:test';
 
 const collection = JSON.stringify(new URL('./collection.ts', import.meta.url).href);
 
+/** What a script prints. */
+function numberFrom(script: string): number {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+  assert.equal(status, 0, stderr);
+  return Number(stdout);
+}
+
 /** How often V8 collects everything while 6 GB of buffers pass through a heap with 200 MB in it. */
 function collections(prepare: string): number {
   const script = `
@@ -24,12 +34,7 @@ function collections(prepare: string): number {
     await new Promise((resolve) => setTimeout(resolve, 50));
     console.log(alive.length > 0 && kept.length > 0 ? count : 0);
     process.exit(0);`;
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
-    encoding: 'utf8',
-    timeout: 60_000,
-  });
-  assert.equal(status, 0, stderr);
-  return Number(stdout);
+  return numberFrom(script);
 }
 
 test('a large heap is collected less often for the buffers that pass by', () => {
@@ -37,4 +42,26 @@ test('a large heap is collected less often for the buffers that pass by', () => 
   const now = collections(`(await import(${collection})).countBuffersWithHeap();`);
   assert.ok(before >= 4, `${before} collections without`);
   assert.ok(now * 2 <= before, `${now} collections with it, ${before} without`);
+});
+
+/** Bytes of the space for new objects after a million objects came that stay. */
+function newSpace(load: string): number {
+  return numberFrom(`
+    import { getHeapSpaceStatistics } from 'node:v8';
+    const { loadingWhatStays } = await import(${collection});
+    const alive = [];
+    const fill = async () => {
+      for (let i = 0; i < 1_000_000; i++) alive.push({ key: i, other: [i] });
+    };
+    ${load};
+    const { space_size } = getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space');
+    console.log(alive.length > 0 ? space_size : 0);`);
+}
+
+test('the space for new objects does not grow for those that are loaded to stay, and grows for others afterwards', () => {
+  const usual = newSpace('await fill()');
+  const loaded = newSpace('await loadingWhatStays(fill)');
+  const after = newSpace('await loadingWhatStays(async () => undefined); await fill()');
+  assert.ok(loaded * 2 <= usual, `${loaded} bytes where ${usual} are usual`);
+  assert.equal(after, usual);
 });

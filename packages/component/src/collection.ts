@@ -8,7 +8,24 @@
  */
 import { setFlagsFromString } from 'node:v8';
 
+/** V8's own. */
+const usualGrowth = 2;
+
 /** To be called before the process does anything large. V8 reads this flag anew at each decision. */
 export function countBuffersWithHeap(): void {
   setFlagsFromString('--external-memory-accounted-in-global-limit');
+}
+
+/**
+ * Runs `work`, which takes in very much that stays. V8 takes objects that outlive their first collection for a sign that
+ * the space for new ones is too small, and doubles it up to 128 MiB: of those that are loaded all stay, whatever the size of
+ * the space, which nothing makes small again afterwards.
+ */
+export async function loadingWhatStays<T>(work: () => Promise<T>): Promise<T> {
+  setFlagsFromString('--semi-space-growth-factor=1');
+  try {
+    return await work();
+  } finally {
+    setFlagsFromString(`--semi-space-growth-factor=${usualGrowth}`);
+  }
 }

@@ -4,7 +4,7 @@
  *
  * The bytes are those of every other peer frame (peer-wire.ts): a length in front of a protobuf message.
  */
-import { giveBack } from './give-back.ts';
+import { giveBack } from '@timonier/component/give-back';
 import { encodeFrame, frameCodec, frameLength, lengthBytes, type PeerFrame } from './peer-wire.ts';
 
 /** Values below are copied behind each other: a list of many small pieces costs the kernel more than that. */

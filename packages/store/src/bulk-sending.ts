@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import { framePieces } from './bulk-frames.ts';
-import { giveBack } from './give-back.ts';
+import { giveBack } from '@timonier/component/give-back';
 import { established, type PeerTls } from './peer-socket.ts';
 import { encodeFrame, FrameReader, type PeerFrame, peerProtocol } from './peer-wire.ts';
 

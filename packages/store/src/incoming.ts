@@ -8,7 +8,7 @@
 import type { Socket } from 'node:net';
 import type { NodeId } from '@timonier/raft';
 import { BulkReader } from './bulk-frames.ts';
-import { giveBack } from './give-back.ts';
+import { giveBack } from '@timonier/component/give-back';
 import { encodeFrame, FrameReader, type Hello, type PeerFrame, peerProtocol } from './peer-wire.ts';
 import type { BulkReceiver, TransportOptions } from './transport-options.ts';
 

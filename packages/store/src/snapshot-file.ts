@@ -11,7 +11,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
-import { giveBack } from './give-back.ts';
+import { giveBack } from '@timonier/component/give-back';
 import type { StateMeta } from './state-meta.ts';
 import type { Tally } from './state-seal.ts';
 

@@ -11,7 +11,7 @@ import { type AuthState, authKeys } from './auth/auth-state.ts';
 import type { Clock } from './clock.ts';
 import { type DiskRoom, isDiskFull } from './disk-room.ts';
 import { etcdError } from './errors.ts';
-import { giveBack } from './give-back.ts';
+import { giveBack } from '@timonier/component/give-back';
 import { incoming, IncomingState } from './incoming-state.ts';
 import { type KnownBugs, noBugs } from './known-bugs.ts';
 import { folderLevels, type Level, type Levels } from './levels.ts';

@@ -6,6 +6,8 @@
  * cannot read are skipped and counted, never guessed. Invariant: `revision` is raised only after every change up to
  * it is in the indexes and logs.
  */
+import { loadingWhatStays } from '@timonier/component';
+import { giveBackAround } from '@timonier/component/give-back';
 import { PassingSet } from '@timonier/component/passing';
 import BTreeModule from 'sorted-btree';
 import type { Logger } from 'pino';
@@ -176,7 +178,7 @@ export class WatchCache {
     let loaded = false;
     while (!signal.aborted) {
       try {
-        if (!loaded) await this.#load();
+        if (!loaded) await loadingWhatStays(() => this.#load());
         loaded = true;
         await this.#follow(signal);
       } catch (error) {
@@ -220,8 +222,13 @@ export class WatchCache {
         }
       }
       const last = page.kvs.at(-1);
+      if (last !== undefined) {
+        key = `${last.key.toString()}\0`;
+        // Everything that is kept was copied. Hundreds of megabytes pass here, and what waits to be collected among objects that
+        // stay leaves holes.
+        giveBackAround(last.key);
+      }
       if (!page.more || last === undefined) break;
-      key = `${last.key.toString()}\0`;
     }
     this.#resources.clear();
     this.#unclaimed = unclaimed;
@@ -337,9 +344,9 @@ export class WatchCache {
   }
 }
 
-/** The bytes received are a view into a larger network buffer that must not be kept alive. */
+/** The bytes received are views into a larger network buffer that must not be kept alive. */
 function ownBytes(kv: KeyValue): KeyValue {
-  return { ...kv, value: Buffer.from(kv.value) };
+  return { ...kv, key: Buffer.from(kv.key), value: Buffer.from(kv.value) };
 }
 
 /** An event; a deletion's last state carries the revision of the deletion. */

@@ -22,6 +22,8 @@ const firstPauseMs = 100;
 const lastPauseMs = 1_000;
 const connectTimeoutMs = 10_000;
 const maxWaiting = 10_000;
+/** As much as Node reads at once where it allocates by itself. */
+const readBytes = 64 * 1024;
 
 type Waiter = { readonly resolve: () => void; readonly reject: (error: GrpcError) => void };
 
@@ -100,7 +102,8 @@ export class ClientChannel {
   }
 
   #open(): void {
-    const socket = dial(this.#target, this.#tls);
+    let connection: ClientConnection | undefined;
+    const socket = dial(this.#target, this.#tls, (chunk) => connection?.feed(chunk));
     this.#opening = socket;
     this.#sockets.add(socket);
     let problem = 'closed';
@@ -114,7 +117,7 @@ export class ClientChannel {
       const { alpnProtocol } = socket as Partial<TLSSocket>;
       if (this.#tls !== undefined && alpnProtocol !== 'h2')
         socket.destroy(new Error('the server does not speak HTTP/2 over TLS'));
-      else this.#connected(socket, () => problem);
+      else connection = this.#connected(socket, () => problem);
     });
     socket.once('close', () => {
       clearTimeout(timer);
@@ -129,7 +132,7 @@ export class ClientChannel {
     });
   }
 
-  #connected(socket: Socket, problem: () => string): void {
+  #connected(socket: Socket, problem: () => string): ClientConnection {
     this.#opening = undefined;
     this.#pauseMs = firstPauseMs;
     this.#pausedUntil = 0;
@@ -142,7 +145,6 @@ export class ClientChannel {
       busy: (busy) => (busy ? socket.ref() : socket.unref()),
     });
     this.#connection = connection;
-    socket.on('data', (chunk) => connection.feed(chunk));
     socket.on('drain', () => connection.drained());
     socket.once('close', () => connection.closed(problem()));
     socket.unref();
@@ -150,6 +152,7 @@ export class ClientChannel {
     this.#waiting.clear();
     for (const call of calls) connection.start(call);
     for (const { resolve } of this.#waiters.splice(0)) resolve();
+    return connection;
   }
 
   /** A call that the server did not look at. */
@@ -184,13 +187,14 @@ export class ClientChannel {
   }
 }
 
-function dial(target: string, tls: ChannelTls | undefined): Socket {
+/** `read` is given what was read, and may keep nothing of it. */
+function dial(target: string, tls: ChannelTls | undefined, read: (chunk: Buffer) => void): Socket {
   const where = target.startsWith('unix:')
     ? { path: target.slice('unix:'.length).replace(/^\/\/(?=\/)/, '') }
     : hostAndPort(target);
   const socket =
     tls === undefined
-      ? connectSocket(where)
+      ? connectSocket({ ...where, onread: readingInto(Buffer.allocUnsafeSlow(readBytes), read) })
       : connectTls({
           ...where,
           ...(tls.ca === undefined ? {} : { ca: tls.ca }),
@@ -199,8 +203,23 @@ function dial(target: string, tls: ChannelTls | undefined): Socket {
           ...serverNameOf(tls, 'host' in where ? where.host : ''),
           ALPNProtocols: ['h2'],
         });
+  if (tls !== undefined) socket.on('data', read);
   socket.setNoDelay(true);
   return socket;
+}
+
+/** The same memory for everything that is read: a store that is loaded is hundreds of megabytes of chunks otherwise. */
+function readingInto(
+  memory: Buffer,
+  read: (chunk: Buffer) => void,
+): { buffer: Buffer; callback: (bytes: number) => boolean } {
+  return {
+    buffer: memory,
+    callback: (bytes) => {
+      read(memory.subarray(0, bytes));
+      return true;
+    },
+  };
 }
 
 /** What the certificate must be for. Addresses are checked too, and are no names that TLS can ask for. */

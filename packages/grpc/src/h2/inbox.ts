@@ -4,10 +4,13 @@
  * Holds one contiguous buffer that grows with what really arrived, never with what a prefix promises, so neither
  * tiny frames nor a large announced length cost more memory than the bytes received.
  */
+import { giveBack } from '@timonier/component/give-back';
 import { GrpcError, Status } from '../error.ts';
 
 export const prefixBytes = 5;
 const smallest = 1024;
+/** Messages from this size on are worth to be passed on where they lie. */
+const handedOver = 8 * 1024;
 const empty = Buffer.alloc(0);
 
 /** The length in a message's prefix. Throws when the message may not be received. */
@@ -43,6 +46,7 @@ export class Inbox {
       else {
         const grown = Buffer.allocUnsafeSlow(Math.max(smallest, used + more, this.#buffer.length * 2));
         this.#buffer.copy(grown, 0, this.#start, this.#end);
+        giveBack(this.#buffer);
         this.#buffer = grown;
       }
       this.#start = 0;
@@ -52,13 +56,21 @@ export class Inbox {
     this.#end += more;
   }
 
-  /** The next whole message as a copy of its own; undefined when more bytes are needed. */
+  /**
+   * The next whole message in memory that nobody else has; undefined when more bytes are needed. A large one behind which
+   * nothing waits takes the memory that it lies in along, and is not copied.
+   */
   take(maxBytes: number): Buffer | undefined {
     if (this.length < prefixBytes) return undefined;
     const length = messageLength(this.#buffer, this.#start, maxBytes);
     if (this.length < prefixBytes + length) return undefined;
     const at = this.#start + prefixBytes;
-    const message = Buffer.from(this.#buffer.subarray(at, at + length));
+    const place = this.#buffer.subarray(at, at + length);
+    if (length >= handedOver && at + length === this.#end && 2 * length >= this.#buffer.length) {
+      this.clear();
+      return place;
+    }
+    const message = Buffer.from(place);
     this.#start = at + length;
     // A buffer that is empty is given back: most streams are silent most of the time.
     if (this.#start === this.#end) this.clear();

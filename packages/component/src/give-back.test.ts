@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { giveBack } from './give-back.ts';
+import { giveBack, giveBackAround } from './give-back.ts';
 
 test('a large buffer that has memory of its own is empty once that is given back, and so are its views', () => {
   const buffer = Buffer.allocUnsafeSlow(64 * 1024);
@@ -22,4 +22,13 @@ test('a part of something larger, and what may share its memory with others, sta
   assert.equal(whole.length, 64 * 1024);
   assert.equal(shared.length, 64 * 1024);
   assert.equal(small.toString(), 'small');
+});
+
+test('memory around a view is given back whole, unless it may be a pool', () => {
+  const whole = Buffer.allocUnsafeSlow(2 * Buffer.poolSize);
+  giveBackAround(whole.subarray(3, 7));
+  assert.equal(whole.length, 0);
+  const pooled = Buffer.from('in a pool');
+  giveBackAround(pooled);
+  assert.equal(pooled.toString(), 'in a pool');
 });
