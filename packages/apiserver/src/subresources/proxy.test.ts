@@ -189,9 +189,33 @@ test(
 test('what cannot be proxied to is told', async () => {
   await shared.ask(404, 'GET', `${core}/pods/none/proxy/`);
   await shared.ask(400, 'GET', `${core}/pods/ftp:none:1/proxy/`);
-  await podAt('inward', '127.0.0.1', 80);
-  const refused = await shared.ask(400, 'GET', `${core}/pods/inward/proxy/`);
-  assert.match(refused.message, /address not allowed/);
+  const inward = [
+    '127.0.0.1',
+    '0.0.0.0',
+    '::',
+    '::1',
+    '0:0:0:0:0:0:0:1',
+    '169.254.169.254',
+    'fe80::1',
+    '224.0.0.1',
+  ];
+  for (const [i, address] of inward.entries()) {
+    await podAt(`inward-${i}`, address, 80);
+    const refused = await shared.ask(400, 'GET', `${core}/pods/inward-${i}/proxy/`);
+    assert.match(refused.message, /address not allowed/, address);
+  }
+  await shared.ask(201, 'POST', '/api/v1/nodes', {
+    metadata: { name: 'inward' },
+    status: { addresses: [{ type: 'InternalIP', address: '127.0.0.1' }] },
+  });
+  const other = await shared.ask(400, 'GET', '/api/v1/nodes/inward:80/proxy/');
+  assert.match(other.message, /address not allowed/);
+  await shared.ask(201, 'POST', '/api/v1/nodes', {
+    metadata: { name: 'named' },
+    status: { addresses: [{ type: 'Hostname', address: 'localhost' }] },
+  });
+  const named = await shared.ask(503, 'GET', '/api/v1/nodes/named:80/proxy/');
+  assert.match(named.message, /address not allowed/);
   await shared.ask(201, 'POST', `${core}/pods`, {
     metadata: { name: 'nowhere' },
     spec: { containers: [{ name: 'a', image: 'b' }] },

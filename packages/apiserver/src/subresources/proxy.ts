@@ -14,6 +14,7 @@ import { notFound, serviceUnavailable, StatusError } from '@timonier/api/statuse
 import { endpointsOf } from '../aggregation/service-endpoint.ts';
 import { relay, relayUpgrade, type Upstream } from '../http/relay.ts';
 import { kubeletAddress } from '../node-proxy/node-proxy.ts';
+import { destinationAt } from '../node-proxy/reachable.ts';
 import { bad } from '../pipeline/query.ts';
 import type { RequestContext } from '../request-context.ts';
 import { freshEnough } from '../verbs/get.ts';
@@ -79,7 +80,7 @@ function destinationOf(context: RequestContext): Destination {
       const { host, port: kubelet } = kubeletAddress(node);
       // A port that is not the kubelet's belongs to something that the cluster's authority says nothing about.
       if (port !== '' && Number(port) !== kubelet)
-        return { scheme, options: { host, port: numberOf(port), ...unchecked(scheme) } };
+        return { scheme, options: { ...destinationAt(host), port: numberOf(port), ...unchecked(scheme) } };
       return { scheme: 'https', options: context.server.nodes.optionsFor({ host, port: kubelet }) };
     }
   }
@@ -106,10 +107,13 @@ function podOptions(context: RequestContext, name: string, port: string, scheme:
   const pod = find(context, context.target.info, name) as unknown as Pod;
   const host = pod.status?.podIP ?? '';
   if (isIP(host) === 0) throw new StatusError(serviceUnavailable(`pod ${name} has no address yet`));
-  if (/^127\.|^169\.254\.|^::1$|^fe80:/i.test(host)) throw bad('address not allowed');
   const named = pod.spec?.containers.flatMap(({ ports }) => ports ?? []) ?? [];
   const chosen = port === '' ? named[0]?.containerPort : numberOf(port);
-  return { host, ...(chosen === undefined ? {} : { port: chosen }), ...unchecked(scheme) };
+  return {
+    ...destinationAt(host),
+    ...(chosen === undefined ? {} : { port: chosen }),
+    ...unchecked(scheme),
+  };
 }
 
 function serviceOptions(context: RequestContext, name: string, port: string, scheme: string): RequestOptions {
@@ -126,7 +130,7 @@ function serviceOptions(context: RequestContext, name: string, port: string, sch
   const endpoint = endpoints[Math.floor(Math.random() * endpoints.length)];
   if (endpoint === undefined)
     throw new StatusError(serviceUnavailable(`no endpoints available for service "${name}"`));
-  return { host: endpoint.host, port: endpoint.port, ...unchecked(scheme) };
+  return { ...destinationAt(endpoint.host), port: endpoint.port, ...unchecked(scheme) };
 }
 
 function unchecked(scheme: string): RequestOptions {
