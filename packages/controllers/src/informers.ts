@@ -4,6 +4,7 @@
  */
 import {
   type CertificateSigningRequest,
+  type ClusterRole,
   type ConfigMap,
   type ControllerRevision,
   type CronJob,
@@ -38,6 +39,7 @@ export interface Informers {
   readonly nodes: CatchingInformer<Node>;
   readonly leases: CatchingInformer<Lease>;
   readonly certificatesigningrequests: CatchingInformer<CertificateSigningRequest>;
+  readonly clusterroles: CatchingInformer<ClusterRole>;
   readonly namespaces: CatchingInformer<Namespace>;
   readonly deployments: CatchingInformer<Deployment>;
   readonly daemonsets: CatchingInformer<DaemonSet>;
@@ -80,6 +82,7 @@ export function createInformers(client: ApiClient, onError: (error: unknown) => 
       indexes: { namespace: namespaceOf },
     }),
     certificatesigningrequests: createInformer(client, resources.certificatesigningrequests, { onError }),
+    clusterroles: createInformer(client, resources.clusterroles, { onError }),
     namespaces: createInformer(client, resources.namespaces, { onError }),
     deployments: createInformer(client, resources.deployments, {
       onError,

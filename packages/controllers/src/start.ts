@@ -10,6 +10,7 @@ import {
 } from '@timonier/client';
 import type { StartContext } from '@timonier/client/loop-process';
 import { startBootstrapSigner } from './bootstrapsigner/controller.ts';
+import { startClusterRoleAggregation } from './clusterroleaggregation/controller.ts';
 import { startClusterDnsController } from './clusterdns/controller.ts';
 import { startCronJobController } from './cronjob/controller.ts';
 import { startCertificateApprover } from './csrapproving/controller.ts';
@@ -21,6 +22,7 @@ import type { OwnedMetadata } from './discovery.ts';
 import { startDisruptionController } from './disruption/controller.ts';
 import { startEndpointsController } from './endpoints/controller.ts';
 import { startEndpointSliceController } from './endpointslice/controller.ts';
+import { startEphemeralVolumes } from './ephemeralvolume/controller.ts';
 import { startGarbageCollector } from './garbagecollector/controller.ts';
 import { ResourceMonitor } from './garbagecollector/monitor.ts';
 import { createInformers, type Informers } from './informers.ts';
@@ -80,6 +82,8 @@ const controllers: Readonly<Record<string, (context: LoopContext, monitor: Resou
   resourcequota: startResourceQuotaController,
   serviceaccount: startServiceAccountController,
   podgc: startPodGc,
+  ephemeralvolume: startEphemeralVolumes,
+  clusterroleaggregation: startClusterRoleAggregation,
   pvcprotection: startClaimProtection,
   pvprotection: startVolumeProtection,
   clusterdns: startClusterDnsController,

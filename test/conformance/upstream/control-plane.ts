@@ -43,6 +43,8 @@ export const upstreamNames = {
   csrapproving: 'certificatesigningrequest-approving-controller',
   csrsigning: 'certificatesigningrequest-signing-controller',
   csrcleaner: 'certificatesigningrequest-cleaner-controller',
+  ephemeralvolume: 'ephemeral-volume-controller',
+  clusterroleaggregation: 'clusterrole-aggregation-controller',
   ttlafterfinished: 'ttl-after-finished-controller',
 } as const;
 
