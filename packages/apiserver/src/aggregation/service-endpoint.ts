@@ -36,7 +36,7 @@ export function endpointsOf(
   const port = ports.find((candidate) => candidate.port === target.port);
   if (port === undefined)
     throw unavailable(target, `no service port ${target.port} found for service "${target.name}"`);
-  const found = slicesOf(server, target).flatMap((slice) => readyEndpoints(slice, port.name ?? ''));
+  const found = readyOf(server, target, port.name ?? '');
   if (found.length > 0) return found;
   // The cluster address of a Service without pods is for whoever looks after it.
   if (
@@ -47,6 +47,15 @@ export function endpointsOf(
   )
     return [{ host: clusterIP, port: target.port }];
   throw unavailable(target, `no endpoints available for service "${target.name}"`);
+}
+
+/** Only what the slices of a Service name, for requests that a client sends through this server. */
+export function readyOf(
+  server: Pick<ServerState, 'registry' | 'cache' | 'root'>,
+  target: Pick<ServiceTarget, 'namespace' | 'name'>,
+  portName: string,
+): readonly Endpoint[] {
+  return slicesOf(server, target).flatMap((slice) => readyEndpoints(slice, portName));
 }
 
 function readService(
@@ -66,7 +75,7 @@ function readService(
 
 function slicesOf(
   server: Pick<ServerState, 'registry' | 'cache' | 'root'>,
-  { namespace, name }: ServiceTarget,
+  { namespace, name }: Pick<ServiceTarget, 'namespace' | 'name'>,
 ): readonly EndpointSlice[] {
   const info = server.registry.lookup('discovery.k8s.io', 'v1', 'endpointslices');
   if (info === undefined) return [];

@@ -216,6 +216,14 @@ test('what cannot be proxied to is told', async () => {
   });
   const named = await shared.ask(503, 'GET', '/api/v1/nodes/named:80/proxy/');
   assert.match(named.message, /address not allowed/);
+  for (const [name, spec] of [
+    ['elsewhere', { type: 'ExternalName', externalName: 'localhost', ports: [{ port: 80 }] }],
+    ['unattended', { ports: [{ port: 80 }] }],
+  ] as const) {
+    await shared.ask(201, 'POST', `${core}/services`, { metadata: { name }, spec });
+    const nobody = await shared.ask(503, 'GET', `${core}/services/${name}/proxy/`);
+    assert.equal(nobody.message, `no endpoints available for service "${name}"`);
+  }
   await shared.ask(201, 'POST', `${core}/pods`, {
     metadata: { name: 'nowhere' },
     spec: { containers: [{ name: 'a', image: 'b' }] },

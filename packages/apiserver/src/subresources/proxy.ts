@@ -11,7 +11,7 @@ import { type ResourceInfo, storageKey } from '@timonier/api';
 import type { Node, Pod, Service } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { notFound, serviceUnavailable, StatusError } from '@timonier/api/statuses';
-import { endpointsOf } from '../aggregation/service-endpoint.ts';
+import { readyOf } from '../aggregation/service-endpoint.ts';
 import { relay, relayUpgrade, type Upstream } from '../http/relay.ts';
 import { kubeletAddress } from '../node-proxy/node-proxy.ts';
 import { destinationAt } from '../node-proxy/reachable.ts';
@@ -126,7 +126,7 @@ function serviceOptions(context: RequestContext, name: string, port: string, sch
       : ports.find((one) => one.name === port || String(one.port) === port);
   if (chosen === undefined)
     throw new StatusError(serviceUnavailable(`no service port "${port}" found for service "${name}"`));
-  const endpoints = endpointsOf(server, { namespace: target.namespace, name, port: chosen.port });
+  const endpoints = readyOf(server, { namespace: target.namespace, name }, chosen.name ?? '');
   const endpoint = endpoints[Math.floor(Math.random() * endpoints.length)];
   if (endpoint === undefined)
     throw new StatusError(serviceUnavailable(`no endpoints available for service "${name}"`));
