@@ -22,6 +22,7 @@ import type { OwnedMetadata } from './discovery.ts';
 import { startDisruptionController } from './disruption/controller.ts';
 import { startEndpointsController } from './endpoints/controller.ts';
 import { startEndpointSliceController } from './endpointslice/controller.ts';
+import { startEndpointSliceMirroring } from './endpointslicemirroring/controller.ts';
 import { startEphemeralVolumes } from './ephemeralvolume/controller.ts';
 import { startGarbageCollector } from './garbagecollector/controller.ts';
 import { ResourceMonitor } from './garbagecollector/monitor.ts';
@@ -75,6 +76,7 @@ const controllers: Readonly<Record<string, (context: LoopContext, monitor: Resou
   disruption: (context) => startDisruptionController(context),
   endpoint: startEndpointsController,
   endpointslice: startEndpointSliceController,
+  endpointslicemirroring: startEndpointSliceMirroring,
   nodelifecycle: startNodeLifecycleController,
   nodeipam: startNodeIpamController,
   namespace: startNamespaceController,

@@ -45,6 +45,7 @@ export const upstreamNames = {
   csrcleaner: 'certificatesigningrequest-cleaner-controller',
   ephemeralvolume: 'ephemeral-volume-controller',
   clusterroleaggregation: 'clusterrole-aggregation-controller',
+  endpointslicemirroring: 'endpointslice-mirroring-controller',
   ttlafterfinished: 'ttl-after-finished-controller',
 } as const;
 
