@@ -88,7 +88,8 @@ const ownKinds: Readonly<Record<string, string>> = {
 
 function kindOf({ context, operation }: AdmissionRequest): GroupVersionKind {
   const { info, subresource } = context.target;
-  const own = operation === 'CONNECT' ? ownKinds[subresource] : undefined;
+  const kind = subresource === 'proxy' ? `${info.kind}ProxyOptions` : ownKinds[subresource];
+  const own = operation === 'CONNECT' ? kind : undefined;
   return own === undefined
     ? { group: info.group, version: info.version, kind: info.kind }
     : { group: '', version: 'v1', kind: own };

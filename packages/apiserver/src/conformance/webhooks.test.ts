@@ -39,10 +39,12 @@ const answers: Readonly<Record<string, (reviewed: Reviewed) => object | undefine
     object.spec?.containers?.some(({ name }: { name: string }) => name.includes('webhook-disallow'))
       ? refused('the pod contains unwanted container name')
       : { allowed: true },
-  '/deny-connection': ({ kind, subResource }) =>
+  '/deny-connection': ({ kind, subResource, object }) =>
     kind.kind === 'PodAttachOptions' && subResource === 'attach'
       ? refused("attaching to pod 'to-be-attached-pod' is not allowed")
-      : { allowed: true },
+      : kind.kind === 'ServiceProxyOptions' && object.path === '/refused/'
+        ? refused('nobody is proxied there')
+        : { allowed: true },
   '/mark': ({ object }) => {
     const stage = object.data?.['mutation-stage-1'] === 'yes' ? '2' : '1';
     if (object.data?.['mutation-start'] !== 'yes') return { allowed: true };
@@ -203,6 +205,25 @@ test('a webhook refuses to let a client attach to a pod', async () => {
     return last.status === 403;
   }, 'attaching is refused');
   assert.match(last.text, /attaching to pod 'to-be-attached-pod' is not allowed/);
+});
+
+test('a webhook refuses to let a client be proxied', async () => {
+  const service = `${configMaps.slice(0, configMaps.lastIndexOf('/'))}/services`;
+  await shared.ask(201, 'POST', service, { metadata: { name: 'proxied' }, spec: { ports: [{ port: 80 }] } });
+  await configure('validating', 'proxied', {
+    path: '/deny-connection',
+    resource: '/services/proxy',
+    operations: ['CONNECT'],
+    extra: { objectSelector: {} },
+  });
+  await until(
+    async () => (await shared.server.request('GET', `${service}/proxied/proxy/refused/`)).status === 403,
+    'being proxied is refused',
+  );
+  const { message } = await shared.ask(403, 'GET', `${service}/proxied/proxy/refused/`);
+  assert.match(message, /nobody is proxied there/);
+  // Nothing listens behind it.
+  await shared.ask(503, 'GET', `${service}/proxied/proxy/other`);
 });
 
 /** Defines a kind with the given versions; the first is stored. */

@@ -18,6 +18,7 @@ import { destinationAt } from '../node-proxy/reachable.ts';
 import { bad } from '../pipeline/query.ts';
 import type { RequestContext } from '../request-context.ts';
 import { freshEnough } from '../verbs/get.ts';
+import { admitConnection } from './connection.ts';
 
 interface Destination {
   readonly scheme: 'http' | 'https';
@@ -28,9 +29,10 @@ const patienceMs = 30_000;
 
 export async function proxy(context: RequestContext): Promise<void> {
   const { exchange } = context;
+  const rest = pathBehind(context);
+  await admitConnection(context, rest === '' ? {} : { path: rest });
   await freshEnough(context, undefined);
   const upstream = upstreamOf(context);
-  const rest = pathBehind(context);
   if (rest === '' && (exchange.method === 'GET' || exchange.method === 'HEAD')) {
     exchange.statusCode = 301;
     exchange.response.writeHead(301, { location: `${exchange.url.pathname}/${exchange.url.search}` });
@@ -47,9 +49,16 @@ export async function proxyUpgrade(
   socket: Duplex,
   head: Buffer,
 ): Promise<void> {
+  const rest = pathBehind(context);
+  await admitConnection(context, rest === '' ? {} : { path: rest });
   await freshEnough(context, undefined);
-  const path = `${pathBehind(context) || '/'}${context.exchange.url.search}`;
-  await relayUpgrade(request, socket, head, upstreamOf(context), path);
+  await relayUpgrade(
+    request,
+    socket,
+    head,
+    upstreamOf(context),
+    `${rest || '/'}${context.exchange.url.search}`,
+  );
 }
 
 function upstreamOf(context: RequestContext): Upstream {

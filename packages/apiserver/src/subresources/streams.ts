@@ -6,13 +6,12 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { storageKey } from '@timonier/api';
 import type { Pod } from '@timonier/api';
-import type { ApiObject } from '@timonier/api/decode';
 import { forbidden, notFound, StatusError } from '@timonier/api/statuses';
-import type { AdmissionRequest } from '../admission/request.ts';
 import { kubeletAddress, type NodeAddress } from '../node-proxy/node-proxy.ts';
 import { bad } from '../pipeline/query.ts';
 import type { RequestContext } from '../request-context.ts';
 import { freshEnough, readObject } from '../verbs/get.ts';
+import { admitConnection } from './connection.ts';
 
 const defaultContainerAnnotation = 'kubectl.kubernetes.io/default-container';
 const logParameters = [
@@ -68,7 +67,7 @@ export async function connect(
   head: Buffer,
 ): Promise<void> {
   const { exchange, server, target } = context;
-  await admit(context);
+  await admitConnection(context, parametersOf(context));
   await mustBeAllowedToCreate(context);
   const pod = await podOf(context);
   if (!isPlaced(pod)) throw bad(`pod ${pod.metadata?.name} does not have a host assigned`);
@@ -99,21 +98,18 @@ async function mustBeAllowedToCreate({ server, exchange, user, target }: Request
   if (verdict !== 'allow') throw new StatusError(forbidden(info, name, reason));
 }
 
-/** Asks admission about a connection, whose parameters are its object. Throws when it is refused. */
-async function admit(context: RequestContext): Promise<void> {
-  const { server, exchange, target } = context;
+/** What a client says of the stream that it wants. */
+function parametersOf({ exchange, target }: RequestContext): Record<string, unknown> {
   const { query } = exchange;
   const flags = target.subresource === 'portforward' ? [] : Object.keys(streamParameters);
-  const object: ApiObject & Record<string, unknown> = {};
+  const object: Record<string, unknown> = {};
   for (const name of flags) if (['true', '1'].includes(query.get(name) ?? '')) object[name] = true;
   const container = query.get('container') ?? '';
   if (container !== '') object['container'] = container;
   const [command, ports] = [query.getAll('command'), query.getAll('ports').map(Number)];
   if (command.length > 0) object['command'] = command;
   if (ports.length > 0) object['ports'] = ports;
-  const request: AdmissionRequest = { operation: 'CONNECT', context, object, old: undefined };
-  await server.admission.admit(request);
-  await server.admission.validate(request);
+  return object;
 }
 
 /** The kubelet's path for a stream of a pod. Throws 400. */
