@@ -13,6 +13,7 @@ import {
   type OpenApiVersion,
 } from './openapi/definitions.ts';
 import { Paths } from './openapi/paths.ts';
+import { sharedKinds } from './openapi/shared-kinds.ts';
 import { schemaOfKind } from './protobuf.ts';
 import { apiVersionOf, type Registry } from './registry.ts';
 
@@ -28,8 +29,6 @@ export interface OpenApiOptions {
 }
 
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1.';
-/** Bodies that every group accepts under its own name. */
-const SHARED_KINDS: ReadonlySet<string> = new Set([`${META}DeleteOptions`, `${META}WatchEvent`]);
 
 interface Built {
   definitions: Definitions;
@@ -51,14 +50,11 @@ function build(options: OpenApiOptions, version: OpenApiVersion, groups: readonl
       }
     }
   }
-  for (const shared of SHARED_KINDS) {
-    const kind = shared.slice(META.length);
-    kinds.set(
-      shared,
-      servedGroupVersions(registry, served).map((g) => ({ ...g, kind })),
-    );
-  }
-  kinds.set(`${META}Status`, [{ group: '', version: 'v1', kind: 'Status' }]);
+  const [only] = groups;
+  for (const kind of ['DeleteOptions', 'WatchEvent'])
+    kinds.set(`${META}${kind}`, [...sharedKinds(kind, version === 'v3' ? only : undefined)]);
+  for (const kind of ['Status', 'APIResourceList'])
+    kinds.set(`${META}${kind}`, [{ group: '', version: 'v1', kind }]);
   const definitions = new Definitions(version, (message) => kinds.get(message) ?? [], options.texts);
   const messageOf = (type: KindName): string | undefined => {
     const custom = registry
@@ -82,9 +78,15 @@ function build(options: OpenApiOptions, version: OpenApiVersion, groups: readonl
     if (info.openApiSchema !== undefined) definitions.addCustom(info, info.openApiSchema);
     paths.add(info);
   }
-  definitions.reference(`${META}DeleteOptions`);
-  definitions.reference(`${META}Status`);
+  for (const group of groups)
+    if (isBuiltIn(options, group)) paths.addDiscovery(group, `/${openapiV3Path(group)}/`);
   return { definitions, paths };
+}
+
+function isBuiltIn({ registry }: OpenApiOptions, { group, version }: GroupVersion): boolean {
+  return registry
+    .all()
+    .some((info) => info.openApiSchema === undefined && info.group === group && info.version === version);
 }
 
 function head(options: OpenApiOptions): Record<string, unknown> {

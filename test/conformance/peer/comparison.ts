@@ -78,11 +78,15 @@ export class Comparison {
   }
 
   /** Asks both sides until their answers are as wanted: for what a server does in its own time. */
-  async settle(title: string, call: SidedCall, isSettled: (answer: Answer) => boolean): Promise<void> {
+  async settle(
+    title: string,
+    call: SidedCall,
+    isSettled: (answer: Answer, isOurs: boolean) => boolean,
+  ): Promise<void> {
     await Promise.all(
       [this.#theirs, this.#ours].map((side) =>
         until(title, settleDeadlineMs, async () =>
-          isSettled(await side.send(title, callFor(side, call))) ? true : undefined,
+          isSettled(await side.send(title, callFor(side, call)), side === this.#ours) ? true : undefined,
         ),
       ),
     );

@@ -50,9 +50,51 @@ const TYPE_TEXTS: Readonly<Record<string, string>> = {
   kind: 'What this object is, in CamelCase. It cannot be changed.',
 };
 
+/** Messages of which one member is set, by the field that says which, where there is one. */
+const UNIONS: Readonly<Record<string, readonly [discriminator: string, ...members: string[]]>> = {
+  'core.v1.AppArmorProfile': ['type', 'localhostProfile'],
+  'core.v1.PodSchedulingGroup': ['', 'podGroupName'],
+  'core.v1.SeccompProfile': ['type', 'localhostProfile'],
+  'flowcontrol.v1.LimitResponse': ['type', 'queuing'],
+  'flowcontrol.v1.PriorityLevelConfigurationSpec': ['type', 'exempt', 'limited'],
+  'flowcontrol.v1.Subject': ['kind', 'group', 'serviceAccount', 'user'],
+};
+
+function unionOf([discriminator, ...members]: readonly string[]): SchemaDocument {
+  const named = (name: string): string => name.slice(0, 1).toUpperCase() + name.slice(1);
+  return {
+    ...(discriminator === '' ? {} : { discriminator }),
+    'fields-to-discriminateBy': Object.fromEntries(members.map((name) => [name, named(name)])),
+  };
+}
+
 /** How the definition of a kind that is in no table is called: the group backwards, version and kind. */
 export function customDefinition({ group, version, kind }: KindName): string {
   return [...group.split('.').reverse(), version, kind].join('.');
+}
+
+/** What a field has that nobody sets, where that says something: not of pointers, nor of what is then left out. */
+function fieldDefault(field: Schema): unknown {
+  if (field.pointer) return undefined;
+  if (field.kind === 'scalar' && field.omit !== 'never') return undefined;
+  return zeroOf(field);
+}
+
+function zeroOf({ kind, scalar }: Schema): unknown {
+  if (kind === 'object') return {};
+  if (kind !== 'scalar') return undefined;
+  switch (scalar) {
+    case 'string':
+      return '';
+    case 'bool':
+      return false;
+    case 'int32':
+    case 'int64':
+    case 'double':
+      return 0;
+    default:
+      return undefined;
+  }
 }
 
 function withoutMeta(properties: SchemaDocument): SchemaDocument {
@@ -130,7 +172,7 @@ export class Definitions {
     if (schema.kind === 'raw') {
       return schema.form === undefined && !message.endsWith('.JSON') ? { ...text, type: 'object' } : text;
     }
-    if (schema.kind === 'list') return { ...text, type: 'array', items: { type: 'string' } };
+    if (schema.kind === 'list') return { ...text, ...this.#shapeOfTexts() };
     const properties: Record<string, SchemaDocument> = {};
     const needed: string[] = [];
     for (const [name, field] of schema.fields) {
@@ -139,17 +181,19 @@ export class Definitions {
         (this.#texts.describe(message, name) ?? (schema.typeMeta ? TYPE_TEXTS[name] : undefined));
       properties[name] = {
         ...(fieldText === undefined ? {} : { description: fieldText }),
-        ...this.#field(field),
+        ...this.#field(field, this.#texts === undefined || fieldText !== undefined),
       };
       if (field.required) needed.push(name);
     }
     const kinds = this.#kindsOf(message);
+    const union = UNIONS[message.slice(message.indexOf('.api.') + 5)];
     return {
       ...text,
       type: 'object',
       ...(Object.keys(properties).length === 0 ? {} : { properties }),
-      ...(needed.length === 0 ? {} : { required: needed.sort() }),
+      ...(needed.length === 0 ? {} : { required: needed }),
       ...(schema.structType === undefined ? {} : { 'x-kubernetes-map-type': schema.structType }),
+      ...(union === undefined ? {} : { 'x-kubernetes-unions': [unionOf(union)] }),
       ...(kinds.length === 0 ? {} : { 'x-kubernetes-group-version-kind': kinds }),
     };
   }
@@ -168,30 +212,61 @@ export class Definitions {
     return PLAIN[schema.scalar ?? ''] ?? SCALARS[schema.scalar ?? ''] ?? {};
   }
 
-  #field(field: Schema): SchemaDocument {
+  #field(field: Schema, isDescribed: boolean): SchemaDocument {
     const out: SchemaDocument = { ...this.#shape(field) };
     const isReference = '$ref' in out;
-    if (field.default !== undefined && this.#version === 'v3') out['default'] = field.default;
-    if (field.enum !== undefined && !isReference) out['enum'] = [...field.enum].sort();
+    if (this.#version === 'v3') {
+      const fallback = field.default ?? fieldDefault(field);
+      if (fallback !== undefined) out['default'] = fallback;
+    }
+    if (field.enum !== undefined && field.kind === 'scalar' && !isReference)
+      out['enum'] = [...field.enum].sort();
     if (field.listType !== undefined) out['x-kubernetes-list-type'] = field.listType;
     if (field.listMapKeys.length > 0) out['x-kubernetes-list-map-keys'] = field.listMapKeys;
     if (field.mapType !== undefined) out['x-kubernetes-map-type'] = field.mapType;
+    // Said where a place is changed in another way than other places of the same message.
+    if (field.kind === 'object' && field.structType !== messageSchema(field.message ?? '').structType)
+      out['x-kubernetes-map-type'] = field.structType;
     if (field.patchMergeKey !== undefined) out['x-kubernetes-patch-merge-key'] = field.patchMergeKey;
     if (field.patchStrategy.length > 0) out['x-kubernetes-patch-strategy'] = field.patchStrategy.join(',');
     if (!isReference || this.#version === 'v2') return out;
     // In version 3 nothing may stand beside a reference.
     const { $ref, ...rest } = out;
+    if (!isDescribed && Object.keys(rest).length === 0) return out;
     return { ...rest, allOf: [{ $ref }] };
   }
 
   #shape(schema: Schema): SchemaDocument {
-    if (schema.kind === 'list' && schema.form === undefined) {
-      return { type: 'array', items: this.#element(schema.items as Schema) };
+    if (schema.form === 'stringList') return this.#shapeOfTexts();
+    if (schema.kind === 'list') {
+      return { type: 'array', items: this.#item(schema.items as Schema) };
     }
     if (schema.kind === 'map') {
-      return { type: 'object', additionalProperties: this.#element(schema.values as Schema) };
+      return { type: 'object', additionalProperties: this.#item(schema.values as Schema) };
     }
     return this.#element(schema);
+  }
+
+  /** An element of a list, or a value of a map. */
+  #item(schema: Schema): SchemaDocument {
+    if (schema.form === 'stringList') return this.#shapeOfTexts();
+    const element = this.#element(schema);
+    if (this.#version === 'v2') return element;
+    const fallback = zeroOf(schema);
+    const { $ref, ...rest } = element;
+    if ($ref !== undefined && fallback === undefined) return element;
+    return {
+      ...rest,
+      ...($ref === undefined ? {} : { allOf: [{ $ref }] }),
+      ...(fallback === undefined ? {} : { default: fallback }),
+    };
+  }
+
+  #shapeOfTexts(): SchemaDocument {
+    return {
+      type: 'array',
+      items: this.#version === 'v3' ? { type: 'string', default: '' } : { type: 'string' },
+    };
   }
 
   #element(schema: Schema): SchemaDocument {

@@ -21,6 +21,7 @@ const SELECTION_PARAMETERS = [
   'resourceVersion',
   'resourceVersionMatch',
   'sendInitialEvents',
+  'shardSelector',
   'timeoutSeconds',
 ];
 const DELETE_PARAMETERS = [
@@ -41,7 +42,7 @@ const FLAGS: ReadonlySet<string> = new Set([
 ]);
 
 export interface Verb {
-  readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
+  readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete' | 'head' | 'options';
   /** How names of operations begin. */
   readonly word: string;
   /** How tools see what it does. */
@@ -52,13 +53,24 @@ export interface Verb {
   readonly body?: 'object' | 'patch' | 'options';
 }
 
+const LIST_PARAMETERS = ['pretty', 'allowWatchBookmarks', ...SELECTION_PARAMETERS, 'watch'];
+/** How the same verbs are called where a stream is opened. */
+const connections = {
+  head: { method: 'head', word: 'connect', action: 'connect', parameters: [], codes: [] },
+  options: { method: 'options', word: 'connect', action: 'connect', parameters: [], codes: [] },
+} as const;
+
 export const VERBS: Readonly<Record<string, Verb>> = {
+  ...connections,
+  discovery: { method: 'get', word: 'get', action: 'get', parameters: [], codes: [] },
+  watch: { method: 'get', word: 'watch', action: 'watch', parameters: LIST_PARAMETERS, codes: [] },
+  watchlist: { method: 'get', word: 'watch', action: 'watchlist', parameters: LIST_PARAMETERS, codes: [] },
   get: { method: 'get', word: 'read', action: 'get', parameters: ['pretty'], codes: [] },
   list: {
     method: 'get',
     word: 'list',
     action: 'list',
-    parameters: ['pretty', 'allowWatchBookmarks', ...SELECTION_PARAMETERS, 'watch'],
+    parameters: LIST_PARAMETERS,
     codes: [],
   },
   create: {
@@ -115,4 +127,40 @@ export function friendlyGroup(group: string): string {
 
 export function pascal(text: string): string {
   return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
+/** Kinds whose deletion is answered with what was deleted. */
+export const keptKinds: ReadonlySet<string> = new Set([
+  'CSIDriver',
+  'CSINode',
+  'DeviceClass',
+  'PersistentVolume',
+  'PersistentVolumeClaim',
+  'Pod',
+  'PodTemplate',
+  'ResourceClaim',
+  'ResourceClaimTemplate',
+  'ResourceQuota',
+  'ResourceSlice',
+  'Service',
+  'ServiceAccount',
+  'StorageClass',
+  'VolumeAttachment',
+  'VolumeAttributesClass',
+]);
+
+/** What an operation answers, by code. */
+export function answers(codes: readonly number[], content: object): Record<string, object> {
+  const descriptions: Readonly<Record<number, string>> = { 200: 'OK', 201: 'Created', 202: 'Accepted' };
+  return {
+    ...Object.fromEntries(
+      [200, ...codes].map((code) => [code, { description: descriptions[code], ...content }]),
+    ),
+    401: { description: 'Unauthorized' },
+  };
+}
+
+/** The same schema for each media type. */
+export function byType(types: readonly string[], schema: object): Record<string, unknown> {
+  return Object.fromEntries(types.map((type) => [type, { schema }]));
 }

@@ -79,3 +79,33 @@ test('most deletions are answered with a Status, and some with what was deleted'
     'Service',
   ]);
 });
+
+test('a group says where it is discovered, and what is watched at the old paths', () => {
+  const core = v3('', 'v1');
+  assert.deepEqual(names(core, '/api/v1/'), ['getCoreV1APIResources']);
+  assert.deepEqual(names(core, '/api/v1/watch/pods'), ['watchCoreV1PodListForAllNamespaces']);
+  assert.deepEqual(names(core, '/api/v1/watch/namespaces/{namespace}/pods'), [
+    'watchCoreV1NamespacedPodList',
+  ]);
+  assert.deepEqual(names(core, '/api/v1/watch/nodes/{name}'), ['watchCoreV1Node']);
+});
+
+test('streams take the fields of their options, and what is passed on takes any path', () => {
+  const core = v3('', 'v1');
+  const pod = '/api/v1/namespaces/{namespace}/pods/{name}';
+  const parameters = (path: string): readonly string[] =>
+    ((core[path] as unknown as { parameters: { name: string }[] }).parameters ?? []).map(({ name }) => name);
+  assert.deepEqual(parameters(`${pod}/exec`).slice(2), [
+    'stdin',
+    'stdout',
+    'stderr',
+    'tty',
+    'container',
+    'command',
+  ]);
+  assert.ok(!parameters(`${pod}/log`).includes('sinceTime'));
+  assert.equal(
+    core[`${pod}/proxy/{path}`]?.['head']?.operationId,
+    'connectCoreV1HeadNamespacedPodProxyWithPath',
+  );
+});

@@ -4,9 +4,13 @@
  */
 import { apiVersionOf, type ResourceInfo, type Subresource } from '../registry.ts';
 import type { Definitions, OpenApiVersion, SchemaDocument } from './definitions.ts';
+import { messageSchema, type Schema } from '../schema.ts';
 import {
+  answers,
   BODY_TYPES,
+  byType,
   friendlyGroup,
+  keptKinds,
   pascal,
   PATCH_TYPES,
   typeOfParameter,
@@ -18,8 +22,18 @@ import {
 type Operation = Record<string, unknown> & { parameters: SchemaDocument[] };
 
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1';
-function parameter(version: OpenApiVersion, name: string, where: 'query' | 'path'): SchemaDocument {
-  const type = typeOfParameter(name);
+const logOptions = 'io.k8s.api.core.v1.PodLogOptions';
+/** Verbs whose answers may be a stream of changes. */
+const watching: ReadonlySet<string> = new Set(['list', 'watch', 'watchlist']);
+const typeNames: Readonly<Record<string, string>> = { bool: 'boolean', int32: 'integer', int64: 'integer' };
+
+function parameter(
+  version: OpenApiVersion,
+  name: string,
+  where: 'query' | 'path',
+  field?: Schema,
+): SchemaDocument {
+  const type = field === undefined ? typeOfParameter(name) : (typeNames[field.scalar ?? ''] ?? 'string');
   return {
     name,
     in: where,
@@ -31,7 +45,7 @@ function parameter(version: OpenApiVersion, name: string, where: 'query' | 'path
 interface Target {
   /** Whose path it is: names are made of it, also where a subresource is of another group. */
   readonly of: { readonly group: string; readonly version: string };
-  readonly kind: { readonly group: string; readonly version: string; readonly kind: string };
+  readonly kind: { readonly group: string; readonly version: string; readonly kind: string } | undefined;
   readonly body?: string | undefined;
   readonly response?: string | undefined;
   readonly id: string;
@@ -39,6 +53,8 @@ interface Target {
   readonly isCustom: boolean;
   /** Answers with a stream, and takes any method for the same. */
   readonly isConnection?: boolean;
+  /** The message whose fields are parameters. */
+  readonly options?: string | undefined;
 }
 
 /** Builds the paths of one OpenAPI document. */
@@ -91,7 +107,32 @@ export class Paths {
         });
       }
     }
+    if (!isCustom && info.verbs.includes('watch')) this.#watches(info, own, prefix);
     for (const sub of info.subresources) this.#subresource(info, sub, `${collection}/{name}/${sub.name}`);
+  }
+
+  /** Where a group and version says what it has. */
+  addDiscovery(of: { readonly group: string; readonly version: string }, path: string): void {
+    this.#operation(path, 'discovery', {
+      of,
+      kind: undefined,
+      response: `${META}.APIResourceList`,
+      id: 'APIResources',
+      isCustom: false,
+    });
+  }
+
+  /** The old paths of watches. */
+  #watches(info: ResourceInfo, own: Target, prefix: string): void {
+    const watched = `${prefix}/watch${info.namespaced ? '/namespaces/{namespace}' : ''}/${info.resource}`;
+    const target = { ...own, response: `${META}.WatchEvent` };
+    this.#operation(watched, 'watchlist', { ...target, id: `${info.kind}List` });
+    this.#operation(`${watched}/{name}`, 'watch', target);
+    if (info.namespaced)
+      this.#operation(`${prefix}/watch/${info.resource}`, 'watchlist', {
+        ...target,
+        id: `${info.kind}ListForAllNamespaces`,
+      });
   }
 
   #answerOf(
@@ -109,16 +150,23 @@ export class Paths {
     const message = this.#messageOf(sub);
     // Connections such as exec and log answer with a stream, not with an object.
     const streams = sub.kind.endsWith('Options') || sub.name === 'log';
-    for (const verb of sub.verbs) {
-      this.#operation(path, verb, {
-        of: info,
-        kind: gvk(sub),
-        body: streams ? undefined : message,
-        response: streams ? undefined : message,
-        id: `${info.kind}${sub.name[0]?.toUpperCase()}${sub.name.slice(1)}`,
-        isCustom: info.openApiSchema !== undefined,
-        isConnection: sub.kind.endsWith('Options') && sub.name !== 'log',
-      });
+    const isConnection = streams && sub.name !== 'log';
+    const target: Target = {
+      of: info,
+      kind: gvk(sub),
+      body: streams ? undefined : message,
+      response: streams ? undefined : message,
+      id: `${info.kind}${sub.name[0]?.toUpperCase()}${sub.name.slice(1)}`,
+      isCustom: info.openApiSchema !== undefined,
+      isConnection,
+      ...(streams ? { options: sub.name === 'log' ? logOptions : message } : {}),
+    };
+    // What is passed on to a server is asked by any method, and at any path of that server's.
+    const verbs = sub.name === 'proxy' ? [...sub.verbs, 'head', 'options'] : sub.verbs;
+    for (const verb of verbs) {
+      this.#operation(path, verb, target);
+      if (sub.name === 'proxy')
+        this.#operation(`${path}/{path}`, verb, { ...target, id: `${target.id}WithPath` });
     }
   }
 
@@ -135,7 +183,7 @@ export class Paths {
 
   #document(name: string, verb: Verb, target: Target, namespaced: boolean): Operation {
     const isConnection = target.isConnection === true;
-    const names = isConnection ? [] : verb.parameters;
+    const isStream = target.options !== undefined;
     const { group, version } = target.of;
     const rest = `${namespaced ? 'Namespaced' : ''}${target.id}`;
     const place = `${pascal(friendlyGroup(group))}${pascal(version)}`;
@@ -144,16 +192,40 @@ export class Paths {
         ? `connect${place}${pascal(verb.method)}${rest}`
         : `${verb.word}${place}${name === 'deletecollection' ? 'Collection' : ''}${rest}`,
       tags: [`${friendlyGroup(group)}_${version}`],
-      'x-kubernetes-action': isConnection ? 'connect' : verb.action,
-      'x-kubernetes-group-version-kind': target.kind,
-      parameters: names.map((one) => parameter(this.#version, one, 'query')),
+      ...(target.kind === undefined
+        ? {}
+        : {
+            'x-kubernetes-action': isConnection ? 'connect' : verb.action,
+            'x-kubernetes-group-version-kind': target.kind,
+          }),
+      parameters: isStream
+        ? this.#options(target.options ?? '', isConnection ? [] : verb.parameters)
+        : verb.parameters.map((one) => parameter(this.#version, one, 'query')),
     };
-    const answer = target.response === undefined ? undefined : this.#definitions.reference(target.response);
-    const types = name === 'list' ? [...BODY_TYPES, ...WATCH_TYPES] : BODY_TYPES;
+    const answer = isStream
+      ? { type: 'string' }
+      : target.response === undefined
+        ? undefined
+        : this.#definitions.reference(target.response);
+    const types = isConnection
+      ? ['*/*']
+      : isStream
+        ? ['text/plain', ...BODY_TYPES]
+        : watching.has(name)
+          ? [...BODY_TYPES, ...WATCH_TYPES]
+          : BODY_TYPES;
     const codes = isConnection ? [] : verb.codes;
     if (this.#version === 'v3') this.#describeV3(operation, verb, target, types, answer, codes);
     else this.#describeV2(operation, verb, target, types, answer, codes);
     return operation;
+  }
+
+  /** The fields of a message as parameters, and those of the verb. */
+  #options(message: string, more: readonly string[]): SchemaDocument[] {
+    const own = [...messageSchema(message).fields.values()]
+      .filter(({ name, scalar }) => name !== 'apiVersion' && name !== 'kind' && scalar !== 'time')
+      .map((field) => parameter(this.#version, field.name, 'query', field.items ?? field));
+    return [...own, ...more.map((one) => parameter(this.#version, one, 'query'))];
   }
 
   #describeV3(
@@ -184,7 +256,9 @@ export class Paths {
   ): void {
     const body = this.#bodyOf(verb, target);
     operation['schemes'] = ['https'];
-    operation['consumes'] = verb.body === 'patch' ? this.#patchTypes(target) : ['*/*'];
+    const isPatch = verb.body === 'patch' && target.options === undefined;
+    const isDiscovery = target.kind === undefined;
+    operation['consumes'] = isPatch ? this.#patchTypes(target) : isDiscovery ? BODY_TYPES : ['*/*'];
     operation['produces'] = types;
     if (body !== undefined)
       operation.parameters.unshift({
@@ -197,6 +271,7 @@ export class Paths {
   }
 
   #bodyOf(verb: Verb, target: Target): SchemaDocument | undefined {
+    if (target.options !== undefined) return undefined;
     const name =
       verb.body === 'patch'
         ? `${META}.Patch`
@@ -213,27 +288,7 @@ export class Paths {
   }
 }
 
-/** Kinds whose deletion is answered with what was deleted. */
-const keptKinds: ReadonlySet<string> = new Set([
-  'CSIDriver',
-  'CSINode',
-  'DeviceClass',
-  'PersistentVolume',
-  'PersistentVolumeClaim',
-  'Pod',
-  'PodTemplate',
-  'ResourceClaim',
-  'ResourceClaimTemplate',
-  'ResourceQuota',
-  'ResourceSlice',
-  'Service',
-  'ServiceAccount',
-  'StorageClass',
-  'VolumeAttachment',
-  'VolumeAttributesClass',
-]);
-
-const methods = ['get', 'post', 'put', 'patch', 'delete'];
+const methods = ['get', 'post', 'put', 'patch', 'delete', 'head', 'options'];
 
 /** Parameters that all operations of a path have stand with the path. */
 function hoistParameters(item: Record<string, unknown>): void {
@@ -252,24 +307,10 @@ function hoistParameters(item: Record<string, unknown>): void {
   item['parameters'] = [...((item['parameters'] ?? []) as SchemaDocument[]), ...shared];
 }
 
-function answers(codes: readonly number[], content: object): Record<string, object> {
-  const descriptions: Readonly<Record<number, string>> = { 200: 'OK', 201: 'Created', 202: 'Accepted' };
-  return {
-    ...Object.fromEntries(
-      [200, ...codes].map((code) => [code, { description: descriptions[code], ...content }]),
-    ),
-    401: { description: 'Unauthorized' },
-  };
-}
-
 function gvk(type: { group: string; version: string; kind: string }): {
   group: string;
   version: string;
   kind: string;
 } {
   return { group: type.group, version: type.version, kind: type.kind };
-}
-
-function byType(types: readonly string[], schema: SchemaDocument): Record<string, unknown> {
-  return Object.fromEntries(types.map((type) => [type, { schema }]));
 }

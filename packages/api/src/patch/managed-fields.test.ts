@@ -314,3 +314,26 @@ test('items that only the live list has come before what a configuration brings'
   assert.equal(merged(['a', 'b'], ['a', 'c', 'b']), 'acb');
   assert.equal(merged(['x', 'a', 'y'], ['b', 'a']), 'xbay');
 });
+
+test('of items with the same keys nobody can tell who set what: they are owned as a whole', () => {
+  const container = (env: readonly JsonObject[]): JsonObject => ({
+    ...deployment({}),
+    spec: { template: { spec: { containers: [{ name: 'one', image: 'x', env: [...env] }] } } },
+  });
+  const of = (object: JsonObject): unknown => {
+    const [entry] = ((object['metadata'] as JsonObject)['managedFields'] ?? []) as JsonObject[];
+    const text = JSON.stringify(entry?.['fieldsV1']);
+    return /"f:env":(\{.*?\}\})/.exec(text)?.[1];
+  };
+  const twice = [
+    { name: 'A', value: '1' },
+    { name: 'A', value: '2' },
+  ];
+  const live = trackUpdate(undefined, container(twice), context('a'));
+  assert.equal(of(live), '{".":{},"k:{\\"name\\":\\"A\\"}":{}}');
+  const same = trackUpdate(live, { ...container(twice), metadata: live['metadata'] ?? {} }, context('b'));
+  assert.deepEqual(
+    (same['metadata'] as JsonObject)['managedFields'],
+    (live['metadata'] as JsonObject)['managedFields'],
+  );
+});

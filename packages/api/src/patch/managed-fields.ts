@@ -125,8 +125,10 @@ function said(object: JsonObject, empty: JsonObject): JsonObject {
     else if (Array.isArray(value) && wasSentEmpty(object, name)) {
       setKey(result, name, value);
       noteEmpty(result, name, value);
-    } else if (!jsonEqual(value, usual))
-      setKey(result, name, isObject(value) && isObject(usual) ? said(value, usual) : value);
+    } else if (isObject(value) && isObject(usual)) {
+      const part = said(value, usual);
+      if (Object.keys(part).length > 0 || !jsonEqual(value, usual)) setKey(result, name, part);
+    } else if (!jsonEqual(value, usual)) setKey(result, name, value);
   }
   return result;
 }

@@ -68,20 +68,13 @@ function fieldsOf(
     }
   } else if (shape === 'associative' && Array.isArray(value)) {
     const items = Map.groupBy(value, (item) => itemElement(structure, item));
-    for (const element of [...items.keys()].sort())
-      add(element, lastWithFields(items.get(element) ?? [], structure?.items), structure?.items);
+    for (const element of [...items.keys()].sort()) {
+      const [item = null, ...more] = items.get(element) ?? [];
+      // Of items with the same keys nobody can tell who set what.
+      add(element, more.length > 0 ? null : item, structure?.items);
+    }
   }
   return isEmpty ? undefined : result;
-}
-
-/** Of items with the same keys: the last one that sets anything. */
-function lastWithFields(items: readonly JsonValue[], structure: Structure | undefined): JsonValue {
-  const setsFields = (item: JsonValue): boolean => {
-    const shape = shapeOf(structure, item);
-    return shape !== 'leaf' && fieldsOf(item, shape, structure, nothing, 'new') !== undefined;
-  };
-  if (items.length > 1) return items.findLast(setsFields) ?? items.at(-1) ?? null;
-  return items[0] ?? null;
 }
 
 /** Undefined when the element itself is excluded. */

@@ -54,6 +54,25 @@ function* parts(
   }
 }
 
+/** The parts one level down by their path elements. What has the same keys as another is one with it. */
+function itemsOf(
+  shape: Shape,
+  structure: Structure | undefined,
+  value: JsonValue,
+): ReadonlyMap<string, JsonValue[]> {
+  const items = new Map<string, JsonValue[]>();
+  for (const [element, part] of parts(shape, structure, value)) {
+    const known = items.get(element);
+    if (known === undefined) items.set(element, [part]);
+    else known.push(part);
+  }
+  return items;
+}
+
+function partOf(shape: Shape, structure: Structure | undefined, element: string): Structure | undefined {
+  return shape === 'associative' ? structure?.items : member(structure, element.slice(2));
+}
+
 /** The fields that an applied configuration sets. */
 export function fieldsOf(value: JsonValue, structure: Structure | undefined): FieldSet {
   const set = new FieldSet();
@@ -106,8 +125,11 @@ function collect(
       shape === 'associative' ||
       structure?.kind === 'map' ||
       comesItself(partStructure, part, place);
+    // Of items with the same keys nobody can tell who set what.
+    const isDoubled = shape === 'associative' && set.members.has(element);
+    if (isDoubled) set.children.delete(element);
     if (itself) set.members.add(element);
-    if (partShape === 'leaf') continue;
+    if (partShape === 'leaf' || isDoubled) continue;
     const child = new FieldSet();
     collect(child, partShape, partStructure, part, placeBelow(place, partStructure, itself));
     if (!child.empty) set.children.set(element, child);
@@ -169,22 +191,29 @@ class Differences {
     after: JsonValue,
     structure: Structure | undefined,
   ): void {
-    const old = new Map(
-      [...parts(oldShape, structure, before)].map(([element, part]) => [element, part] as const),
-    );
-    const seen = new Set<string>();
+    const old = itemsOf(oldShape, structure, before);
+    const now = itemsOf(shape, structure, after);
     const comesItself = shape === 'associative' || structure?.kind === 'map';
-    for (const [element, part, partStructure] of parts(shape, structure, after)) {
-      if (seen.has(element)) continue;
-      seen.add(element);
+    for (const [element, items] of now) {
+      const [part = null, ...more] = items;
       const previous = old.get(element);
-      if (previous === undefined)
+      const partStructure = partOf(shape, structure, element);
+      if (previous === undefined && more.length > 0) (this.added ??= new FieldSet()).members.add(element);
+      else if (previous === undefined)
         addWhole((this.added ??= new FieldSet()), element, part, partStructure, comesItself);
-      else this.#part(element, previous, part, partStructure);
+      else if (more.length === 0 && previous.length === 1)
+        this.#part(element, previous[0] ?? null, part, partStructure);
+      else if (!jsonEqual(previous, items)) (this.modified ??= new FieldSet()).members.add(element);
     }
-    for (const [element, part, partStructure] of parts(oldShape, structure, before)) {
-      if (!seen.has(element)) addWhole((this.removed ??= new FieldSet()), element, part, partStructure, true);
-    }
+    for (const [element, [part = null]] of old)
+      if (!now.has(element))
+        addWhole(
+          (this.removed ??= new FieldSet()),
+          element,
+          part,
+          partOf(oldShape, structure, element),
+          true,
+        );
   }
 
   #part(element: string, previous: JsonValue, part: JsonValue, structure: Structure | undefined): void {

@@ -1,5 +1,5 @@
 /** The rules of certificate signing requests. Whether the request is signed is for those who sign it. */
-import { asSent } from '../decode/absence.ts';
+import { wasSentEmpty } from '../decode/absence.ts';
 import { X509Certificate } from 'node:crypto';
 import type { CertificateSigningRequest } from '../generated/types.ts';
 import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from './field-error.ts';
@@ -46,7 +46,7 @@ function signingRequest({ spec }: CertificateSigningRequest): FieldError[] {
     errors.push(
       invalid(
         'spec.request',
-        request === '' ? asSent(spec, 'request') : request,
+        request === '' && !wasSentEmpty(spec ?? {}, 'request') ? null : request,
         'PEM block type must be CERTIFICATE REQUEST',
       ),
     );

@@ -14,7 +14,8 @@ export const apiServiceStrategy: Strategy = {
     const service = asApiService(object);
     if (service.spec?.service === undefined)
       service.status = statusWith(undefined, local, formatTime(new Date(server.now())));
-    else delete service.status;
+    // Nobody knows yet.
+    else service.status = {};
   },
   validate(object): FieldError[] {
     const { metadata, spec } = asApiService(object);

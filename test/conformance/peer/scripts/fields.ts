@@ -5,7 +5,7 @@
 import { type Example, examples } from '../../../../packages/api/src/testing/examples.ts';
 import type { Comparison, SidedCall } from '../comparison.ts';
 import { mutations } from '../mutations.ts';
-import { pathOf } from './kinds.ts';
+import { pathOf, settled } from './kinds.ts';
 
 /** Messages that stand in many kinds are gone through in one of them. */
 const onlyOnce: ReadonlyMap<string, string> = new Map([
@@ -56,6 +56,7 @@ async function updates(comparison: Comparison, example: Example): Promise<void> 
   const path = `${pathOf(example.info)}/${example.object().metadata?.name ?? ''}`;
   // Is there when the section of its kind has run, too.
   await comparison.both('made', { method: 'POST', path: pathOf(example.info), body: example.object() });
+  await settled(comparison, example);
   await comparison.both('is', { method: 'GET', path });
   await comparison.all(
     variantsOf(example).map(({ field, what, object }) => ({

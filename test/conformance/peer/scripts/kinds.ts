@@ -4,12 +4,38 @@
  */
 import { apiVersionOf, type ResourceInfo } from '@timonier/api/registry';
 import { type Example, examples } from '../../../../packages/api/src/testing/examples.ts';
+import { jsonOf } from '../calls.ts';
 import type { Comparison } from '../comparison.ts';
 import { namespace } from './world.ts';
 
 export function pathOf(info: ResourceInfo): string {
   const root = info.group === '' ? '/api/v1' : `/apis/${apiVersionOf(info)}`;
   return `${root}${info.namespaced ? `/namespaces/${namespace}` : ''}/${info.resource}`;
+}
+
+/** Kinds whose objects the servers themselves write into, by what is there then; `isOurs` where only ours does. */
+const judged: ReadonlyMap<string, (status: JudgedStatus, isOurs: boolean) => boolean> = new Map([
+  ['FlowSchema', ({ conditions = [] }) => conditions.length > 0],
+  ['APIService', ({ conditions = [] }) => conditions.length > 0],
+  [
+    'ValidatingAdmissionPolicy',
+    ({ observedGeneration }: JudgedStatus, isOurs: boolean) => !isOurs || observedGeneration !== undefined,
+  ],
+]);
+
+interface JudgedStatus {
+  readonly conditions?: readonly unknown[];
+  readonly observedGeneration?: number;
+}
+
+/** Waits until a new object is as its server leaves it. */
+export async function settled(comparison: Comparison, { info, object }: Example): Promise<void> {
+  const isJudged = judged.get(info.kind);
+  if (isJudged === undefined) return;
+  const path = `${pathOf(info)}/${object().metadata?.name ?? ''}`;
+  await comparison.settle('settled', { method: 'GET', path }, (answer, isOurs) =>
+    isJudged((jsonOf(answer)?.status ?? {}) as JudgedStatus, isOurs),
+  );
 }
 
 const forms = {
@@ -24,7 +50,8 @@ export async function kinds(comparison: Comparison): Promise<void> {
     await comparison.section(`kind ${example.title}`, () => oneKind(comparison, example));
 }
 
-async function oneKind(comparison: Comparison, { info, object }: Example): Promise<void> {
+async function oneKind(comparison: Comparison, example: Example): Promise<void> {
+  const { info, object } = example;
   const collection = pathOf(info);
   const name = object().metadata?.name ?? '';
   const path = `${collection}/${name}`;
@@ -34,6 +61,7 @@ async function oneKind(comparison: Comparison, { info, object }: Example): Promi
     path: `${collection}?fieldManager=maker`,
     body: object(),
   });
+  await settled(comparison, example);
   await comparison.compare('create again', { method: 'POST', path: collection, body: object() });
   await comparison.compare('get', { method: 'GET', path });
   for (const [form, accept] of Object.entries(forms)) {
