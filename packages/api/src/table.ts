@@ -165,7 +165,7 @@ export function toTable(info: ResourceInfo, objects: readonly ApiObject[], optio
       const conditions = rowConditions(info, object);
       if (conditions !== undefined) row.conditions = conditions;
       if (includeObject === 'Object') row.object = object;
-      else if (includeObject === 'Metadata') row.object = partialMetadata(object);
+      else if (includeObject === 'Metadata') row.object = partialMetadata(object, options.apiVersion);
       return row;
     }),
   };

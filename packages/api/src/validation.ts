@@ -76,7 +76,8 @@ function everyError(
     isPart ? [...validateMetadata(info, one), ...(part?.(one, old) ?? [])] : standing(info, own, one);
   const errors = unlessOld(rulesOf(object), () => rulesOf(old));
   const changes = isPart ? [] : (own?.update?.(object, old) ?? []);
-  const both = own?.changesFirst === true ? [...changes, ...errors] : [...errors, ...changes];
+  const both =
+    own?.changesFirst === true ? [...changes, ...errors] : withMore(errors, changes, own?.changedBefore);
   return distinct([...validateMetadataUpdate(object, old), ...both]);
 }
 
@@ -88,7 +89,7 @@ function standing(
   more?: Rules['create'],
 ): FieldError[] {
   const errors = own?.metadataLast === true ? [] : validateMetadata(info, object);
-  errors.push(...(own?.object?.(object) ?? []), ...(more?.(object) ?? []));
+  errors.push(...withMore(own?.object?.(object) ?? [], more?.(object) ?? [], own?.createdBefore));
   if (own?.metadataLast === true && errors.length === 0) errors.push(...validateMetadata(info, object));
   const unknown = validateEnums(info.schema, object).filter(
     ({ field }) => !(own?.ownSets ?? []).some((path) => field.startsWith(path)),
@@ -98,6 +99,16 @@ function standing(
   const said = new Set(errors.map(({ badValue }) => badValue));
   const fields = new Set(errors.map(({ field }) => field));
   return [...errors, ...unknown.filter(({ field, badValue }) => !fields.has(field) && !said.has(badValue))];
+}
+
+/** Errors with others, which come last where no field is told that they come before. */
+function withMore(
+  errors: readonly FieldError[],
+  more: readonly FieldError[],
+  before: RegExp | undefined,
+): FieldError[] {
+  const at = before === undefined ? -1 : errors.findIndex(({ field }) => before.test(field));
+  return at < 0 ? [...errors, ...more] : [...errors.slice(0, at), ...more, ...errors.slice(at)];
 }
 
 /** The errors that were not there before. */

@@ -93,6 +93,25 @@ export const meant: readonly MeantDifference[] = [
     reason: 'what is stored in the wrong shape can be mended by an apply, and is no failure of the server',
   },
   {
+    title: /resourceVersion = |create: a version$|: a version given, /,
+    place: /^body\.metadata\.resourceVersion$/,
+    values: ({ theirs, ours }) => theirs === '<version>' && ours === undefined,
+    reason: 'what is only rehearsed has no version, whatever was sent',
+  },
+  {
+    title: /^verbs create: an exponent$/,
+    reason: 'a whole number is one however it is written',
+  },
+  {
+    title: /^verbs delete: ignoring reading errors$/,
+    reason: 'what cannot be read can be deleted, and who asks for it where it can be read is told so',
+  },
+  {
+    title: /^bootstrap objects: \/api\/v1\/configmaps$/,
+    place: /requestheader-uid-headers$/,
+    reason: 'the uid of a user is passed on to other API servers, which are told by which header',
+  },
+  {
     title: /stopSignal/,
     reason: 'the signal that stops a container can be chosen: kubelet and runtime know it',
   },
@@ -145,7 +164,7 @@ export const meant: readonly MeantDifference[] = [
   },
   {
     title:
-      /^verbs paths: GET \/(?:nothing|logs|debug)|^custom versions: (?:discovery of )?v2|^custom values: loose in a namespace|^conversion storage: not served: get/,
+      /^verbs paths: GET \/(?:nothing|logs|debug|metrics\/nothing|apis\/example|openapi\/v3\/apis\/example)|^discovery: \/readyz\/nothing|^custom versions: (?:discovery of )?v2|^custom values: loose in a namespace|^conversion storage: not served: get/,
     reason: 'a path that nothing is at is answered with a Status, and not with plain text',
   },
 ];

@@ -92,7 +92,8 @@ export function validateEphemeralContainers(path: string, pod: Surroundings): Fi
     const target = container.targetContainerName;
     if (target && !others.includes(target)) errors.push(notFound(`${at}.targetContainerName`, target));
     for (const field of NOT_EPHEMERAL)
-      if (isSet(container[field])) errors.push(forbidden(`${at}.${field}`, NOT_FOR_EPHEMERAL));
+      if (field === 'lifecycle' ? container[field] !== undefined : isSet(container[field]))
+        errors.push(forbidden(`${at}.${field}`, NOT_FOR_EPHEMERAL));
     for (const [j, mount] of (container.volumeMounts ?? []).entries())
       for (const field of ['subPath', 'subPathExpr'] as const)
         if (mount[field]) errors.push(forbidden(`${at}.volumeMounts[${j}].${field}`, NOT_FOR_EPHEMERAL));

@@ -346,4 +346,4 @@ function sliceUpdate(now: ResourceSlice, old: ResourceSlice): FieldError[] {
   ];
 }
 
-export const sliceRules = rules(slice, sliceUpdate);
+export const sliceRules = rules(slice, sliceUpdate, { changedBefore: /^spec(?!\.(?:driver|pool))/ });

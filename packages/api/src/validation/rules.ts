@@ -11,6 +11,10 @@ export interface Rules {
   readonly update?: ((object: ApiObject, old: ApiObject) => FieldError[]) | undefined;
   /** What a change must keep is said before what must hold for every object. */
   readonly changesFirst?: boolean;
+  /** What new ones must hold beside the rest is said before what is wrong with the first of such fields. */
+  readonly createdBefore?: RegExp | undefined;
+  /** The same of what changes must keep. */
+  readonly changedBefore?: RegExp | undefined;
   /** Fields whose closed sets of values these rules look at by themselves, where they do. */
   readonly ownSets?: readonly string[];
   /** Metadata is looked at only where nothing else is wrong, and with upstream's rule for names of any kind. */
@@ -25,6 +29,8 @@ type Compare = (object: never, old: never) => FieldError[];
 interface MoreRules {
   readonly create?: Check;
   readonly changesFirst?: boolean;
+  readonly createdBefore?: RegExp;
+  readonly changedBefore?: RegExp;
   readonly ownSets?: readonly string[];
   readonly metadataLast?: boolean;
   readonly subresources?: Readonly<Record<string, Compare>>;
@@ -34,7 +40,15 @@ interface MoreRules {
 export function rules(
   object: Check,
   update?: Compare,
-  { create, changesFirst = false, ownSets = [], metadataLast = false, subresources = {} }: MoreRules = {},
+  {
+    create,
+    changesFirst = false,
+    createdBefore,
+    changedBefore,
+    ownSets = [],
+    metadataLast = false,
+    subresources = {},
+  }: MoreRules = {},
 ): Rules {
   const parts = Object.entries(subresources).map(
     ([name, check]) =>
@@ -43,6 +57,8 @@ export function rules(
   return {
     object: (given) => object(given as never),
     changesFirst,
+    createdBefore,
+    changedBefore,
     ownSets,
     metadataLast,
     create: create && ((given) => create(given as never)),

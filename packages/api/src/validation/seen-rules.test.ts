@@ -274,7 +274,51 @@ const others: readonly Row[] = [
   },
 ];
 
+const slice = {
+  driver: 'sonar.example.com',
+  pool: { name: 'quay', generation: 1, resourceSliceCount: 1 },
+  nodeName: 'quay-1',
+  devices: [{ name: 'sonar-0' }],
+};
+const where = '`nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection`';
+const orders: readonly Row[] = [
+  {
+    of: 'resource.k8s.io/v1/resourceslices',
+    old: { spec: slice },
+    value: { spec: { ...slice, nodeName: '' } },
+    says: [
+      'spec.nodeName: Invalid value: "": field is immutable',
+      'spec.nodeName: Invalid value: "": must be either unset or set to a non-empty string',
+      `spec: Required value: exactly one of ${where} is required`,
+    ],
+  },
+  {
+    of: 'apps/v1/statefulsets',
+    value: {
+      spec: {
+        selector,
+        template: { ...template, spec: {} },
+        volumeClaimTemplates: [{ metadata: { name: 'c' }, spec: {} }],
+      },
+    },
+    says: [
+      'spec.volumeClaimTemplates[0].spec.accessModes: Required value: at least 1 access mode is required',
+      'spec.volumeClaimTemplates[0].spec.resources[storage]: Required value',
+      'spec.template.spec.containers: Required value',
+    ],
+  },
+  {
+    of: '/v1/pods',
+    value: pod({ ephemeralContainers: [{ name: 'e', image: 'x', lifecycle: {} }] }),
+    says: [
+      'spec.ephemeralContainers[0].lifecycle: Forbidden: cannot be set for an Ephemeral Container',
+      'spec.ephemeralContainers: Forbidden: cannot be set on create',
+    ],
+  },
+];
+
 checkRows('lengths of names', lengths);
+checkRows('orders', orders);
 checkRows('workloads', workloads);
 checkRows('pods', pods);
 checkRows('networks', network);

@@ -105,6 +105,7 @@ function changed({ spec }: StatefulSet, { spec: before }: StatefulSet): FieldErr
 export const statefulSetRules: Readonly<Record<string, Rules>> = {
   'apps/v1/StatefulSet': rules(statefulSet, changed, {
     create: created,
+    createdBefore: /^spec\.template\b/,
     ownSets: ['spec.volumeClaimTemplates'],
     subresources: { status: statefulSetStatus },
   }),

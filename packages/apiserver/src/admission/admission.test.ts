@@ -283,3 +283,14 @@ test('plugins that are off by default do what upstream ones do when they are ask
     'services "s" is forbidden: Use of external IPs is denied by admission control',
   );
 });
+
+test('overhead without a runtime class is refused, and first what is wrong with it', async (t) => {
+  const server = await serverFor(t, ['RuntimeClass']);
+  const wrong = await outcome(server, pod('a', { overhead: { a: '1' } }), 422);
+  assert.match(
+    wrong.json.message,
+    /spec\.overhead\.limits\[a\]: Invalid value: "a": must be a standard resource/,
+  );
+  const right = await outcome(server, pod('a', { overhead: { cpu: '1' } }), 403);
+  assert.match(right.json.message, /: pod rejected: Pod Overhead set without corresponding RuntimeClass/);
+});

@@ -14,15 +14,7 @@ export const runtimeClass: AdmissionPlugin = {
   admit(request) {
     const { spec } = request.object as Pod;
     const name = spec?.runtimeClassName ?? '';
-    if (spec === undefined) return;
-    if (name === '') {
-      if (spec.overhead !== undefined && Object.keys(spec.overhead).length > 0)
-        throw refusal(
-          request,
-          'pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead',
-        );
-      return;
-    }
+    if (spec === undefined || name === '') return;
     const found = cachedObject<RuntimeClass>(request.context.server, 'runtimeclasses', '', name);
     if (found === undefined) throw refusal(request, `pod rejected: RuntimeClass "${name}" not found`);
     const overhead = found.overhead?.podFixed;
@@ -42,5 +34,14 @@ export const runtimeClass: AdmissionPlugin = {
     const own = spec.tolerations ?? [];
     const added = tolerations.filter((wanted) => !own.some((known: Toleration) => sameTree(known, wanted)));
     if (added.length > 0) spec.tolerations = [...own, ...added];
+  },
+  /** What overhead there is, is looked at first. */
+  validate(request) {
+    const { runtimeClassName, overhead = {} } = (request.object as Pod).spec ?? {};
+    if (!runtimeClassName && Object.keys(overhead).length > 0)
+      throw refusal(
+        request,
+        'pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead',
+      );
   },
 };

@@ -6,7 +6,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Exposition, handleOps, type Health } from '@timonier/component';
-import { pathNotFound, StatusError, tooManyRequests, verbNotAllowed } from '@timonier/api/statuses';
+import { notFound, pathNotFound, StatusError, tooManyRequests, verbNotAllowed } from '@timonier/api/statuses';
 import type { Aggregator } from '../aggregation/aggregator.ts';
 import { upstreamOf } from '../aggregation/proxy.ts';
 import { identityHeaders } from '../aggregation/remote.ts';
@@ -237,7 +237,7 @@ export class Router {
       return;
     }
     const target = info.served;
-    if (target === undefined) throw new StatusError(pathNotFound());
+    if (target === undefined) throw this.#notServed(info);
     const isServed = methods.has(exchange.method) || (exchange.method === 'HEAD' && isProxied(target));
     const handler = isServed ? handlerOf(target) : undefined;
     if (handler === undefined || isOfNoNamespace(target)) throw new StatusError(verbNotAllowed());
@@ -257,6 +257,13 @@ export class Router {
       await handler(context).finally(ended);
     } else await handler(context);
     if (isMutating) server.log.trace({ user: user.name, verb: target.verb, path: info.path }, 'mutated');
+  }
+
+  /** What a custom resource has no such part of is answered as if it were not there itself. */
+  #notServed({ group = '', version = '', resource = '', name, subresource }: RequestInfo): StatusError {
+    const kind = this.#options.server.registry.lookup(group, version, resource);
+    const isPart = kind?.custom !== undefined && subresource !== '' && name !== '';
+    return new StatusError(isPart ? notFound({ group, resource }, name) : pathNotFound());
   }
 
   async #operate(exchange: Exchange): Promise<void> {

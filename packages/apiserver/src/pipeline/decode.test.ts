@@ -26,3 +26,13 @@ test('the options of a delete are no other kind, and an object', () => {
   });
   for (const body of [[], 7, 'text']) assert.throws(() => decodeDeleteOptions(bytes(body), 'json'), /cannot/);
 });
+
+test('what is wrong with options is told without the name of their kind', () => {
+  assert.throws(
+    () => decodeDeleteOptions(bytes({ kind: 'DeleteOptions', gracePeriodSeconds: 'x' }), 'json'),
+    {
+      message:
+        'json: cannot unmarshal string into Go struct field DeleteOptions.gracePeriodSeconds of type int64',
+    },
+  );
+});

@@ -142,16 +142,25 @@ export function decodeDeleteOptions(body: Buffer, media: Media): ApiObject {
   const schema = schemaOfKind(type.apiVersion, type.kind);
   if (schema === undefined) throw new Error('DeleteOptions are not known');
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    return decodeAs(schema, type, value, duplicates).object;
+    return optionsOf(schema, type, value, duplicates);
   const { apiVersion = '', kind = '', ...rest } = value as Readonly<Record<string, unknown>>;
   // Of another type they are wrong like any other field.
   if (typeof apiVersion !== 'string' || typeof kind !== 'string')
-    return decodeAs(schema, type, value, duplicates).object;
+    return optionsOf(schema, type, value, duplicates);
   if (kind !== '' && kind !== type.kind)
     throw bad(
       `no kind "${kind}" is registered for version "${apiVersion}" in scheme "pkg/runtime/scheme.go:111"`,
     );
-  return decodeAs(schema, type, rest, duplicates).object;
+  return optionsOf(schema, type, rest, duplicates);
+}
+
+/** Options are told what is wrong with them without the name of their kind. */
+function optionsOf(...given: Parameters<typeof decodeAs>): ApiObject {
+  try {
+    return decodeAs(...given).object;
+  } catch (error) {
+    throw error instanceof NotDecodable ? bad(error.why) : error;
+  }
 }
 
 const excerptBytes = 30;

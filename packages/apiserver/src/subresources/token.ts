@@ -79,12 +79,15 @@ function boundObjects(
 ): { pod?: BoundObject; node?: BoundObject; secret?: BoundObject } {
   const { user, target } = context;
   const asNode = nodeOf(user);
-  const { kind = '', name = '', uid = '' } = spec?.boundObjectRef ?? {};
+  const { apiVersion = '', kind = '', name = '', uid = '' } = spec?.boundObjectRef ?? {};
   if (asNode !== undefined && (kind !== 'Pod' || uid === ''))
     throw new StatusError(forbidden(target.info, target.name, 'node requested token not bound to a pod'));
   if (kind === '') return {};
   const resource = kind === 'Pod' ? 'pods' : kind === 'Secret' ? 'secrets' : undefined;
-  if (resource === undefined) throw bad(`cannot bind token to object of type ${kind}`);
+  if (resource === undefined) {
+    const groupVersion = apiVersion.includes('/') ? apiVersion : `/${apiVersion}`;
+    throw bad(`cannot bind token to object of type ${groupVersion}, Kind=${kind}`);
+  }
   const object = find(context, resource, name);
   if (object === undefined) throw new StatusError(notFound({ group: '', resource }, name));
   const own = identity(object);

@@ -34,7 +34,9 @@ export async function listComponentStatuses(context: RequestContext): Promise<vo
 
 export async function getComponentStatus(context: RequestContext): Promise<void> {
   const { exchange, target } = context;
-  if (!Object.hasOwn(components, target.name)) throw new StatusError(notFound(target.info, target.name));
+  // Upstream calls them by the one name that they have no other resource's by.
+  if (!Object.hasOwn(components, target.name))
+    throw new StatusError(notFound({ group: '', resource: 'componentstatus' }, target.name));
   const representation = representationOf(exchange);
   const status = await statusOf(context, target.name);
   const options = { info: target.info, representation, includeObject: includeObjectOf(exchange) };
