@@ -55,6 +55,12 @@ export function noteEmpty(parent: object, name: string, value: unknown): void {
   ((parent as Noted)[sentEmpty] ??= {})[name] = value;
 }
 
+/** Lets a copy of an object know what the object does. */
+export function keepNotes(from: object, to: object): void {
+  const noted = (from as Noted)[sentEmpty];
+  if (noted !== undefined) (to as Noted)[sentEmpty] = noted;
+}
+
 /** A field's value as it was sent: an empty list or map is there, too. */
 export function asSent(parent: object | undefined, name: string): unknown {
   if (parent === undefined) return undefined;

@@ -150,7 +150,8 @@ export function decodeFields(schema: Schema, value: object, walk: Walk, out: Rec
     if (decoded === undefined) continue;
     if (!isOmitted(field, decoded)) {
       out[key] = decoded;
-      if (Array.isArray(decoded) && decoded.length === 0) noteEmpty(out, key, decoded);
+      if (Array.isArray(decoded) ? decoded.length === 0 : decoded === '' && field.scalar === 'bytes')
+        noteEmpty(out, key, decoded);
     } else if (typeof decoded === 'object' || field.scalar === 'bytes') noteEmpty(out, key, decoded);
   }
   for (const [key, field] of plan.standing) {

@@ -304,7 +304,9 @@ function hoistParameters(item: Record<string, unknown>): void {
   const names = new Set(shared.map(({ name }) => name));
   for (const operation of operations)
     operation.parameters = operation.parameters.filter(({ name }) => !names.has(name));
-  item['parameters'] = [...((item['parameters'] ?? []) as SchemaDocument[]), ...shared];
+  const all = [...((item['parameters'] ?? []) as SchemaDocument[]), ...shared];
+  if (all.length > 0) item['parameters'] = all;
+  else delete item['parameters'];
 }
 
 function gvk(type: { group: string; version: string; kind: string }): {

@@ -336,4 +336,8 @@ test('of items with the same keys nobody can tell who set what: they are owned a
     (same['metadata'] as JsonObject)['managedFields'],
     (live['metadata'] as JsonObject)['managedFields'],
   );
+  const once = trackUpdate(undefined, container(twice.slice(1)), context('a'));
+  assert.equal(of(once), '{".":{},"k:{\\"name\\":\\"A\\"}":{".":{},"f:name":{},"f:value":{}}');
+  const doubled = trackUpdate(once, { ...container(twice), metadata: once['metadata'] ?? {} }, context('a'));
+  assert.equal(of(doubled), '{".":{},"k:{\\"name\\":\\"A\\"}":{}}');
 });

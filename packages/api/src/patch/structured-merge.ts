@@ -203,7 +203,10 @@ class Differences {
         addWhole((this.added ??= new FieldSet()), element, part, partStructure, comesItself);
       else if (more.length === 0 && previous.length === 1)
         this.#part(element, previous[0] ?? null, part, partStructure);
-      else if (!jsonEqual(previous, items)) (this.modified ??= new FieldSet()).members.add(element);
+      else if (!jsonEqual(previous, items)) {
+        (this.modified ??= new FieldSet()).members.add(element);
+        if (previous.length === 1) this.#nothingBelow(element, previous[0] ?? null, partStructure);
+      }
     }
     for (const [element, [part = null]] of old)
       if (!now.has(element))
@@ -214,6 +217,13 @@ class Differences {
           partOf(oldShape, structure, element),
           true,
         );
+  }
+
+  /** An item that is doubled has no fields of its own any more. */
+  #nothingBelow(element: string, part: JsonValue, structure: Structure | undefined): void {
+    const child = new FieldSet();
+    collect(child, shapeOf(structure, part), structure, part, 'new');
+    (this.removed ??= new FieldSet()).children.set(element, child);
   }
 
   #part(element: string, previous: JsonValue, part: JsonValue, structure: Structure | undefined): void {

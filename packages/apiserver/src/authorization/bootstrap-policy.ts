@@ -172,7 +172,10 @@ function subjectOf(text: string): Subject {
 function parseRules(text: string): PolicyRule[] {
   return text.split('; ').map((rule) => {
     const [verbs = '', ...rest] = rule.split(' ');
-    const allVerbs = verbs.split(',').flatMap((verb) => verbSets[verb] ?? [verb]);
+    const allVerbs = verbs
+      .split(',')
+      .flatMap((verb) => verbSets[verb] ?? [verb])
+      .sort();
     if (rest[0] === 'url') return { verbs: allVerbs, nonResourceURLs: rest.slice(1) };
     const match = /^([^:]+): ([^(]+?)(?: \(([^)]+)\))?$/.exec(rest.join(' '));
     if (match === null) throw new Error(`"${rule}" is not a rule`);
