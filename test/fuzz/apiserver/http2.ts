@@ -9,7 +9,7 @@ export interface FrameCase {
   readonly bytes: Buffer;
 }
 
-const types = {
+export const types = {
   data: 0,
   headers: 1,
   priority: 2,
@@ -21,8 +21,8 @@ const types = {
   window: 8,
   continuation: 9,
 };
-const endStream = 1;
-const endHeaders = 4;
+export const endStream = 1;
+export const endHeaders = 4;
 const padded = 8;
 const target = '/api/v1/namespaces/fuzz-1/configmaps';
 const get = (path: string): Buffer =>
@@ -77,6 +77,17 @@ const attacks: Readonly<Record<string, (random: Random) => Buffer[]>> = {
     streams(random.below(5_000), (id) => [
       frame(types.priority, 0, id, Buffer.concat([numbers(id), Buffer.from([1])])),
     ]),
+  'windows taken away while answers wait for them': (random) => [
+    frame(types.settings, 0, 0, setting(4, 1 + random.below(70_000))),
+    ...streams(2 + random.below(20), (id) => [
+      frame(types.headers, endHeaders | endStream, id, get(random.pick(['/openapi/v2', target]))),
+    ]),
+    ...repeat(random.below(60), () =>
+      random.chance(0.5)
+        ? frame(types.settings, 0, 0, setting(4, random.pick([0, 1, 20_000, 65_535])))
+        : frame(types.window, 0, random.pick([0, 1, 3]), numbers(1 + random.below(100_000))),
+    ),
+  ],
   'windows that overflow, or grow by nothing': (random) => [
     frame(types.headers, endHeaders, 1, post),
     frame(types.window, 0, random.below(2), numbers(random.pick([0, 2 ** 31 - 1]))),
@@ -217,12 +228,14 @@ const heads: readonly (readonly (readonly [string, string])[])[] = [
 export function makeHttp2Case(random: Random): FrameCase {
   const shape = random.pick(Object.keys(attacks));
   const frames = attacks[shape]?.(random) ?? [];
-  const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
-  return {
-    shape: `HTTP/2: ${shape}`,
-    bytes: Buffer.concat([preface, frame(types.settings, 0, 0), ...frames]),
-  };
+  return { shape: `HTTP/2: ${shape}`, bytes: Buffer.concat([opening, ...frames]) };
 }
+
+/** What a connection begins with: the preface and settings that say nothing. */
+export const opening = Buffer.concat([
+  Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
+  frame(types.settings, 0, 0),
+]);
 
 function streams(count: number, frames: (id: number) => Buffer[]): Buffer[] {
   return Array.from({ length: count }, (_, i) => Buffer.concat(frames(2 * i + 1)));
@@ -232,7 +245,12 @@ function repeat(count: number, make: () => Buffer): Buffer[] {
   return Array.from({ length: count }, make);
 }
 
-function frame(type: number, flags: number, stream: number, payload: Buffer = Buffer.alloc(0)): Buffer {
+export function frame(
+  type: number,
+  flags: number,
+  stream: number,
+  payload: Buffer = Buffer.alloc(0),
+): Buffer {
   const start = Buffer.alloc(9);
   start.writeUIntBE(payload.length, 0, 3);
   start[3] = type;
@@ -252,7 +270,7 @@ function setting(name: number, value: number): Buffer {
 }
 
 /** A block of literals that leave no trace in the table. Source: RFC 7541, 6.2.2. */
-function head(fields: readonly (readonly [string, string])[]): Buffer {
+export function head(fields: readonly (readonly [string, string])[]): Buffer {
   return Buffer.concat(
     fields.map(([name, value]) => Buffer.concat([Buffer.from([0]), text(name), text(value)])),
   );

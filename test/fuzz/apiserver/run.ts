@@ -226,6 +226,9 @@ async function conclude(
   const answer = await subject.ask('admin', kept);
   const object = JSON.parse(answer.body.toString()) as { data?: { key?: string } };
   if (object.data?.key !== 'value') report(`what was stored before is ${answer.body.toString()}`);
+  const { smuggled } = subject.behind;
+  if (smuggled.length > 0)
+    report(`${smuggled.length} requests were smuggled to the server behind: ${smuggled[0]}`);
   const { status, body } = await subject.ask('nobody', { method: 'GET', path: '/readyz?verbose' });
   if (status !== 200) report(`not ready: ${body.toString()}`);
   const last = figures.at(-1);

@@ -12,6 +12,7 @@ import { testPorts } from '@timonier/linux/test-ports';
 import { type ClusterPki, createClusterPki } from '@timonier/pki';
 import { eventually, TestCluster } from '../../../packages/store/src/testing/processes.ts';
 import { start, type Started } from '../../bad-input/program.ts';
+import { Behind, behindGroup, behindPath } from './behind.ts';
 
 /** Members of the API's cluster whose certificates requests are sent with; `nobody` has none. */
 export const identities = ['admin', 'scheduler', 'kubelet-master-1', 'monitoring', 'nobody'] as const;
@@ -75,6 +76,8 @@ export class Subject {
   readonly #ops: number;
   readonly #pki: ClusterPki;
   readonly #process: Started;
+  /** What requests are passed on to. */
+  readonly behind = new Behind();
   readonly #sessions = new Map<Identity, ClientHttp2Session>();
   readonly #keys = new Map<Identity, { cert?: Buffer; key?: Buffer; ca: Buffer }>();
 
@@ -119,7 +122,38 @@ export class Subject {
       if ((await subject.ask('admin', { method: 'GET', path: '/readyz' })).status !== 200)
         throw new Error(process.output());
     });
+    t.after(() => subject.behind.close());
+    await subject.#registerBehind();
     return subject;
+  }
+
+  async #registerBehind(): Promise<void> {
+    const port = await this.behind.listen();
+    const service = { namespace: 'default', name: 'behind', port };
+    const made = async (path: string, object: object): Promise<void> => {
+      const headers = { 'content-type': 'application/json' };
+      const answer = await this.ask('admin', { method: 'POST', path, headers, body: JSON.stringify(object) });
+      if (answer.status !== 201) throw new Error(`${path}: ${answer.body.toString()}`);
+    };
+    await made('/api/v1/namespaces/default/services', {
+      metadata: { name: 'behind' },
+      spec: { type: 'ExternalName', externalName: 'localhost', ports: [{ port }] },
+    });
+    await made('/apis/apiregistration.k8s.io/v1/apiservices', {
+      metadata: { name: `v1.${behindGroup}` },
+      spec: {
+        group: behindGroup,
+        version: 'v1',
+        groupPriorityMinimum: 1,
+        versionPriority: 1,
+        service,
+        caBundle: this.behind.caBundle,
+      },
+    });
+    await eventually('what is behind is reached', async () => {
+      const { status } = await this.ask('admin', { method: 'GET', path: `${behindPath}/x` });
+      if (status !== 200) throw new Error(`it answered ${status}`);
+    });
   }
 
   get pid(): number {

@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import type { TLSSocket } from 'node:tls';
 import type { Random } from '../../simulation/random.ts';
 import { makeHttp2Case } from './http2.ts';
+import { makeRelayedCase } from './relayed.ts';
 import type { Subject } from './subject.ts';
 
 export interface WireCase {
@@ -84,7 +85,8 @@ const firstLines: readonly string[] = [
 ];
 
 export function makeWireCase(random: Random): WireCase {
-  const kind = random.below(12);
+  const kind = random.below(14);
+  if (kind > 11) return makeRelayedCase(random);
   if (kind === 0)
     return {
       shape: 'noise',
