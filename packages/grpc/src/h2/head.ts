@@ -20,6 +20,7 @@ export interface Head<Route> {
 }
 
 const token = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
+const anyCaseToken = /^[!#$%&'*+\-.^_`|~0-9a-zA-Z]+$/;
 // oxlint-disable-next-line no-control-regex -- what no value may hold (RFC 9110, 5.5)
 const forbiddenInValue = /[\0-\x08\x0a-\x1f\x7f]/;
 const connectionSpecific = new Set([
@@ -99,6 +100,8 @@ export function readHead<Route>(
     }
   }
   if (method === undefined || scheme === undefined || path === undefined || path === '') return undefined;
+  // It may be passed on, and over HTTP/1.1 a space ends it.
+  if (!anyCaseToken.test(method)) return undefined;
   const isGrpc = grpcType.test(contentType);
   if (web !== undefined && (!isGrpc || routes === undefined))
     return { route: web, refusal: undefined, timeoutMs: undefined, contentLength, fields };

@@ -417,6 +417,11 @@ const resetsStream: readonly (Case & { readonly code: number })[] = [
     code: PROTOCOL_ERROR,
   },
   {
+    name: 'a method that is no token',
+    frames: [frame(HEADERS, whole | end, 1, block({ ...request('/t.T/Echo'), ':method': 'GET /a' }))],
+    code: PROTOCOL_ERROR,
+  },
+  {
     name: 'no path',
     frames: [frame(HEADERS, whole | end, 1, block({ ':method': 'POST', ':scheme': 'http' }))],
     code: PROTOCOL_ERROR,
