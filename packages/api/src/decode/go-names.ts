@@ -30,10 +30,11 @@ const GO_TYPES: Readonly<Record<string, string>> = {
   groupVersion: 'string',
 };
 
-/** Types with names of their own that no closed set of values tells, by message and field. */
+/** Types with names of their own that no closed set of values tells, by message and field, and by group where more have such a message. */
 const NAMED_TYPES: Readonly<Record<string, string>> = {
   'Device.attributes': 'map[v1.QualifiedName]v1.DeviceAttribute',
   'Validation.reason': 'v1.StatusReason',
+  'flowcontrol.Subject.kind': 'v1.SubjectKind',
   'ObjectMeta.uid': 'types.UID',
   'ObjectReference.uid': 'types.UID',
   'CSIDriverSpec.volumeLifecycleModes': 'v1.VolumeLifecycleMode',
@@ -96,7 +97,8 @@ export function wrongType(schema: Schema, value: unknown, at: Spot): DecodeError
       `json: cannot unmarshal ${jsonWord(value)} into Go value of type ${goType(schema)}`,
     );
   const field = at.place.findLast((step) => typeof step === 'string') ?? '';
-  const named = NAMED_TYPES[`${at.owner}.${field}`];
+  const [, , , group] = at.root?.message?.split('.') ?? [];
+  const named = NAMED_TYPES[`${group}.${at.owner}.${field}`] ?? NAMED_TYPES[`${at.owner}.${field}`];
   const type = named === undefined ? goType(schema) : schema.kind === 'list' ? `[]${named}` : named;
   return cannotUnmarshal(jsonWord(value), at, type);
 }

@@ -112,6 +112,7 @@ function reasonAgainst(node: string, { namespace }: Attributes, { resource, verb
       return `node '${node}' cannot read ${name === '' ? 'all nodes' : `'${name}'`}, only its own Node object`;
     case 'pods':
       if (name !== '' || !reading.has(verb)) break;
+      if (verb === 'get') return 'No Object name found';
       return 'can only list/watch pods with spec.nodeName field selector';
     case 'secrets':
     case 'configmaps':

@@ -260,6 +260,8 @@ test('who may do what is answered for oneself, for others, and for one namespace
   const local = `${root}/namespaces/default/localsubjectaccessreviews`;
   const here = await shared.ask(201, 'POST', local, { metadata: { namespace: 'default' }, spec });
   assert.equal(here.status.allowed, false);
+  const unsaid = await shared.ask(201, 'POST', local, { spec });
+  assert.equal(unsaid.metadata.namespace, 'default');
 });
 
 test('a review says why, and what it could not take into account', async () => {

@@ -180,3 +180,49 @@ void test('nobody owns what a new object has by itself', async () => {
   });
   assert.deepEqual(made.metadata.managedFields[0].fieldsV1, { 'f:spec': { 'f:policyTypes': {} } });
 });
+
+void test('a patch may take away the namespace of an object, which stays, but not its name', async () => {
+  const path = `${core}/configmaps/placed`;
+  await ask(201, 'POST', `${core}/configmaps`, { metadata: { name: 'placed' } });
+  const headers = { headers: { 'content-type': 'application/merge-patch+json' } };
+  const moved = await ask(200, 'PATCH', path, { metadata: { namespace: null } }, headers);
+  assert.equal(moved.metadata.namespace, 'default');
+  for (const metadata of [{ name: null }, { name: '' }, null]) {
+    const { message } = await ask(400, 'PATCH', path, { metadata }, headers);
+    assert.equal(
+      message,
+      'the name of the object (placed based on URL) was undeterminable: name must be provided',
+    );
+  }
+});
+
+void test('nothing is an object that says nothing, and a version of what is not there yet is no matter', async () => {
+  const nothing = await ask(422, 'POST', `${core}/configmaps`, 'null');
+  assert.equal(
+    nothing.message,
+    'ConfigMap "" is invalid: metadata.name: Required value: name or generateName is required',
+  );
+  await ask(405, 'DELETE', '/api/v1/configmaps');
+  const config = {
+    ...deployment('fresh'),
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'fresh', resourceVersion: '7' },
+  };
+  await ask(201, 'PATCH', `${deployments}/fresh?fieldManager=me`, config, {
+    headers: { 'content-type': 'application/apply-patch+yaml' },
+  });
+});
+
+void test('a topology that is dropped from an endpoint makes a new generation all the same', async () => {
+  const slices = '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices';
+  const slice = (endpoint: object): object => ({
+    metadata: { name: 'dropped' },
+    addressType: 'IPv4',
+    endpoints: [{ addresses: ['10.0.0.1'], ...endpoint }],
+  });
+  await ask(201, 'POST', slices, slice({}));
+  const changed = await ask(200, 'PUT', `${slices}/dropped`, slice({ deprecatedTopology: { a: 'b' } }));
+  assert.equal(changed.metadata.generation, 2);
+  assert.equal(changed.endpoints[0].deprecatedTopology, undefined);
+});

@@ -57,7 +57,7 @@ const strategies: Readonly<Record<string, Strategy>> = {
   'apps/deployments': { countedMetadata: ['annotations'] },
   'batch/jobs': jobStrategy,
   'certificates.k8s.io/certificatesigningrequests': certificateStrategy,
-  'discovery.k8s.io/endpointslices': { countedMetadata: ['labels'] },
+  'discovery.k8s.io/endpointslices': { countedMetadata: ['labels'], countsDropped: true },
   'scheduling.k8s.io/priorityclasses': priorityClassStrategy,
   'storage.k8s.io/csidrivers': driverStrategy,
   'networking.k8s.io/servicecidrs': serviceRangeStrategy,

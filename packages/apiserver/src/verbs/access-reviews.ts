@@ -36,6 +36,8 @@ export async function reviewAccess(context: RequestContext): Promise<void> {
   const { target } = context;
   const review = (await readReview(context)) as SubjectAccessReview;
   const { user = '', groups = [], uid, extra, resourceAttributes, nonResourceAttributes } = review.spec ?? {};
+  // Where it was asked is where it is answered for.
+  if (target.info.namespaced) review.metadata = { ...review.metadata, namespace: target.namespace };
   const problems: FieldError[] = [];
   if (user === '' && groups.length === 0)
     problems.push(fieldErrors.invalid('spec.user', user, 'at least one of user or group must be specified'));
