@@ -89,7 +89,10 @@ function isDay({ dayOfMonth, dayOfWeek }: CronFields, day: Date): boolean {
   return dayOfMonth.star || dayOfWeek.star ? inMonth && inWeek : inMonth || inWeek;
 }
 
-/** Clocks that change on a day have two differences to UTC; a time counts under each that holds when it is shown. */
+/**
+ * Clocks that change on a day have two differences to UTC, one after the other; a time counts under each that holds when
+ * it is shown.
+ */
 function firstOnDay(
   { hour, minute }: CronFields,
   date: number,
@@ -97,20 +100,17 @@ function firstOnDay(
   zone: Zone,
 ): number | undefined {
   const offsets = offsetsAround(date, zone);
-  const firsts = offsets.map((offset) => {
+  for (const offset of offsets)
     for (const h of sorted(hour.values))
       for (const m of sorted(minute.values)) {
         const instant = date + (h * 60 + m) * minuteMs - offset;
         if (instant < from) continue;
         if (offsets.length === 1 || zone.offsetAt(instant) === offset) return instant;
       }
-    return undefined;
-  });
-  const found = firsts.filter((first) => first !== undefined);
-  return found.length === 0 ? undefined : Math.min(...found);
+  return undefined;
 }
 
-/** All that hold at some time of a date: no zone is further than 14 hours from UTC or changes twice in half a day. */
+/** All that hold at some time of a date, in their order: no zone is further than 14 hours from UTC or changes twice in half a day. */
 function offsetsAround(date: number, zone: Zone): readonly number[] {
   const halfDays = [-1, 0, 1, 2, 3, 4];
   return [...new Set(halfDays.map((i) => zone.offsetAt(date + (i * dayMs) / 2 - dayMs / 4)))];
