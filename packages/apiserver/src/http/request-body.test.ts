@@ -140,7 +140,12 @@ test('over HTTP/1.1 a connection is used again after a body that nobody read', a
 });
 
 test('what is no HTTP is answered 400', async () => {
-  assert.match(await overHttp1(['GET /a\0b HTTP/1.1\r\n\r\n']), /^HTTP\/1\.1 400 Bad Request\r\n/);
+  for (const text of [
+    'GET /a\0b HTTP/1.1\r\n\r\n',
+    'GET /a HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n',
+    'GET /a HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n',
+  ])
+    assert.match(await overHttp1([text]), /^HTTP\/1\.1 400 Bad Request\r\n/);
 });
 
 test('over HTTP/2 a body beyond the limit is answered and its stream is over, although the client goes on', async () => {

@@ -137,10 +137,24 @@ function http1Server(router: Router, limits: ConnectionLimits): Http1Server {
     // A client that goes away is seen as the end of its exchange; as an error it would end the process.
     request.on('error', () => undefined);
     response.on('error', () => undefined);
+    if (namesTwoHosts(request.rawHeaders)) {
+      response.writeHead(400, { connection: 'close' }).end();
+      return;
+    }
     void router.serve(new Http1Request(request), new Http1Response(request, response));
   });
   server.on('upgrade', (request: IncomingMessage, socket, head: Buffer) => {
-    void router.serveUpgrade(request, socket, head);
+    if (namesTwoHosts(request.rawHeaders))
+      socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+    else void router.serveUpgrade(request, socket, head);
   });
   return server;
+}
+
+/** Such a request is refused (RFC 9112, 3.2); Node refuses only one that names none. */
+function namesTwoHosts(rawHeaders: readonly string[]): boolean {
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2)
+    if (rawHeaders[i]?.length === 4 && rawHeaders[i]?.toLowerCase() === 'host') hosts++;
+  return hosts > 1;
 }
