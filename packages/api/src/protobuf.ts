@@ -9,6 +9,7 @@ import { ProtobufError, Reader, Writer } from './protobuf/wire.ts';
 import { splitApiVersion } from './registry.ts';
 import { messageNames, messageSchema, type Schema } from './schema.ts';
 
+export { sealEnvelope } from './protobuf/envelope.ts';
 export { ProtobufError } from './protobuf/wire.ts';
 
 export interface DecodedProtobuf {
@@ -90,13 +91,19 @@ export function decodeProtobuf(bytes: Uint8Array): DecodedProtobuf {
  */
 export function encodeProtobuf(object: ApiObject): Buffer {
   const { apiVersion = '', kind = '' } = object;
+  return sealEnvelope(apiVersion, kind, encodeProtobufMessage(object));
+}
+
+/** The same without its envelope (`sealEnvelope`). Messages behind each other are one with the lists of all. */
+export function encodeProtobufMessage(object: ApiObject): Buffer {
+  const { apiVersion = '', kind = '' } = object;
   const schema = schemaOfKind(apiVersion, kind);
   if (schema === undefined || schema.kind !== 'object') {
     throw new ProtobufError(`no protobuf for "${kind}" in version "${apiVersion}"`);
   }
   const writer = new Writer();
   writeMessage(writer, schema, object);
-  return sealEnvelope(apiVersion, kind, writer.finish());
+  return writer.finish();
 }
 
 /** One frame of a protobuf watch stream. */

@@ -2,9 +2,10 @@
  * Objects to bytes, in the representation that was negotiated: the object itself as JSON, YAML or protobuf, a table
  * of it, or its metadata only. JSON of a stored object is its stored bytes.
  */
+import { setImmediate } from 'node:timers/promises';
 import { apiVersionOf, type ResourceInfo } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
-import { encodeProtobuf } from '@timonier/api/protobuf';
+import { encodeProtobuf, encodeProtobufMessage, sealEnvelope } from '@timonier/api/protobuf';
 import { toTable } from '@timonier/api/table';
 import { formatYaml } from '@timonier/api/yaml-text';
 import type { Representation } from '../http/media.ts';
@@ -19,6 +20,10 @@ export interface EncodeOptions {
   /** False for the second and later tables of a watch. */
   readonly tableHeader?: boolean;
 }
+
+/** How many stored bytes of a list are encoded at once, and for how long before others have their turn. */
+const sliceBytes = 64 * 1024;
+const turnMs = 5;
 
 const metadataStart = Buffer.from('"metadata":{');
 const itemStart = Buffer.from('{');
@@ -76,6 +81,50 @@ export function encodeList(items: readonly StoredObject[], meta: ListMeta, optio
       items: trees.map((tree) => itemOf(tree, info)),
     };
   return encodeTree(list, representation);
+}
+
+/**
+ * A list in protobuf, the same bytes as at once, made some items at a time: everybody else has a turn in between, for whom a
+ * list of ten thousand pods would be a second of silence.
+ */
+export async function encodeProtobufList(
+  items: readonly StoredObject[],
+  meta: ListMeta,
+  info: ResourceInfo,
+): Promise<Buffer> {
+  const [apiVersion, kind] = [apiVersionOf(info), info.listKind];
+  const list = (metadata: object, some: readonly StoredObject[]): Buffer =>
+    encodeProtobufMessage({
+      kind,
+      apiVersion,
+      metadata,
+      items: some.map((item) => itemOf(treeOf(item), info)),
+    });
+  // What a list says beside its items is said once.
+  const { length: bare } = list({}, []);
+  const parts = [list(meta, [])];
+  let since = performance.now();
+  for (const some of slices(items)) {
+    parts.push(list({}, some).subarray(bare));
+    if (performance.now() - since < turnMs) continue;
+    await setImmediate();
+    since = performance.now();
+  }
+  return sealEnvelope(apiVersion, kind, Buffer.concat(parts));
+}
+
+function* slices(items: readonly StoredObject[]): Generator<readonly StoredObject[]> {
+  let some: StoredObject[] = [];
+  let bytes = 0;
+  for (const item of items) {
+    some.push(item);
+    bytes += item.json.length;
+    if (bytes < sliceBytes) continue;
+    yield some;
+    some = [];
+    bytes = 0;
+  }
+  if (some.length > 0) yield some;
 }
 
 /** Items of a list do not repeat the kind that the list's says; but for those of custom kinds, as upstream. */

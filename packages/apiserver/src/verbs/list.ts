@@ -5,7 +5,7 @@
 import { isStoredShape, type ResourceInfo } from '@timonier/api';
 import { expired, StatusError } from '@timonier/api/statuses';
 import type { ListMeta } from '../pipeline/encode.ts';
-import { encodeList, streamList } from '../pipeline/encode.ts';
+import { encodeList, encodeProtobufList, streamList } from '../pipeline/encode.ts';
 import { bad, forbiddenOption, forbiddenProblem, type Problem, refuseOptions } from '../pipeline/query.ts';
 import { includeObjectOf, offerOf, representationOf } from '../pipeline/respond.ts';
 import { contentTypes } from '../http/media.ts';
@@ -51,7 +51,10 @@ export async function list(context: RequestContext): Promise<void> {
     await exchange.send(200, contentTypes.json, body);
     return;
   }
-  const body = encodeList(items, meta, { info, representation, includeObject });
+  const body =
+    representation.media === 'protobuf' && representation.form === 'object'
+      ? await encodeProtobufList(items, meta, info)
+      : encodeList(items, meta, { info, representation, includeObject });
   await exchange.send(200, contentTypes[representation.media], body);
 }
 
