@@ -145,6 +145,8 @@ export class ClientChannel {
       busy: (busy) => (busy ? socket.ref() : socket.unref()),
     });
     this.#connection = connection;
+    // Not before: what comes with the end of TLS's handshake waits for somebody to listen.
+    if (this.#tls !== undefined) socket.on('data', (chunk) => connection.feed(chunk));
     socket.on('drain', () => connection.drained());
     socket.once('close', () => connection.closed(problem()));
     socket.unref();
@@ -187,7 +189,7 @@ export class ClientChannel {
   }
 }
 
-/** `read` is given what was read, and may keep nothing of it. */
+/** Without TLS `read` is given what was read once there is a connection, and may keep nothing of it. */
 function dial(target: string, tls: ChannelTls | undefined, read: (chunk: Buffer) => void): Socket {
   const where = target.startsWith('unix:')
     ? { path: target.slice('unix:'.length).replace(/^\/\/(?=\/)/, '') }
@@ -203,7 +205,6 @@ function dial(target: string, tls: ChannelTls | undefined, read: (chunk: Buffer)
           ...serverNameOf(tls, 'host' in where ? where.host : ''),
           ALPNProtocols: ['h2'],
         });
-  if (tls !== undefined) socket.on('data', read);
   socket.setNoDelay(true);
   return socket;
 }
