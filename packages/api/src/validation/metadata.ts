@@ -9,8 +9,17 @@ import { forbidden, invalid, required, tooLong, type FieldError } from './field-
 
 const MAX_ANNOTATIONS = 256 * 1024;
 
-/** Kinds whose names are not DNS subdomains. */
+/** The same rule, in the words of kinds whose rules upstream generates. */
+function subdomainInBytes(name: string): string[] {
+  return checkDns1123Subdomain(name).map((text) =>
+    text.replace(/^(must be no more than \d+) characters$/, '$1 bytes'),
+  );
+}
+
+/** Kinds whose names are not DNS subdomains, or are in other words. */
 const NAME_RULES: Readonly<Record<string, (name: string) => string[]>> = {
+  '/ReplicationController': subdomainInBytes,
+  'resource.k8s.io/DeviceClass': subdomainInBytes,
   '/Namespace': checkDns1123Label,
   '/Service': checkDns1123Label,
   'apps/StatefulSet': checkDns1123Label,

@@ -33,6 +33,11 @@ const lengths: readonly Row[] = [
 
 const workloads: readonly Row[] = [
   {
+    of: '/v1/replicationcontrollers',
+    value: { metadata: { name: long, namespace: 'n' }, spec: { selector: { app: 'web' }, template } },
+    says: [`metadata.name: Invalid value: "${long}": must be no more than 253 bytes`],
+  },
+  {
     of: 'apps/v1/deployments',
     value: { spec: { selector: { matchLabels: { 'no key!': 'x' } }, template } },
     says: [
