@@ -8,7 +8,7 @@ import type { Office, OfficeState } from '@timonier/client/office';
 import { type ClusterPki, createClusterPki, writeKubeconfig } from '@timonier/pki';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
-import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
+import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2 } from 'node:http2';
 import type { AuthenticationOptions } from '../authentication/options.ts';
 import type { AuthorizationOptions } from '../authorization/start.ts';
 import { admissionPlugins } from '../admission/plugins.ts';
@@ -263,9 +263,7 @@ export async function startApiServer(
     stop,
     request: async (method, path, body, requestOptions = {}) => {
       const { stream, headers } = await open(method, path, body, requestOptions);
-      const chunks: Buffer[] = [];
-      for await (const chunk of stream) chunks.push(chunk as Buffer);
-      const bytes = Buffer.concat(chunks);
+      const bytes = await wholeOf(stream);
       const status = Number(headers[':status']);
       return {
         status,
@@ -325,4 +323,19 @@ export async function until(
     if (Date.now() >= deadline) throw new Error(`not in time: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+}
+
+/**
+ * Read by events: an iterator takes a stream for broken whose last bytes came together with its end, before anyone began to
+ * read.
+ */
+function wholeOf(stream: ClientHttp2Stream): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    stream.once('end', () => resolve(Buffer.concat(chunks)));
+    stream.once('error', reject);
+    // What has come is still read.
+    stream.once('close', () => setImmediate(reject, new Error('the connection closed within an answer')));
+  });
 }
