@@ -178,7 +178,7 @@ export class WatchCache {
     let loaded = false;
     while (!signal.aborted) {
       try {
-        if (!loaded) await loadingWhatStays(() => this.#load());
+        if (!loaded) await this.#load();
         loaded = true;
         await this.#follow(signal);
       } catch (error) {
@@ -196,14 +196,14 @@ export class WatchCache {
     const staged = new Map<string, ResourceCache>();
     const unclaimed = new BTree<string, KeyValue>(undefined, byKey);
     let revision = 0;
-    let key = '\0';
     this.#unreadable.clear();
     this.#ownWrites.clear();
     for (const prefix of [...prefixes, ...this.#resources.keys()])
       staged.set(prefix, new ResourceCache(0, this.capacity));
-    for (;;) {
+    /** Returns where the next page begins, if there is one. */
+    const loadPage = async (from: string): Promise<string | undefined> => {
       const page = await store.range({
-        key,
+        key: from,
         rangeEnd: wholeSpace,
         limit: pageSize,
         ...(revision === 0 ? {} : { revision }),
@@ -222,14 +222,18 @@ export class WatchCache {
         }
       }
       const last = page.kvs.at(-1);
-      if (last !== undefined) {
-        key = `${last.key.toString()}\0`;
-        // Everything that is kept was copied. Hundreds of megabytes pass here, and what waits to be collected among objects that
-        // stay leaves holes.
-        giveBackAround(last.key);
-      }
-      if (!page.more || last === undefined) break;
-    }
+      const next = page.more && last !== undefined ? `${last.key.toString()}\0` : undefined;
+      // Everything that is kept was copied. Hundreds of megabytes pass here, and what waits to be collected among objects that
+      // stay leaves holes.
+      if (last !== undefined) giveBackAround(last.key);
+      return next;
+    };
+    // The store may still be starting, and so is this process until it answers.
+    const second = await loadPage('\0');
+    if (second !== undefined)
+      await loadingWhatStays(async () => {
+        for (let next: string | undefined = second; next !== undefined;) next = await loadPage(next);
+      });
     this.#resources.clear();
     this.#unclaimed = unclaimed;
     for (const [prefix, loaded] of staged)
