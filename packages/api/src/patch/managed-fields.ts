@@ -127,10 +127,15 @@ function said(object: JsonObject, empty: JsonObject): JsonObject {
       noteEmpty(result, name, value);
     } else if (isObject(value) && isObject(usual)) {
       const part = said(value, usual);
-      if (Object.keys(part).length > 0 || !jsonEqual(value, usual)) setKey(result, name, part);
+      if (!isEmpty(part) || !jsonEqual(value, usual)) setKey(result, name, part);
     } else if (!jsonEqual(value, usual)) setKey(result, name, value);
   }
   return result;
+}
+
+function isEmpty(object: JsonObject): boolean {
+  for (const _name in object) return false;
+  return true;
 }
 
 /** Owns what was there before anybody applied, when nobody was known to own it. */

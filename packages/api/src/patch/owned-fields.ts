@@ -69,9 +69,9 @@ function fieldsOf(
   } else if (shape === 'associative' && Array.isArray(value)) {
     const items = Map.groupBy(value, (item) => itemElement(structure, item));
     for (const element of [...items.keys()].sort()) {
-      const [item = null, ...more] = items.get(element) ?? [];
+      const alike = items.get(element);
       // Of items with the same keys nobody can tell who set what.
-      add(element, more.length > 0 ? null : item, structure?.items);
+      add(element, alike?.length === 1 ? (alike[0] ?? null) : null, structure?.items);
     }
   }
   return isEmpty ? undefined : result;

@@ -195,13 +195,14 @@ class Differences {
     const now = itemsOf(shape, structure, after);
     const comesItself = shape === 'associative' || structure?.kind === 'map';
     for (const [element, items] of now) {
-      const [part = null, ...more] = items;
+      const part = items[0] ?? null;
+      const isDoubled = items.length > 1;
       const previous = old.get(element);
       const partStructure = partOf(shape, structure, element);
-      if (previous === undefined && more.length > 0) (this.added ??= new FieldSet()).members.add(element);
+      if (previous === undefined && isDoubled) (this.added ??= new FieldSet()).members.add(element);
       else if (previous === undefined)
         addWhole((this.added ??= new FieldSet()), element, part, partStructure, comesItself);
-      else if (more.length === 0 && previous.length === 1)
+      else if (!isDoubled && previous.length === 1)
         this.#part(element, previous[0] ?? null, part, partStructure);
       else if (!jsonEqual(previous, items)) {
         (this.modified ??= new FieldSet()).members.add(element);
