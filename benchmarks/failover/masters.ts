@@ -51,6 +51,28 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/**
+ * Whether a host that was lost is ready for the loss of another. Its node may still be said to be ready from before, and the
+ * office is known as soon as the first process runs: without its store and a second host there is no majority, and an API
+ * server that has loaded nothing takes no office over.
+ */
+async function isBack(cluster: Cluster, name: string): Promise<boolean> {
+  const { hosts, loopback } = await cluster.status();
+  if (hosts.find((one) => one.name === name)?.ready !== true) return false;
+  const answers = await Promise.all(
+    ['store', 'apiserver'].map((component) =>
+      fetch(`http://${loopback.metrics ?? ''}/${name}/${component}/readyz`).then(
+        async (response) => {
+          await response.arrayBuffer();
+          return response.ok;
+        },
+        () => false,
+      ),
+    ),
+  );
+  return answers.every(Boolean);
+}
+
 async function lose(
   cluster: Cluster,
   probe: ApiProbe,
@@ -75,9 +97,7 @@ async function lose(
   });
   if (!silent) await cluster.chaos('kill', name).catch(() => undefined);
   await cluster.chaos('restart', name);
-  await until(`${name} is back`, 60_000, async () =>
-    (await cluster.status()).hosts.find((one) => one.name === name)?.ready === true ? true : undefined,
-  );
+  await until(`${name} is back`, 60_000, async () => ((await isBack(cluster, name)) ? true : undefined));
   return answered;
 }
 

@@ -21,6 +21,8 @@ export interface HostStatus {
 }
 
 export interface ClusterStatus {
+  /** Addresses on the machine itself; null while `up` does not run. */
+  readonly loopback: { readonly api: string | null; readonly metrics: string | null };
   readonly hosts: readonly HostStatus[];
   readonly kubeconfig: string;
   readonly apiServers: readonly string[];
