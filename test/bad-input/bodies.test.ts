@@ -25,7 +25,14 @@ test('a body that cannot be read is refused by its code, and the server lives on
     /must be of type ConfigMap\): couldn.t get version\/kind; json parse error: json: cannot unmarshal array/,
     '[]',
   );
-  await post('YAML', 400, 'BadRequest', /error converting YAML to JSON/, 'a: [b\nc: d', yaml);
+  await post(
+    'YAML',
+    400,
+    'BadRequest',
+    /yaml: line 2: did not find expected ',' or '\]'/,
+    'a: [b\nc: d',
+    yaml,
+  );
   await post(
     'another kind',
     400,
