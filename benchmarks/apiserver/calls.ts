@@ -1,5 +1,5 @@
 /** The requests that are measured: bodies as real clients send them. */
-import type { Call } from './client.ts';
+import type { Call } from './session.ts';
 
 export const podCount = 10_000;
 /** Nodes that pods are on. */

@@ -1,14 +1,5 @@
 /** The load: requests over HTTP/2 with a bounded number in flight, each answer's status checked. */
-import type { ClientHttp2Session } from 'node:http2';
-
-export interface Call {
-  readonly method: string;
-  readonly path: string;
-  readonly body?: string;
-  readonly contentType?: string;
-  readonly accept?: string;
-  readonly authorization?: string;
-}
+import type { Call, Session } from './session.ts';
 
 export interface Reply {
   readonly status: number;
@@ -17,30 +8,15 @@ export interface Reply {
   readonly text: string;
 }
 
-export function send(session: ClientHttp2Session, call: Call, keep = false): Promise<Reply> {
-  return new Promise((resolve, reject) => {
-    const stream = session.request(
-      {
-        ':method': call.method,
-        ':path': call.path,
-        ...(call.accept === undefined ? {} : { accept: call.accept }),
-        ...(call.authorization === undefined ? {} : { authorization: call.authorization }),
-        ...(call.body === undefined ? {} : { 'content-type': call.contentType ?? 'application/json' }),
-      },
-      { endStream: call.body === undefined },
-    );
-    let status = 0;
-    let bytes = 0;
-    const chunks: Buffer[] = [];
-    stream.once('response', (headers) => (status = Number(headers[':status'])));
-    stream.on('data', (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (keep || status >= 400) chunks.push(chunk);
-    });
-    stream.once('error', reject);
-    stream.once('end', () => resolve({ status, bytes, text: Buffer.concat(chunks).toString() }));
-    if (call.body !== undefined) stream.end(call.body);
-  });
+export async function send(session: Session, call: Call, keep = false): Promise<Reply> {
+  const { status, body } = await session.request(call);
+  let bytes = 0;
+  const chunks: Buffer[] = [];
+  for await (const chunk of body) {
+    bytes += chunk.length;
+    if (keep || status >= 400) chunks.push(chunk);
+  }
+  return { status, bytes, text: Buffer.concat(chunks).toString() };
 }
 
 /** Codes that ask the client to try again, as every client of the API does. */
@@ -51,7 +27,7 @@ const maxTries = 10;
  * A call that is made again when the server asks for that, as when the store did not answer in time on a machine with too
  * much to do. Throws for any other failure.
  */
-export async function succeed(session: ClientHttp2Session, call: Call, keep = false): Promise<Reply> {
+export async function succeed(session: Session, call: Call, keep = false): Promise<Reply> {
   for (let tries = 1; ; tries++) {
     const reply = await send(session, call, keep);
     if (reply.status < 300) return reply;
@@ -70,7 +46,7 @@ export interface LoadResult {
 
 /** Makes `count` calls, `inFlight` at a time. Throws at the first that fails for good. */
 export async function load(
-  sessions: readonly ClientHttp2Session[],
+  sessions: readonly Session[],
   count: number,
   inFlight: number,
   call: (index: number) => Call,

@@ -5,10 +5,10 @@
  * client that it takes for too slow: such watches are counted, and what they miss is no delivery.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { ClientHttp2Session } from 'node:http2';
 import { percentile } from '../benchmark.ts';
 import { load, type Reply, send, succeed } from './client.ts';
 import { type Bench, meter, type Row } from './row.ts';
+import type { Session, Watch } from './session.ts';
 
 const watchers = 1_000;
 const objects = 100;
@@ -33,15 +33,15 @@ class Watchers {
   latencies: number[] = [];
   #open = watchers;
   #isClosing = false;
-  readonly #streams;
+  #watches: readonly Watch[] = [];
 
-  constructor(sessions: readonly ClientHttp2Session[], version: string, events: number) {
-    this.#streams = Array.from({ length: watchers }, (_unused, i) => {
-      const stream = sessions[i % sessions.length]?.request({
-        ':path': `${path}?watch=1&resourceVersion=${version}`,
-      });
+  /** Resolves when the server has begun all of them. */
+  async begin(sessions: readonly Session[], version: string, events: number): Promise<void> {
+    const begin = async (i: number): Promise<Watch> => {
       let missing = events;
-      stream?.on('data', (chunk: Buffer) => {
+      const session = sessions[i % sessions.length];
+      if (session === undefined) throw new Error('no session');
+      const watch = await session.watch(`${path}?watch=1&resourceVersion=${version}`, (chunk) => {
         for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, at + 1)) {
           this.seen++;
           if (--missing === 0) this.#open--;
@@ -50,14 +50,14 @@ class Watchers {
         for (const [, sent] of chunk.toString('latin1').matchAll(/"example.com\/sent":"([\d.]+)"/g))
           this.latencies.push(performance.now() - Number(sent));
       });
-      stream?.on('error', () => undefined);
-      stream?.once('close', () => {
+      void watch.ended.then(() => {
         if (missing <= 0 || this.#isClosing) return;
         this.ended++;
         this.#open--;
       });
-      return stream;
-    });
+      return watch;
+    };
+    this.#watches = await Promise.all(Array.from({ length: watchers }, (_unused, i) => begin(i)));
   }
 
   /** Nobody waits for an event any more. */
@@ -65,26 +65,20 @@ class Watchers {
     return this.#open === 0;
   }
 
-  async begun(): Promise<void> {
-    await Promise.all(
-      this.#streams.map((stream) => new Promise((resolve) => void stream?.once('response', resolve))),
-    );
-  }
-
   close(): void {
     this.#isClosing = true;
-    for (const stream of this.#streams) stream?.close();
+    for (const watch of this.#watches) watch.close();
   }
 }
 
-async function run(bench: Bench, writer: ClientHttp2Session, round: Round): Promise<void> {
+async function run(bench: Bench, writer: Session, round: Round): Promise<void> {
   const { server, sessions, rows, figures } = bench;
   const { perSecond, seconds, key } = round;
   const { text } = await send(writer, { method: 'GET', path: `${path}?limit=1` }, true);
   const version = /"resourceVersion":"(\d+)"/.exec(text)?.[1] ?? '0';
   const count = perSecond * seconds;
-  const watching = new Watchers(sessions, version, count);
-  await watching.begun();
+  const watching = new Watchers();
+  await watching.begin(sessions, version, count);
   const spent = meter(server);
   const start = performance.now();
   const writes: Promise<Reply>[] = [];
@@ -125,7 +119,7 @@ async function run(bench: Bench, writer: ClientHttp2Session, round: Round): Prom
 }
 
 async function fanOut(bench: Bench): Promise<void> {
-  const writer = bench.server.connect();
+  const writer = await bench.server.connect();
   try {
     await load([writer], objects, 10, (i) => ({
       method: 'POST',

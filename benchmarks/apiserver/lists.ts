@@ -1,16 +1,16 @@
 /** Lists of 10,000 pods, with the peak of resident memory above that before. */
-import type { ClientHttp2Session } from 'node:http2';
 import { median } from '../benchmark.ts';
 import { pods } from './calls.ts';
 import { send } from './client.ts';
 import { anySession, type Bench, meter, type Row } from './row.ts';
+import type { Session } from './session.ts';
 
 /** Those that take little CPU are made more often: it is counted in steps of 10 ms. */
 const fewRuns = 4;
 const manyRuns = 20;
 const mebibyte = 1024 * 1024;
 
-async function paged(session: ClientHttp2Session): Promise<void> {
+async function paged(session: Session): Promise<void> {
   let token = '';
   do {
     const path = `${pods}?limit=500&continue=${token}`;

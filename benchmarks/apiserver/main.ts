@@ -65,7 +65,7 @@ async function makeAccount(bench: Bench): Promise<void> {
 
 async function begin(program: ApiServerProgram): Promise<Bench & { readonly close: () => Promise<void> }> {
   const server = await MeasuredServer.start(program);
-  const sessions = Array.from({ length: connections }, () => server.connect());
+  const sessions = await server.connections(connections);
   const takeDown = async (): Promise<void> => {
     for (const session of sessions) session.destroy();
     await server.close();

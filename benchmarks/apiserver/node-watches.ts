@@ -3,11 +3,11 @@
  * The time of each is written into the change itself.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { ClientHttp2Session } from 'node:http2';
 import { percentile } from '../benchmark.ts';
 import { nodeCount, podCount, pods } from './calls.ts';
 import { send, succeed } from './client.ts';
 import { type Bench, meter, type Row } from './row.ts';
+import type { Session, Watch } from './session.ts';
 
 const nodes = 5_000;
 const connections = 50;
@@ -17,30 +17,28 @@ const patienceMs = 30_000;
 
 /** Opens all watches; the latencies of what they show are added to `latencies`. Returns how to end them. */
 async function watchAll(
-  sessions: readonly ClientHttp2Session[],
+  sessions: readonly Session[],
   version: string,
   latencies: number[],
 ): Promise<() => void> {
-  const streams = Array.from({ length: nodes }, (_unused, node) => {
+  const begin = (node: number): Promise<Watch> => {
     const query = `watch=1&resourceVersion=${version}&fieldSelector=spec.nodeName%3Dnode-${node}`;
-    const stream = sessions[node % connections]?.request({ ':path': `${pods}?${query}` });
-    if (stream === undefined) throw new Error('no session');
-    stream.on('error', () => undefined);
-    stream.on('data', (chunk: Buffer) => {
+    const session = sessions[node % connections];
+    if (session === undefined) throw new Error('no session');
+    return session.watch(`${pods}?${query}`, (chunk) => {
       for (const [, sent] of chunk.toString('latin1').matchAll(/"message":"sent ([\d.]+)"/g))
         latencies.push(performance.now() - Number(sent));
     });
-    return stream;
-  });
-  await Promise.all(streams.map((stream) => new Promise((resolve) => void stream.once('response', resolve))));
+  };
+  const watches = await Promise.all(Array.from({ length: nodes }, (_unused, node) => begin(node)));
   return () => {
-    for (const stream of streams) stream.close();
+    for (const watch of watches) watch.close();
   };
 }
 
 async function nodeWatches({ server, rows, figures }: Bench): Promise<void> {
-  const sessions = Array.from({ length: connections }, () => server.connect());
-  const writer = server.connect();
+  const sessions = await server.connections(connections);
+  const writer = await server.connect();
   try {
     const { text } = await send(writer, { method: 'GET', path: `${pods}?limit=1` }, true);
     const version = /"resourceVersion":"(\d+)"/.exec(text)?.[1] ?? '0';

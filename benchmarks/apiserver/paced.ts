@@ -3,11 +3,11 @@
  * is late counts from when it was due. Heartbeats of 5,000 nodes, and changes at 70 % of what the server can take.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { ClientHttp2Session } from 'node:http2';
 import { percentile } from '../benchmark.ts';
 import { applyMap, createPod, lease, leases, patchPod, updateStatus } from './calls.ts';
-import { type Call, load, send } from './client.ts';
+import { load, send } from './client.ts';
 import { anySession, type Bench, meter, type Row } from './row.ts';
+import type { Call, Session } from './session.ts';
 
 const nodes = 5_000;
 /** Every node renews its lease every 2 s. */
@@ -70,7 +70,7 @@ export async function paced(
   };
 }
 
-async function textOf(session: ClientHttp2Session, call: Call): Promise<string> {
+async function textOf(session: Session, call: Call): Promise<string> {
   const { status, text } = await send(session, call, true);
   if (status >= 300) throw new Error(`${call.method} ${call.path}: ${status} ${text}`);
   return text;
@@ -84,7 +84,7 @@ function versionOf(text: string): string {
 
 async function heartbeats(bench: Bench): Promise<void> {
   const { server, rows, figures } = bench;
-  const sessions = Array.from({ length: renewalConnections }, () => server.connect());
+  const sessions = await server.connections(renewalConnections);
   try {
     await load(sessions, nodes, 32, (node) => lease(node));
     const listed = await textOf(anySession(bench), { method: 'GET', path: leases });

@@ -1,15 +1,15 @@
 /** A ServiceAccount that may read pods, and a token of it, made through the API as for any program in a pod. */
-import type { ClientHttp2Session } from 'node:http2';
 import { until } from '../../test/acceptance/wait.ts';
 import { getPod } from './calls.ts';
 import { send, succeed } from './client.ts';
+import type { Session } from './session.ts';
 
 const name = 'reader';
 const accounts = '/api/v1/namespaces/default/serviceaccounts';
 const rbac = '/apis/rbac.authorization.k8s.io/v1/namespaces/default';
 
 /** Asks as the administrator; resolves when requests of `bare`, which has no certificate, are answered with the token. */
-export async function readerToken(admin: ClientHttp2Session, bare: ClientHttp2Session): Promise<string> {
+export async function readerToken(admin: Session, bare: Session): Promise<string> {
   const post = async (path: string, object: object): Promise<string> =>
     (await succeed(admin, { method: 'POST', path, body: JSON.stringify(object) }, true)).text;
   await post(accounts, { metadata: { name } });

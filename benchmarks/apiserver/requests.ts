@@ -10,7 +10,8 @@ import {
   pods,
   updateStatus,
 } from './calls.ts';
-import { type Call, load } from './client.ts';
+import { load } from './client.ts';
+import type { Call } from './session.ts';
 import { readerToken } from './reader.ts';
 import { anySession, type Bench, meter, type Row } from './row.ts';
 
@@ -62,7 +63,9 @@ async function measureWarm(
  * administrator, who is let through by RBAC and by priority and fairness without a look at their objects.
  */
 async function measureByToken(bench: Bench): Promise<void> {
-  const sessions = bench.sessions.map(() => bench.server.connectWithoutCertificate());
+  const sessions = await Promise.all(
+    bench.sessions.map(() => bench.server.connectWithoutCertificate()),
+  );
   try {
     const bare = anySession({ ...bench, sessions });
     const authorization = `Bearer ${await readerToken(anySession(bench), bare)}`;

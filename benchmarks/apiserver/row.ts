@@ -1,7 +1,7 @@
 /** What a row of the benchmark gets, and what it puts down of one server. */
-import type { ClientHttp2Session } from 'node:http2';
 import { cpuMicros } from '../store/cpu.ts';
 import type { MeasuredServer } from './server.ts';
+import type { Session } from './session.ts';
 
 /** Of one operation on one server. What was not measured is not there. */
 export interface Measured {
@@ -18,7 +18,7 @@ export interface Measured {
 export interface Bench {
   readonly server: MeasuredServer;
   /** Some connections to share. */
-  readonly sessions: readonly ClientHttp2Session[];
+  readonly sessions: readonly Session[];
   readonly rows: Measured[];
   readonly figures: Record<string, number>;
 }
@@ -35,7 +35,7 @@ export function meter({ pid, storePid }: MeasuredServer): () => { own: number; s
   return () => ({ own: cpuMicros([pid]) - before[0], store: cpuMicros([storePid]) - before[1] });
 }
 
-export function anySession({ sessions }: Bench): ClientHttp2Session {
+export function anySession({ sessions }: Bench): Session {
   const [session] = sessions;
   if (session === undefined) throw new Error('no session');
   return session;

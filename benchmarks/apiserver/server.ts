@@ -7,7 +7,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { type ClientHttp2Session, connect } from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ClusterPki, createClusterPki } from '@timonier/pki';
@@ -16,6 +15,7 @@ import { until } from '../../test/acceptance/wait.ts';
 import { cpuMicros } from '../store/cpu.ts';
 import { send } from './client.ts';
 import type { ApiServerProgram } from './programs.ts';
+import { Session } from './session.ts';
 
 const endWithinMs = 20_000;
 
@@ -100,11 +100,9 @@ export class MeasuredServer {
     closeSync(log);
     const isReady = async (): Promise<true | undefined> => {
       if (child.exitCode !== null || child.signalCode !== null) return true;
-      const session = this.connect();
+      const session = await this.connect();
       try {
-        const refused = once(session, 'error').then(([error]) => Promise.reject(error as Error));
-        const asked = send(session, { method: 'GET', path: '/readyz' });
-        return (await Promise.race([asked, refused])).status === 200 ? true : undefined;
+        return (await send(session, { method: 'GET', path: '/readyz' })).status === 200 ? true : undefined;
       } finally {
         session.destroy();
       }
@@ -125,26 +123,22 @@ export class MeasuredServer {
   }
 
   /** A connection of its own, as the administrator. */
-  connect(): ClientHttp2Session {
+  connect(): Promise<Session> {
     const { certificateFile, keyFile } = this.#pki.files('admin');
-    return this.#connect({ cert: readFileSync(certificateFile), key: readFileSync(keyFile) });
+    return this.#open({ cert: readFileSync(certificateFile), key: readFileSync(keyFile) });
+  }
+
+  connections(count: number): Promise<Session[]> {
+    return Promise.all(Array.from({ length: count }, () => this.connect()));
   }
 
   /** A connection of its own, as nobody: its requests say whose they are. */
-  connectWithoutCertificate(): ClientHttp2Session {
-    return this.#connect({});
+  connectWithoutCertificate(): Promise<Session> {
+    return this.#open({});
   }
 
-  #connect(identity: { readonly cert?: Buffer; readonly key?: Buffer }): ClientHttp2Session {
-    const session = connect(`https://127.0.0.1:${this.#port}`, {
-      servername: 'localhost',
-      ca: readFileSync(this.#pki.caFile),
-      ...identity,
-      settings: { initialWindowSize: 16 * 1024 * 1024 },
-    });
-    session.setMaxListeners(0);
-    session.once('connect', () => session.setLocalWindowSize(64 * 1024 * 1024));
-    return session;
+  #open(identity: { readonly cert?: Buffer; readonly key?: Buffer }): Promise<Session> {
+    return Session.open(this.#port, { ca: readFileSync(this.#pki.caFile), ...identity });
   }
 
   /** Bytes resident now, and the most since the last `resetPeak`. */
