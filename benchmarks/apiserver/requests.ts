@@ -63,9 +63,7 @@ async function measureWarm(
  * administrator, who is let through by RBAC and by priority and fairness without a look at their objects.
  */
 async function measureByToken(bench: Bench): Promise<void> {
-  const sessions = await Promise.all(
-    bench.sessions.map(() => bench.server.connectWithoutCertificate()),
-  );
+  const sessions = await Promise.all(bench.sessions.map(() => bench.server.connectWithoutCertificate()));
   try {
     const bare = anySession({ ...bench, sessions });
     const authorization = `Bearer ${await readerToken(anySession(bench), bare)}`;
