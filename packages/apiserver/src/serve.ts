@@ -3,7 +3,13 @@ import { networkInterfaces } from 'node:os';
 import { advertiseAddress } from './advertise-address.ts';
 import { readFile } from 'node:fs/promises';
 import { isIPv4 } from 'node:net';
-import { countBuffersWithHeap, type FlagValues, UsageError, watchCertificate } from '@timonier/component';
+import {
+  countBuffersWithHeap,
+  type FlagValues,
+  leaveRoomToGrow,
+  UsageError,
+  watchCertificate,
+} from '@timonier/component';
 import { OfficeClient } from '@timonier/client/office';
 import { admissionPlugins } from './admission/plugins.ts';
 import { selectPlugins } from './admission/select.ts';
@@ -18,11 +24,14 @@ import type { AuditOptions } from './audit/start.ts';
 import type { ApiServerContext, flags } from './command.ts';
 import { type EncryptionFile, readEncryptionFile } from './encryption/configuration-file.ts';
 import { Failpoints } from './failpoints.ts';
+import { letHelpersGiveWay } from './helper-threads.ts';
 import { TokenSigner } from './tokens/service-account-tokens.ts';
 import { Worker } from './workers/worker.ts';
 
 export async function serve(context: ApiServerContext, processes: number): Promise<void> {
   countBuffersWithHeap();
+  leaveRoomToGrow();
+  letHelpersGiveWay();
   const { flags: values, given, log, metrics, health, shutdown } = context;
   const worker = processes > 1 ? new Worker({ processes, metrics, health, shutdown }) : undefined;
   for (const name of ['tls-cert-file', 'tls-private-key-file', 'client-ca-file'] as const)

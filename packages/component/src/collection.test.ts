@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
+import { growthOf } from './collection.ts';
 
 const collection = JSON.stringify(new URL('./collection.ts', import.meta.url).href);
 
@@ -64,4 +65,42 @@ test('the space for new objects does not grow for those that are loaded to stay,
   const after = newSpace('await loadingWhatStays(async () => undefined); await fill()');
   assert.ok(loaded * 2 <= usual, `${loaded} bytes where ${usual} are usual`);
   assert.equal(after, usual);
+});
+
+/** How often V8 collects everything while new objects keep taking the place of those that are alive, so many at a time. */
+function turnover(objects: number, prepare: string): number {
+  return numberFrom(`
+    import { PerformanceObserver, constants } from 'node:perf_hooks';
+    const { leaveRoomToGrow } = await import(${collection});
+    ${prepare};
+    let count = 0;
+    const observer = new PerformanceObserver((list) => {
+      for (const { detail } of list.getEntries())
+        if (detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) count++;
+    });
+    observer.observe({ entryTypes: ['gc'] });
+    const alive = [];
+    for (let i = 0; i < ${objects} * 40; i++) {
+      alive[i % ${objects}] = { key: i, other: [i, i, i, i, i, i, i, i] };
+      if (i % 10_000 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    console.log(alive.length > 0 ? count : 0);
+    process.exit(0);`);
+}
+
+test('a small heap whose contents change is collected less often when it may grow', () => {
+  const usual = turnover(200_000, '');
+  const roomy = turnover(200_000, 'leaveRoomToGrow()');
+  assert.ok(usual >= 6, `${usual} collections without`);
+  assert.ok(roomy < usual, `${roomy} collections with it, ${usual} without`);
+});
+
+test('room is a matter of small heaps: the larger what is alive, the less it may grow beyond what V8 chooses', () => {
+  const mebibyte = 1024 * 1024;
+  assert.equal(growthOf(0), 400);
+  assert.equal(growthOf(128 * mebibyte), 400);
+  assert.equal(growthOf(256 * mebibyte), 200);
+  assert.equal(growthOf(512 * mebibyte), 100);
+  assert.equal(growthOf(513 * mebibyte), 0);
 });

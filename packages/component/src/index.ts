@@ -1,6 +1,6 @@
 export { exposeBuild, versionInfo } from './build-info.ts';
 export { watchCertificate } from './certificate-validity.ts';
-export { countBuffersWithHeap, loadingWhatStays } from './collection.ts';
+export { countBuffersWithHeap, leaveRoomToGrow, loadingWhatStays } from './collection.ts';
 export {
   type Component,
   type ComponentContext,

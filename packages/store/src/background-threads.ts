@@ -1,62 +1,36 @@
 /**
- * Threads whose work nobody waits for give way to those whose work somebody waits for. On Linux each thread has a nice
- * value of its own. Node's pool, which writes states down, and the thread on which LevelDB merges its files get a worse
- * one than the main thread and the log's thread, so that on busy processors a put goes before a merge; and the usual slice,
- * where those have a short one.
+ * Threads whose work nobody waits for give way to those whose work somebody waits for. Node's pool, which writes states
+ * down, and the thread on which LevelDB merges its files get a worse nice value than the main thread and the log's thread,
+ * so that on busy processors a put goes before a merge; and the usual slice, where those have a short one.
  *
  * What that could turn around: the main thread reads from LevelDB and then takes a mutex that a merge takes too. It is
  * never held during a read, a write or a merge itself; and how much worse the value is, is chosen so that its holder still
  * gets a tenth of a processor that others want. V8's helpers keep theirs: the main thread waits for them when it
  * collects garbage.
  */
-import { readdirSync, readFileSync } from 'node:fs';
-import { getPriority, setPriority } from 'node:os';
+import { giveWay, threadsNamed } from '@timonier/linux/thread-priority';
 import { takeUsualTurns } from './short-turns.ts';
 
 /** What libuv calls the threads of its pool. LevelDB's thread is begun by one of them, and takes after it. */
 const poolThread = 'libuv-worker';
 /** Added to the nice value of the process: a tenth of the weight. */
 const nicer = 10;
-const nicest = 19;
-const tasks = '/proc/self/task';
 
 /** Makes all of the pool's threads that exist give way. Does nothing where threads have no nice value of their own. */
 export function niceBackgroundThreads(): void {
-  if (process.platform !== 'linux') return;
   for (const thread of threadsOfPool()) makeNice(thread);
 }
 
 /** The same for the thread that calls it, a worker. */
 export function niceThisThread(): void {
-  if (process.platform === 'linux') makeNice(0);
+  makeNice(0);
 }
 
 function makeNice(thread: number): void {
-  try {
-    // The value of the main thread is that of the process.
-    const value = Math.min(nicest, getPriority(process.pid) + nicer);
-    if (getPriority(thread) < value) setPriority(thread, value);
-    takeUsualTurns(thread);
-  } catch {
-    // It ended meanwhile, or a sandbox forbids it: then all are equal, as everywhere else.
-  }
+  if (giveWay(thread, nicer)) takeUsualTurns(thread);
 }
 
 /** The ids of the threads of Node's pool, and of LevelDB's. */
 export function threadsOfPool(): number[] {
-  let ids: string[];
-  try {
-    ids = readdirSync(tasks);
-  } catch {
-    return [];
-  }
-  return ids
-    .filter((id) => {
-      try {
-        return readFileSync(`${tasks}/${id}/comm`, 'utf8').trim() === poolThread;
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
+  return threadsNamed(poolThread);
 }
