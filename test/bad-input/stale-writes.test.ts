@@ -93,7 +93,7 @@ test('a write that rests on an old state is refused and changes nothing', async 
     `${path}?fieldManager=me`,
     400,
     'BadRequest',
-    /failed to create typed patch object \(\/kept; v1, Kind=ConfigMap\): \.what: field not declared in schema$/,
+    /failed to create typed patch object \(\/; \/v1, Kind=ConfigMap\): \.what: field not declared in schema$/,
     { apiVersion: 'v1', kind: 'ConfigMap', what: 1 },
     { 'content-type': 'application/apply-patch+yaml' },
   );

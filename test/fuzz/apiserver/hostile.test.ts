@@ -163,7 +163,7 @@ test('paths under health and a HEAD of a watch are answered, and leave nothing o
     ['GET', '/readyz/ping', 200],
     ['GET', '/livez/..%2f', 404],
     ['HEAD', `${configMaps}?watch=1`, 405],
-    ['GET', '/api/v1/namespaces/%2e%2e/configmaps', 200],
+    ['GET', '/api/v1/namespaces/%2e%2e/configmaps', 404],
     ['GET', `${configMaps}/%00`, 404],
     ['GET', `${configMaps}/a%2fb`, 404],
   ] as const)
