@@ -71,7 +71,7 @@ export function negotiate(accept: string | undefined, offer: Offer, pretty: bool
 
 /** The media type of a request body; JSON when the client did not say. Throws 415 for others. */
 export function bodyMedia(contentType: string | undefined): Media {
-  const type = (contentType ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
+  const type = mediaType(contentType);
   if (type === '' || type === contentTypes.json) return 'json';
   if (type === contentTypes.yaml) return 'yaml';
   if (type === contentTypes.protobuf) return 'protobuf';
@@ -99,4 +99,9 @@ function mediaOf(type: string, offer: Offer): Media | undefined {
   if (type === contentTypes.yaml && offer.yaml) return 'yaml';
   if (type === contentTypes.protobuf && offer.protobuf) return 'protobuf';
   return undefined;
+}
+
+/** What a `Content-Type` says without its parameters, in lower case. */
+export function mediaType(contentType: string | undefined): string {
+  return contentType?.split(';')[0]?.trim().toLowerCase() ?? '';
 }

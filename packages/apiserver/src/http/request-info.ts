@@ -45,13 +45,14 @@ export function readRequestInfo(method: string, url: RequestTarget, registry: Re
   // A slash at the end changes nothing.
   const inner = path.slice(1, path.length > 1 && path.endsWith('/') ? -1 : undefined);
   for (const part of inner.split('/')) parts.push(part.includes('%') ? decode(part) : part);
+  const isNowhere = path !== '/' && parts.some(isNoName);
   const nonResource = {
     path,
     verb: method.toLowerCase(),
     namespace: '',
     name: '',
     subresource: '',
-    ...(path !== '/' && parts.some(isNoName) ? { isNowhere: true } : {}),
+    ...(isNowhere ? { isNowhere } : {}),
   };
   const core = parts[0] === 'api';
   const depth = core ? 2 : 3;
@@ -70,7 +71,7 @@ export function readRequestInfo(method: string, url: RequestTarget, registry: Re
   const [resource = '', name = '', ...sub] = rest;
   // What stands behind `proxy` is a path of somebody else's.
   const own = sub[0] === 'proxy' ? parts.slice(0, parts.length - sub.length) : parts;
-  if (own.some(isNoName)) return { ...nonResource, isNowhere: true };
+  if (isNowhere && own.some(isNoName)) return nonResource;
   const subresource = sub[0] === 'proxy' ? 'proxy' : sub.join('/');
   // One object by its path is read, whatever else is asked for.
   const watch = watchPath || (name === '' && isTrue(url.searchParams.get('watch')));

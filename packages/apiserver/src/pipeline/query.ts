@@ -3,6 +3,7 @@
  * ignored, and texts that are no boolean count as true.
  */
 import { badRequest, invalid, StatusError } from '@timonier/api/statuses';
+import { mediaType } from '../http/media.ts';
 import type { ResourceRequest } from '../http/request-info.ts';
 
 /** Parameters of these belong to the node they are passed on to. */
@@ -32,7 +33,7 @@ export function checkParameters(
 
 /** Who applies must say who they are, and nobody else has conflicts to force. */
 function patchProblems(query: URLSearchParams, contentType: string | undefined): readonly Problem[] {
-  if (isApply(contentType)) {
+  if (mediaType(contentType) === 'application/apply-patch+yaml') {
     if ((query.get('fieldManager') ?? '') !== '') return [];
     const message = 'Required value: is required for apply patch';
     return [{ field: 'fieldManager', reason: 'FieldValueRequired', message }];
@@ -40,10 +41,6 @@ function patchProblems(query: URLSearchParams, contentType: string | undefined):
   return booleanParameter(query, 'force') === undefined
     ? []
     : [forbiddenProblem('force', 'may not be specified for non-apply patch')];
-}
-
-function isApply(contentType: string | undefined): boolean {
-  return contentType?.split(';')[0]?.trim().toLowerCase() === 'application/apply-patch+yaml';
 }
 
 function checkWriteParameters(kind: string, query: URLSearchParams, before: readonly Problem[]): void {

@@ -3,6 +3,7 @@
  * current state at each attempt; server-side apply merges a configuration by ownership, and creates what is not there.
  */
 import type { AdmissionRequest } from '../admission/request.ts';
+import { mediaType } from '../http/media.ts';
 import { storageKey } from '@timonier/api';
 import {
   ApplyConflictError,
@@ -77,7 +78,7 @@ export function parsePatch(form: PatchForm, body: Buffer): Parsed {
 
 /** Throws 415; only of custom resources it is said which types there are. */
 export function patchFormOf(contentType: string | undefined, isCustom: boolean): PatchForm {
-  const type = (contentType ?? '').split(';')[0]?.trim().toLowerCase();
+  const type = mediaType(contentType);
   for (const [form, known] of Object.entries(patchTypes)) if (type === known) return form as PatchForm;
   if (isCustom)
     throw new StatusError(unsupportedMediaType([patchTypes.json, patchTypes.merge, patchTypes.apply]));
