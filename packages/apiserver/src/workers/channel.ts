@@ -8,7 +8,12 @@ import type { Socket } from 'node:net';
 /** One end of Node's channel between two processes. */
 export interface ProcessEnd {
   readonly connected: boolean;
-  send(message: object, handle: Socket | undefined, callback: (error: Error | null) => void): boolean;
+  send(
+    message: object,
+    handle: Socket | undefined,
+    options: { readonly keepOpen: boolean },
+    callback: (error: Error | null) => void,
+  ): boolean;
   on(event: 'message', listener: (message: unknown, handle: unknown) => void): unknown;
   on(event: 'disconnect', listener: () => void): unknown;
 }
@@ -49,7 +54,11 @@ export class Channel {
     });
   }
 
-  /** Tells something; `sent` hears of a failure, after which a socket is still open here. */
+  /**
+   * Tells something; `sent` hears whether it was written. A socket stays open here, for the sender to close once the other
+   * end has said that it has it: Node would close it on its own acknowledgement, and never when the other process has
+   * ended before that.
+   */
   tell(name: string, value?: unknown, socket?: Socket, sent?: (error: Error | null) => void): void {
     this.#send({ kind: 'notice', name, value }, socket, sent);
   }
@@ -77,6 +86,6 @@ export class Channel {
       sent?.(new Error('the other process has ended'));
       return;
     }
-    this.#end.send(message, socket, (error) => sent?.(error));
+    this.#end.send(message, socket, { keepOpen: true }, (error) => sent?.(error));
   }
 }

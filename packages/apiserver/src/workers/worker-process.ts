@@ -27,6 +27,13 @@ export interface WorkerProcessOptions {
   readonly onDeparted: (last: MetricsSnapshot) => void;
 }
 
+interface Handover {
+  readonly port: PortName;
+  readonly socket: Socket;
+  /** Gets it back when the worker has gone before it was sent. */
+  readonly failed: () => void;
+}
+
 const firstPauseMs = 100;
 const maxPauseMs = 5_000;
 /** Who has run for this long starts again with the short pause. */
@@ -43,6 +50,9 @@ export class WorkerProcess {
   #taken = 0;
   #open = 0;
   #waitingSince: number | undefined;
+  readonly #queue: Handover[] = [];
+  /** The connection that it was sent and has not confirmed. One at a time, so that a worker that ends loses one. */
+  #underWay: Handover | undefined;
   #pauseMs = firstPauseMs;
   #wasOpen = false;
   #isStopping = false;
@@ -91,6 +101,8 @@ export class WorkerProcess {
     child.once('exit', (code, signal) => {
       this.#isOpen = this.#isLoaded = false;
       this.#child = undefined;
+      this.#channel = undefined;
+      this.#giveBack();
       onDeparted(this.#lastMetrics);
       this.#lastMetrics = [];
       onChange();
@@ -108,15 +120,40 @@ export class WorkerProcess {
     });
   }
 
-  /** Hands a connection over; `failed` gets it back when the worker has gone. */
+  /** Hands a connection over; `failed` gets it back when the worker ends before it was sent to it. */
   hand(port: PortName, socket: Socket, failed: () => void): void {
     this.#sent++;
     this.#waitingSince ??= Date.now();
-    this.#channel?.tell('connection', port, socket, (error) => {
-      if (error === null) return;
+    this.#queue.push({ port, socket, failed });
+    this.#sendNext();
+  }
+
+  #sendNext(): void {
+    if (this.#underWay !== undefined) return;
+    const next = this.#queue.shift();
+    if (next === undefined) return;
+    this.#underWay = next;
+    this.#channel?.tell('connection', next.port, next.socket, (error) => {
+      if (error === null || this.#underWay !== next) return;
+      // It has ended; its exit gives back the others.
       this.#isOpen = false;
-      failed();
+      this.#underWay = undefined;
+      next.failed();
     });
+  }
+
+  #confirmed(): void {
+    // The worker has it; this closes only what this process held of it.
+    this.#underWay?.socket.destroy();
+    this.#underWay = undefined;
+    this.#sendNext();
+  }
+
+  /** Called when it has ended. What it may have read of a connection is lost, and so is that connection. */
+  #giveBack(): void {
+    this.#underWay?.socket.destroy();
+    this.#underWay = undefined;
+    for (const { failed } of this.#queue.splice(0)) failed();
   }
 
   setDuty(isOurs: boolean): void {
@@ -160,9 +197,11 @@ export class WorkerProcess {
     if (name === 'audit') this.#options.onAudit(value as readonly string[]);
     else if (name === 'load') {
       const { taken, open } = value as { taken: number; open: number };
-      if (taken !== this.#taken) this.#waitingSince = taken === this.#sent ? undefined : Date.now();
-      this.#taken = taken;
       this.#open = open;
+      if (taken === this.#taken) return;
+      this.#waitingSince = taken === this.#sent ? undefined : Date.now();
+      this.#taken = taken;
+      this.#confirmed();
     } else {
       if (name === 'open') this.#isOpen = this.#wasOpen = true;
       if (name === 'loaded') this.#isLoaded = true;

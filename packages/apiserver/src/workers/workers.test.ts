@@ -343,6 +343,31 @@ test('one worker is killed under writes and watches: the other goes on, and noth
   await ask(left, 201, 'POST', '/api/v1/namespaces', namespace);
 });
 
+test('connections on their way to a worker that ends are answered by the other, or end', async () => {
+  const handed = async (): Promise<number> => {
+    const { text } = await server.ops('/metrics');
+    const series = (worker: number): string =>
+      `timonier_apiserver_worker_connections_total{worker="${worker}"}`;
+    return metric(text, series(0)) + metric(text, series(1));
+  };
+  const before = await handed();
+  const [victim = 0] = workerPids();
+  process.kill(victim, 'SIGSTOP');
+  // Handed over in turn: every second one waits for the worker that does not take it.
+  const answers = Array.from({ length: 8 }, () =>
+    call(server.connect(), 'GET', `${maps}/last`).then(
+      ({ status }) => status,
+      () => 'ended' as const,
+    ),
+  );
+  await until(async () => (await handed()) === before + 8, 'all connections were accepted');
+  process.kill(victim, 'SIGKILL');
+  const outcomes = await Promise.all(answers);
+  assert.ok(outcomes.filter((outcome) => outcome === 'ended').length <= 1, String(outcomes));
+  assert.ok(outcomes.filter((outcome) => outcome === 200).length >= 7, String(outcomes));
+  await until(async () => (await server.ops('/readyz')).status === 200, 'the worker is back', 60_000);
+});
+
 test('the workers end with the process that holds the ports, however that goes', async () => {
   const pids = workerPids();
   assert.equal(pids.length, 2);
