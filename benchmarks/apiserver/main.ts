@@ -12,6 +12,7 @@ import { send } from './client.ts';
 import { fanOutRow } from './fan-out.ts';
 import { nodeWatchesRow } from './node-watches.ts';
 import { report } from './ledger.ts';
+import { listFormsRow } from './list-forms.ts';
 import { listRow } from './lists.ts';
 import { pacedRows } from './paced.ts';
 import { type ApiServerProgram, kubernetes, type Kubernetes, ours } from './programs.ts';
@@ -25,6 +26,7 @@ const rows: Readonly<Record<string, Row>> = {
   ...requestRows,
   ...pacedRows,
   list: listRow,
+  'list-forms': listFormsRow,
   'fan-out': fanOutRow,
   'node-watches': nodeWatchesRow,
   start: startUpRow,

@@ -12,6 +12,7 @@ export interface Call {
   readonly body?: string;
   readonly contentType?: string;
   readonly accept?: string;
+  readonly acceptEncoding?: string;
   readonly authorization?: string;
 }
 
@@ -53,7 +54,7 @@ export class Session {
 
   /** The head of the answer; its body is to be read or destroyed. Rejects when there is none. */
   request(call: Call): Promise<WebAnswer> {
-    const { method, path, body, contentType, accept, authorization } = call;
+    const { method, path, body, contentType, accept, acceptEncoding, authorization } = call;
     return new Promise((answered, failed) => {
       this.#connection.request(
         {
@@ -62,6 +63,7 @@ export class Session {
           authority: this.#authority,
           headers: {
             ...(accept === undefined ? {} : { accept }),
+            ...(acceptEncoding === undefined ? {} : { 'accept-encoding': acceptEncoding }),
             ...(authorization === undefined ? {} : { authorization }),
             ...(body === undefined ? {} : { 'content-type': contentType ?? 'application/json' }),
           },

@@ -3,13 +3,15 @@
  * Kinds are found by `apiVersion` and `kind`; lists and the meta kinds (Status, DeleteOptions, ...) are known too.
  */
 import type { ApiObject } from './object.ts';
-import { openEnvelope, sealEnvelope, watchFrame } from './protobuf/envelope.ts';
+import { envelopeEnd, envelopeStart, openEnvelope, watchFrame } from './protobuf/envelope.ts';
+import { ProtobufList } from './protobuf/list.ts';
 import { readMessage, writeMessage } from './protobuf/message.ts';
 import { ProtobufError, Reader, Writer } from './protobuf/wire.ts';
 import { splitApiVersion } from './registry.ts';
 import { messageNames, messageSchema, type Schema } from './schema.ts';
 
-export { sealEnvelope } from './protobuf/envelope.ts';
+export { envelopeEnd, envelopeStart } from './protobuf/envelope.ts';
+export type { ProtobufList } from './protobuf/list.ts';
 export { ProtobufError } from './protobuf/wire.ts';
 
 export interface DecodedProtobuf {
@@ -91,19 +93,19 @@ export function decodeProtobuf(bytes: Uint8Array): DecodedProtobuf {
  */
 export function encodeProtobuf(object: ApiObject): Buffer {
   const { apiVersion = '', kind = '' } = object;
-  return sealEnvelope(apiVersion, kind, encodeProtobufMessage(object));
-}
-
-/** The same without its envelope (`sealEnvelope`). Messages behind each other are one with the lists of all. */
-export function encodeProtobufMessage(object: ApiObject): Buffer {
-  const { apiVersion = '', kind = '' } = object;
   const schema = schemaOfKind(apiVersion, kind);
   if (schema === undefined || schema.kind !== 'object') {
     throw new ProtobufError(`no protobuf for "${kind}" in version "${apiVersion}"`);
   }
   const writer = new Writer();
   writeMessage(writer, schema, object);
-  return writer.finish();
+  const message = writer.finish();
+  return Buffer.concat([envelopeStart(apiVersion, kind, message.length), message, envelopeEnd]);
+}
+
+/** The parts of a list, without its envelope. Throws a `ProtobufError` for kinds that are no list. */
+export function protobufListOf(apiVersion: string, kind: string): ProtobufList {
+  return new ProtobufList(schemaOfKind(apiVersion, kind));
 }
 
 /** One frame of a protobuf watch stream. */

@@ -151,24 +151,37 @@ function plainRow({ metadata }: ApiObject, now: number): Readonly<Record<string,
 
 /** The table of some objects of one resource. */
 export function toTable(info: ResourceInfo, objects: readonly ApiObject[], options: TableOptions): Table {
-  const print = PRINTERS[`${apiVersionOf(info)}/${info.kind}`];
-  const { columns } = info;
-  const { includeObject = 'Metadata', now } = options;
+  const { includeObject = 'Metadata' } = options;
   return {
-    kind: 'Table',
-    apiVersion: options.apiVersion ?? 'meta.k8s.io/v1',
-    metadata: options.metadata ?? {},
-    columnDefinitions:
-      options.columns === false ? [] : columns.map((c) => ({ description: columnText(info, c.name), ...c })),
+    ...tableHead(info, options),
     rows: objects.map((object) => {
-      const row: TableRow = { cells: cellsOf(info, print ?? plainRow, object, columns, now) };
-      const conditions = rowConditions(info, object);
-      if (conditions !== undefined) row.conditions = conditions;
+      const row: TableRow = tableRow(info, object, options.now);
       if (includeObject === 'Object') row.object = object;
       else if (includeObject === 'Metadata') row.object = partialMetadata(object, options.apiVersion);
       return row;
     }),
   };
+}
+
+/** A table without its rows, which come last. */
+export function tableHead(info: ResourceInfo, options: TableOptions): Omit<Table, 'rows'> {
+  return {
+    kind: 'Table',
+    apiVersion: options.apiVersion ?? 'meta.k8s.io/v1',
+    metadata: options.metadata ?? {},
+    columnDefinitions:
+      options.columns === false
+        ? []
+        : info.columns.map((c) => ({ description: columnText(info, c.name), ...c })),
+  };
+}
+
+/** What a row says of an object; the object itself is not in it yet. */
+export function tableRow(info: ResourceInfo, object: ApiObject, now: number): TableRow {
+  const print = PRINTERS[`${apiVersionOf(info)}/${info.kind}`] ?? plainRow;
+  const cells = cellsOf(info, print, object, info.columns, now);
+  const conditions = rowConditions(info, object);
+  return conditions === undefined ? { cells } : { cells, conditions };
 }
 
 function cellsOf(

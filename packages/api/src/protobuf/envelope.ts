@@ -2,7 +2,7 @@
  * The envelope around protobuf objects: four magic bytes, then a message with the object's type and its bytes.
  * Watch events have a frame of their own, whose object is a whole envelope.
  */
-import { Reader, Writer } from './wire.ts';
+import { BYTES, Reader, Writer } from './wire.ts';
 
 const MAGIC = Buffer.from([0x6b, 0x38, 0x73, 0x00]);
 
@@ -43,18 +43,27 @@ export function openEnvelope(bytes: Uint8Array): Envelope | undefined {
   return { apiVersion, kind, raw };
 }
 
-/** Puts the envelope on. */
-export function sealEnvelope(apiVersion: string, kind: string, raw: Uint8Array): Buffer {
+/** What stands behind a message in its envelope: no encoding and no type of content. */
+export const envelopeEnd = emptyTexts();
+
+function emptyTexts(): Buffer {
   const writer = new Writer();
-  writer.raw(MAGIC);
-  writer.message(1, () => {
-    writer.string(1, apiVersion);
-    writer.string(2, kind);
-  });
-  writer.bytes(2, raw);
   writer.string(3, '');
   writer.string(4, '');
   return writer.finish();
+}
+
+/** What stands before a message of `bytes` in its envelope. */
+export function envelopeStart(apiVersion: string, kind: string, bytes: number): Buffer {
+  const before = new Writer();
+  before.raw(MAGIC);
+  before.message(1, () => {
+    before.string(1, apiVersion);
+    before.string(2, kind);
+  });
+  before.tag(2, BYTES);
+  before.varint(bytes);
+  return before.finish();
 }
 
 /** One frame of a protobuf watch: big-endian length, then the event. */

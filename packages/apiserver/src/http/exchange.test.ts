@@ -114,6 +114,89 @@ test('what is made while it is sent is made no faster than the client takes it',
   assert.ok(client.writableEnded);
 });
 
+test('what is made while it is sent but short is sent whole, with its length', async () => {
+  const { exchange, client } = exchangeWith();
+  await exchange.sendPieces(200, 'text/plain', [
+    Buffer.alloc(0),
+    body.subarray(0, 1_000),
+    body.subarray(1_000, 2_000),
+  ]);
+  assert.ok(Buffer.concat(client.pieces).equals(body.subarray(0, 2_000)));
+  assert.equal(client.headers['content-length'], '2000');
+});
+
+test('what is made while it is sent has its length before it, where that is known', async () => {
+  const { exchange, client } = exchangeWith();
+  client.isFast = true;
+  await exchange.sendPieces(200, 'text/plain', [body, body], 2 * body.length);
+  assert.equal(client.headers['content-length'], String(2 * body.length));
+});
+
+test('others have their turn while an answer is made of which there is nothing to send yet', async () => {
+  const { exchange, client } = exchangeWith();
+  client.isFast = true;
+  let passed = 0;
+  const count = (): void => {
+    passed++;
+    timer = setImmediate(count);
+  };
+  let timer = setImmediate(count);
+  const slow = function* (): Generator<Buffer> {
+    for (let i = 0; i < 5; i++) {
+      const until = performance.now() + 10;
+      while (performance.now() < until);
+      yield Buffer.alloc(0);
+    }
+  };
+  await exchange.sendPieces(200, 'text/plain', slow());
+  clearImmediate(timer);
+  assert.ok(passed >= 5, `${passed} turns`);
+});
+
+for (const encoding of ['identity', 'gzip'])
+  test(`what can no longer be made breaks off: ${encoding}`, async () => {
+    const { exchange, client } = exchangeWith({ 'accept-encoding': encoding });
+    client.isFast = true;
+    let isClosed = false;
+    const broken = function* (): Generator<Buffer> {
+      try {
+        yield body;
+        yield body;
+        throw new Error('it is not there any more');
+      } finally {
+        isClosed = true;
+      }
+    };
+    await assert.rejects(exchange.sendPieces(200, 'text/plain', broken()), /not there any more/);
+    assert.equal(client.writableEnded, false);
+    assert.ok(isClosed);
+  });
+
+for (const encoding of ['identity', 'gzip'])
+  test(`nothing more is made for a client that has gone: ${encoding}`, async () => {
+    const { exchange, client } = exchangeWith({ 'accept-encoding': encoding });
+    let made = 0;
+    let isClosed = false;
+    const pieces = function* (): Generator<Buffer> {
+      try {
+        for (;;) {
+          made++;
+          yield body;
+        }
+      } finally {
+        isClosed = true;
+      }
+    };
+    const sent = exchange.sendPieces(200, 'text/plain', pieces());
+    await turns();
+    client.destroy();
+    client.take();
+    await sent;
+    await turns();
+    assert.ok(made < 5, `${made} pieces were made`);
+    assert.ok(isClosed);
+  });
+
 test('what is made while it is sent is compressed for clients that can read that', async () => {
   const { exchange, client } = exchangeWith({ 'accept-encoding': 'gzip' });
   client.isFast = true;

@@ -4,7 +4,8 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import { Readable } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { createGzip, gzip } from 'node:zlib';
 import type { AuditRecord } from '../audit/auditor.ts';
@@ -19,6 +20,10 @@ const answered = new Error('the exchange is over');
 const maxWarnings = 16;
 /** Longer bodies are handed over in pieces of this size. */
 const pieceBytes = 256 * 1024;
+/** What is made while it is sent is sent whole all the same when it has no more than that. */
+const wholeBytes = 512 * 1024;
+/** How long pieces are made before others have their turn. */
+const turnMs = 5;
 /** How long an answer may take, whatever its length, and what a client takes at least in the long run. */
 const patienceMs = 60_000;
 const leastBytesPerMs = 64;
@@ -175,15 +180,41 @@ export class Exchange {
     await this.#handOver(piecesOf(bytes));
   }
 
-  /** Answers with a body that is made while it is sent, piece by piece; compressed when the client can. */
-  async sendPieces(status: number, contentType: string, pieces: Iterable<Buffer>): Promise<void> {
+  /**
+   * Answers with a body that is made while it is sent, piece by piece; compressed when the client can. A short one, or one that is
+   * recorded, is sent whole. `length` is what all pieces have together, if that is known.
+   */
+  async sendPieces(
+    status: number,
+    contentType: string,
+    pieces: Iterable<Buffer>,
+    length?: number,
+  ): Promise<void> {
+    const rest = inTurns(pieces);
+    const first: Buffer[] = [];
+    const atMost = this.audit?.wantsResponse === true ? Infinity : wholeBytes;
+    for (let size = 0; size < atMost;) {
+      const { done, value } = await rest.next();
+      if (done === true) {
+        await this.send(status, contentType, first.length === 1 ? (first[0] ?? '') : Buffer.concat(first));
+        return;
+      }
+      if (this.#isOver) return void (await rest.return(undefined));
+      first.push(value);
+      size += value.length;
+    }
     const isPacked = this.acceptsGzip();
     this.startStream(
       status,
       contentType,
-      isPacked ? { 'content-encoding': 'gzip', vary: 'Accept-Encoding' } : {},
+      isPacked
+        ? { 'content-encoding': 'gzip', vary: 'Accept-Encoding' }
+        : length === undefined
+          ? {}
+          : { 'content-length': String(length) },
     );
-    await this.#handOver(isPacked ? packed(pieces) : pieces, (bytes) => {
+    const all = withFirst(first, rest);
+    await this.#handOver(isPacked ? packed(all) : all, (bytes) => {
       this.sentBytes += bytes;
     });
   }
@@ -237,10 +268,31 @@ function* piecesOf(bytes: Buffer): Generator<Buffer> {
   for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
 }
 
-/** Ends with what it reads from, also when nobody reads on. */
-function packed(pieces: Iterable<Buffer>): AsyncIterable<Buffer> {
-  const source = Readable.from(pieces);
-  return source.pipe(createGzip({ level: 1, chunkSize: 64 * 1024 })) as AsyncIterable<Buffer>;
+/** The pieces that have any bytes. Others have their turn while they are made. */
+async function* inTurns(pieces: Iterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+  let since = performance.now();
+  for (const piece of pieces) {
+    if (piece.length > 0) yield piece;
+    if (performance.now() - since < turnMs) continue;
+    await setImmediate();
+    since = performance.now();
+  }
+}
+
+async function* withFirst(first: Buffer[], rest: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  try {
+    // What was handed over is not to be kept here.
+    for (let piece = first.shift(); piece !== undefined; piece = first.shift()) yield piece;
+    yield* rest;
+  } finally {
+    await rest.return(undefined);
+  }
+}
+
+/** Ends what it reads from when nobody reads on, and fails with it. */
+function packed(pieces: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+  const gzipped = createGzip({ level: 1, chunkSize: 64 * 1024 });
+  return pipeline(Readable.from(pieces), gzipped, () => undefined);
 }
 
 async function isInTime(done: Promise<void>, deadline: number): Promise<boolean> {

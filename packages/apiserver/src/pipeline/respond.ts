@@ -13,7 +13,9 @@ import { contentTypes, negotiate, type Offer, type Representation, wantsPretty }
 import type { Exchange } from '../http/exchange.ts';
 import type { RequestContext } from '../request-context.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
-import { encodeObject, encodeTree, type TableContent } from './encode.ts';
+import { encodeObject, type EncodeOptions, encodeTree, type TableContent } from './encode.ts';
+import { listBody } from './list-body.ts';
+import type { ListMeta } from './list-form.ts';
 import { bad } from './query.ts';
 
 /** What a store says, or a connection to one, when it may be well again soon. */
@@ -56,6 +58,17 @@ export async function respondObject(
     includeObject: includeObjectOf(exchange),
   });
   await exchange.send(statusCode, contentTypes[representation.media], body);
+}
+
+/** Answers with a list, of which no more is made than the client takes. */
+export async function respondList(
+  exchange: Exchange,
+  items: readonly StoredObject[],
+  meta: ListMeta,
+  options: EncodeOptions,
+): Promise<void> {
+  const { pieces, length } = await listBody(items, meta, options);
+  await exchange.sendPieces(200, contentTypes[options.representation.media], pieces, length);
 }
 
 /** Answers with a tree of another kind than the resource's, such as a Scale or a Status. */

@@ -105,7 +105,8 @@ function endOfString(json: Buffer, start: number): number {
   }
 }
 
-function endOfValue(json: Buffer, start: number): number {
+/** Where the value ends that begins at `start`. Throws a SyntaxError when it does not end. */
+export function endOfValue(json: Buffer, start: number): number {
   const first = json[start];
   if (first === quote) return endOfString(json, start);
   let at = start;

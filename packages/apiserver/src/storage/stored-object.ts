@@ -10,7 +10,7 @@
 import { isBigInteger, parseJson, setOwn } from '@timonier/api/json';
 import type { ApiObject } from '@timonier/api/decode';
 import type { KeyValue } from './etcd-messages.ts';
-import { partsOf, type Wanted } from './json-parts.ts';
+import { endOfValue, partsOf, type Wanted } from './json-parts.ts';
 
 const plainPrefix = Buffer.from('j1:-:');
 /** Never stored: what a value becomes that could not be opened, with the reason. */
@@ -38,6 +38,9 @@ export class StoredObject {
   readonly createRevision: number;
   /** JSON with resourceVersion. */
   readonly json: Buffer;
+  /** What it takes as an item of a list in protobuf, whole and as its metadata only; 0 until somebody found out. */
+  protobufBytes = 0;
+  protobufMetadataBytes = 0;
   #attributes: Attributes | undefined;
   #attributesBy: AttributeReader | undefined;
 
@@ -50,9 +53,18 @@ export class StoredObject {
 
   /** A fresh tree that the caller may change. */
   object(): ApiObject {
-    const text = this.json.toString('utf8');
-    // Only a long number can be an integer that would be rounded; the careful parser is slower.
-    return (/[:[,]-?\d{16}/.test(text) ? parseJson(text).value : JSON.parse(text)) as ApiObject;
+    return treeOf(this.json) as ApiObject;
+  }
+
+  /** The bytes of its metadata. */
+  metadataJson(): Buffer {
+    const start = this.json.indexOf(metadataMark) + metadataMark.length - 1;
+    return this.json.subarray(start, endOfValue(this.json, start));
+  }
+
+  /** A fresh tree of its metadata. */
+  metadata(): NonNullable<ApiObject['metadata']> {
+    return treeOf(this.metadataJson()) as NonNullable<ApiObject['metadata']>;
   }
 
   /** Labels and selectable fields; read once. */
@@ -78,6 +90,12 @@ export class StoredObject {
     copy.#attributesBy = this.#attributesBy;
     return copy;
   }
+}
+
+function treeOf(json: Buffer): unknown {
+  const text = json.toString('utf8');
+  // Only a long number can be an integer that would be rounded; the careful parser is slower.
+  return /[:[,]-?\d{16}/.test(text) ? parseJson(text).value : JSON.parse(text);
 }
 
 /** The object is there, but what is stored of it cannot be read. */

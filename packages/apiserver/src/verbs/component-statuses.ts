@@ -6,8 +6,8 @@ import type { ComponentStatus } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { notFound, StatusError } from '@timonier/api/statuses';
 import { contentTypes } from '../http/media.ts';
-import { encodeList, encodeObject } from '../pipeline/encode.ts';
-import { includeObjectOf, representationOf } from '../pipeline/respond.ts';
+import { encodeObject } from '../pipeline/encode.ts';
+import { includeObjectOf, representationOf, respondList } from '../pipeline/respond.ts';
 import type { RequestContext } from '../request-context.ts';
 import { fromStored, toStored } from '../storage/stored-object.ts';
 
@@ -28,8 +28,7 @@ export async function listComponentStatuses(context: RequestContext): Promise<vo
   const items = await Promise.all(Object.keys(components).map((name) => statusOf(context, name)));
   const stored = items.map((item) => fromStored(item.metadata?.name ?? '', toStored(item), 0, 0));
   const options = { info: target.info, representation, includeObject: includeObjectOf(exchange) };
-  const body = encodeList(stored, { resourceVersion: '' }, options);
-  await exchange.send(200, contentTypes[representation.media], body);
+  await respondList(exchange, stored, { resourceVersion: '' }, options);
 }
 
 export async function getComponentStatus(context: RequestContext): Promise<void> {

@@ -5,9 +5,7 @@
  */
 import { StatusError } from '@timonier/api/statuses';
 import { dryRunParameter } from '../pipeline/query.ts';
-import { encodeList } from '../pipeline/encode.ts';
-import { offerOf, representationOf } from '../pipeline/respond.ts';
-import { contentTypes } from '../http/media.ts';
+import { offerOf, representationOf, respondList } from '../pipeline/respond.ts';
 import type { RequestContext } from '../request-context.ts';
 import { readDeleteOptions, removeObject } from './delete.ts';
 import { refusedOption } from './delete-unreadable.ts';
@@ -38,8 +36,7 @@ export async function removeCollection(context: RequestContext): Promise<void> {
   }
   // Of custom resources it is said that nothing is left to ask for.
   const said = target.info.custom === undefined ? meta : { ...meta, continue: meta.continue ?? '' };
-  const body = encodeList(items, said, { info: target.info, representation, includeObject: 'Metadata' });
-  await exchange.send(200, contentTypes[representation.media], body);
+  await respondList(exchange, items, said, { info: target.info, representation, includeObject: 'Metadata' });
 }
 
 const maxCauses = 100;

@@ -4,11 +4,9 @@
  */
 import { isStoredShape, type ResourceInfo } from '@timonier/api';
 import { expired, StatusError } from '@timonier/api/statuses';
-import type { ListMeta } from '../pipeline/encode.ts';
-import { encodeList, encodeProtobufList, streamList } from '../pipeline/encode.ts';
+import type { ListMeta } from '../pipeline/list-form.ts';
 import { bad, forbiddenOption, forbiddenProblem, type Problem, refuseOptions } from '../pipeline/query.ts';
-import { includeObjectOf, offerOf, representationOf } from '../pipeline/respond.ts';
-import { contentTypes } from '../http/media.ts';
+import { includeObjectOf, offerOf, representationOf, respondList } from '../pipeline/respond.ts';
 import { rangeEnd } from '../storage/keys.ts';
 import { Compacted, type StoreClient } from '../storage/store-client.ts';
 import { readableOf, type StoredObject } from '../storage/stored-object.ts';
@@ -24,8 +22,6 @@ interface Page {
   readonly meta: ListMeta;
 }
 
-/** From here on a JSON list is made while it is sent, instead of being built in memory. */
-const streamFromBytes = 512 * 1024;
 const storePageSize = 500;
 
 export async function list(context: RequestContext): Promise<void> {
@@ -40,22 +36,7 @@ export async function list(context: RequestContext): Promise<void> {
   const isSaid = info.custom !== undefined && representation.form === 'object';
   const meta = isSaid ? { continue: '', ...page.meta } : page.meta;
   warnOfUnreadable(context, options);
-  const isPlain =
-    representation.media === 'json' && representation.form === 'object' && !representation.pretty;
-  if (isPlain) {
-    if (exchange.audit?.wantsResponse !== true && isLarge(items)) {
-      await exchange.sendPieces(200, contentTypes.json, streamList(items, meta, info));
-      return;
-    }
-    const body = Buffer.concat([...streamList(items, meta, info)]);
-    await exchange.send(200, contentTypes.json, body);
-    return;
-  }
-  const body =
-    representation.media === 'protobuf' && representation.form === 'object'
-      ? await encodeProtobufList(items, meta, info)
-      : encodeList(items, meta, { info, representation, includeObject });
-  await exchange.send(200, contentTypes[representation.media], body);
+  await respondList(exchange, items, meta, { info, representation, includeObject });
 }
 
 /** Names what is in the store but cannot be read: one such object does not keep the others from being listed. */
@@ -257,10 +238,4 @@ function pageMeta(revision: number, last?: string, left?: number): ListMeta {
     continue: formatToken({ revision, after: last }),
     ...(left === undefined ? {} : { remainingItemCount: left }),
   };
-}
-
-function isLarge(items: readonly StoredObject[]): boolean {
-  let bytes = 0;
-  for (const { json } of items) if ((bytes += json.length) >= streamFromBytes) return true;
-  return false;
 }
