@@ -47,6 +47,7 @@ import { type ServerTls, TlsServer } from './http/tls-server.ts';
 import { exposeApiServices } from './metrics/api-service-metrics.ts';
 import { ApiServerMetrics, exposeHeldWrites } from './metrics/api-server-metrics.ts';
 import { exposeCache } from './metrics/cache-metrics.ts';
+import { exposePages } from './metrics/store-metrics.ts';
 import { NodeProxy, type NodeProxyTls } from './node-proxy/node-proxy.ts';
 import type { Limiter } from './pipeline/limit.ts';
 import { Turns } from './pipeline/turns.ts';
@@ -221,6 +222,7 @@ export class ApiServer {
       now: () => Date.now(),
     };
     exposeCache(metricsRegistry, registry, cache);
+    exposePages(metricsRegistry, store.pageCounts);
     if (encryption !== undefined && sealer !== undefined) this.#encrypt(encryption, sealer);
     if (failpoints.enabled) exposeHeldWrites(metricsRegistry, () => failpoints.held);
     this.#extensions = new Extensions(this.#server);

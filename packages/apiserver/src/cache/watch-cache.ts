@@ -42,7 +42,8 @@ export interface WatchCacheOptions {
   readonly onForeignKey?: (key: string, value: Buffer | undefined) => void;
 }
 
-const pageSize = 1_000;
+/** More than that take so much of a process that it is set up for them while they are loaded. */
+const fewObjects = 1_000;
 const retryPauseMs = 100;
 /** `\0` as key and as end of range: the whole key space. */
 const wholeSpace = Buffer.from([0]);
@@ -195,20 +196,16 @@ export class WatchCache {
     const { store, root, prefixes, onForeignKey } = this.#options;
     const staged = new Map<string, ResourceCache>();
     const unclaimed = new BTree<string, KeyValue>(undefined, byKey);
-    let revision = 0;
     this.#unreadable.clear();
     this.#ownWrites.clear();
     for (const prefix of [...prefixes, ...this.#resources.keys()])
       staged.set(prefix, new ResourceCache(0, this.capacity));
-    /** Returns where the next page begins, if there is one. */
-    const loadPage = async (from: string): Promise<string | undefined> => {
-      const page = await store.range({
-        key: from,
-        rangeEnd: wholeSpace,
-        limit: pageSize,
-        ...(revision === 0 ? {} : { revision }),
-      });
-      revision ||= page.header?.revision ?? 0;
+    const folderEnd = (key: string): string | undefined => this.#folderEnd(key);
+    const pages = store.pages({ key: '\0', end: wholeSpace, folderEnd });
+    /** Returns how many objects it had; undefined when there is none. */
+    const loadPage = async (): Promise<number | undefined> => {
+      const page = await pages.next();
+      if (page === undefined) return undefined;
       for (const kv of page.kvs) {
         const text = kv.key.toString();
         if (!text.startsWith(root)) onForeignKey?.(text, kv.value);
@@ -221,19 +218,20 @@ export class WatchCache {
           }
         }
       }
-      const last = page.kvs.at(-1);
-      const next = page.more && last !== undefined ? `${last.key.toString()}\0` : undefined;
       // Everything that is kept was copied. Hundreds of megabytes pass here, and what waits to be collected among objects that
       // stay leaves holes.
+      const last = page.kvs.at(-1);
       if (last !== undefined) giveBackAround(last.key);
-      return next;
+      return page.kvs.length;
     };
     // The store may still be starting, and so is this process until it answers.
-    const second = await loadPage('\0');
-    if (second !== undefined)
+    let loaded = await loadPage();
+    for (let all = 0; loaded !== undefined && all < fewObjects; loaded = await loadPage()) all += loaded;
+    if (loaded !== undefined)
       await loadingWhatStays(async () => {
-        for (let next: string | undefined = second; next !== undefined;) next = await loadPage(next);
+        while ((await loadPage()) !== undefined);
       });
+    const { revision } = pages;
     this.#resources.clear();
     this.#unclaimed = unclaimed;
     for (const [prefix, loaded] of staged)
@@ -320,6 +318,13 @@ export class WatchCache {
       this.#options.log.error({ reason, key }, 'skipped a stored value');
       return undefined;
     }
+  }
+
+  /** Where the keys end that begin with the same name under the root. */
+  #folderEnd(key: string): string | undefined {
+    const { root } = this.#options;
+    const end = key.startsWith(root) ? key.indexOf('/', root.length) + 1 : 0;
+    return end === 0 ? undefined : rangeEnd(key.slice(0, end));
   }
 
   #prefixOf(key: string, known: ReadonlyMap<string, unknown>): string | undefined {

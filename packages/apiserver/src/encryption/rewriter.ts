@@ -6,11 +6,12 @@
 import type { Logger } from 'pino';
 import type { ServerState } from '../server-state.ts';
 import { notActive, officeKey } from '../pipeline/fence-gate.ts';
+import type { RangeRequest, RangeResponse } from '../storage/etcd-messages.ts';
 import { rangeEnd } from '../storage/keys.ts';
 import { isPlainValue } from '../storage/stored-object.ts';
 import type { Sealer } from './sealer.ts';
 
-const pageSize = 200;
+const mostKeys = 200;
 const retryMs = 2_000;
 
 export class Rewriter {
@@ -79,20 +80,21 @@ export class Rewriter {
   async #rewrite(prefix: string): Promise<number> {
     const { store, root } = this.#server;
     const start = `${root}${prefix}/`;
-    let key = start;
     let left = 0;
     let written = 0;
+    // The newest state of each page, since what is written meanwhile is newer than the first.
+    const read = (range: RangeRequest): Promise<RangeResponse> =>
+      store.rangeSealed({ ...range, revision: 0 });
+    const pages = store.pages({ key: start, end: rangeEnd(start), mostKeys }, read);
     while (!this.#stopped) {
-      const page = await store.rangeSealed({ key, rangeEnd: rangeEnd(start), limit: pageSize });
+      const page = await pages.next();
+      if (page === undefined) break;
       for (const kv of page.kvs) {
         const name = kv.key.toString();
         if (this.#stopped || !this.#sealer.isStale(name, kv.value)) continue;
         if (await this.#write(name, kv.value, kv.modRevision, kv.lease)) written++;
         else left++;
       }
-      const last = page.kvs.at(-1);
-      if (!page.more || last === undefined) break;
-      key = `${last.key.toString()}\0`;
     }
     if (written > 0 || left > 0) this.#log.info({ prefix, written, left }, 'rewrote stored objects');
     return left;

@@ -2,6 +2,7 @@
 import type { ResourceInfo } from '@timonier/api';
 import type { Registry } from 'prom-client';
 import { Buckets } from '../flow-control/buckets.ts';
+import type { PageCounts } from '../storage/store-pages.ts';
 import { registerPlain } from './plain-metric.ts';
 import { secondsBuckets } from './request-series.ts';
 
@@ -13,6 +14,32 @@ interface Asked {
 }
 
 const operations: readonly StoreOperation[] = ['get', 'list', 'create', 'update', 'delete'];
+
+/** What is read of the store page by page: the objects of a start, lists of the past. */
+export function exposePages(registry: Registry, counts: Readonly<PageCounts>): void {
+  registerPlain(
+    registry,
+    {
+      name: 'timonier_apiserver_store_pages_total',
+      type: 'counter',
+      help: 'Pages asked for of the store, by what became of them; those not taken were asked for again in fewer keys.',
+    },
+    () => [
+      { labels: { result: 'taken' }, value: counts.pages },
+      { labels: { result: 'too_large' }, value: counts.tooLarge },
+      { labels: { result: 'too_late' }, value: counts.tooLate },
+    ],
+  );
+  registerPlain(
+    registry,
+    {
+      name: 'timonier_apiserver_store_page_bytes_total',
+      type: 'counter',
+      help: 'Bytes of the keys and values of all pages that were taken.',
+    },
+    () => [{ labels: {}, value: counts.bytes }],
+  );
+}
 
 export class StoreMetrics {
   readonly #byInfo = new WeakMap<ResourceInfo, Asked>();

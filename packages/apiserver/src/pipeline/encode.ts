@@ -29,7 +29,7 @@ export function encodeObject(object: StoredObject | ApiObject, options: EncodeOp
 
 /** The object as the representation shows it, before it becomes bytes. */
 export function objectInForm(object: StoredObject | ApiObject, options: EncodeOptions): ApiObject {
-  const { info, representation } = options;
+  const { representation } = options;
   const tree = treeOf(object);
   if (representation.form === 'object' || tree.kind === 'Status') return tree;
   if (representation.form === 'metadata') return metadataOnly(tree, representation);

@@ -30,8 +30,9 @@ export async function listBody(
 ): Promise<ListBody> {
   const { info, representation } = options;
   if (representation.media === 'protobuf') {
-    const { start, length, item, end } = await protobufList(items, meta, info, representation);
-    return { length, pieces: inPieces(start, items, (stored, i) => [item(stored, i)], end) };
+    const parts = await protobufList(items, meta, info, representation);
+    const item = (stored: StoredObject, i: number): readonly Buffer[] => [parts.item(stored, i)];
+    return { length: parts.length, pieces: inPieces(parts.start, items, item, parts.end) };
   }
   return { length: undefined, pieces: textPieces(items, listFormOf(meta, options), options) };
 }

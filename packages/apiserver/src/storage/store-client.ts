@@ -26,6 +26,7 @@ import type {
   WatchResponse,
   WatchShape,
 } from './etcd-messages.ts';
+import { PageCounts, type PagedRange, StorePages } from './store-pages.ts';
 
 export interface StoreTls {
   readonly ca?: Buffer | undefined;
@@ -74,11 +75,15 @@ const kvService = loadService<KvShape>('etcd/rpc.proto', 'etcdserverpb.KV');
 const watchService = loadService<WatchShape>('etcd/rpc.proto', 'etcdserverpb.Watch');
 const leaseService = loadService<LeaseShape>('etcd/rpc.proto', 'etcdserverpb.Lease');
 const retryPauseMs = 50;
+/** Longer answers are refused before they have come: nobody waits for them, and nobody keeps them. */
+const maxAnswerBytes = 32 * 1024 * 1024;
 
 export class StoreClient {
   readonly #endpoints: readonly Endpoint[];
   readonly #timeoutMs: number;
   readonly #codec: ValueCodec | undefined;
+  /** What became of the pages that were asked for. */
+  readonly pageCounts = new PageCounts();
   #current = 0;
 
   constructor({ endpoints, tls, timeoutMs = 5_000, codec }: StoreClientOptions) {
@@ -89,7 +94,7 @@ export class StoreClient {
       const { target, secure } = parseEndpoint(endpoint);
       const options = { timeoutMs, ...(secure ? { tls: tls ?? {} } : {}) };
       return {
-        kv: createClient(kvService, target, options),
+        kv: createClient(kvService, target, { ...options, maxReceiveBytes: maxAnswerBytes }),
         watch: createClient(watchService, target, options),
         lease: createClient(leaseService, target, options),
       };
@@ -103,6 +108,14 @@ export class StoreClient {
   /** The same, with values as they lie in the store. */
   async rangeSealed(request: RangeRequest): Promise<RangeResponse> {
     return this.#attempt((endpoint, timeoutMs) => endpoint.kv.unary('range', request, { timeoutMs }), true);
+  }
+
+  /** What may have more bytes than one answer, through a `read` that is one of the two before. */
+  pages(
+    range: PagedRange,
+    read: (request: RangeRequest) => Promise<RangeResponse> = (one) => this.range(one),
+  ): StorePages {
+    return new StorePages(read, range, this.pageCounts);
   }
 
   /** Rejects with `UnknownOutcome` when the connection broke after the request had been sent. */

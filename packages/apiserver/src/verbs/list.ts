@@ -193,16 +193,14 @@ async function readFromStore(
 ): Promise<Page> {
   if (after !== '' && !after.startsWith(selection.prefix)) throw bad('the continue token is of another list');
   const items: StoredObject[] = [];
-  let key = after === '' ? selection.prefix : `${after}\0`;
+  const key = after === '' ? selection.prefix : `${after}\0`;
+  const range = { key, end: rangeEnd(selection.prefix), revision, mostKeys: storePageSize };
+  const pages = server.store.pages(range, (request) => measured(server, target.info, request));
   let total: number | undefined;
   try {
     for (;;) {
-      const page = await measured(server, target.info, {
-        key,
-        rangeEnd: rangeEnd(selection.prefix),
-        revision,
-        limit: storePageSize,
-      });
+      const page = await pages.next();
+      if (page === undefined) return { items, meta: pageMeta(revision) };
       // Of the whole range, not of this part of it.
       total ??= page.count;
       const found = page.kvs.flatMap(readableOf);
@@ -216,9 +214,6 @@ async function readFromStore(
         }
         items.push(object);
       }
-      const last = page.kvs.at(-1);
-      if (!page.more || last === undefined) return { items, meta: pageMeta(revision) };
-      key = `${last.key.toString()}\0`;
     }
   } catch (error) {
     if (!(error instanceof Compacted)) throw error;
