@@ -22,9 +22,12 @@ export type { ApiObject, Decoded } from './object.ts';
 /** The 400 of a value that is not what its kind says; `why` is the text without the kind in front. */
 export class NotDecodable extends StatusError {
   readonly why: string;
-  constructor(given: string, version: string, kind: string, why: string) {
+  /** The same of a tree that a strategic patch made. */
+  readonly ofTree: string;
+  constructor(given: string, version: string, kind: string, why: string, ofTree: string = why) {
     super(badRequest(`${given} in version "${version}" cannot be handled as a ${kind}: ${why}`));
     this.why = why;
+    this.ofTree = ofTree;
   }
 }
 
@@ -49,8 +52,8 @@ export function decodeAs(
   duplicates: readonly string[] = [],
 ): Decoded {
   const version = expected.apiVersion.split('/').at(-1) ?? '';
-  const refuse = (kind: string, text: string): StatusError =>
-    new NotDecodable(kind, version, expected.kind, text);
+  const refuse = (kind: string, text: string, ofTree?: string): StatusError =>
+    new NotDecodable(kind, version, expected.kind, text, ofTree);
   // As in Go, null says nothing of what an object is.
   const given = value ?? {};
   if (typeof given !== 'object' || Array.isArray(given)) {
@@ -82,7 +85,7 @@ export function decodeAs(
   try {
     decodeFields(schema, given, walk, object);
   } catch (error) {
-    if (error instanceof DecodeError) throw refuse(expected.kind, error.message);
+    if (error instanceof DecodeError) throw refuse(expected.kind, error.message, error.ofTree);
     throw error;
   }
   return { object, problems: walk.problems.slice(0, MAX_PROBLEMS) };

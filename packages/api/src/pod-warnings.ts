@@ -22,7 +22,11 @@ export function podWarnings(spec: Partial<PodSpec>, metadata: ObjectMeta, at: st
     ),
     ...pullSecrets(spec, own),
     ...fractions(spec.overhead, `${own}.overhead`),
-    ...allContainers(spec, own).flatMap(([container, path]) => containerWarnings(container, path)),
+    ...allContainers(spec, own).flatMap(([container, path]) => [
+      // Of a pod itself whoever takes the profile over says so.
+      ...(at === '' ? [] : oldProfile(container, metadata, annotations)),
+      ...containerWarnings(container, path),
+    ]),
     ...portWarnings(spec, own),
     ...(grace !== undefined && grace < 0
       ? [
@@ -148,6 +152,16 @@ function fractions(amounts: Readonly<Record<string, string | number>> | undefine
       `${at}[${name}]: fractional byte value ${JSON.stringify(String(amount))} is invalid, must be an integer`,
     ];
   });
+}
+
+function oldProfile(
+  { name, securityContext }: Container,
+  { annotations = {} }: ObjectMeta,
+  at: string,
+): string[] {
+  const key = `container.apparmor.security.beta.kubernetes.io/${name}`;
+  if (!Object.hasOwn(annotations, key) || securityContext?.appArmorProfile !== undefined) return [];
+  return [`${at}[${key}]: deprecated since v1.30; use the "appArmorProfile" field instead`];
 }
 
 function containerWarnings({ resources, env = [] }: Container, at: string): string[] {

@@ -47,19 +47,27 @@ export type SidedCall = Call | ((side: Side) => Call);
 /** Takes out of an answer what a script does not compare. */
 export type Reduce = (answer: Answer) => Answer;
 
+/** Caught by the section that was under way. */
+class TimeOver extends Error {}
+
 /** Enough that neither server waits for the other's turn. */
 const atOnce = 16;
-const settleDeadlineMs = 60_000;
+const settleDeadlineMs = 30_000;
 
 export class Comparison {
   readonly cases: Case[] = [];
+  /** Sections that were not done when the time was over. */
+  readonly unfinished: string[] = [];
   readonly usedDifferences = new Set<string>();
   readonly #theirs: Side;
   readonly #ours: Side;
   readonly #only: RegExp | undefined;
+  readonly #endsAt: number;
   #section = '';
 
-  constructor({ theirs, ours }: Servers, only: RegExp | undefined) {
+  /** After so many milliseconds nothing more is sent. */
+  constructor({ theirs, ours }: Servers, only: RegExp | undefined, lastsMs = Infinity) {
+    this.#endsAt = performance.now() + lastsMs;
     this.#theirs = new Side(theirs);
     this.#ours = new Side(ours);
     this.#only = only;
@@ -69,7 +77,17 @@ export class Comparison {
   async section(name: string, body: () => Promise<void>): Promise<void> {
     if (this.#only?.test(name) === false) return;
     this.#section = name;
-    await body();
+    try {
+      this.#checkTime();
+      await body();
+    } catch (error) {
+      if (!(error instanceof TimeOver)) throw error;
+      this.unfinished.push(name);
+    }
+  }
+
+  #checkTime(): void {
+    if (performance.now() > this.#endsAt) throw new TimeOver();
   }
 
   /** Sent to both sides, but not compared: what a script needs. */
@@ -77,22 +95,36 @@ export class Comparison {
     await Promise.all([this.#theirs, this.#ours].map((side) => side.send(title, callFor(side, call))));
   }
 
-  /** Asks both sides until their answers are as wanted: for what a server does in its own time. */
+  /**
+   * Asks both sides until their answers are as wanted: for what a server does in its own time. That one never answers so
+   * is a case that is open.
+   */
   async settle(
     title: string,
     call: SidedCall,
     isSettled: (answer: Answer, isOurs: boolean) => boolean,
   ): Promise<void> {
-    await Promise.all(
+    this.#checkTime();
+    const [theirs, ours] = await Promise.all(
       [this.#theirs, this.#ours].map((side) =>
         until(title, settleDeadlineMs, async () =>
           isSettled(await side.send(title, callFor(side, call)), side === this.#ours) ? true : undefined,
-        ),
+        ).catch(() => false),
       ),
     );
+    if (theirs === true && ours === true) return;
+    this.cases.push({
+      section: this.#section,
+      title,
+      open: 'code',
+      isMeant: false,
+      differences: [{ place: 'settled', theirs, ours }],
+      call: callFor(this.#ours, call),
+    });
   }
 
   async compare(title: string, call: SidedCall, reduce: Reduce = (answer) => answer): Promise<void> {
+    this.#checkTime();
     const section = this.#section;
     const [theirs, ours] = await Promise.all(
       [this.#theirs, this.#ours].map(async (side) =>

@@ -27,6 +27,7 @@ const flags = {
   }),
   only: patternFlag('sections to compare'),
   show: numberFlag(10, 'how many open cases of a section are printed', { min: 0 }),
+  seconds: numberFlag(0, 'when to end, whatever is left; 0 for when all is done', { min: 0 }),
   json: stringFlag('', 'file to write all open cases to', { value: 'FILE' }),
 } satisfies FlagSet;
 
@@ -43,14 +44,25 @@ async function compare(given: FlagValues<typeof flags>): Promise<number> {
   let failed = false;
   try {
     const servers = await startServers(program, (end) => void closers.push(end));
-    const comparison = new Comparison(servers, given.only);
-    for (const script of scripts) await script(comparison);
+    const endsAt = given.seconds === 0 ? Infinity : given.seconds * 1_000;
+    const comparison = new Comparison(servers, given.only, endsAt - performance.now());
+    try {
+      for (const script of scripts) await script(comparison);
+    } catch (error) {
+      // What was found before is told all the same.
+      failed = true;
+      console.log(`not ok - ${messageOf(error)}`);
+    }
     const { cases } = comparison;
     const open = cases.filter((one) => one.open !== undefined);
     for (const own of Map.groupBy(open, (one) => one.section).values())
       for (const one of own.slice(0, given.show)) console.log(describe(one));
     if (given.json !== '') writeFileSync(given.json, JSON.stringify(open, null, 1));
-    if (given.only === undefined)
+    for (const section of comparison.unfinished) {
+      failed = true;
+      console.log(`not ok - ${section}: not done in ${given.seconds} seconds`);
+    }
+    if (given.only === undefined && comparison.unfinished.length === 0)
       for (const { reason } of meant)
         if (!comparison.usedDifferences.has(reason)) {
           failed = true;

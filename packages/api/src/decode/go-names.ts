@@ -100,13 +100,32 @@ export function wrongType(schema: Schema, value: unknown, at: Spot): DecodeError
   const [, , , group] = at.root?.message?.split('.') ?? [];
   const named = NAMED_TYPES[`${group}.${at.owner}.${field}`] ?? NAMED_TYPES[`${at.owner}.${field}`];
   const type = named === undefined ? goType(schema) : schema.kind === 'list' ? `[]${named}` : named;
-  return cannotUnmarshal(jsonWord(value), at, type);
+  return cannotUnmarshal(jsonWord(value), at, type, cannotRestore(schema, value));
 }
 
-export function cannotUnmarshal(what: string, at: Spot, type: string): DecodeError {
+export function cannotUnmarshal(what: string, at: Spot, type: string, ofTree?: string): DecodeError {
   return new DecodeError(
     `json: cannot unmarshal ${what} into Go struct field ${at.owner}.${goPlace(at)} of type ${type}`,
+    ofTree,
   );
+}
+
+/** Undefined for what reads its own JSON, in a tree as well. */
+function cannotRestore(schema: Schema, value: unknown): string | undefined {
+  if (schema.kind === 'list') return `cannot restore slice from ${goKind(value)}`;
+  if (schema.kind === 'map') return `cannot restore map from ${goKind(value)}`;
+  if (schema.kind === 'object') return `cannot restore struct from: ${goKind(value)}`;
+  const scalar = schema.scalar ?? '';
+  return plainScalars.has(scalar) ? `unrecognized type: ${GO_TYPES[scalar]}` : undefined;
+}
+
+const plainScalars: ReadonlySet<string> = new Set(['string', 'bool', 'int32', 'int64', 'double']);
+
+function goKind(value: unknown): string {
+  if (Array.isArray(value)) return 'slice';
+  if (typeof value === 'boolean') return 'bool';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64';
+  return typeof value === 'string' ? 'string' : 'map';
 }
 
 /**

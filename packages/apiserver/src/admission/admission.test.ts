@@ -205,6 +205,32 @@ test('a namespace refuses pods beyond its level and warns about workloads that w
   await outcome(server, tame, 201, '/api/v1/namespaces/restricted/pods');
 });
 
+test('who tightens the level of a namespace hears of pods that do not keep it, and a level that is none is refused', async (t) => {
+  const server = await serverFor(t);
+  const path = '/api/v1/namespaces/later';
+  await created(server, '/api/v1/namespaces', { metadata: { name: 'later' } });
+  await created(server, `${path}/serviceaccounts`, { metadata: { name: 'default' } });
+  const bad = { securityContext: { privileged: true } };
+  for (const name of ['a', 'b']) await created(server, `${path}/pods`, pod(name, {}, bad));
+  const label = (enforce: string) =>
+    server.request(
+      'PATCH',
+      `${path}?dryRun=All`,
+      { metadata: { labels: { 'pod-security.kubernetes.io/enforce': enforce } } },
+      { headers: { 'content-type': 'application/merge-patch+json' } },
+    );
+  await until(async () => (await label('baseline')).headers['warning'] !== undefined, 'a warning');
+  const { status, headers } = await label('baseline');
+  assert.equal(status, 200);
+  assert.match(
+    String(headers['warning']),
+    /existing pods in namespace \\"later\\" violate the new PodSecurity enforce level \\"baseline:latest\\"".*"a \(and 1 other pod\): privileged"/,
+  );
+  const refused = await label('what');
+  assert.equal(refused.status, 422);
+  assert.match(refused.json.message, /must be one of privileged, baseline, restricted$/);
+});
+
 test('a new node takes nothing yet, and a running pod grows no further than its node', async (t) => {
   const server = await serverFor(t, []);
   const nodes = '/api/v1/nodes';

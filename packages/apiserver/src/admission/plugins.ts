@@ -16,7 +16,7 @@ import { storageObjectInUseProtection } from './storage-in-use.ts';
 import { mutatingAdmissionPolicy } from './policies/mutating.ts';
 import { validatingAdmissionPolicy } from './policies/validating.ts';
 import { podTopologyLabels } from './pod-topology.ts';
-import { podSecurity } from './pod-security.ts';
+import { podSecurity } from './pod-security/index.ts';
 import { priority } from './priority.ts';
 import { resourceQuota } from './quota/resource-quota.ts';
 import type { AdmissionPlugin } from './request.ts';

@@ -46,6 +46,23 @@ interface Remotes {
 
 const noRemotes: Remotes = { remotes: [], generation: 0 };
 
+const fixedPaths: readonly string[] = [
+  '/.well-known/openid-configuration',
+  '/api',
+  '/api/v1',
+  '/apis',
+  '/apis/',
+  '/healthz',
+  '/livez',
+  '/metrics',
+  '/openapi/v2',
+  '/openapi/v3',
+  '/openapi/v3/',
+  '/openid/v1/jwks',
+  '/readyz',
+  '/version',
+];
+
 interface Document {
   readonly body: Buffer;
   readonly etag: string;
@@ -157,6 +174,16 @@ export class Documents {
     return withRemoteSwagger(openapiV2(this.#openapi), this.#remotes.remotes);
   }
 
+  /** What there is beside resources, by the alphabet. */
+  #paths(): readonly string[] {
+    const { groups } = this.#discovery('/apis') as ReturnType<typeof apiGroupList>;
+    const ofGroups = groups.flatMap(({ name, versions }) => [
+      `/apis/${name}`,
+      ...versions.map(({ groupVersion }) => `/apis/${groupVersion}`),
+    ]);
+    return [...fixedPaths, ...ofGroups].sort();
+  }
+
   #discovery(path: string): object | undefined {
     if (path === '/version') return versionInfo();
     if (path === '/openapi/v2') return this.#openapiV2();
@@ -168,21 +195,7 @@ export class Documents {
         }),
         this.#remotes.remotes,
       );
-    if (path === '')
-      return {
-        paths: [
-          '/api',
-          '/api/v1',
-          '/apis',
-          '/healthz',
-          '/livez',
-          '/metrics',
-          '/openapi/v2',
-          '/openapi/v3',
-          '/readyz',
-          '/version',
-        ],
-      };
+    if (path === '') return { paths: this.#paths() };
     const [, root, first = '', second = '', ...more] = path.split('/');
     if (more.length > 0) return undefined;
     if (root === 'api' && second === '')

@@ -4,6 +4,7 @@
  */
 import type { Exchange } from './exchange.ts';
 import { isTrue } from './request-info.ts';
+import type { Status } from '@timonier/api';
 import { formNotAcceptable, notAcceptable, StatusError, unsupportedMediaType } from '@timonier/api/statuses';
 
 export type Media = 'json' | 'yaml' | 'protobuf';
@@ -36,6 +37,10 @@ export interface Offer {
   readonly yaml: boolean;
   /** Status and discovery kinds without protobuf schema turn it off. */
   readonly protobuf: boolean;
+  /** Of custom resources: types that others have are told all the same. */
+  readonly custom?: boolean;
+  /** Of watches, whose types are told as those of streams. */
+  readonly stream?: boolean;
 }
 
 /** Whether a person reads along: they said so, or came with a program for people and did not say otherwise. */
@@ -64,9 +69,21 @@ export function negotiate(accept: string | undefined, offer: Offer, pretty: bool
     if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList')
       return { media, form: 'metadata', metaVersion: version, pretty: isPretty };
   }
-  const offered = (['json', 'yaml', 'protobuf'] as const).filter((media) => media === 'json' || offer[media]);
-  const types = offered.map((media) => contentTypes[media]);
-  throw new StatusError(isFormUnknown ? formNotAcceptable(types) : notAcceptable(types));
+  throw new StatusError(refusal(ranges, offer, isFormUnknown));
+}
+
+/**
+ * Upstream's router refuses types that none of its routes makes; what is no matter of a route, a form or a stream of what
+ * is there, is refused in other words.
+ */
+function refusal(ranges: readonly MediaRange[], offer: Offer, isFormUnknown: boolean): Status {
+  const { custom = false, stream = false } = offer;
+  const offered = (['json', 'yaml', 'protobuf'] as const).filter(
+    (media) => media === 'json' || offer[media] || (media === 'protobuf' && custom),
+  );
+  const types = offered.map((media) => contentTypes[media] + (stream ? ';stream=watch' : ''));
+  const isRouted = stream && ranges.some(({ type }) => type === contentTypes.yaml);
+  return isFormUnknown || custom || isRouted ? formNotAcceptable(types) : notAcceptable(types);
 }
 
 /** The media type of a request body; JSON when the client did not say. Throws 415 for others. */

@@ -45,13 +45,22 @@ export function impersonated(
   }
   const hasParts = groups.length > 0 || uid !== undefined || Object.keys(extra).length > 0;
   if (name === undefined || name === '') {
-    if (hasParts)
-      throw new StatusError(
-        badRequest('requested to impersonate groups, a uid or extra fields without a user'),
-      );
+    if (hasParts) throw new StatusError(badRequest(withoutUser({ uid: uid ?? '', groups, extra })));
     return user;
   }
   return checked(user, { name, uid, groups, extra }, authorizer);
+}
+
+/** What is wanted is shown as upstream's own type prints, extra fields by the alphabet. */
+function withoutUser({ uid, groups, extra }: Omit<Wanted, 'name'> & { readonly uid: string }): string {
+  const list = (values: readonly string[]): string =>
+    `{${values.map((one) => JSON.stringify(one)).join(', ')}}`;
+  const keys = Object.keys(extra).sort();
+  const pairs = keys.map((key) => `${JSON.stringify(key)}:[]string${list(extra[key] ?? [])}`);
+  const shownGroups = groups.length === 0 ? '[]string(nil)' : `[]string${list(groups)}`;
+  const shownExtra = keys.length === 0 ? '(nil)' : `{${pairs.join(', ')}}`;
+  const shown = `Name:"", UID:${JSON.stringify(uid)}, Groups:${shownGroups}, Extra:map[string][]string${shownExtra}`;
+  return `requested &user.DefaultInfo{${shown}} without impersonating a user name`;
 }
 
 interface Wanted {

@@ -35,7 +35,7 @@ export function representationOf(exchange: Exchange, offer: Partial<Offer> = {})
 
 /** Custom resources have no protobuf form. */
 export function offerOf(info: ResourceInfo): Partial<Offer> {
-  return info.custom === undefined ? {} : { protobuf: false };
+  return info.custom === undefined ? {} : { protobuf: false, custom: true };
 }
 
 export function includeObjectOf(exchange: Exchange): TableContent {

@@ -2,6 +2,7 @@
 import type { Pod } from '@timonier/api';
 import { qualityOfService } from '@timonier/api/pod-quality';
 import { timestamp } from '../timestamp.ts';
+import { takeProfiles } from './app-armor.ts';
 import { takeEphemeralContainers, takeResources } from './pod-parts.ts';
 import { mergeLabelKeys } from './pod-label-keys.ts';
 import type { Strategy } from './strategy.ts';
@@ -9,11 +10,12 @@ import type { Strategy } from './strategy.ts';
 export const podStrategy: Strategy = {
   keepsStatusOnCreate: true,
   subresources: { ephemeralcontainers: takeEphemeralContainers, resize: takeResources },
-  prepareCreate(object, { server }) {
+  prepareCreate(object, { server, warn }) {
     const pod = object as unknown as Pod;
     const spec = pod.spec;
     if (spec === undefined) return;
     if ((spec.terminationGracePeriodSeconds ?? 0) < 0) spec.terminationGracePeriodSeconds = 1;
+    takeProfiles(pod, warn);
     mergeLabelKeys(spec, pod.metadata?.labels ?? {});
     // Who makes a pod may say its quality, as upstream lets them.
     pod.status = { phase: 'Pending', qosClass: pod.status?.qosClass || qualityOfService(spec) };

@@ -19,8 +19,10 @@ export const serviceRangeStrategy: Strategy = {
         {
           type: 'Ready',
           status: 'True',
-          reason: 'RangeAdded',
-          message: 'Kubernetes Service CIDR is ready',
+          // The words of whoever says so elsewhere: the API server of its own range, a controller of others.
+          ...(object.metadata?.name === 'kubernetes'
+            ? { reason: '', message: 'Kubernetes default Service CIDR is ready' }
+            : { reason: 'RangeAdded', message: 'Kubernetes Service CIDR is ready' }),
           lastTransitionTime: timestamp(server.now()),
         },
       ],

@@ -31,7 +31,8 @@ export function asPatchError(
 ): unknown {
   if (!(error instanceof NotDecodable)) return error;
   const shown = form === 'strategic' ? shownAsMap(patch) : JSON.stringify(patched);
-  const message = `Invalid value: ${JSON.stringify(shown)}: ${error.why}`;
+  const why = form === 'strategic' ? error.ofTree : error.why;
+  const message = `Invalid value: ${JSON.stringify(shown)}: ${why}`;
   return new StatusError(
     failure(422, 'Invalid', ` "" is invalid: patch: ${message}`, {
       causes: [{ reason: 'FieldValueInvalid', message, field: 'patch' }],

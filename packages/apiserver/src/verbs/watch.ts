@@ -32,7 +32,7 @@ export async function watch(context: RequestContext): Promise<void> {
   const { exchange, server, target } = context;
   const options = readOptions(context);
   checkInitialEvents(options);
-  const representation = representationOf(exchange, { ...offerOf(target.info), yaml: false });
+  const representation = representationOf(exchange, { ...offerOf(target.info), yaml: false, stream: true });
   const encoder = new WatchEncoder(target.info, options.selection, representation, includeObjectOf(exchange));
   const wantsState = options.sendInitialEvents ?? (options.revision ?? 0) === 0;
   // Without a version "newest" is where the store is now; with one, where the client is.

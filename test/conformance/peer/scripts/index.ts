@@ -1,9 +1,11 @@
 /** All scripts, in the order in which they are played. */
 import type { Comparison } from '../comparison.ts';
 import { discovery } from './discovery.ts';
+import { each } from './each.ts';
 import { fields } from './fields.ts';
 import { kinds } from './kinds.ts';
 import { access } from './access.ts';
+import { admission } from './admission/index.ts';
 import { conversion } from './conversion/index.ts';
 import { custom } from './custom/index.ts';
 import { verbs } from './verbs/index.ts';
@@ -16,7 +18,10 @@ export const scripts: readonly ((comparison: Comparison) => Promise<void>)[] = [
   world,
   kinds,
   fields,
+  admission,
   custom,
   conversion,
   verbs,
+  // They go in the end.
+  each,
 ];

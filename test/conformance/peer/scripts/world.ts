@@ -4,12 +4,20 @@ import type { Comparison } from '../comparison.ts';
 export const namespace = 'peer';
 
 export async function world(comparison: Comparison): Promise<void> {
-  const namespaceOf = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } };
-  await comparison.both('namespace', { method: 'POST', path: '/api/v1/namespaces', body: namespaceOf });
-  const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default' } };
-  await comparison.both('account', {
+  await makeNamespace(comparison, namespace);
+}
+
+/** A namespace in which pods can be made. */
+export async function makeNamespace(
+  comparison: Comparison,
+  name: string,
+  labels: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } };
+  await comparison.both(`namespace ${name}`, { method: 'POST', path: '/api/v1/namespaces', body });
+  await comparison.both(`account of ${name}`, {
     method: 'POST',
-    path: `/api/v1/namespaces/${namespace}/serviceaccounts`,
-    body: account,
+    path: `/api/v1/namespaces/${name}/serviceaccounts`,
+    body: { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default' } },
   });
 }

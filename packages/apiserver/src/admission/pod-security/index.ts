@@ -4,11 +4,12 @@
  * the log are only told.
  */
 import type { Namespace, ObjectMeta, Pod, PodSpec, PodTemplateSpec } from '@timonier/api';
-import { cachedObject } from './cached.ts';
-import { type Level, levels, violations } from './pod-security-checks.ts';
-import { type AdmissionPlugin, type AdmissionRequest, refusal } from './request.ts';
+import { cachedObject } from '../cached.ts';
+import { type AdmissionPlugin, type AdmissionRequest, refusal } from '../request.ts';
+import { checkNamespace } from './namespaces.ts';
+import { labelPrefix, type Labels, type Mode, policyOf } from './policy.ts';
+import { violations } from './standards.ts';
 
-const labelPrefix = 'pod-security.kubernetes.io/';
 const workloads: ReadonlySet<string> = new Set([
   'replicationcontrollers',
   'deployments',
@@ -24,6 +25,7 @@ export const podSecurity: AdmissionPlugin = {
   name: 'PodSecurity',
   operations: ['CREATE', 'UPDATE'],
   resources: [
+    '/namespaces',
     '/pods',
     '/pods/ephemeralcontainers',
     '/podtemplates',
@@ -37,6 +39,10 @@ export const podSecurity: AdmissionPlugin = {
   ],
   validate(request) {
     const { target, warn, annotate } = request.context;
+    if (target.info.resource === 'namespaces') {
+      checkNamespace(request);
+      return;
+    }
     const labels = cachedObject<Namespace>(request.context.server, 'namespaces', '', target.namespace)
       ?.metadata?.labels;
     if (labels === undefined) return;
@@ -49,15 +55,12 @@ export const podSecurity: AdmissionPlugin = {
     const audited = violated(labels, 'audit', subject.metadata, subject.spec);
     if (audited !== undefined)
       annotate?.(`${labelPrefix}audit-violations`, `would violate PodSecurity ${audited}`);
-    const enforced = violated(labels, 'enforce', subject.metadata, subject.spec);
-    if (enforced !== undefined && !isWorkload) throw refusal(request, `violates PodSecurity ${enforced}`);
+    const enforced = isWorkload ? undefined : violated(labels, 'enforce', subject.metadata, subject.spec);
+    if (enforced !== undefined) throw refusal(request, `violates PodSecurity ${enforced}`);
     const warned = violated(labels, 'warn', subject.metadata, subject.spec);
     if (warned !== undefined) warn?.(`would violate PodSecurity ${warned}`);
   },
 };
-
-type Mode = 'enforce' | 'audit' | 'warn';
-type Labels = Readonly<Record<string, string>>;
 
 /** Such as `"baseline:latest": host namespaces (hostPID=true)`; undefined when all is well. */
 function violated(
@@ -66,19 +69,10 @@ function violated(
   metadata: ObjectMeta | undefined,
   spec: PodSpec,
 ): string | undefined {
-  const { level, name } = policyOf(labels, mode);
-  if (level === 'privileged') return undefined;
-  const found = violations(level, metadata ?? {}, spec);
+  const policy = policyOf(labels, mode);
+  const found = violations(policy, metadata ?? {}, spec);
   if (found.length === 0) return undefined;
-  return `"${name}": ${found.map(({ reason, detail }) => `${reason} (${detail})`).join(', ')}`;
-}
-
-/** What a namespace asks for, and how that is written: `LEVEL:VERSION`. */
-function policyOf(labels: Labels, mode: Mode): { readonly level: Level; readonly name: string } {
-  const wanted = labels[`${labelPrefix}${mode}`] ?? 'privileged';
-  // A level that nobody knows is taken as the strictest, as upstream does.
-  const level: Level = levels.find((known) => known === wanted) ?? 'restricted';
-  return { level, name: `${level}:${labels[`${labelPrefix}${mode}-version`] ?? 'latest'}` };
+  return `"${policy.name}": ${found.map(({ reason, detail }) => `${reason} (${detail})`).join(', ')}`;
 }
 
 interface Template {

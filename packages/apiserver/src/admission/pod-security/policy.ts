@@ -1,0 +1,58 @@
+/** What a namespace asks for by its labels: a level and a version of the standards, for each of three purposes. Pure. */
+import type { FieldError } from '@timonier/api';
+import { invalid } from '@timonier/api/validation/field-error';
+
+export type Level = 'privileged' | 'baseline' | 'restricted';
+export type Mode = 'enforce' | 'audit' | 'warn';
+export type Labels = Readonly<Record<string, string>>;
+
+export const levels: readonly Level[] = ['privileged', 'baseline', 'restricted'];
+export const labelPrefix = 'pod-security.kubernetes.io/';
+
+export interface Policy {
+  readonly level: Level;
+  /** The minor version of Kubernetes whose standards count; infinite for the latest. */
+  readonly minor: number;
+  /** As it is written: `LEVEL:VERSION`. */
+  readonly name: string;
+}
+
+const versionPattern = /^v1\.(0|[1-9]\d*)$/;
+
+export function policyOf(labels: Labels, mode: Mode): Policy {
+  const wanted = labels[labelPrefix + mode];
+  // Who is refused pods is warned of what makes such pods, unless they say otherwise.
+  if (mode === 'warn' && wanted === undefined) {
+    const version = labels[`${labelPrefix}warn-version`] ?? labels[`${labelPrefix}enforce-version`];
+    return policy(labels[`${labelPrefix}enforce`], version);
+  }
+  return policy(wanted, labels[`${labelPrefix}${mode}-version`]);
+}
+
+/** A level that nobody knows is taken as the strictest, and a version as the latest, as upstream does. */
+function policy(wanted = 'privileged', version = 'latest'): Policy {
+  const level: Level = levels.find((known) => known === wanted) ?? 'restricted';
+  const [, minor] = versionPattern.exec(version) ?? [];
+  return minor === undefined
+    ? { level, minor: Infinity, name: `${level}:latest` }
+    : { level, minor: Number(minor), name: `${level}:v1.${minor}` };
+}
+
+/** What is wrong with the labels themselves. */
+export function labelErrors(labels: Labels): readonly FieldError[] {
+  const errors: FieldError[] = [];
+  const check = (name: string, isRight: (value: string) => boolean, detail: string): void => {
+    const value = labels[labelPrefix + name];
+    if (value === undefined || isRight(value)) return;
+    errors.push(invalid(`metadata.labels[${labelPrefix}${name}]`, value, detail));
+  };
+  for (const mode of ['enforce', 'audit', 'warn'] as const) {
+    check(mode, (value) => levels.some((known) => known === value), `must be one of ${levels.join(', ')}`);
+    check(
+      `${mode}-version`,
+      (value) => value === 'latest' || versionPattern.test(value),
+      'must be "latest" or "v1.x"',
+    );
+  }
+  return errors;
+}
