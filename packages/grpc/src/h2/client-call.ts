@@ -36,6 +36,7 @@ export abstract class ClientCall implements Sending {
   sendWindow = 0;
   receiveWindow = 0;
   headersSent = false;
+  headWaits = false;
   queue: Buffer[] | undefined;
   queuedBytes = 0;
   trailers: Buffer | undefined;

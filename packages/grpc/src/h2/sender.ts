@@ -2,7 +2,9 @@
  * The sending half of a connection: the peer's windows, and what has to wait for them.
  *
  * A message goes straight into the output when nothing of its stream waits, both windows have room and the socket is
- * not backed up; otherwise it queues on its stream, and streams take turns frame by frame.
+ * not backed up; otherwise it queues on its stream, and streams take turns frame by frame. Of a server the heads and ends of
+ * answers wait for the socket, too: what is handed to it beyond its bound are only frames of the connection's own. A server
+ * that stopped reading because of the answers that wait would otherwise wait for a client that reads nothing while it writes.
  */
 import { okTrailers } from './hpack-encoder.ts';
 import { FrameWriter } from './frame-writer.ts';
@@ -26,7 +28,10 @@ const nothing = Buffer.alloc(0);
 export interface Sending {
   readonly id: number;
   sendWindow: number;
+  /** The head is on its way, ahead of everything else. */
   headersSent: boolean;
+  /** It still waits for the socket. */
+  headWaits: boolean;
   /** The header block that begins the stream. */
   readonly opening: Buffer;
   /** Its messages are bytes as they are, without gRPC's prefix. */
@@ -49,10 +54,14 @@ export class Sender<S extends Sending> {
   queuedBytes = 0;
   readonly #writer: FrameWriter;
   readonly #limits: Limits;
+  /** Not those of requests: they open streams, whose ids go up, and a stream that is not open cannot be reset. */
+  readonly #headsWait: boolean;
   readonly #finished: (stream: S) => void;
   readonly #sentData: (bytes: number) => void;
   /** Streams with something to send and room in their own window, in the order of their turns. */
   readonly #ready = new Set<S>();
+  /** Streams whose head, or end behind nothing that waits, waits for the socket, in their order. */
+  readonly #heads = new Set<S>();
   /** Streams that wait until the kernel has all they were given. */
   readonly #lent = new Set<S>();
 
@@ -65,6 +74,7 @@ export class Sender<S extends Sending> {
   ) {
     this.#writer = new FrameWriter(transport, limits, this);
     this.#limits = limits;
+    this.#headsWait = limits.pauseBytes < Infinity;
     this.#finished = finished;
     this.#sentData = sentData;
   }
@@ -108,8 +118,13 @@ export class Sender<S extends Sending> {
       size <= stream.sendWindow &&
       size <= this.maxFrame &&
       stream.queue === undefined &&
-      !this.#writer.congested
+      !this.#isBehind
     );
+  }
+
+  /** Whether what is to be sent now has to wait for the socket. */
+  get #isBehind(): boolean {
+    return this.#writer.congested || this.#heads.size > 0;
   }
 
   /** One message of a stream. */
@@ -160,7 +175,7 @@ export class Sender<S extends Sending> {
       // Before it is pumped, so that its last frame is its end.
       stream.trailers = nothing;
       if (size > 0) this.message(stream, bytes);
-      else if (stream.queue === undefined) this.#close(stream, nothing);
+      else this.finish(stream, nothing);
       return;
     }
     const hasHead = stream.headersSent;
@@ -176,7 +191,10 @@ export class Sender<S extends Sending> {
   head(stream: S, flags: number): void {
     if (stream.headersSent) return;
     stream.headersSent = true;
-    this.#block(stream.id, flags, stream.opening);
+    if (this.#headsWait && this.#isBehind) {
+      stream.headWaits = true;
+      this.#heads.add(stream);
+    } else this.#block(stream.id, flags, stream.opening);
   }
 
   /** A header block, in as many frames as it needs. */
@@ -220,14 +238,18 @@ export class Sender<S extends Sending> {
   /** The stream's last frame, behind whatever still waits. */
   finish(stream: S, trailers: Buffer): void {
     stream.trailers = trailers;
-    if (stream.queue === undefined) this.#close(stream, trailers);
+    if (stream.queue !== undefined || stream.headWaits) return;
+    if (this.#headsWait && this.#isBehind) this.#heads.add(stream);
+    else this.#close(stream, trailers);
   }
 
   #close(stream: S, trailers: Buffer): void {
     stream.trailers = undefined;
     // What is no gRPC has no trailers, and no request has any.
-    if (stream.isWeb && !stream.headersSent) this.head(stream, Flag.END_STREAM);
-    else if (trailers.length === 0) this.frame(FrameType.DATA, Flag.END_STREAM, stream.id, trailers);
+    if (stream.isWeb && !stream.headersSent) {
+      stream.headersSent = true;
+      this.#block(stream.id, Flag.END_STREAM, stream.opening);
+    } else if (trailers.length === 0) this.frame(FrameType.DATA, Flag.END_STREAM, stream.id, trailers);
     else this.frame(FrameType.HEADERS, Flag.END_HEADERS | Flag.END_STREAM, stream.id, trailers);
     this.#finished(stream);
   }
@@ -237,6 +259,8 @@ export class Sender<S extends Sending> {
     this.queuedBytes -= stream.queuedBytes;
     stream.queuedBytes = 0;
     stream.queue = undefined;
+    stream.headWaits = false;
+    this.#heads.delete(stream);
     this.#ready.delete(stream);
     this.#lent.delete(stream);
   }
@@ -247,6 +271,15 @@ export class Sender<S extends Sending> {
 
   /** Sends what may be sent now. */
   pump(): void {
+    for (const stream of this.#heads) {
+      if (this.#writer.congested) return;
+      this.#heads.delete(stream);
+      if (stream.headWaits) {
+        stream.headWaits = false;
+        this.#block(stream.id, 0, stream.opening);
+      }
+      if (stream.queue === undefined && stream.trailers !== undefined) this.#close(stream, stream.trailers);
+    }
     for (const stream of this.#ready) {
       if (this.window <= 0 || this.#writer.congested) return;
       this.#ready.delete(stream);
@@ -317,7 +350,7 @@ export class Sender<S extends Sending> {
     const writer = this.#writer;
     if (writer.closed) return;
     writer.flush(this.#takenWithThis());
-    if (this.#ready.size > 0) this.pump();
+    if (this.#ready.size > 0 || this.#heads.size > 0) this.pump();
     writer.holdBack();
   }
 
@@ -330,6 +363,7 @@ export class Sender<S extends Sending> {
   /** Nothing is sent any more. */
   close(): void {
     this.#writer.close();
+    this.#heads.clear();
     this.#ready.clear();
     this.#lent.clear();
   }
