@@ -50,6 +50,17 @@ test('an object is read by its path, and a refusal becomes an error that carries
   });
 });
 
+test('a refusal without words of its own says its code and reason', async () => {
+  const body = { kind: 'Status', reason: 'Conflict', code: 409, message: '' };
+  await withServers([() => ({ status: 409, body })], async (servers) => {
+    const client = clientFor(servers);
+    await assert.rejects(client.get(pods, { namespace: 'a', name: 'x' }), {
+      message: 'the server answered 409 Conflict',
+    });
+    await client.close();
+  });
+});
+
 test('a write carries the office as a header, and its conflict is told from an existing name', async () => {
   await withServers(
     [() => ({ status: 409, body: { kind: 'Status', reason: 'Conflict', code: 409 } })],

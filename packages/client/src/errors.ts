@@ -39,7 +39,11 @@ export class ApiError extends Error {
   readonly retryAfterMs: number | undefined;
 
   constructor(status: Status, code?: number, retryAfterMs?: number) {
-    super(status.message ?? `the server answered ${code ?? status.code ?? 'without a status'}`);
+    // Upstream sends refusals with a message of no length, too.
+    super(
+      status.message ||
+        `the server answered ${[code ?? status.code ?? 'without a status', status.reason ?? ''].join(' ').trim()}`,
+    );
     this.status = status;
     this.code = code ?? status.code ?? 0;
     this.reason = status.reason ?? '';
