@@ -60,6 +60,10 @@ export interface WriteContext {
   readonly dryRun: boolean;
   /** Who owns the fields that this request sets. */
   readonly manager: string;
+  /** Options as they were asked for, as far as admission is told of them; absent when nobody asked from outside. */
+  readonly asked?: { readonly fieldManager?: string; readonly fieldValidation?: string };
+  /** True when admission has judged the request as a whole, and is not asked about what carries it out. */
+  readonly isJudged?: boolean;
   /** Tells the client something beside the answer; absent when nobody asked from outside. */
   readonly warn?: (text: string) => void;
   /** Tells the audit log something beside the request; absent when nobody asked from outside. The first value of a key holds. */

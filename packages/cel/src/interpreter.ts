@@ -12,6 +12,7 @@ import { type Frame, spend, type Step } from './frame.ts';
 import { loopStep } from './loops.ts';
 import { dyn } from './types.ts';
 import {
+  List,
   ArrayList,
   HashMap,
   Mapping,
@@ -142,8 +143,9 @@ class Planner {
         const value = operand(frame);
         if (value instanceof Optional)
           return value.inner instanceof Mapping && value.inner.get(field) !== undefined;
-        if (!(value instanceof Mapping)) throw noSuchOverload();
-        return value.get(field) !== undefined;
+        if (value instanceof List) throw noSuchOverload();
+        // What has no fields, such as null, has not this one.
+        return value instanceof Mapping && value.get(field) !== undefined;
       };
     return (frame) => {
       spend(frame, 1);
@@ -151,8 +153,8 @@ class Planner {
       const isOptional = expr.optional || value instanceof Optional;
       const inner = value instanceof Optional ? value.inner : value;
       if (inner === undefined) return value;
-      if (!(inner instanceof Mapping)) throw noSuchOverload();
-      const found = inner.get(field);
+      if (inner instanceof List) throw noSuchOverload();
+      const found = inner instanceof Mapping ? inner.get(field) : undefined;
       if (isOptional) return new Optional(found);
       if (found === undefined) throw new EvaluationError(`no such key: ${field}`);
       return found;

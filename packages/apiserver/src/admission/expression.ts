@@ -25,8 +25,24 @@ export class Budget {
   left = budgetPerPolicy;
 }
 
+/** An evaluation that has no value. */
+export class ExpressionError extends Error {
+  override readonly name = 'ExpressionError';
+  /** Without the expression in front. */
+  readonly why: string;
+
+  constructor(source: string, why: string, options?: ErrorOptions) {
+    super(`expression '${source}' resulted in error: ${why}`, options);
+    this.why = why;
+  }
+}
+
 export class Expression {
   readonly source: string;
+  /** Of its value; undefined when it does not compile. */
+  get type(): Type | undefined {
+    return this.#program?.type;
+  }
   readonly #program: Program | undefined;
   readonly #problem: string = '';
 
@@ -36,7 +52,7 @@ export class Expression {
     try {
       const program = environment.compile(source);
       if (wanted.length === 0 || wanted.some((type) => isOf(program.type, type))) this.#program = program;
-      else this.#problem = mustBe(wanted);
+      else this.#problem = mustBe(wanted, program.type);
     } catch (error) {
       if (!(error instanceof CompileError)) throw error;
       this.#problem = error.problem;
@@ -69,17 +85,18 @@ export class Expression {
       }
       // What a variable's expression says is said already.
       if (!(error instanceof EvaluationError)) throw error;
-      throw new Error(`expression '${this.source}' resulted in error: ${error.message}`, { cause: error });
+      throw new ExpressionError(this.source, error.message, { cause: error });
     }
   }
 }
 
+/** Exactly that: a value of which nobody knows the type yet is refused as well, as upstream does. */
 function isOf(found: Type, wanted: Type): boolean {
-  if (found.kind === 'dyn' || wanted.kind === 'dyn') return true;
-  return types.isAssignable(wanted, found) && (found.kind !== 'null' || wanted.kind === 'null');
+  return wanted.kind === 'dyn' || types.typeName(found) === types.typeName(wanted);
 }
 
-function mustBe(wanted: readonly Type[]): string {
+function mustBe(wanted: readonly Type[], found: Type): string {
   const names = wanted.map(types.typeName);
-  return names.length === 1 ? `must evaluate to ${names[0]}` : `must evaluate to one of [${names.join(' ')}]`;
+  const what = names.length === 1 ? names[0] : `one of [${names.join(' ')}]`;
+  return `must evaluate to ${what} but got ${types.typeName(found)}`;
 }

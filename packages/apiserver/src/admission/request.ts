@@ -4,7 +4,9 @@
  * Every write passes the plugins in upstream's order: first all that may change it, before the server prepares and
  * validates the object, then all that may only refuse it, as the last thing before the commit.
  */
+import type { DeleteOptions } from '@timonier/api';
 import { type ApiObject } from '@timonier/api/decode';
+import type { Schema } from '@timonier/api/schema';
 import { forbidden, StatusError } from '@timonier/api/statuses';
 import type { CommitExtras } from '../pipeline/commit-extras.ts';
 import type { WriteContext } from '../server-state.ts';
@@ -17,6 +19,18 @@ export interface AdmissionRequest {
   object: ApiObject | undefined;
   /** What is there now; undefined for a creation. */
   readonly old: ApiObject | undefined;
+  /** What both are, where they are no objects of the resource itself. */
+  readonly as?: OwnKind;
+  /** What a deletion was asked for with. */
+  readonly deleteOptions?: DeleteOptions;
+}
+
+/** The kind of a subresource's objects. */
+export interface OwnKind {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly schema: Schema;
 }
 
 export type Reservation = CommitExtras | undefined | Promise<CommitExtras | undefined>;
@@ -42,7 +56,9 @@ export interface AdmissionPlugin {
 
 /** 403 in upstream's words: `pods "web" is forbidden: DETAIL`. */
 export function refusal({ context, object, old }: AdmissionRequest, detail: string): StatusError {
-  const { info, name } = context.target;
+  const { info, name, verb } = context.target;
+  // Who deletes many at once names none of them.
+  if (verb === 'deletecollection') return new StatusError(forbidden(info, 'Unknown', detail));
   const metadata = object?.metadata ?? old?.metadata;
   return new StatusError(forbidden(info, name || (metadata?.name ?? metadata?.generateName ?? ''), detail));
 }

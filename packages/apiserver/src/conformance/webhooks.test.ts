@@ -158,12 +158,12 @@ test('webhooks refuse pods and ConfigMaps, at creation and whatever way they cha
     metadata: { name: 'p', labels: { about: 'deny' } },
     spec: { containers: [{ name, image: 'i' }] },
   });
-  const { message } = await shared.ask(403, 'POST', pods, pod('webhook-disallow'));
+  const { message } = await shared.ask(400, 'POST', pods, pod('webhook-disallow'));
   assert.match(message, /denied the request: the pod contains unwanted container name/);
   await shared.ask(201, 'POST', `${pods}?dryRun=All`, pod('fine'));
   await shared.ask(201, 'POST', configMaps, map('good', 'deny'));
-  await shared.ask(403, 'PUT', `${configMaps}/good`, map('good', 'deny', bad));
-  await shared.ask(403, 'PATCH', `${configMaps}/good`, { data: bad }, merge);
+  await shared.ask(400, 'PUT', `${configMaps}/good`, map('good', 'deny', bad));
+  await shared.ask(400, 'PATCH', `${configMaps}/good`, { data: bad }, merge);
   // Objects that the selector does not take are nobody's business.
   await shared.ask(201, 'POST', configMaps, map('other', 'nothing', bad));
 });
@@ -202,7 +202,7 @@ test('a webhook refuses to let a client attach to a pod', async () => {
   let last = { status: 0, text: '' };
   await until(async () => {
     last = await attach();
-    return last.status === 403;
+    return last.status === 400;
   }, 'attaching is refused');
   assert.match(last.text, /attaching to pod 'to-be-attached-pod' is not allowed/);
 });
@@ -217,10 +217,10 @@ test('a webhook refuses to let a client be proxied', async () => {
     extra: { objectSelector: {} },
   });
   await until(
-    async () => (await shared.server.request('GET', `${service}/proxied/proxy/refused/`)).status === 403,
+    async () => (await shared.server.request('GET', `${service}/proxied/proxy/refused/`)).status === 400,
     'being proxied is refused',
   );
-  const { message } = await shared.ask(403, 'GET', `${service}/proxied/proxy/refused/`);
+  const { message } = await shared.ask(400, 'GET', `${service}/proxied/proxy/refused/`);
   assert.match(message, /nobody is proxied there/);
   // Nothing listens behind it.
   await shared.ask(503, 'GET', `${service}/proxied/proxy/other`);
@@ -269,7 +269,7 @@ test('a webhook refuses to create, change and delete custom resources', async ()
   });
   await tried(path, custom('denied', 'v1', 'one', bad), isRefused);
   await shared.ask(201, 'POST', path, custom('denied', 'v1', 'one', { key: 'fine' }));
-  await shared.ask(403, 'PATCH', `${path}/one`, { data: bad }, merge);
+  await shared.ask(400, 'PATCH', `${path}/one`, { data: bad }, merge);
   // Marked while the webhook is away, so that its deletion is refused.
   await shared.ask(200, 'DELETE', pathOf('validating', 'denied'));
   await until(
@@ -282,10 +282,10 @@ test('a webhook refuses to create, change and delete custom resources', async ()
     operations: ['DELETE'],
   });
   await until(
-    async () => (await shared.server.request('DELETE', `${path}/one?dryRun=All`)).status === 403,
+    async () => (await shared.server.request('DELETE', `${path}/one?dryRun=All`)).status === 400,
     'deletion is refused',
   );
-  await shared.ask(403, 'DELETE', `${path}/one`);
+  await shared.ask(400, 'DELETE', `${path}/one`);
   await shared.ask(200, 'GET', `${path}/one`);
 });
 

@@ -17,6 +17,8 @@ const compress = promisify(gzip);
 const compressFromBytes = 128 * 1024;
 // A reason of our own: making the default one for every request costs more than the rest of the abort.
 const answered = new Error('the exchange is over');
+/** Signs that are none of a text, such as the end of a line. */
+const unprintable = /\p{Cc}/u;
 const maxWarnings = 16;
 /** Longer bodies are handed over in pieces of this size. */
 const pieceBytes = 256 * 1024;
@@ -127,8 +129,11 @@ export class Exchange {
 
   /** Adds a warning to the answer. Only the first few are kept. */
   warn(text: string): void {
-    if (this.#warnings.length >= maxWarnings) return;
-    const quoted = text.replaceAll(/[\\"]/g, '\\$&').replaceAll(/[^\x20-\x7e]/g, '?');
+    // What a header cannot hold is not told, as upstream.
+    if (this.#warnings.length >= maxWarnings || text === '' || unprintable.test(text)) return;
+    // Letters beyond those of headers go as their bytes.
+    const bytes = Buffer.from(text).toString('latin1');
+    const quoted = bytes.replaceAll(/[\\"]/g, '\\$&');
     const warning = `299 - "${quoted.slice(0, 1_000)}"`;
     // An update may be tried several times.
     if (!this.#warnings.includes(warning)) this.#warnings.push(warning);

@@ -21,7 +21,7 @@ import { deprecationOf } from '../pipeline/deprecation.ts';
 import { fenceOf } from '../pipeline/fence-gate.ts';
 import { impersonated } from '../pipeline/impersonate.ts';
 import { isStream, type Limiter, LimitStage } from '../pipeline/limit.ts';
-import { checkParameters, dryRunParameter, managerOf } from '../pipeline/query.ts';
+import { checkParameters, dryRunParameter, askedOptions, managerOf } from '../pipeline/query.ts';
 import { respondError, statusOf } from '../pipeline/respond.ts';
 import type { JudgingServer, RequestContext } from '../request-context.ts';
 import { freshEnough } from '../verbs/get.ts';
@@ -290,6 +290,7 @@ export class Router {
       fence: isMutating && !dryRun ? fenceOf(server, user, exchange, target) : undefined,
       dryRun,
       manager: managerOf(exchange.query, exchange.header('user-agent')),
+      asked: askedOptions(exchange.query),
       warn: (text) => exchange.warn(text),
       waited: (milliseconds) => {
         exchange.waitedMs += milliseconds;

@@ -182,6 +182,15 @@ export function managerOf(query: URLSearchParams, userAgent: string | undefined)
   return given || agent || 'unknown';
 }
 
+/** Options that say who writes, and how strictly what they write is read. */
+export function askedOptions(query: URLSearchParams): {
+  readonly fieldManager?: string;
+  readonly fieldValidation?: string;
+} {
+  const [fieldManager, fieldValidation] = [query.get('fieldManager'), query.get('fieldValidation')];
+  return { ...(fieldManager ? { fieldManager } : {}), ...(fieldValidation ? { fieldValidation } : {}) };
+}
+
 export function bad(message: string): StatusError {
   return new StatusError(badRequest(message));
 }

@@ -2,6 +2,7 @@
 import { storageKey } from '@timonier/api';
 import type { Binding, Pod } from '@timonier/api';
 import { aggregated, conflict, notFound, StatusError, success } from '@timonier/api/statuses';
+import { admitOwn, ownKinds } from '../admission/own-object.ts';
 import { labelsFromNode, podTopologyLabels } from '../admission/pod-topology.ts';
 import { bodyMedia } from '../http/media.ts';
 import { decodeBodyAs } from '../pipeline/decode.ts';
@@ -37,6 +38,10 @@ export async function bind(context: RequestContext): Promise<void> {
   // Upstream has no code of its own for this, and so says 500; but it is who asks that is wrong.
   if (problems.length > 0) throw bad(aggregated(problems));
   const onPod = { ...context, target: { ...target, info: pods, name, subresource: 'binding' } };
+  await admitOwn(target.subresource === '' ? context : onPod, ownKinds.binding, {
+    ...sent,
+    metadata: { ...sent.metadata, name, namespace: target.namespace },
+  });
   const key = storageKey(pods, target.namespace, name, server.root);
   await mutate(onPod, key, (stored) => {
     if (stored === undefined) throw new StatusError(notFound(pods, name));

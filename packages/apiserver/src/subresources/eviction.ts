@@ -14,6 +14,7 @@ import {
   success,
   tooManyRequests,
 } from '@timonier/api/statuses';
+import { admitOwn, judged, ownKinds } from '../admission/own-object.ts';
 import { bodyMedia } from '../http/media.ts';
 import { decodeBodyAs } from '../pipeline/decode.ts';
 import { timestamp } from '../timestamp.ts';
@@ -43,9 +44,13 @@ export async function evict(context: RequestContext): Promise<void> {
   await freshEnough(context, undefined);
   const pod = readPod(context);
   if (pod === undefined) throw new StatusError(notFound(target.info, target.name));
+  await admitOwn(asked, ownKinds.eviction, {
+    ...sent,
+    metadata: { ...sent.metadata, namespace: target.namespace },
+  });
   const guards = mayGoAnyway(pod) ? {} : await askBudget(asked, pod);
-  if (!dryRun && pod.metadata?.deletionTimestamp === undefined) await markDisruption(asked);
-  await removeObject(asked, withPreconditions(options, guards));
+  if (!dryRun && pod.metadata?.deletionTimestamp === undefined) await markDisruption(judged(asked));
+  await removeObject(judged(asked), withPreconditions(options, guards));
   await respondTree(exchange, 201, { ...success(), code: 201 });
 }
 

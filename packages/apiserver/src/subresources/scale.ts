@@ -25,6 +25,7 @@ import { type ApiObject, decodeAs } from '@timonier/api/decode';
 import { formatLabelSelector, requirementsOf } from '@timonier/api/label-selector';
 import { conflict, invalid, StatusError } from '@timonier/api/statuses';
 import { valueAt } from '../extensions/json-path.ts';
+import { admitOwn, judged, ownKinds } from '../admission/own-object.ts';
 import { bodyMedia, contentTypes } from '../http/media.ts';
 import { decodeBodyAs } from '../pipeline/decode.ts';
 import { timestamp } from '../timestamp.ts';
@@ -51,10 +52,19 @@ export async function scale(context: RequestContext): Promise<void> {
   const wanted = wantedScale(context, body);
   const replicas = replicasField(context);
   const result = await replaceObject(
-    context,
-    (current, copy) => {
+    judged(context),
+    async (current, copy) => {
       const before = withOwners(scaleOf(current, target.info), current, replicas);
-      const after = wanted(before);
+      const sent = wanted(before);
+      const after = await admitOwn(
+        context,
+        ownKinds.scale,
+        {
+          ...sent,
+          ...(before.status === undefined ? {} : { status: before.status }),
+        },
+        before,
+      );
       checkScale(context, after, before);
       const object = withReplicas(copy(), replicas.path, after.spec?.replicas ?? 0);
       const owners = entriesFromScale(ownersOf(current), ownersOf(after), replicas);

@@ -59,6 +59,15 @@ export async function log(context: RequestContext): Promise<void> {
   }
 }
 
+/** What is no upgrade is judged all the same, and then has nothing to say. Throws always. */
+export async function connectPlainly(context: RequestContext): Promise<void> {
+  await admitConnection(context, parametersOf(context));
+  await mustBeAllowedToCreate(context);
+  const pod = await podOf(context);
+  if (!isPlaced(pod)) throw bad(`pod ${pod.metadata?.name} does not have a host assigned`);
+  throw bad('Upgrade request required');
+}
+
 /** Joins an upgraded connection with the kubelet's. Throws before that when the request is no good. */
 export async function connect(
   context: RequestContext,

@@ -2,6 +2,7 @@
 import { storageKey, type Pod, type TokenRequest } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { conflict, forbidden, invalid, notFound, StatusError } from '@timonier/api/statuses';
+import { admitOwn, ownKinds } from '../admission/own-object.ts';
 import { nodeOf } from '../authorization/node-authorizer.ts';
 import { bodyMedia } from '../http/media.ts';
 import { decodeBodyAs } from '../pipeline/decode.ts';
@@ -32,6 +33,12 @@ export async function issueToken(context: RequestContext): Promise<void> {
   if (account === undefined) throw new StatusError(notFound(target.info, name));
   const { audiences = [], expirationSeconds = defaultSeconds } = request.spec ?? {};
   checkSeconds(expirationSeconds);
+  await admitOwn(context, ownKinds.token, {
+    ...request,
+    metadata: { ...request.metadata, name, namespace },
+    spec: { boundObjectRef: null, ...request.spec, expirationSeconds },
+    status: { token: '', expirationTimestamp: null },
+  });
   const aud = audiences.length === 0 ? [tokens.signer.issuer] : audiences;
   const bound = boundObjects(context, request);
   const iat = Math.floor(server.now() / 1_000);

@@ -92,7 +92,13 @@ export async function removeObject(context: JudgedWrite, options: DeleteOptions)
     const object = current.object();
     checkPreconditions(object, options, context);
     strategyOf(info).checkDelete?.(object, context);
-    const request: AdmissionRequest = { operation: 'DELETE', context, object: undefined, old: object };
+    const request: AdmissionRequest = {
+      operation: 'DELETE',
+      context,
+      object: undefined,
+      old: object,
+      deleteOptions: options,
+    };
     await server.admission.admit(request);
     await server.admission.validate(request);
     strategyOf(info).prepareDelete?.(object, context);

@@ -8,7 +8,7 @@ import { evict } from '../subresources/eviction.ts';
 import { finalize } from '../subresources/finalize.ts';
 import { proxy, proxyUpgrade } from '../subresources/proxy.ts';
 import { scale } from '../subresources/scale.ts';
-import { connect, log } from '../subresources/streams.ts';
+import { connect, connectPlainly, log } from '../subresources/streams.ts';
 import { issueToken } from '../subresources/token.ts';
 import { reviewAccess, reviewOwnAccess, reviewRules } from './access-reviews.ts';
 import { getComponentStatus, listComponentStatuses } from './component-statuses.ts';
@@ -45,9 +45,12 @@ const subresources: Readonly<Record<string, Readonly<Record<string, Handler>>>> 
   resize: partVerbs,
   scale: { get: scale, update: scale, patch: scale },
   binding: { create: bind },
+  attach: { get: connectPlainly, create: connectPlainly },
   eviction: { create: evict },
+  exec: { get: connectPlainly, create: connectPlainly },
   finalize: { update: finalize },
   log: { get: log },
+  portforward: { get: connectPlainly, create: connectPlainly },
   proxy: { get: proxy, create: proxy, update: proxy, patch: proxy, delete: proxy },
   token: { create: issueToken },
 };

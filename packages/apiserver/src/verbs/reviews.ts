@@ -1,6 +1,8 @@
 /** Reviews of who somebody is. Nothing is stored; the answer is the review with its status. */
 import { apiVersionOf } from '@timonier/api';
 import type { TokenReviewSpec, TokenReviewStatus } from '@timonier/api';
+import type { ApiObject } from '@timonier/api/decode';
+import { admitOwn } from '../admission/own-object.ts';
 import { bodyMedia } from '../http/media.ts';
 import type { User } from '../pipeline/authenticate.ts';
 import { decodeBodyAs } from '../pipeline/decode.ts';
@@ -41,8 +43,14 @@ function userInfo({ name: username, uid, groups, extra }: User): object {
 }
 
 /** Throws 406 when the answer is wanted as a table or as metadata: a review has neither. */
-export async function readReview({ exchange, target }: RequestContext): Promise<object> {
+export async function readReview(context: RequestContext): Promise<object> {
+  const { exchange, target } = context;
   representationOf(exchange, { transforms: false });
   const type = { apiVersion: apiVersionOf(target.info), kind: target.info.kind };
-  return decodeBodyAs(await exchange.body(), bodyMedia(exchange.header('content-type')), [type]);
+  const review = decodeBodyAs(await exchange.body(), bodyMedia(exchange.header('content-type')), [type]);
+  return admitOwn(context, undefined, inNamespace(review, target.namespace));
+}
+
+function inNamespace(review: ApiObject, namespace: string): ApiObject {
+  return namespace === '' ? review : { ...review, metadata: { namespace, ...review.metadata } };
 }

@@ -119,9 +119,11 @@ export async function decideUpdate(
   checkObject(info, owned, old, subresource);
   if (subresource === '') for (const text of objectWarnings(info, owned, old)) context.warn?.(text);
   const value = toStored(owned);
-  if (isStoredAs(value, current)) return { action: 'keep', object: owned };
-  await strategyOf(info).check?.(owned, old, context);
+  const isKept = isStoredAs(value, current);
+  if (!isKept) await strategyOf(info).check?.(owned, old, context);
+  // Who may not write this may not write it again either.
   await admission.validate({ ...request, object: owned });
+  if (isKept) return { action: 'keep', object: owned };
   const { reserve } = strategyOf(info);
   const extras = await reserve?.(owned, old, context);
   return {

@@ -59,6 +59,13 @@ export function boundPolicies<P extends Policy, B extends Binding>(
   });
 }
 
+const noSuchKind = 'failed to find resource referenced by paramKind';
+
+/** Whether a failure has to do with the policy itself, whatever binds it. */
+export function isPolicysOwn(failure: string): boolean {
+  return failure.startsWith(noSuchKind);
+}
+
 /** Undefined stands for a policy without parameters. Throws when a binding asks for some that are not there. */
 export function parametersFor(
   { policy, binding }: Bound<Policy, Binding>,
@@ -82,8 +89,7 @@ function parametersOf(
   const { server, target } = request.context;
   const [version = '', group = ''] = apiVersion.split('/').toReversed();
   const info = server.registry.byKind(group, version, kind);
-  if (info?.storagePrefix === undefined)
-    throw new Error(`failed to find resource referenced by paramKind: '${apiVersion}, Kind=${kind}'`);
+  if (info?.storagePrefix === undefined) throw new Error(`${noSuchKind}: '${apiVersion}, Kind=${kind}'`);
   if (!info.namespaced && (namespace ?? '') !== '')
     throw new Error('paramRef.namespace must not be provided for a cluster-scoped `paramKind`');
   const place = info.namespaced ? namespace || target.namespace : '';

@@ -4,11 +4,12 @@
  */
 import type { AuditAnnotation, FieldError, ValidatingAdmissionPolicy, Validation } from '@timonier/api';
 import { Environment, types } from '@timonier/cel';
+import { authorizerLibrary } from '../authorizer-library.ts';
 import { admissionEnvironment, MatchConditions, requestVariables } from '../conditions.ts';
 import { failureOf } from '../decisions.ts';
 import { Budget, Expression, type Input } from '../expression.ts';
 import type { AdmissionRequest } from '../request.ts';
-import { Variables } from './expressions.ts';
+import { ownVariables, Variables, type VariableTypes } from './expressions.ts';
 
 export interface Failure {
   /** Which validation it is; 0 for what concerns them all. */
@@ -36,10 +37,6 @@ interface CompiledAnnotation {
   readonly value: Expression;
 }
 
-const more = { params: types.dyn, variables: types.dyn };
-const environment = admissionEnvironment(more);
-/** Nobody is to learn from a message what somebody may do. */
-const messageEnvironment = new Environment({ variables: { ...requestVariables, ...more } });
 const maxMessage = 5 * 1_024;
 const maxAnnotation = 10 * 1_024;
 const nothing: Judgement = { failures: [], annotations: [], broken: [] };
@@ -54,7 +51,15 @@ export class CompiledPolicy {
   constructor({ spec }: Readonly<ValidatingAdmissionPolicy>) {
     this.#isIgnoringFailures = spec?.failurePolicy === 'Ignore';
     this.#conditions = new MatchConditions(spec?.matchConditions, { ofPolicy: true });
-    this.#variables = new Variables(environment, spec?.variables);
+    const known: VariableTypes = new Map();
+    const more = ownVariables(spec, known);
+    const environment = admissionEnvironment(more);
+    /** Nobody is to learn from a message what somebody may do. */
+    const messageEnvironment = new Environment({
+      variables: { ...requestVariables, ...more },
+      libraries: [authorizerLibrary],
+    });
+    this.#variables = new Variables(environment, spec?.variables, known);
     this.#validations = (spec?.validations ?? []).map((validation) => ({
       validation,
       program: new Expression(environment, validation.expression, [types.bool]),

@@ -1,18 +1,50 @@
-/** The variables that a policy's expressions share, each evaluated when one first asks. */
-import type { FieldError, Variable } from '@timonier/api';
-import { EvaluationError, type Environment, fromJson, Mapping, type Value } from '@timonier/cel';
+/**
+ * The variables that a policy's expressions share, each evaluated when one first asks. Expressions know the type of each:
+ * a variable sees those before it, and everything else sees them all.
+ */
+import type { FieldError, ParamKind, Variable } from '@timonier/api';
+import {
+  EvaluationError,
+  type Environment,
+  fromJson,
+  Mapping,
+  type ObjectType,
+  type Type,
+  types,
+  type Value,
+} from '@timonier/cel';
 import { inputOf } from '../conditions.ts';
 import { failureOf } from '../decisions.ts';
-import { type Budget, Expression, type Input } from '../expression.ts';
+import { type Budget, Expression, ExpressionError, type Input } from '../expression.ts';
 import type { AdmissionRequest } from '../request.ts';
+
+type ObjectField = ObjectType['fields'] extends ReadonlyMap<string, infer F> ? F : never;
+export type VariableTypes = Map<string, ObjectField>;
+
+/** What beside the request a policy's expressions may name: its parameters and its variables, where it has any. */
+export function ownVariables(
+  spec: { readonly paramKind?: ParamKind; readonly variables?: readonly Variable[] } | undefined,
+  known: VariableTypes,
+): Readonly<Record<string, Type>> {
+  const ofVariables: Type = { kind: 'object', name: 'kubernetes.variables', fields: known };
+  return {
+    ...(spec?.paramKind === undefined ? {} : { params: types.dyn }),
+    ...((spec?.variables ?? []).length === 0 ? {} : { variables: ofVariables }),
+  };
+}
 
 export class Variables {
   /** Of two with one name the later counts. */
   readonly #expressions: ReadonlyMap<string, Expression>;
   readonly #all: readonly Expression[];
 
-  constructor(environment: Environment, sources: readonly Variable[] = []) {
-    this.#all = sources.map(({ expression }) => new Expression(environment, expression));
+  /** Adds to `known` what the environment knows as the fields of `variables`. */
+  constructor(environment: Environment, sources: readonly Variable[] = [], known: VariableTypes = new Map()) {
+    this.#all = sources.map(({ name, expression: source }) => {
+      const expression = new Expression(environment, source);
+      if (expression.type !== undefined) known.set(name, { type: expression.type, jsonName: name });
+      return expression;
+    });
     this.#expressions = new Map(
       sources.flatMap(({ name }, i) => {
         const expression = this.#all[i];
@@ -66,7 +98,7 @@ class LazyVariables extends Mapping {
     try {
       value = this.#evaluate(expression);
     } catch (error) {
-      const reason = failureOf(error);
+      const reason = error instanceof ExpressionError ? error.why : failureOf(error);
       throw new EvaluationError(`composited variable "${key}" fails to evaluate: ${reason}`);
     }
     this.#values.set(key, value);

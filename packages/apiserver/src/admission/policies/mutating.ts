@@ -1,6 +1,7 @@
 /** MutatingAdmissionPolicy: changes in CEL that the cluster's objects carry. */
 import type { MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
+import { StatusError } from '@timonier/api/statuses';
 import { failureOf, whenDecided } from '../decisions.ts';
 import { type Invocation, invoke } from '../reinvocation.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../request.ts';
@@ -33,7 +34,7 @@ function invocationsOf(bound: BoundPolicy, request: AdmissionRequest): Invocatio
   try {
     params = parametersFor(bound, request);
   } catch (error) {
-    fail(bound, request, error);
+    fail(bound, request, new Error(`failed to configure binding: ${failureOf(error)}`, { cause: error }));
     return [];
   }
   return params.map((param): Invocation => ({
@@ -64,7 +65,10 @@ function programOf(policy: Readonly<MutatingAdmissionPolicy>): Mutations {
 /** Refuses the request, unless the policy says that its failures do not matter. */
 function fail({ policy, binding }: BoundPolicy, request: AdmissionRequest, error: unknown): void {
   const reason = failureOf(error);
+  // What is no object any more is nobody's policy.
+  if (error instanceof StatusError) throw error;
   if (policy.spec?.failurePolicy === 'Ignore') return;
   const names = `'${policy.metadata?.name ?? ''}' with binding '${binding.metadata?.name ?? ''}'`;
-  throw denial(request, `policy ${names} denied request: ${reason}`, 'Invalid');
+  const message = `policy ${names} denied request: ${reason}`;
+  throw new StatusError({ ...denial(request, message, 'Forbidden').status, message });
 }

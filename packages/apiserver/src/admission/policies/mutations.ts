@@ -16,7 +16,8 @@ import {
   PatchError,
   wholeReplacements,
 } from '@timonier/api';
-import { type ApiObject, decodeStrict } from '@timonier/api/decode';
+import { internalError, StatusError } from '@timonier/api/statuses';
+import { type ApiObject, decodeStrict, NotDecodable } from '@timonier/api/decode';
 import { applyDefaults } from '@timonier/api/defaults';
 import {
   Environment,
@@ -35,7 +36,7 @@ import { authorizerVariables, MatchConditions, requestVariables } from '../condi
 import { failureOf } from '../decisions.ts';
 import { Budget, Expression } from '../expression.ts';
 import { type AdmissionRequest } from '../request.ts';
-import { Variables } from './expressions.ts';
+import { ownVariables, Variables, type VariableTypes } from './expressions.ts';
 
 const rootName = 'Object';
 const jsonPatchType: ObjectType = {
@@ -49,24 +50,25 @@ const jsonPatchType: ObjectType = {
 };
 const objectType: Type = { kind: 'object', name: rootName, fields: new Map() };
 
-const environment = new Environment({
-  variables: { ...requestVariables, ...authorizerVariables, params: types.dyn, variables: types.dyn },
-  objects: (name): ObjectType | undefined => {
-    if (name === jsonPatchType.name) return jsonPatchType;
-    if (name !== rootName && !name.startsWith(`${rootName}.`)) return undefined;
-    return { kind: 'object', name, fields: new Map(), isOpen: true };
-  },
-  libraries: [
-    authorizerLibrary,
-    {
-      'jsonpatch.escapeKey': [
-        globalFunction([types.string], types.string, (key: string) =>
-          key.replaceAll('~', '~0').replaceAll('/', '~1'),
-        ),
-      ],
+const environmentWith = (more: Readonly<Record<string, Type>>): Environment =>
+  new Environment({
+    variables: { ...requestVariables, ...authorizerVariables, ...more },
+    objects: (name): ObjectType | undefined => {
+      if (name === jsonPatchType.name) return jsonPatchType;
+      if (name !== rootName && !name.startsWith(`${rootName}.`)) return undefined;
+      return { kind: 'object', name, fields: new Map(), isOpen: true };
     },
-  ],
-});
+    libraries: [
+      authorizerLibrary,
+      {
+        'jsonpatch.escapeKey': [
+          globalFunction([types.string], types.string, (key: string) =>
+            key.replaceAll('~', '~0').replaceAll('/', '~1'),
+          ),
+        ],
+      },
+    ],
+  });
 
 interface CompiledMutation {
   readonly isPatch: boolean;
@@ -75,14 +77,18 @@ interface CompiledMutation {
 }
 
 export class Mutations {
+  readonly #isIgnoringFailures: boolean;
   readonly #conditions: MatchConditions;
   readonly #variables: Variables;
   readonly #mutations: readonly CompiledMutation[];
 
   constructor({ spec }: Readonly<MutatingAdmissionPolicy>) {
     this.#conditions = new MatchConditions(spec?.matchConditions, { ofPolicy: true });
-    this.#variables = new Variables(environment, spec?.variables);
-    this.#mutations = (spec?.mutations ?? []).map(compiledMutation);
+    const known: VariableTypes = new Map();
+    const environment = environmentWith(ownVariables(spec, known));
+    this.#isIgnoringFailures = spec?.failurePolicy === 'Ignore';
+    this.#variables = new Variables(environment, spec?.variables, known);
+    this.#mutations = (spec?.mutations ?? []).map((mutation) => compiledMutation(environment, mutation));
   }
 
   /** What is wrong with the expressions, by the fields they stand in. */
@@ -108,7 +114,8 @@ export class Mutations {
         );
       } catch (error) {
         failureOf(error);
-        failure ??= error;
+        // What is no object any more is told whatever the policy says of its failures.
+        if (!this.#isIgnoringFailures || error instanceof StatusError) failure ??= error;
       }
     }
     if (failure !== undefined) throw failure;
@@ -116,7 +123,10 @@ export class Mutations {
   }
 }
 
-function compiledMutation({ patchType, applyConfiguration, jsonPatch }: Mutation): CompiledMutation {
+function compiledMutation(
+  environment: Environment,
+  { patchType, applyConfiguration, jsonPatch }: Mutation,
+): CompiledMutation {
   const isPatch = patchType === 'JSONPatch';
   const source = (isPatch ? jsonPatch : applyConfiguration)?.expression ?? '';
   const wanted = isPatch ? types.list(jsonPatchType) : objectType;
@@ -129,7 +139,12 @@ function compiledMutation({ patchType, applyConfiguration, jsonPatch }: Mutation
 
 function completed({ context }: AdmissionRequest, object: JsonObject): ApiObject {
   const { info } = context.target;
-  return applyDefaults(info, decodeStrict(info, object).object);
+  try {
+    return applyDefaults(info, decodeStrict(info, object).object);
+  } catch (error) {
+    if (!(error instanceof NotDecodable)) throw error;
+    throw new StatusError(internalError(error.why));
+  }
 }
 
 function patched(object: ApiObject, value: Value): JsonObject {
@@ -139,9 +154,8 @@ function patched(object: ApiObject, value: Value): JsonObject {
   } catch (error) {
     // A patch that does not fit says so by a test, and then is not for this object.
     if (error instanceof PatchError && error.isFailedTest) return object as JsonObject;
-    throw new Error(`JSON Patch: ${error instanceof Error ? error.message : String(error)}`, {
-      cause: error,
-    });
+    const reason = error instanceof PatchError ? error.detail : String(error);
+    throw new Error(`JSON Patch: ${reason}`, { cause: error });
   }
 }
 

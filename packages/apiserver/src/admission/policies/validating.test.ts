@@ -168,9 +168,9 @@ test('a policy whose expressions do not compile is refused with their places', a
       'spec.auditAnnotations[0].valueExpression',
     ],
   );
-  assert.match(causes[1][1], /must evaluate to bool$/);
+  assert.match(causes[1][1], /must evaluate to bool but got string$/);
   assert.match(causes[2][1], /undeclared reference to 'authorizer'/);
-  assert.match(causes[3][1], /must evaluate to one of \[string null_type\]$/);
+  assert.match(causes[3][1], /must evaluate to one of \[string null_type\] but got /);
 });
 
 test('expressions ask what else the user may do, by the same rules as every request', async () => {
@@ -265,7 +265,7 @@ test('the status of a policy says which expressions do not fit the kinds that it
     matchConstraints: { resourceRules: [rule] },
     validations: [
       { expression: "variables.replicas > '1'" },
-      { expression: 'object.spec.maxReplicas > 1', messageExpression: 'params.data.text' },
+      { expression: 'object.spec.maxReplicas > 1', messageExpression: 'string(params.data.text)' },
       { expression: "object.spec.template.spec.containers.all(c, has(c.resources) && c.image != '')" },
       { expression: "request.userInfo.groups.exists(g, g == 'x') && namespaceObject.metadata.name != ''" },
     ],

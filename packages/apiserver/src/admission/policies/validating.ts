@@ -7,7 +7,7 @@ import type { ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding } from
 import { StatusError } from '@timonier/api/statuses';
 import { failureOf, whenDecided } from '../decisions.ts';
 import { type AdmissionPlugin, type AdmissionRequest, refusal } from '../request.ts';
-import { type Bound, boundPolicies, parametersFor } from './bindings.ts';
+import { type Bound, boundPolicies, isPolicysOwn, parametersFor } from './bindings.ts';
 import { CompiledPolicy, type Failure, type Judgement } from './compiled-policy.ts';
 
 type Policy = Readonly<ValidatingAdmissionPolicy>;
@@ -72,6 +72,11 @@ function enforce(
     denial(request, `ValidatingAdmissionPolicy ${names} denied request: ${message}`, reason);
   if (broken !== undefined) {
     if (policy.spec?.failurePolicy === 'Ignore') return [];
+    if (isPolicysOwn(broken)) {
+      const name = policy.metadata?.name ?? '';
+      const message = `ValidatingAdmissionPolicy '${name}' denied request: failed to configure policy: ${broken}`;
+      return [denial(request, message, 'Invalid')];
+    }
     return [refuse({ message: `failed to configure binding: ${broken}`, reason: 'Invalid' })];
   }
   const actions = binding.spec?.validationActions ?? ['Deny'];

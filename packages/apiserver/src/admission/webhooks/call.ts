@@ -2,18 +2,17 @@
  * One call of an admission webhook (AdmissionReview, admission.k8s.io/v1): asks, checks the answer, and carries out the
  * failure policy. In: a request. Out: what the webhook said; a refusal is thrown in upstream's words.
  */
-import type { MutatingWebhook, Status, ValidatingWebhook } from '@timonier/api';
+import type { MutatingWebhook, ValidatingWebhook } from '@timonier/api';
 import { internalError, StatusError } from '@timonier/api/statuses';
 import { WebhookError } from '../../aggregation/https-call.ts';
-import { isObject } from '../../extensions/json-schema.ts';
 import { attributesOf, withType } from '../attributes.ts';
 import type { WebhookOutcome } from '../../metrics/admission-metrics.ts';
 import { type AdmissionRequest, refusal } from '../request.ts';
+import { denial, readAnswer, reviewType, type WebhookAnswer } from './answer.ts';
 import { type ConfiguredWebhook, isAbout } from './configured.ts';
 
 type Webhook = MutatingWebhook | ValidatingWebhook;
 
-const reviewType = { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview' };
 const defaultTimeoutSeconds = 10;
 
 /** Where the audit log notes that a failure was ignored: `round_0_index_0`. */
@@ -27,10 +26,10 @@ export async function callWebhook(
   configured: ConfiguredWebhook<Webhook>,
   request: AdmissionRequest,
   note: FailedOpen,
-): Promise<Readonly<Record<string, unknown>> | undefined> {
+): Promise<WebhookAnswer | undefined> {
   const { hook, client } = configured;
   const { warn, annotate, dryRun, server } = request.context;
-  let response: Readonly<Record<string, unknown>>;
+  let response: WebhookAnswer;
   try {
     if (!(await isAbout(configured, request))) return undefined;
   } catch (error) {
@@ -54,7 +53,7 @@ export async function callWebhook(
       },
     };
     const answer = await client.post(review, (hook.timeoutSeconds ?? defaultTimeoutSeconds) * 1_000);
-    response = readResponse(answer, attributes.uid);
+    response = readAnswer(answer, attributes.uid, note.kind === 'mutation');
   } catch (error) {
     const why = error instanceof WebhookError ? `failed to call webhook: ${error.message}` : messageOf(error);
     const failure = `failed calling webhook "${hook.name}": ${why}`;
@@ -68,55 +67,16 @@ export async function callWebhook(
     annotate?.(`failed-open.${note.kind}.webhook.admission.k8s.io/${note.place}`, hook.name);
     return undefined;
   }
-  for (const text of Array.isArray(response['warnings']) ? response['warnings'] : [])
-    if (typeof text === 'string') warn?.(text);
-  const own = response['auditAnnotations'];
-  if (annotate !== undefined && isObject(own))
-    for (const [key, value] of Object.entries(own))
-      if (typeof value === 'string') annotate(`${hook.name}/${key}`, value);
-  if (response['allowed'] !== true) {
-    const refused = denial(hook.name, response['status']);
-    const code = refused.status.code ?? 403;
+  for (const text of response.warnings) warn?.(text);
+  for (const [key, value] of Object.entries(response.annotations)) annotate?.(`${hook.name}/${key}`, value);
+  if (!response.isAllowed) {
+    const refused = denial(hook.name, response.status);
+    const code = refused.status.code ?? 400;
     called({ rejected: true, code: 200, rejection: { errorType: 'no_error', code } });
     throw refused;
   }
   called({ rejected: false, code: 200 });
   return response;
-}
-
-function readResponse(answer: unknown, uid: string): Readonly<Record<string, unknown>> {
-  if (
-    !isObject(answer) ||
-    answer['kind'] !== reviewType.kind ||
-    answer['apiVersion'] !== reviewType.apiVersion
-  )
-    throw new Error(`expected webhook response of ${reviewType.apiVersion}, Kind=${reviewType.kind}`);
-  const response = answer['response'];
-  if (!isObject(response)) throw new Error('webhook response was absent');
-  if (response['uid'] !== uid)
-    throw new Error(`expected response.uid=${JSON.stringify(uid)}, got ${JSON.stringify(response['uid'])}`);
-  return response;
-}
-
-/** The webhook's own status, with a text that says who refused; 403 unless it chose another code. */
-function denial(name: string, given: unknown): StatusError {
-  const status: Status = isObject(given) ? given : {};
-  const said = status.message ?? status.reason ?? '';
-  const message =
-    said === ''
-      ? `admission webhook "${name}" denied the request without explanation`
-      : `admission webhook "${name}" denied the request: ${said}`;
-  const code = status.code !== undefined && status.code >= 400 && status.code < 600 ? status.code : 403;
-  return new StatusError({
-    ...status,
-    apiVersion: 'v1',
-    kind: 'Status',
-    metadata: {},
-    status: 'Failure',
-    message,
-    reason: status.reason ?? (code === 403 ? 'Forbidden' : undefined),
-    code,
-  } as Status);
 }
 
 function messageOf(error: unknown): string {

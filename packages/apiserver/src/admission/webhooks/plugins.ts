@@ -1,8 +1,8 @@
 /** MutatingAdmissionWebhook and ValidatingAdmissionWebhook: programs outside of the server that complete or refuse. */
 import type { MutatingWebhook, ValidatingWebhook } from '@timonier/api';
 import { applyDefaults } from '@timonier/api/defaults';
-import { type ApiObject, decodeStrict } from '@timonier/api/decode';
-import { applyJsonPatch, type JsonObject } from '@timonier/api';
+import { type ApiObject, decodeAs, decodeStrict, NotDecodable } from '@timonier/api/decode';
+import { apiVersionOf, applyJsonPatch, type JsonObject, PatchError } from '@timonier/api';
 import { internalError, StatusError } from '@timonier/api/statuses';
 import { sameTree } from '../../storage/copy.ts';
 import { invoke, roundOf } from '../reinvocation.ts';
@@ -66,34 +66,41 @@ async function mutate(
     request.context.waited?.(performance.now() - since),
   );
   if (response === undefined) return false;
-  const { patch, patchType } = response;
+  const { patch = [], patchType } = response;
   const before = request.object;
-  const hasPatch = typeof patch === 'string' && patch !== '' && before !== undefined;
-  const steps: unknown = hasPatch ? carryOut(configured, request, before, patch, patchType) : undefined;
+  const hasPatch = patch.length > 0 && before !== undefined;
+  if (hasPatch) carryOut(configured, request, before, patch, patchType);
+  const steps = response.patch === undefined ? undefined : patch;
   noteChange(configured, request, place, { steps, changed: hasPatch && !sameTree(before, request.object) });
   return true;
 }
 
-/** Changes the request's object; returns the patch. Throws 500 for one that cannot be applied. */
+/** Changes the request's object. Throws 500 for a patch that cannot be applied. */
 function carryOut(
   { hook }: ConfiguredWebhook<MutatingWebhook>,
   request: AdmissionRequest,
   object: ApiObject,
-  patch: string,
-  patchType: unknown,
-): unknown {
+  patch: readonly unknown[],
+  patchType: string,
+): void {
   if (patchType !== 'JSONPatch')
     throw new StatusError(
-      internalError(`webhook "${hook.name}" returned a patch of type ${JSON.stringify(patchType)}`),
+      internalError(
+        `failed calling webhook "${hook.name}": unsupported patch type ${JSON.stringify(patchType)}`,
+      ),
     );
   try {
-    const steps: unknown = JSON.parse(Buffer.from(patch, 'base64').toString('utf8'));
-    request.object = patched(request, object, steps);
-    return steps;
+    request.object = patched(request, object, patch);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new StatusError(internalError(`the patch of webhook "${hook.name}" cannot be applied: ${reason}`));
+    throw new StatusError(internalError(reasonOf(error)));
   }
+}
+
+/** In upstream's words: what the patch met, or what became of the object. */
+function reasonOf(error: unknown): string {
+  if (error instanceof NotDecodable) return error.why;
+  if (error instanceof PatchError) return error.detail;
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Tells the audit log whether a webhook changed the object and, where bodies are recorded, how. */
@@ -113,8 +120,10 @@ function noteChange(
     );
 }
 
-function patched({ context }: AdmissionRequest, object: ApiObject, patch: unknown): ApiObject {
+function patched({ context, as }: AdmissionRequest, object: ApiObject, patch: unknown): ApiObject {
   const { info } = context.target;
   const result = applyJsonPatch(object as JsonObject, patch);
+  if (as !== undefined)
+    return decodeAs(as.schema, { apiVersion: apiVersionOf(as), kind: as.kind }, result).object;
   return applyDefaults(info, decodeStrict(info, result).object);
 }
