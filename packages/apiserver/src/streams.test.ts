@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { acceptStreams } from '@timonier/streaming';
 import { connectPath, containerOf } from './subresources/streams.ts';
-import { startApiServer, type TestServer } from './testing/harness.ts';
+import { startApiServer, type TestServer, until } from './testing/harness.ts';
 import { kubectlFor } from './testing/kubectl.ts';
 import { startEtcd } from './testing/real-etcd.ts';
 import type { Pod } from '@timonier/api';
@@ -59,10 +59,8 @@ async function startKubelet(t: TestContext, server: TestServer): Promise<{ port:
   return { port: (kubelet.address() as AddressInfo).port, paths };
 }
 
-test('kubectl logs and exec reach the kubelet of the pod through the API server', async (t) => {
-  const { endpoint } = await startEtcd(t);
-  const server = await startApiServer(t, { endpoint });
-  const { port, paths } = await startKubelet(t, server);
+/** A pod that runs on a node whose kubelet listens on a port. */
+async function placePod(server: TestServer, port: number): Promise<void> {
   const node = {
     metadata: { name: 'n1' },
     status: {
@@ -80,6 +78,13 @@ test('kubectl logs and exec reach the kubelet of the pod through the API server'
   await server.request('PATCH', '/api/v1/namespaces/default/pods/p/status', running, {
     headers: { 'content-type': 'application/merge-patch+json' },
   });
+}
+
+test('kubectl logs and exec reach the kubelet of the pod through the API server', async (t) => {
+  const { endpoint } = await startEtcd(t);
+  const server = await startApiServer(t, { endpoint });
+  const { port, paths } = await startKubelet(t, server);
+  await placePod(server, port);
   const kubectl = await kubectlFor(t, 'v35', server.kubeconfig);
   const logs = await kubectl(['logs', 'p', '--tail=5']);
   assert.equal(logs.stdout, 'line one\nline two\n', logs.stderr);
@@ -153,6 +158,54 @@ test('who may only read runs nothing, and a pod that is nowhere has no logs yet'
   const logs = await server.request('GET', `${pods}/p/log`);
   assert.deepEqual([logs.status, logs.body.toString()], [204, '']);
   assert.equal((await server.request('GET', `${pods}/p/log?container=other`)).status, 400);
+});
+
+test('a connection that switched protocols counts among long requests while it lasts, and among no others', async (t) => {
+  const { endpoint } = await startEtcd(t);
+  const server = await startApiServer(t, { endpoint });
+  const { port } = await startKubelet(t, server);
+  await placePod(server, port);
+  const files = server.pki.files('admin');
+  const lines = async (name: string, has = ''): Promise<string[]> =>
+    (await server.metrics.metrics())
+      .split('\n')
+      .filter((line) => line.startsWith(`${name}{`) && line.includes(has))
+      .map((line) => line.slice(line.lastIndexOf(' ') + 1));
+  const running = (): Promise<string[]> => lines('apiserver_longrunning_requests', 'subresource="exec"');
+  const ended = (): Promise<string[]> => lines('apiserver_request_total', 'subresource="exec"');
+  const open = async (): Promise<Duplex> => {
+    const request = httpsRequest({
+      host: '127.0.0.1',
+      port: server.port,
+      servername: 'localhost',
+      ca: await readFile(server.pki.caFile),
+      cert: await readFile(files.certificateFile),
+      key: await readFile(files.keyFile),
+      path: '/api/v1/namespaces/default/pods/p/exec?command=cat&stdin=true&stdout=true',
+      headers: {
+        connection: 'Upgrade',
+        upgrade: 'websocket',
+        'sec-websocket-version': '13',
+        'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+        'sec-websocket-protocol': 'v5.channel.k8s.io',
+      },
+    });
+    request.end();
+    const [answer, socket] = (await once(request, 'upgrade')) as [IncomingMessage, Duplex];
+    assert.equal(answer.statusCode, 101);
+    socket.on('error', () => undefined);
+    return socket;
+  };
+  const first = await open();
+  const second = await open();
+  assert.deepEqual(await running(), ['2']);
+  assert.deepEqual(await lines('apiserver_current_inflight_requests'), ['0', '0']);
+  assert.deepEqual(await ended(), []);
+  first.destroy();
+  await until(async () => (await running())[0] === '1', 'the first has ended');
+  assert.deepEqual(await ended(), ['1']);
+  second.destroy();
+  await until(async () => (await running())[0] === '0', 'the second has ended');
 });
 
 test('the container of a stream is the one named, the annotated one or the only one', () => {

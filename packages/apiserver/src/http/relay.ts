@@ -106,14 +106,22 @@ export async function relay(
   }
 }
 
+/** A connection that is to switch protocols. */
+export interface Switching {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  /** What has come of it behind its head. */
+  readonly head: Buffer;
+  /** Called with the status code that the client is told. */
+  readonly onAnswer: (statusCode: number) => void;
+}
+
 /**
  * Joins an upgraded connection with one of the other side's. Resolves when both have ended; when the other side does
  * not switch protocols the client gets its answer. Rejects with its `unreachable` when there is none.
  */
 export function relayUpgrade(
-  client: IncomingMessage,
-  socket: Duplex,
-  head: Buffer,
+  { request: client, socket, head, onAnswer }: Switching,
   upstream: Upstream,
   path: string,
   extra: Headers = {},
@@ -133,6 +141,7 @@ export function relayUpgrade(
     });
     call.once('response', (response) => {
       clearTimeout(timer);
+      onAnswer(response.statusCode ?? 502);
       // The body is passed on as it was decoded, and ends with the connection.
       socket.write(headText(response, { connection: 'close' }));
       response.on('error', () => socket.destroy());
@@ -144,6 +153,7 @@ export function relayUpgrade(
     });
     call.once('upgrade', (response, other, otherHead) => {
       clearTimeout(timer);
+      onAnswer(101);
       socket.write(headText(response, {}));
       if (otherHead.length > 0) socket.write(otherHead);
       if (head.length > 0) other.write(head);

@@ -31,7 +31,7 @@ import type { Documents } from './documents.ts';
 import { Exchange, type HttpRequest, type HttpResponse } from './exchange.ts';
 import { Http1Request } from './http1.ts';
 import { SocketResponse } from './socket-response.ts';
-import { relay, relayUpgrade } from './relay.ts';
+import { relay, relayUpgrade, type Switching } from './relay.ts';
 import { readRequestInfo, type RequestInfo, type ResourceRequest } from './request-info.ts';
 
 export interface RouterOptions {
@@ -123,48 +123,56 @@ export class Router {
       return;
     }
     const info = await this.#requestInfo(exchange);
-    const { requests } = this.#options.server.metrics;
+    this.#long++;
     try {
-      const user = await this.#identify(exchange, info, true);
-      await this.#authorize(exchange, user, info);
-      if (info.isNowhere === true) throw new StatusError(pathNotFound());
-      const remote = this.#options.aggregator.remoteFor(info.path);
-      if (remote !== undefined) {
-        this.#options.aggregator.checkAvailable(remote);
-        const headers = identityHeaders(user);
-        // As it was authorized, and not as it was written.
-        const path = `${exchange.url.pathname}${exchange.url.search}`;
-        await relayUpgrade(request, socket, head, upstreamOf(remote), path, headers);
-      } else {
-        const target = info.served;
-        const handler = target === undefined ? undefined : upgrades[target.subresource];
-        if (target === undefined || handler === undefined) throw new StatusError(pathNotFound());
-        this.#handled(exchange, requests.seriesOf(exchange, target));
-        await handler(this.#context(exchange, user, target, false), request, socket, head);
-        this.#countUpgrade(exchange, target, socket);
+      if (this.#long > this.#options.maxLongRunning) {
+        this.#countRefusal(exchange, info);
+        throw tooManyLong();
       }
-      exchange.statusCode = 101;
-      exchange.audit?.started();
-      const { audit } = exchange;
-      if (audit !== undefined) socket.once('close', () => audit.stage('ResponseComplete'));
+      const onAnswer = (statusCode: number): void => {
+        exchange.statusCode = statusCode;
+        exchange.audit?.started();
+      };
+      await this.#join(exchange, info, { request, socket, head, onAnswer });
     } catch (error) {
       exchange.audit?.failed(statusOf(error));
       await respondError(exchange, error).catch(() => undefined);
-      exchange.audit?.stage('ResponseComplete');
       socket.end();
+    } finally {
+      this.#long--;
+      exchange.audit?.stage('ResponseComplete');
     }
   }
 
-  /** A connection that switched protocols is served until it closes. */
-  #countUpgrade(exchange: Exchange, target: ResourceRequest, socket: Duplex): void {
+  /** Resolves when a connection that switched protocols has ended. */
+  async #join(exchange: Exchange, info: RequestInfo, switching: Switching): Promise<void> {
+    const user = await this.#identify(exchange, info, true);
+    await this.#authorize(exchange, user, info);
+    if (info.isNowhere === true) throw new StatusError(pathNotFound());
+    const remote = this.#options.aggregator.remoteFor(info.path);
+    if (remote !== undefined) {
+      this.#options.aggregator.checkAvailable(remote);
+      // As it was authorized, and not as it was written.
+      const path = `${exchange.url.pathname}${exchange.url.search}`;
+      await relayUpgrade(switching, upstreamOf(remote), path, identityHeaders(user));
+      return;
+    }
+    const target = info.served;
+    const handler = target === undefined ? undefined : upgrades[target.subresource];
+    if (target === undefined || handler === undefined) throw new StatusError(pathNotFound());
     const { requests } = this.#options.server.metrics;
-    const { series } = exchange;
-    if (series === undefined) return;
+    const series = requests.seriesOf(exchange, target);
+    this.#handled(exchange, series);
     const ended = requests.longRunning.begin(series, target);
-    socket.once('close', () => {
+    try {
+      await handler(this.#context(exchange, user, target, false), switching);
+    } catch (error) {
+      exchange.statusCode ||= statusOf(error).code ?? 500;
+      throw error;
+    } finally {
       ended();
       requests.count(series, exchange, performance.now() - exchange.handledSince, undefined);
-    });
+    }
   }
 
   /**

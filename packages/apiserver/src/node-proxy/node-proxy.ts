@@ -5,10 +5,9 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
-import type { Duplex } from 'node:stream';
 import type { Node } from '@timonier/api';
 import { internalError, serviceUnavailable, StatusError } from '@timonier/api/statuses';
-import { relayUpgrade, type Upstream } from '../http/relay.ts';
+import { relayUpgrade, type Switching, type Upstream } from '../http/relay.ts';
 
 export interface NodeProxyTls {
   readonly ca?: Buffer | undefined;
@@ -74,19 +73,13 @@ export class NodeProxy {
    * Passes an upgrade on and joins both connections. Resolves when they have ended; when the kubelet does not switch
    * protocols the client gets its answer.
    */
-  upgrade(
-    node: NodeAddress,
-    path: string,
-    client: IncomingMessage,
-    socket: Duplex,
-    head: Buffer,
-  ): Promise<void> {
+  upgrade(node: NodeAddress, path: string, switching: Switching): Promise<void> {
     const upstream: Upstream = {
       open: (call) => httpsRequest({ ...this.optionsFor(node), ...call }),
       unreachable: (reason) => unreachable(node, reason),
       patienceMs: connectTimeoutMs,
     };
-    return relayUpgrade(client, socket, head, upstream, path);
+    return relayUpgrade(switching, upstream, path);
   }
 
   /** How a request to a kubelet is made: where to, and with which certificate. */

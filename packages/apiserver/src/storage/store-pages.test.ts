@@ -20,7 +20,7 @@ class Sizes {
 
   readonly read = ({ key, rangeEnd, limit = 0, revision = 0 }: RangeRequest): Promise<RangeResponse> => {
     const end = String(rangeEnd);
-    const found = this.#objects.filter(([name]) => name >= (key as string) && (end === '\0' || name < end));
+    const found = this.#objects.filter(([name]) => name >= key && (end === '\0' || name < end));
     const kvs = found.slice(0, limit).map(([name, bytes]): KeyValue => ({
       key: Buffer.from(name),
       value: { length: bytes } as Buffer,

@@ -3,16 +3,15 @@
  * The name in the path may carry a scheme and a port: `[scheme:]name[:port]`. Who the client is does not pass, and
  * certificates of pods are not checked: nobody here knows them.
  */
-import { type IncomingMessage, request as httpRequest } from 'node:http';
+import { request as httpRequest } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
 import { isIP } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { type ResourceInfo, storageKey } from '@timonier/api';
 import type { Node, Pod, Service } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { notFound, serviceUnavailable, StatusError } from '@timonier/api/statuses';
 import { readyOf } from '../aggregation/service-endpoint.ts';
-import { relay, relayUpgrade, type Upstream } from '../http/relay.ts';
+import { relay, relayUpgrade, type Switching, type Upstream } from '../http/relay.ts';
 import { kubeletAddress } from '../node-proxy/node-proxy.ts';
 import { destinationAt } from '../node-proxy/reachable.ts';
 import { bad } from '../pipeline/query.ts';
@@ -43,22 +42,11 @@ export async function proxy(context: RequestContext): Promise<void> {
 }
 
 /** Joins a connection that switches protocols, such as a WebSocket, with one of the pod, service or node. */
-export async function proxyUpgrade(
-  context: RequestContext,
-  request: IncomingMessage,
-  socket: Duplex,
-  head: Buffer,
-): Promise<void> {
+export async function proxyUpgrade(context: RequestContext, switching: Switching): Promise<void> {
   const rest = pathBehind(context);
   await admitConnection(context, rest === '' ? {} : { path: rest });
   await freshEnough(context, undefined);
-  await relayUpgrade(
-    request,
-    socket,
-    head,
-    upstreamOf(context),
-    `${rest || '/'}${context.exchange.url.search}`,
-  );
+  await relayUpgrade(switching, upstreamOf(context), `${rest || '/'}${context.exchange.url.search}`);
 }
 
 function upstreamOf(context: RequestContext): Upstream {

@@ -2,12 +2,11 @@
  * log, exec, attach and portforward: finds the pod's node and container, and passes the request on to the kubelet
  * under the kubelet's own paths and parameters.
  */
-import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
 import { storageKey } from '@timonier/api';
 import type { Pod } from '@timonier/api';
 import { forbidden, notFound, StatusError } from '@timonier/api/statuses';
 import { kubeletAddress, type NodeAddress } from '../node-proxy/node-proxy.ts';
+import type { Switching } from '../http/relay.ts';
 import { bad } from '../pipeline/query.ts';
 import type { RequestContext } from '../request-context.ts';
 import { freshEnough, readObject } from '../verbs/get.ts';
@@ -69,25 +68,14 @@ export async function connectPlainly(context: RequestContext): Promise<void> {
 }
 
 /** Joins an upgraded connection with the kubelet's. Throws before that when the request is no good. */
-export async function connect(
-  context: RequestContext,
-  request: IncomingMessage,
-  socket: Duplex,
-  head: Buffer,
-): Promise<void> {
+export async function connect(context: RequestContext, switching: Switching): Promise<void> {
   const { exchange, server, target } = context;
   await admitConnection(context, parametersOf(context));
   await mustBeAllowedToCreate(context);
   const pod = await podOf(context);
   if (!isPlaced(pod)) throw bad(`pod ${pod.metadata?.name} does not have a host assigned`);
   const node = nodeOf(context, pod);
-  await server.nodes.upgrade(
-    node,
-    connectPath(pod, target.subresource, exchange.query),
-    request,
-    socket,
-    head,
-  );
+  await server.nodes.upgrade(node, connectPath(pod, target.subresource, exchange.query), switching);
 }
 
 /** Who may only read may run nothing, although a WebSocket begins with a GET. Throws 403. */

@@ -1,6 +1,5 @@
 /** Which function answers which verb on which resource or subresource. */
-import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { Switching } from '../http/relay.ts';
 import type { ResourceRequest } from '../http/request-info.ts';
 import type { RequestContext } from '../request-context.ts';
 import { bind } from '../subresources/binding.ts';
@@ -56,12 +55,7 @@ const subresources: Readonly<Record<string, Readonly<Record<string, Handler>>>> 
 };
 
 /** Takes over a connection that is to switch protocols; the bytes behind the request are in `head`. */
-type UpgradeHandler = (
-  context: RequestContext,
-  request: IncomingMessage,
-  socket: Duplex,
-  head: Buffer,
-) => Promise<void>;
+type UpgradeHandler = (context: RequestContext, switching: Switching) => Promise<void>;
 
 export const upgrades: Readonly<Record<string, UpgradeHandler | undefined>> = {
   exec: connect,
