@@ -72,6 +72,7 @@ export function checkFieldSelector(
     if (isPlain)
       return `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`;
     const whose = info.kind === 'ResourceSlice' ? ` for ${apiVersionOf(info)}, Kind=${info.kind}` : '';
+    if (info.kind === 'Job') return `field label ${JSON.stringify(field)} not supported for Job`;
     return `field label not supported${whose}: ${field}`;
   }
   return undefined;

@@ -117,7 +117,7 @@ export function formatQuantity(quantity: Quantity): string {
     value /= 1000n;
     power += 3;
   }
-  if (quantity.format === 'exponent') return `${sign}${value}${power === 0 ? '' : `e${power}`}`;
+  if (quantity.format === 'exponent') return `${sign}${value}e${power}`;
   return `${sign}${value}${DECIMAL_SUFFIX.get(power) ?? ''}`;
 }
 

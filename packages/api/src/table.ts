@@ -157,7 +157,7 @@ export function toTable(info: ResourceInfo, objects: readonly ApiObject[], optio
     rows: objects.map((object) => {
       const row: TableRow = tableRow(info, object, options.now);
       if (includeObject === 'Object') row.object = object;
-      else if (includeObject === 'Metadata') row.object = partialMetadata(object, options.apiVersion);
+      else row.object = includeObject === 'None' ? null : partialMetadata(object, options.apiVersion);
       return row;
     }),
   };

@@ -154,10 +154,11 @@ test('a bound pod is marked first and goes when its kubelet says so; an unbound 
   assert.equal(marked.metadata.deletionGracePeriodSeconds, 30);
   assert.equal((await server.request('GET', `${pods}/a`)).status, 200);
   const now = await server.request('DELETE', `${pods}/a`, { gracePeriodSeconds: 0 });
-  assert.equal(now.json.status, 'Success');
+  assert.equal(now.json.kind, 'Pod');
+  assert.equal(now.json.metadata.deletionGracePeriodSeconds, 0);
   assert.equal((await server.request('GET', `${pods}/a`)).status, 404);
   await server.request('POST', pods, pod('b'));
-  assert.equal((await server.request('DELETE', `${pods}/b`)).json.status, 'Success');
+  assert.equal((await server.request('DELETE', `${pods}/b`)).json.kind, 'Pod');
 });
 
 test('finalizers hold a deleted object until the last one is taken off', async (t) => {

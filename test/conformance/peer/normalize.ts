@@ -34,6 +34,7 @@ const replacements: readonly (readonly [RegExp, string])[] = [
   [/\b10\.96\.\d+\.\d+\b/g, '<ip>'],
   [/\b127\.0\.0\.1:\d+\b/g, '<address>'],
   [/\b(Bad_Name)[a-z0-9]{5}\b/g, '$1<random>'],
+  [/\b(bad-name|one-)[a-z0-9]{5}\b/g, '$1<random>'],
   [/\bkube-api-access-[a-z0-9]{5}\b/g, 'kube-api-access-<random>'],
   [/\bresourceVersion: "\d+"/g, 'resourceVersion: "<version>"'],
   // The type of what a rule is about has another name each time it is compiled.
@@ -63,10 +64,17 @@ function normalizeText(text: string): string {
   return text;
 }
 
+/** How old something is, in a cell of a table: the two were not asked in the same second. */
+const age = /^(?:\d+[dhmsy])+$/;
+
 /** `kept` are texts that the script itself sent and that stay as they are. */
 export function normalizeJson(value: unknown, field = ''): unknown {
   if (Array.isArray(value)) {
     if (field === 'clusterIPs') return value.map((one) => (one === 'None' ? one : '<ip>'));
+    if (field === 'cells')
+      return value.map((cell) =>
+        typeof cell === 'string' && age.test(cell) ? '<age>' : normalizeJson(cell),
+      );
     const items = value.map((item) => normalizeJson(item));
     // By whose they are: their order is that of seconds in which they were written.
     // Who sees causes sees each once.

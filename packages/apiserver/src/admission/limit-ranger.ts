@@ -3,6 +3,7 @@
  * within its bounds. All violations are told at once, in upstream's words.
  */
 import type { Container, LimitRange, LimitRangeItem, PersistentVolumeClaim, Pod } from '@timonier/api';
+import { aggregated } from '@timonier/api/statuses';
 import { addQuantities, compareQuantities, quantityMilli, quantityValue } from '@timonier/api/quantity';
 import { cachedObjects } from './cached.ts';
 import { isMirrorPod } from './mirror-pods.ts';
@@ -33,8 +34,8 @@ export const limitRanger: AdmissionPlugin = {
     const problems = isPod(request)
       ? podProblems(request.object as Pod, items)
       : claimProblems(request.object as PersistentVolumeClaim, items);
-    if (problems.length === 1) throw refusal(request, problems[0] ?? '');
-    if (problems.length > 1) throw refusal(request, `[${problems.join(', ')}]`);
+    // What several containers have in common is told once.
+    if (problems.length > 0) throw refusal(request, aggregated([...new Set(problems)]));
   },
 };
 
@@ -81,7 +82,7 @@ function setDefaults({ spec, metadata }: Pod, items: readonly LimitRangeItem[]):
 function podProblems({ spec }: Pod, items: readonly LimitRangeItem[]): string[] {
   const containers = spec?.containers ?? [];
   const initContainers = spec?.initContainers ?? [];
-  const whole = usageOfPod(containers, initContainers);
+  const whole = withOwn(usageOfPod(containers, initContainers), spec?.resources);
   return items.flatMap((item) => {
     if (item.type === 'Pod') return problemsOf(item, whole);
     if (item.type === 'Container')
@@ -125,6 +126,14 @@ function usageOfPod(containers: readonly Container[], initContainers: readonly C
   return { requests: combined('requests'), limits: combined('limits') };
 }
 
+/** What a pod asks for as a whole counts for the sum of its containers. */
+function withOwn(ofContainers: Usage, own: Partial<Usage> | undefined): Usage {
+  return {
+    requests: { ...ofContainers.requests, ...own?.requests },
+    limits: { ...ofContainers.limits, ...own?.limits },
+  };
+}
+
 function problemsOf(item: LimitRangeItem, usage: Usage): string[] {
   return [...belowMinimum(item, usage), ...aboveMaximum(item, usage), ...overRatio(item, usage)];
 }
@@ -134,7 +143,7 @@ function belowMinimum({ type, min = {} }: LimitRangeItem, { requests, limits }: 
     const rule = `minimum ${name} usage per ${type} is ${bound}`;
     const request = requests[name];
     const limit = limits[name];
-    if (request === undefined) return [`${rule}. No request is specified`];
+    if (request === undefined) return [`${rule}.  No request is specified`];
     if (compareQuantities(request, bound) < 0) return [`${rule}, but request is ${request}`];
     return limit !== undefined && compareQuantities(limit, bound) < 0
       ? [`${rule}, but limit is ${limit}`]
@@ -147,7 +156,7 @@ function aboveMaximum({ type, max = {} }: LimitRangeItem, { requests, limits }: 
     const rule = `maximum ${name} usage per ${type} is ${bound}`;
     const request = requests[name];
     const limit = limits[name];
-    if (limit === undefined) return [`${rule}. No limit is specified`];
+    if (limit === undefined) return [`${rule}.  No limit is specified`];
     if (compareQuantities(limit, bound) > 0) return [`${rule}, but limit is ${limit}`];
     return request !== undefined && compareQuantities(request, bound) > 0
       ? [`${rule}, but request is ${request}`]

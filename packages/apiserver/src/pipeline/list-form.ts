@@ -74,10 +74,10 @@ function tableForm(metadata: ListMeta, options: EncodeOptions): ListForm {
   return {
     head: tableHead(info, { now, metadata, apiVersion: metaVersionOf(representation) }),
     name: 'rows',
-    tree: (item) => (inRow === undefined ? rowOf(item) : { ...rowOf(item), object: inRow.tree(item) }),
+    tree: (item) => ({ ...rowOf(item), object: inRow?.tree(item) ?? null }),
     parts: (item) => {
+      if (inRow === undefined) return [Buffer.from(JSON.stringify({ ...rowOf(item), object: null }))];
       const row = JSON.stringify(rowOf(item));
-      if (inRow === undefined) return [Buffer.from(row)];
       return [Buffer.from(row.slice(0, -1)), objectMark, ...inRow.parts(item), closeBrace];
     },
     readsWhole: true,

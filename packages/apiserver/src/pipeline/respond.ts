@@ -42,7 +42,9 @@ export function includeObjectOf(exchange: Exchange): TableContent {
   const value = exchange.query.get('includeObject') ?? '';
   if (value === '' || value === 'Metadata') return 'Metadata';
   if (value === 'None' || value === 'Object') return value;
-  throw bad(`Invalid value: "${value}": includeObject must be one of None, Metadata, Object`);
+  throw bad(
+    `Unable to convert to Table as requested: includeObject: Invalid value: ${JSON.stringify(value)}: must be 'Metadata', 'Object', 'None', or empty`,
+  );
 }
 
 export async function respondObject(

@@ -7,7 +7,7 @@ import { StatusError } from '@timonier/api/statuses';
 import { dryRunParameter } from '../pipeline/query.ts';
 import { offerOf, representationOf, respondList } from '../pipeline/respond.ts';
 import type { RequestContext } from '../request-context.ts';
-import { readDeleteOptions, removeObject } from './delete.ts';
+import { readDeleteOptions, removeObject, warnOfOrphans } from './delete.ts';
 import { refusedOption } from './delete-unreadable.ts';
 import { readPage } from './list.ts';
 import { readOptions } from './read-options.ts';
@@ -18,6 +18,7 @@ export async function removeCollection(context: RequestContext): Promise<void> {
   const { exchange, target } = context;
   const representation = representationOf(exchange, offerOf(target.info));
   const options = await readDeleteOptions(exchange);
+  warnOfOrphans(context, options);
   const dryRun = context.dryRun || dryRunParameter(options.dryRun ?? []);
   if (options.ignoreStoreReadErrorWithClusterBreakingPotential === true)
     throw refusedOption('is not allowed with DELETECOLLECTION, try again after removing the option');

@@ -4,7 +4,7 @@
  */
 import type { AdmissionRequest } from '../admission/request.ts';
 import { storageKey } from '@timonier/api';
-import type { DeleteOptions, Namespace, Pod } from '@timonier/api';
+import type { DeleteOptions, Namespace, Pod, ResourceInfo } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { conflict, notFound, StatusError, success } from '@timonier/api/statuses';
 import { decodeDeleteOptions } from '../pipeline/decode.ts';
@@ -41,9 +41,58 @@ export async function remove(context: RequestContext): Promise<void> {
     await respondTree(exchange, 200, success(target.info, target.name, undefined));
     return;
   }
-  const { marked, previous } = await removeObject({ ...context, dryRun }, options);
-  if (marked !== undefined) await respondObject(context, 200, marked);
+  warnOfOrphans(context, options);
+  const { marked, previous, last } = await removeObject({ ...context, dryRun }, options);
+  const shown = marked ?? last ?? (returned.has(kindOf(target.info)) ? previous : undefined);
+  if (shown !== undefined) await respondObject(context, 200, shown);
   else await respondTree(exchange, 200, success(target.info, target.name, previous?.metadata?.uid));
+}
+
+/** Kinds whose objects are the answer to their deletion, where others are told by a Status. */
+const returned: ReadonlySet<string> = new Set([
+  '/PersistentVolume',
+  '/PersistentVolumeClaim',
+  '/Pod',
+  '/PodTemplate',
+  '/ResourceQuota',
+  '/Service',
+  '/ServiceAccount',
+  'resource.k8s.io/DeviceClass',
+  'resource.k8s.io/ResourceClaim',
+  'resource.k8s.io/ResourceClaimTemplate',
+  'resource.k8s.io/ResourceSlice',
+  'storage.k8s.io/CSIDriver',
+  'storage.k8s.io/CSINode',
+  'storage.k8s.io/StorageClass',
+  'storage.k8s.io/VolumeAttachment',
+  'storage.k8s.io/VolumeAttributesClass',
+]);
+
+/** Kinds whose dependents stay unless somebody says otherwise, as upstream promised once. */
+const orphaning: ReadonlySet<string> = new Set(['/ReplicationController', 'batch/Job']);
+
+function kindOf({ group, kind }: Pick<ResourceInfo, 'group' | 'kind'>): string {
+  return `${group}/${kind}`;
+}
+
+const isUndecided = ({ propagationPolicy, orphanDependents }: DeleteOptions): boolean =>
+  propagationPolicy === undefined && orphanDependents === undefined;
+
+/** Who deletes Jobs without a word about their pods may not know that they stay. */
+export function warnOfOrphans({ target, warn }: RequestContext, options: DeleteOptions): void {
+  if (kindOf(target.info) === 'batch/Job' && isUndecided(options))
+    warn?.(
+      'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning',
+    );
+}
+
+/** The options with what the kind says of dependents where nobody else does. */
+function withDefaultPolicy(options: DeleteOptions, info: ResourceInfo, object: ApiObject): DeleteOptions {
+  if (!orphaning.has(kindOf(info)) || !isUndecided(options)) return options;
+  const finalizers = object.metadata?.finalizers ?? [];
+  return finalizers.includes(orphan) || finalizers.includes(foreground)
+    ? options
+    : { ...options, propagationPolicy: 'Orphan' };
 }
 
 /** Options from the body, or from the query when there is no body. */
@@ -81,12 +130,15 @@ export interface Removal {
   /** The object when it was only marked; undefined when it is gone. */
   readonly marked: StoredObject | undefined;
   readonly previous: ApiObject | undefined;
+  /** The object as it went, where that is told. */
+  readonly last: ApiObject | undefined;
 }
 
 export async function removeObject(context: JudgedWrite, options: DeleteOptions): Promise<Removal> {
   const { server, target } = context;
   const { info, namespace, name } = target;
   const key = storageKey(info, namespace, name, server.root);
+  let last: ApiObject | undefined;
   const { stored, previous } = await mutate(context, key, async (current) => {
     if (current === undefined) throw new StatusError(notFound(info, name));
     const object = current.object();
@@ -102,11 +154,19 @@ export async function removeObject(context: JudgedWrite, options: DeleteOptions)
     await server.admission.admit(request);
     await server.admission.validate(request);
     strategyOf(info).prepareDelete?.(object, context);
-    const decision = decideRemoval(object, options, server.now());
+    const chosen = withDefaultPolicy(options, info, object);
+    const decision = decideRemoval(object, chosen, server.now());
     if (decision.action !== 'remove') return decision;
+    last = info.group === '' && info.kind === 'Pod' ? ended(object, server.now()) : undefined;
     return { action: 'remove', extras: await strategyOf(info).reserve?.(undefined, object, context) };
   });
-  return { marked: stored, previous: previous?.object() };
+  return { marked: stored, previous: previous?.object(), last };
+}
+
+/** A pod that goes at once, with its end. */
+function ended(pod: ApiObject, now: number): ApiObject {
+  const deletionTimestamp = timestamp(now);
+  return { ...pod, metadata: { ...pod.metadata, deletionTimestamp, deletionGracePeriodSeconds: 0 } };
 }
 
 /** What a deletion does to an object: pure. */
@@ -124,7 +184,8 @@ function decideRemoval(object: ApiObject, options: DeleteOptions, now: number): 
     metadata.deletionTimestamp = timestamp(now + grace * 1_000);
     // The end of a definition is not one that anything waits out.
     if (object.kind !== 'CustomResourceDefinition') {
-      metadata.deletionGracePeriodSeconds = grace;
+      // Namespaces end in their own time.
+      if (object.kind !== 'Namespace') metadata.deletionGracePeriodSeconds = grace;
       if (!isMarked && metadata.generation !== undefined) metadata.generation++;
     }
   }

@@ -32,7 +32,7 @@ import type { Compare } from '../storage/etcd-messages.ts';
 import { strategyOf } from '../strategies/index.ts';
 import { readConfiguration } from './applied-configuration.ts';
 import { decodePatched } from './patched-object.ts';
-import { afterUpdate, decideUpdate, replaceObject } from './update.ts';
+import { afterUpdate, decideUpdate, replaceObject, requireVersion } from './update.ts';
 
 export const patchTypes = {
   json: 'application/json-patch+json',
@@ -59,7 +59,9 @@ export async function patch(context: RequestContext): Promise<void> {
     const current = isCustom ? copy() : known;
     const patched = patchTree(current, form, parsed.value, target.info.schema);
     keepIdentity(patched, current, context);
-    return decodePatched(context, patched, form, parsed);
+    const decoded = decodePatched(context, patched, form, parsed);
+    if (!isCustom) requireVersion(decoded, context);
+    return decoded;
   });
   await respondObject(context, 200, afterUpdate(result));
 }

@@ -27,7 +27,7 @@ export async function update(context: RequestContext): Promise<void> {
     );
   placeObject(sent, context, target.name);
   const replacement = (): ApiObject => {
-    if (target.info.custom !== undefined) requireVersion(sent, context);
+    requireVersion(sent, context);
     return copyOf(sent);
   };
   try {
@@ -40,8 +40,18 @@ export async function update(context: RequestContext): Promise<void> {
   }
 }
 
-/** Custom resources are only replaced by who says what of: throws 422. */
-function requireVersion({ metadata }: ApiObject, { target }: RequestContext): void {
+/** Built-in kinds that nobody replaces without saying of which version. */
+const versioned: ReadonlySet<string> = new Set([
+  'csidrivers',
+  'csinodes',
+  'csistoragecapacities',
+  'runtimeclasses',
+  'volumeattachments',
+]);
+
+/** Custom resources and some others are only replaced by who says what of: throws 422. */
+export function requireVersion({ metadata }: ApiObject, { target }: RequestContext): void {
+  if (target.info.custom === undefined && !versioned.has(target.info.resource)) return;
   if (/[^0]/.test(metadata?.resourceVersion ?? '')) return;
   const { group, resource } = target.info;
   const field = 'metadata.resourceVersion';

@@ -1,5 +1,6 @@
 /** Limit ranges: defaults that they give, and what they refuse, of containers, pods and claims. */
 import type { Comparison, SidedCall } from '../../comparison.ts';
+import { withSortedCauses } from '../custom/causes.ts';
 import { makeNamespace } from '../world.ts';
 
 type Json = Record<string, unknown>;
@@ -89,7 +90,8 @@ export async function boundScript(comparison: Comparison): Promise<void> {
         metadata: { name: 'one' },
         spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage } } },
       });
-    await comparison.all(calls);
+    // Kinds of resources are gone through in another order each time.
+    await comparison.all(calls, withSortedCauses);
   }
 }
 
