@@ -8,19 +8,26 @@ export class Partings {
   readonly #patienceMs: number;
   readonly #most: number;
   readonly #reset: (id: number) => void;
+  readonly #now: () => number;
   /** Until when each is waited for, the oldest first. */
   readonly #until = new Map<number, number>();
   #timer: NodeJS.Timeout | undefined;
 
   /** Beyond `most` that are waited for at once the oldest are reset. */
-  constructor(patienceMs: number, most: number, reset: (id: number) => void) {
+  constructor(
+    patienceMs: number,
+    most: number,
+    reset: (id: number) => void,
+    now: () => number = () => performance.now(),
+  ) {
     this.#patienceMs = patienceMs;
     this.#most = most;
     this.#reset = reset;
+    this.#now = now;
   }
 
   add(id: number): void {
-    this.#until.set(id, performance.now() + this.#patienceMs);
+    this.#until.set(id, this.#now() + this.#patienceMs);
     if (this.#until.size > this.#most) {
       const [oldest] = this.#until.keys();
       if (oldest !== undefined) this.#end(oldest);
@@ -40,7 +47,7 @@ export class Partings {
 
   #visit(): void {
     this.#timer = undefined;
-    const now = performance.now();
+    const now = this.#now();
     for (const [id, until] of this.#until) {
       if (until > now) {
         this.#timer = setTimeout(() => this.#visit(), until - now);

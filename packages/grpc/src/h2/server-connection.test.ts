@@ -679,6 +679,22 @@ test('silence is answered with PING, and more silence with the end', async () =>
   assert.equal(peer.destroyed, true);
 });
 
+test('who asks now and then is not idle, however short its streams are; who asks nothing is asked to go', async () => {
+  const peer = new MemoryPeer(service().routes, { idleMs: 1_000 });
+  const isAsked = async (): Promise<boolean> => (await peer.frames()).some(({ type }) => type === GOAWAY);
+  peer.open();
+  const start = performance.now();
+  for (let i = 1; i <= 5; i++) {
+    peer.feed(peer.call(2 * i - 1, '/t.T/Echo', Buffer.from('x')));
+    await peer.frames();
+    assert.equal(peer.connection.open, 0);
+    peer.connection.tick(start + 900 * i);
+    assert.equal(await isAsked(), false);
+  }
+  peer.connection.tick(start + 5_600);
+  assert.equal(await isAsked(), true);
+});
+
 test('leaving names the last stream once the client has answered, and waits for what runs', async () => {
   const { routes, calls } = service();
   const peer = new MemoryPeer(routes);
