@@ -20,6 +20,8 @@ export type StoreBug =
   | 'full-batch-counts'
   /** LevelDB is written without a sync. */
   | 'state-not-synced'
+  /** What the state on disk says about itself is written behind the batch, not with it. */
+  | 'meta-not-in-batch'
   /** The log is let go before the state behind it is on disk. */
   | 'log-released-early'
   /** The vote is forgotten by a restart. */

@@ -23,6 +23,9 @@ import type { DiskOperation } from './state-records.ts';
 export interface LevelRange {
   readonly gte?: Buffer;
   readonly lt?: Buffer;
+  /** From the end. */
+  readonly reverse?: boolean;
+  readonly limit?: number;
   /** How much is read ahead. */
   readonly highWaterMarkBytes?: number;
 }
@@ -34,6 +37,13 @@ export interface LevelIterator extends AsyncIterable<[Buffer, Buffer]> {
   close(): Promise<void>;
 }
 
+/** A database as it was at one moment, until it is closed or the database is. */
+export interface FrozenLevel {
+  getSync(key: Buffer): Buffer | undefined;
+  iterator(range: LevelRange): LevelIterator;
+  close(): Promise<void>;
+}
+
 /** One database. A batch is atomic, and done with the memory of its operations when it is through; without `sync` a crash may lose it, and not those after it. */
 export interface Level {
   /** Where it is, for another thread of the process to open it as well; absent where it is in memory. */
@@ -42,6 +52,7 @@ export interface Level {
   batch(operations: DiskOperation[], options: { readonly sync: boolean }): Promise<void>;
   /** Sees the database as it was when this was called. */
   iterator(range: LevelRange): LevelIterator;
+  frozen(): FrozenLevel;
   compactRange(from: Buffer, to: Buffer, options: object): Promise<void>;
   close(): Promise<void>;
 }
@@ -157,6 +168,14 @@ export async function openLevel(path: string): Promise<Level> {
     getSync: (key) => db.getSync(key),
     batch: (operations, options) => writeBatch(db, operations, options),
     iterator: (range) => db.iterator(range),
+    frozen: () => {
+      const snapshot = db.snapshot();
+      return {
+        getSync: (key) => db.getSync(key, { snapshot }),
+        iterator: (range) => db.iterator({ ...range, snapshot }),
+        close: () => snapshot.close(),
+      };
+    },
     compactRange: (from, to, options) => db.compactRange(from, to, options),
     close: () => db.close(),
   };

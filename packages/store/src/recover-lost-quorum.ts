@@ -129,14 +129,14 @@ async function buildNew(from: StateDisk, folder: string, cluster: InitialCluster
   const levels = folderLevels(folder);
   const builder = new StateBuilder(() => levels.open('state'));
   async function* records(): AsyncGenerator<SnapshotRecord> {
-    const view = from.view();
+    const view = await from.view();
     try {
       for await (const chunk of view.chunks()) yield* chunk;
     } finally {
       await view.close();
     }
   }
-  const view = from.view();
+  const view = await from.view();
   await view.close();
   await makeNewCluster(view.meta, records, builder, {
     cluster: cluster.id,

@@ -16,10 +16,10 @@ export interface SnapshotPiece {
 
 /** Of the database as it is when the first piece is asked for. Throws when it holds no state yet. */
 export async function* piecesOf(
-  level: Pick<Level, 'getSync' | 'iterator'>,
+  level: Pick<Level, 'frozen'>,
   clock: Pick<Clock, 'now' | 'after'>,
 ): AsyncGenerator<SnapshotPiece> {
-  const view = viewOf(level);
+  const view = await viewOf(level);
   try {
     const { meta, tally } = view;
     const description: SnapshotDescription = { taken: new Date().toISOString(), meta, tally };

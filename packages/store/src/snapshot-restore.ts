@@ -11,7 +11,8 @@
 import { type ChangeSet, decodeBlock, encodeBlock } from './change-block.ts';
 import { isBlockKey, leasePrefix, revisionKey } from './state-records.ts';
 import type { StateBuilder } from './state-builder.ts';
-import { metaKey, type StateMeta, type StoredMember } from './state-meta.ts';
+import { metaKey } from './meta-records.ts';
+import type { StateMeta, StoredMember } from './state-meta.ts';
 import { StateCorruptError, unseal } from './state-seal.ts';
 import type { SnapshotRecord } from './snapshot-file.ts';
 import type { KeyValue } from './types.ts';

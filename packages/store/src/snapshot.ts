@@ -13,7 +13,7 @@ import { fromWire, toWire } from './raft-wire.ts';
 import type { IncomingState } from './incoming-state.ts';
 import type { StateBuilder } from './state-builder.ts';
 import type { StateDisk } from './state-disk.ts';
-import { metaKey } from './state-meta.ts';
+import { metaKey } from './meta-records.ts';
 import { emptyTally } from './state-seal.ts';
 import { pacedSending } from './transfer-pace.ts';
 import type { Network } from './network.ts';
@@ -41,7 +41,7 @@ export async function sendSnapshot(options: {
   readonly onBegin: (index: number) => void;
 }): Promise<number> {
   const { to, message, disk, transport, clock, logUsed, stateless = false, onBegin } = options;
-  const view = disk.view();
+  const view = await disk.view();
   const meta = stateless ? { ...view.meta, ...noKeys } : view.meta;
   const tally = stateless ? emptyTally : view.tally;
   const { index, term, configuration } = meta;

@@ -6,8 +6,9 @@
  * has compared them with what the state says it holds.
  */
 import type { Level } from './levels.ts';
+import { describing, metaKey, parseMeta, readMeta } from './meta-records.ts';
 import type { DiskOperation } from './state-records.ts';
-import { metaKey, readMeta, type StateMeta } from './state-meta.ts';
+import type { StateMeta } from './state-meta.ts';
 import { sameTally, seal, StateCorruptError, type Tally, TallyCounter, unseal } from './state-seal.ts';
 
 /** Memory that collects before it is written. */
@@ -40,11 +41,13 @@ export class StateBuilder {
     let isLast = false;
     for (const [i, key] of keys.entries()) {
       const sealed = values[i] ?? nothing;
-      if (key.equals(metaKey)) isLast = true;
-      else {
-        unseal(key, sealed);
-        this.#counter.add(key, sealed);
+      if (key.equals(metaKey)) {
+        isLast = true;
+        this.#operations.push(...describing(parseMeta(sealed), [], []).operations);
+        continue;
       }
+      unseal(key, sealed);
+      this.#counter.add(key, sealed);
       this.#operations.push({ type: 'put', key, value: sealed });
     }
     // What the state says about itself ends it: with that all of it is to be durable.
@@ -60,7 +63,8 @@ export class StateBuilder {
 
   /** Writes down what the state is to say about itself. */
   async describe(meta: StateMeta): Promise<void> {
-    await this.#put(metaKey, Buffer.from(JSON.stringify({ ...meta, tally: this.tally } satisfies StateMeta)));
+    this.#operations.push(...describing({ ...meta, tally: this.tally }, [], []).operations);
+    await this.#write(false);
   }
 
   /**
@@ -78,7 +82,7 @@ export class StateBuilder {
     await this.#close();
     // Recovery turns the logs of the database into tables, which it syncs; its own syncs cover the last log only.
     const db = await this.#open();
-    const meta = readMeta(db);
+    const meta = await readMeta(db);
     await db.close();
     if (meta?.tally === undefined) throw new StateCorruptError('the state says nothing about itself');
     if (!sameTally(meta.tally, this.tally))

@@ -23,6 +23,7 @@ import type { SnapshotPiece } from './snapshot-pieces.ts';
 import type { JournalRecord } from './state-records.ts';
 import { StateDisk, type StateMeta } from './state-disk.ts';
 import { StateCorruptError } from './state-seal.ts';
+import { firstVersion, metaBehindBlocksVersion } from './versions/entry-versions.ts';
 
 function temporary(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'state-'));
@@ -30,8 +31,15 @@ function temporary(t: TestContext): string {
   return folder;
 }
 
-function metaAt(record: JournalRecord): StateMeta {
+/** Versions of the log: with what a state says of itself in front of its blocks, and behind them. */
+const layouts = [
+  [firstVersion, 'in front of its blocks'],
+  [metaBehindBlocksVersion, 'behind its blocks'],
+] as const;
+
+function metaAt(record: JournalRecord, clusterVersion: number = metaBehindBlocksVersion): StateMeta {
   return {
+    clusterVersion,
     cluster: 'c',
     index: record.index,
     term: 1,
@@ -51,7 +59,11 @@ function contents(state: Mvcc): string {
 }
 
 /** Writes a state in several batches. Returns what was there after each, by log index. */
-async function filled(folder: string, batches: number): Promise<Map<number, string>> {
+async function filled(
+  folder: string,
+  batches: number,
+  versionAt: (index: number) => number = () => metaBehindBlocksVersion,
+): Promise<Map<number, string>> {
   const disk = new StateDisk(folder);
   await disk.open();
   await disk.settle(0);
@@ -66,7 +78,7 @@ async function filled(folder: string, batches: number): Promise<Map<number, stri
     if (index % 4 === 0) state.revokeLease(BigInt(index - 1));
     if (index % 5 === 0) state.compact(state.revision - 30);
     const record = state.takeJournal(index, 1);
-    await disk.flush([record], metaAt(record));
+    await disk.flush([record], metaAt(record, versionAt(index)));
     state.flushed(record);
     seen.set(index, contents(state));
     if (index === Math.floor(batches / 2)) await disk.reclaim(() => Promise.resolve());
@@ -89,45 +101,76 @@ async function recovered(folder: string): Promise<{ readonly index: number; read
   }
 }
 
-test('the state comes back as it was after any batch, compaction and leases included', async (t) => {
+for (const [version, place] of layouts)
+  test(`the state comes back as it was after any batch, compaction and leases included, described ${place}`, async (t) => {
+    const folder = temporary(t);
+    const seen = await filled(folder, 12, () => version);
+    assert.deepEqual(await recovered(folder), { index: 12, contents: seen.get(12) });
+  });
+
+test('a power cut in the batch that moves what a state says of itself leaves all of that batch, or nothing', async (t) => {
   const folder = temporary(t);
-  const seen = await filled(folder, 12);
-  assert.deepEqual(await recovered(folder), { index: 12, contents: seen.get(12) });
+  const seen = await filled(folder, 5, (index) => (index < 5 ? firstVersion : metaBehindBlocksVersion));
+  const log = readdirSync(join(folder, 'state')).find((name) => name.endsWith('.log')) ?? '';
+  const bytes = readFileSync(join(folder, 'state', log));
+  const found = new Set<number>();
+  for (let end = bytes.length; end >= 0; end -= 31) {
+    const work = join(folder, 'work');
+    rmSync(work, { recursive: true, force: true });
+    cpSync(join(folder, 'state'), join(work, 'state'), { recursive: true });
+    truncateSync(join(work, 'state', log), end);
+    const { index, contents: kept } = await recovered(work);
+    assert.equal(kept, seen.get(index) ?? '', `cut at ${end} of ${bytes.length}`);
+    found.add(index);
+    if (index < 4) break;
+  }
+  assert.deepEqual([...found], [5, 4, 3]);
 });
 
-test('whatever byte of the database is damaged, it is refused or is exactly the state of some batch, never another one', async (t) => {
-  const folder = temporary(t);
-  const seen = await filled(folder, 12);
-  seen.set(0, '');
-  const files = readdirSync(join(folder, 'state')).filter((name) =>
-    /\.(ldb|log)$|^MANIFEST|^CURRENT/.test(name),
-  );
-  assert.ok(files.some((name) => name.endsWith('.ldb')) && files.some((name) => name.endsWith('.log')));
-  const work = join(folder, 'work');
-  let refused = 0;
-  let tried = 0;
-  for (const name of files) {
-    const { size } = statSync(join(folder, 'state', name));
-    const offsets = new Set(Array.from({ length: 30 }, (_, i) => Math.floor((size * (i + 0.37)) / 30)));
-    for (const offset of offsets)
-      for (const cut of [false, true]) {
-        if (cut && offset % 3 !== 0) continue;
-        rmSync(work, { recursive: true, force: true });
-        cpSync(join(folder, 'state'), join(work, 'state'), { recursive: true });
-        const path = join(work, 'state', name);
-        if (cut) truncateSync(path, offset);
-        else {
-          const bytes = readFileSync(path);
-          bytes[offset] = (bytes[offset] ?? 0) ^ (1 << (offset % 8));
-          writeFileSync(path, bytes);
+for (const [version, place] of layouts)
+  test(`whatever byte of the database is damaged, it is refused or is exactly the state of some batch, never another one, described ${place}`, async (t) => {
+    const folder = temporary(t);
+    const seen = await filled(folder, 12, () => version);
+    seen.set(0, '');
+    const files = readdirSync(join(folder, 'state')).filter((name) =>
+      /\.(ldb|log)$|^MANIFEST|^CURRENT/.test(name),
+    );
+    assert.ok(files.some((name) => name.endsWith('.ldb')) && files.some((name) => name.endsWith('.log')));
+    const work = join(folder, 'work');
+    let refused = 0;
+    let tried = 0;
+    for (const name of files) {
+      const { size } = statSync(join(folder, 'state', name));
+      const offsets = new Set(Array.from({ length: 30 }, (_, i) => Math.floor((size * (i + 0.37)) / 30)));
+      for (const offset of offsets)
+        for (const cut of [false, true]) {
+          if (cut && offset % 3 !== 0) continue;
+          rmSync(work, { recursive: true, force: true });
+          cpSync(join(folder, 'state'), join(work, 'state'), { recursive: true });
+          const path = join(work, 'state', name);
+          if (cut) truncateSync(path, offset);
+          else {
+            const bytes = readFileSync(path);
+            bytes[offset] = (bytes[offset] ?? 0) ^ (1 << (offset % 8));
+            writeFileSync(path, bytes);
+          }
+          tried += 1;
+          const found = await recovered(work).catch(() => undefined);
+          if (found === undefined) refused += 1;
+          else
+            assert.equal(found.contents, seen.get(found.index), `${name} at ${offset}${cut ? ' cut' : ''}`);
         }
-        tried += 1;
-        const found = await recovered(work).catch(() => undefined);
-        if (found === undefined) refused += 1;
-        else assert.equal(found.contents, seen.get(found.index), `${name} at ${offset}${cut ? ' cut' : ''}`);
-      }
-  }
-  assert.ok(tried > 60 && refused > 20, `${refused} of ${tried} refused`);
+    }
+    assert.ok(tried > 60 && refused > 20, `${refused} of ${tried} refused`);
+  });
+
+test('a state that says nothing about itself is not taken for an empty one', async (t) => {
+  const folder = temporary(t);
+  await filled(folder, 4);
+  const db = await folderLevels(folder).open('state');
+  await db.batch([{ type: 'del', key: Buffer.from('m') }], { sync: true });
+  await db.close();
+  await assert.rejects(recovered(folder), /state is damaged: it says nothing about itself; /);
 });
 
 test('a record that is gone, changed or of another place is named, with what to do', async (t) => {
@@ -326,7 +369,7 @@ test('a batch that found no room is written by the next flush, once, and everyth
 
 test('a state of before records had seals is brought into the new form, and then only read in that', async (t) => {
   const folder = temporary(t);
-  await filled(folder, 6);
+  await filled(folder, 6, () => firstVersion);
   const want = await recovered(folder);
   const db = new ClassicLevel<Buffer, Buffer>(join(folder, 'state'), {
     keyEncoding: 'buffer',

@@ -15,13 +15,14 @@ import { giveBack } from '@timonier/component/give-back';
 import { incoming, IncomingState } from './incoming-state.ts';
 import { type KnownBugs, noBugs } from './known-bugs.ts';
 import { folderLevels, type Level, type Levels } from './levels.ts';
+import { describing, isBehindBlocks, isEmpty, isMetaKey, type MetaKeys, readMeta } from './meta-records.ts';
 import type { Mvcc } from './mvcc.ts';
 import { rejoinAdvice } from './recover-advice.ts';
 import { piecesOf, type SnapshotPiece } from './snapshot-pieces.ts';
 import { SnapshotReaders } from './snapshot-readers.ts';
 import { batchOf } from './state-batch.ts';
 import { StateBuilder } from './state-builder.ts';
-import { metaKey, readMeta, type StateMeta } from './state-meta.ts';
+import type { StateMeta } from './state-meta.ts';
 import { rewriteFiles } from './state-reclaim.ts';
 import { isBlockKey, type JournalRecord, leasePrefix } from './state-records.ts';
 import { emptyTally, sameTally, StateCorruptError, type Tally, TallyCounter, unseal } from './state-seal.ts';
@@ -47,6 +48,7 @@ export class StateDisk {
   readonly #readers = new SnapshotReaders();
   #db: Level | undefined;
   #tally: Tally = emptyTally;
+  #metaKeys: MetaKeys = [];
   #replacing = false;
   /** A batch failed for lack of room: LevelDB must be opened anew before another. */
   #broken = false;
@@ -73,16 +75,14 @@ export class StateDisk {
    */
   async settle(snapshotIndex: number): Promise<StateMeta | undefined> {
     if (this.#levels.exists(incoming)) {
-      const received = await this.#levels.open(incoming);
-      const meta = readMeta(received);
-      await received.close();
+      const meta = await this.#received();
       if (meta !== undefined && meta.index === snapshotIndex) await this.install();
       else this.#levels.remove(incoming);
     }
     this.#levels.remove(old);
     this.#levels.remove(sealing);
     this.#replacing = false;
-    const meta = readMeta(this.#open);
+    const meta = await this.#meta();
     return meta === undefined || meta.tally !== undefined ? meta : await this.#sealAll(meta);
   }
 
@@ -102,8 +102,9 @@ export class StateDisk {
     state.restore(meta.revision, meta.compactRevision);
     const counter = new TallyCounter();
     const iterator = this.#open.iterator({ highWaterMarkBytes: readAheadBytes });
+    const metaKeys: Buffer[] = [];
     try {
-      for await (const chunk of turns(chunksOf(iterator)))
+      for await (const chunk of turns(chunksOf(iterator, (key) => metaKeys.push(key))))
         for (const [key, sealed] of chunk) {
           const payload = this.#trusted(() => unseal(key, sealed));
           counter.add(key, sealed);
@@ -120,6 +121,7 @@ export class StateDisk {
         throw new StateCorruptError(`${tally.records} of ${meta.tally?.records ?? 0} records are there`);
       });
     this.#tally = tally;
+    this.#metaKeys = metaKeys.filter(isBehindBlocks);
     // What an earlier life left; less than that where records are compressed.
     this.#garbage = Math.max(0, this.size() - tally.bytes);
     this.#replacing = false;
@@ -146,9 +148,15 @@ export class StateDisk {
   async flush(records: readonly JournalRecord[], meta: StateMeta): Promise<void> {
     if (this.#broken) await this.#reopen();
     const { operations, tally, garbage } = await batchOf(records, this);
-    operations.push({ type: 'put', key: metaKey, value: Buffer.from(JSON.stringify({ ...meta, tally })) });
+    const description = describing({ ...meta, tally }, this.#metaKeys, operations);
+    if (this.#bugs.has('meta-not-in-batch')) {
+      const gone = description.operations.filter(({ type }) => type === 'del');
+      await this.#open.batch([...operations.splice(0), ...gone], { sync: true });
+    }
+    operations.push(...description.operations);
     await this.#attempt(() => this.#open.batch(operations, { sync: !this.#bugs.has('state-not-synced') }));
     this.#tally = tally;
+    this.#metaKeys = description.keys;
     this.#garbage += garbage;
   }
 
@@ -162,7 +170,7 @@ export class StateDisk {
   }
 
   /** Everything as of the last flush. */
-  view(): StateView {
+  view(): Promise<StateView> {
     return viewOf(this.#open);
   }
 
@@ -190,7 +198,7 @@ export class StateDisk {
     this.#db = await this.#levels.open(current);
     this.incoming.installed();
     this.#broken = false;
-    const meta = readMeta(this.#db);
+    const meta = await this.#meta();
     if (meta === undefined) throw new Error('installed a snapshot without a meta record');
     return meta;
   }
@@ -287,13 +295,38 @@ export class StateDisk {
   async #sealAll(meta: StateMeta): Promise<StateMeta> {
     const builder = new StateBuilder(() => this.#levels.open(sealing));
     for await (const [key, value] of this.#open.iterator({ highWaterMarkBytes: readAheadBytes }))
-      if (!key.equals(metaKey)) await builder.add(key, value);
+      if (!isMetaKey(key)) await builder.add(key, value);
     await builder.describe(meta);
     const sealed = await builder.finish();
     await this.#open.close();
     this.#swap(sealing);
     this.#db = await this.#levels.open(current);
     return sealed;
+  }
+
+  /** What the state says about itself that was received, in part or whole. */
+  async #received(): Promise<StateMeta | undefined> {
+    const db = await this.#levels.open(incoming);
+    try {
+      return await readMeta(db);
+    } finally {
+      await db.close();
+    }
+  }
+
+  /** What the state says about itself; undefined when there is none. */
+  async #meta(): Promise<StateMeta | undefined> {
+    const db = this.#open;
+    let damage: unknown = new StateCorruptError('it says nothing about itself');
+    try {
+      const meta = await readMeta(db);
+      if (meta !== undefined || (await isEmpty(db))) return meta;
+    } catch (error) {
+      damage = error;
+    }
+    return this.#trusted(() => {
+      throw damage;
+    });
   }
 
   #swap(from: string): void {

@@ -1,6 +1,5 @@
-/** What a state says about itself: one record beside the others, written with every batch. */
+/** What a state says about itself: a record that is written with every batch. Where it lies: meta-records.ts. */
 import type { Configuration } from '@timonier/raft';
-import type { Level } from './levels.ts';
 import type { StoredMember } from './membership/change.ts';
 import type { Tally } from './state-seal.ts';
 import type { Alarm } from './types.ts';
@@ -25,11 +24,3 @@ export interface StateMeta {
 }
 
 export type { StoredMember };
-
-export const metaKey = Buffer.from('m');
-
-/** Undefined for an empty database. Throws `SyntaxError` when it is no JSON. */
-export function readMeta(db: Pick<Level, 'getSync'>): StateMeta | undefined {
-  const bytes = db.getSync(metaKey);
-  return bytes === undefined ? undefined : (JSON.parse(bytes.toString()) as StateMeta);
-}

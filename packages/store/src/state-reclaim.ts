@@ -3,7 +3,7 @@
  * is written to.
  */
 import type { Level } from './levels.ts';
-import { metaKey, readMeta } from './state-meta.ts';
+import { metaKey, readMeta } from './meta-records.ts';
 import { type DiskOperation, revisionKey } from './state-records.ts';
 
 /** Of files, that are written anew at a time. */
@@ -26,7 +26,7 @@ export interface Rewriting {
 /** Goes through the whole database, piece by piece. Rejects with what the database or `write` does. */
 export async function rewriteFiles(db: Level, { bytes, write, rest, stopped }: Rewriting): Promise<void> {
   const pieces = Math.max(1, Math.min(maxPieces, Math.ceil(bytes / pieceBytes)));
-  const revisions = (readMeta(db)?.revision ?? 0) + 1;
+  const revisions = ((await readMeta(db))?.revision ?? 0) + 1;
   // What is not history is small and comes with the first and last piece.
   const bound = (piece: number): Buffer =>
     piece === 0

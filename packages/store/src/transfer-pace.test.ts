@@ -119,7 +119,7 @@ for (const { logUsed, rested } of [
         configuration: meta.configuration,
       },
       disk: {
-        view: () => ({
+        view: async () => ({
           meta,
           tally,
           chunks: async function* () {

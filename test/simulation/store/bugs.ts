@@ -24,6 +24,7 @@ export const knownBugs: Readonly<Record<Exclude<KnownBug, Elsewhere>, string>> =
   'state-ahead-of-log': 'writes the state ahead of the own durable log, whose batch is then lost',
   'full-batch-counts': 'takes for written what LevelDB had no room for',
   'state-not-synced': 'writes LevelDB without a sync',
+  'meta-not-in-batch': 'writes what a state says about itself behind the batch',
   'log-released-early': 'cuts the log before the state behind it is on disk',
   'vote-forgotten': 'forgets its vote when it restarts',
   'entry-applied-twice': 'applies the newest entry on disk again after a restart',

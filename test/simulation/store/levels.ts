@@ -141,6 +141,21 @@ export class MemoryLevels {
         checkOpen();
         return iterate(database.records, range, later);
       },
+      frozen: () => {
+        checkOpen();
+        const records = new Map(database.records);
+        return {
+          getSync: (key) => {
+            checkOpen();
+            return records.get(key.toString('latin1'))?.[1];
+          },
+          iterator: (range) => {
+            checkOpen();
+            return iterate(records, range, later);
+          },
+          close: async () => {},
+        };
+      },
       compactRange: () => later(1),
       close: async () => {
         await later(0.1);
@@ -152,14 +167,15 @@ export class MemoryLevels {
 
 function iterate(
   records: Records,
-  { gte, lt }: LevelRange,
+  { gte, lt, reverse = false, limit }: LevelRange,
   later: (ms: number) => Promise<void>,
 ): LevelIterator {
   const from = gte?.toString('latin1') ?? '';
   const to = lt?.toString('latin1');
   const keys = [...records.keys()].filter((key) => key >= from && (to === undefined || key < to)).sort();
+  if (reverse) keys.reverse();
   const found: [Buffer, Buffer][] = [];
-  for (const key of keys) {
+  for (const key of keys.slice(0, limit)) {
     const record = records.get(key);
     // Copies, for whoever reads them may do with their memory what they like.
     if (record !== undefined) found.push([Buffer.from(record[0]), Buffer.from(record[1])]);

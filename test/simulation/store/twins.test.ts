@@ -52,7 +52,7 @@ const put = (key: string, value: string) =>
   ({ type: 'put', key: Buffer.from(key), value: Buffer.from(value), before: null }) as const;
 const remove = (key: string) => ({ type: 'del', key: Buffer.from(key) }) as const;
 
-async function keys(level: Level, range = {}): Promise<string[]> {
+async function keys(level: Pick<Level, 'iterator'>, range = {}): Promise<string[]> {
   const found: string[] = [];
   for await (const [key, value] of level.iterator(range)) found.push(`${key.toString()}=${value.toString()}`);
   return found;
@@ -75,11 +75,20 @@ async function levelsContract(levels: Levels): Promise<void> {
   );
   assert.deepEqual(await iterator.nextv(9, {}), []);
   await iterator.close();
+  assert.deepEqual(await keys(level, { lt: Buffer.from('d'), reverse: true, limit: 1 }), ['c=3']);
+  assert.deepEqual(await keys(level, { reverse: true }), ['e=5', 'd=4', 'c=3', 'a=2']);
+  const frozen = level.frozen();
+  await level.batch([put('f', '6'), remove('a'), put('e', '7')], { sync: false });
+  assert.equal(frozen.getSync(Buffer.from('a'))?.toString(), '2');
+  assert.equal(frozen.getSync(Buffer.from('f')), undefined);
+  assert.deepEqual(await keys(frozen, { gte: Buffer.from('d') }), ['d=4', 'e=5']);
+  await frozen.close();
+  assert.deepEqual(await keys(level), ['c=3', 'd=4', 'e=7', 'f=6']);
   await level.close();
   levels.rename('one', 'two');
   assert.deepEqual([levels.exists('one'), levels.exists('two')], [false, true]);
   const again = await levels.open('two');
-  assert.deepEqual(await keys(again), ['a=2', 'c=3', 'd=4', 'e=5']);
+  assert.deepEqual(await keys(again), ['c=3', 'd=4', 'e=7', 'f=6']);
   await again.close();
   levels.remove('two');
   assert.equal(levels.exists('two'), false);

@@ -165,7 +165,7 @@ async function plant(folder: string, from: string, to: string): Promise<void> {
     const meta = await disk.settle(0);
     assert.ok(meta !== undefined);
     await disk.load(new Mvcc(disk), meta);
-    const view = disk.view();
+    const view = await disk.view();
     let changed = 0;
     for await (const chunk of view.chunks())
       for (const [key, sealed] of chunk) {

@@ -19,9 +19,11 @@ export const firstVersion = 1;
 export const leaseCheckpointVersion = 2;
 /** and an alarm can be about one member that is alone with its data. */
 export const apartVersion = 2;
+/** From this one on, what a state says of itself lies behind its blocks: meta-records.ts. Entries mean the same. */
+export const metaBehindBlocksVersion = 3;
 
 /** What this code can carry out. */
-export const spoken: VersionRange = { min: firstVersion, max: leaseCheckpointVersion };
+export const spoken: VersionRange = { min: firstVersion, max: metaBehindBlocksVersion };
 
 /**
  * The version of etcd that is shown where etcd shows its cluster version: the one whose log can say the same. Versions
@@ -30,6 +32,7 @@ export const spoken: VersionRange = { min: firstVersion, max: leaseCheckpointVer
 const etcdVersions: Readonly<Record<number, string>> = {
   [firstVersion]: '3.4.0',
   [leaseCheckpointVersion]: '3.5.0',
+  [metaBehindBlocksVersion]: '3.5.0',
 };
 
 /** As in etcd's `/version`. */
