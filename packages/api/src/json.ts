@@ -121,7 +121,8 @@ function findDuplicates(text: string): string[] {
       }
       case 0x7b: // {
       case 0x5b: {
-        if (levels.length >= MAX_DEPTH) throw new JsonError('exceeded max depth');
+        if (levels.length >= MAX_DEPTH)
+          throw new JsonError(`invalid character '${text[i]}' exceeded max depth`);
         const object = text.charCodeAt(i) === 0x7b;
         level = { keys: object ? new Set() : undefined, index: 0, key: '' };
         levels.push(level);

@@ -90,7 +90,7 @@ function walkMaps(
 function commonKey(theirs: readonly unknown[], ours: readonly unknown[]): string | undefined {
   const all = [...theirs, ...ours];
   if (all.length === 0) return undefined;
-  return ['name', 'groupVersion', 'metadata.name', 'resource'].find((key) =>
+  return ['name', 'groupVersion', 'metadata.name', qualified, 'resource'].find((key) =>
     [theirs, ours].every((list) => {
       const names = list.map((item) => nameIn(item, key));
       return names.every((name) => name !== undefined) && new Set(names).size === names.length;
@@ -98,7 +98,14 @@ function commonKey(theirs: readonly unknown[], ours: readonly unknown[]): string
   );
 }
 
+/** The namespace and the name of an object, where its name alone does not tell it from others. */
+const qualified = 'namespace/name';
+
 function nameIn(item: unknown, key: string): string | undefined {
+  if (key === qualified) {
+    const [namespace, name] = [nameIn(item, 'metadata.namespace'), nameIn(item, 'metadata.name')];
+    return namespace === undefined || name === undefined ? undefined : `${namespace}/${name}`;
+  }
   let value: unknown = item;
   for (const part of key.split('.')) value = isObject(value) ? value[part] : undefined;
   return typeof value === 'string' ? value : undefined;

@@ -116,6 +116,10 @@ export const meant: readonly MeantDifference[] = [
     reason: 'the signal that stops a container can be chosen: kubelet and runtime know it',
   },
   {
+    title: /^admission webhooks: \w+: a-redirect/,
+    reason: 'a webhook that points elsewhere is not followed there',
+  },
+  {
     title: /^verbs create: accept application\/\*$/,
     reason: 'who takes every kind of application data takes JSON',
   },

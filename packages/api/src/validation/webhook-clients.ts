@@ -13,7 +13,7 @@ export function webhookUrl(field: string, url: string): FieldError[] {
   const end = authority.lastIndexOf('@');
   const [user, host] = [authority.slice(0, Math.max(end, 0)), authority.slice(end + 1)];
   if (scheme !== '' && host !== '' && !URL.canParse(url))
-    return [required(field, `url must be a valid URL: ${url.slice(0, 200)}${FORM}`)];
+    return [required(field, `url must be a valid URL: ${parseProblem(url.slice(0, 200), host)}${FORM}`)];
   const errors: FieldError[] = [];
   if (scheme.toLowerCase() !== 'https')
     errors.push(invalid(field, scheme.toLowerCase(), `'https' is the only allowed URL scheme${FORM}`));
@@ -22,6 +22,13 @@ export function webhookUrl(field: string, url: string): FieldError[] {
   if (fragment !== '') errors.push(invalid(field, fragment, 'fragments are not permitted in the URL'));
   if (query !== '') errors.push(invalid(field, query, 'query parameters are not permitted in the URL'));
   return errors;
+}
+
+/** What Go's parser has against a URL. */
+function parseProblem(url: string, host: string): string {
+  const [bad] = /[\s"<>^`{|}\\]/.exec(host) ?? [];
+  if (bad === undefined) return url;
+  return `parse ${JSON.stringify(url.replace(/#.*$/s, ''))}: invalid character ${JSON.stringify(bad)} in host name`;
 }
 
 export function webhookService(at: string, service: ServiceReference): FieldError[] {

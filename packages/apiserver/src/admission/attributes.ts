@@ -81,10 +81,13 @@ export function attributesOf(request: AdmissionRequest): RequestAttributes {
 /** Those that were asked for; a connection has none. */
 function optionsOf({ operation, context, deleteOptions }: AdmissionRequest): object | null {
   if (operation === 'CONNECT') return null;
+  const isNamespace = context.target.info.resource === 'namespaces' && context.target.info.group === '';
   return {
+    ...(operation === 'DELETE' ? deleteOptions : context.asked),
+    // Of a namespace upstream always says that it stays the same one.
+    ...(operation === 'DELETE' && isNamespace ? { preconditions: { ...deleteOptions?.preconditions } } : {}),
     kind: optionKinds[operation],
     apiVersion: 'meta.k8s.io/v1',
-    ...(operation === 'DELETE' ? deleteOptions : context.asked),
     ...(context.dryRun ? { dryRun: ['All'] } : {}),
   };
 }

@@ -136,7 +136,8 @@ type Exchanged = Awaited<ReturnType<typeof exchangeText>>;
 
 /** What JSON an answer is, or else its text. */
 function readAnswer({ status, type, text }: Exchanged): unknown {
-  if (status < 200 || status > 206) throw new WebhookError(statusText(status, text.slice(0, longestText)));
+  if (status < 200 || status > 206)
+    throw new WebhookError(statusText(status, text.slice(0, longestText), type));
   if (text === '')
     throw new WebhookError(`0-length response with status code: ${status} and content type: ${type}`);
   try {

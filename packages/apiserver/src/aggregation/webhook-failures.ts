@@ -3,10 +3,11 @@
  */
 
 /** What an answer other than success says; a Status speaks for itself. */
-export function statusText(code: number, body: string): string {
+export function statusText(code: number, body: string, type = ''): string {
   const told = statusMessage(body);
   if (told !== undefined) return told;
-  const text = body.trim();
+  // What calls itself JSON and is no Status says nothing.
+  const text = type.startsWith('application/json') ? '' : body.trim();
   switch (code) {
     case 400:
       return 'the server rejected our request for an unknown reason';

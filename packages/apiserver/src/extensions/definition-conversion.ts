@@ -40,8 +40,15 @@ function client(config: ClientConfig | undefined): FieldError[] {
     ? []
     : // That a name is missing is all that is said of it here.
       webhookService(`${field}.service`, { port: 443, ...config.service }).map((error) =>
-        error.type === 'Required' ? { ...error, detail: '' } : error,
+        error.type === 'Required' ? { ...error, field: swapped(error.field), detail: '' } : error,
       );
+}
+
+/** Upstream says of either part that the other one is missing. */
+function swapped(field: string): string {
+  return field.endsWith('.namespace')
+    ? field.replace(/namespace$/, 'name')
+    : field.replace(/name$/, 'namespace');
 }
 
 function reviewVersions(versions: readonly string[]): FieldError[] {

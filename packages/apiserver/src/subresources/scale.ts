@@ -75,12 +75,23 @@ export async function scale(context: RequestContext): Promise<void> {
   await respondTree(exchange, 200, scaleOf(afterUpdate(result).object(), target.info));
 }
 
+/** Upstream's own table of Scales calls two columns what they are; that of custom resources does so for all. */
+const customColumns = scaleColumns.map((column) => {
+  if (column.name === 'Name') return { ...column, format: 'name' };
+  return column.name === 'Age' ? { ...column, type: 'date' } : column;
+});
+
 /** A Scale, or the table of one, which has columns of its own. */
 async function respondScale({ exchange, target }: RequestContext, scale: Scale): Promise<void> {
   const representation = representationOf(exchange, offerOf(target.info));
-  const { custom: _custom, ...info } = target.info;
+  const { custom, ...info } = target.info;
   const body = encodeObject(scale as ApiObject, {
-    info: { ...info, ...scaleGroup, kind: scaleType.kind, columns: scaleColumns },
+    info: {
+      ...info,
+      ...scaleGroup,
+      kind: scaleType.kind,
+      columns: custom === undefined ? scaleColumns : customColumns,
+    },
     representation,
     includeObject: includeObjectOf(exchange),
   });

@@ -32,10 +32,14 @@ export async function discovery(comparison: Comparison): Promise<void> {
   });
   await comparison.section('openapi v2', () =>
     comparison.compare('/openapi/v2', { method: 'GET', path: '/openapi/v2' }, (answer) => {
-      const { definitions, paths } = jsonOf(answer) as { definitions: Json; paths: Json };
+      const {
+        definitions,
+        paths,
+        parameters = {},
+      } = jsonOf(answer) as { definitions: Json; paths: Json; parameters?: Json };
       return withJson(answer, {
         definitions: mapped(definitions, shapeOfDefinition),
-        paths: mapped(paths, shapeOfPath),
+        paths: mapped(paths, (path) => shapeOfPath(path, parameters as Readonly<Record<string, Json>>)),
       });
     }),
   );
@@ -88,22 +92,24 @@ function shapeOfDefinition(value: unknown): unknown {
 }
 
 /** Operations by verb, with names of parameters and what they take and give. */
-function shapeOfPath(value: unknown): unknown {
+function shapeOfPath(value: unknown, common: Readonly<Record<string, Json>> = {}): unknown {
   const path = value as Record<string, unknown>;
   return mapped(path, (operation) => {
-    if (Array.isArray(operation)) return namesOf(operation);
+    if (Array.isArray(operation)) return namesOf(operation, common);
     if (typeof operation !== 'object' || operation === null) return operation;
     const { parameters, responses, requestBody, ...rest } = operation as Json;
     const { description: _description, ...named } = rest;
     return {
       ...(shapeOfDefinition(named) as Json),
-      parameters: namesOf((parameters ?? []) as readonly Json[]),
+      parameters: namesOf((parameters ?? []) as readonly Json[], common),
       responses: shapeOfDefinition(responses),
       requestBody: shapeOfDefinition(requestBody),
     };
   });
 }
 
-function namesOf(parameters: readonly Json[]): readonly string[] {
-  return parameters.map((one) => String(one['name'] ?? one['$ref'])).sort();
+/** What stands in a common place is what it is there: which of the two is a matter of length. */
+function namesOf(parameters: readonly Json[], common: Readonly<Record<string, Json>>): readonly string[] {
+  const referred = (one: Json): Json => common[String(one['$ref']).replace('#/parameters/', '')] ?? one;
+  return parameters.map((one) => String(one['name'] ?? referred(one)['name'] ?? one['$ref'])).sort();
 }

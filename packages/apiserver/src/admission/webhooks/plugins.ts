@@ -1,9 +1,9 @@
 /** MutatingAdmissionWebhook and ValidatingAdmissionWebhook: programs outside of the server that complete or refuse. */
-import type { MutatingWebhook, ValidatingWebhook } from '@timonier/api';
+import type { MutatingWebhook, Status, ValidatingWebhook } from '@timonier/api';
 import { applyDefaults } from '@timonier/api/defaults';
 import { type ApiObject, decodeAs, decodeStrict, NotDecodable } from '@timonier/api/decode';
 import { apiVersionOf, applyJsonPatch, type JsonObject, PatchError } from '@timonier/api';
-import { internalError, StatusError } from '@timonier/api/statuses';
+import { failure, internalError, StatusError } from '@timonier/api/statuses';
 import { sameTree } from '../../storage/copy.ts';
 import { invoke, roundOf } from '../reinvocation.ts';
 import type { Operation } from '../operation.ts';
@@ -92,7 +92,33 @@ function carryOut(
   try {
     request.object = patched(request, object, patch);
   } catch (error) {
+    const { group, version, kind } = request.as ?? request.context.target.info;
+    const made = kindAfter(object, patch);
+    if (made !== undefined && made !== kind)
+      throw new StatusError({
+        ...failure(
+          500,
+          '',
+          `converting (${version}.${made}) to (${internalName(group)}.${kind}): unknown conversion`,
+        ),
+        reason: undefined,
+      } as unknown as Status);
     throw new StatusError(internalError(reasonOf(error)));
+  }
+}
+
+/** As upstream calls a group's types of no version. */
+function internalName(group: string): string {
+  return group.split('.')[0] || 'core';
+}
+
+/** What a patch makes an object say that it is; undefined where it does not fit. */
+function kindAfter(object: ApiObject, patch: readonly unknown[]): string | undefined {
+  try {
+    const { kind } = applyJsonPatch(object as JsonObject, patch);
+    return typeof kind === 'string' ? kind : undefined;
+  } catch {
+    return undefined;
   }
 }
 

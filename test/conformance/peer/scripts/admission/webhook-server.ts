@@ -125,7 +125,7 @@ export const answers: Readonly<Record<string, (review: Review) => Answered>> = {
     text: JSON.stringify({ apiVersion: 'admission.k8s.io/v1beta1', kind, response: { uid, allowed: true } }),
   }),
   empty: () => ({ text: '' }),
-  'no-json': () => ({ text: 'no' }),
+  'no-json': () => ({ text: 'nonsense' }),
   'a-list': () => ({ text: '[]' }),
   'bad-allowed': (review) => respond(review, { allowed: 'yes' }),
   'status-404': () => ({ status: 404, text: 'nothing here' }),

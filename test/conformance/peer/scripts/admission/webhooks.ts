@@ -112,7 +112,8 @@ async function told(comparison: Comparison, webhook: AdmissionWebhook): Promise<
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name: 'there' },
-    spec: { containers: [{ name: 'a', image: 'b' }] },
+    // How long a pod stays on a lost node is another matter.
+    spec: { containers: [{ name: 'a', image: 'b' }], tolerations: [{ operator: 'Exists' }] },
   };
   await comparison.both('a pod', { method: 'POST', path: pods, body: pod });
   const deployment = {
@@ -270,6 +271,8 @@ async function told(comparison: Comparison, webhook: AdmissionWebhook): Promise<
         action: 'a',
         reason: 'r',
         type: 'Normal',
+        deprecatedFirstTimestamp: '2024-01-01T00:00:00Z',
+        deprecatedLastTimestamp: '2024-01-01T00:00:00Z',
         regarding: { namespace: space },
       },
     },

@@ -1,4 +1,5 @@
 /** Paths that mean something, and paths that mean nothing. */
+import { type Answer, jsonOf } from '../../calls.ts';
 import type { Comparison } from '../../comparison.ts';
 import { deployments, maps, merge, pods } from './samples.ts';
 
@@ -64,6 +65,18 @@ export async function paths(comparison: Comparison): Promise<void> {
   for (const one of asked) {
     const [method = '', path = ''] = one.split(' ');
     const body = ['PUT', 'POST', 'PATCH'].includes(method) ? {} : undefined;
-    await comparison.compare(one, { method, path, body, ...(method === 'PATCH' ? { headers: merge } : {}) });
+    await comparison.compare(
+      one,
+      { method, path, body, ...(method === 'PATCH' ? { headers: merge } : {}) },
+      path === '/' ? withoutChecks : undefined,
+    );
   }
+}
+
+/** Parts of a server's health, and pages about the program itself, are its own. */
+const ofProgram = /^\/(?:(?:healthz|livez|readyz)\/|metrics\/slis$|flagz$|statusz$)/;
+
+function withoutChecks(answer: Answer): Answer {
+  const { paths: all = [] } = (jsonOf(answer) ?? {}) as { paths?: readonly string[] };
+  return { ...answer, text: JSON.stringify({ paths: all.filter((one) => !ofProgram.test(one)) }) };
 }
