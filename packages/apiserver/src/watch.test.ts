@@ -116,6 +116,35 @@ test('without the present state, version 0 begins with what comes from now on', 
   assert.ok(names.map((name) => `ADDED ${name}`).includes(first ?? ''), first);
 });
 
+test('a watch from a version that is still to come waits for it, and shows what comes after it', async (t) => {
+  const { server } = await serverOn(t);
+  const now = Number(await createMap(server, 'a'));
+  const ahead = now + 5;
+  const events = take(server, `${configMaps}?watch=1&resourceVersion=${ahead}`, (list) => list.length === 2);
+  // Longer than any other request waits for a version.
+  assert.equal(await Promise.race([events.then(() => true), delay(4_000, false)]), false);
+  let version = 0;
+  for (let i = 0; version < ahead + 2; i++) version = Number(await createMap(server, `later-${i}`));
+  const versions = (await events).map(({ type, object }) => {
+    assert.equal(type, 'ADDED');
+    return Number(object.metadata.resourceVersion);
+  });
+  assert.ok(
+    versions.every((one) => one > ahead),
+    `${versions} after ${ahead}`,
+  );
+});
+
+test('a watch that is to begin with a state that is still to come is told so in an event', async (t) => {
+  const { server } = await serverOn(t);
+  const query = 'watch=1&sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan';
+  const [event] = await take(server, `${configMaps}?${query}&resourceVersion=9999999`, () => true);
+  assert.equal(event?.type, 'ERROR');
+  assert.equal(event.object.code, 504);
+  assert.match(event.object.message, /^Timeout: Too large resource version: 9999999, current: \d+$/);
+  assert.equal(event.object.details.retryAfterSeconds, 1);
+});
+
 test('an object that begins or ceases to match a selector is added to and deleted from the watch', async (t) => {
   const { server } = await serverOn(t);
   const start = await createMap(server, 'a', { app: 'x' });

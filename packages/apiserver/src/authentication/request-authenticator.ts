@@ -52,13 +52,18 @@ export class RequestAuthenticator {
       const user = userOfHeaders(request.headers, request.rawHeaders, this.#names);
       if (user !== undefined) return user;
     }
-    const token = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
-    if (token !== undefined) {
+    const token = bearerOf(request);
+    if (token !== undefined && token !== '') {
       const answer = this.#tokens.authenticate(token);
       return answer instanceof Promise ? answer.then(userOfToken) : userOfToken(answer);
     }
     if (peer.kind !== 'none' || !this.#allowsNobody(path)) throw new StatusError(unauthorized());
     return anonymous;
+  }
+
+  /** True when a token came behind two spaces: it is not looked at, as upstream. */
+  ignoresToken(request: HttpRequest): boolean {
+    return bearerOf(request) === '';
   }
 
   /** Which kinds of credentials a request came with, for the audit log. */
@@ -101,4 +106,11 @@ function proxyTest({ ca, clientCa, allowedNames }: RequestHeaderOptions): ProxyT
 function userOfToken(answer: TokenAnswer): User {
   if (answer === undefined) throw new StatusError(unauthorized());
   return answer.user;
+}
+
+/** What stands between the first two spaces behind `Bearer`, which is nothing where the two are neighbours. */
+function bearerOf({ headers }: HttpRequest): string | undefined {
+  const [scheme = '', token, rest] = headers.authorization?.trim().split(' ', 3) ?? [];
+  if (scheme.toLowerCase() !== 'bearer') return undefined;
+  return token === '' && rest === undefined ? undefined : token;
 }

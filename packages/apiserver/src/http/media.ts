@@ -4,7 +4,6 @@
  */
 import type { Exchange } from './exchange.ts';
 import { isTrue } from './request-info.ts';
-import type { Status } from '@timonier/api';
 import { formNotAcceptable, notAcceptable, StatusError, unsupportedMediaType } from '@timonier/api/statuses';
 
 export type Media = 'json' | 'yaml' | 'protobuf';
@@ -33,14 +32,12 @@ interface MediaRange {
 export interface Offer {
   /** Whether tables and partial metadata are offered. */
   readonly transforms: boolean;
-  /** Watches are not offered in YAML. */
-  readonly yaml: boolean;
-  /** Status and discovery kinds without protobuf schema turn it off. */
+  /** Custom resources have none, and are refused in other words. */
   readonly protobuf: boolean;
-  /** Of custom resources: types that others have are told all the same. */
-  readonly custom?: boolean;
-  /** Of watches, whose types are told as those of streams. */
-  readonly stream?: boolean;
+  /** What is listed can be watched, and that is one route. */
+  readonly isCollection: boolean;
+  /** Events have no form in YAML. */
+  readonly isWatch: boolean;
 }
 
 /** Whether a person reads along: they said so, or came with a program for people and did not say otherwise. */
@@ -50,40 +47,48 @@ export function wantsPretty(exchange: Pick<Exchange, 'query' | 'header'>): boole
   return /^(?:curl|Wget|Mozilla\/5\.0)/.test(exchange.header('user-agent') ?? '');
 }
 
-/** The best representation of what is offered. Throws 406 when nothing fits. */
+const types = (['json', 'yaml', 'protobuf'] as const).map((media) => contentTypes[media]);
+const streamTypes = (['json', 'protobuf'] as const).map((media) => `${contentTypes[media]};stream=watch`);
+
+/** The best representation of what is offered. Throws 406 when nothing fits, in the words of upstream's stage that refuses it. */
 export function negotiate(accept: string | undefined, offer: Offer, pretty: boolean): Representation {
-  const ranges = parseAccept(accept || '*/*');
-  let isFormUnknown = false;
-  for (const range of ranges) {
-    const media = mediaOf(range.type, offer);
+  let isKnown = !offer.protobuf;
+  let isOfEvents = true;
+  for (const { type, parameters } of parseAccept(accept || '*/*')) {
+    const media = mediaOf(type);
     if (media === undefined) continue;
-    const as = range.parameters.get('as');
-    const isPretty = pretty || range.parameters.get('pretty') === '1';
-    if (as === undefined) return { media, form: 'object', metaVersion: 'v1', pretty: isPretty };
-    const version = range.parameters.get('v');
-    isFormUnknown = true;
-    if (!offer.transforms || range.parameters.get('g') !== 'meta.k8s.io') continue;
-    if (version !== 'v1' && version !== 'v1beta1') continue;
-    if (as === 'Table' && media !== 'protobuf')
-      return { media, form: 'table', metaVersion: version, pretty: isPretty };
-    if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList')
-      return { media, form: 'metadata', metaVersion: version, pretty: isPretty };
+    isKnown = true;
+    const form = formOf(media, parameters, offer);
+    if (form === undefined) continue;
+    if (offer.isWatch && media === 'yaml') {
+      isOfEvents = false;
+      continue;
+    }
+    return { media, ...form, pretty: pretty || parameters.get('pretty') === '1' };
   }
-  throw new StatusError(refusal(ranges, offer, isFormUnknown));
+  if (!isOfEvents) throw new StatusError(formNotAcceptable(streamTypes));
+  if (isKnown) throw new StatusError(formNotAcceptable(types));
+  throw new StatusError(notAcceptable(offer.isCollection ? [...types, ...streamTypes] : types));
 }
 
-/**
- * Upstream's router refuses types that none of its routes makes; what is no matter of a route, a form or a stream of what
- * is there, is refused in other words.
- */
-function refusal(ranges: readonly MediaRange[], offer: Offer, isFormUnknown: boolean): Status {
-  const { custom = false, stream = false } = offer;
-  const offered = (['json', 'yaml', 'protobuf'] as const).filter(
-    (media) => media === 'json' || offer[media] || (media === 'protobuf' && custom),
-  );
-  const types = offered.map((media) => contentTypes[media] + (stream ? ';stream=watch' : ''));
-  const isRouted = stream && ranges.some(({ type }) => type === contentTypes.yaml);
-  return isFormUnknown || custom || isRouted ? formNotAcceptable(types) : notAcceptable(types);
+/** What the parameters of a media type ask for; undefined when that is not offered. */
+function formOf(
+  media: Media,
+  parameters: ReadonlyMap<string, string>,
+  { transforms, protobuf }: Offer,
+): Pick<Representation, 'form' | 'metaVersion'> | undefined {
+  if (media === 'protobuf' && !protobuf) return undefined;
+  const stream = parameters.get('stream');
+  if (stream !== undefined && (stream !== 'watch' || media === 'yaml')) return undefined;
+  const as = parameters.get('as');
+  if (as === undefined) return { form: 'object', metaVersion: 'v1' };
+  const metaVersion = parameters.get('v');
+  if (!transforms || parameters.get('g') !== 'meta.k8s.io') return undefined;
+  if (metaVersion !== 'v1' && metaVersion !== 'v1beta1') return undefined;
+  if (as === 'Table' && media !== 'protobuf') return { form: 'table', metaVersion };
+  if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList')
+    return { form: 'metadata', metaVersion };
+  return undefined;
 }
 
 /** The media type of a request body; JSON when the client did not say. Throws 415 for others. */
@@ -111,11 +116,10 @@ export function parseAccept(accept: string): readonly MediaRange[] {
     .sort((a, b) => b.quality - a.quality);
 }
 
-function mediaOf(type: string, offer: Offer): Media | undefined {
+function mediaOf(type: string): Media | undefined {
   if (type === contentTypes.json || type === '*/*' || type === 'application/*') return 'json';
-  if (type === contentTypes.yaml && offer.yaml) return 'yaml';
-  if (type === contentTypes.protobuf && offer.protobuf) return 'protobuf';
-  return undefined;
+  if (type === contentTypes.yaml) return 'yaml';
+  return type === contentTypes.protobuf ? 'protobuf' : undefined;
 }
 
 /** What a `Content-Type` says without its parameters, in lower case. */

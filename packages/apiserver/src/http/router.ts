@@ -327,6 +327,10 @@ export class Router {
       const given = authenticator.authenticate(exchange.request, info.path);
       const user = given instanceof Promise ? await given : given;
       identity.authentication.observe('success', performance.now() - since);
+      if (authenticator.ignoresToken(exchange.request))
+        exchange.warn(
+          'the provided Authorization header contains extra space before the bearer token, and is ignored',
+        );
       const end = authenticator.certificateEnd(exchange.request);
       if (end !== undefined) identity.usedCertificate(end);
       return user;

@@ -26,7 +26,7 @@ const unreachable: ReadonlySet<number> = new Set([
 ]);
 /** etcd's texts for a write beyond its `--max-request-bytes`, and far beyond; asking again would not help. */
 const tooLargeForStore = /etcdserver: request is too large|message larger than max/;
-const everything: Offer = { transforms: true, yaml: true, protobuf: true };
+const everything: Offer = { transforms: true, protobuf: true, isCollection: false, isWatch: false };
 
 /** The representation that the client of a request wants. Throws 406. */
 export function representationOf(exchange: Exchange, offer: Partial<Offer> = {}): Representation {
@@ -35,7 +35,7 @@ export function representationOf(exchange: Exchange, offer: Partial<Offer> = {})
 
 /** Custom resources have no protobuf form. */
 export function offerOf(info: ResourceInfo): Partial<Offer> {
-  return info.custom === undefined ? {} : { protobuf: false, custom: true };
+  return info.custom === undefined ? {} : { protobuf: false };
 }
 
 export function includeObjectOf(exchange: Exchange): TableContent {

@@ -26,7 +26,7 @@ const storePageSize = 500;
 
 export async function list(context: RequestContext): Promise<void> {
   const { exchange, target } = context;
-  const representation = representationOf(exchange, offerOf(target.info));
+  const representation = representationOf(exchange, { ...offerOf(target.info), isCollection: true });
   const includeObject = includeObjectOf(exchange);
   const options = readOptions(context);
   const { info } = target;
@@ -52,7 +52,7 @@ export async function readPage(context: RequestContext, options: ReadOptions): P
   const { continueToken, match, revision } = options;
   checkMatch(context, options);
   if (continueToken !== '') {
-    const token = parseToken(continueToken);
+    const token = parseToken(continueToken, options.selection.prefix);
     if ((revision ?? 0) !== 0) throw bad('specifying resource version is not allowed when using continue');
     return continueList(context, unlimitedAtHand(options), token);
   }
@@ -61,7 +61,7 @@ export async function readPage(context: RequestContext, options: ReadOptions): P
   if (match === 'Exact' || isPageOf) {
     // The store would call a revision that it has not reached an error of the request.
     await context.server.reads.reached(revision ?? 0);
-    return readFromStore(context, options, revision ?? 0, '');
+    return readFromStore(context, options, revision ?? 0);
   }
   await freshEnough(context, revision);
   await readAhead(context, options);
@@ -109,13 +109,15 @@ async function continueList(
   options: ReadOptions,
   token: ContinueToken,
 ): Promise<Page> {
-  const { revision, after } = token;
+  const { revision, start } = token;
   if (revision === undefined) {
     await freshEnough(context, undefined);
-    return readFromCache(context, options, context.server.cache.revision, after);
+    return readFromCache(context, options, context.server.cache.revision, start);
   }
-  if (isUnchangedSince(context, revision)) return readFromCache(context, options, revision, after);
-  return readFromStore(context, options, revision, after);
+  if (isUnchangedSince(context, revision)) return readFromCache(context, options, revision, start);
+  // The store would call a revision that it has not reached an error of the request.
+  await context.server.reads.reached(revision);
+  return readFromStore(context, options, revision, start);
 }
 
 /** True when the cache shows what a list at `revision` showed, because nothing of the resource has changed since. */
@@ -128,11 +130,9 @@ async function readFromCache(
   context: RequestContext,
   { selection, limit }: ReadOptions,
   revision = context.server.cache.revision,
-  after = '',
+  start = selection.prefix,
 ): Promise<Page> {
-  if (after !== '' && !after.startsWith(selection.prefix)) throw bad('the continue token is of another list');
   const { server, target } = context;
-  const start = after === '' ? selection.prefix : `${after}\0`;
   const resource = server.cache.resource(target.info.storagePrefix ?? '');
   const { index } = resource;
   const { required } = selection;
@@ -163,10 +163,10 @@ async function readFromCache(
     for (const [key, stored] of range) if (take(key, stored) !== undefined) break;
   } else index.forRange(start, rangeEnd(selection.prefix), false, take);
   server.metrics.cacheUse.listed(target.info, fetched, items.length);
-  if (!more) return { items, meta: pageMeta(revision) };
-  const last = items.at(-1)?.key ?? '';
-  const left = selection.isWhole ? index.forRange(`${last}\0`, rangeEnd(selection.prefix), false) : undefined;
-  return { items, meta: pageMeta(revision, last, left) };
+  if (!more) return { items, meta: { resourceVersion: String(revision) } };
+  const next = `${items.at(-1)?.key ?? ''}\0`;
+  const left = selection.isWhole ? index.forRange(next, rangeEnd(selection.prefix), false) : undefined;
+  return { items, meta: pageMeta(revision, next, selection.prefix, left) };
 }
 
 async function measured(
@@ -189,18 +189,16 @@ async function readFromStore(
   { server, target }: RequestContext,
   { selection, limit, continueToken }: ReadOptions,
   revision: number,
-  after: string,
+  start = selection.prefix,
 ): Promise<Page> {
-  if (after !== '' && !after.startsWith(selection.prefix)) throw bad('the continue token is of another list');
   const items: StoredObject[] = [];
-  const key = after === '' ? selection.prefix : `${after}\0`;
-  const range = { key, end: rangeEnd(selection.prefix), revision, mostKeys: storePageSize };
+  const range = { key: start, end: rangeEnd(selection.prefix), revision, mostKeys: storePageSize };
   const pages = server.store.pages(range, (request) => measured(server, target.info, request));
   let total: number | undefined;
   try {
     for (;;) {
       const page = await pages.next();
-      if (page === undefined) return { items, meta: pageMeta(revision) };
+      if (page === undefined) return { items, meta: { resourceVersion: String(revision) } };
       // Of the whole range, not of this part of it.
       total ??= page.count;
       const found = page.kvs.flatMap(readableOf);
@@ -210,27 +208,26 @@ async function readFromStore(
         if (!selection.matches(object)) continue;
         if (limit > 0 && items.length >= limit) {
           const left = selection.isWhole ? total - items.length : undefined;
-          return { items, meta: pageMeta(revision, items.at(-1)?.key, left) };
+          const next = `${items.at(-1)?.key ?? ''}\0`;
+          return { items, meta: pageMeta(revision, next, selection.prefix, left) };
         }
         items.push(object);
       }
     }
   } catch (error) {
     if (!(error instanceof Compacted)) throw error;
-    if (continueToken !== '') throw expiredToken({ revision, after });
+    if (continueToken !== '') throw expiredToken({ revision, start }, selection.prefix);
     throw new StatusError(
       expired(`The resourceVersion ${revision} for the provided list is too old; list again without it.`),
     );
   }
 }
 
-/** `left` is the number of objects after `last`, where it is known. */
-function pageMeta(revision: number, last?: string, left?: number): ListMeta {
-  const resourceVersion = String(revision);
-  if (last === undefined) return { resourceVersion };
+/** Of a page that does not end the list: the next may begin with the key `next`, and `left` objects, if that is known, follow. */
+function pageMeta(revision: number, next: string, prefix: string, left: number | undefined): ListMeta {
   return {
-    resourceVersion,
-    continue: formatToken({ revision, after: last }),
+    resourceVersion: String(revision),
+    continue: formatToken({ revision, start: next }, prefix),
     ...(left === undefined ? {} : { remainingItemCount: left }),
   };
 }

@@ -32,17 +32,25 @@ export async function watch(context: RequestContext): Promise<void> {
   const { exchange, server, target } = context;
   const options = readOptions(context);
   checkInitialEvents(options);
-  const representation = representationOf(exchange, { ...offerOf(target.info), yaml: false, stream: true });
+  const representation = representationOf(exchange, {
+    ...offerOf(target.info),
+    isCollection: true,
+    isWatch: true,
+  });
   const encoder = new WatchEncoder(target.info, options.selection, representation, includeObjectOf(exchange));
   const wantsState = options.sendInitialEvents ?? (options.revision ?? 0) === 0;
   // Without a version "newest" is where the store is now; with one, where the client is.
-  if (wantsState || options.revision === undefined) await freshEnough(context, options.revision);
+  const isAhead = (options.revision ?? 0) > server.cache.revision;
+  if (!isAhead && (wantsState || options.revision === undefined))
+    await freshEnough(context, options.revision);
   if (server.cache.revision === 0) await server.reads.reached(1);
   const resource = server.cache.resource(target.info.storagePrefix ?? '');
   const suffix = representation.media === 'protobuf' ? ';stream=watch' : '';
   const stream = new WatchStream(context, options, encoder, resource);
   exchange.startStream(200, `${contentTypes[representation.media]}${suffix}`);
   try {
+    // As upstream, which has begun the answer by then: what is wrong is an event.
+    if (isAhead && wantsState) await freshEnough(context, options.revision);
     await stream.run(wantsState);
   } catch (error) {
     if (error instanceof StatusError && !exchange.signal.aborted)
@@ -87,6 +95,8 @@ class WatchStream {
   /** Everything before the watch began has been looked at: its route knows what comes since. */
   #isCaughtUp = false;
   #wake: () => void = () => undefined;
+  /** Changes up to this revision are not for this client, which may be ahead. */
+  #after = 0;
   /** True once the position is lost: the stream ends, and the client resumes from the last version it saw. */
   #ended = false;
   /** True when a bookmark is wanted as soon as everything before it is sent. */
@@ -130,7 +140,10 @@ class WatchStream {
         performance.now() < deadline
       ) {
         sequence = await this.#sendChanges(sequence);
-        this.#bookmarkDue ||= allowBookmarks && performance.now() - bookmarked >= bookmarkMs * 0.9;
+        this.#bookmarkDue ||=
+          allowBookmarks &&
+          server.cache.revision >= this.#after &&
+          performance.now() - bookmarked >= bookmarkMs * 0.9;
         // With all of the log sent, every change up to the cache's revision is behind this cursor, of whatever
         // resource it was.
         if (this.#bookmarkDue && this.#resource.log.nextSequence === sequence) {
@@ -162,7 +175,7 @@ class WatchStream {
     const notice = async ({ role, revision }: OfficeState): Promise<void> => {
       if (role !== 'active' || revision === null) return;
       if (!(await cache.waitFor(revision, bookmarkMs))) return;
-      this.#bookmarkDue = this.#options.allowBookmarks;
+      this.#bookmarkDue = this.#options.allowBookmarks && cache.revision >= this.#after;
       this.#wake();
     };
     if (office === undefined) return () => undefined;
@@ -200,8 +213,8 @@ class WatchStream {
     const { log } = this.#resource;
     // Without the present state, 0 means as little as no version: what comes from now on.
     const revision = this.#options.revision || server.cache.revision;
-    // A watch ahead of the local replica waits: the changes in between are not for this client.
-    if (revision > server.cache.revision) await server.reads.reached(revision);
+    // A watch ahead of the local replica waits, for as long as it takes: the changes in between are not for this client.
+    this.#after = revision;
     const known = log.after(revision);
     if (known !== undefined) return known;
     const to = log.floor;
@@ -234,6 +247,10 @@ class WatchStream {
       if (event === 'lost') {
         this.#ended = true;
         return sequence;
+      }
+      if (event.revision <= this.#after) {
+        sequence++;
+        continue;
       }
       const frame = needsPreparation(this.#context.target.info)
         ? await this.#frame(event)
