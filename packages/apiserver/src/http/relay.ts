@@ -27,6 +27,13 @@ export interface Upstream {
   readonly patienceMs: number;
 }
 
+/** What is changed of an answer on its way back. */
+export interface Changes {
+  location(link: string): string;
+  /** The body with its changes; undefined when there are none, and else its length is not known. */
+  page(answer: IncomingMessage): AsyncIterable<Buffer> | undefined;
+}
+
 /** Headers about one connection only, or about who the client is. */
 const notPassedOn: ReadonlySet<string> = new Set([
   'authorization',
@@ -63,6 +70,7 @@ export async function relay(
   upstream: Upstream,
   path: string,
   extra: Headers = {},
+  changes?: Changes,
 ): Promise<void> {
   const { request, response, signal, method } = exchange;
   const hasBody = method !== 'GET' && method !== 'HEAD';
@@ -87,9 +95,13 @@ export async function relay(
     const answer = await answered;
     clearTimeout(timer);
     exchange.statusCode = answer.statusCode ?? 502;
-    response.writeHead(exchange.statusCode, { ...passedBack(answer.headers), ...exchange.headers });
+    const head = { ...passedBack(answer.headers), ...exchange.headers };
+    if (changes !== undefined && head['location']) head['location'] = changes.location(head['location']);
+    const page = method === 'HEAD' ? undefined : changes?.page(answer);
+    if (page !== undefined) delete head['content-length'];
+    response.writeHead(exchange.statusCode, head);
     exchange.onBegun();
-    for await (const chunk of answer as AsyncIterable<Buffer>) {
+    for await (const chunk of page ?? (answer as AsyncIterable<Buffer>)) {
       if (signal.aborted) break;
       if (!response.write(chunk)) await exchange.drained();
     }

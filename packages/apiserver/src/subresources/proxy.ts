@@ -11,13 +11,14 @@ import type { Node, Pod, Service } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { notFound, serviceUnavailable, StatusError } from '@timonier/api/statuses';
 import { readyOf } from '../aggregation/service-endpoint.ts';
-import { relay, relayUpgrade, type Switching, type Upstream } from '../http/relay.ts';
+import { type Changes, relay, relayUpgrade, type Switching, type Upstream } from '../http/relay.ts';
 import { kubeletAddress } from '../node-proxy/node-proxy.ts';
 import { destinationAt } from '../node-proxy/reachable.ts';
 import { bad } from '../pipeline/query.ts';
 import type { RequestContext } from '../request-context.ts';
 import { freshEnough } from '../verbs/get.ts';
 import { admitConnection } from './connection.ts';
+import { linkThrough, pageThrough } from './proxied-links.ts';
 
 interface Destination {
   readonly scheme: 'http' | 'https';
@@ -31,14 +32,22 @@ export async function proxy(context: RequestContext): Promise<void> {
   const rest = pathBehind(context);
   await admitConnection(context, rest === '' ? {} : { path: rest });
   await freshEnough(context, undefined);
-  const upstream = upstreamOf(context);
+  const { upstream, host } = upstreamOf(context);
   if (rest === '' && (exchange.method === 'GET' || exchange.method === 'HEAD')) {
     exchange.statusCode = 301;
     exchange.response.writeHead(301, { location: `${exchange.url.pathname}/${exchange.url.search}` });
     exchange.response.end();
     return;
   }
-  await relay(exchange, upstream, `${rest || '/'}${exchange.url.search}`);
+  const { pathname, search } = exchange.url;
+  const prefix = pathname.slice(0, pathname.length - rest.length);
+  const ownHost = exchange.header('host') ?? exchange.header(':authority') ?? '';
+  const links = { prefix, host, ownHost };
+  const changes: Changes = {
+    location: (link) => linkThrough(links, link),
+    page: (answer) => pageThrough(links, answer),
+  };
+  await relay(exchange, upstream, `${rest || '/'}${search}`, { 'x-forwarded-uri': pathname }, changes);
 }
 
 /** Joins a connection that switches protocols, such as a WebSocket, with one of the pod, service or node. */
@@ -46,17 +55,21 @@ export async function proxyUpgrade(context: RequestContext, switching: Switching
   const rest = pathBehind(context);
   await admitConnection(context, rest === '' ? {} : { path: rest });
   await freshEnough(context, undefined);
-  await relayUpgrade(switching, upstreamOf(context), `${rest || '/'}${context.exchange.url.search}`);
+  await relayUpgrade(switching, upstreamOf(context).upstream, `${rest || '/'}${context.exchange.url.search}`);
 }
 
-function upstreamOf(context: RequestContext): Upstream {
+/** Where a request goes to, and what the program there calls itself. */
+function upstreamOf(context: RequestContext): { readonly upstream: Upstream; readonly host: string } {
   const { scheme, options } = destinationOf(context);
   const request = scheme === 'https' ? httpsRequest : httpRequest;
-  return {
+  const name = options.host ?? '';
+  const host = `${isIP(name) === 6 ? `[${name}]` : name}${options.port == null ? '' : `:${options.port}`}`;
+  const upstream: Upstream = {
     open: (call) => request({ ...options, agent: false, ...call }),
     unreachable: (reason) => new StatusError(serviceUnavailable(`error trying to reach service: ${reason}`)),
     patienceMs,
   };
+  return { upstream, host };
 }
 
 /** What stands behind `proxy` in the path, as it was written. */
