@@ -131,7 +131,7 @@ test('a watch from a version that is still to come waits for it, and shows what 
   });
   assert.ok(
     versions.every((one) => one > ahead),
-    `${versions} after ${ahead}`,
+    `${versions.join()} after ${ahead}`,
   );
 });
 
