@@ -9,6 +9,7 @@ import { Counter, type Registry } from 'prom-client';
 import type { RequestInfo } from '../http/request-info.ts';
 import type { RequestTarget } from '../http/request-target.ts';
 import type { User } from '../pipeline/authenticate.ts';
+import type { Impersonated } from '../pipeline/impersonation-modes.ts';
 import type { AuditSink } from './counted-sink.ts';
 import { type AuditDecision, type AuditPolicy, decide, type Stage } from './policy.ts';
 
@@ -101,7 +102,7 @@ export class AuditRecord {
   readonly #options: AuditRecordOptions;
   readonly #received = microTime();
   readonly #annotations: Record<string, string> = {};
-  #impersonated: User | undefined;
+  #impersonated: Impersonated | undefined;
   #request: Buffer | undefined;
   #response: Buffer | undefined;
   #status: Status | undefined;
@@ -130,8 +131,8 @@ export class AuditRecord {
     this.#annotations[name] ??= value;
   }
 
-  impersonated(user: User): void {
-    this.#impersonated = user;
+  impersonated(as: Impersonated): void {
+    this.#impersonated = as;
   }
 
   requestBody(body: Buffer): void {
@@ -180,7 +181,7 @@ export class AuditRecord {
       requestURI: `${exchange.url.pathname}${exchange.url.search}`,
       verb: info.verb,
       user: userOf(user),
-      ...(this.#impersonated === undefined ? {} : { impersonatedUser: userOf(this.#impersonated) }),
+      ...(this.#impersonated === undefined ? {} : impersonation(this.#impersonated)),
       sourceIPs: sourcesOf(exchange),
       ...present({ userAgent: exchange.header('user-agent') }),
       ...(object === undefined ? {} : { objectRef: object }),
@@ -238,6 +239,13 @@ function withoutManagedFields(tree: Tree): object {
   for (const one of [tree, ...(Array.isArray(tree.items) ? tree.items : [])])
     delete one.metadata?.managedFields;
   return tree;
+}
+
+function impersonation({ user, constraint }: Impersonated): object {
+  return {
+    impersonatedUser: userOf(user),
+    ...(constraint === undefined ? {} : { authenticationMetadata: { impersonationConstraint: constraint } }),
+  };
 }
 
 function userOf({ name, uid, groups, extra }: User): object {

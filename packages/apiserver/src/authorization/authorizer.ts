@@ -34,7 +34,8 @@ export class Authorizer {
   }
 
   decide(user: User, attributes: Attributes): Decision | Promise<Decision> {
-    if (attributes.resource === undefined && openPaths.test(attributes.path)) return allowed;
+    const { resource, verb, path } = attributes;
+    if (resource === undefined && verb === 'get' && openPaths.test(path)) return allowed;
     if (user.groups.includes('system:masters')) return allowed;
     const reasons: string[] = [];
     const errors: string[] = [];

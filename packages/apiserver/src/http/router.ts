@@ -19,7 +19,8 @@ import type { User } from '../pipeline/authenticate.ts';
 import { authorize } from '../pipeline/authorize.ts';
 import { deprecationOf } from '../pipeline/deprecation.ts';
 import { fenceOf } from '../pipeline/fence-gate.ts';
-import { impersonated } from '../pipeline/impersonate.ts';
+import { wantedIdentity } from '../pipeline/impersonate.ts';
+import { impersonate } from '../pipeline/impersonation-modes.ts';
 import { isStream, type Limiter, LimitStage } from '../pipeline/limit.ts';
 import { checkParameters, dryRunParameter, askedOptions, managerOf } from '../pipeline/query.ts';
 import { respondError, statusOf } from '../pipeline/respond.ts';
@@ -313,10 +314,11 @@ export class Router {
     const { authorizer } = this.#options.server;
     const actual = await this.#authenticate(exchange, info);
     exchange.audit = this.#options.auditor?.begin(exchange, actual, info, isLong);
-    const given = impersonated(actual, exchange.request.rawHeaders, authorizer);
-    const user = given instanceof Promise ? await given : given;
-    if (user !== actual) exchange.audit?.impersonated(user);
-    return user;
+    const wanted = wantedIdentity(exchange.request.rawHeaders);
+    if (wanted === undefined) return actual;
+    const given = await impersonate(authorizer, actual, wanted, info);
+    exchange.audit?.impersonated(given);
+    return given.user;
   }
 
   async #authenticate(exchange: Exchange, info: RequestInfo): Promise<User> {

@@ -30,7 +30,8 @@ export async function authorize(
   throw new StatusError(forbidden(type, info.name, explain(user, info, decision.reason)));
 }
 
-function explain(user: User, info: Attributes, reason: string): string {
+/** A refusal in upstream's words. */
+export function explain(user: User, info: Attributes, reason: string): string {
   const because = reason === '' ? '' : `: ${reason}`;
   if (info.resource === undefined)
     return `User "${user.name}" cannot ${info.verb} path "${info.path}"${because}`;
