@@ -125,7 +125,10 @@ export class TokenStream {
   /** No name comes behind `before`. */
   noName(before: string): CompileError {
     const { text, at } = this.peek();
-    return this.error(at, `Syntax error: no viable alternative at input '${before}${text}'`);
+    return this.error(
+      at,
+      `Syntax error: no viable alternative at input '${before}${before !== '' && text === '<EOF>' ? '' : text}'`,
+    );
   }
 }
 

@@ -35,7 +35,7 @@ export function jsonOf(answer: Answer): any {
 
 const callDeadlineMs = 60_000;
 /** Of a watch that goes on, what comes within this time is its answer. */
-const watchMs = 1_500;
+const watchMs = 2_500;
 
 export class Connections {
   readonly #url: string;

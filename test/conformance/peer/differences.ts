@@ -116,6 +116,10 @@ export const meant: readonly MeantDifference[] = [
     reason: 'the signal that stops a container can be chosen: kubelet and runtime know it',
   },
   {
+    title: /^each apps\/v1 ControllerRevision: (?:rehearsed patch by strategy|applied|taken|given up)/,
+    reason: 'data that stays the same may be sent again, in whatever order its fields come',
+  },
+  {
     title: /^admission webhooks: \w+: a-redirect/,
     reason: 'a webhook that points elsewhere is not followed there',
   },

@@ -29,11 +29,15 @@ export function checkObject(
 export function withExpressions(errors: readonly FieldError[], more: readonly FieldError[]): FieldError[] {
   const all = [...errors];
   for (const error of more) {
-    const [, list, item] = /^(.*)\[(\d+)\]\.(?:expression|valueExpression)$/.exec(error.field) ?? [];
+    const [, list, item] =
+      /^(.*)\[(\d+)\]\.(?:(?:jsonPatch|applyConfiguration)\.)?(?:expression|valueExpression)$/.exec(
+        error.field,
+      ) ?? [];
     const next = all.findIndex(({ field, type }) => {
       if (list === undefined || !field.startsWith(`${list}[`)) return false;
       const [, other = '', part = ''] = /^\[(\d+)\]\.?(.*)$/.exec(field.slice(list.length)) ?? [];
       if (Number(other) !== Number(item)) return Number(other) > Number(item);
+      if (list.endsWith('.mutations')) return true;
       // The name of a variable is judged first.
       if (part === 'name') return !list.endsWith('.variables');
       return part === 'key' && type === 'Duplicate';

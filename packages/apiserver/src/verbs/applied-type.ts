@@ -13,10 +13,18 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** Throws 400. Custom kinds know themselves what their schema says. */
 export function checkAppliedType(info: ResourceInfo, config: Fields): void {
-  const problems = info.custom?.appliedProblems(config) ?? problemsOf(config, info.schema, '');
+  const problems = appliedProblems(info, config);
   if (problems.length === 0) return;
-  const text = problems.length === 1 ? (problems[0] ?? '') : ['errors:', ...problems].join('\n  ');
-  throw bad(`failed to create typed patch object (${whatIs(info, config)}): ${text}`);
+  throw bad(`failed to create typed patch object (${whatIs(info, config)}): ${listed(problems)}`);
+}
+
+/** Where a configuration is not of its kind's types. */
+export function appliedProblems(info: ResourceInfo, config: Fields): readonly string[] {
+  return info.custom?.appliedProblems(config) ?? problemsOf(config, info.schema, '');
+}
+
+export function listed(problems: readonly string[]): string {
+  return problems.length === 1 ? (problems[0] ?? '') : ['errors:', ...problems].join('\n  ');
 }
 
 /** Runs the decoding of a configuration; throws 400 as what could not be converted. */

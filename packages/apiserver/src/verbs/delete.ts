@@ -165,8 +165,11 @@ export async function removeObject(context: JudgedWrite, options: DeleteOptions)
 
 /** A pod that goes at once, with its end. */
 function ended(pod: ApiObject, now: number): ApiObject {
-  const deletionTimestamp = timestamp(now);
-  return { ...pod, metadata: { ...pod.metadata, deletionTimestamp, deletionGracePeriodSeconds: 0 } };
+  const { metadata } = pod;
+  // The end of a pod counts as a change of what is wanted, once.
+  const generation = (metadata?.generation ?? 0) + (metadata?.deletionTimestamp === undefined ? 1 : 0);
+  const end = { deletionTimestamp: timestamp(now), deletionGracePeriodSeconds: 0, generation };
+  return { ...pod, metadata: { ...metadata, ...end } };
 }
 
 /** What a deletion does to an object: pure. */

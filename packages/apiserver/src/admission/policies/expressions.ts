@@ -21,15 +21,19 @@ import type { AdmissionRequest } from '../request.ts';
 type ObjectField = ObjectType['fields'] extends ReadonlyMap<string, infer F> ? F : never;
 export type VariableTypes = Map<string, ObjectField>;
 
+/** `variables` as the expressions of a policy see it. */
+export function variablesType(known: VariableTypes): Type {
+  return { kind: 'object', name: 'kubernetes.variables', fields: known };
+}
+
 /** What beside the request a policy's expressions may name: its parameters and its variables, where it has any. */
 export function ownVariables(
   spec: { readonly paramKind?: ParamKind; readonly variables?: readonly Variable[] } | undefined,
   known: VariableTypes,
 ): Readonly<Record<string, Type>> {
-  const ofVariables: Type = { kind: 'object', name: 'kubernetes.variables', fields: known };
   return {
     ...(spec?.paramKind === undefined ? {} : { params: types.dyn }),
-    ...((spec?.variables ?? []).length === 0 ? {} : { variables: ofVariables }),
+    ...((spec?.variables ?? []).length === 0 ? {} : { variables: variablesType(known) }),
   };
 }
 

@@ -34,7 +34,8 @@ function invocationsOf(bound: BoundPolicy, request: AdmissionRequest): Invocatio
   try {
     params = parametersFor(bound, request);
   } catch (error) {
-    fail(bound, request, new Error(`failed to configure binding: ${failureOf(error)}`, { cause: error }));
+    const why = `failed to configure binding: ${failureOf(error)}`;
+    fail(bound, request, new Error(why, { cause: error }), 'Forbidden');
     return [];
   }
   return params.map((param): Invocation => ({
@@ -48,7 +49,7 @@ function invocationsOf(bound: BoundPolicy, request: AdmissionRequest): Invocatio
           return programOf(policy).apply(request, param);
         } catch (error) {
           request.object = before;
-          fail(bound, request, error);
+          fail(bound, request, error, 'Invalid');
           return true;
         }
       });
@@ -63,12 +64,17 @@ function programOf(policy: Readonly<MutatingAdmissionPolicy>): Mutations {
 }
 
 /** Refuses the request, unless the policy says that its failures do not matter. */
-function fail({ policy, binding }: BoundPolicy, request: AdmissionRequest, error: unknown): void {
-  const reason = failureOf(error);
+function fail(
+  { policy, binding }: BoundPolicy,
+  request: AdmissionRequest,
+  error: unknown,
+  reason: 'Forbidden' | 'Invalid',
+): void {
+  const why = failureOf(error);
   // What is no object any more is nobody's policy.
   if (error instanceof StatusError) throw error;
   if (policy.spec?.failurePolicy === 'Ignore') return;
   const names = `'${policy.metadata?.name ?? ''}' with binding '${binding.metadata?.name ?? ''}'`;
-  const message = `policy ${names} denied request: ${reason}`;
-  throw new StatusError({ ...denial(request, message, 'Forbidden').status, message });
+  const message = `policy ${names} denied request: ${why}`;
+  throw new StatusError({ ...denial(request, message, reason).status, message, code: 403 });
 }

@@ -35,8 +35,9 @@ import { authorizerLibrary } from '../authorizer-library.ts';
 import { authorizerVariables, MatchConditions, requestVariables } from '../conditions.ts';
 import { failureOf } from '../decisions.ts';
 import { Budget, Expression } from '../expression.ts';
+import { appliedProblems, listed } from '../../verbs/applied-type.ts';
 import { type AdmissionRequest } from '../request.ts';
-import { ownVariables, Variables, type VariableTypes } from './expressions.ts';
+import { ownVariables, Variables, variablesType, type VariableTypes } from './expressions.ts';
 
 const rootName = 'Object';
 const jsonPatchType: ObjectType = {
@@ -85,7 +86,7 @@ export class Mutations {
   constructor({ spec }: Readonly<MutatingAdmissionPolicy>) {
     this.#conditions = new MatchConditions(spec?.matchConditions, { ofPolicy: true });
     const known: VariableTypes = new Map();
-    const environment = environmentWith(ownVariables(spec, known));
+    const environment = environmentWith({ variables: variablesType(known), ...ownVariables(spec, known) });
     this.#isIgnoringFailures = spec?.failurePolicy === 'Ignore';
     this.#variables = new Variables(environment, spec?.variables, known);
     this.#mutations = (spec?.mutations ?? []).map((mutation) => compiledMutation(environment, mutation));
@@ -111,6 +112,7 @@ export class Mutations {
         request.object = completed(
           request,
           mutation.isPatch ? patched(request.object, value) : merged(request, request.object, value),
+          mutation.isPatch,
         );
       } catch (error) {
         failureOf(error);
@@ -137,10 +139,14 @@ function compiledMutation(
   };
 }
 
-function completed({ context }: AdmissionRequest, object: JsonObject): ApiObject {
+/** Throws 500 for what is no object of its kind any more; a patch must not set what is no field of it either. */
+function completed({ context }: AdmissionRequest, made: JsonObject, isPatched: boolean): ApiObject {
   const { info } = context.target;
   try {
-    return applyDefaults(info, decodeStrict(info, object).object);
+    const { object, problems } = decodeStrict(info, made);
+    if (isPatched && problems.length > 0)
+      throw new StatusError(internalError(`strict decoding error: ${problems.join(', ')}`));
+    return applyDefaults(info, object);
   } catch (error) {
     if (!(error instanceof NotDecodable)) throw error;
     throw new StatusError(internalError(error.why));
@@ -163,9 +169,15 @@ function merged({ context }: AdmissionRequest, object: ApiObject, value: Value):
   if (!(value instanceof ObjectValue))
     throw new Error('an ApplyConfiguration expression must give an Object');
   checkTypeNames(value, rootName);
-  const { schema } = context.target.info;
+  const { info } = context.target;
+  const { schema } = info;
   // What an expression constructed has the shape of JSON.
   const config = toJson(value) as JsonObject;
+  const problems = appliedProblems(info, config);
+  if (problems.length > 0)
+    throw new Error(
+      `error applying patch: failed to convert patch object to typed object: ${listed(problems)}`,
+    );
   const whole = wholeReplacements(config, schema);
   if (whole.length > 0)
     throw new Error(

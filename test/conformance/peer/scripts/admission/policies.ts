@@ -152,7 +152,7 @@ const policies: Readonly<Record<string, Policy>> = {
       ...byMap,
       ...validations({
         expression: 'object.data.a == params.data.a',
-        messageExpression: "'a must be ' + params.data.a",
+        message: 'a must be right',
       }),
     },
     binding: { paramRef: { selector: { matchLabels: { is: 'param' } }, parameterNotFoundAction: 'Deny' } },
@@ -169,13 +169,6 @@ const policies: Readonly<Record<string, Policy>> = {
     spec: { ...byMap, ...validations({ expression: 'params == null', message: 'no params' }) },
     binding: { paramRef: { name: 'none', parameterNotFoundAction: 'Allow' } },
   },
-  'params-of-nothing': {
-    spec: {
-      paramKind: { apiVersion: 'example.com/v1', kind: 'None' },
-      ...validations({ expression: 'params == null' }),
-    },
-    binding: { paramRef: { name: 'none', parameterNotFoundAction: 'Deny' } },
-  },
   'no-param-ref': {
     spec: { ...byMap, ...validations({ expression: 'params != null', message: 'no params' }) },
   },
@@ -184,7 +177,7 @@ const policies: Readonly<Record<string, Policy>> = {
       { expression: "authorizer.group('').resource('pods').namespace('default').check('get').allowed()" },
       {
         expression: "!authorizer.group('').resource('pods').check('get').allowed()",
-        messageExpression: "'because: ' + authorizer.group('').resource('pods').check('get').reason()",
+        message: 'may get pods',
       },
       { expression: "authorizer.path('/healthz').check('get').allowed()" },
       { expression: "authorizer.requestResource.check('what').allowed()" },
@@ -257,6 +250,14 @@ const policies: Readonly<Record<string, Policy>> = {
       expression: "object.data.all(a, object.data.all(b, object.data.all(c, a + b + c != 'x')))",
     }),
   },
+  // Upstream goes on to find it wrong for a moment when it is gone.
+  'params-of-nothing': {
+    spec: {
+      paramKind: { apiVersion: 'example.com/v1', kind: 'None' },
+      ...validations({ expression: 'params == null' }),
+    },
+    binding: { paramRef: { name: 'none', parameterNotFoundAction: 'Deny' } },
+  },
 };
 
 const objects: Readonly<Record<string, { what: string; body: Json; root?: string }>> = {
@@ -268,7 +269,7 @@ const objects: Readonly<Record<string, { what: string; body: Json; root?: string
 };
 
 /** Policies that refuse nothing, or that there are none of. */
-const quiet: ReadonlySet<string> = new Set(['params-allowed', 'too-costly']);
+const quiet: ReadonlySet<string> = new Set(['params-allowed', 'too-costly', 'blank-message']);
 
 export async function policyScript(comparison: Comparison): Promise<void> {
   for (const [name, policy] of Object.entries(policies)) {
