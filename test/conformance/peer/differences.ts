@@ -31,18 +31,18 @@ export const meant: readonly MeantDifference[] = [
   },
   {
     title: /ServiceCIDR/,
-    place: /^body\.(?:items\[.*\]\.)?status\.conditions$/,
+    place: /^body(?:\[\d+\])?\.(?:.*\.)?status\.conditions$/,
     reason: 'the API server itself says that a range of services is ready; elsewhere a controller does',
   },
   {
     title: /ValidatingAdmissionPolicy/,
     place:
-      /^body\.status\.(?:observedGeneration|typeChecking)$|managedFields\.Update validatingadmissionpolicy/,
+      /^body(?:\[\d+\])?\.(?:.*\.)?status(?:\.(?:observedGeneration|typeChecking))?$|managedFields\.Update validatingadmissionpolicy/,
     reason: 'the API server itself checks the types of policies; elsewhere a controller does',
   },
   {
     title: /VolumeAttributesClass/,
-    place: /finalizers/,
+    place: /finalizers|\.deletion(?:GracePeriodSeconds|Timestamp)$/,
     reason: 'classes of volume attributes are not protected: no controller would let them go',
   },
   {
@@ -133,8 +133,8 @@ export const meant: readonly MeantDifference[] = [
     reason: 'the metadata of an object alone are those that the whole object shows',
   },
   {
-    title: /IPAddress: (?:as Table|table of one)$/,
-    place: /^body\.rows\[0\]\.cells\[2\]$/,
+    title: /IPAddress: (?:as Table|table |watch of tables)/,
+    place: /\.rows\[0\]\.cells\[2\]$/,
     reason: 'a row has as many cells as there are columns',
   },
   {

@@ -9,6 +9,14 @@ const uidLabel = 'batch.kubernetes.io/controller-uid';
 const nameLabel = 'batch.kubernetes.io/job-name';
 
 export const jobStrategy: Strategy = {
+  asOwned(object) {
+    const { spec, metadata } = object as unknown as Job;
+    const labels = spec?.template?.metadata?.labels ?? {};
+    const isLabelled = Object.keys(metadata?.labels ?? {}).length > 0;
+    return isLabelled || Object.keys(labels).length === 0
+      ? object
+      : { ...object, metadata: { ...metadata, labels } };
+  },
   prepareCreate(object) {
     const { spec, metadata } = object as unknown as Job;
     if (spec === undefined || spec.manualSelector === true) return;

@@ -16,6 +16,8 @@ export interface Strategy {
   readonly ttlSeconds?: number;
   /** True when an update creates what does not exist. */
   readonly createsOnUpdate?: boolean;
+  /** A new object as its owner is said to have sent it, where the server completes it in their name. */
+  readonly asOwned?: (object: ApiObject) => ApiObject;
   /** Changes a new object in place, before validation. */
   readonly prepareCreate?: (object: ApiObject, context: WriteContext) => void;
   /** Changes an updated object in place, before validation. */

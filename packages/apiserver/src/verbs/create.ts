@@ -31,7 +31,7 @@ export async function createObject(context: JudgedWrite, sent: ApiObject): Promi
   await checkNamespace(context, nameOf(sent));
   const { admission } = context.server;
   // Whoever sends an object owns what it sent, and not what the server makes of it from here on.
-  const owned = withOwnership(undefined, sent, context);
+  const owned = ownedBySender(sent, context);
   const request: AdmissionRequest = { operation: 'CREATE', context, object: owned, old: undefined };
   await admission.admit(request);
   const admitted = request.object ?? owned;
@@ -53,6 +53,16 @@ export async function createObject(context: JudgedWrite, sent: ApiObject): Promi
       if (attempt >= maxNameAttempts) throw new StatusError(generateNameConflict(info, taken));
     }
   }
+}
+
+function ownedBySender(sent: ApiObject, context: JudgedWrite): ApiObject {
+  const { asOwned } = strategyOf(context.target.info);
+  if (asOwned === undefined) return withOwnership(undefined, sent, context);
+  const { managedFields } = withOwnership(undefined, asOwned(sent), context).metadata ?? {};
+  return {
+    ...sent,
+    metadata: { ...sent.metadata, ...(managedFields === undefined ? {} : { managedFields }) },
+  };
 }
 
 /** As what a refusal speaks of it: one without a name is called by the beginning that it asks for. */

@@ -175,7 +175,10 @@ function ended(pod: ApiObject, now: number): ApiObject {
 /** What a deletion does to an object: pure. */
 function decideRemoval(object: ApiObject, options: DeleteOptions, now: number): Decision {
   const metadata = (object.metadata ??= {});
-  const finalizers = withPropagation(metadata.finalizers ?? [], options);
+  // Definitions end by their own finalizer alone.
+  const isDefinition = object.kind === 'CustomResourceDefinition';
+  const own = metadata.finalizers ?? [];
+  const finalizers = isDefinition ? [...own] : withPropagation(own, options);
   const grace = gracePeriod(object, options);
   const waits = finalizers.length > 0 || hasContent(object);
   if (!waits && grace === 0) return { action: 'remove' };
@@ -186,7 +189,7 @@ function decideRemoval(object: ApiObject, options: DeleteOptions, now: number): 
   if (!isMarked || isShorter) {
     metadata.deletionTimestamp = timestamp(now + grace * 1_000);
     // The end of a definition is not one that anything waits out.
-    if (object.kind !== 'CustomResourceDefinition') {
+    if (!isDefinition) {
       // Namespaces end in their own time.
       if (object.kind !== 'Namespace') metadata.deletionGracePeriodSeconds = grace;
       if (!isMarked && metadata.generation !== undefined) metadata.generation++;

@@ -42,10 +42,20 @@ export async function update(context: RequestContext): Promise<void> {
 
 /** Built-in kinds that nobody replaces without saying of which version. */
 const versioned: ReadonlySet<string> = new Set([
+  'apiservices',
   'csidrivers',
   'csinodes',
   'csistoragecapacities',
+  'customresourcedefinitions',
+  'leases',
+  'mutatingadmissionpolicies',
+  'mutatingadmissionpolicybindings',
+  'mutatingwebhookconfigurations',
+  'poddisruptionbudgets',
   'runtimeclasses',
+  'validatingadmissionpolicies',
+  'validatingadmissionpolicybindings',
+  'validatingwebhookconfigurations',
   'volumeattachments',
 ]);
 

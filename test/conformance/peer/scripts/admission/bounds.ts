@@ -1,4 +1,5 @@
 /** Limit ranges: defaults that they give, and what they refuse, of containers, pods and claims. */
+import { type Answer, jsonOf } from '../../calls.ts';
 import type { Comparison, SidedCall } from '../../comparison.ts';
 import { withSortedCauses } from '../custom/causes.ts';
 import { makeNamespace } from '../world.ts';
@@ -91,8 +92,17 @@ export async function boundScript(comparison: Comparison): Promise<void> {
         spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage } } },
       });
     // Kinds of resources are gone through in another order each time.
-    await comparison.all(calls, withSortedCauses);
+    await comparison.all(calls, withSortedRules);
   }
+}
+
+/** The same of what a refusal lists. */
+function withSortedRules(answer: Answer): Answer {
+  const sorted = withSortedCauses(answer);
+  const { message, ...body } = (jsonOf(sorted) ?? {}) as { message?: string };
+  const [, head = '', list] = /^(.* is forbidden: )\[(.*)\]$/.exec(message ?? '') ?? [];
+  if (list === undefined) return sorted;
+  return { ...sorted, text: JSON.stringify({ ...body, message: head + list.split(', ').sort().join(', ') }) };
 }
 
 /** Upstream looks at ranges that it watches: asks until one is refused, or given defaults. */
