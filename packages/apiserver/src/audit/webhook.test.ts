@@ -192,7 +192,7 @@ test('a service outside learns who failed to say who they are, and what admissio
     spec: {
       matchConstraints: { resourceRules: rules },
       validations: [{ expression: "object.metadata.name != 'p'", message: 'not p' }],
-      auditAnnotations: [{ key: 'image', valueExpression: 'object.spec.containers[0].image' }],
+      auditAnnotations: [{ key: 'image', valueExpression: 'string(object.spec.containers[0].image)' }],
     },
   });
   assert.equal(judged.status, 201, judged.body.toString());
