@@ -20,9 +20,13 @@ const expected: readonly { readonly why: string; readonly pattern: RegExp }[] = 
       /is forbidden: unable to create new content in namespace \S+ because it is being terminated|"Deletion of namespace failed" err="failed to delete pods for namespace: \S+, err: unexpected items still remain|err="pvc \S+ is being deleted"/,
   },
   {
+    why: 'what happened once more in a namespace is told when that is gone',
+    pattern: /"Server rejected event \(will not retry!\)" err="namespaces \\"[^"\\]+\\" not found"/,
+  },
+  {
     why: 'what a sentence removed is missed by who has not heard of that yet',
     pattern:
-      /"Failed to taint NoSchedule on node, requeue it" err="failed to swap taints of node|(nodes?|persistentvolumes|storageclass\.storage\.k8s\.io|deployments\.apps) \\?"[^"\\]+\\?" not found|PersistentVolume \\"pvc-<uid>\\" is invalid: metadata.finalizers: Forbidden: no new finalizers can be added/,
+      /"Failed to taint NoSchedule on node, requeue it" err="failed to swap taints of node|(nodes?|persistentvolumes|storageclass\.storage\.k8s\.io|(deployments|replicasets)\.apps) \\?"[^"\\]+\\?" not found|PersistentVolume \\"pvc-<uid>\\" is invalid: metadata.finalizers: Forbidden: no new finalizers can be added/,
   },
   {
     why: 'the kind of a deleted definition is not served any more',
