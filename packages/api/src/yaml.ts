@@ -87,7 +87,19 @@ function read(text: string): Parsed {
   const duplicates: string[] = [];
   inspect(document.contents, 0, { duplicates, lineCounter });
   const value: unknown = document.toJS({ maxAliasCount: MAX_ALIASES });
-  return { value: value ?? null, duplicates };
+  return { value: byKey(value ?? null), duplicates };
+}
+
+/** As upstream, which goes by way of JSON: fields come by the alphabet, in which what is wrong with them is told. */
+function byKey(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(byKey);
+  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype)
+    return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, inner]) => [name, byKey(inner)]),
+  );
 }
 
 /** What follows the first document is nobody's. */
