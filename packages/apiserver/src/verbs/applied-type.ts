@@ -19,7 +19,10 @@ export function checkAppliedType(info: ResourceInfo, config: Fields): void {
 }
 
 /** Where a configuration is not of its kind's types. */
-export function appliedProblems(info: ResourceInfo, config: Fields): readonly string[] {
+export function appliedProblems(
+  info: Pick<ResourceInfo, 'schema' | 'custom'>,
+  config: Fields,
+): readonly string[] {
   return info.custom?.appliedProblems(config) ?? problemsOf(config, info.schema, '');
 }
 

@@ -288,3 +288,76 @@ test('expressions of a policy refer to variables, and these to those before them
   assert.match(two.message, /replicas must be odd$/);
   await shared.ask(201, 'POST', deployments, deployment('odd', 3));
 });
+
+test('who scales is judged by the Scale that they sent, which a policy changes as such', async () => {
+  const name = 'scaled';
+  await shared.ask(201, 'POST', deployments, deployment(name, 1));
+  const rule = {
+    apiGroups: ['apps'],
+    apiVersions: ['v1'],
+    operations: ['UPDATE'],
+    resources: ['deployments/scale'],
+  };
+  const constraints = { matchConstraints: { resourceRules: [rule] } };
+  await bound('mutating', name, 'apps/deployments', {
+    ...constraints,
+    mutations: [
+      {
+        patchType: 'ApplyConfiguration',
+        applyConfiguration: {
+          expression: 'object.spec.replicas > 3 ? Object{spec: Object.spec{replicas: 3}} : Object{}',
+        },
+      },
+    ],
+  });
+  await bound('validating', name, 'apps/deployments', {
+    ...constraints,
+    validations: [{ expression: "object.kind == 'Scale' && object.spec.replicas != 2", message: 'not two' }],
+  });
+  const path = `${deployments}/${name}/scale`;
+  const scaleTo = (replicas: number) =>
+    shared.server.request(
+      'PATCH',
+      `${path}?dryRun=All`,
+      { spec: { replicas } },
+      { headers: { 'content-type': 'application/merge-patch+json' } },
+    );
+  await until(async () => (await scaleTo(9)).json.spec?.replicas === 3, 'the Scale is changed');
+  await until(async () => (await scaleTo(2)).status === 422, 'the Scale is refused');
+  assert.match((await scaleTo(2)).json.message, /denied request: not two$/);
+});
+
+test('an eviction is judged as one, and what carries it out is not judged again', async () => {
+  const name = 'evicted';
+  const pods = '/api/v1/namespaces/default/pods';
+  const pod = { metadata: { name }, spec: { containers: [{ name: 'a', image: 'b' }] } };
+  await shared.ask(201, 'POST', pods, pod);
+  const rule = (operations: string[], resources: string[]) => ({
+    apiGroups: [''],
+    apiVersions: ['v1'],
+    operations,
+    resources,
+  });
+  const about = { matchConditions: [{ name: 'own', expression: `request.name == '${name}'` }] };
+  await bound('validating', 'evictions', '/pods', {
+    ...about,
+    matchConstraints: { resourceRules: [rule(['CREATE'], ['pods/eviction'])] },
+    validations: [
+      { expression: "object.kind == 'Eviction' && object.?deleteOptions.hasValue()", message: 'no options' },
+    ],
+  });
+  await bound('validating', 'parts-of-evictions', '/pods', {
+    ...about,
+    matchConstraints: { resourceRules: [rule(['UPDATE', 'DELETE'], ['pods', 'pods/status'])] },
+    validations: [{ expression: 'false' }],
+  });
+  const evict = (more: object) =>
+    shared.server.request('POST', `${pods}/${name}/eviction`, { metadata: { name }, ...more });
+  await until(
+    async () => (await shared.server.request('DELETE', `${pods}/${name}?dryRun=All`)).status === 422,
+    'deletions are refused',
+  );
+  await until(async () => (await evict({})).status === 422, 'an eviction without options is refused');
+  const gone = await evict({ deleteOptions: { gracePeriodSeconds: 1 } });
+  assert.equal(gone.status, 201, gone.body.toString());
+});

@@ -7,6 +7,7 @@
  * what others put there. `JSONPatch` makes a list of `JSONPatch{…}`; a failed `test` leaves the object as it is.
  */
 import {
+  apiVersionOf,
   applyJsonPatch,
   type FieldError,
   type JsonObject,
@@ -17,7 +18,7 @@ import {
   wholeReplacements,
 } from '@timonier/api';
 import { internalError, StatusError } from '@timonier/api/statuses';
-import { type ApiObject, decodeStrict, NotDecodable } from '@timonier/api/decode';
+import { type ApiObject, decodeAs, decodeStrict, NotDecodable } from '@timonier/api/decode';
 import { applyDefaults } from '@timonier/api/defaults';
 import {
   Environment,
@@ -140,13 +141,16 @@ function compiledMutation(
 }
 
 /** Throws 500 for what is no object of its kind any more; a patch must not set what is no field of it either. */
-function completed({ context }: AdmissionRequest, made: JsonObject, isPatched: boolean): ApiObject {
+function completed({ context, as }: AdmissionRequest, made: JsonObject, isPatched: boolean): ApiObject {
   const { info } = context.target;
   try {
-    const { object, problems } = decodeStrict(info, made);
+    const { object, problems } =
+      as === undefined
+        ? decodeStrict(info, made)
+        : decodeAs(as.schema, { apiVersion: apiVersionOf(as), kind: as.kind }, made);
     if (isPatched && problems.length > 0)
       throw new StatusError(internalError(`strict decoding error: ${problems.join(', ')}`));
-    return applyDefaults(info, object);
+    return as === undefined ? applyDefaults(info, object) : object;
   } catch (error) {
     if (!(error instanceof NotDecodable)) throw error;
     throw new StatusError(internalError(error.why));
@@ -165,15 +169,15 @@ function patched(object: ApiObject, value: Value): JsonObject {
   }
 }
 
-function merged({ context }: AdmissionRequest, object: ApiObject, value: Value): JsonObject {
+function merged({ context, as }: AdmissionRequest, object: ApiObject, value: Value): JsonObject {
   if (!(value instanceof ObjectValue))
     throw new Error('an ApplyConfiguration expression must give an Object');
   checkTypeNames(value, rootName);
   const { info } = context.target;
-  const { schema } = info;
+  const schema = as?.schema ?? info.schema;
   // What an expression constructed has the shape of JSON.
   const config = toJson(value) as JsonObject;
-  const problems = appliedProblems(info, config);
+  const problems = appliedProblems(as === undefined ? info : { schema }, config);
   if (problems.length > 0)
     throw new Error(
       `error applying patch: failed to convert patch object to typed object: ${listed(problems)}`,

@@ -115,6 +115,17 @@ export async function mutatingPolicyScript(comparison: Comparison): Promise<void
     await makePolicy(comparison, 'Mutating', name, policy, undefined);
     // No expression tells of a policy that counts but changes nothing: another does that comes after it.
     await marker(comparison, name);
+    // Upstream begins to watch parameters when a policy asks for them.
+    if (policy.params !== undefined)
+      await comparison.settle(
+        `the parameters of ${name} are known`,
+        {
+          method: 'POST',
+          path: `/api/v1/namespaces/map-${name}/configmaps?dryRun=All`,
+          body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'probe' } },
+        },
+        ({ status }) => status === 201,
+      );
     await requests(comparison, name, `map-${name}`);
     await deployments(comparison, name);
     await unmakePolicy(comparison, 'Mutating', name);
