@@ -1,5 +1,9 @@
 /** How kube-apiserver 1.36.3 was seen to refuse what clients ask for wrongly, on a real server. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import { test } from 'node:test';
 import { sharedServer } from '../testing/shared-server.ts';
 
@@ -103,4 +107,41 @@ test('a token behind two spaces is not looked at, and one before a third word is
       authorization,
     );
   }
+});
+
+test('who asks to switch protocols where nothing can is answered as if he had not', async () => {
+  const headers = {
+    connection: 'Upgrade',
+    upgrade: 'websocket',
+    'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+  };
+  const { pki, port } = shared.server;
+  const files = pki.files('admin');
+  const identity = {
+    ca: await readFile(pki.caFile),
+    cert: await readFile(files.certificateFile),
+    key: await readFile(files.keyFile),
+    servername: 'localhost',
+  };
+  for (const path of [`${maps}?limit=1`, '/healthz', '/version']) {
+    const request = httpsRequest({ host: '127.0.0.1', port, ...identity, path, headers });
+    request.end();
+    const [answer] = (await once(request, 'response')) as [IncomingMessage];
+    assert.equal(answer.statusCode, 200, path);
+    answer.resume();
+  }
+});
+
+test('numbers are those of 64 bits', async () => {
+  await shared.ask(200, 'GET', `${maps}?limit=9223372036854775807`);
+  await shared.ask(200, 'GET', `${maps}?limit=%2B1`);
+  const { message } = await shared.ask(400, 'GET', `${maps}?limit=9223372036854775808`);
+  assert.equal(message, 'strconv.ParseInt: parsing "9223372036854775808": value out of range');
+  // Over before it begins.
+  await shared
+    .ask(200, 'GET', `${maps}?watch=1&resourceVersion=1&timeoutSeconds=-5`)
+    .catch((error: unknown) => {
+      // There are no events, and so there is no JSON.
+      assert.ok(error instanceof SyntaxError);
+    });
 });

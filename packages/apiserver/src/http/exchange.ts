@@ -22,8 +22,8 @@ const unprintable = /\p{Cc}/u;
 const maxWarnings = 16;
 /** Longer bodies are handed over in pieces of this size. */
 const pieceBytes = 256 * 1024;
-/** What is made while it is sent is sent whole all the same when it has no more than that. */
-const wholeBytes = 512 * 1024;
+/** What is made while it is sent is sent whole all the same when it is shorter: no more than that is kept of a longer one. */
+const wholeBytes = 256 * 1024;
 /** How long pieces are made before others have their turn. */
 const turnMs = 5;
 /** How long an answer may take, whatever its length, and what a client takes at least in the long run. */

@@ -22,7 +22,8 @@ let port = 0;
 let ca: Buffer;
 
 /** Reads every body but those of `/unread`, and says how long it was, or why not. */
-const router: Pick<Router, 'serve'> = {
+const router: Pick<Router, 'serve' | 'switches'> = {
+  switches: () => false,
   serve: async (request, response) => {
     const exchange = new Exchange(request, response);
     try {

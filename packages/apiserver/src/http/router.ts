@@ -31,6 +31,7 @@ import { answerIssuer, isIssuerPath } from '../tokens/issuer-discovery.ts';
 import type { Documents } from './documents.ts';
 import { Exchange, type HttpRequest, type HttpResponse } from './exchange.ts';
 import { Http1Request } from './http1.ts';
+import { parseTarget } from './request-target.ts';
 import { SocketResponse } from './socket-response.ts';
 import { relay, relayUpgrade, type Switching } from './relay.ts';
 import { readRequestInfo, type RequestInfo, type ResourceRequest } from './request-info.ts';
@@ -107,6 +108,19 @@ export class Router {
         const handled = isLong ? undefined : now - exchange.handledSince - exchange.waitedMs;
         server.metrics.requests.count(series, exchange, now - started, handled);
       }
+    }
+  }
+
+  /** Whether there is something behind a request that can switch protocols. */
+  switches({ method = '', url = '' }: IncomingMessage): boolean {
+    const { server, aggregator } = this.#options;
+    try {
+      const info = readRequestInfo(method, parseTarget(url), server.registry);
+      if (aggregator.remoteFor(info.path) !== undefined) return true;
+      return info.served !== undefined && upgrades[info.served.subresource] !== undefined;
+    } catch {
+      // What is no request target is told so like any other.
+      return false;
     }
   }
 

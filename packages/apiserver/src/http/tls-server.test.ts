@@ -23,13 +23,14 @@ async function serve(
   const pki = await createClusterPki(directory, { masters: [host], workers: [], serviceIp: '10.96.0.1' });
   const { certificateFile, keyFile } = pki.files('apiserver');
   const ca = await readFile(pki.caFile);
-  const router: Pick<Router, 'serve' | 'serveUpgrade'> = {
+  const router: Pick<Router, 'serve' | 'serveUpgrade' | 'switches'> = {
     serve: () => new Promise(() => undefined),
     serveUpgrade: () => new Promise(() => undefined),
+    switches: () => false,
   };
   const tls = new TlsServer(
     { cert: await readFile(certificateFile), key: await readFile(keyFile), clientCa: ca, limits },
-    // Only these two are called.
+    // Only these are called.
     router as Router,
   );
   const server = createServer((socket) => {

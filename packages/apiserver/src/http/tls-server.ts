@@ -130,6 +130,8 @@ function http1Server(router: Router, limits: ConnectionLimits): Http1Server {
     keepAliveTimeout: limits.idle,
     connectionsCheckingInterval: limits.checking,
     maxHeaderSize: maxHeadBytes,
+    // Of everything else the wish is not heard (RFC 9110, 7.8), and the request is one like others.
+    shouldUpgradeCallback: (request) => router.switches(request),
   });
   // Node begins to watch over slow requests when a server listens; this one is handed its connections.
   server.emit('listening');

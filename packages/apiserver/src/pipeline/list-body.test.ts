@@ -7,6 +7,7 @@ import { toTable } from '@timonier/api/table';
 import { formatYaml } from '@timonier/api/yaml-text';
 import type { Representation } from '../http/media.ts';
 import { StoredObject } from '../storage/stored-object.ts';
+import { viewOf } from '../storage/views.ts';
 import type { TableContent } from './encode.ts';
 import { listBody } from './list-body.ts';
 
@@ -147,4 +148,33 @@ test('a list in protobuf does not begin with a length that is not its own', asyn
   item.protobufBytes = 5;
   const { pieces } = await listBody([item], meta, { info, representation, includeObject: 'None' });
   assert.throws(() => [...pieces], /bytes in protobuf, not 5/);
+});
+
+test('what is stored in another shape than it is shown in has its view made when it is written', async () => {
+  const events = registry.lookup('events.k8s.io', 'v1', 'events');
+  assert.ok(events);
+  const all = Array.from({ length: 3 }, (_unused, i) => {
+    const event = {
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: { name: `e${i}`, namespace: 'default' },
+      involvedObject: { kind: 'Pod', name: 'p' },
+      message: 'it began',
+      reason: 'Begun',
+      type: 'Normal',
+    };
+    return new StoredObject(`/registry/events/default/e${i}`, Buffer.from(JSON.stringify(event)), 7, 7);
+  });
+  const views = all.map((stored) => viewOf(events, stored).object());
+  const items = views.map(({ apiVersion: _apiVersion, kind: _kind, ...rest }) => rest);
+  assert.deepEqual(items[0]?.['regarding'], { kind: 'Pod', name: 'p' });
+  const list = { kind: 'EventList', apiVersion: 'events.k8s.io/v1', metadata: meta, items };
+  const made = async (representation: Representation): Promise<Buffer> => {
+    const { pieces } = await listBody(all, meta, { info: events, representation, includeObject: 'None' });
+    return Buffer.concat([...pieces]);
+  };
+  assert.deepEqual(JSON.parse((await made(object)).toString()), JSON.parse(JSON.stringify(list)));
+  const protobuf = { ...object, media: 'protobuf' } as const;
+  for (const time of ['first', 'second'])
+    assert.ok((await made(protobuf)).equals(encodeProtobuf(list as unknown as ApiObject)), time);
 });

@@ -3,8 +3,10 @@
  * that a client that does not take it costs no memory. An empty piece says that work was done, and that others may have their
  * turn before it goes on.
  */
+import { isStoredShape } from '@timonier/api';
 import { formatYaml } from '@timonier/api/yaml-text';
 import type { StoredObject } from '../storage/stored-object.ts';
+import { viewOf } from '../storage/views.ts';
 import type { EncodeOptions } from './encode.ts';
 import { type ListForm, type ListMeta, listFormOf } from './list-form.ts';
 import { protobufList } from './protobuf-list.ts';
@@ -23,6 +25,7 @@ const turnBytes = 64 * 1024;
 const comma = Buffer.from(',');
 const nothing = Buffer.alloc(0);
 
+/** `items` as they are stored; what is shown of each is made when it is written. */
 export async function listBody(
   items: readonly StoredObject[],
   meta: ListMeta,
@@ -40,29 +43,40 @@ export async function listBody(
 function textPieces(
   items: readonly StoredObject[],
   form: ListForm,
-  { representation }: EncodeOptions,
+  { info, representation }: EncodeOptions,
 ): Iterable<Buffer> {
   const { head, name } = form;
+  const treeOf = (stored: StoredObject): object => form.tree(viewOf(info, stored));
   if (representation.media === 'yaml') {
     const key = `${name}:`;
     const item = (stored: StoredObject): readonly Buffer[] => [
-      Buffer.from(formatYaml({ [name]: [form.tree(stored)] }).slice(key.length + 1)),
+      Buffer.from(formatYaml({ [name]: [treeOf(stored)] }).slice(key.length + 1)),
     ];
     return framed(items, item, formatYaml({ ...head, [name]: [] }), `\n${key} []\n`, `\n${key}\n`, '');
   }
   if (representation.pretty) {
     const item = (stored: StoredObject, i: number): readonly Buffer[] => [
       Buffer.from(
-        `${i === 0 ? '' : ','}\n${JSON.stringify(form.tree(stored), null, 2)}`.replaceAll('\n', '\n    '),
+        `${i === 0 ? '' : ','}\n${JSON.stringify(treeOf(stored), null, 2)}`.replaceAll('\n', '\n    '),
       ),
     ];
     const frame = `${JSON.stringify({ ...head, [name]: [] }, null, 2)}\n`;
     return framed(items, item, frame, `  "${name}": []\n`, `  "${name}": [`, '\n  ]\n');
   }
-  const item = (stored: StoredObject, i: number): readonly Buffer[] =>
-    i === 0 ? form.parts(stored) : [comma, ...form.parts(stored)];
+  const item = (stored: StoredObject, i: number): readonly Buffer[] => {
+    const parts = form.parts(viewOf(info, stored));
+    return i === 0 ? parts : [comma, ...parts];
+  };
   const frame = JSON.stringify({ ...head, [name]: [] });
-  return framed(items, item, frame, '[]}', '[', ']}', form.readsWhole ? turnBytes : Infinity);
+  return framed(
+    items,
+    item,
+    frame,
+    '[]}',
+    '[',
+    ']}',
+    form.readsWhole || !isStoredShape(info) ? turnBytes : Infinity,
+  );
 }
 
 /**

@@ -3,10 +3,11 @@
  * keeps, and once more when it is taken; short lists are kept meanwhile and made once.
  */
 import { setImmediate } from 'node:timers/promises';
-import { apiVersionOf, type ResourceInfo } from '@timonier/api';
+import { apiVersionOf, isStoredShape, type ResourceInfo } from '@timonier/api';
 import { envelopeEnd, envelopeStart, protobufListOf } from '@timonier/api/protobuf';
 import type { Representation } from '../http/media.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
+import { viewOf } from '../storage/views.ts';
 import type { ListMeta } from './list-form.ts';
 
 export interface ProtobufListParts {
@@ -32,27 +33,34 @@ export async function protobufList(
   const apiVersion = isPartial ? `meta.k8s.io/${metaVersion}` : apiVersionOf(info);
   const kind = isPartial ? 'PartialObjectMetadataList' : info.listKind;
   const list = protobufListOf(apiVersion, kind);
-  const encode = (stored: StoredObject): Buffer =>
-    list.item(isPartial ? { metadata: stored.metadata() } : stored.object());
-  const memo = isPartial ? 'protobufMetadataBytes' : 'protobufBytes';
+  const encode = (stored: StoredObject): Buffer => {
+    const view = viewOf(info, stored);
+    return list.item(isPartial ? { metadata: view.metadata() } : view.object());
+  };
+  // In another shape than the stored one it is not the stored object's own.
+  const memo = isStoredShape(info) ? (isPartial ? 'protobufMetadataBytes' : 'protobufBytes') : undefined;
 
+  const lengths = new Uint32Array(items.length);
   const kept = new Map<number, Buffer>();
   let left = keptBytes;
   const head = list.head(meta);
   let bytes = head.length;
   let since = performance.now();
   for (const [i, stored] of items.entries()) {
-    if (stored[memo] === 0) {
+    let length = memo === undefined ? 0 : stored[memo];
+    if (length === 0) {
       const encoded = encode(stored);
-      stored[memo] = encoded.length;
-      left -= encoded.length;
+      ({ length } = encoded);
+      if (memo !== undefined) stored[memo] = length;
+      left -= length;
       if (left >= 0) kept.set(i, encoded);
       if (performance.now() - since >= turnMs) {
         await setImmediate();
         since = performance.now();
       }
     }
-    bytes += stored[memo];
+    lengths[i] = length;
+    bytes += length;
   }
   const envelope = envelopeStart(apiVersion, kind, bytes);
   return {
@@ -60,8 +68,8 @@ export async function protobufList(
     length: envelope.length + bytes + envelopeEnd.length,
     item: (stored, index) => {
       const encoded = kept.get(index) ?? encode(stored);
-      if (encoded.length !== stored[memo])
-        throw new Error(`${stored.key} has ${encoded.length} bytes in protobuf, not ${stored[memo]}`);
+      if (encoded.length !== lengths[index])
+        throw new Error(`${stored.key} has ${encoded.length} bytes in protobuf, not ${lengths[index]}`);
       return encoded;
     },
     end: envelopeEnd,

@@ -135,9 +135,11 @@ export function numberParameter(query: URLSearchParams, name: string): number | 
   if (value === null || value === '') return undefined;
   if (!/^[+-]?\d+$/.test(value))
     throw bad(`strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`);
-  if (!Number.isSafeInteger(Number(value)))
+  const number = BigInt(value.replace('+', ''));
+  if (BigInt.asIntN(64, number) !== number)
     throw bad(`strconv.ParseInt: parsing ${JSON.stringify(value)}: value out of range`);
-  return Number(value);
+  // What is larger than that is as good as endless.
+  return Math.max(Number.MIN_SAFE_INTEGER, Math.min(Number(value), Number.MAX_SAFE_INTEGER));
 }
 
 /** A resource version: absent, or a revision. `prefix` stands before the text about a wrong one. */

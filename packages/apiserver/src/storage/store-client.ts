@@ -26,6 +26,7 @@ import type {
   WatchResponse,
   WatchShape,
 } from './etcd-messages.ts';
+import { Slots } from './slots.ts';
 import { PageCounts, type PagedRange, StorePages } from './store-pages.ts';
 
 export interface StoreTls {
@@ -75,6 +76,9 @@ const kvService = loadService<KvShape>('etcd/rpc.proto', 'etcdserverpb.KV');
 const watchService = loadService<WatchShape>('etcd/rpc.proto', 'etcdserverpb.Watch');
 const leaseService = loadService<LeaseShape>('etcd/rpc.proto', 'etcdserverpb.Lease');
 const retryPauseMs = 50;
+/** Pages that are on their way at once, of some megabytes each. */
+const pagesAtOnce = 8;
+const pagePatienceMs = 30_000;
 /** Longer answers are refused before they have come: nobody waits for them, and nobody keeps them. */
 const maxAnswerBytes = 32 * 1024 * 1024;
 
@@ -84,6 +88,7 @@ export class StoreClient {
   readonly #codec: ValueCodec | undefined;
   /** What became of the pages that were asked for. */
   readonly pageCounts = new PageCounts();
+  readonly #pageSlots = new Slots(pagesAtOnce, pagePatienceMs);
   #current = 0;
 
   constructor({ endpoints, tls, timeoutMs = 5_000, codec }: StoreClientOptions) {
@@ -115,7 +120,7 @@ export class StoreClient {
     range: PagedRange,
     read: (request: RangeRequest) => Promise<RangeResponse> = (one) => this.range(one),
   ): StorePages {
-    return new StorePages(read, range, this.pageCounts);
+    return new StorePages((request) => this.#pageSlots.run(() => read(request)), range, this.pageCounts);
   }
 
   /** Rejects with `UnknownOutcome` when the connection broke after the request had been sent. */

@@ -7,6 +7,7 @@ import { expired, StatusError } from '@timonier/api/statuses';
 import type { ListMeta } from '../pipeline/list-form.ts';
 import { bad, forbiddenOption, forbiddenProblem, type Problem, refuseOptions } from '../pipeline/query.ts';
 import { includeObjectOf, offerOf, representationOf, respondList } from '../pipeline/respond.ts';
+import type { Selection } from '../cache/selection.ts';
 import { rangeEnd } from '../storage/keys.ts';
 import { Compacted, type StoreClient } from '../storage/store-client.ts';
 import { readableOf, type StoredObject } from '../storage/stored-object.ts';
@@ -18,6 +19,7 @@ import { freshEnough } from './get.ts';
 import { type ReadOptions, readOptions } from './read-options.ts';
 
 interface Page {
+  /** As they are stored: who shows them makes views of them. */
   readonly items: readonly StoredObject[];
   readonly meta: ListMeta;
 }
@@ -58,11 +60,8 @@ export async function readPage(context: RequestContext, options: ReadOptions): P
   }
   // As it was before matches could be told: pages of a version are pages of that very version.
   const isPageOf = match === '' && options.limit > 0 && (revision ?? 0) > 0;
-  if (match === 'Exact' || isPageOf) {
-    // The store would call a revision that it has not reached an error of the request.
-    await context.server.reads.reached(revision ?? 0);
-    return readFromStore(context, options, revision ?? 0);
-  }
+  if ((match === 'Exact' || isPageOf) && revision !== undefined)
+    return readAt(context, options, revision, options.selection.prefix);
   await freshEnough(context, revision);
   await readAhead(context, options);
   return readFromCache(context, unlimitedAtHand(options));
@@ -114,9 +113,19 @@ async function continueList(
     await freshEnough(context, undefined);
     return readFromCache(context, options, context.server.cache.revision, start);
   }
-  if (isUnchangedSince(context, revision)) return readFromCache(context, options, revision, start);
+  return readAt(context, options, revision, start);
+}
+
+/** What a list at `revision` showed from a key on: from the cache as long as that shows the same. */
+async function readAt(
+  context: RequestContext,
+  options: ReadOptions,
+  revision: number,
+  start: string,
+): Promise<Page> {
   // The store would call a revision that it has not reached an error of the request.
   await context.server.reads.reached(revision);
+  if (isUnchangedSince(context, revision)) return readFromCache(context, options, revision, start);
   return readFromStore(context, options, revision, start);
 }
 
@@ -141,13 +150,12 @@ async function readFromCache(
   let fetched = 0;
   const take = (_key: string, stored: StoredObject): { break: true } | undefined => {
     fetched++;
-    const object = viewOf(target.info, stored);
-    if (!selection.matches(object)) return undefined;
+    if (!isWanted(target.info, selection, stored)) return undefined;
     if (limit > 0 && items.length >= limit) {
       more = true;
       return { break: true };
     }
-    items.push(object);
+    items.push(stored);
     return undefined;
   };
   if (required !== undefined) {
@@ -167,6 +175,13 @@ async function readFromCache(
   const next = `${items.at(-1)?.key ?? ''}\0`;
   const left = selection.isWhole ? index.forRange(next, rangeEnd(selection.prefix), false) : undefined;
   return { items, meta: pageMeta(revision, next, selection.prefix, left) };
+}
+
+/** Selectors are about the view; who has none needs none before the object is written. */
+function isWanted(info: ResourceInfo, selection: Selection, stored: StoredObject): boolean {
+  // A custom resource that cannot be shown is to be told of before the answer begins.
+  if (selection.isWhole && info.custom === undefined) return true;
+  return selection.matches(viewOf(info, stored));
 }
 
 async function measured(
@@ -194,6 +209,7 @@ async function readFromStore(
   const items: StoredObject[] = [];
   const range = { key: start, end: rangeEnd(selection.prefix), revision, mostKeys: storePageSize };
   const pages = server.store.pages(range, (request) => measured(server, target.info, request));
+  const { index } = server.cache.resource(target.info.storagePrefix ?? '');
   let total: number | undefined;
   try {
     for (;;) {
@@ -201,17 +217,20 @@ async function readFromStore(
       if (page === undefined) return { items, meta: { resourceVersion: String(revision) } };
       // Of the whole range, not of this part of it.
       total ??= page.count;
-      const found = page.kvs.flatMap(readableOf);
+      // What is still the same is here already: clients that are slow to take a list of the past share it.
+      const found = page.kvs.flatMap((kv) => {
+        const known = index.get(kv.key.toString());
+        return known?.revision === kv.modRevision ? [known] : readableOf(kv);
+      });
       await prepareViews(target.info, found);
       for (const stored of found) {
-        const object = viewOf(target.info, stored);
-        if (!selection.matches(object)) continue;
+        if (!isWanted(target.info, selection, stored)) continue;
         if (limit > 0 && items.length >= limit) {
           const left = selection.isWhole ? total - items.length : undefined;
           const next = `${items.at(-1)?.key ?? ''}\0`;
           return { items, meta: pageMeta(revision, next, selection.prefix, left) };
         }
-        items.push(object);
+        items.push(stored);
       }
     }
   } catch (error) {

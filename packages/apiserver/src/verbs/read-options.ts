@@ -17,6 +17,7 @@ export interface ReadOptions {
   readonly continueToken: string;
   readonly allowBookmarks: boolean;
   readonly sendInitialEvents: boolean | undefined;
+  /** 0 says nothing; what is less is over at once. */
   readonly timeoutSeconds: number | undefined;
 }
 
@@ -43,6 +44,6 @@ export function readOptions({ exchange, server, target }: RequestContext): ReadO
     continueToken: query.get('continue') ?? '',
     allowBookmarks: booleanParameter(query, 'allowWatchBookmarks') ?? false,
     sendInitialEvents: booleanParameter(query, 'sendInitialEvents'),
-    timeoutSeconds: timeout === undefined || timeout <= 0 ? undefined : timeout,
+    timeoutSeconds: timeout,
   };
 }

@@ -126,7 +126,7 @@ class WatchStream {
     const onAbort = (): void => this.#wake();
     exchange.signal.addEventListener('abort', onAbort, { once: true });
     const timers = [
-      setTimeout(() => this.#wake(), Math.min(seconds * 1_000, 2 ** 31 - 1)),
+      setTimeout(() => this.#wake(), Math.max(1, Math.min(seconds * 1_000, 2 ** 31 - 1))),
       setInterval(() => this.#wake(), bookmarkMs),
     ];
     try {
