@@ -149,10 +149,11 @@ export function subtractQuantities(a: QuantityLike, b: QuantityLike): string {
 function combine(a: QuantityLike, b: QuantityLike, sign: bigint): string {
   const left = parseQuantity(a ?? '0');
   const right = parseQuantity(b ?? '0');
+  // A sum is written without the power that says nothing, which a number that was sent keeps.
   return formatQuantity({
     nano: left.nano + sign * right.nano,
     format: left.nano === 0n ? right.format : left.format,
-  });
+  }).replace(/e0$/, '');
 }
 
 /** In whole units, rounded up: bytes for memory, pieces for counted resources. */

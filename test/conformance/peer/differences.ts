@@ -46,7 +46,8 @@ export const meant: readonly MeantDifference[] = [
     reason: 'classes of volume attributes are not protected: no controller would let them go',
   },
   {
-    place: /\.managedFields\.\w+ (?:kube-apiserver|timonier-apiserver|api-priority-and-fairness-\S+) /,
+    place:
+      /\.managedFields\.\w+ (?:kubernetes-service-cidr-controller|kube-apiserver|timonier-apiserver|api-priority-and-fairness-\S+) /,
     reason: 'what the server itself writes is owned under its own name',
   },
   {
@@ -150,6 +151,25 @@ export const meant: readonly MeantDifference[] = [
   {
     place: /^body\.items\[timonier:/,
     reason: 'the parts of the cluster itself have roles of their own',
+  },
+  {
+    title: /^reviews: rules of scheduler in \{"/,
+    place: /^body\.status\.resourceRules/,
+    reason: 'the parts of the cluster itself have roles of their own',
+  },
+  {
+    title: /^bootstrap objects: .*\/role(?:s|bindings)$/,
+    place: /^body\.items\[kube-public\/kubeadm:/,
+    reason: 'who wants to join reads where the cluster is before anybody knows them',
+  },
+  {
+    title: /^bootstrap objects: .*\/ipaddresses$/,
+    place: /managedFields$/,
+    reason: 'an address is reserved in the transaction of its Service, and nobody owns what it says',
+  },
+  {
+    title: /^verbs paths: (?:POST \/apis|GET \/api\/v1\/namespaces\/\/configmaps)$/,
+    reason: 'a path means one thing: what is no reading reads nothing, and nothing is no namespace',
   },
   {
     title: /\/endpoints$|\/endpointslices$/,
