@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
+import type { WebCall } from '../calls.ts';
 import { GrpcError, Status } from '../error.ts';
 import type { Codec } from '../codec.ts';
 import { ClientConnection, clientLimits } from './client-connection.ts';
@@ -45,8 +46,8 @@ const routes = new Map(
 );
 
 /** What a handler is told in the path: how it reads, and how much it answers in which pieces. */
-function webServer(random: Random): Route {
-  return webRoute(async (call) => {
+function webServer(random: Random, handlers: { running: number }): Route {
+  const serve = async (call: WebCall): Promise<void> => {
     const query = new URL(call.path, 'https://a').searchParams;
     const [size, piece] = [Number(query.get('size')), Number(query.get('piece'))];
     const idle = async (): Promise<void> => {
@@ -75,6 +76,10 @@ function webServer(random: Random): Route {
       else if (!call.send(bytes)) await call.drained();
     }
     call.end();
+  };
+  return webRoute(async (call) => {
+    handlers.running++;
+    await serve(call).finally(() => handlers.running--);
   }, true);
 }
 
@@ -163,9 +168,19 @@ async function attempt(random: Random, client: ClientConnection, longHeads: bool
   else assert.equal(got.length, answers, path);
 }
 
-/** One connection, some calls at once. */
-async function round(seed: number, longHeads = false): Promise<void> {
-  const random = randomOf(seed);
+interface Joined {
+  readonly server: ServerConnection;
+  readonly client: ClientConnection;
+  /** The server's socket and the client's. */
+  readonly at: SimulatedSocket;
+  readonly from: SimulatedSocket;
+  readonly handlers: { running: number };
+  /** Some of what the network has to do. False when it has nothing. */
+  readonly move: () => boolean;
+}
+
+/** A connection, and what is on its way. */
+async function join(random: Random, longHeads: boolean): Promise<Joined> {
   const encrypted = random(2) === 0;
   const wireBytes = pick(random, [3_000, 20_000, 200_000]);
   const limits: Limits = {
@@ -183,7 +198,9 @@ async function round(seed: number, longHeads = false): Promise<void> {
   const from = new SimulatedSocket(random, { encrypted, shy: longHeads || random(2) === 0, wireBytes });
   at.other = from;
   from.other = at;
-  const server = new ServerConnection(at, routes, limits, 'test', () => undefined, webServer(random));
+  const handlers = { running: 0 };
+  const web = webServer(random, handlers);
+  const server = new ServerConnection(at, routes, limits, 'test', () => undefined, web);
   const client = new ClientConnection(
     from,
     {
@@ -198,45 +215,96 @@ async function round(seed: number, longHeads = false): Promise<void> {
     },
   );
   [at.mine, from.mine] = [server, client];
+  const steps = [() => at.take(), () => from.take(), () => at.read(), () => from.read()];
   // A client that does not know of it yet may send more than such a window.
   if (limits.streamWindow < 65_535)
     for (let i = 0; i < 20; i++) {
-      while (at.take() || from.take() || at.read() || from.read());
+      while (steps.map((step) => step()).includes(true));
       await turn();
     }
+  const move = (): boolean => {
+    if (random(50) === 0) client.ping();
+    let moved = false;
+    for (let i = random(40); i >= 0; i--) moved = (steps[random(4)]?.() ?? false) || moved;
+    return moved || steps.map((step) => step()).includes(true);
+  };
+  return { server, client, at, from, handlers, move };
+}
+
+/** Handlers and readers wait for a few turns at most. */
+const quietTurns = 30;
+
+/** Their ends, and how many are still to come. */
+function follow(calls: readonly Promise<void>[]) {
+  let left = calls.length;
+  const ends = Promise.allSettled(calls.map((call) => call.finally(() => left--)));
+  return { ends, left: () => left };
+}
+
+/** One connection, some calls at once. */
+async function round(seed: number, longHeads = false): Promise<void> {
+  const random = randomOf(seed);
+  const { server, client, at, from, move } = await join(random, longHeads);
   const calls = Array.from({ length: longHeads ? 100 : pick(random, [1, 2, 30]) }, () =>
     someCall(random, client, longHeads),
   );
-  let left = calls.length;
-  const ends = Promise.all(calls.map((call) => call.finally(() => left--)));
-  ends.catch(() => undefined);
-  // Handlers and readers wait for a few turns at most.
-  for (let quiet = 0; quiet < 30 && !client.dead && !server.dead;) {
-    if (random(50) === 0) client.ping();
-    const steps = [() => at.take(), () => from.take(), () => at.read(), () => from.read()];
-    let moved = false;
-    for (let i = random(40); i >= 0; i--) moved = (steps[random(4)]?.() ?? false) || moved;
-    if (!moved) moved = steps.map((step) => step()).includes(true);
-    quiet = moved ? 0 : quiet + 1;
+  const { ends, left } = follow(calls);
+  for (let quiet = 0; quiet < quietTurns && left() > 0 && !client.dead && !server.dead;) {
+    quiet = move() ? 0 : quiet + 1;
     await turn();
-    if (left === 0 && !moved) break;
   }
-  const state = `SEED=${seed}: ${left} of ${calls.length} calls wait; server ${server.dead ? 'dead' : `has ${server.open} streams`}, ${at.writableLength} bytes for its kernel, paused ${at.paused}; client ${client.dead ? 'dead' : 'alive'}, ${from.writableLength} bytes`;
-  assert.equal(left, 0, state);
-  await ends.catch((error: unknown) => assert.fail(`${state}: ${String(error)}`));
+  const state = `SEED=${seed}: ${left()} of ${calls.length} calls wait; server ${server.dead ? 'dead' : `has ${server.open} streams`}, ${at.writableLength} bytes for its kernel, paused ${at.paused}; client ${client.dead ? 'dead' : 'alive'}, ${from.writableLength} bytes`;
+  assert.equal(left(), 0, state);
+  for (const end of await ends) if (end.status === 'rejected') assert.fail(`${state}: ${String(end.reason)}`);
   client.closed('the end');
   server.closed();
 }
 
-/** Rounds from a seed of the clock on, or the one that is to be repeated. */
-async function rounds(count: number, longHeads = false): Promise<void> {
-  const given = process.env['SEED'];
-  const first = given === undefined ? Date.now() % 1_000_000 : Number(given);
-  for (let i = 0; i < (given === undefined ? count : 1); i++) await round(first + i, longHeads);
+/** One connection that is cut, or that the server leaves, in the middle of calls. */
+async function endedRound(seed: number): Promise<void> {
+  const random = randomOf(seed);
+  const { server, client, at, from, handlers, move } = await join(random, false);
+  const calls = Array.from({ length: pick(random, [1, 30]) }, () => attempt(random, client, false));
+  const { ends, left } = follow(calls);
+  for (let i = random(40); i > 0; i--) {
+    move();
+    await turn();
+  }
+  if (random(2) === 0) {
+    client.closed('cut');
+    server.closed();
+  } else server.leave();
+  for (let quiet = 0; quiet < quietTurns;) {
+    const moved = move();
+    if ((at.isEnded || from.isEnded) && !moved) {
+      client.closed('the other ended it');
+      server.closed();
+    }
+    quiet = moved ? 0 : quiet + 1;
+    await turn();
+  }
+  const state = `SEED=${seed}: ${left()} of ${calls.length} calls wait; server ${server.dead ? 'dead' : 'alive'}, ${server.open} streams, ${handlers.running} handlers run; client ${client.dead ? 'dead' : 'alive'}`;
+  assert.deepEqual([left(), server.open, handlers.running], [0, 0, 0], state);
+  assert.ok(client.dead && server.dead, state);
+  for (const end of await ends)
+    if (end.status === 'rejected')
+      assert.match(String(end.reason), /not looked at|Connection dropped/, state);
 }
 
+/** Rounds from a seed of the clock on, or the one that is to be repeated. */
+async function rounds(count: number, one: (seed: number) => Promise<void>): Promise<void> {
+  const given = process.env['SEED'];
+  const first = given === undefined ? Date.now() % 1_000_000 : Number(given);
+  for (let i = 0; i < (given === undefined ? count : 1); i++) await one(first + i);
+}
+
+const many = Number(process.env['ROUNDS'] ?? 40);
+
 test('whatever the network does, every call ends, and nobody waits for what does not come', () =>
-  rounds(Number(process.env['ROUNDS'] ?? 40)));
+  rounds(many, (seed) => round(seed)));
 
 test('long heads that wait for a client which reads nothing while it writes do not stop its server from reading', () =>
-  rounds(5, true));
+  rounds(5, (seed) => round(seed, true)));
+
+test('a connection that is cut, or left by its server, at any moment ends every call and every handler', () =>
+  rounds(many, endedRound));

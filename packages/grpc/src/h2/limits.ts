@@ -13,7 +13,8 @@ export interface Limits {
   readonly maxHeaderBlockBytes: number;
   /** CONTINUATION frames of one block; more end the connection. */
   readonly maxContinuations: number;
-  /** What a client may send on one stream before the handler took it, and on all together before we acknowledge. */
+  /** What a client may send on one stream before the handler took it, and on all together before we acknowledge. Neither
+   * less than 65,535: so much it may send before it has read what we allow. */
   readonly streamWindow: number;
   readonly connectionWindow: number;
   /** Bytes of incomplete request messages of a connection; beyond, one stream at a time is given room. */
@@ -22,8 +23,8 @@ export interface Limits {
   readonly streamQueueBytes: number;
   /** Waiting response bytes of a connection; beyond, new streams are refused. */
   readonly connectionQueueBytes: number;
-  /** Bytes handed to the socket that the peer has not taken: no more data is handed over beyond the first, and
-   * reading stops beyond the second. */
+  /** Bytes handed to the socket that the peer has not taken: no more answers are handed over beyond the first, and
+   * reading stops beyond the second. The first is no less than the 64 KiB from which on Node tells of room again. */
   readonly socketBytes: number;
   readonly pauseBytes: number;
   /** A peer that takes nothing for so long while we have something for it is disconnected. */
