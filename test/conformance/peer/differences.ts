@@ -65,7 +65,7 @@ export const meant: readonly MeantDifference[] = [
     reason: 'what a client asks for wrongly is never a failure of the server',
   },
   {
-    title: /^verbs (?:patch|update): .*a bad version$/,
+    title: /^(?:verbs (?:patch|update)|custom values): .*a bad version$/,
     reason: 'a version that cannot be one is a fault of the request, told with its field',
   },
   {
@@ -115,6 +115,10 @@ export const meant: readonly MeantDifference[] = [
   {
     title: /stopSignal/,
     reason: 'the signal that stops a container can be chosen: kubelet and runtime know it',
+  },
+  {
+    title: /^kind resource\.k8s\.io\/v1 ResourceClaim: get status as Table$/,
+    reason: 'what has a table has it for its status as well',
   },
   {
     title: /^each apps\/v1 ControllerRevision: (?:rehearsed patch by strategy|applied|taken|given up)/,

@@ -36,12 +36,14 @@ function client(config: ClientConfig | undefined): FieldError[] {
   if ((config.url === undefined) === (config.service === undefined))
     return [required(field, 'exactly one of url or service is required')];
   if (config.url !== undefined) return webhookUrl(`${field}.url`, config.url);
-  return config.service === undefined
-    ? []
-    : // That a name is missing is all that is said of it here.
-      webhookService(`${field}.service`, { port: 443, ...config.service }).map((error) =>
-        error.type === 'Required' ? { ...error, field: swapped(error.field), detail: '' } : error,
-      );
+  if (config.service === undefined) return [];
+  const errors = webhookService(`${field}.service`, { port: 443, ...config.service });
+  const isMissing = ({ type }: FieldError): boolean => type === 'Required';
+  // That a name is missing is all that is said of it here.
+  const missing = errors
+    .filter(isMissing)
+    .map((error) => ({ ...error, field: swapped(error.field), detail: '' }));
+  return [...missing.toReversed(), ...errors.filter((error) => !isMissing(error))];
 }
 
 /** Upstream says of either part that the other one is missing. */
