@@ -3,7 +3,8 @@
  * many watchers, and the start over many objects. Everything is asked of real processes over TLS and HTTP/2 on loopback.
  * Where kube-apiserver was built it is measured beside ours, over etcd, row after row in turn by the same load generator.
  */
-import { booleanFlag, choicesFlag, countBuffersWithHeap } from '@timonier/component';
+import { booleanFlag, choicesFlag, countBuffersWithHeap, leaveRoomToGrow } from '@timonier/component';
+import { letHelpersGiveWay } from '@timonier/linux/helper-threads';
 import { until } from '../../test/acceptance/wait.ts';
 import { type BenchmarkResult, type Bound, defineBenchmark } from '../benchmark.ts';
 import { undoneAtEnd } from '../ending.ts';
@@ -137,6 +138,8 @@ export const benchmark = defineBenchmark({
   run: async ({ only, alone }, log): Promise<BenchmarkResult> => {
     // The load's own collections are in the way of what it measures.
     countBuffersWithHeap();
+    leaveRoomToGrow();
+    letHelpersGiveWay();
     const picked = Object.entries(rows).filter(([name]) => only.includes(name));
     const them = alone ? undefined : kubernetes();
     if (them !== undefined && 'missing' in them) log(`no peer: ${them.missing}`);

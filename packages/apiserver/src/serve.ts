@@ -11,6 +11,7 @@ import {
   watchCertificate,
 } from '@timonier/component';
 import { OfficeClient } from '@timonier/client/office';
+import { letHelpersGiveWay } from '@timonier/linux/helper-threads';
 import { admissionPlugins } from './admission/plugins.ts';
 import { selectPlugins } from './admission/select.ts';
 import type { AuthenticationConfig } from './aggregation/authentication-config.ts';
@@ -24,7 +25,6 @@ import type { AuditOptions } from './audit/start.ts';
 import type { ApiServerContext, flags } from './command.ts';
 import { type EncryptionFile, readEncryptionFile } from './encryption/configuration-file.ts';
 import { Failpoints } from './failpoints.ts';
-import { letHelpersGiveWay } from './helper-threads.ts';
 import { TokenSigner } from './tokens/service-account-tokens.ts';
 import { Worker } from './workers/worker.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { getPriority } from 'node:os';
 import { test } from 'node:test';
-import { threadsNamed } from '@timonier/linux/thread-priority';
+import { threadsNamed } from './thread-priority.ts';
 import { helperThread, letHelpersGiveWay, nicer } from './helper-threads.ts';
 
 test("V8's helpers give way to the main thread, and do so once however often it is said", () => {

@@ -4,7 +4,7 @@
  * one thread that all requests pass, and those that come meanwhile wait. What they do is nothing that anybody waits for,
  * but for the last few milliseconds of a collection. Decision 0395 has the figures.
  */
-import { giveWay, threadsNamed } from '@timonier/linux/thread-priority';
+import { giveWay, threadsNamed } from './thread-priority.ts';
 
 /** What V8's platform calls them in Node. They are there from the start, and for as long as the process. */
 export const helperThread = 'V8Worker';
