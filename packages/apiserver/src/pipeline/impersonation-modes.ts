@@ -85,8 +85,9 @@ function applies(mode: Mode, { name, uid, groups, extra }: Wanted, user: User): 
     case 'serviceaccount':
       return isBare && accountPattern.test(name);
     case 'user-info':
-      return node === undefined && !accountPattern.test(name);
+      break;
   }
+  return node === undefined && !accountPattern.test(name);
 }
 
 class Check {

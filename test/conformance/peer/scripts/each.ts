@@ -161,15 +161,15 @@ function forms(send: Send, collection: string, path: string, name: string): void
     headers: { accept: table },
   });
   send('list in YAML', { method: 'GET', path: one, headers: { accept: 'application/yaml' } });
-  send('watch', { method: 'GET', path: `${one.replace('?', '?watch=1&timeoutSeconds=1&')}` });
+  send('watch', { method: 'GET', path: one.replace('?', '?watch=1&timeoutSeconds=1&') });
   send('watch of tables', {
     method: 'GET',
-    path: `${one.replace('?', '?watch=1&timeoutSeconds=1&includeObject=None&')}`,
+    path: one.replace('?', '?watch=1&timeoutSeconds=1&includeObject=None&'),
     headers: { accept: table },
   });
   send('watch of metadata', {
     method: 'GET',
-    path: `${one.replace('?', '?watch=1&timeoutSeconds=1&')}`,
+    path: one.replace('?', '?watch=1&timeoutSeconds=1&'),
     headers: { accept: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1' },
   });
   send('by a field that is none', { method: 'GET', path: `${collection}?fieldSelector=what%3Dx` });

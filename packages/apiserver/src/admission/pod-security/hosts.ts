@@ -1,9 +1,9 @@
 /** Hosts that a container has the kubelet connect to, by its probes and hooks. Pure. */
-import type { Container, LifecycleHandler, Probe } from '@timonier/api';
+import type { LifecycleHandler, Probe } from '@timonier/api';
 import type { AnyContainer } from './subject.ts';
 
 export function hostsOf(container: AnyContainer): readonly string[] {
-  const { livenessProbe, readinessProbe, startupProbe, lifecycle } = container as Container;
+  const { livenessProbe, readinessProbe, startupProbe, lifecycle } = container;
   return [livenessProbe, readinessProbe, startupProbe, lifecycle?.postStart, lifecycle?.preStop].flatMap(
     hostsOfHandler,
   );

@@ -11,7 +11,8 @@ export interface Subject {
 }
 
 export function subjectOf(metadata: ObjectMeta, spec: PodSpec): Subject {
-  const { containers = [], initContainers = [], ephemeralContainers = [] } = spec;
+  // It is looked at before it is validated: there may be none.
+  const { containers = [], initContainers = [], ephemeralContainers = [] }: Partial<PodSpec> = spec;
   return { metadata, spec, containers: [...initContainers, ...containers, ...ephemeralContainers] };
 }
 

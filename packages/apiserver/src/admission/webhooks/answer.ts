@@ -58,7 +58,7 @@ export function readAnswer(answer: unknown, uid: string, isMutating: boolean): W
   const { warnings, auditAnnotations, status } = response;
   return {
     isAllowed: allowed,
-    status: isObject(status) ? (status as Status) : undefined,
+    status: isObject(status) ? status : undefined,
     patch: patch === '' ? undefined : readPatch(patch),
     patchType: typeof patchType === 'string' ? patchType : '',
     warnings: Array.isArray(warnings) ? warnings.filter((text) => typeof text === 'string') : [],
@@ -90,7 +90,7 @@ function readReview(answer: unknown): Review {
     const [from, to] = [String(apiVersion), reviewType.apiVersion].map((text) => text.split('/').at(-1));
     throw unread(`converting (${from}.${String(kind)}) to (${to}.${reviewType.kind}): unknown conversion`);
   }
-  return answer as Review;
+  return answer;
 }
 
 function isTyped({ apiVersion, kind }: Readonly<Record<string, unknown>>): boolean {
