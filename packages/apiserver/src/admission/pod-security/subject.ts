@@ -11,9 +11,10 @@ export interface Subject {
 }
 
 export function subjectOf(metadata: ObjectMeta, spec: PodSpec): Subject {
-  // It is looked at before it is validated: there may be none.
-  const { containers = [], initContainers = [], ephemeralContainers = [] }: Partial<PodSpec> = spec;
-  return { metadata, spec, containers: [...initContainers, ...containers, ...ephemeralContainers] };
+  // It is looked at before it is validated: there may be none of any.
+  const { containers, initContainers, ephemeralContainers } = spec as Partial<PodSpec>;
+  const all = [initContainers ?? [], containers ?? [], ephemeralContainers ?? []];
+  return { metadata, spec, containers: all.flat() };
 }
 
 /** What is wrong with a pod; undefined when nothing is. */
