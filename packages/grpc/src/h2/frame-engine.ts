@@ -167,7 +167,9 @@ export class FrameEngine<S extends Sending> {
   /** Sends what is still to be sent and ends the connection. */
   hangUp(reason: string): void {
     if (this.dead) return;
-    this.#sender.flush();
+    this.#sender.last();
+    // The last of its streams may have ended with this, and the connection with that.
+    if (this.dead) return;
     this.close(reason);
     const { transport } = this.#o;
     transport.end();

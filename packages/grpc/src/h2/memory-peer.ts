@@ -70,7 +70,7 @@ export class MemoryPeer implements Transport {
   /** What the connection thinks the kernel has not taken. */
   writableLength = 0;
   paused = false;
-  ended = false;
+  ends = 0;
   destroyed = false;
 
   constructor(routes: ReadonlyMap<string, Route> | undefined, limits: Partial<Limits> = {}, web?: Route) {
@@ -82,6 +82,10 @@ export class MemoryPeer implements Transport {
       () => undefined,
       web,
     );
+  }
+
+  get ended(): boolean {
+    return this.ends > 0;
   }
 
   /** The preface and empty SETTINGS, then these frames. */
@@ -117,7 +121,7 @@ export class MemoryPeer implements Transport {
     this.paused = false;
   }
   end(): void {
-    this.ended = true;
+    this.ends++;
   }
   destroy(): void {
     this.destroyed = true;

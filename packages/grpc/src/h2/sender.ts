@@ -273,12 +273,7 @@ export class Sender<S extends Sending> {
   pump(): void {
     for (const stream of this.#heads) {
       if (this.#writer.congested) return;
-      this.#heads.delete(stream);
-      if (stream.headWaits) {
-        stream.headWaits = false;
-        this.#block(stream.id, 0, stream.opening);
-      }
-      if (stream.queue === undefined && stream.trailers !== undefined) this.#close(stream, stream.trailers);
+      this.#begin(stream);
     }
     for (const stream of this.#ready) {
       if (this.window <= 0 || this.#writer.congested) return;
@@ -293,6 +288,16 @@ export class Sender<S extends Sending> {
       if (stream.queuedBytes <= this.#limits.streamQueueBytes) stream.drain();
       if (stream.queue === undefined && stream.trailers !== undefined) this.#close(stream, stream.trailers);
     }
+  }
+
+  /** The head that waited for the socket, and the end when nothing waits before it. */
+  #begin(stream: S): void {
+    this.#heads.delete(stream);
+    if (stream.headWaits) {
+      stream.headWaits = false;
+      this.#block(stream.id, 0, stream.opening);
+    }
+    if (stream.queue === undefined && stream.trailers !== undefined) this.#close(stream, stream.trailers);
   }
 
   /** One DATA frame of what waits; true when it is the stream's last. */
@@ -352,6 +357,12 @@ export class Sender<S extends Sending> {
     writer.flush(this.#takenWithThis());
     if (this.#ready.size > 0 || this.#heads.size > 0) this.pump();
     writer.holdBack();
+  }
+
+  /** The last flush: heads and ends go with it however much waits for the socket, for nothing is sent later. */
+  last(): void {
+    for (const stream of this.#heads) this.#begin(stream);
+    if (!this.#writer.closed) this.#writer.flush(this.#takenWithThis());
   }
 
   /** The socket has room again. */

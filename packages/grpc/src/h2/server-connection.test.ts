@@ -718,6 +718,44 @@ test('leaving names the last stream once the client has answered, and waits for 
   assert.equal(peer.ended, true);
 });
 
+test('who is abandoned behind a full socket is told so on every stream, once', async () => {
+  const { routes } = service();
+  const peer = new MemoryPeer(routes);
+  peer.open(
+    frame(HEADERS, whole, 1, chatBlock),
+    peer.call(3, '/t.T/Hang', Buffer.from('x')),
+    peer.call(5, '/t.T/Hang', Buffer.from('x')),
+  );
+  await peer.frames();
+  // No answer is handed over, and requests are still read.
+  peer.writableLength = 300_000;
+  peer.feed(frame(DATA, 0, 1, hello));
+  // It has left, and waits for what runs: the end of the last stream is the end of the connection, too.
+  peer.connection.leave();
+  peer.feed(frame(PING, Flag.ACK, 0, 'goodbye!'));
+  assert.deepEqual(answers(await peer.frames()), {});
+  peer.connection.abandon();
+  const frames = await peer.frames();
+  assert.deepEqual([answers(frames)[3]?.['grpc-status'], answers(frames)[5]?.['grpc-status']], ['14', '14']);
+  assert.equal(frames.filter(({ type, id }) => type === HEADERS && id === 5).length, 1);
+  // The data of the first still waits for the socket; of its answer only the head is on its way.
+  assert.equal(answers(frames)[1]?.[':status'], '200');
+  assert.equal(peer.connection.open, 0);
+  assert.equal(peer.ends, 1);
+});
+
+test('a connection that has left ends once, with the end of its last stream behind a full socket', async () => {
+  const peer = new MemoryPeer(service().routes);
+  peer.open(peer.call(1, '/t.T/Hang', Buffer.from('x')));
+  peer.connection.leave();
+  peer.feed(frame(PING, Flag.ACK, 0, 'goodbye!'));
+  await peer.frames();
+  peer.writableLength = 300_000;
+  peer.connection.abandon();
+  assert.equal(answers(await peer.frames())[1]?.['grpc-status'], '14');
+  assert.equal(peer.ends, 1);
+});
+
 test('incomplete requests beyond the bound are given room one at a time and all complete', async () => {
   const peer = new MemoryPeer(service().routes, {
     streamWindow: 20_000,
