@@ -39,19 +39,24 @@ export function userOfHeaders(
   if (name === '') return undefined;
   const uid = first(names.uidHeaders);
   const groups: string[] = [];
-  const extra: Record<string, string[]> = {};
+  const fields = new Map<string, string[]>();
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const header = (rawHeaders[i] ?? '').toLowerCase();
     const value = rawHeaders[i + 1] ?? '';
     if (names.groupHeaders.includes(header)) groups.push(value);
     const prefix = names.extraHeaderPrefixes.find((one) => header.startsWith(one));
-    if (prefix !== undefined) (extra[keyOf(header.slice(prefix.length))] ??= []).push(value);
+    if (prefix === undefined) continue;
+    const key = keyOf(header.slice(prefix.length));
+    const values = fields.get(key);
+    if (values === undefined) fields.set(key, [value]);
+    else values.push(value);
   }
   return {
     name,
     ...(uid === '' ? {} : { uid }),
     groups: groups.includes('system:authenticated') ? groups : [...groups, 'system:authenticated'],
-    ...(Object.keys(extra).length === 0 ? {} : { extra }),
+    // Of entries every key is a property of its own, also `__proto__`.
+    ...(fields.size === 0 ? {} : { extra: Object.fromEntries(fields) }),
   };
 }
 

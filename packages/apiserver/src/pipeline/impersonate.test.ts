@@ -52,3 +52,13 @@ test('an administrator acts as users, accounts and groups, and everybody else on
   assert.equal(secrets.status, 403);
   assert.match(secrets.json.message, /User "jane" cannot list resource "secrets"/);
 });
+
+test('a field may have the name of what every object has', () => {
+  for (const key of ['constructor', '__proto__', 'toString']) {
+    const header = `Impersonate-Extra-${key}`;
+    const name = key.toLowerCase();
+    const { extra = {} } = wantedIdentity(['Impersonate-User', 'jane', header, 'x', header, 'y']) ?? {};
+    assert.deepEqual(Object.entries(extra), [[name, ['x', 'y']]]);
+    assert.throws(() => wantedIdentity([header, 'x']), /without impersonating a user name/);
+  }
+});

@@ -16,7 +16,7 @@ export function wantedIdentity(rawHeaders: readonly string[]): Wanted | undefine
   let name: string | undefined;
   let uid: string | undefined;
   const groups: string[] = [];
-  const extra: Record<string, string[]> = {};
+  const fields = new Map<string, string[]>();
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const header = (rawHeaders[i] ?? '').toLowerCase();
     if (!header.startsWith(prefix)) continue;
@@ -25,9 +25,16 @@ export function wantedIdentity(rawHeaders: readonly string[]): Wanted | undefine
     if (header === `${prefix}user`) name ??= value;
     else if (header === `${prefix}group`) groups.push(value);
     else if (header === `${prefix}uid`) uid ??= value;
-    else if (header.startsWith(extraPrefix)) (extra[keyOf(header)] ??= []).push(value);
+    else if (header.startsWith(extraPrefix)) {
+      const key = keyOf(header);
+      const values = fields.get(key);
+      if (values === undefined) fields.set(key, [value]);
+      else values.push(value);
+    }
   }
-  const hasParts = groups.length > 0 || uid !== undefined || Object.keys(extra).length > 0;
+  // Of entries every key is a property of its own, also `__proto__`.
+  const extra = Object.fromEntries(fields);
+  const hasParts = groups.length > 0 || uid !== undefined || fields.size > 0;
   if (name === undefined || name === '') {
     if (hasParts) throw new StatusError(badRequest(withoutUser({ uid: uid ?? '', groups, extra })));
     return undefined;
