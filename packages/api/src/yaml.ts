@@ -90,15 +90,48 @@ function read(text: string): Parsed {
   return { value: byKey(value ?? null), duplicates };
 }
 
-/** As upstream, which goes by way of JSON: fields come by the alphabet, in which what is wrong with them is told. */
+/**
+ * As upstream, which goes by way of JSON: fields come by the alphabet, in which what is wrong with them is told. What aliases share is
+ * still shared, for a small text can refer to a large part of it a hundred times. Throws for more levels than JSON may have,
+ * and for what contains itself.
+ */
 function byKey(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(byKey);
-  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype)
-    return value;
+  return sorted(value, new Map()).copy;
+}
+
+interface Sorted {
+  readonly copy: unknown;
+  /** Levels that it has. */
+  readonly height: number;
+}
+
+/** `done` has what was sorted, and undefined for what is being sorted. */
+function sorted(value: unknown, done: Map<object, Sorted | undefined>): Sorted {
+  if (typeof value !== 'object' || value === null) return { copy: value, height: 0 };
+  const known = done.get(value);
+  if (known !== undefined) return known;
+  if (done.has(value)) throw new JsonError('exceeded max depth');
+  done.set(value, undefined);
+  let below = 0;
+  const within = (inner: unknown): unknown => {
+    const { copy, height } = sorted(inner, done);
+    below = Math.max(below, height);
+    return copy;
+  };
+  const copy = copyOf(value, within);
+  if (below >= MAX_DEPTH) throw new JsonError('exceeded max depth');
+  const result = { copy, height: below + 1 };
+  done.set(value, result);
+  return result;
+}
+
+function copyOf(value: object, within: (inner: unknown) => unknown): unknown {
+  if (Array.isArray(value)) return value.map(within);
+  if (Object.getPrototypeOf(value) !== Object.prototype) return value;
   return Object.fromEntries(
     Object.entries(value)
       .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, inner]) => [name, byKey(inner)]),
+      .map(([name, inner]) => [name, within(inner)]),
   );
 }
 
