@@ -36,7 +36,7 @@ export abstract class ClientCall implements Sending {
   sendWindow = 0;
   receiveWindow = 0;
   headersSent = false;
-  headWaits = false;
+  waitingHead: Buffer | undefined;
   queue: Buffer[] | undefined;
   queuedBytes = 0;
   trailers: Buffer | undefined;

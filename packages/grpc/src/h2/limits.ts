@@ -21,7 +21,7 @@ export interface Limits {
   readonly assemblyBytes: number;
   /** A stream with more than this waiting to be sent tells its handler to wait. */
   readonly streamQueueBytes: number;
-  /** Waiting response bytes of a connection; beyond, new streams are refused. */
+  /** Response bytes of a connection that wait, heads among them; beyond, new streams are refused. */
   readonly connectionQueueBytes: number;
   /** Bytes handed to the socket that the peer has not taken: no more answers are handed over beyond the first, and
    * reading stops beyond the second. The first is no less than the 64 KiB from which on Node tells of room again. */

@@ -21,6 +21,7 @@ import {
   maxWindow,
   putUint32,
 } from './protocol.ts';
+import { WaitingHeads } from './waiting-heads.ts';
 
 const nothing = Buffer.alloc(0);
 
@@ -30,8 +31,8 @@ export interface Sending {
   sendWindow: number;
   /** The head is on its way, ahead of everything else. */
   headersSent: boolean;
-  /** It still waits for the socket. */
-  headWaits: boolean;
+  /** It as it was when it had to wait for the socket. */
+  waitingHead: Buffer | undefined;
   /** The header block that begins the stream. */
   readonly opening: Buffer;
   /** Its messages are bytes as they are, without gRPC's prefix. */
@@ -50,8 +51,6 @@ export class Sender<S extends Sending> {
   window = defaultWindow;
   initialWindow = defaultWindow;
   maxFrame = defaultMaxFrame;
-  /** Response bytes that wait on streams. */
-  queuedBytes = 0;
   readonly #writer: FrameWriter;
   readonly #limits: Limits;
   /** Not those of requests: they open streams, whose ids go up, and a stream that is not open cannot be reset. */
@@ -61,7 +60,9 @@ export class Sender<S extends Sending> {
   /** Streams with something to send and room in their own window, in the order of their turns. */
   readonly #ready = new Set<S>();
   /** Streams whose head, or end behind nothing that waits, waits for the socket, in their order. */
-  readonly #heads = new Set<S>();
+  readonly #heads = new WaitingHeads<S>();
+  /** Bytes that wait on streams, but for those of heads and ends. */
+  #queuedBytes = 0;
   /** Streams that wait until the kernel has all they were given. */
   readonly #lent = new Set<S>();
 
@@ -77,6 +78,11 @@ export class Sender<S extends Sending> {
     this.#headsWait = limits.pauseBytes < Infinity;
     this.#finished = finished;
     this.#sentData = sentData;
+  }
+
+  /** Bytes that wait on streams. */
+  get waitingBytes(): number {
+    return this.#queuedBytes + this.#heads.bytes;
   }
 
   /** All bytes ever handed to the socket. */
@@ -192,8 +198,9 @@ export class Sender<S extends Sending> {
     if (stream.headersSent) return;
     stream.headersSent = true;
     if (this.#headsWait && this.#isBehind) {
-      stream.headWaits = true;
-      this.#heads.add(stream);
+      // Kept as it is now, whatever becomes the stream's head afterwards.
+      stream.waitingHead = stream.opening;
+      this.#heads.add(stream, stream.opening.length);
     } else this.#block(stream.id, flags, stream.opening);
   }
 
@@ -230,7 +237,7 @@ export class Sender<S extends Sending> {
 
   #queued(stream: S, size: number): void {
     stream.queuedBytes += size;
-    this.queuedBytes += size;
+    this.#queuedBytes += size;
     this.#enlist(stream);
     this.pump();
   }
@@ -238,9 +245,13 @@ export class Sender<S extends Sending> {
   /** The stream's last frame, behind whatever still waits. */
   finish(stream: S, trailers: Buffer): void {
     stream.trailers = trailers;
-    if (stream.queue !== undefined || stream.headWaits) return;
-    if (this.#headsWait && this.#isBehind) this.#heads.add(stream);
-    else this.#close(stream, trailers);
+    if (stream.queue !== undefined) return;
+    if (!this.#headsWait || !this.#isBehind) {
+      this.#close(stream, trailers);
+      return;
+    }
+    if (stream.isWeb) this.head(stream, 0);
+    this.#heads.add(stream, trailers.length);
   }
 
   #close(stream: S, trailers: Buffer): void {
@@ -256,10 +267,10 @@ export class Sender<S extends Sending> {
 
   /** Drops what waits on a stream that is gone. */
   forget(stream: S): void {
-    this.queuedBytes -= stream.queuedBytes;
+    this.#queuedBytes -= stream.queuedBytes;
     stream.queuedBytes = 0;
     stream.queue = undefined;
-    stream.headWaits = false;
+    stream.waitingHead = undefined;
     this.#heads.delete(stream);
     this.#ready.delete(stream);
     this.#lent.delete(stream);
@@ -271,7 +282,7 @@ export class Sender<S extends Sending> {
 
   /** Sends what may be sent now. */
   pump(): void {
-    for (const stream of this.#heads) {
+    for (const stream of this.#heads.streams()) {
       if (this.#writer.congested) return;
       this.#begin(stream);
     }
@@ -293,11 +304,16 @@ export class Sender<S extends Sending> {
   /** The head that waited for the socket, and the end when nothing waits before it. */
   #begin(stream: S): void {
     this.#heads.delete(stream);
-    if (stream.headWaits) {
-      stream.headWaits = false;
-      this.#block(stream.id, 0, stream.opening);
-    }
-    if (stream.queue === undefined && stream.trailers !== undefined) this.#close(stream, stream.trailers);
+    const { waitingHead, trailers } = stream;
+    stream.waitingHead = undefined;
+    const ends = stream.queue === undefined && trailers !== undefined;
+    // A head that is the whole answer, of what is no gRPC.
+    const isAll = waitingHead !== undefined && ends && trailers.length === 0;
+    if (waitingHead !== undefined) this.#block(stream.id, isAll ? Flag.END_STREAM : 0, waitingHead);
+    if (isAll) {
+      stream.trailers = undefined;
+      this.#finished(stream);
+    } else if (ends) this.#close(stream, trailers);
   }
 
   /** One DATA frame of what waits; true when it is the stream's last. */
@@ -326,7 +342,7 @@ export class Sender<S extends Sending> {
     this.window -= size;
     stream.sendWindow -= size;
     stream.queuedBytes -= size;
-    this.queuedBytes -= size;
+    this.#queuedBytes -= size;
     if (queue.length === 0) stream.queue = undefined;
     this.#sentData(size);
     return isLast;
@@ -361,7 +377,7 @@ export class Sender<S extends Sending> {
 
   /** The last flush: heads and ends go with it however much waits for the socket, for nothing is sent later. */
   last(): void {
-    for (const stream of this.#heads) this.#begin(stream);
+    for (const stream of this.#heads.streams()) this.#begin(stream);
     if (!this.#writer.closed) this.#writer.flush(this.#takenWithThis());
   }
 

@@ -101,7 +101,7 @@ export class ServerStreams implements Carrier, StreamTable<Stream> {
     const limits = this.#limits;
     if (
       this.#byId.size + this.#abandoned >= limits.maxConcurrentStreams ||
-      this.#sender.queuedBytes > limits.connectionQueueBytes
+      this.#sender.waitingBytes > limits.connectionQueueBytes
     ) {
       this.reset(id, ErrorCode.REFUSED_STREAM);
       return;

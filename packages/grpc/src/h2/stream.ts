@@ -74,7 +74,7 @@ export class Stream implements BidiCall<object, object>, RequestSource {
   remoteClosed = false;
   gone = false;
   headersSent = false;
-  headWaits = false;
+  waitingHead: Buffer | undefined;
   /** What precedes the answer. */
   opening: Buffer = responseBlock;
   queue: Buffer[] | undefined;

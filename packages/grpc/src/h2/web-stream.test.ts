@@ -211,3 +211,77 @@ test('fields with control characters make no request, gRPC is nothing special', 
   await other.frames();
   assert.equal(type, 'application/grpc');
 });
+
+/** A connection whose socket is full, and whose handler answers with a head of some 1,000 bytes at once. */
+function congested(limits: Partial<Limits>, rest: (call: WebCall) => void): MemoryPeer {
+  const peer = new MemoryPeer(
+    undefined,
+    limits,
+    webRoute((call) => {
+      call.respond(200, { 'x-long': 'x'.repeat(1_000) });
+      call.flushHead();
+      rest(call);
+      return new Promise((resolve) => call.onGone(resolve));
+    }, true),
+  );
+  peer.open();
+  peer.writableLength = 300_000;
+  return peer;
+}
+
+const open = (id: number): Buffer =>
+  frame(FrameType.HEADERS, Flag.END_HEADERS | Flag.END_STREAM, id, block(head));
+const ofType = (frames: readonly Frame[], wanted: number): number[] =>
+  frames.filter(({ type }) => type === wanted).map(({ id }) => id);
+
+test('heads that wait for the socket count as what waits: beyond its bound, streams are refused', async () => {
+  const peer = congested({ connectionQueueBytes: 2_500 }, () => undefined);
+  peer.feed(open(1), open(3), open(5), open(7));
+  const full = await peer.frames();
+  assert.deepEqual([ofType(full, FrameType.HEADERS), ofType(full, FrameType.RST_STREAM)], [[], [7]]);
+  // One that is gone does not count any more, and neither does one that is sent.
+  peer.feed(frame(FrameType.RST_STREAM, 0, 1, number32(ErrorCode.CANCEL)), open(9), open(11));
+  assert.deepEqual(ofType(await peer.frames(), FrameType.RST_STREAM), [7, 11]);
+  peer.writableLength = 0;
+  peer.connection.drained();
+  peer.feed(open(13));
+  const frames = await peer.frames();
+  assert.deepEqual(ofType(frames, FrameType.RST_STREAM), [7, 11]);
+  assert.deepEqual(ofType(frames, FrameType.HEADERS), [3, 5, 9, 13]);
+});
+
+test('ends that wait for the socket count as well', async () => {
+  const limits = { connectionQueueBytes: 2_500 };
+  const peer = new MemoryPeer(
+    undefined,
+    limits,
+    webRoute((call) => {
+      call.respond(200, { 'x-long': 'x'.repeat(1_000) });
+      return Promise.resolve();
+    }, true),
+  );
+  peer.open();
+  peer.writableLength = 300_000;
+  // An answer ends when its handler has returned.
+  for (const id of [1, 3, 5, 7]) {
+    peer.feed(open(id));
+    await peer.frames();
+  }
+  assert.deepEqual(ofType(await peer.frames(), FrameType.RST_STREAM), [7]);
+});
+
+test('a head that waits for the socket is sent as it was given, and is one frame when it is the whole answer', async () => {
+  const peer = congested({}, (call) => {
+    call.respond(500, {});
+    call.end();
+  });
+  peer.feed(open(1));
+  await peer.frames();
+  peer.writableLength = 0;
+  peer.connection.drained();
+  const frames = (await peer.frames()).filter(({ id }) => id === 1);
+  assert.equal(frames.length, 1);
+  assert.equal(frames[0]?.flags, Flag.END_HEADERS | Flag.END_STREAM);
+  // 200 in the static table.
+  assert.equal(frames[0]?.payload[0], 0x88);
+});
