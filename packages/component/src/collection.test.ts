@@ -64,7 +64,7 @@ test('the space for new objects does not grow for those that are loaded to stay,
   const loaded = newSpace('await loadingWhatStays(fill)');
   const after = newSpace('await loadingWhatStays(async () => undefined); await fill()');
   assert.ok(loaded * 2 <= usual, `${loaded} bytes where ${usual} are usual`);
-  assert.equal(after, usual);
+  assert.ok(after >= loaded * 2, `${after} bytes afterwards, ${loaded} before`);
 });
 
 /** How often V8 collects everything while new objects keep taking the place of those that are alive, so many at a time. */
@@ -90,10 +90,16 @@ function turnover(objects: number, prepare: string): number {
 }
 
 test('a small heap whose contents change is collected less often when it may grow', () => {
-  const usual = turnover(200_000, '');
+  // What V8 chooses by itself depends on how fast it collects, and so on what else the machine does.
+  const doubled = turnover(
+    200_000,
+    "(await import('node:v8')).setFlagsFromString('--heap-growing-percent=100')",
+  );
   const roomy = turnover(200_000, 'leaveRoomToGrow()');
-  assert.ok(usual >= 6, `${usual} collections without`);
-  assert.ok(roomy < usual, `${roomy} collections with it, ${usual} without`);
+  const tight = turnover(200_000, `leaveRoomToGrow(${32 * 1024 * 1024})`);
+  assert.ok(doubled >= 6, `${doubled} collections of one that doubles`);
+  assert.ok(roomy < doubled, `${roomy} collections with room, ${doubled} of one that doubles`);
+  assert.ok(tight > roomy, `${tight} collections with little room, ${roomy} with much`);
 });
 
 test('room is a matter of small heaps: the larger what is alive, the less it may grow beyond what V8 chooses', () => {
@@ -103,4 +109,6 @@ test('room is a matter of small heaps: the larger what is alive, the less it may
   assert.equal(growthOf(256 * mebibyte), 200);
   assert.equal(growthOf(512 * mebibyte), 100);
   assert.equal(growthOf(513 * mebibyte), 0);
+  assert.equal(growthOf(128 * mebibyte, 256 * mebibyte), 200);
+  assert.equal(growthOf(257 * mebibyte, 256 * mebibyte), 0);
 });

@@ -6,6 +6,7 @@ import {
   type ComponentContext,
   countBuffersWithHeap,
   defineComponent,
+  leaveRoomToGrow,
   UsageError,
 } from '@timonier/component';
 import { parseAuthToken, type Tokens } from './auth/tokens.ts';
@@ -18,6 +19,9 @@ import { ownFlags } from './flags/own-flags.ts';
 import type { Platform } from './platform.ts';
 import { startStore } from './server.ts';
 import { takeShortTurns } from './short-turns.ts';
+
+/** Bytes that may gather before everything is collected: seconds of changes, and not half of the memory of a small host. */
+const collectionRoom = 256 * 1024 * 1024;
 
 const flags = { ...etcdFlags, ...fixedFlags(), ...ownFlags };
 
@@ -106,6 +110,7 @@ async function run(context: ComponentContext<typeof flags>, platform?: Platform)
       '--experimental-enable-lease-checkpoint-persist needs --experimental-enable-lease-checkpoint',
     );
   countBuffersWithHeap();
+  leaveRoomToGrow(collectionRoom);
   takeShortTurns();
   await startStore(context, {
     cluster: parseInitialCluster(initial, f.name, f['initial-cluster-token']),
