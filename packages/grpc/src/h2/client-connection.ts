@@ -32,12 +32,13 @@ export class ClientConnection {
   readonly #sender: Sender<ClientCall>;
 
   constructor(transport: Transport, events: ClientConnectionEvents, limits: Limits = clientLimits) {
-    const sender = new Sender<ClientCall>(
+    const sender = new Sender<ClientCall>({
       transport,
       limits,
-      (call) => (call.localClosed = true),
-      () => undefined,
-    );
+      headsWait: false,
+      finished: (call) => (call.localClosed = true),
+      sentData: () => undefined,
+    });
     this.#sender = sender;
     const calls = new ClientCalls({
       limits,

@@ -12,7 +12,7 @@ import { ConnectionWindow } from './connection-window.ts';
 import { ControlFrames } from './control-frames.ts';
 import { FrameReader } from './frame-reader.ts';
 import { HeaderBlocks, unpadded } from './header-blocks.ts';
-import type { Limits } from './limits.ts';
+import { atLeast, type Limits } from './limits.ts';
 import type { Transport } from './output.ts';
 import {
   broken,
@@ -56,6 +56,7 @@ export class FrameEngine<S extends Sending> {
 
   constructor(options: EngineOptions<S>) {
     const { limits, sender, streams, payloads, news } = options;
+    atLeast(limits, 'connectionWindow', defaultWindow);
     this.#o = options;
     this.#streams = streams;
     this.#payloads = payloads;

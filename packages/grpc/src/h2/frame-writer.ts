@@ -6,7 +6,7 @@
  */
 import { okTrailers, responseBlock } from './hpack-encoder.ts';
 import { prefixBytes } from './inbox.ts';
-import type { Limits } from './limits.ts';
+import { atLeast, type Limits } from './limits.ts';
 import { type Flushable, flushSoon, Output, type Transport } from './output.ts';
 import { type ErrorCode, Flag, frameHeaderBytes, FrameType, putFrameHeader, putUint32 } from './protocol.ts';
 
@@ -21,6 +21,9 @@ const closing = Buffer.alloc(frameHeaderBytes + okTrailers.length);
 putFrameHeader(closing, 0, okTrailers.length, FrameType.HEADERS, Flag.END_HEADERS | Flag.END_STREAM, 0);
 closing.set(okTrailers, frameHeaderBytes);
 
+/** From which on Node tells of room again: with less, a writer could wait that nobody wakes. */
+const highWaterMark = 64 * 1024;
+
 export class FrameWriter {
   /** All bytes ever handed to the socket. */
   handed = 0;
@@ -34,6 +37,7 @@ export class FrameWriter {
 
   /** `owner` is flushed behind the events of a turn in which something was written. */
   constructor(transport: Transport, limits: Limits, owner: Flushable) {
+    atLeast(limits, 'socketBytes', highWaterMark);
     this.#transport = transport;
     this.#limits = limits;
     this.#owner = owner;

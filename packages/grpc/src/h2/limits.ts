@@ -1,6 +1,7 @@
 /**
  * Everything a peer could make us hold or do, and how much of it we allow. At each bound stands what happens there.
  */
+import assert from 'node:assert/strict';
 
 export interface Limits {
   /** Longest request message; a longer one is answered RESOURCE_EXHAUSTED. */
@@ -13,8 +14,8 @@ export interface Limits {
   readonly maxHeaderBlockBytes: number;
   /** CONTINUATION frames of one block; more end the connection. */
   readonly maxContinuations: number;
-  /** What a client may send on one stream before the handler took it, and on all together before we acknowledge. Neither
-   * less than 65,535: so much it may send before it has read what we allow. */
+  /** What a client may send on one stream before the handler took it, and on all together before we acknowledge. Of a
+   * server neither is less than 65,535: so much a client may send before it has read what we allow. */
   readonly streamWindow: number;
   readonly connectionWindow: number;
   /** Bytes of incomplete request messages of a connection; beyond, one stream at a time is given room. */
@@ -69,3 +70,12 @@ export const defaultLimits: Limits = {
   maxConnections: 10_000,
   tickMs: 5_000,
 };
+
+/** That nobody waits for ever depends on it. */
+export function atLeast(
+  limits: Limits,
+  name: 'streamWindow' | 'connectionWindow' | 'socketBytes',
+  least: number,
+): void {
+  assert.ok(limits[name] >= least, `the limit ${name} is ${limits[name]}, and must be at least ${least}`);
+}

@@ -47,13 +47,26 @@ export interface Sending {
   taken?(): void;
 }
 
+export interface SenderOptions<S> {
+  readonly transport: Transport;
+  readonly limits: Limits;
+  /**
+   * Whether heads, and ends behind nothing, wait for the socket. Not those of requests: they open streams, whose ids go up,
+   * and a stream that is not open cannot be reset.
+   */
+  readonly headsWait: boolean;
+  /** A stream's last frame is on its way. */
+  readonly finished: (stream: S) => void;
+  /** So many bytes of DATA are. */
+  readonly sentData: (bytes: number) => void;
+}
+
 export class Sender<S extends Sending> {
   window = defaultWindow;
   initialWindow = defaultWindow;
   maxFrame = defaultMaxFrame;
   readonly #writer: FrameWriter;
   readonly #limits: Limits;
-  /** Not those of requests: they open streams, whose ids go up, and a stream that is not open cannot be reset. */
   readonly #headsWait: boolean;
   readonly #finished: (stream: S) => void;
   readonly #sentData: (bytes: number) => void;
@@ -66,16 +79,10 @@ export class Sender<S extends Sending> {
   /** Streams that wait until the kernel has all they were given. */
   readonly #lent = new Set<S>();
 
-  /** `finished` is told when a stream's last frame is on its way, `sentData` of the bytes of each DATA frame. */
-  constructor(
-    transport: Transport,
-    limits: Limits,
-    finished: (stream: S) => void,
-    sentData: (bytes: number) => void,
-  ) {
+  constructor({ transport, limits, headsWait, finished, sentData }: SenderOptions<S>) {
     this.#writer = new FrameWriter(transport, limits, this);
     this.#limits = limits;
-    this.#headsWait = limits.pauseBytes < Infinity;
+    this.#headsWait = headsWait;
     this.#finished = finished;
     this.#sentData = sentData;
   }

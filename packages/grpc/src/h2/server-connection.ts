@@ -8,9 +8,9 @@ import { GrpcError, Status } from '../error.ts';
 import { IdleBudget } from './budget.ts';
 import { Departure } from './departure.ts';
 import { FrameEngine } from './frame-engine.ts';
-import type { Limits } from './limits.ts';
+import { atLeast, type Limits } from './limits.ts';
 import type { Transport } from './output.ts';
-import { broken, ErrorCode, FrameType } from './protocol.ts';
+import { broken, defaultWindow, ErrorCode, FrameType } from './protocol.ts';
 import { ReceiveCredit } from './receive-credit.ts';
 import { RequestFrames } from './request-frames.ts';
 import { Sender } from './sender.ts';
@@ -41,19 +41,21 @@ export class ServerConnection {
     clientName: () => string | undefined = () => undefined,
     web?: Route,
   ) {
+    atLeast(limits, 'streamWindow', defaultWindow);
     this.#transport = transport;
     this.#idleMs = limits.idleMs;
     this.#watchdog = new Watchdog(limits, performance.now());
     this.#budget = new IdleBudget(limits.idleFrames, limits.idleFramesPerSecond, performance.now());
-    const sender = new Sender<Stream>(
+    const sender = new Sender<Stream>({
       transport,
       limits,
-      (stream) => {
+      headsWait: true,
+      finished: (stream) => {
         this.#budget.earn();
         this.#streams.answered(stream);
       },
-      (bytes) => this.#budget.sent(bytes),
-    );
+      sentData: (bytes) => this.#budget.sent(bytes),
+    });
     this.#sender = sender;
     const credit = new ReceiveCredit(limits, (id, bytes) =>
       sender.number(FrameType.WINDOW_UPDATE, id, bytes),

@@ -149,15 +149,15 @@ test('who does not read gives no room, who reads does', async () => {
       await asked;
       for await (const _ of call.body);
     },
-    { streamWindow: 1_000 },
+    { streamWindow: 65_535 },
   );
   const updates = async (): Promise<number> =>
     (await peer.frames()).filter(({ type, id }) => type === FrameType.WINDOW_UPDATE && id === 1).length;
-  peer.feed(data('x'.repeat(600)), data('y'.repeat(400)));
+  peer.feed(...Array.from({ length: 4 }, () => data('x'.repeat(16_383))));
   assert.equal(await updates(), 0);
   read(undefined);
   assert.ok((await updates()) > 0);
-  peer.feed(data('z'.repeat(1_000)));
+  peer.feed(...Array.from({ length: 4 }, () => data('z'.repeat(16_383))));
   assert.equal(peer.connection.open, 1);
 });
 
