@@ -48,7 +48,7 @@ export async function forceNewCluster(dataDir: string, flagged: InitialCluster, 
   await (await folderLevels(dataDir).open('state')).close();
   mkdirSync(join(work, 'old'), { recursive: true, mode: 0o700 });
   try {
-    for (const name of ['state', 'state.incoming', 'wal'])
+    for (const name of ['state', 'state.incoming', 'state.old', 'wal'])
       if (existsSync(join(dataDir, name)))
         cpSync(join(dataDir, name), join(work, 'old', name), { recursive: true });
     const survivor = await bringForward(join(work, 'old'), before);

@@ -28,8 +28,14 @@ export function recover(
   let entries = content.entries;
   const first = entries[0];
   const mark = content.snapshot;
-  if (first === undefined) log.install(base);
-  else {
+  if (first === undefined) {
+    // A state is only counted on once it is durable, and entries go only once the state has them.
+    if (mark !== undefined && mark.index > base.index)
+      throw new Error(
+        `the log counts on a state at ${mark.index}, but the state ends at ${base.index}: part of the data directory is missing`,
+      );
+    log.install(base);
+  } else {
     if (first.index > base.index + 1)
       throw new Error(
         `the log begins at ${first.index}, but the state ends at ${base.index}: part of the data directory is missing`,

@@ -16,7 +16,7 @@ import { test, type TestContext } from 'node:test';
 import { GrpcError } from '@timonier/grpc';
 import { ClassicLevel } from 'classic-level';
 import { systemClock } from './clock.ts';
-import { folderLevels, type Level, type Levels } from './levels.ts';
+import { folderLevels, type Level, type Levels, openLevel } from './levels.ts';
 import { Mvcc } from './mvcc.ts';
 import { SnapshotFile } from './snapshot-file.ts';
 import type { SnapshotPiece } from './snapshot-pieces.ts';
@@ -287,6 +287,26 @@ test('whoever reads a state that is closed or replaced meanwhile is told to ask 
   const db = new ClassicLevel(join(folder, 'state'));
   await db.open();
   await db.close();
+});
+
+test('damage in what a state says about itself is told to whoever must not go on, too, when it is to be sent', async (t) => {
+  const folder = temporary(t);
+  const { disk, write } = await large(folder);
+  t.after(() => disk.close());
+  await write(0);
+  const damage: Error[] = [];
+  disk.onDamage = (error) => damage.push(error);
+  const view = await disk.view();
+  await view.close();
+  assert.deepEqual(damage, []);
+  const spoil = await openLevel(join(folder, 'state'));
+  await spoil.batch([{ type: 'put', key: Buffer.from('m'), value: Buffer.from('{') }], { sync: true });
+  await spoil.close();
+  await assert.rejects(
+    disk.view(),
+    /the state in .*\/state is damaged: what it says about itself cannot be read; /,
+  );
+  assert.equal(damage.length, 1);
 });
 
 /** Databases of which the next batches fail as on a full disk. */

@@ -12,28 +12,23 @@ import type { Clock } from './clock.ts';
 import { type DiskRoom, isDiskFull } from './disk-room.ts';
 import { etcdError } from './errors.ts';
 import { giveBack } from '@timonier/component/give-back';
-import { incoming, IncomingState } from './incoming-state.ts';
+import { IncomingState } from './incoming-state.ts';
 import { type KnownBugs, noBugs } from './known-bugs.ts';
 import { folderLevels, type Level, type Levels } from './levels.ts';
-import { describing, isBehindBlocks, isEmpty, isMetaKey, type MetaKeys, readMeta } from './meta-records.ts';
+import { describing, isBehindBlocks, isEmpty, type MetaKeys, readMeta } from './meta-records.ts';
 import type { Mvcc } from './mvcc.ts';
 import { rejoinAdvice } from './recover-advice.ts';
 import { piecesOf, type SnapshotPiece } from './snapshot-pieces.ts';
 import { SnapshotReaders } from './snapshot-readers.ts';
 import { batchOf } from './state-batch.ts';
-import { StateBuilder } from './state-builder.ts';
 import type { StateMeta } from './state-meta.ts';
+import { current, StatePlaces } from './state-places.ts';
 import { rewriteFiles } from './state-reclaim.ts';
 import { isBlockKey, type JournalRecord, leasePrefix } from './state-records.ts';
 import { emptyTally, sameTally, StateCorruptError, type Tally, TallyCounter, unseal } from './state-seal.ts';
 import { type Chunk, chunksOf, readAheadBytes, type StateView, viewOf } from './state-view.ts';
 
 export type { StateMeta, StoredMember } from './state-meta.ts';
-
-/** Names of the databases. */
-const current = 'state';
-const sealing = 'state.sealing';
-const old = 'state.old';
 
 /** Hands on chunks of a state, when it sees fit. */
 export type Turns = (chunks: AsyncIterable<Chunk>) => AsyncIterable<Chunk>;
@@ -44,9 +39,9 @@ export class StateDisk {
   /** Told when a read finds damage: the member must not go on. */
   onDamage: (error: StateCorruptError) => void = () => undefined;
   readonly #levels: Levels;
+  readonly #places: StatePlaces;
   readonly #bugs: KnownBugs;
   readonly #readers = new SnapshotReaders();
-  #db: Level | undefined;
   #tally: Tally = emptyTally;
   #metaKeys: MetaKeys = [];
   #replacing = false;
@@ -60,30 +55,24 @@ export class StateDisk {
   /** In a folder of the machine, or wherever `levels` are. */
   constructor(levels: string | Levels, bugs = noBugs) {
     this.#levels = typeof levels === 'string' ? folderLevels(levels) : levels;
+    this.#places = new StatePlaces(this.#levels);
     this.#bugs = bugs;
     this.incoming = new IncomingState(this.#levels);
   }
 
   /** Opens the state, whose lock keeps a second process away from everything in the folder. */
-  async open(): Promise<void> {
-    this.#db = await this.#levels.open(current);
+  open(): Promise<void> {
+    return this.#places.open();
   }
 
   /**
    * Puts a snapshot in place that was received completely before the last end, if the log already counts on it
-   * (`snapshotIndex`); removes any other rest of one. Returns what the state says about itself.
+   * (`snapshotIndex`); removes any other rest of one (state-places.ts). Returns what the state says about itself.
    */
   async settle(snapshotIndex: number): Promise<StateMeta | undefined> {
-    if (this.#levels.exists(incoming)) {
-      const meta = await this.#received();
-      if (meta !== undefined && meta.index === snapshotIndex) await this.install();
-      else this.#levels.remove(incoming);
-    }
-    this.#levels.remove(old);
-    this.#levels.remove(sealing);
-    this.#replacing = false;
+    await this.#places.settle(snapshotIndex);
     const meta = await this.#meta();
-    return meta === undefined || meta.tally !== undefined ? meta : await this.#sealAll(meta);
+    return meta === undefined || meta.tally !== undefined ? meta : await this.#places.sealAll(meta);
   }
 
   /** The payload of a record. Throws `StateCorruptError` when it is damaged. */
@@ -117,9 +106,9 @@ export class StateDisk {
     }
     const { tally } = counter;
     if (meta.tally === undefined || !sameTally(tally, meta.tally))
-      this.#trusted(() => {
-        throw new StateCorruptError(`${tally.records} of ${meta.tally?.records ?? 0} records are there`);
-      });
+      throw this.#named(
+        new StateCorruptError(`${tally.records} of ${meta.tally?.records ?? 0} records are there`),
+      );
     this.#tally = tally;
     this.#metaKeys = metaKeys.filter(isBehindBlocks);
     // What an earlier life left; less than that where records are compressed.
@@ -169,9 +158,13 @@ export class StateDisk {
     }
   }
 
-  /** Everything as of the last flush. */
-  view(): Promise<StateView> {
-    return viewOf(this.#open);
+  /** Everything as of the last flush. Rejects with `StateCorruptError` when what it says of itself is damaged. */
+  async view(): Promise<StateView> {
+    try {
+      return await viewOf(this.#open);
+    } catch (error) {
+      throw this.#named(error);
+    }
   }
 
   /**
@@ -193,9 +186,7 @@ export class StateDisk {
   async #install(): Promise<StateMeta> {
     this.#replacing = true;
     await this.#readers.end();
-    await this.#open.close();
-    this.#swap(incoming);
-    this.#db = await this.#levels.open(current);
+    await this.#places.install();
     this.incoming.installed();
     this.#broken = false;
     const meta = await this.#meta();
@@ -244,7 +235,7 @@ export class StateDisk {
       bytes: this.size(),
       write: (operations) => this.#attempt(() => db.batch(operations, { sync: false })),
       rest,
-      stopped: () => this.#replacing || this.#closed || this.#db !== db,
+      stopped: () => this.#replacing || this.#closed || this.#open !== db,
     });
   }
 
@@ -254,12 +245,11 @@ export class StateDisk {
     await this.#installing;
     await this.incoming.close();
     await this.#readers.end();
-    await this.#db?.close();
+    await this.#places.close();
   }
 
   get #open(): Level {
-    if (this.#db === undefined) throw new Error('the state is not open');
-    return this.#db;
+    return this.#places.db;
   }
 
   /** Says which folder is meant and what to do, where something is damaged. */
@@ -267,17 +257,19 @@ export class StateDisk {
     try {
       return read();
     } catch (error) {
-      if (!(error instanceof StateCorruptError)) throw error;
-      const where = this.#levels.folder === undefined ? '' : ` in ${this.#levels.folder}/${current}`;
-      const damage = new StateCorruptError(
-        `the state${where} is damaged: ${error.message}; ${rejoinAdvice}`,
-        {
-          cause: error,
-        },
-      );
-      this.onDamage(damage);
-      throw damage;
+      throw this.#named(error);
     }
+  }
+
+  /** As above; and tells whoever must know of damage. Any other error is itself. */
+  #named(error: unknown): unknown {
+    if (!(error instanceof StateCorruptError)) return error;
+    const where = this.#levels.folder === undefined ? '' : ` in ${this.#levels.folder}/${current}`;
+    const damage = new StateCorruptError(`the state${where} is damaged: ${error.message}; ${rejoinAdvice}`, {
+      cause: error,
+    });
+    this.onDamage(damage);
+    return damage;
   }
 
   /** After a failed batch LevelDB takes no other, and its log may end in the middle of one. */
@@ -285,55 +277,20 @@ export class StateDisk {
     // Left so when it fails: without a database readers are to ask elsewhere, and the next flush tries again.
     this.#replacing = true;
     await this.#readers.end();
-    await this.#db?.close();
-    this.#db = await this.#levels.open(current);
+    await this.#places.reopen();
     this.#replacing = false;
     this.#broken = false;
-  }
-
-  /** Brings a state of before there were seals into today's form. */
-  async #sealAll(meta: StateMeta): Promise<StateMeta> {
-    const builder = new StateBuilder(() => this.#levels.open(sealing));
-    for await (const [key, value] of this.#open.iterator({ highWaterMarkBytes: readAheadBytes }))
-      if (!isMetaKey(key)) await builder.add(key, value);
-    await builder.describe(meta);
-    const sealed = await builder.finish();
-    await this.#open.close();
-    this.#swap(sealing);
-    this.#db = await this.#levels.open(current);
-    return sealed;
-  }
-
-  /** What the state says about itself that was received, in part or whole. */
-  async #received(): Promise<StateMeta | undefined> {
-    const db = await this.#levels.open(incoming);
-    try {
-      return await readMeta(db);
-    } finally {
-      await db.close();
-    }
   }
 
   /** What the state says about itself; undefined when there is none. */
   async #meta(): Promise<StateMeta | undefined> {
     const db = this.#open;
-    let damage: unknown = new StateCorruptError('it says nothing about itself');
     try {
       const meta = await readMeta(db);
       if (meta !== undefined || (await isEmpty(db))) return meta;
+      throw new StateCorruptError('it says nothing about itself');
     } catch (error) {
-      damage = error;
+      throw this.#named(error);
     }
-    return this.#trusted(() => {
-      throw damage;
-    });
-  }
-
-  #swap(from: string): void {
-    const levels = this.#levels;
-    levels.remove(old);
-    if (levels.exists(current)) levels.rename(current, old);
-    levels.rename(from, current);
-    levels.remove(old);
   }
 }
