@@ -118,6 +118,8 @@ export async function relay(
   }
 }
 
+const clientGone = 'the client has gone';
+
 /** A connection that is to switch protocols. */
 export interface Switching {
   readonly request: IncomingMessage;
@@ -130,7 +132,7 @@ export interface Switching {
 
 /**
  * Joins an upgraded connection with one of the other side's. Resolves when both have ended; when the other side does
- * not switch protocols the client gets its answer. Rejects with its `unreachable` when there is none.
+ * not switch protocols the client gets its answer. Rejects with its `unreachable` when there is none, or nobody to give it to.
  */
 export function relayUpgrade(
   { request: client, socket, head, onAnswer }: Switching,
@@ -139,6 +141,11 @@ export function relayUpgrade(
   extra: Headers = {},
 ): Promise<void> {
   return new Promise((resolve, reject) => {
+    // Its `close` has been then, while it was found out whether it may, and would not end the other side.
+    if (socket.destroyed) {
+      reject(upstream.unreachable(clientGone));
+      return;
+    }
     const headers: Headers = { ...passedOn(client.headers), ...extra };
     for (const name of ['connection', 'upgrade'] as const) {
       const value = client.headers[name];
@@ -165,6 +172,11 @@ export function relayUpgrade(
     });
     call.once('upgrade', (response, other, otherHead) => {
       clearTimeout(timer);
+      if (socket.destroyed) {
+        other.destroy();
+        reject(upstream.unreachable(clientGone));
+        return;
+      }
       onAnswer(101);
       socket.write(headText(response, {}));
       if (otherHead.length > 0) socket.write(otherHead);

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import { Duplex, PassThrough } from 'node:stream';
+import { test } from 'node:test';
+import { internalError, StatusError } from '@timonier/api/statuses';
+import { relayUpgrade, type Switching, type Upstream } from './relay.ts';
+
+class Connection extends Duplex {
+  override _read(): void {}
+  override _write(_chunk: Buffer, _encoding: string, done: () => void): void {
+    done();
+  }
+}
+
+/** A request that does what the test says. */
+class Call extends EventEmitter {
+  end(): void {}
+  destroy(): void {}
+}
+
+function switching(): Switching & { readonly answers: number[] } {
+  const answers: number[] = [];
+  const request = { method: 'GET', headers: { connection: 'upgrade', upgrade: 'x' } };
+  return {
+    request: request as unknown as IncomingMessage,
+    socket: new Connection(),
+    head: Buffer.alloc(0),
+    onAnswer: (code) => void answers.push(code),
+    answers,
+  };
+}
+
+function upstreamOf(calls: Call[]): Upstream {
+  return {
+    open: () => {
+      const call = new Call();
+      calls.push(call);
+      return call as unknown as ClientRequest;
+    },
+    unreachable: (reason) => new StatusError(internalError(reason)),
+    patienceMs: 30_000,
+  };
+}
+
+const head = { statusCode: 101, rawHeaders: [] };
+
+test('for a client that went before its connection was to be joined nothing is opened', async () => {
+  const one = switching();
+  one.socket.destroy();
+  await once(one.socket, 'close');
+  const calls: Call[] = [];
+  await assert.rejects(relayUpgrade(one, upstreamOf(calls), '/'), /the client has gone/);
+  assert.equal(calls.length, 0);
+});
+
+test('the other side ends when it switches protocols for a client that has gone meanwhile', async () => {
+  const one = switching();
+  const calls: Call[] = [];
+  const joined = relayUpgrade(one, upstreamOf(calls), '/');
+  one.socket.destroy();
+  await once(one.socket, 'close');
+  const other = new PassThrough();
+  calls[0]?.emit('upgrade', head, other, Buffer.alloc(0));
+  await assert.rejects(joined, /the client has gone/);
+  assert.ok(other.destroyed);
+  assert.deepEqual(one.answers, []);
+});
+
+test('connections that are joined end together', async () => {
+  for (const first of ['client', 'other'] as const) {
+    const one = switching();
+    const calls: Call[] = [];
+    const joined = relayUpgrade(one, upstreamOf(calls), '/');
+    const other = new Connection();
+    calls[0]?.emit('upgrade', head, other, Buffer.alloc(0));
+    (first === 'client' ? one.socket : other).destroy();
+    await joined;
+    assert.ok(one.socket.destroyed && other.destroyed);
+    assert.deepEqual(one.answers, [101]);
+  }
+});
