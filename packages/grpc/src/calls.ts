@@ -77,9 +77,9 @@ export interface WebCall extends ServerCall {
   takeBody(): Buffer | undefined;
   /**
    * Gives the answer its status and fields, of which names are written in lower case, and the date unless there is one;
-   * once, and before its bytes. Throws a TypeError for what no header can carry.
+   * once, and before its bytes. A field of several values is there once for each. Throws a TypeError for what no header can carry.
    */
-  respond(status: number, fields: Readonly<Record<string, string>>): void;
+  respond(status: number, fields: Readonly<Record<string, string | readonly string[]>>): void;
   /** Sends what `respond` was given, before any bytes. */
   flushHead(): void;
   /** A head of status 1xx before the answer's own. */

@@ -3,12 +3,12 @@ import type { TLSSocket } from 'node:tls';
 import { type TestContext, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
-import { Exchange, type HttpRequest, type HttpResponse } from './exchange.ts';
+import { type AnswerHeaders, Exchange, type HttpRequest, type HttpResponse } from './exchange.ts';
 
 /** A client that takes a piece only when told. */
 class Taker implements HttpResponse {
   readonly pieces: Buffer[] = [];
-  headers: Record<string, string> = {};
+  headers: AnswerHeaders = {};
   headersSent = false;
   writableEnded = false;
   isDestroyed = false;
@@ -23,7 +23,7 @@ class Taker implements HttpResponse {
     this.end();
   }
 
-  writeHead(_status: number, headers: Record<string, string> = {}): void {
+  writeHead(_status: number, headers: AnswerHeaders = {}): void {
     this.headersSent = true;
     this.headers = headers;
   }

@@ -45,6 +45,9 @@ export interface HttpRequest extends AsyncIterable<Buffer> {
   body(): Promise<Buffer>;
 }
 
+/** Of several values, each is a header of its own, as those of `set-cookie` must be. */
+export type AnswerHeaders = Record<string, string | string[]>;
+
 /** An answer, whatever it goes out over. The answer to a HEAD takes bytes and sends none. */
 export interface HttpResponse {
   readonly headersSent: boolean;
@@ -52,7 +55,7 @@ export interface HttpResponse {
   /** All of an answer at once. */
   answer(status: number, headers: Record<string, string>, body: Buffer): void;
   /** The beginning of one that goes on. */
-  writeHead(status: number, headers?: Record<string, string>): unknown;
+  writeHead(status: number, headers?: AnswerHeaders): unknown;
   /** Sends the beginning before there are any bytes. */
   flushHeaders(): unknown;
   /** False asks to wait for `drained` before more. */

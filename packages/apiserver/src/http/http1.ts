@@ -6,7 +6,7 @@
  */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import type { HttpRequest, HttpResponse } from './exchange.ts';
+import type { AnswerHeaders, HttpRequest, HttpResponse } from './exchange.ts';
 import { bodyPatienceMs, brokenOff, declaredBytes, maxBodyBytes, tooLarge, tooSlow } from './request-body.ts';
 
 /** How long a connection is read on after an answer that came before the end of the body. */
@@ -108,7 +108,7 @@ export class Http1Response implements HttpResponse {
     linger(this.#message, () => void response.end());
   }
 
-  writeHead(status: number, headers: Record<string, string> = {}): void {
+  writeHead(status: number, headers: AnswerHeaders = {}): void {
     this.#response.writeHead(status, headers);
   }
 

@@ -5,7 +5,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { WebCall } from '@timonier/grpc/web';
-import type { HttpRequest, HttpResponse } from './exchange.ts';
+import type { AnswerHeaders, HttpRequest, HttpResponse } from './exchange.ts';
 import { bodyPatienceMs, brokenOff, declaredBytes, maxBodyBytes, tooLarge, tooSlow } from './request-body.ts';
 
 /** Of these only the first counts, as with Node's servers; others are joined. */
@@ -134,7 +134,7 @@ export class Http2Response implements HttpResponse {
     this.end(body);
   }
 
-  writeHead(status: number, headers: Record<string, string> = {}): void {
+  writeHead(status: number, headers: AnswerHeaders = {}): void {
     if (this.headersSent) throw new Error('an answer begins once');
     this.#call.respond(status, headers);
     this.headersSent = true;

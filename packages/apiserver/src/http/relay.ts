@@ -95,8 +95,9 @@ export async function relay(
     const answer = await answered;
     clearTimeout(timer);
     exchange.statusCode = answer.statusCode ?? 502;
-    const head = { ...passedBack(answer.headers), ...exchange.headers };
-    if (changes !== undefined && head['location']) head['location'] = changes.location(head['location']);
+    const head: Headers = { ...passedBack(answer.headers), ...exchange.headers };
+    const { location } = answer.headers;
+    if (changes !== undefined && location) head['location'] = changes.location(location);
     const page = method === 'HEAD' ? undefined : changes?.page(answer);
     if (page !== undefined) delete head['content-length'];
     response.writeHead(exchange.statusCode, head);
@@ -230,11 +231,11 @@ function passedOn(given: IncomingHttpHeaders): Headers {
   return headers;
 }
 
-function passedBack(given: IncomingHttpHeaders): Record<string, string> {
-  const headers: Record<string, string> = {};
+/** Several cookies stay several: joined they would be one, with attributes that browsers do not know. */
+function passedBack(given: IncomingHttpHeaders): Headers {
+  const headers: Headers = {};
   for (const [name, value] of Object.entries(given))
-    if (value !== undefined && !notPassedBack.has(name))
-      headers[name] = Array.isArray(value) ? value.join(', ') : value;
+    if (value !== undefined && !notPassedBack.has(name)) headers[name] = value;
   return headers;
 }
 

@@ -1,6 +1,6 @@
 /** An ordinary answer to a connection whose upgrade was refused. */
 import type { Duplex } from 'node:stream';
-import type { HttpResponse } from './exchange.ts';
+import type { AnswerHeaders, HttpResponse } from './exchange.ts';
 
 export class SocketResponse implements HttpResponse {
   readonly #socket: Duplex;
@@ -19,10 +19,10 @@ export class SocketResponse implements HttpResponse {
     this.end(body);
   }
 
-  writeHead(status: number, headers: Record<string, string> = {}): void {
+  writeHead(status: number, headers: AnswerHeaders = {}): void {
     this.headersSent = true;
-    const lines = Object.entries({ ...headers, connection: 'close' }).map(
-      ([name, value]) => `${name}: ${value}`,
+    const lines = Object.entries({ ...headers, connection: 'close' }).flatMap(([name, value]) =>
+      [value].flat().map((one) => `${name}: ${one}`),
     );
     this.#socket.write(`HTTP/1.1 ${status} \r\n${lines.join('\r\n')}\r\n\r\n`);
   }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import type { IncomingMessage } from 'node:http';
 import { test } from 'node:test';
 import { HtmlLinks } from '../http/html-links.ts';
-import { linkThrough } from './proxied-links.ts';
+import { linkThrough, pageThrough } from './proxied-links.ts';
 
 const prefix = '/api/v1/namespaces/default/pods/p:80/proxy';
 const links = { prefix, host: '192.0.2.2:8080', ownHost: 'api.example:6443' };
@@ -22,6 +23,12 @@ test('a link to the program itself leads through the proxy, and others where the
     ['http://api.example:6443/x', `http://api.example:6443${prefix}/x`],
     ['//api.example:6443/x', `//api.example:6443${prefix}/x`],
     [`${prefix}/already`, `${prefix}/already`],
+    [`${prefix}/a/./b..c/`, `${prefix}/a/./b..c/`],
+    [`${prefix}/a/../b?q`, `${prefix}/b?q`],
+    ['/%2e%2e/%2E./x', `${prefix}/x`],
+    ['/a/..\\..\\x', `${prefix}/x`],
+    ['/a/%2e', `${prefix}/a/`],
+    ['/a\\b', `${prefix}/a/b`],
     ['http://192.0.2.2/x', 'http://192.0.2.2/x'],
     ['http://other.example/x', 'http://other.example/x'],
     ['//other.example/y', '//other.example/y'],
@@ -59,6 +66,23 @@ async function through(text: string, pieceBytes: number): Promise<string> {
   for await (const chunk of rewriter as AsyncIterable<Buffer>) out.push(chunk);
   return Buffer.concat(out).toString();
 }
+
+test('no path leads out of the program, however it is written', () => {
+  for (const up of ['..', '%2e%2e', '.%2E', '%2e.'])
+    for (const slash of ['/', '\\'])
+      for (const start of ['/', `${prefix}/`, `${prefix}/a/`, `http://192.0.2.2:8080${prefix}/`]) {
+        const link = `${start}${`${up}${slash}`.repeat(12)}secrets`;
+        const { pathname } = new URL(linkThrough(links, link), 'https://api.example:6443');
+        assert.equal(pathname, `${prefix}/secrets`, link);
+      }
+});
+
+test('what packs a page is no name that every object has', () => {
+  for (const coding of ['constructor', 'toString', '__proto__', 'br']) {
+    const headers = { 'content-type': 'text/html', 'content-encoding': coding };
+    assert.equal(pageThrough(links, { headers, statusCode: 200 } as unknown as IncomingMessage), undefined);
+  }
+});
 
 test('of a page the links are changed and nothing else, however it comes in pieces', async () => {
   for (const pieceBytes of [1, 2, 3, 7, 64, 10_000]) assert.equal(await through(page, pieceBytes), changed);

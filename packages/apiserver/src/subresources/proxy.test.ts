@@ -139,6 +139,49 @@ test('links of a page and of a redirection lead through the proxy', { skip }, as
   assert.equal(head.status, 200);
 });
 
+test('every cookie of an answer comes back as one, over either HTTP', { skip }, async (t) => {
+  const cookies = ['a=1; Path=/; HttpOnly', 'b=2; Expires=Wed, 21 Oct 2026 07:28:00 GMT'];
+  const server = createServer((_, response) => response.writeHead(200, { 'set-cookie': cookies }).end());
+  await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', resolve));
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  await podAt('bakery', ownAddress(), port);
+  const path = `${core}/pods/bakery:${port}/proxy/`;
+  assert.deepEqual((await shared.server.request('GET', path)).headers['set-cookie'], cookies);
+  const request = httpsRequest({
+    host: '127.0.0.1',
+    port: shared.server.port,
+    ...(await adminIdentity()),
+    path,
+  });
+  request.end();
+  const [answer] = (await once(request, 'response')) as [IncomingMessage];
+  answer.resume();
+  assert.deepEqual(answer.headers['set-cookie'], cookies);
+});
+
+test('an answer without a body may say that it is packed', { skip }, async (t) => {
+  const server = createServer((request, response) => {
+    const status = Number(request.url?.slice(1));
+    response.writeHead(status, { 'content-type': 'text/html', 'content-encoding': 'gzip', 'x-boat': 'yes' });
+    response.end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', resolve));
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  await podAt('raft', ownAddress(), port);
+  for (const status of [204, 304]) {
+    const answer = await shared.server.request('GET', `${core}/pods/raft:${port}/proxy/${status}`);
+    assert.deepEqual([answer.status, answer.headers['x-boat'], answer.body.length], [status, 'yes', 0]);
+  }
+});
+
 test('a body stays a body, whatever the method and however it is sent', { skip }, async (t) => {
   const { port, requests } = await listen(t);
   await podAt('hold', ownAddress(), port);

@@ -57,3 +57,15 @@ test('a head is not changed by the next', () => {
   webHead(500, { c: 'something else' });
   assert.deepEqual(first, copy);
 });
+
+test('a field of several values is there once for each', () => {
+  const fields = { 'set-cookie': ['a=1; Path=/', 'b=2'], 'x-none': [] };
+  assert.deepEqual(decoded(webHead(200, fields)), [
+    ':status',
+    '200',
+    'set-cookie',
+    'a=1; Path=/',
+    'set-cookie',
+    'b=2',
+  ]);
+});

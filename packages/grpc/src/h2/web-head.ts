@@ -46,8 +46,11 @@ function nameOf(given: string): string | undefined {
   return name;
 }
 
+/** Of several values, each is a field of its own. */
+type Fields = Readonly<Record<string, string | readonly string[]>>;
+
 /** The header block of an answer. Throws as `putFields` does. */
-export function webHead(status: number, fields: Readonly<Record<string, string>>): Buffer {
+export function webHead(status: number, fields: Fields): Buffer {
   let at = 0;
   const whole = wholeStatuses.get(status);
   if (whole === undefined) at = value(integer(at, statusIndex, 4, 0), String(status));
@@ -76,12 +79,14 @@ export function webRequestHead(
  * Writes fields and returns where the next thing goes. Throws a TypeError for a name or a value that no header can
  * carry, and for more than 64 KiB of them.
  */
-function putFields(start: number, fields: Readonly<Record<string, string>>): number {
+function putFields(start: number, fields: Fields): number {
   let at = start;
   for (const given in fields) {
     const name = nameOf(given);
     const text = fields[given];
-    if (name !== undefined && text !== undefined) at = putField(at, name, text);
+    if (name === undefined || text === undefined) continue;
+    if (typeof text === 'string') at = putField(at, name, text);
+    else for (const one of text) at = putField(at, name, one);
   }
   return at;
 }

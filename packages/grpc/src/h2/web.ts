@@ -70,7 +70,7 @@ class WebStream implements WebCall {
     return stream.remoteClosed && !stream.over ? stream.body.takeAll() : undefined;
   }
 
-  respond(status: number, fields: Readonly<Record<string, string>>): void {
+  respond(status: number, fields: Readonly<Record<string, string | readonly string[]>>): void {
     const whole = fields['date'] === undefined ? { date: httpDate(), ...fields } : fields;
     this.#stream.opening = webHead(status, whole);
   }
