@@ -3,8 +3,9 @@
  *
  * A message goes straight into the output when nothing of its stream waits, both windows have room and the socket is
  * not backed up; otherwise it queues on its stream, and streams take turns frame by frame. Of a server the heads and ends of
- * answers wait for the socket, too: what is handed to it beyond its bound are only frames of the connection's own. A server
- * that stopped reading because of the answers that wait would otherwise wait for a client that reads nothing while it writes.
+ * answers wait for the socket, too: beyond its bound go only frames of the connection's own, refusals, interim heads and the
+ * end behind a stream's last data, all bounded by what a client may cause. A server that stopped reading because of the
+ * answers that wait would otherwise wait for a client that reads nothing while it writes.
  */
 import { okTrailers } from './hpack-encoder.ts';
 import { FrameWriter } from './frame-writer.ts';
