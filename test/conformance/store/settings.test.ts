@@ -53,7 +53,8 @@ async function members(
       const { code, stdout } = await run('etcdctl', ['--endpoints', places.client, 'member', 'list'], {
         env: { ETCDCTL_API: '3' },
       });
-      return code === 0 && stdout.includes('started') ? stdout : undefined;
+      // Ours answers before the cluster has agreed on where clients reach it.
+      return code === 0 && stdout.includes('started') && stdout.includes(places.client) ? stdout : undefined;
     });
     return listed
       .replace(/^[0-9a-f]+/, '<id>')
