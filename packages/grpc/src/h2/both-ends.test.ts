@@ -6,82 +6,13 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { WebCall } from '../calls.ts';
-import { GrpcError, Status } from '../error.ts';
-import type { Codec } from '../codec.ts';
-import { ClientConnection, clientLimits } from './client-connection.ts';
+import type { ClientConnection } from './client-connection.ts';
 import { StreamClientCall, UnaryClientCall } from './grpc-call.ts';
-import { defaultLimits, type Limits } from './limits.ts';
 import { RequestHeads } from './request-head.ts';
-import { ServerConnection } from './server-connection.ts';
-import { pick, type Random, randomOf, SimulatedSocket } from './simulated-socket.ts';
-import type { Route } from './stream.ts';
-import { webRoute } from './web.ts';
+import { join, unseen } from '../testing/joined.ts';
+import { pick, type Random, randomOf } from '../testing/simulated-socket.ts';
 import { WebClientCall } from './web-call.ts';
 import { webRequestHead } from './web-head.ts';
-
-const bytesCodec = { encode: (value: Buffer) => value, decode: (value: Buffer) => value } as unknown as Codec;
-const none = { unary: undefined, serverStream: undefined, bidi: undefined };
-const method = (name: string, streams: boolean): Route['method'] => ({
-  name,
-  path: `/t.T/${name}`,
-  requestStream: streams,
-  responseStream: streams,
-  request: bytesCodec,
-  response: bytesCodec,
-});
-const routes = new Map(
-  (
-    [
-      { ...none, method: method('Echo', false), unary: (value) => Promise.resolve(value) },
-      {
-        ...none,
-        method: method('Chat', true),
-        bidi: async (call) => {
-          for await (const message of call.requests) if (!call.write(message)) await call.drained();
-        },
-      },
-    ] satisfies Route[]
-  ).map((route): [string, Route] => [route.method.path, route]),
-);
-
-/** What a handler is told in the path: how it reads, and how much it answers in which pieces. */
-function webServer(random: Random, handlers: { running: number }): Route {
-  const serve = async (call: WebCall): Promise<void> => {
-    const query = new URL(call.path, 'https://a').searchParams;
-    const [size, piece] = [Number(query.get('size')), Number(query.get('piece'))];
-    const idle = async (): Promise<void> => {
-      for (let i = random(4); i > 0; i--) await turn();
-    };
-    call.respond(200, { 'x-padding': 'p'.repeat(Number(query.get('head'))) });
-    switch (query.get('do')) {
-      case 'echo':
-        for await (const chunk of call.body) {
-          await idle();
-          if (!call.send(chunk)) await call.drained();
-        }
-        call.end();
-        return;
-      case 'read':
-        for await (const _chunk of call.body) await idle();
-        break;
-      case 'ignore':
-        call.end(Buffer.alloc(size));
-        return;
-    }
-    for (let sent = 0; sent < size && !call.gone; sent += piece) {
-      await idle();
-      const bytes = Buffer.alloc(Math.min(piece, size - sent), sent);
-      if (sent + piece >= size && random(2) === 0) call.end(bytes);
-      else if (!call.send(bytes)) await call.drained();
-    }
-    call.end();
-  };
-  return webRoute(async (call) => {
-    handlers.running++;
-    await serve(call).finally(() => handlers.running--);
-  }, true);
-}
 
 const sizes = [0, 1, 5, 100, 16_383, 16_384, 16_385, 65_535, 65_536, 400_000] as const;
 
@@ -109,8 +40,6 @@ async function someCall(random: Random, client: ClientConnection, longHeads: boo
     }
   }
 }
-
-const unseen = 'not looked at';
 
 async function attempt(random: Random, client: ClientConnection, longHeads: boolean): Promise<void> {
   const size = pick(random, sizes);
@@ -166,63 +95,6 @@ async function attempt(random: Random, client: ClientConnection, longHeads: bool
   const got = Buffer.concat(await readAll(random, () => call.body.next()));
   if (does === 'echo') assert.ok(got.equals(hasBody ? body : Buffer.alloc(0)), path);
   else assert.equal(got.length, answers, path);
-}
-
-interface Joined {
-  readonly server: ServerConnection;
-  readonly client: ClientConnection;
-  /** The server's socket and the client's. */
-  readonly at: SimulatedSocket;
-  readonly from: SimulatedSocket;
-  readonly handlers: { running: number };
-  /** Some of what the network has to do. False when it has nothing. */
-  readonly move: () => boolean;
-}
-
-/** A connection, and what is on its way. */
-function join(random: Random, longHeads: boolean): Joined {
-  const encrypted = random(2) === 0;
-  const wireBytes = pick(random, [3_000, 20_000, 200_000]);
-  const limits: Limits = {
-    ...defaultLimits,
-    streamWindow: pick(random, [65_535, 64 * 1024, 256 * 1024]),
-    connectionWindow: pick(random, [65_535, 1024 * 1024]),
-    streamQueueBytes: pick(random, [1, 10_000, 64 * 1024]),
-    socketBytes: pick(random, [64 * 1024, 256 * 1024]),
-    pauseBytes: 320 * 1024,
-    maxConcurrentStreams: pick(random, [3, 1_000]),
-    maxReceiveBytes: 1e6,
-    idleFrames: 1e6,
-  };
-  const at = new SimulatedSocket(random, { encrypted, shy: false, wireBytes });
-  const from = new SimulatedSocket(random, { encrypted, shy: longHeads || random(2) === 0, wireBytes });
-  at.other = from;
-  from.other = at;
-  const handlers = { running: 0 };
-  const web = webServer(random, handlers);
-  const server = new ServerConnection(at, routes, limits, 'test', () => undefined, web);
-  const client = new ClientConnection(
-    from,
-    {
-      retired: () => undefined,
-      unserved: (call) => call.finish(new GrpcError(Status.UNAVAILABLE, unseen)),
-      busy: () => undefined,
-    },
-    {
-      ...clientLimits,
-      streamWindow: pick(random, [1_000, 65_535, 1024 * 1024]),
-      connectionWindow: pick(random, [65_535, 16 * 1024 * 1024]),
-    },
-  );
-  [at.mine, from.mine] = [server, client];
-  const steps = [() => at.take(), () => from.take(), () => at.read(), () => from.read()];
-  const move = (): boolean => {
-    if (random(50) === 0) client.ping();
-    let moved = false;
-    for (let i = random(40); i >= 0; i--) moved = (steps[random(4)]?.() ?? false) || moved;
-    return moved || steps.map((step) => step()).includes(true);
-  };
-  return { server, client, at, from, handlers, move };
 }
 
 /** Handlers and readers wait for a few turns at most. */

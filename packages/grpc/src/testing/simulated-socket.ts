@@ -1,5 +1,5 @@
 /** For tests: one end's socket on a network that takes what it likes, when it likes, by a seed. */
-import type { Transport } from './output.ts';
+import type { Transport } from '../h2/output.ts';
 
 export type Random = (below: number) => number;
 
