@@ -202,3 +202,52 @@ test('what cannot be decided is no refusal', async () => {
   } as unknown as Authorizer;
   await assert.rejects(impersonate(broken, deputy, wanted('jane'), listPods), /out of order/);
 });
+
+test('a field is named by a domain and a path, as a name in lower case', async () => {
+  const about = async (key: string): Promise<string> => {
+    const said = await refused(wanted('jane', { extra: { [key]: ['x'] } }), onUser, beJane);
+    return said.slice(said.indexOf('impersonating '));
+  };
+  const invalid = 'impersonating an invalid key in extra is not allowed: extra.key: Invalid value:';
+  assert.match(await about('example.com/a b'), /extra\.key: Invalid value: "a b": Invalid path/);
+  assert.match(await about('example.com/a"'), /Invalid path/);
+  assert.match(await about(`${'a'.repeat(254)}/x`), /must be no more than 253/);
+  assert.ok((await about('Example.com/x')).startsWith(`${invalid} "Example.com": a lowercase RFC 1123`));
+  assert.match(await about('-/ '), /not allowed: \[extra\.key: .*, extra\.key: .*\]$/);
+  assert.equal(
+    await about('example.com/Foo'),
+    'impersonating a non-lowercase key in extra is not allowed: "example.com/Foo"',
+  );
+  // Good ones are asked for.
+  for (const key of ["example.com/a~b!$&'()*+,;=:%", 'a/b/c'])
+    assert.match(
+      await refused(wanted('jane', { extra: { [key]: ['x'] } }), onUser, beJane),
+      /cannot impersonate:user-info resource "userextras\//,
+    );
+});
+
+test('a name of which there can be no account is a plain user', async () => {
+  for (const name of [
+    'A:b',
+    'a.b:c',
+    'a:B',
+    'a:',
+    ':b',
+    'a:b:c',
+    `${'a'.repeat(64)}:b`,
+    `a:${'b'.repeat(254)}`,
+  ]) {
+    const user = `system:serviceaccount:${name}`;
+    const beIt = `impersonate:user-info authentication.k8s.io/users/ /${user}`;
+    assert.deepEqual((await as(wanted(user), onUser, beIt)).user.groups, ['system:authenticated'], name);
+    assert.deepEqual((await as(wanted(user), `impersonate /users/ /${user}`)).user.groups, [
+      'system:authenticated',
+    ]);
+  }
+  const dotted = await as(
+    wanted('system:serviceaccount:a:b.c'),
+    'impersonate-on:serviceaccount:list /pods/ ns/',
+    'impersonate:serviceaccount authentication.k8s.io/serviceaccounts/ a/b.c',
+  );
+  assert.equal(dotted.constraint, 'impersonate:serviceaccount');
+});

@@ -7,7 +7,10 @@
  *
  * Nodes and accounts get the groups that such identities have; whoever asks for other groups, or for a uid, is left to the plain mode.
  */
+import { checkDns1123Label, checkDns1123Subdomain } from '@timonier/api/names';
 import { forbidden, StatusError } from '@timonier/api/statuses';
+import { prefixedPath } from '@timonier/api/validation/checks';
+import { formatFieldError } from '@timonier/api/validation/field-error';
 import type { Authorizer } from '../authorization/authorizer.ts';
 import type { Attributes } from '../authorization/decision.ts';
 import type { User } from './authenticate.ts';
@@ -31,13 +34,10 @@ const ofUsers = 'authentication.k8s.io';
 const authenticated = 'system:authenticated';
 const unauthenticated = 'system:unauthenticated';
 const anonymousUser = 'system:anonymous';
-const accountPattern = /^system:serviceaccount:([^:]+):([^:]+)$/;
-const nodePattern =
-  /^system:node:((?=.{1,253}$)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*)$/;
+const accountPrefix = 'system:serviceaccount:';
+const nodePrefix = 'system:node:';
 const nodeNameKey = 'authentication.kubernetes.io/node-name';
 const associatedKeys = 'authentication.kubernetes.io/associated-node-keys';
-const domainPrefixed =
-  /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*\/[^\s/?#[\]@][^\s?#[\]@]*$/;
 /** So many parts of a kind are asked for all at once first. */
 const many = 4;
 
@@ -72,22 +72,26 @@ function refusal(error: unknown): StatusError {
 
 function applies(mode: Mode, { name, uid, groups, extra }: Wanted, user: User): boolean {
   const isBare = uid === undefined && groups.length === 0 && Object.keys(extra).length === 0;
-  const node = nodePattern.exec(name)?.[1];
+  const node = nodeOf(name);
   switch (mode) {
     case 'associated-node': {
       const at = user.extra?.[nodeNameKey];
       return (
-        isBare && node !== undefined && accountPattern.test(user.name) && at?.length === 1 && at[0] === node
+        isBare &&
+        node !== undefined &&
+        accountOf(user.name) !== undefined &&
+        at?.length === 1 &&
+        at[0] === node
       );
     }
     case 'arbitrary-node':
       return isBare && node !== undefined;
     case 'serviceaccount':
-      return isBare && accountPattern.test(name);
+      return isBare && accountOf(name) !== undefined;
     case 'user-info':
       break;
   }
-  return node === undefined && !accountPattern.test(name);
+  return node === undefined && accountOf(name) === undefined;
 }
 
 class Check {
@@ -121,13 +125,14 @@ class Check {
     const { name, uid, extra } = this.#wanted;
     const groups = [...this.#wanted.groups];
     const group = this.#mode === undefined ? '' : ofUsers;
-    const [, namespace = '', account] = accountPattern.exec(name) ?? [];
-    const node = this.#mode === undefined ? undefined : nodePattern.exec(name)?.[1];
+    const account = accountOf(name);
+    const node = this.#mode === undefined ? undefined : nodeOf(name);
     if (node !== undefined) {
       await this.#ask({ group, resource: 'nodes', name: this.#mode === 'associated-node' ? '*' : node });
       groups.push('system:nodes');
     } else if (account !== undefined) {
-      await this.#ask({ group, resource: 'serviceaccounts', namespace, name: account });
+      const { namespace } = account;
+      await this.#ask({ group, resource: 'serviceaccounts', ...account });
       if (groups.length === 0) groups.push('system:serviceaccounts', `system:serviceaccounts:${namespace}`);
     } else await this.#ask({ group, resource: 'users', name });
     if (uid !== undefined) await this.#ask({ group: ofUsers, resource: 'uids', name: uid });
@@ -206,7 +211,27 @@ interface Part {
 
 function wrongExtra(key: string, value: string): string | undefined {
   if (key === '') return 'impersonating the empty string key in extra is not allowed';
-  if (!domainPrefixed.test(key))
-    return `impersonating an invalid key in extra is not allowed: extra.key: Invalid value: ${JSON.stringify(key)}: must be a domain-prefixed path (such as "acme.io/foo")`;
+  const wrong = prefixedPath('extra.key', key).map((error) => formatFieldError(error));
+  if (wrong.length > 0) {
+    const all = wrong.length === 1 ? wrong[0] : `[${wrong.join(', ')}]`;
+    return `impersonating an invalid key in extra is not allowed: ${all}`;
+  }
+  // What was percent-encoded is decoded as it is written.
+  if (key !== key.toLowerCase())
+    return `impersonating a non-lowercase key in extra is not allowed: ${JSON.stringify(key)}`;
   return value === '' ? 'impersonating the empty string value in extra is not allowed' : undefined;
+}
+
+/** The node that a user's name stands for, if it is one. */
+function nodeOf(user: string): string | undefined {
+  const name = user.startsWith(nodePrefix) ? user.slice(nodePrefix.length) : '';
+  return name !== '' && checkDns1123Subdomain(name).length === 0 ? name : undefined;
+}
+
+/** The account that a user's name stands for; none if there can be no such account. */
+function accountOf(user: string): { readonly namespace: string; readonly name: string } | undefined {
+  if (!user.startsWith(accountPrefix)) return undefined;
+  const [namespace = '', name = '', ...more] = user.slice(accountPrefix.length).split(':');
+  const isOne = checkDns1123Label(namespace).length === 0 && checkDns1123Subdomain(name).length === 0;
+  return isOne && more.length === 0 ? { namespace, name } : undefined;
 }
