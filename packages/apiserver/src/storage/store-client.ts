@@ -26,7 +26,7 @@ import type {
   WatchResponse,
   WatchShape,
 } from './etcd-messages.ts';
-import { Slots } from './slots.ts';
+import type { Slots } from './slots.ts';
 import { PageCounts, type PagedRange, StorePages } from './store-pages.ts';
 
 export interface StoreTls {
@@ -76,9 +76,6 @@ const kvService = loadService<KvShape>('etcd/rpc.proto', 'etcdserverpb.KV');
 const watchService = loadService<WatchShape>('etcd/rpc.proto', 'etcdserverpb.Watch');
 const leaseService = loadService<LeaseShape>('etcd/rpc.proto', 'etcdserverpb.Lease');
 const retryPauseMs = 50;
-/** Pages that are on their way at once, of some megabytes each. */
-const pagesAtOnce = 8;
-const pagePatienceMs = 30_000;
 /** Longer answers are refused before they have come: nobody waits for them, and nobody keeps them. */
 const maxAnswerBytes = 32 * 1024 * 1024;
 
@@ -88,7 +85,6 @@ export class StoreClient {
   readonly #codec: ValueCodec | undefined;
   /** What became of the pages that were asked for. */
   readonly pageCounts = new PageCounts();
-  readonly #pageSlots = new Slots(pagesAtOnce, pagePatienceMs);
   #current = 0;
 
   constructor({ endpoints, tls, timeoutMs = 5_000, codec }: StoreClientOptions) {
@@ -115,12 +111,17 @@ export class StoreClient {
     return this.#attempt((endpoint, timeoutMs) => endpoint.kv.unary('range', request, { timeoutMs }), true);
   }
 
-  /** What may have more bytes than one answer, through a `read` that is one of the two before. */
+  /**
+   * What may have more bytes than one answer, through a `read` that is one of the two before. With `slots` every page waits for one:
+   * for clients, of whom there may be any number. What this process reads for itself is one range at a time, and waits for nobody.
+   */
   pages(
     range: PagedRange,
     read: (request: RangeRequest) => Promise<RangeResponse> = (one) => this.range(one),
+    slots?: Slots,
   ): StorePages {
-    return new StorePages((request) => this.#pageSlots.run(() => read(request)), range, this.pageCounts);
+    const inTurn = slots === undefined ? read : (one: RangeRequest) => slots.run(() => read(one));
+    return new StorePages(inTurn, range, this.pageCounts);
   }
 
   /** Rejects with `UnknownOutcome` when the connection broke after the request had been sent. */

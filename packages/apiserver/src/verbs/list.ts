@@ -9,6 +9,7 @@ import { bad, forbiddenOption, forbiddenProblem, type Problem, refuseOptions } f
 import { includeObjectOf, offerOf, representationOf, respondList } from '../pipeline/respond.ts';
 import type { Selection } from '../cache/selection.ts';
 import { rangeEnd } from '../storage/keys.ts';
+import { Slots } from '../storage/slots.ts';
 import { Compacted, type StoreClient } from '../storage/store-client.ts';
 import { readableOf, type StoredObject } from '../storage/stored-object.ts';
 import { needsPreparation, prepareViews, viewOf } from '../storage/views.ts';
@@ -25,6 +26,10 @@ interface Page {
 }
 
 const storePageSize = 500;
+/** Pages of the past that are on their way at once for all clients of this process, of some megabytes each. */
+const pagesAtOnce = 8;
+const pagePatienceMs = 30_000;
+const pageSlots = new Slots(pagesAtOnce, pagePatienceMs);
 
 export async function list(context: RequestContext): Promise<void> {
   const { exchange, target } = context;
@@ -208,7 +213,7 @@ async function readFromStore(
 ): Promise<Page> {
   const items: StoredObject[] = [];
   const range = { key: start, end: rangeEnd(selection.prefix), revision, mostKeys: storePageSize };
-  const pages = server.store.pages(range, (request) => measured(server, target.info, request));
+  const pages = server.store.pages(range, (request) => measured(server, target.info, request), pageSlots);
   const { index } = server.cache.resource(target.info.storagePrefix ?? '');
   let total: number | undefined;
   try {
