@@ -223,3 +223,13 @@ for (const [what, begin] of [
     assert.equal(client.writableEnded, false, 'it does not look whole');
     assert.equal(client.pieces.length, 1);
   });
+
+test('a warning is cut between signs, and ends with its quote', async () => {
+  const { exchange, client } = exchangeWith();
+  exchange.warn('"'.repeat(2_000));
+  exchange.warn(`a${'\\'.repeat(2_000)}`);
+  await exchange.send(200, 'text/plain', '');
+  const [first, second] = String(client.headers['warning']).split(', ');
+  assert.equal(first, `299 - "${'\\"'.repeat(1_000)}"`);
+  assert.equal(second, `299 - "a${'\\\\'.repeat(999)}"`);
+});

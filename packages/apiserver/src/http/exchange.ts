@@ -20,6 +20,7 @@ const answered = new Error('the exchange is over');
 /** Signs that are none of a text, such as the end of a line. */
 const unprintable = /\p{Cc}/u;
 const maxWarnings = 16;
+const maxWarningBytes = 1_000;
 /** Longer bodies are handed over in pieces of this size. */
 const pieceBytes = 256 * 1024;
 /** What is made while it is sent is sent whole all the same when it is shorter: no more than that is kept of a longer one. */
@@ -135,9 +136,9 @@ export class Exchange {
     // What a header cannot hold is not told, as upstream.
     if (this.#warnings.length >= maxWarnings || text === '' || unprintable.test(text)) return;
     // Letters beyond those of headers go as their bytes.
-    const bytes = Buffer.from(text).toString('latin1');
-    const quoted = bytes.replaceAll(/[\\"]/g, '\\$&');
-    const warning = `299 - "${quoted.slice(0, 1_000)}"`;
+    const bytes = Buffer.from(text).subarray(0, maxWarningBytes).toString('latin1');
+    // Behind the cut, which must not part a sign from what makes it plain.
+    const warning = `299 - "${bytes.replaceAll(/[\\"]/g, '\\$&')}"`;
     // An update may be tried several times.
     if (!this.#warnings.includes(warning)) this.#warnings.push(warning);
   }

@@ -8,8 +8,9 @@ import { formatYaml } from '@timonier/api/yaml-text';
 import type { Representation } from '../http/media.ts';
 import { StoredObject } from '../storage/stored-object.ts';
 import { viewOf } from '../storage/views.ts';
-import type { TableContent } from './encode.ts';
-import { listBody } from './list-body.ts';
+import type { EncodeOptions, TableContent } from './encode.ts';
+import { type ListBody, listBody } from './list-body.ts';
+import type { ListMeta } from './list-form.ts';
 
 const found = registry.lookup('', 'v1', 'configmaps');
 assert.ok(found);
@@ -33,6 +34,17 @@ function items(count: number, bytes: number): StoredObject[] {
     };
     return new StoredObject(`/registry/configmaps/default/m${i}`, Buffer.from(JSON.stringify(map)), 7, 7);
   });
+}
+
+/** For a client that waits for it. */
+async function bodyOf(
+  all: readonly StoredObject[],
+  listMeta: ListMeta,
+  options: EncodeOptions,
+): Promise<ListBody> {
+  const body = await listBody(all, listMeta, options, () => false);
+  assert.ok(body);
+  return body;
 }
 
 /** The same list, made at once. */
@@ -93,7 +105,7 @@ for (const representation of representations) {
         const all = items(count, bytes);
         // Lengths are known the second time.
         for (const time of ['first', 'second']) {
-          const { length, pieces } = await listBody(all, meta, { info, representation, includeObject });
+          const { length, pieces } = await bodyOf(all, meta, { info, representation, includeObject });
           const made = Buffer.concat([...pieces]);
           assert.ok(
             made.equals(whole(all, representation, includeObject)),
@@ -106,7 +118,7 @@ for (const representation of representations) {
 
   test(`pieces are made one by one, with turns for others in between: ${name}`, async () => {
     const all = items(3_000, 1_000);
-    const { pieces } = await listBody(all, meta, { info, representation, includeObject: 'Metadata' });
+    const { pieces } = await bodyOf(all, meta, { info, representation, includeObject: 'Metadata' });
     // Stored bytes that are passed on take no time.
     const isParsed = media !== 'json' || pretty || form === 'table';
     let read = 0;
@@ -128,6 +140,19 @@ for (const representation of representations) {
   });
 }
 
+test('the length of a list in protobuf is not found out for a client that has gone', async () => {
+  const all = items(20_000, 500);
+  const options: EncodeOptions = {
+    info,
+    representation: { ...object, media: 'protobuf' },
+    includeObject: 'None',
+  };
+  let asked = 0;
+  assert.equal(await listBody(all, meta, options, () => ++asked === 2), undefined);
+  assert.equal(asked, 2);
+  assert.equal(all.at(-1)?.protobufBytes, 0);
+});
+
 test('others have their turn while the length of a list in protobuf is found out', async () => {
   let turns = 0;
   const count = (): void => {
@@ -136,7 +161,7 @@ test('others have their turn while the length of a list in protobuf is found out
   };
   let timer = setImmediate(count);
   const representation = { ...object, media: 'protobuf' } as const;
-  await listBody(items(20_000, 500), meta, { info, representation, includeObject: 'None' });
+  await bodyOf(items(20_000, 500), meta, { info, representation, includeObject: 'None' });
   clearImmediate(timer);
   assert.ok(turns > 3, `${turns} turns`);
 });
@@ -146,7 +171,7 @@ test('a list in protobuf does not begin with a length that is not its own', asyn
   assert.ok(item);
   const representation = { ...object, media: 'protobuf' } as const;
   item.protobufBytes = 5;
-  const { pieces } = await listBody([item], meta, { info, representation, includeObject: 'None' });
+  const { pieces } = await bodyOf([item], meta, { info, representation, includeObject: 'None' });
   assert.throws(() => [...pieces], /bytes in protobuf, not 5/);
 });
 
@@ -170,7 +195,7 @@ test('what is stored in another shape than it is shown in has its view made when
   assert.deepEqual(items[0]?.['regarding'], { kind: 'Pod', name: 'p' });
   const list = { kind: 'EventList', apiVersion: 'events.k8s.io/v1', metadata: meta, items };
   const made = async (representation: Representation): Promise<Buffer> => {
-    const { pieces } = await listBody(all, meta, { info: events, representation, includeObject: 'None' });
+    const { pieces } = await bodyOf(all, meta, { info: events, representation, includeObject: 'None' });
     return Buffer.concat([...pieces]);
   };
   assert.deepEqual(JSON.parse((await made(object)).toString()), JSON.parse(JSON.stringify(list)));

@@ -25,15 +25,20 @@ const turnBytes = 64 * 1024;
 const comma = Buffer.from(',');
 const nothing = Buffer.alloc(0);
 
-/** `items` as they are stored; what is shown of each is made when it is written. */
+/**
+ * `items` as they are stored; what is shown of each is made when it is written. Undefined when `isOver` said meanwhile that the client
+ * has gone.
+ */
 export async function listBody(
   items: readonly StoredObject[],
   meta: ListMeta,
   options: EncodeOptions,
-): Promise<ListBody> {
+  isOver: () => boolean,
+): Promise<ListBody | undefined> {
   const { info, representation } = options;
   if (representation.media === 'protobuf') {
-    const parts = await protobufList(items, meta, info, representation);
+    const parts = await protobufList(items, meta, info, representation, isOver);
+    if (parts === undefined) return undefined;
     const item = (stored: StoredObject, i: number): readonly Buffer[] => [parts.item(stored, i)];
     return { length: parts.length, pieces: inPieces(parts.start, items, item, parts.end) };
   }

@@ -23,12 +23,14 @@ const turnMs = 5;
 /** As much of a list is kept from the finding of its lengths. */
 const keptBytes = 512 * 1024;
 
+/** Undefined when `isOver` says that nobody waits for it any more. */
 export async function protobufList(
   items: readonly StoredObject[],
   meta: ListMeta,
   info: ResourceInfo,
   { form, metaVersion }: Representation,
-): Promise<ProtobufListParts> {
+  isOver: () => boolean,
+): Promise<ProtobufListParts | undefined> {
   const isPartial = form === 'metadata';
   const apiVersion = isPartial ? `meta.k8s.io/${metaVersion}` : apiVersionOf(info);
   const kind = isPartial ? 'PartialObjectMetadataList' : info.listKind;
@@ -56,6 +58,7 @@ export async function protobufList(
       if (left >= 0) kept.set(i, encoded);
       if (performance.now() - since >= turnMs) {
         await setImmediate();
+        if (isOver()) return undefined;
         since = performance.now();
       }
     }

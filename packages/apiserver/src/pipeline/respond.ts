@@ -69,8 +69,9 @@ export async function respondList(
   meta: ListMeta,
   options: EncodeOptions,
 ): Promise<void> {
-  const { pieces, length } = await listBody(items, meta, options);
-  await exchange.sendPieces(200, contentTypes[options.representation.media], pieces, length);
+  const body = await listBody(items, meta, options, () => exchange.isOver);
+  if (body === undefined) return;
+  await exchange.sendPieces(200, contentTypes[options.representation.media], body.pieces, body.length);
 }
 
 /** Answers with a tree of another kind than the resource's, such as a Scale or a Status. */

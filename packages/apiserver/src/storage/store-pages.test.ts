@@ -126,3 +126,14 @@ test('what cannot be read is said', async () => {
   await assert.rejects(pages.next(), /larger than max/);
   assert.ok(counts.tooLarge <= 2);
 });
+
+test('a store that has too much to do is not asked again at once', async () => {
+  let asked = 0;
+  const read = (): Promise<RangeResponse> => {
+    asked++;
+    return Promise.reject(new GrpcError(Status.RESOURCE_EXHAUSTED, 'etcdserver: too many requests'));
+  };
+  const counts = new PageCounts();
+  await assert.rejects(new StorePages(read, whole, counts).next(), /too many requests/);
+  assert.deepEqual([asked, counts.tooLarge], [1, 0]);
+});

@@ -10,6 +10,8 @@
 import { GrpcError, Status } from '@timonier/grpc';
 import type { RangeRequest, RangeResponse } from './etcd-messages.ts';
 
+/** What this client says of an answer beyond its limit, and others. A store that is asked for too much at once says another thing. */
+const larger = /larger than max/;
 /** What a page should have. */
 const wantedBytes = 4 * 1024 * 1024;
 const firstKeys = 64;
@@ -101,7 +103,7 @@ export class StorePages {
         return page;
       } catch (error) {
         if (limit === 1 || !(error instanceof GrpcError)) throw error;
-        if (error.code === Status.RESOURCE_EXHAUSTED) {
+        if (error.code === Status.RESOURCE_EXHAUSTED && larger.test(error.details)) {
           this.#counts.tooLarge++;
           this.#keys = Math.max(1, Math.floor(limit / shrinkage));
         } else if (error.code === Status.DEADLINE_EXCEEDED) {
