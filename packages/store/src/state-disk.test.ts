@@ -17,6 +17,7 @@ import { GrpcError } from '@timonier/grpc';
 import { ClassicLevel } from 'classic-level';
 import { systemClock } from './clock.ts';
 import { folderLevels, type Level, type Levels, openLevel } from './levels.ts';
+import { isMetaKey } from './meta-records.ts';
 import { Mvcc } from './mvcc.ts';
 import { SnapshotFile } from './snapshot-file.ts';
 import type { SnapshotPiece } from './snapshot-pieces.ts';
@@ -309,8 +310,8 @@ test('damage in what a state says about itself is told to whoever must not go on
   assert.equal(damage.length, 1);
 });
 
-/** Databases of which the next batches fail as on a full disk. */
-function failing(folder: string): Levels & { failures: number } {
+/** Databases of which the next batches fail as on a full disk: with the database's log holding them already, or not. */
+function failing(folder: string, hasThem = false): Levels & { failures: number } {
   const levels = folderLevels(folder);
   const made = {
     ...levels,
@@ -321,6 +322,7 @@ function failing(folder: string): Levels & { failures: number } {
       db.batch = async (operations, options) => {
         if (made.failures > 0) {
           made.failures -= 1;
+          if (hasThem) await batch(operations, options);
           throw new Error('IO error: No space left on device');
         }
         await batch(operations, options);
@@ -331,19 +333,22 @@ function failing(folder: string): Levels & { failures: number } {
   return made;
 }
 
-for (const megabytes of [1, 3, 7, 20])
-  test(`what was deleted of ${megabytes} MiB leaves the files when room is given back`, async (t) => {
-    const disk = new StateDisk(temporary(t));
-    t.after(() => disk.close());
-    await disk.open();
-    await disk.settle(0);
-    const state = new Mvcc(disk);
-    let index = 0;
-    const flush = async (): Promise<void> => {
-      const record = state.takeJournal(++index, 1);
-      await disk.flush([record], metaAt(record));
-      state.flushed(record);
-    };
+/** A state of which each piece of `k0` and so on is a megabyte, written and deleted whole. */
+async function emptied(
+  t: TestContext,
+): Promise<{ readonly disk: StateDisk; readonly round: (megabytes: number) => Promise<void> }> {
+  const disk = new StateDisk(temporary(t));
+  t.after(() => disk.close());
+  await disk.open();
+  await disk.settle(0);
+  const state = new Mvcc(disk);
+  let index = 0;
+  const flush = async (): Promise<void> => {
+    const record = state.takeJournal(++index, 1);
+    await disk.flush([record], metaAt(record));
+    state.flushed(record);
+  };
+  const round = async (megabytes: number): Promise<void> => {
     for (let i = 0; i < megabytes; i++) {
       state.write(() => state.put(Buffer.from(`k${i}`), randomBytes(1024 * 1024), 0n));
       await flush();
@@ -357,6 +362,19 @@ for (const megabytes of [1, 3, 7, 20])
     await disk.reclaim(() => Promise.resolve());
     assert.ok(disk.size() < 100_000, `${disk.size()} bytes of files`);
     assert.ok(disk.garbage < 1_000);
+  };
+  return { disk, round };
+}
+
+for (const megabytes of [1, 3, 7, 20])
+  test(`what was deleted of ${megabytes} MiB leaves the files when room is given back`, async (t) => {
+    await (await emptied(t)).round(megabytes);
+  });
+
+for (const megabytes of [1, 3, 7])
+  test(`what was deleted of ${megabytes} MiB leaves the files when room was given back before`, async (t) => {
+    const { round } = await emptied(t);
+    for (let i = 0; i < 3; i++) await round(megabytes);
   });
 
 test('a batch that found no room is written by the next flush, once, and everything can be read meanwhile', async (t) => {
@@ -386,6 +404,59 @@ test('a batch that found no room is written by the next flush, once, and everyth
   await disk.close();
   assert.deepEqual(await recovered(folder), { index: 3, contents: 'k=v3@4' });
 });
+
+for (const [version, place] of layouts)
+  for (const failures of [1, 2])
+    test(`what ${failures} failed batches left in the database's log is not carried out again, described ${place}`, async (t) => {
+      const folder = temporary(t);
+      const levels = failing(folder, true);
+      const disk = new StateDisk(levels);
+      t.after(() => disk.close());
+      await disk.open();
+      await disk.settle(0);
+      const state = new Mvcc(disk);
+      const record = (index: number): JournalRecord => {
+        state.write(() => state.put(Buffer.from('k'), Buffer.from(`v${index}`), 0n));
+        // Users do not say what they were before.
+        const user = {
+          type: 'put',
+          key: Buffer.from('au1'),
+          value: Buffer.alloc(index * 10, index),
+        } as const;
+        return state.takeJournal(index, 1, [user]);
+      };
+      const flush = async (...records: JournalRecord[]): Promise<void> => {
+        const last = records.at(-1);
+        if (last !== undefined) await disk.flush(records, metaAt(last, version));
+        for (const written of records) state.flushed(written);
+      };
+      await flush(record(1));
+      levels.failures = failures;
+      const failed = [record(2)];
+      for (let i = 0; i < failures; i++) {
+        await assert.rejects(flush(...failed), /No space left/);
+        failed.push(record(3 + i));
+      }
+      await flush(...failed);
+      // Records of the same index, without an entry: history that goes.
+      levels.failures = 1;
+      state.compact(state.revision);
+      while (state.sweeping) state.sweep(32);
+      const swept = state.takeJournal(2 + failures, 1);
+      await assert.rejects(flush(swept), /No space left/);
+      await flush(swept);
+      assert.equal(disk.isBroken, false);
+      const last = record(3 + failures);
+      await flush(last);
+      await disk.close();
+      const want = `k=v${last.index}@${last.revision}`;
+      assert.deepEqual(await recovered(folder), { index: last.index, contents: want });
+      const db = await folderLevels(folder).open('state');
+      t.after(() => db.close());
+      // All but the last record about the state go with a batch that reaches in front of them, as users do.
+      const about = (await db.iterator({}).nextv(1_000, {})).filter(([key]) => isMetaKey(key));
+      assert.equal(about.length, version === metaBehindBlocksVersion ? 2 : 1);
+    });
 
 test('a state of before records had seals is brought into the new form, and then only read in that', async (t) => {
   const folder = temporary(t);

@@ -11,6 +11,7 @@ import { type AuthState, authKeys } from './auth/auth-state.ts';
 import type { Clock } from './clock.ts';
 import { type DiskRoom, isDiskFull } from './disk-room.ts';
 import { etcdError } from './errors.ts';
+import { type Batch, DoubtfulBatch } from './doubtful-batch.ts';
 import { giveBack } from '@timonier/component/give-back';
 import { IncomingState } from './incoming-state.ts';
 import { type KnownBugs, noBugs } from './known-bugs.ts';
@@ -47,6 +48,7 @@ export class StateDisk {
   #replacing = false;
   /** A batch failed for lack of room: LevelDB must be opened anew before another. */
   #broken = false;
+  readonly #doubtful = new DoubtfulBatch();
   #closed = false;
   #garbage = 0;
   /** Under way, and never rejects. */
@@ -132,20 +134,32 @@ export class StateDisk {
 
   /**
    * Writes journal records and what the state says about itself, as one synced batch. Rejects when that is not
-   * durable; when it failed for lack of room (`isDiskFull`), nothing is lost and the same may be tried again.
+   * durable; when it failed for lack of room (`isDiskFull`), nothing is lost and the same are to be tried again, with
+   * more behind them or without.
    */
   async flush(records: readonly JournalRecord[], meta: StateMeta): Promise<void> {
     if (this.#broken) await this.#reopen();
-    const { operations, tally, garbage } = await batchOf(records, this);
+    const { operations, tally, garbage } = await batchOf(this.#doubtful.missing(records), this);
     const description = describing({ ...meta, tally }, this.#metaKeys, operations);
+    const batch = { records, meta, tally, metaKeys: description.keys, garbage };
     if (this.#bugs.has('meta-not-in-batch')) {
       const gone = description.operations.filter(({ type }) => type === 'del');
       await this.#open.batch([...operations.splice(0), ...gone], { sync: true });
     }
     operations.push(...description.operations);
-    await this.#attempt(() => this.#open.batch(operations, { sync: !this.#bugs.has('state-not-synced') }));
+    try {
+      await this.#attempt(() => this.#open.batch(operations, { sync: !this.#bugs.has('state-not-synced') }));
+    } catch (error) {
+      this.#doubtful.failed(batch);
+      throw error;
+    }
+    this.#doubtful.clear();
+    this.#wrote(batch);
+  }
+
+  #wrote({ tally, metaKeys, garbage }: Batch): void {
     this.#tally = tally;
-    this.#metaKeys = description.keys;
+    this.#metaKeys = metaKeys;
     this.#garbage += garbage;
   }
 
@@ -188,6 +202,7 @@ export class StateDisk {
     await this.#readers.end();
     await this.#places.install();
     this.incoming.installed();
+    this.#doubtful.clear();
     this.#broken = false;
     const meta = await this.#meta();
     if (meta === undefined) throw new Error('installed a snapshot without a meta record');
@@ -272,12 +287,14 @@ export class StateDisk {
     return damage;
   }
 
-  /** After a failed batch LevelDB takes no other, and its log may end in the middle of one. */
+  /** After a failed batch LevelDB takes no other, and its log may end in the middle of that one, or behind it. */
   async #reopen(): Promise<void> {
     // Left so when it fails: without a database readers are to ask elsewhere, and the next flush tries again.
     this.#replacing = true;
     await this.#readers.end();
     await this.#places.reopen();
+    const written = this.#doubtful.opened(await this.#meta());
+    if (written !== undefined) this.#wrote(written);
     this.#replacing = false;
     this.#broken = false;
   }
