@@ -5,7 +5,7 @@
  * makes then reaches from there to the newest block and overlaps all others, which it has to merge. In the second one,
  * from `metaBehindBlocksVersion` on, every batch has a record of its own right behind its newest block: the keys of
  * tables follow one another, and a table stays what it was when it was first written. The last of these records counts;
- * earlier ones go with the next batch that changes something in front of them anyway.
+ * earlier ones go with the next batch that changes something in front of the last one anyway.
  *
  * Invariant: a batch changes contents and what counts in one go. Between members and in files nothing of this shows:
  * there the record has the key and the form of the first layout.
@@ -31,7 +31,7 @@ interface Forwarding extends StateMeta {
 const keyBytes = 17;
 /** Where blocks, and the records behind them, are. */
 const blocks = { gte: Buffer.from('r'), lt: Buffer.from('s') };
-/** So many earlier records may wait for a batch that reaches in front of them. */
+/** So many earlier records may wait for a batch that reaches in front of the last one. */
 const maxEarlier = 1_000;
 
 /** Behind all blocks up to the revision, in front of all later ones. */

@@ -24,6 +24,7 @@ import type { SnapshotPiece } from './snapshot-pieces.ts';
 import type { JournalRecord } from './state-records.ts';
 import { StateDisk, type StateMeta } from './state-disk.ts';
 import { StateCorruptError } from './state-seal.ts';
+import type { StateView } from './state-view.ts';
 import { firstVersion, metaBehindBlocksVersion } from './versions/entry-versions.ts';
 
 function temporary(t: TestContext): string {
@@ -334,9 +335,10 @@ function failing(folder: string, hasThem = false): Levels & { failures: number }
 }
 
 /** A state of which each piece of `k0` and so on is a megabyte, written and deleted whole. */
-async function emptied(
-  t: TestContext,
-): Promise<{ readonly disk: StateDisk; readonly round: (megabytes: number) => Promise<void> }> {
+async function emptied(t: TestContext): Promise<{
+  readonly disk: StateDisk;
+  readonly round: (megabytes: number, written?: () => Promise<void>) => Promise<void>;
+}> {
   const disk = new StateDisk(temporary(t));
   t.after(() => disk.close());
   await disk.open();
@@ -348,12 +350,13 @@ async function emptied(
     await disk.flush([record], metaAt(record));
     state.flushed(record);
   };
-  const round = async (megabytes: number): Promise<void> => {
+  const round = async (megabytes: number, written?: () => Promise<void>): Promise<void> => {
     for (let i = 0; i < megabytes; i++) {
       state.write(() => state.put(Buffer.from(`k${i}`), randomBytes(1024 * 1024), 0n));
       await flush();
     }
     assert.ok(disk.tally.bytes > megabytes * 1024 * 1024);
+    await written?.();
     state.write(() => state.deleteRange({ from: 'k', to: 'l' }));
     state.compact(state.revision);
     while (state.sweeping) state.sweep(32);
@@ -376,6 +379,19 @@ for (const megabytes of [1, 3, 7])
     const { round } = await emptied(t);
     for (let i = 0; i < 3; i++) await round(megabytes);
   });
+
+test('what had to stay for a reader leaves the files when room is given back after it, whether something was written since or not', async (t) => {
+  const { disk, round } = await emptied(t);
+  const readers: StateView[] = [];
+  await assert.rejects(
+    round(7, async () => void readers.push(await disk.view())),
+    /\d{7} bytes of files/,
+  );
+  for (const reader of readers) await reader.close();
+  await disk.reclaim(() => Promise.resolve());
+  assert.ok(disk.size() < 100_000, `${disk.size()} bytes of files`);
+  await round(1);
+});
 
 test('a batch that found no room is written by the next flush, once, and everything can be read meanwhile', async (t) => {
   const folder = temporary(t);

@@ -3,14 +3,15 @@
  * is written to.
  */
 import type { Level } from './levels.ts';
-import { metaKey, readMeta } from './meta-records.ts';
+import { readMeta } from './meta-records.ts';
 import { type DiskOperation, revisionKey } from './state-records.ts';
 
 /** Of files, that are written anew at a time. */
 const pieceBytes = 32 * 1024 * 1024;
 const maxPieces = 256;
-/** Among the keys of every state, and the key of none. */
-const nowhere = Buffer.concat([metaKey, Buffer.from([0])]);
+/** In front of the keys of every state, and behind them. */
+const first = Buffer.from([0]);
+const last = Buffer.from([255]);
 
 export interface Rewriting {
   /** Of all files. */
@@ -27,20 +28,26 @@ export interface Rewriting {
 export async function rewriteFiles(db: Level, { bytes, write, rest, stopped }: Rewriting): Promise<void> {
   const pieces = Math.max(1, Math.min(maxPieces, Math.ceil(bytes / pieceBytes)));
   const revisions = ((await readMeta(db))?.revision ?? 0) + 1;
-  // What is not history is small and comes with the first and last piece.
+  // What is not history is small and comes with the first and last piece. Bounds are the keys of no record.
   const bound = (piece: number): Buffer =>
     piece === 0
-      ? Buffer.from([0])
+      ? first
       : piece === pieces
-        ? Buffer.from([255])
-        : revisionKey(Math.floor((revisions * piece) / pieces));
-  // LevelDB decides which levels to merge before it writes down what it has in memory: let it do that first. It merges
-  // no level that nothing lies above of, so that one table would keep what was written and deleted in one go.
-  await db.compactRange(metaKey, metaKey, {});
-  await write([{ type: 'del', key: nowhere }]);
+        ? last
+        : Buffer.concat([revisionKey(Math.floor((revisions * piece) / pieces)), first]);
+  // LevelDB decides which levels to merge before it writes down what it has in memory: let it do that first.
+  await db.compactRange(first, first, {});
   for (let piece = 0; piece < pieces; piece++) {
     if (stopped()) return;
-    await db.compactRange(bound(piece), bound(piece + 1), {});
+    const [from, to] = [bound(piece), bound(piece + 1)];
+    // It merges no table that nothing lies above of, which would keep what was written and deleted in one go, or had to
+    // stay for a reader. So one comes to lie above all of the piece: it reaches from one end to the other, holds nothing
+    // and goes with the merge.
+    await write([
+      { type: 'del', key: from },
+      { type: 'del', key: to },
+    ]);
+    await db.compactRange(from, to, {});
     await rest();
   }
 }

@@ -1,6 +1,6 @@
 /**
  * The records that a state is made of on disk: their keys, the values of the small ones, and what becomes of them with a
- * log entry. Blocks of history are in change-block.ts, the record about the state itself in state-meta.ts.
+ * log entry. Blocks of history are in change-block.ts, the records about the state itself in meta-records.ts.
  */
 import { type RecordTrace, sealBytes } from './state-seal.ts';
 
