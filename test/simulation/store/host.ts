@@ -53,8 +53,6 @@ export interface HostEvents {
   readonly failed: (host: SimulatedHost, error: Error) => void;
 }
 
-const olderRelease: VersionRange = { min: firstVersion, max: firstVersion };
-
 function urlOf(address: string): string {
   return `http://${address}:2380`;
 }
@@ -71,6 +69,8 @@ export class SimulatedHost {
   witness = false;
   /** Runs an older release, which does not speak the newest version of the log. */
   older: boolean;
+  /** The newest version of the log that its older release speaks. */
+  readonly #olderSpeaks: number;
   /** Its data says that it was taken out of the cluster: it is of no use any more. */
   removed = false;
   /** Since when nothing lives or moves here, in milliseconds of true time. */
@@ -118,6 +118,9 @@ export class SimulatedHost {
     this.#settings = settings;
     this.#events = events;
     this.older = settings.older > 0 && world.random.chance(settings.older);
+    this.#olderSpeaks = this.older
+      ? firstVersion + world.random.below(spoken.max - firstVersion)
+      : spoken.max;
     this.#speed = 1 + (world.random.next() * 2 - 1) * settings.drift;
     this.#clockOffset = world.random.next() * 1_000_000;
     this.#diskFactor = world.random.chance(settings.quickDisks) ? quick : 1;
@@ -174,13 +177,14 @@ export class SimulatedHost {
       peerUrls: [this.url],
       witness,
       flagged: flagged.members,
-      versions: this.#versions,
+      versions: this.versions,
     });
     this.witness = witness;
   }
 
-  get #versions(): VersionRange {
-    return this.older ? olderRelease : spoken;
+  /** Versions of the log that it speaks. */
+  get versions(): VersionRange {
+    return this.older ? { min: firstVersion, max: this.#olderSpeaks } : spoken;
   }
 
   /** Another machine in its place, with the same name and address and empty disks. */
@@ -312,7 +316,7 @@ export class SimulatedHost {
     return {
       clock: simulatedClock(world, life, this.#speed, this.#clockOffset),
       bugs: this.#settings.bugs,
-      versions: this.#versions,
+      versions: this.versions,
       ...(this.#settings.pipeline === undefined ? {} : { pipeline: this.#settings.pipeline }),
       observe: (effects) => this.#events.effects(this, effects),
       network: (options) => this.#network.open(this.address, life, options),

@@ -5,11 +5,7 @@
 import type { KnownBug } from '../../../packages/store/src/known-bugs.ts';
 import type { Member } from '../../../packages/store/src/member.ts';
 import { isDiskFull } from '../../../packages/store/src/disk-room.ts';
-import {
-  firstVersion,
-  IncompatibleVersionError,
-  spoken,
-} from '../../../packages/store/src/versions/entry-versions.ts';
+import { IncompatibleVersionError, spoken } from '../../../packages/store/src/versions/entry-versions.ts';
 import { Beliefs, textOf, wireType } from './beliefs.ts';
 import { Clients } from './clients.ts';
 import { Consensus } from './consensus.ts';
@@ -301,7 +297,7 @@ class Simulation {
     const members = this.#hosts.filter(
       (host) => configuration.voters.includes(host.id) || configuration.learners.includes(host.id),
     );
-    const newest = members.every(({ older }) => !older) ? spoken.max : firstVersion;
+    const newest = Math.min(spoken.max, ...members.map(({ versions }) => versions.max));
     const belongs = (other: string): boolean =>
       configuration.voters.includes(other) || configuration.learners.includes(other);
     if (!belongs(id)) {
