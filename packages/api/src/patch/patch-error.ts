@@ -1,10 +1,11 @@
-/** A patch that cannot be applied. `code` is the HTTP status the API server answers with. */
+/** What the library says of the operation that failed. */
 interface Operation {
   readonly op: string;
   readonly path?: string;
   readonly from?: string;
 }
 
+/** A patch that cannot be applied. `code` is the HTTP status the API server answers with. */
 export class PatchError extends Error {
   override readonly name = 'PatchError';
   /** 400: not a patch; 413: too many operations; 422: a well-formed patch that does not fit the object. */
