@@ -334,7 +334,7 @@ describe('tables', () => {
       const { object } = decodeStrict(info, { metadata });
       const table = toTable(info, [object], { now, includeObject: 'None' });
       assert.equal(table.rows[0]?.cells.length, table.columnDefinitions.length, info.resource);
-      assert.equal(table.rows[0]?.object, undefined);
+      assert.equal(table.rows[0]?.object, null);
     }
   });
 

@@ -390,7 +390,7 @@ const updated: readonly Row[] = [
   [
     'apps/v1 ControllerRevision',
     { data: { spec: { replicas: 4 } } },
-    'data: Invalid value: {"spec":{"replicas":4,"note":"any JSON"}}: field is immutable',
+    'data: Invalid value: {"spec":{"note":"any JSON","replicas":4}}: field is immutable',
   ],
   ['batch/v1 Job', { spec: { completions: 4 } }, 'spec.completions: Invalid value: 4: field is immutable'],
   [

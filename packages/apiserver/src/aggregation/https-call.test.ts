@@ -16,6 +16,7 @@ const caBundle = Buffer.from(authority.certificate).toString('base64');
 interface Answer {
   readonly status?: number;
   readonly text: string;
+  readonly type?: string;
 }
 
 /** A client of a webhook that answers as told; undefined breaks the connection off. */
@@ -33,7 +34,7 @@ async function clientOf(
       request.socket.destroy();
       return;
     }
-    response.writeHead(given.status ?? 200, { 'content-type': 'application/json' });
+    response.writeHead(given.status ?? 200, { 'content-type': given.type ?? 'application/json' });
     response.end(given.text);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -63,12 +64,18 @@ test('a call that is broken off over a new connection fails', async (t) => {
 
 test('a webhook is told how long it is waited for, and its refusals are told in the usual words', async (t) => {
   let asked = '';
+  let type = 'text/plain';
   const client = await clientOf(t, (path) => {
     asked = path;
-    return { status: 500, text: 'it "broke"' };
+    return { status: 500, text: 'it "broke"', type };
   });
   await assert.rejects(client.post({}, 30_000), {
     message: 'an error on the server ("it \\"broke\\"") has prevented the request from succeeding',
   });
   assert.equal(asked, '/hook?timeout=30s');
+  // JSON speaks for itself or not at all.
+  type = 'application/json';
+  await assert.rejects(client.post({}, 30_000), {
+    message: 'an error on the server ("unknown") has prevented the request from succeeding',
+  });
 });
