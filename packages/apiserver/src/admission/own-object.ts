@@ -34,12 +34,18 @@ export const ownKinds = {
   },
 } satisfies Readonly<Record<string, OwnKind>>;
 
-/** The object as admission leaves it. Throws when it is refused. */
+interface Judgement<T> {
+  readonly old?: T;
+  /** Throws for what cannot be carried out: after what completes the object, before what judges it. */
+  readonly check?: (object: T) => void;
+}
+
+/** The object as admission leaves it, which is what to carry out. Throws when it is refused. */
 export async function admitOwn<T extends object>(
   context: JudgedWrite,
   as: OwnKind | undefined,
   object: T,
-  old?: T,
+  { old, check }: Judgement<T> = {},
 ): Promise<T> {
   const { admission } = context.server;
   const request: AdmissionRequest = {
@@ -50,6 +56,7 @@ export async function admitOwn<T extends object>(
     ...(as === undefined ? {} : { as }),
   };
   await admission.admit(request);
+  check?.((request.object ?? object) as T);
   await admission.validate(request);
   return (request.object ?? object) as T;
 }

@@ -25,34 +25,28 @@ export async function bind(context: RequestContext): Promise<void> {
   if (pods === undefined) throw new Error('pods are not served');
   const name = target.name || (sent.metadata?.name ?? '');
   if (name === '') throw bad('name: Required value');
-  if (sent.metadata?.name !== undefined && sent.metadata.name !== '' && sent.metadata.name !== name)
-    throw bad(`the name of the object (${sent.metadata.name}) does not match the name on the URL (${name})`);
-  const node = sent.target?.name ?? '';
-  const kind = sent.target?.kind ?? '';
-  const problems = [
-    ...(kind === '' || kind === 'Node'
-      ? []
-      : [`target.kind: Unsupported value: ${JSON.stringify(kind)}: supported values: "Node", "<empty>"`]),
-    ...(node === '' ? ['target.name: Required value'] : []),
-  ];
-  // Upstream has no code of its own for this, and so says 500; but it is who asks that is wrong.
-  if (problems.length > 0) throw bad(aggregated(problems));
+  checkName(sent, name);
   const onPod = { ...context, target: { ...target, info: pods, name, subresource: 'binding' } };
-  await admitOwn(target.subresource === '' ? context : onPod, ownKinds.binding, {
-    ...sent,
-    metadata: { ...sent.metadata, name, namespace: target.namespace },
-  });
+  const binding = await admitOwn(
+    target.subresource === '' ? context : onPod,
+    ownKinds.binding,
+    { ...sent, metadata: { ...sent.metadata, name, namespace: target.namespace } },
+    {
+      check: (object) => {
+        checkName(object, name);
+        checkTarget(object);
+      },
+    },
+  );
+  const node = binding.target.name ?? '';
   const key = storageKey(pods, target.namespace, name, server.root);
   await mutate(onPod, key, (stored) => {
     if (stored === undefined) throw new StatusError(notFound(pods, name));
     const current = stored.object();
     const pod = current as unknown as Pod;
     const bound = pod.spec?.nodeName ?? '';
-    if (
-      sent.metadata?.uid !== undefined &&
-      sent.metadata.uid !== '' &&
-      sent.metadata.uid !== pod.metadata?.uid
-    )
+    const { uid = '' } = binding.metadata ?? {};
+    if (uid !== '' && uid !== pod.metadata?.uid)
       throw new StatusError(conflict(pods, name, 'the binding is for another pod of this name'));
     if (pod.metadata?.deletionTimestamp !== undefined)
       throw new StatusError(
@@ -61,9 +55,9 @@ export async function bind(context: RequestContext): Promise<void> {
     if (bound !== '')
       throw new StatusError(conflict(bindings, name, `pod ${name} is already assigned to node "${bound}"`));
     const ofNode = server.admission.isOn(podTopologyLabels.name) ? labelsFromNode(server, node) : {};
-    const added = { ...sent.metadata?.labels, ...ofNode };
+    const added = { ...binding.metadata?.labels, ...ofNode };
     const labels = { ...pod.metadata?.labels, ...added };
-    const annotations = { ...pod.metadata?.annotations, ...sent.metadata?.annotations };
+    const annotations = { ...pod.metadata?.annotations, ...binding.metadata?.annotations };
     const others = (pod.status?.conditions ?? []).filter(({ type }) => type !== 'PodScheduled');
     const scheduled = { type: 'PodScheduled', status: 'True', lastTransitionTime: timestamp(server.now()) };
     const object = {
@@ -83,4 +77,22 @@ export async function bind(context: RequestContext): Promise<void> {
     return { action: 'put', object };
   });
   await respondTree(exchange, 201, { ...success(), code: 201 });
+}
+
+function checkName({ metadata }: Binding, name: string): void {
+  const own = metadata?.name ?? '';
+  if (own !== '' && own !== name)
+    throw bad(`the name of the object (${own}) does not match the name on the URL (${name})`);
+}
+
+function checkTarget({ target }: Binding): void {
+  const { kind = '', name = '' } = target ?? {};
+  const problems = [
+    ...(kind === '' || kind === 'Node'
+      ? []
+      : [`target.kind: Unsupported value: ${JSON.stringify(kind)}: supported values: "Node", "<empty>"`]),
+    ...(name === '' ? ['target.name: Required value'] : []),
+  ];
+  // Upstream has no code of its own for this, and so says 500; but it is who asks that is wrong.
+  if (problems.length > 0) throw bad(aggregated(problems));
 }

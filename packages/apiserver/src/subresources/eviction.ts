@@ -36,22 +36,31 @@ export async function evict(context: RequestContext): Promise<void> {
     // As kubectl up to 1.21 sends it.
     { apiVersion: 'policy/v1beta1', kind: 'Eviction', alike: 'policy/v1' },
   ]) as unknown as Eviction;
-  const named = sent.metadata?.name ?? '';
-  if (named !== target.name) throw bad('name in URL does not match name in Eviction object');
-  const options = sent.deleteOptions ?? {};
-  const dryRun = context.dryRun || dryRunParameter(options.dryRun ?? []);
-  const asked = { ...context, dryRun };
+  checkName(sent, target.name);
+  const asked = rehearsedAs(context, sent);
   await freshEnough(context, undefined);
   const pod = readPod(context);
   if (pod === undefined) throw new StatusError(notFound(target.info, target.name));
-  await admitOwn(asked, ownKinds.eviction, {
-    ...sent,
-    metadata: { ...sent.metadata, namespace: target.namespace },
-  });
-  const guards = mayGoAnyway(pod) ? {} : await askBudget(asked, pod);
-  if (!dryRun && pod.metadata?.deletionTimestamp === undefined) await markDisruption(judged(asked));
-  await removeObject(judged(asked), withPreconditions(options, guards));
+  const eviction = await admitOwn(
+    asked,
+    ownKinds.eviction,
+    { ...sent, metadata: { ...sent.metadata, namespace: target.namespace } },
+    { check: (object) => checkName(object, target.name) },
+  );
+  const onward = judged(rehearsedAs(context, eviction));
+  const guards = mayGoAnyway(pod) ? {} : await askBudget(onward, pod);
+  if (!onward.dryRun && pod.metadata?.deletionTimestamp === undefined) await markDisruption(onward);
+  await removeObject(onward, withPreconditions(eviction.deleteOptions ?? {}, guards));
   await respondTree(exchange, 201, { ...success(), code: 201 });
+}
+
+function checkName({ metadata }: Eviction, name: string): void {
+  if ((metadata?.name ?? '') !== name) throw bad('name in URL does not match name in Eviction object');
+}
+
+/** An eviction is a rehearsal when its parameters or its options say so. */
+function rehearsedAs(context: RequestContext, { deleteOptions }: Eviction): RequestContext {
+  return { ...context, dryRun: context.dryRun || dryRunParameter(deleteOptions?.dryRun ?? []) };
 }
 
 function readPod({ server, target }: JudgedWrite): Pod | undefined {

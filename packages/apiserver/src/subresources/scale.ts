@@ -63,7 +63,7 @@ export async function scale(context: RequestContext): Promise<void> {
           ...sent,
           ...(before.status === undefined ? {} : { status: before.status }),
         },
-        before,
+        { old: before },
       );
       checkScale(context, after, before);
       const object = withReplicas(copy(), replicas.path, after.spec?.replicas ?? 0);

@@ -24,21 +24,18 @@ const type = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest' };
 export async function issueToken(context: RequestContext): Promise<void> {
   const { exchange, server, target } = context;
   const media = bodyMedia(exchange.header('content-type'));
-  const request = decodeBodyAs(await exchange.body(), media, [type]) as unknown as TokenRequest;
+  const sent = decodeBodyAs(await exchange.body(), media, [type]) as unknown as TokenRequest;
   const tokens = server.tokens;
   if (tokens === undefined) throw bad('this server has no key to sign tokens with');
   await freshEnough(context, undefined);
   const { namespace, name } = target;
   const account = find(context, 'serviceaccounts', name);
   if (account === undefined) throw new StatusError(notFound(target.info, name));
-  const { audiences = [], expirationSeconds = defaultSeconds } = request.spec ?? {};
-  checkSeconds(expirationSeconds);
-  await admitOwn(context, ownKinds.token, {
-    ...request,
-    metadata: { ...request.metadata, name, namespace },
-    spec: { boundObjectRef: null, ...request.spec, expirationSeconds },
-    status: { token: '', expirationTimestamp: null },
+  const request = await admitOwn(context, ownKinds.token, asJudged(sent, target), {
+    check: ({ spec }) => checkSeconds(secondsOf(spec)),
   });
+  const audiences = request.spec?.audiences ?? [];
+  const expirationSeconds = secondsOf(request.spec);
   const aud = audiences.length === 0 ? [tokens.signer.issuer] : audiences;
   const bound = boundObjects(context, request);
   const iat = Math.floor(server.now() / 1_000);
@@ -64,6 +61,20 @@ export async function issueToken(context: RequestContext): Promise<void> {
     spec: { ...request.spec, audiences: aud, expirationSeconds },
     status: { token, expirationTimestamp },
   });
+}
+
+/** With what upstream shows whoever judges it. */
+function asJudged(sent: TokenRequest, { namespace, name }: RequestContext['target']): TokenRequest {
+  return {
+    ...sent,
+    metadata: { ...sent.metadata, name, namespace },
+    spec: { boundObjectRef: null, ...sent.spec, expirationSeconds: secondsOf(sent.spec) },
+    status: { token: '', expirationTimestamp: null },
+  } as unknown as TokenRequest;
+}
+
+function secondsOf(spec: TokenRequest['spec']): number {
+  return spec?.expirationSeconds ?? defaultSeconds;
 }
 
 function checkSeconds(seconds: number): void {

@@ -361,3 +361,137 @@ test('an eviction is judged as one, and what carries it out is not judged again'
   const gone = await evict({ deleteOptions: { gracePeriodSeconds: 1 } });
   assert.equal(gone.status, 201, gone.body.toString());
 });
+
+/** Which creations of a part of one object a policy is about. */
+function ownRule(resource: string, name: string): object {
+  return {
+    matchConstraints: {
+      resourceRules: [
+        { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: [resource] },
+      ],
+    },
+    matchConditions: [{ name: 'own', expression: `request.name == '${name}'` }],
+  };
+}
+
+/**
+ * One policy demands what another one completes. In force when a rehearsal that had been refused passes.
+ */
+async function completed(
+  name: string,
+  resource: string,
+  { demand, change }: { readonly demand: string; readonly change: string },
+  rehearse: () => Promise<{ readonly status: number }>,
+): Promise<void> {
+  const about = ownRule(resource, name);
+  await bound('validating', name, '/pods', { ...about, validations: [{ expression: demand }] });
+  await until(async () => (await rehearse()).status === 422, 'what is incomplete is refused');
+  const mutations = [{ patchType: 'JSONPatch', jsonPatch: { expression: `[${change}]` } }];
+  await bound('mutating', name, '/pods', { ...about, mutations });
+  await until(async () => (await rehearse()).status === 201, 'it is completed');
+}
+
+test('a token is issued as policies leave its request, and not for a time that none may have', async () => {
+  const name = 'capped';
+  const accounts = '/api/v1/namespaces/default/serviceaccounts';
+  await shared.ask(201, 'POST', accounts, { metadata: { name } });
+  const issue = (expirationSeconds: number) =>
+    shared.server.request('POST', `${accounts}/${name}/token`, {
+      spec: { expirationSeconds, audiences: ['mine'] },
+    });
+  const demand = 'object.spec.expirationSeconds == 600';
+  const seconds = 'object.spec.expirationSeconds == 1234 ? 5 : 600';
+  const change = `JSONPatch{op: "replace", path: "/spec/expirationSeconds", value: ${seconds}},
+    JSONPatch{op: "replace", path: "/spec/audiences", value: ["capped"]}`;
+  await completed(name, 'serviceaccounts/token', { demand, change }, () => issue(7200));
+  const { json } = await issue(7200);
+  assert.equal(json.spec.expirationSeconds, 600);
+  const payload = (json.status.token as string).split('.')[1] ?? '';
+  const { aud, exp, iat } = JSON.parse(Buffer.from(payload, 'base64url').toString());
+  assert.deepEqual(aud, ['capped']);
+  assert.equal(exp - iat, 600);
+  const refused = await issue(1234);
+  assert.equal(refused.status, 422);
+  assert.match(refused.json.message, /may not specify a duration less than 10 minutes/);
+});
+
+test('an eviction is carried out with the options that policies leave it', async () => {
+  const name = 'rehearsed';
+  const pods = '/api/v1/namespaces/default/pods';
+  const spec = { containers: [{ name: 'a', image: 'b' }] };
+  await shared.ask(201, 'POST', pods, { metadata: { name }, spec });
+  const evict = (query = '') =>
+    shared.server.request('POST', `${pods}/${name}/eviction${query}`, { metadata: { name } });
+  const demand = 'has(object.deleteOptions)';
+  const change = 'JSONPatch{op: "add", path: "/deleteOptions", value: {"dryRun": ["All"]}}';
+  await completed(name, 'pods/eviction', { demand, change }, () => evict('?dryRun=All'));
+  assert.equal((await evict()).status, 201);
+  const left = await shared.ask(200, 'GET', `${pods}/${name}`);
+  assert.equal(left.metadata.deletionTimestamp, undefined);
+});
+
+test('a pod is bound to where policies leave its binding', async () => {
+  const name = 'diverted';
+  const pods = '/api/v1/namespaces/default/pods';
+  const spec = { containers: [{ name: 'a', image: 'b' }] };
+  await shared.ask(201, 'POST', pods, { metadata: { name }, spec });
+  const bind = (query = '') =>
+    shared.server.request('POST', `${pods}/${name}/binding${query}`, {
+      metadata: { name },
+      target: { kind: 'Node', name: 'here' },
+    });
+  const demand = "object.target.name == 'there'";
+  const change = `JSONPatch{op: "add", path: "/metadata/labels", value: {"by": "policy"}},
+    JSONPatch{op: "replace", path: "/target/name", value: "there"}`;
+  await completed(name, 'pods/binding', { demand, change }, () => bind('?dryRun=All'));
+  assert.equal((await bind()).status, 201);
+  const { metadata, spec: after } = await shared.ask(200, 'GET', `${pods}/${name}`);
+  assert.equal(after.nodeName, 'there');
+  assert.equal(metadata.labels.by, 'policy');
+});
+
+test('who evicts is not judged as who writes the budget that an eviction takes room in', async () => {
+  const name = 'budgeted';
+  const pods = '/api/v1/namespaces/default/pods';
+  const budget = `/apis/policy/v1/namespaces/default/poddisruptionbudgets`;
+  const labels = { app: name };
+  const merge = { headers: { 'content-type': 'application/merge-patch+json' } };
+  const spec = { containers: [{ name: 'a', image: 'b' }] };
+  await shared.ask(201, 'POST', pods, { metadata: { name, labels }, spec });
+  const conditions = [{ type: 'Ready', status: 'True' }];
+  await shared.ask(
+    200,
+    'PATCH',
+    `${pods}/${name}/status`,
+    { status: { phase: 'Running', conditions } },
+    merge,
+  );
+  const selector = { matchLabels: labels };
+  await shared.ask(201, 'POST', budget, { metadata: { name }, spec: { minAvailable: 0, selector } });
+  const counts = { currentHealthy: 1, desiredHealthy: 0, expectedPods: 1, observedGeneration: 1 };
+  const status = { disruptionsAllowed: 1, ...counts };
+  const own = `${budget}/${name}`;
+  await shared.ask(200, 'PATCH', `${own}/status`, { status }, merge);
+  await bound('validating', name, '/pods', {
+    matchConstraints: {
+      resourceRules: [
+        {
+          apiGroups: ['policy'],
+          apiVersions: ['v1'],
+          operations: ['UPDATE'],
+          resources: ['poddisruptionbudgets/status'],
+        },
+      ],
+    },
+    matchConditions: [{ name: 'own', expression: `request.name == '${name}'` }],
+    validations: [{ expression: 'false' }],
+  });
+  const write = { status: { disruptionsAllowed: 0 } };
+  await until(
+    async () =>
+      (await shared.server.request('PATCH', `${own}/status?dryRun=All`, write, merge)).status === 422,
+    'writes of the budget are refused',
+  );
+  await shared.ask(201, 'POST', `${pods}/${name}/eviction`, { metadata: { name } });
+  assert.equal((await shared.ask(200, 'GET', own)).status.disruptionsAllowed, 0);
+});
