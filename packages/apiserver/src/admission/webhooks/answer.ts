@@ -2,7 +2,8 @@
  * What a webhook answered, checked as upstream does: an answer that is none of its kind is a failure of the call, which the
  * failure policy is about, and says what it lacks. Pure.
  */
-import type { Status } from '@timonier/api';
+import { messageSchema, type Status } from '@timonier/api';
+import { decodeAs, NotDecodable } from '@timonier/api/decode';
 import { badRequest, StatusError } from '@timonier/api/statuses';
 import { isObject } from '../../extensions/json-schema.ts';
 
@@ -11,9 +12,8 @@ export const reviewType = { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionR
 export interface WebhookAnswer {
   readonly isAllowed: boolean;
   readonly status: Status | undefined;
-  /** What its patch is, read as JSON; undefined when it has none. */
-  readonly patch: readonly unknown[] | undefined;
-  readonly patchType: string;
+  /** The steps of its JSON patch; none when it refuses. */
+  readonly patch: readonly unknown[];
   readonly warnings: readonly string[];
   readonly annotations: Readonly<Record<string, string>>;
 }
@@ -29,18 +29,42 @@ const typeOfMeta =
   'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }';
 const base64Pattern = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
+const statusSchema = messageSchema('io.k8s.apimachinery.pkg.apis.meta.v1.Status');
+/** Codes of HTTP have three digits. */
+const largestCode = 999;
+const jsonPatch = 'JSONPatch';
+
+/** What was asked: who may not change the object, or where there is none, is not told how to. */
+export interface Asked {
+  readonly uid: string;
+  readonly isMutating: boolean;
+  readonly hasObject: boolean;
+}
+
 /** Throws a `BadAnswer`. */
-export function readAnswer(answer: unknown, uid: string, isMutating: boolean): WebhookAnswer {
+export function readAnswer(answer: unknown, { uid, isMutating, hasObject }: Asked): WebhookAnswer {
   const review = readReview(answer);
   const { response } = review;
-  if (response === undefined || response === null) throw invalid('webhook response was absent');
+  if (response === undefined) throw invalid('webhook response was absent');
   if (!isObject(response))
     throw unread(wrongType(response, 'AdmissionReview.response', 'v1.AdmissionResponse'));
-  const { allowed = false, patch = '', patchType = null, uid: given = '' } = response;
+  const {
+    allowed = false,
+    patch: sent = '',
+    patchType,
+    uid: given = '',
+    status,
+    ...more
+  } = withoutNulls(response);
   if (typeof allowed !== 'boolean')
     throw unread(wrongType(allowed, 'AdmissionResponse.response.allowed', 'bool'));
-  if (typeof patch !== 'string' || !base64Pattern.test(patch))
-    throw unread(`illegal base64 data at input byte ${badByte(String(patch))}`);
+  // Lines may be broken anywhere.
+  const patch = typeof sent === 'string' ? sent.replaceAll(/[\r\n]/g, '') : undefined;
+  if (patch === undefined || !base64Pattern.test(patch))
+    throw unread(`illegal base64 data at input byte ${badByte(String(sent))}`);
+  if (patchType !== undefined && typeof patchType !== 'string')
+    throw unread(wrongType(patchType, 'AdmissionResponse.response.patchType', 'v1.PatchType'));
+  const told = status === undefined ? undefined : readStatus(status);
   if (given !== uid)
     throw invalid(`expected response.uid=${JSON.stringify(uid)}, got ${JSON.stringify(given)}`);
   const { apiVersion = '', kind = '' } = review;
@@ -48,19 +72,15 @@ export function readAnswer(answer: unknown, uid: string, isMutating: boolean): W
     throw invalid(
       `expected webhook response of ${shownKind(reviewType)}, got ${shownKind({ apiVersion, kind })}`,
     );
-  if (isMutating) {
-    if (patch !== '' && patchType === null)
-      throw invalid('webhook returned response.patch but not response.patchType');
-    if (patch === '' && patchType !== null)
-      throw invalid('webhook returned response.patchType but not response.patch');
-  } else if (patch !== '') throw invalid('validating webhook may not return response.patch');
-  else if (patchType !== null) throw invalid('validating webhook may not return response.patchType');
-  const { warnings, auditAnnotations, status } = response;
+  checkPatchType(isMutating, patch, patchType);
+  const steps = allowed && patch !== '' ? readPatch(patch) : [];
+  if (steps.length > 0 && hasObject && patchType !== jsonPatch)
+    throw new BadAnswer(`unsupported patch type ${JSON.stringify(patchType)}`);
+  const { warnings, auditAnnotations } = more;
   return {
     isAllowed: allowed,
-    status: isObject(status) ? status : undefined,
-    patch: patch === '' ? undefined : readPatch(patch),
-    patchType: typeof patchType === 'string' ? patchType : '',
+    status: told,
+    patch: steps,
     warnings: Array.isArray(warnings) ? warnings.filter((text) => typeof text === 'string') : [],
     annotations: isObject(auditAnnotations)
       ? Object.fromEntries(
@@ -70,6 +90,36 @@ export function readAnswer(answer: unknown, uid: string, isMutating: boolean): W
         )
       : {},
   };
+}
+
+function checkPatchType(isMutating: boolean, patch: string, type: string | undefined): void {
+  if (!isMutating) {
+    if (patch !== '') throw invalid('validating webhook may not return response.patch');
+    if (type !== undefined) throw invalid('validating webhook may not return response.patchType');
+    return;
+  }
+  if (patch !== '' && type === undefined)
+    throw invalid('webhook returned response.patch but not response.patchType');
+  if (patch === '' && type !== undefined)
+    throw invalid('webhook returned response.patchType but not response.patch');
+  if (type === '') throw invalid('webhook returned invalid response.patchType of ""');
+}
+
+/** Throws a `BadAnswer` for what has a field of a wrong type. */
+function readStatus(value: unknown): Status {
+  // It is one by where it stands, whatever it calls itself.
+  const type = { apiVersion: 'v1', kind: 'Status' };
+  try {
+    return decodeAs(statusSchema, type, isObject(value) ? { ...value, ...type } : value).object;
+  } catch (error) {
+    if (error instanceof NotDecodable) throw unread(error.why);
+    throw error;
+  }
+}
+
+/** As in Go, null is no value. */
+function withoutNulls(object: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== null));
 }
 
 interface Review {
@@ -84,13 +134,14 @@ function readReview(answer: unknown): Review {
     throw unread(
       `couldn't get version/kind; json parse error: json: cannot unmarshal ${wordOf(answer)} into Go value of type ${typeOfMeta}`,
     );
-  const { apiVersion = '', kind = '' } = answer;
-  const isReview = (apiVersion === '' && kind === '') || isTyped(answer);
+  const given = withoutNulls(answer);
+  const { apiVersion = '', kind = '' } = given;
+  const isReview = (apiVersion === '' && kind === '') || isTyped(given);
   if (!isReview) {
     const [from, to] = [String(apiVersion), reviewType.apiVersion].map((text) => text.split('/').at(-1));
     throw unread(`converting (${from}.${String(kind)}) to (${to}.${reviewType.kind}): unknown conversion`);
   }
-  return answer;
+  return given;
 }
 
 function isTyped({ apiVersion, kind }: Readonly<Record<string, unknown>>): boolean {
@@ -108,6 +159,7 @@ function readPatch(patch: string): readonly unknown[] {
       cause: error,
     });
   }
+  if (value === null) return [];
   if (Array.isArray(value)) return value;
   throw new BadAnswer(
     `received undecodable patch in webhook response: json: cannot unmarshal ${wordOf(value)} into Go value of type jsonpatch.Patch`,
@@ -137,7 +189,7 @@ export function denial(name: string, given: Status | undefined): StatusError {
   const { message = '', reason = '', code = 0, status = '', ...more } = given ?? {};
   const said = message === '' ? reason : message;
   const deniedBy = `admission webhook "${name}" denied the request`;
-  const chosen = code < 400 ? 400 : code;
+  const chosen = code < 400 || code > largestCode ? 400 : code;
   return new StatusError({
     ...badRequest(said === '' ? `${deniedBy} without explanation` : `${deniedBy}: ${said}`),
     ...more,

@@ -53,7 +53,11 @@ export async function callWebhook(
       },
     };
     const answer = await client.post(review, (hook.timeoutSeconds ?? defaultTimeoutSeconds) * 1_000);
-    response = readAnswer(answer, attributes.uid, note.kind === 'mutation');
+    response = readAnswer(answer, {
+      uid: attributes.uid,
+      isMutating: note.kind === 'mutation',
+      hasObject: request.object !== undefined,
+    });
   } catch (error) {
     const why = error instanceof WebhookError ? `failed to call webhook: ${error.message}` : messageOf(error);
     const failure = `failed calling webhook "${hook.name}": ${why}`;

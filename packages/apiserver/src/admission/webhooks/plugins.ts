@@ -66,12 +66,10 @@ async function mutate(
     request.context.waited?.(performance.now() - since),
   );
   if (response === undefined) return false;
-  const { patch = [], patchType } = response;
+  const { patch } = response;
   const before = request.object;
-  const hasPatch = patch.length > 0 && before !== undefined;
-  if (hasPatch) carryOut(configured, request, before, patch, patchType);
-  const steps = response.patch === undefined ? undefined : patch;
-  noteChange(configured, request, place, { steps, changed: hasPatch && !sameTree(before, request.object) });
+  if (patch.length > 0) carryOut(configured, request, before, patch);
+  noteChange(configured, request, place, { patch, changed: !sameTree(before, request.object) });
   return true;
 }
 
@@ -79,14 +77,13 @@ async function mutate(
 function carryOut(
   { hook }: ConfiguredWebhook<MutatingWebhook>,
   request: AdmissionRequest,
-  object: ApiObject,
+  object: ApiObject | undefined,
   patch: readonly unknown[],
-  patchType: string,
 ): void {
-  if (patchType !== 'JSONPatch')
+  if (object === undefined)
     throw new StatusError(
       internalError(
-        `failed calling webhook "${hook.name}": unsupported patch type ${JSON.stringify(patchType)}`,
+        `admission webhook "${hook.name}" attempted to modify the object, which is not supported for this operation`,
       ),
     );
   try {
@@ -134,15 +131,15 @@ function noteChange(
   { configuration, hook }: ConfiguredWebhook<MutatingWebhook>,
   { context: { annotate, isRecordedWhole } }: AdmissionRequest,
   place: string,
-  { steps, changed }: { readonly steps: unknown; readonly changed: boolean },
+  { patch, changed }: { readonly patch: readonly unknown[]; readonly changed: boolean },
 ): void {
   if (annotate === undefined) return;
   const who = { configuration, webhook: hook.name };
   annotate(`mutation.webhook.admission.k8s.io/${place}`, JSON.stringify({ ...who, mutated: changed }));
-  if (steps !== undefined && isRecordedWhole === true)
+  if (patch.length > 0 && isRecordedWhole === true)
     annotate(
       `patch.webhook.admission.k8s.io/${place}`,
-      JSON.stringify({ ...who, patch: steps, patchType: 'JSONPatch' }),
+      JSON.stringify({ ...who, patch, patchType: 'JSONPatch' }),
     );
 }
 

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { parseAuditPolicy } from '../../audit/policy.ts';
 import { type Answer, startApiServer, type TestServer, until } from '../../testing/harness.ts';
 import { startEtcd } from '../../testing/real-etcd.ts';
 
@@ -192,4 +195,63 @@ test('selectors and conditions say what a webhook is about, and side effects kee
   );
   assert.equal((await create('q', {}, { a: '1', b: '2' })).status, 201);
   assert.equal((await create('r', { checked: 'yes' }, { a: '1' })).status, 201);
+});
+
+test('a webhook that would change what is deleted refuses the deletion', async (t) => {
+  const server = await serverFor(t);
+  const hook = await startHook(t, server, ({ request }) => ({
+    allowed: true,
+    ...(request.operation === 'DELETE' && {
+      patchType: 'JSONPatch',
+      patch: Buffer.from('[{"op":"add","path":"/data","value":{}}]').toString('base64'),
+    }),
+  }));
+  await configure(server, 'Mutating', hook);
+  const created = await createdUntil(server, () => hook.reviews.length > 0);
+  const refused = await server.request('DELETE', `${configMaps}/${created.json.metadata.name}`);
+  assert.equal(refused.status, 500);
+  assert.equal(
+    refused.json.message,
+    'Internal error occurred: admission webhook "check.example.com" attempted to modify the object, which is not supported for this operation',
+  );
+});
+
+test('the audit log tells the patches that were applied, and no others', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'timonier-webhooks-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  const path = join(directory, 'audit.log');
+  const file = { path, maxBytes: 2 ** 30, maxBackups: 0, maxAgeDays: 0, bufferSize: 10_000 };
+  const policy = parseAuditPolicy(
+    "{apiVersion: audit.k8s.io/v1, kind: Policy, rules: [{level: Request, verbs: [create], resources: [{group: '', resources: [configmaps]}]}]}",
+  );
+  const { endpoint } = await startEtcd(t);
+  const server = await startApiServer(t, { endpoint, audit: { policy, file } });
+  const hook = await startHook(t, server, ({ request }) => ({
+    allowed: true,
+    patchType: 'JSONPatch',
+    patch: Buffer.from(
+      request.object.metadata.name === 'as-it-is' ? '[]' : '[{"op":"add","path":"/data/b","value":"2"}]',
+    ).toString('base64'),
+  }));
+  await configure(server, 'Mutating', hook);
+  await createdUntil(server, ({ json }) => json.data?.b === '2');
+  for (const name of ['as-it-is', 'changed'])
+    assert.equal(
+      (await server.request('POST', configMaps, { metadata: { name }, data: { a: '1' } })).status,
+      201,
+    );
+  const annotationsOf = async (name: string): Promise<Record<string, string> | undefined> =>
+    (await readFile(path, 'utf8'))
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+      .find(({ stage, objectRef }) => stage === 'ResponseComplete' && objectRef?.name === name)?.annotations;
+  await until(async () => (await annotationsOf('changed')) !== undefined, 'it is recorded');
+  const patch = 'patch.webhook.admission.k8s.io/round_0_index_0';
+  const mutation = 'mutation.webhook.admission.k8s.io/round_0_index_0';
+  const [left = {}, changed = {}] = [await annotationsOf('as-it-is'), await annotationsOf('changed')];
+  assert.match(left[mutation] ?? '', /"mutated":false/);
+  assert.equal(left[patch], undefined);
+  assert.match(changed[mutation] ?? '', /"mutated":true/);
+  assert.match(changed[patch] ?? '', /"path":"\/data\/b"/);
 });
