@@ -383,6 +383,8 @@ export class Router {
       else await respondError(exchange, error);
     } catch (failure) {
       log.debug({ err: failure }, 'could not answer');
+      // Whoever asked learns at once that no answer comes.
+      exchange.response.destroy();
     }
   }
 }
