@@ -58,7 +58,7 @@ export async function issueToken(context: RequestContext): Promise<void> {
   await respondTree(exchange, 201, {
     ...request,
     metadata: { ...request.metadata, name, namespace, creationTimestamp: timestamp(server.now()) },
-    spec: { ...request.spec, audiences: aud, expirationSeconds },
+    spec: { boundObjectRef: null, ...request.spec, audiences: aud, expirationSeconds },
     status: { token, expirationTimestamp },
   });
 }

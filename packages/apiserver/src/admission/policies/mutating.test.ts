@@ -406,6 +406,7 @@ test('a token is issued as policies leave its request, and not for a time that n
   await completed(name, 'serviceaccounts/token', { demand, change }, () => issue(7200));
   const { json } = await issue(7200);
   assert.equal(json.spec.expirationSeconds, 600);
+  assert.equal(json.spec.boundObjectRef, null);
   const payload = (json.status.token as string).split('.')[1] ?? '';
   const { aud, exp, iat } = JSON.parse(Buffer.from(payload, 'base64url').toString());
   assert.deepEqual(aud, ['capped']);
