@@ -96,10 +96,8 @@ test('a small heap whose contents change is collected less often when it may gro
     "(await import('node:v8')).setFlagsFromString('--heap-growing-percent=100')",
   );
   const roomy = turnover(200_000, 'leaveRoomToGrow()');
-  const tight = turnover(200_000, `leaveRoomToGrow(${32 * 1024 * 1024})`);
   assert.ok(doubled >= 6, `${doubled} collections of one that doubles`);
   assert.ok(roomy < doubled, `${roomy} collections with room, ${doubled} of one that doubles`);
-  assert.ok(tight > roomy, `${tight} collections with little room, ${roomy} with much`);
 });
 
 test('room is a matter of small heaps: the larger what is alive, the less it may grow beyond what V8 chooses', () => {
@@ -109,6 +107,4 @@ test('room is a matter of small heaps: the larger what is alive, the less it may
   assert.equal(growthOf(256 * mebibyte), 200);
   assert.equal(growthOf(512 * mebibyte), 100);
   assert.equal(growthOf(513 * mebibyte), 0);
-  assert.equal(growthOf(128 * mebibyte, 256 * mebibyte), 200);
-  assert.equal(growthOf(257 * mebibyte, 256 * mebibyte), 0);
 });

@@ -19,7 +19,7 @@ export function countBuffersWithHeap(): void {
 
 const mebibyte = 1024 * 1024;
 /** What may gather before everything is collected, of a heap that is small. */
-const usualRoom = 512 * mebibyte;
+const room = 512 * mebibyte;
 /** In percent of what is alive: beyond it a small heap would hardly be collected at all. */
 const mostGrowth = 400;
 
@@ -27,18 +27,18 @@ const mostGrowth = 400;
  * By how much a heap may grow until everything is collected again, in percent of `alive` bytes; 0 leaves it to V8, which
  * chooses between a tenth and four times by how long its last collections took.
  */
-export function growthOf(alive: number, room = usualRoom): number {
+export function growthOf(alive: number): number {
   return alive > room ? 0 : Math.min(mostGrowth, Math.round((100 * room) / Math.max(1, alive)));
 }
 
 /**
  * A small heap through which much passes is collected less often than V8 would by itself: it may grow to five times what is
- * alive, and by no more than `room` bytes, by default 512 MiB. What is larger is left to V8. To be called once.
+ * alive, and by no more than 512 MiB. What is larger is left to V8. To be called once.
  */
-export function leaveRoomToGrow(room = usualRoom): void {
+export function leaveRoomToGrow(): void {
   const adjust = (): void => {
     const { used_heap_size: heap, external_memory: buffers } = getHeapStatistics();
-    setFlagsFromString(`--heap-growing-percent=${growthOf(heap + buffers, room)}`);
+    setFlagsFromString(`--heap-growing-percent=${growthOf(heap + buffers)}`);
   };
   adjust();
   // V8 has just decided when the next one is due: what is found here counts from the one after it.

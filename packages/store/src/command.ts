@@ -6,7 +6,6 @@ import {
   type ComponentContext,
   countBuffersWithHeap,
   defineComponent,
-  leaveRoomToGrow,
   UsageError,
 } from '@timonier/component';
 import { parseAuthToken, type Tokens } from './auth/tokens.ts';
@@ -19,9 +18,6 @@ import { ownFlags } from './flags/own-flags.ts';
 import type { Platform } from './platform.ts';
 import { startStore } from './server.ts';
 import { takeShortTurns } from './short-turns.ts';
-
-/** Bytes that may gather before everything is collected: seconds of changes, and not half of the memory of a small host. */
-const collectionRoom = 256 * 1024 * 1024;
 
 const flags = { ...etcdFlags, ...fixedFlags(), ...ownFlags };
 
@@ -110,7 +106,6 @@ async function run(context: ComponentContext<typeof flags>, platform?: Platform)
       '--experimental-enable-lease-checkpoint-persist needs --experimental-enable-lease-checkpoint',
     );
   countBuffersWithHeap();
-  leaveRoomToGrow(collectionRoom);
   takeShortTurns();
   await startStore(context, {
     cluster: parseInitialCluster(initial, f.name, f['initial-cluster-token']),
