@@ -4,6 +4,7 @@
  */
 import type { Affinity, Container, ObjectMeta, PodSpec, Volume } from './generated/types.ts';
 import { parseQuantity } from './quantity.ts';
+import { APP_ARMOR } from './validation/pod-annotations.ts';
 
 const unit = 1_000_000_000n;
 
@@ -159,7 +160,7 @@ function oldProfile(
   { annotations = {} }: ObjectMeta,
   at: string,
 ): string[] {
-  const key = `container.apparmor.security.beta.kubernetes.io/${name}`;
+  const key = APP_ARMOR + name;
   if (!Object.hasOwn(annotations, key) || securityContext?.appArmorProfile !== undefined) return [];
   return [`${at}[${key}]: deprecated since v1.30; use the "appArmorProfile" field instead`];
 }

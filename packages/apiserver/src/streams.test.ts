@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import type { IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import { createServer, request as httpsRequest } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -12,6 +12,34 @@ import { startApiServer, type TestServer, until } from './testing/harness.ts';
 import { kubectlFor } from './testing/kubectl.ts';
 import { startEtcd } from './testing/real-etcd.ts';
 import type { Pod } from '@timonier/api';
+
+/** An administrator's request for a WebSocket, on its way. */
+async function webSocketRequest(
+  { pki, port }: TestServer,
+  method: string,
+  path: string,
+  headers: Readonly<Record<string, string | string[]>>,
+): Promise<ClientRequest> {
+  const files = pki.files('admin');
+  const request = httpsRequest({
+    host: '127.0.0.1',
+    port,
+    servername: 'localhost',
+    ca: await readFile(pki.caFile),
+    cert: await readFile(files.certificateFile),
+    key: await readFile(files.keyFile),
+    method,
+    path,
+    headers: {
+      connection: 'Upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-version': '13',
+      'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+      ...headers,
+    },
+  });
+  return request.end();
+}
 
 /** A kubelet as far as the API server sees it: mutual TLS, logs, and an exec that echoes its input. */
 async function startKubelet(t: TestContext, server: TestServer): Promise<{ port: number; paths: string[] }> {
@@ -122,27 +150,11 @@ test('who may only read runs nothing, and a pod that is nowhere has no logs yet'
       subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: `may-${verb}` }],
     });
   }
-  const files = server.pki.files('admin');
   const upgrade = async (method: string, path: string, groups: string[]): Promise<string> => {
-    const request = httpsRequest({
-      host: '127.0.0.1',
-      port: server.port,
-      servername: 'localhost',
-      ca: await readFile(server.pki.caFile),
-      cert: await readFile(files.certificateFile),
-      key: await readFile(files.keyFile),
-      method,
-      path,
-      headers: {
-        connection: 'Upgrade',
-        upgrade: 'websocket',
-        'sec-websocket-version': '13',
-        'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
-        'impersonate-user': 'somebody',
-        'impersonate-group': groups,
-      },
+    const request = await webSocketRequest(server, method, path, {
+      'impersonate-user': 'somebody',
+      'impersonate-group': groups,
     });
-    request.end();
     const [answer] = (await once(request, 'response')) as [IncomingMessage];
     let text = '';
     for await (const chunk of answer) text += String(chunk);
@@ -165,7 +177,6 @@ test('a connection that switched protocols counts among long requests while it l
   const server = await startApiServer(t, { endpoint });
   const { port } = await startKubelet(t, server);
   await placePod(server, port);
-  const files = server.pki.files('admin');
   const lines = async (name: string, has = ''): Promise<string[]> =>
     (await server.metrics.metrics())
       .split('\n')
@@ -174,23 +185,10 @@ test('a connection that switched protocols counts among long requests while it l
   const running = (): Promise<string[]> => lines('apiserver_longrunning_requests', 'subresource="exec"');
   const ended = (): Promise<string[]> => lines('apiserver_request_total', 'subresource="exec"');
   const open = async (): Promise<Duplex> => {
-    const request = httpsRequest({
-      host: '127.0.0.1',
-      port: server.port,
-      servername: 'localhost',
-      ca: await readFile(server.pki.caFile),
-      cert: await readFile(files.certificateFile),
-      key: await readFile(files.keyFile),
-      path: '/api/v1/namespaces/default/pods/p/exec?command=cat&stdin=true&stdout=true',
-      headers: {
-        connection: 'Upgrade',
-        upgrade: 'websocket',
-        'sec-websocket-version': '13',
-        'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
-        'sec-websocket-protocol': 'v5.channel.k8s.io',
-      },
+    const path = '/api/v1/namespaces/default/pods/p/exec?command=cat&stdin=true&stdout=true';
+    const request = await webSocketRequest(server, 'GET', path, {
+      'sec-websocket-protocol': 'v5.channel.k8s.io',
     });
-    request.end();
     const socket = await new Promise<Duplex>((resolve, reject) => {
       request.once('upgrade', (_, joined) => resolve(joined));
       request.once('response', (answer) => {

@@ -74,12 +74,17 @@ const NAMED_TYPES: Readonly<Record<string, string>> = {
   'VolumeResourceRequirements.requests': 'v1.ResourceList',
 };
 
-export function jsonWord(value: unknown): string {
+/** What Go calls a value of JSON that is of a wrong kind. */
+export function jsonKind(value: unknown): string {
   if (Array.isArray(value)) return 'array';
+  if (value === null) return 'null';
+  return typeof value === 'boolean' ? 'bool' : typeof value;
+}
+
+/** The same for numbers, too, that are wrong for their value. */
+export function jsonWord(value: unknown): string {
   if (isBigInteger(value)) return `number ${value.rawJSON}`;
-  if (typeof value === 'boolean') return 'bool';
-  if (typeof value === 'number') return Number.isInteger(value) ? 'number' : `number ${value}`;
-  return value === null ? 'null' : typeof value;
+  return typeof value === 'number' && !Number.isInteger(value) ? `number ${value}` : jsonKind(value);
 }
 
 function goType(schema: Schema): string {

@@ -2,6 +2,7 @@
  * JSON Patch (RFC 6902) and JSON Merge Patch (RFC 7386) as the API server accepts them. Neither looks at a schema.
  */
 import fastJsonPatch, { type Operation, type ReplaceOperation } from 'fast-json-patch';
+import { jsonKind } from '../decode/go-names.ts';
 import { PatchError } from './patch-error.ts';
 import { isObject, type JsonObject, type JsonValue, setKey } from './structure.ts';
 
@@ -146,7 +147,7 @@ function checkOperation(operation: unknown): void {
 }
 
 function notDecodable(value: unknown, into: string): string {
-  return `error decoding patch: json: cannot unmarshal ${jsonWord(value)} into ${into}`;
+  return `error decoding patch: json: cannot unmarshal ${jsonKind(value)} into ${into}`;
 }
 
 /** Bytes of what stands at a pointer; 0 when nothing does, which the operation itself will say. */
@@ -166,12 +167,7 @@ export function applyMergePatch(original: JsonObject, patch: unknown): JsonObjec
 
 /** Go's word for a patch that is no object. */
 export function notMap(patch: unknown): string {
-  return `json: cannot unmarshal ${jsonWord(patch)} into Go value of type map[string]interface {}`;
-}
-
-function jsonWord(value: unknown): string {
-  if (Array.isArray(value)) return 'array';
-  return typeof value === 'boolean' ? 'bool' : typeof value;
+  return `json: cannot unmarshal ${jsonKind(patch)} into Go value of type map[string]interface {}`;
 }
 
 function mergeValue(target: JsonValue | undefined, patch: JsonValue): JsonValue {

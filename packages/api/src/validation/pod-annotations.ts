@@ -12,7 +12,8 @@ const TOLERATIONS = 'scheduler.alpha.kubernetes.io/tolerations';
 const DELETION_COST = 'controller.kubernetes.io/pod-deletion-cost';
 const SECCOMP_POD = 'seccomp.security.alpha.kubernetes.io/pod';
 const SECCOMP_CONTAINER = 'container.seccomp.security.alpha.kubernetes.io/';
-const APP_ARMOR = 'container.apparmor.security.beta.kubernetes.io/';
+/** Before the name of a container: its profile, as it was said before there was a field. */
+export const APP_ARMOR = 'container.apparmor.security.beta.kubernetes.io/';
 
 export function validatePodAnnotations(annotations: Annotations, spec: PodSpec, path: string): FieldError[] {
   const errors: FieldError[] = [];

@@ -3,8 +3,8 @@
  * everybody reads, and the user is told.
  */
 import type { AppArmorProfile, Container, EphemeralContainer, Pod } from '@timonier/api';
+import { APP_ARMOR } from '@timonier/api/validation/pod-annotations';
 
-const prefix = 'container.apparmor.security.beta.kubernetes.io/';
 const localhost = 'localhost/';
 
 /** Changes a new pod in place. */
@@ -17,7 +17,7 @@ export function takeProfiles({ metadata, spec }: Pod, warn: ((text: string) => v
     ...(spec.ephemeralContainers ?? []),
   ];
   for (const container of containers) {
-    const key = prefix + container.name;
+    const key = APP_ARMOR + container.name;
     const annotation = Object.hasOwn(annotations, key) ? annotations[key] : undefined;
     if (annotation === undefined || container.securityContext?.appArmorProfile !== undefined) continue;
     warn?.(`metadata.annotations[${key}]: deprecated since v1.30; use the "appArmorProfile" field instead`);

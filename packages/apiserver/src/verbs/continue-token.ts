@@ -2,6 +2,7 @@
  * Where the next page of a list begins, and of which state, in upstream's form. Clients hand a token back as it is; when the
  * store has forgotten its state, they are given another one that goes on in the present, for those who can live with that.
  */
+import { jsonKind } from '@timonier/api/decode/go-names';
 import { jsonSyntaxError } from '@timonier/api/json-syntax';
 import { expired, StatusError } from '@timonier/api/statuses';
 import { bad } from '../pipeline/query.ts';
@@ -46,7 +47,7 @@ function fieldsOf(text: string): { v: string; rv: number; start: string } {
     throw notValid(jsonSyntaxError(json));
   }
   if (value !== null && (typeof value !== 'object' || Array.isArray(value)))
-    throw notValid(`json: cannot unmarshal ${goName(value)} into Go value of type storage.continueToken`);
+    throw notValid(`json: cannot unmarshal ${jsonKind(value)} into Go value of type storage.continueToken`);
   const given = (value ?? {}) as Record<string, unknown>;
   const field = <T>(
     name: string,
@@ -56,7 +57,7 @@ function fieldsOf(text: string): { v: string; rv: number; start: string } {
   ): T => {
     const one = given[name] ?? none;
     if (isGood(one)) return one as T;
-    const said = typeof one === 'number' ? `number${type === 'int64' ? ` ${one}` : ''}` : goName(one);
+    const said = typeof one === 'number' ? `number${type === 'int64' ? ` ${one}` : ''}` : jsonKind(one);
     throw notValid(
       `json: cannot unmarshal ${said} into Go struct field continueToken.${name} of type ${type}`,
     );
@@ -67,11 +68,6 @@ function fieldsOf(text: string): { v: string; rv: number; start: string } {
     rv: field('rv', 'int64', 0, Number.isSafeInteger),
     start: field('start', 'string', '', isText),
   };
-}
-
-function goName(value: unknown): string {
-  if (Array.isArray(value)) return 'array';
-  return typeof value === 'boolean' ? 'bool' : typeof value;
 }
 
 function notValid(why: string): StatusError {

@@ -3,6 +3,7 @@
  * Source: the page of the Pod Security Standards. Pure.
  */
 import type { SecurityContext, Volume } from '@timonier/api';
+import { APP_ARMOR } from '@timonier/api/validation/pod-annotations';
 import { hostsOf } from './hosts.ts';
 import {
   type AnyContainer,
@@ -50,7 +51,6 @@ const sysctlsOf29 = [
 ];
 const sysctlsOf32 = [...sysctlsOf29, 'net.ipv4.tcp_rmem', 'net.ipv4.tcp_wmem'];
 const selinuxTypes: readonly string[] = ['', 'container_t', 'container_init_t', 'container_kvm_t'];
-const appArmorPrefix = 'container.apparmor.security.beta.kubernetes.io/';
 
 /** A check that never changed. */
 function always(id: string, check: Check['forms'][number]['check']): Check {
@@ -63,7 +63,7 @@ function appArmor({ metadata, spec, containers }: Subject): Finding | undefined 
   const annotations = Object.entries(metadata.annotations ?? {})
     .filter(
       ([name, value]) =>
-        name.startsWith(appArmorPrefix) &&
+        name.startsWith(APP_ARMOR) &&
         value !== '' &&
         value !== 'runtime/default' &&
         !value.startsWith('localhost/'),

@@ -4,6 +4,7 @@
  */
 import { messageSchema, type Status } from '@timonier/api';
 import { decodeAs, NotDecodable } from '@timonier/api/decode';
+import { jsonKind } from '@timonier/api/decode/go-names';
 import { badRequest, StatusError } from '@timonier/api/statuses';
 import { isObject } from '../../extensions/json-schema.ts';
 
@@ -132,7 +133,7 @@ interface Review {
 function readReview(answer: unknown): Review {
   if (!isObject(answer))
     throw unread(
-      `couldn't get version/kind; json parse error: json: cannot unmarshal ${wordOf(answer)} into Go value of type ${typeOfMeta}`,
+      `couldn't get version/kind; json parse error: json: cannot unmarshal ${jsonKind(answer)} into Go value of type ${typeOfMeta}`,
     );
   const given = withoutNulls(answer);
   const { apiVersion = '', kind = '' } = given;
@@ -162,7 +163,7 @@ function readPatch(patch: string): readonly unknown[] {
   if (value === null) return [];
   if (Array.isArray(value)) return value;
   throw new BadAnswer(
-    `received undecodable patch in webhook response: json: cannot unmarshal ${wordOf(value)} into Go value of type jsonpatch.Patch`,
+    `received undecodable patch in webhook response: json: cannot unmarshal ${jsonKind(value)} into Go value of type jsonpatch.Patch`,
   );
 }
 
@@ -171,12 +172,7 @@ function shownKind({ apiVersion, kind }: { readonly apiVersion: string; readonly
 }
 
 function wrongType(value: unknown, field: string, type: string): string {
-  return `json: cannot unmarshal ${wordOf(value)} into Go struct field ${field} of type ${type}`;
-}
-
-function wordOf(value: unknown): string {
-  if (Array.isArray(value)) return 'array';
-  return typeof value === 'boolean' ? 'bool' : typeof value;
+  return `json: cannot unmarshal ${jsonKind(value)} into Go struct field ${field} of type ${type}`;
 }
 
 function badByte(text: string): number {

@@ -2,10 +2,7 @@
  * An admission webhook that both servers call. The path that it is called at says what it answers, so that it has no state.
  * The path `told` refuses with all that it was told: then an answer shows what a server tells its webhooks.
  */
-import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
-import { createAuthority, createCertificate } from '@timonier/pki';
-import { freePorts } from '../../../store/members.ts';
+import { startWebhookHost, type WebhookHost } from '../webhook-host.ts';
 
 type Json = Record<string, unknown>;
 
@@ -18,13 +15,6 @@ interface Review {
 interface Answered {
   readonly status?: number;
   readonly text: string;
-}
-
-export interface AdmissionWebhook {
-  clientConfig(name: string): Json;
-  nowhere(): Json;
-  untrusted(): Json;
-  close(): void;
 }
 
 const base64 = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64');
@@ -146,48 +136,17 @@ export const answers: Readonly<Record<string, (review: Review) => Answered>> = {
   }),
 };
 
-export async function startAdmissionWebhook(): Promise<AdmissionWebhook> {
-  const authority = createAuthority('webhook-ca', 2, new Date());
-  const other = createAuthority('other-ca', 2, new Date());
-  const identity = createCertificate(
-    { commonName: 'webhook', usages: ['server'], hosts: ['localhost'], validDays: 1 },
-    authority,
-    new Date(),
-  );
-  const server = createServer({ cert: identity.certificate, key: identity.key }, (request, response) => {
-    void (async () => {
-      const chunks: Buffer[] = [];
-      for await (const chunk of request) chunks.push(chunk as Buffer);
-      const name = (request.url ?? '').replace(/^\/|\?.*$/g, '');
-      if (name === 'silent') return;
-      const body = Buffer.concat(chunks).toString();
-      // Who follows to another place asks there without a question.
-      const { status = 200, text }: Answered = (body === ''
-        ? undefined
-        : answers[name]?.(JSON.parse(body) as Review)) ?? { status: 404, text: 'none' };
-      response.writeHead(status, {
-        'content-type': 'application/json',
-        ...(status === 302 ? { location: '/allow' } : {}),
-      });
-      response.end(text);
-    })();
+export function startAdmissionWebhook(): Promise<WebhookHost> {
+  return startWebhookHost('allow', (name, body) => {
+    if (name === 'silent') return undefined;
+    // Who follows to another place asks there without a question.
+    const { status = 200, text }: Answered = (body === ''
+      ? undefined
+      : answers[name]?.(JSON.parse(body) as Review)) ?? { status: 404, text: 'none' };
+    const headers = {
+      'content-type': 'application/json',
+      ...(status === 302 ? { location: '/allow' } : {}),
+    };
+    return { status, headers, text };
   });
-  // Both servers keep connections, and calls that meet their end would tell of nothing else.
-  server.keepAliveTimeout = 600_000;
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  const [closed] = await freePorts(1);
-  const caBundle = Buffer.from(authority.certificate).toString('base64');
-  return {
-    clientConfig: (name) => ({ url: `https://localhost:${port}/${name}`, caBundle }),
-    untrusted: () => ({
-      url: `https://localhost:${port}/allow`,
-      caBundle: Buffer.from(other.certificate).toString('base64'),
-    }),
-    nowhere: () => ({ url: `https://127.0.0.1:${closed}/allow`, caBundle }),
-    close: () => {
-      server.closeAllConnections();
-      server.close();
-    },
-  };
 }

@@ -2,7 +2,8 @@
 import type { Comparison, SidedCall } from '../../comparison.ts';
 import { makeNamespace } from '../world.ts';
 import { group, type Json, merge } from './policies.ts';
-import { type AdmissionWebhook, answers, startAdmissionWebhook } from './webhook-server.ts';
+import type { WebhookHost } from '../webhook-host.ts';
+import { answers, startAdmissionWebhook } from './webhook-server.ts';
 
 const space = 'webhooks';
 const maps = `/api/v1/namespaces/${space}/configmaps`;
@@ -53,7 +54,7 @@ export async function webhookScript(comparison: Comparison): Promise<void> {
   }
 }
 
-async function answered(comparison: Comparison, webhook: AdmissionWebhook, sort: Sort): Promise<void> {
+async function answered(comparison: Comparison, webhook: WebhookHost, sort: Sort): Promise<void> {
   const configured: readonly Configured[] = [
     ...Object.keys(answers)
       .filter((name) => name !== 'told')
@@ -99,7 +100,7 @@ async function answered(comparison: Comparison, webhook: AdmissionWebhook, sort:
 }
 
 /** Refused with what the webhook was told. */
-async function told(comparison: Comparison, webhook: AdmissionWebhook): Promise<void> {
+async function told(comparison: Comparison, webhook: WebhookHost): Promise<void> {
   const all = { apiGroups: ['*'], apiVersions: ['*'], operations: ['*'], resources: ['*/*'] };
   const own = {
     namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': space } },
@@ -316,7 +317,7 @@ async function told(comparison: Comparison, webhook: AdmissionWebhook): Promise<
 }
 
 /** A webhook for one version of a kind hears of objects that come in another. */
-async function equivalent(comparison: Comparison, webhook: AdmissionWebhook): Promise<void> {
+async function equivalent(comparison: Comparison, webhook: WebhookHost): Promise<void> {
   await comparison.both('the webhook', {
     method: 'POST',
     path: registrations('Validating'),
