@@ -13,11 +13,13 @@ import {
   type OpenApiVersion,
 } from './openapi/definitions.ts';
 import { Paths } from './openapi/paths.ts';
+import { openapiV3Path, type Place, placeItem, places } from './openapi/places.ts';
 import { sharedKinds } from './openapi/shared-kinds.ts';
 import { schemaOfKind } from './protobuf.ts';
 import { apiVersionOf, type Registry } from './registry.ts';
 
 export type { OpenApiTexts } from './openapi/definitions.ts';
+export { openapiV3Path } from './openapi/places.ts';
 
 export interface OpenApiOptions {
   readonly registry: Registry;
@@ -29,6 +31,16 @@ export interface OpenApiOptions {
 }
 
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1.';
+
+/** How requests show who they are from; certificates are no part of HTTP. */
+const security = {
+  BearerToken: {
+    type: 'apiKey',
+    description: 'The token of who asks, behind the word Bearer',
+    name: 'authorization',
+    in: 'header',
+  },
+};
 
 interface Built {
   definitions: Definitions;
@@ -53,7 +65,7 @@ function build(options: OpenApiOptions, version: OpenApiVersion, groups: readonl
   const [only] = groups;
   for (const kind of ['DeleteOptions', 'WatchEvent'])
     kinds.set(`${META}${kind}`, [...sharedKinds(kind, version === 'v3' ? only : undefined)]);
-  for (const kind of ['Status', 'APIResourceList'])
+  for (const kind of ['Status', 'APIResourceList', 'APIGroup', 'APIGroupList', 'APIVersions'])
     kinds.set(`${META}${kind}`, [{ group: '', version: 'v1', kind }]);
   const definitions = new Definitions(version, (message) => kinds.get(message) ?? [], options.texts);
   const messageOf = (type: KindName): string | undefined => {
@@ -93,9 +105,10 @@ function head(options: OpenApiOptions): Record<string, unknown> {
   return { title: 'Kubernetes', version: options.version ?? 'v1.36.0' };
 }
 
-/** The path of a group and version below `/openapi/v3/`: `api/v1`, `apis/apps/v1`. */
-export function openapiV3Path(type: GroupVersion): string {
-  return type.group === '' ? `api/${type.version}` : `apis/${apiVersionOf(type)}`;
+/** The places beside resources, with the groups that are served by definition of this server. */
+function ownPlaces(options: OpenApiOptions): readonly Place[] {
+  const own = servedGroupVersions(options.registry, options.served).filter((one) => isBuiltIn(options, one));
+  return places([...new Set(own.map(({ group }) => group))]);
 }
 
 /** One group and version; undefined when nothing of it is served. */
@@ -109,7 +122,29 @@ export function openapiV3(options: OpenApiOptions, type: GroupVersion): Record<s
     openapi: '3.0.0',
     info: head(options),
     paths: paths.all(),
-    components: { schemas: definitions.all() },
+    components: { schemas: definitions.all(), securitySchemes: security },
+  };
+}
+
+/** What is found below `/openapi/v3/` at a path such as `apis/apps/v1`, `apis/apps` or `version`. */
+export function openapiV3At(options: OpenApiOptions, path: string): Record<string, unknown> | undefined {
+  const type = servedGroupVersions(options.registry, options.served).find(
+    (one) => openapiV3Path(one) === path,
+  );
+  if (type !== undefined) return openapiV3(options, type);
+  const place = ownPlaces(options).find((one) => one.path === path);
+  if (place === undefined) return undefined;
+  const { definitions } = build(options, 'v3', []);
+  const paths = { [`/${path}/`]: placeItem(place, 'v3', definitions) };
+  const schemas = definitions.all();
+  return {
+    openapi: '3.0.0',
+    info: head(options),
+    paths,
+    components: {
+      ...(Object.keys(schemas).length === 0 ? {} : { schemas }),
+      securitySchemes: security,
+    },
   };
 }
 
@@ -118,16 +153,18 @@ export function openapiHash(document: unknown): string {
   return createHash('sha256').update(JSON.stringify(document)).digest('hex').toUpperCase();
 }
 
-/** `/openapi/v3`: where each group's document is, by the hash of its content. */
+/** `/openapi/v3`: where each document is, by the alphabet and with the hash of its content. */
 export function openapiV3Index(
   options: OpenApiOptions,
-  hashOf: (type: GroupVersion) => string = (type) => openapiHash(openapiV3(options, type)),
+  hashOf: (path: string) => string = (path) => openapiHash(openapiV3At(options, path)),
 ): { paths: Record<string, { serverRelativeURL: string }> } {
+  const known = [
+    ...servedGroupVersions(options.registry, options.served).map(openapiV3Path),
+    ...ownPlaces(options).map(({ path }) => path),
+  ];
   const paths: Record<string, { serverRelativeURL: string }> = {};
-  for (const type of servedGroupVersions(options.registry, options.served)) {
-    const path = openapiV3Path(type);
-    paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${hashOf(type)}` };
-  }
+  for (const path of known.sort())
+    paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${hashOf(path)}` };
   return { paths };
 }
 
@@ -135,5 +172,15 @@ export function openapiV3Index(
 export function openapiV2(options: OpenApiOptions): Record<string, unknown> {
   const groups = servedGroupVersions(options.registry, options.served);
   const { definitions, paths } = build(options, 'v2', groups);
-  return { swagger: '2.0', info: head(options), paths: paths.all(), definitions: definitions.all() };
+  const beside = ownPlaces(options).map(
+    (place) => [`/${place.path}/`, placeItem(place, 'v2', definitions)] as const,
+  );
+  return {
+    swagger: '2.0',
+    info: head(options),
+    paths: { ...paths.all(), ...Object.fromEntries(beside) },
+    definitions: definitions.all(),
+    securityDefinitions: security,
+    security: [{ BearerToken: [] }],
+  };
 }

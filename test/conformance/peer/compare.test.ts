@@ -27,6 +27,15 @@ suite('answers are normalised', () => {
     });
   });
 
+  test('fields of an applied object that are wrong are told by the alphabet', () => {
+    const told = (errors: string): unknown => normalizeJson({ message: `no patch object: errors:${errors}` });
+    assert.deepEqual(
+      told('\n  .spec.b: expected list\n  .spec.a: expected map'),
+      told('\n  .spec.a: expected map\n  .spec.b: expected list'),
+    );
+    assert.notDeepEqual(told('\n  .spec.a: expected map'), told('\n  .spec.b: expected map'));
+  });
+
   test('a service without an address keeps that', () => {
     const spec = { clusterIP: 'None', clusterIPs: ['None'] };
     assert.deepEqual(normalizeJson(spec), spec);

@@ -51,12 +51,16 @@ const shownObject = /((?:Invalid|Unsupported|Duplicate) value: )\{(?:"[^\n]*?)?\
 /** The same as a text within the text. */
 const quotedObject = /(Invalid value: )"\{(?:[^"\\]|\\.)*\}": /g;
 
+/** What is wrong in an applied object, field by field: Kubernetes walks its fields in another order each time. */
+const walkedErrors = /(errors:)((?:\n {2}\.\S+: [^\n]*)+)/g;
+
 /** An object that was not understood, with its fields in another order. */
 const missingKind = /(Object 'Kind' is missing in ')\{".*\}'/g;
 
 function normalizeText(text: string): string {
   text = text
     .replace(appendedDifference, '')
+    .replace(walkedErrors, (_, head: string, errors: string) => head + errors.split('\n').sort().join('\n'))
     .replace(missingKind, "$1<object>'")
     .replace(shownObject, '$1<object>: ')
     .replace(quotedObject, '$1<object>: ');

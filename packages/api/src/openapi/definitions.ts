@@ -130,6 +130,11 @@ export class Definitions {
     return { $ref: `${REF_PREFIX[this.#version]}${message}` };
   }
 
+  /** A definition that is in no table, as it is given. */
+  add(message: string, schema: SchemaDocument): void {
+    this.#out.set(message, schema);
+  }
+
   /** The definitions of a kind that is in no table, and of its list: metadata is put in, the rest is as given. */
   addCustom(type: KindName & { readonly listKind: string }, schema: SchemaDocument): void {
     const { group, version, kind, listKind } = type;

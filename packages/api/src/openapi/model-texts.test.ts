@@ -19,6 +19,11 @@ export interface IPod extends TypeMeta {
      * In two lines.
      */
     "spec"?: X;
+    /**
+     * Any of '\\*' and '\\*\\/scale'.
+     * @deprecated
+     */
+    "status"?: X;
 }
 /**
  * Not this one.
@@ -43,7 +48,8 @@ describe('texts of the models', () => {
       const message = 'io.k8s.api.core.v1.Pod';
       assert.equal(texts.describe(message), 'A pod of the test.');
       assert.equal(texts.describe(message, 'spec'), 'What is wanted.\n\nIn two lines.');
-      assert.equal(texts.describe(message, 'status'), undefined);
+      assert.equal(texts.describe(message, 'status'), "Any of '*' and '*/scale'.");
+      assert.equal(texts.describe(message, 'nothing'), undefined);
       assert.equal(texts.describe('io.k8s.api.core.v1.Node'), undefined);
       assert.equal(texts.describe('io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta'), undefined);
       const served = (info: { resource: string }): boolean => info.resource === 'pods';

@@ -42,11 +42,14 @@ interface Texts {
   readonly fields: ReadonlyMap<string, string>;
 }
 
+/** The text without what is TypeScript's own: tags, and the marks that keep an asterisk from ending a comment. */
 function plain(comment: string): string {
   return comment
     .split('\n')
     .map((line) => line.replace(/^\s*\* ?/, ''))
+    .filter((line) => !line.startsWith('@'))
     .join('\n')
+    .replaceAll(/\\([*/])/g, '$1')
     .trim();
 }
 

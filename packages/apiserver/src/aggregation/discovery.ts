@@ -121,7 +121,7 @@ export function withRemotePaths(index: OpenApiIndex, remotes: readonly Remote[])
     const url = remote.openapi?.paths?.[place]?.serverRelativeURL;
     if (url !== undefined) paths[place] = { serverRelativeURL: url };
   }
-  return { paths };
+  return { paths: Object.fromEntries(Object.entries(paths).sort(([a], [b]) => (a < b ? -1 : 1))) };
 }
 
 /** OpenAPI v2 with the paths and definitions of secondary servers; what is here already stays as it is. */

@@ -13,9 +13,8 @@ import {
 import {
   openapiHash,
   openapiV2,
-  openapiV3,
+  openapiV3At,
   openapiV3Index,
-  openapiV3Path,
   type OpenApiOptions,
 } from '@timonier/api/openapi';
 import { notAcceptable, pathNotFound, StatusError } from '@timonier/api/statuses';
@@ -119,14 +118,9 @@ export class Documents {
     await exchange.send(200, aggregated ? aggregatedType : document.contentType, document.body, headers);
   }
 
-  /** A group's document. Its address names its content, so that clients may keep it. */
+  /** The document of a group and version, or of a place beside them. Its address names its content, so that clients may keep it. */
   async #answerOpenApi(exchange: Exchange, path: string): Promise<void> {
-    const [root = '', ...rest] = path.slice('/openapi/v3/'.length).split('/');
-    const [group = '', version = ''] = root === 'api' ? ['', rest[0]] : rest;
-    const isKnown = root === 'api' ? rest.length === 1 : root === 'apis' && rest.length === 2;
-    const { body, hash } = this.#document(path, () =>
-      isKnown ? openapiV3(this.#openapi, { group, version }) : undefined,
-    );
+    const { body, hash } = this.#document(path, () => openapiV3At(this.#openapi, placeOf(path)));
     const asked = exchange.query.get('hash');
     if (asked !== null && asked !== hash) {
       exchange.statusCode = 301;
@@ -189,10 +183,10 @@ export class Documents {
     if (path === '/openapi/v2') return this.#openapiV2();
     if (path === '/openapi/v3')
       return withRemotePaths(
-        openapiV3Index(this.#openapi, (type) => {
-          const place = `/openapi/v3/${openapiV3Path(type)}`;
-          return this.#document(place, () => openapiV3(this.#openapi, type)).hash;
-        }),
+        openapiV3Index(
+          this.#openapi,
+          (place) => this.#document(`/openapi/v3/${place}`, () => openapiV3At(this.#openapi, place)).hash,
+        ),
         this.#remotes.remotes,
       );
     if (path === '') return { paths: this.#paths() };
@@ -211,6 +205,11 @@ export class Documents {
     if (second === '') return withRemoteVersions(apiGroup(this.#registry, all, first), first, remotes);
     return apiResourceList(this.#registry, all, { group: first, version: second });
   }
+}
+
+/** What follows `/openapi/v3/`. */
+function placeOf(path: string): string {
+  return path.slice('/openapi/v3/'.length);
 }
 
 function wantsProtobuf(exchange: Exchange): boolean {

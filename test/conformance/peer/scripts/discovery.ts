@@ -36,8 +36,11 @@ export async function discovery(comparison: Comparison): Promise<void> {
         definitions,
         paths,
         parameters = {},
-      } = jsonOf(answer) as { definitions: Json; paths: Json; parameters?: Json };
+        info: _info,
+        ...whole
+      } = jsonOf(answer) as { definitions: Json; paths: Json; parameters?: Json; info: Json };
       return withJson(answer, {
+        ...(shapeOfDefinition(whole) as Json),
         definitions: mapped(definitions, shapeOfDefinition),
         paths: mapped(paths, (path) => shapeOfPath(path, parameters as Readonly<Record<string, Json>>)),
       });
@@ -50,17 +53,29 @@ export async function discovery(comparison: Comparison): Promise<void> {
         mapped((jsonOf(answer) as { paths: Json }).paths, () => true),
       ),
     );
-    for (const { group, versions: all } of registry.groups())
-      for (const one of all) {
-        const path = `/openapi/v3/${group === '' ? `api/${one}` : `apis/${group}/${one}`}`;
-        await comparison.compare(path, { method: 'GET', path }, (answer) => {
-          const document = jsonOf(answer) as { components?: { schemas?: Json }; paths?: Json } | undefined;
-          return withJson(answer, {
-            schemas: mapped(document?.components?.schemas ?? {}, shapeOfDefinition),
-            paths: mapped(document?.paths ?? {}, shapeOfPath),
-          });
+    const places = registry
+      .groups()
+      .flatMap(({ group, versions: all }) =>
+        group === ''
+          ? ['api', ...all.map((one) => `api/${one}`)]
+          : [`apis/${group}`, ...all.map((one) => `apis/${group}/${one}`)],
+      );
+    for (const place of [
+      ...places,
+      'apis',
+      'version',
+      '.well-known/openid-configuration',
+      'openid/v1/jwks',
+    ]) {
+      const path = `/openapi/v3/${place}`;
+      await comparison.compare(path, { method: 'GET', path }, (answer) => {
+        const document = jsonOf(answer) as { components?: Json; paths?: Json } | undefined;
+        return withJson(answer, {
+          components: mapped(document?.components ?? {}, shapeOfDefinition),
+          paths: mapped(document?.paths ?? {}, shapeOfPath),
         });
-      }
+      });
+    }
   });
 }
 
