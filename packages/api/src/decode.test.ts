@@ -96,6 +96,11 @@ describe('decoding', () => {
       { spec: { template: { spec: { containers: [{ resources: { limits: { cpu: 'x' } } }] } } } },
       /quantities must match/,
     ],
+    // A quantity reads its own JSON, whatever that is.
+    [
+      { spec: { template: { spec: { containers: [{ resources: { limits: { cpu: { a: 1 } } } }] } } } },
+      /^Deployment in version "v1" cannot be handled as a Deployment: quantities must match/,
+    ],
     [[], /cannot unmarshal array into Go value of type v1\.Deployment$/],
     [{ apiVersion: 'apps/v2' }, /^the API version in the data \(apps\/v2\) does not match/],
     [{ kind: 'Pod' }, /^Pod in version "v1" cannot be handled as a Deployment/],
@@ -110,6 +115,22 @@ describe('decoding', () => {
     assert.match(refusal(secrets, { data: { a: 'ab!d' } }), /illegal base64 data at input byte 2$/);
     assert.match(refusal(secrets, { data: { a: 'abc' } }), /illegal base64 data/);
     assert.equal(refusal(secrets, { data: { a: 'YWI=' } }), 'accepted');
+  });
+
+  it('takes bytes number by number, as Go does', () => {
+    const secrets = registry.lookup('', 'v1', 'secrets') as ResourceInfo;
+    const { object } = decodeStrict(secrets, { data: { a: [1, null, 255], b: [] } });
+    assert.deepEqual(object['data'], { a: 'AQD/', b: '' });
+    const wrong = (value: unknown): string => refusal(secrets, { data: { a: value } });
+    assert.match(
+      wrong([256]),
+      /cannot unmarshal number 256 into Go struct field Secret\.data of type uint8$/,
+    );
+    assert.match(wrong([-1]), /cannot unmarshal number -1 into .* of type uint8$/);
+    assert.match(wrong([1.5]), /cannot unmarshal number 1\.5 into .* of type uint8$/);
+    assert.match(wrong(['a']), /cannot unmarshal string into .* of type uint8$/);
+    assert.match(wrong([[1]]), /cannot unmarshal array into .* of type uint8$/);
+    assert.match(wrong({}), /cannot unmarshal object into .* of type \[\]uint8$/);
   });
 
   it('keeps a key named __proto__ without touching any prototype', () => {

@@ -117,7 +117,8 @@ export function cannotUnmarshal(what: string, at: Spot, type: string, ofTree?: s
 
 /** Undefined for what reads its own JSON, in a tree as well. */
 function cannotRestore(schema: Schema, value: unknown): string | undefined {
-  if (schema.kind === 'list') return `cannot restore slice from ${goKind(value)}`;
+  if (schema.kind === 'list' || schema.scalar === 'bytes')
+    return `cannot restore slice from ${goKind(value)}`;
   if (schema.kind === 'map') return `cannot restore map from ${goKind(value)}`;
   if (schema.kind === 'object') return `cannot restore struct from: ${goKind(value)}`;
   const scalar = schema.scalar ?? '';

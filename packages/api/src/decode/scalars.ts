@@ -11,7 +11,7 @@ import {
   parseTime,
 } from '../time.ts';
 import { DecodeError } from './decode-error.ts';
-import { cannotUnmarshal, type Spot, wrongType } from './go-names.ts';
+import { cannotUnmarshal, jsonWord, type Spot, wrongType } from './go-names.ts';
 
 /** Throws a `DecodeError`. */
 export function decodeScalar(schema: Schema, value: unknown, at: Spot): unknown {
@@ -41,17 +41,22 @@ export function decodeScalar(schema: Schema, value: unknown, at: Spot): unknown 
       break;
     case 'bytes':
       if (typeof value === 'string') return decodeBytes(value);
+      if (Array.isArray(value)) return encodeBytes(value, at);
       break;
     case 'quantity':
-      if (typeof value === 'string' || typeof value === 'number') {
-        try {
-          return canonicalQuantity(typeof value === 'string' ? value.trim() : value);
-        } catch (error) {
-          if (error instanceof QuantityError) throw new DecodeError(error.message);
-          throw error;
-        }
+      // It reads its own JSON: whatever is no quantity is a wrong one.
+      try {
+        return canonicalQuantity(
+          typeof value === 'string'
+            ? value.trim()
+            : typeof value === 'number'
+              ? value
+              : JSON.stringify(value),
+        );
+      } catch (error) {
+        if (error instanceof QuantityError) throw new DecodeError(error.message);
+        throw error;
       }
-      break;
     case 'intOrString':
       if (typeof value === 'string') return value;
       if (typeof value === 'number' && value === (value | 0)) return value === 0 ? 0 : value;
@@ -83,6 +88,20 @@ export function decodeScalar(schema: Schema, value: unknown, at: Spot): unknown 
     default:
   }
   throw wrongType(schema, value, at);
+}
+
+/** Bytes may be given number by number, as Go writes arrays of them. */
+function encodeBytes(values: readonly unknown[], at: Spot): string {
+  const bytes = values.map((value) => {
+    if (value === null) return 0;
+    if (typeof value !== 'number')
+      throw cannotUnmarshal(jsonWord(value), at, 'uint8', 'unrecognized type: uint8');
+    if (!Number.isInteger(value))
+      throw cannotUnmarshal(`number ${value}`, at, 'uint8', 'cannot convert float64 to uint8');
+    if (value < 0 || value > 255) throw cannotUnmarshal(`number ${value}`, at, 'uint8');
+    return value;
+  });
+  return Buffer.from(bytes).toString('base64');
 }
 
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;

@@ -289,6 +289,23 @@ test('who owns a field in another version hears of what becomes of it there', ()
   assert.deepEqual(managers(later), ['c/Update']);
 });
 
+test('a null in the place of what merges by fields or items takes nothing away', () => {
+  const loose = { structure: undefined, reset: fieldSetOf(['f:metadata']) };
+  const free = trackUpdate(undefined, deployment({ list: [1], map: { a: 'x' } }), context('maker', loose));
+  const config = { ...deployment({}), spec: null };
+  const applied = applyConfiguration(free, config, context('other', loose), false);
+  assert.deepEqual(applied['spec'], { list: [1], map: { a: 'x' } });
+  const typed = mergeApplied(
+    deployment(web),
+    deployment({ template: { spec: { containers: null } } }),
+    structure,
+  );
+  assert.deepEqual(typed, deployment(web));
+  // What is one piece is replaced by it.
+  const whole = mergeApplied({ list: [1] }, { list: null }, undefined);
+  assert.deepEqual(whole, { list: null });
+});
+
 test('a null that is set is owned, and replaces what was there', () => {
   const own = { structure: undefined, reset: fieldSetOf(['f:metadata']) };
   const live = trackUpdate(undefined, deployment({ mode: 'on', size: 1 }), context('maker', own));

@@ -8,6 +8,8 @@ export function mergeApplied(
   config: JsonValue,
   structure: Structure | undefined,
 ): JsonValue {
+  // A null has no fields and no items, so that what merges by them stays.
+  if (config === null && live !== undefined && shapeOf(structure, live) !== 'leaf') return live;
   const shape = shapeOf(structure, config);
   if (live === undefined || live === null || shape === 'leaf' || shapeOf(structure, live) !== shape)
     return config;
