@@ -42,6 +42,8 @@ export interface EventRecorder {
     message: string,
     fieldPath?: string,
   ): void;
+  /** The same queue, for a part of the process that goes by another name. */
+  from(component: string): EventRecorder;
   /** Events that were dropped. */
   readonly dropped: number;
   /** Writes what is queued, within `timeoutMs`. */
@@ -117,7 +119,8 @@ export function createEventRecorder(
     running = undefined;
   };
 
-  return {
+  const recorderOf = (source: EventSource): EventRecorder => ({
+    from: (component) => recorderOf({ ...source, component }),
     get dropped() {
       return dropped;
     },
@@ -128,7 +131,17 @@ export function createEventRecorder(
       }
       const { name = '', namespace = 'default', uid, resourceVersion } = object.metadata ?? {};
       const now = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
-      const identity = [object.kind, namespace, name, uid, type, reason, message, fieldPath].join('\0');
+      const identity = [
+        source.component,
+        object.kind,
+        namespace,
+        name,
+        uid,
+        type,
+        reason,
+        message,
+        fieldPath,
+      ].join('\0');
       queue.push({
         identity,
         event: {
@@ -172,5 +185,6 @@ export function createEventRecorder(
       dropped += queue.length;
       queue.length = 0;
     },
-  };
+  });
+  return recorderOf(source);
 }

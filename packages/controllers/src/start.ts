@@ -91,6 +91,26 @@ const controllers: Readonly<Record<string, (context: LoopContext, monitor: Resou
   clusterdns: startClusterDnsController,
 };
 
+/**
+ * Who an event is said to be from, as `kubectl describe` shows it, where that is another name than the process's.
+ * Source: the recorders of kube-controller-manager.
+ */
+const eventSources: Readonly<Record<string, string>> = {
+  deployment: 'deployment-controller',
+  replicaset: 'replicaset-controller',
+  replicationcontroller: 'replication-controller',
+  daemonset: 'daemonset-controller',
+  statefulset: 'statefulset-controller',
+  cronjob: 'cronjob-controller',
+  job: 'job-controller',
+  disruption: 'controllermanager',
+  endpointslicemirroring: 'endpoint-slice-mirroring-controller',
+  nodelifecycle: 'node-controller',
+  nodeipam: 'cidrAllocator',
+  garbagecollector: 'garbage-collector-controller',
+  ephemeralvolume: 'ephemeral_volume',
+};
+
 export const controllerNames: readonly string[] = Object.keys(controllers);
 
 /** Starts the controllers; ready once their caches are filled, also while passive. */
@@ -105,7 +125,7 @@ export function startControllers(
     if (start === undefined) {
       throw new Error(`controller "${name}" is unknown; there are ${controllerNames.join(', ')}`);
     }
-    return start;
+    return { start, eventSource: eventSources[name] };
   });
   const trouble = new CacheTrouble(log);
   const onError = trouble.report;
@@ -143,7 +163,9 @@ export function startControllers(
         queueMetrics,
         settings: { ...defaultSettings, ...settings },
       };
-      const running = starters.map((start) => start(loop, monitor));
+      const running = starters.map(({ start, eventSource }) =>
+        start(eventSource === undefined ? loop : { ...loop, recorder: recorder.from(eventSource) }, monitor),
+      );
       return {
         stop: async () => {
           await Promise.all(running.map((controller) => controller.stop()));

@@ -65,6 +65,14 @@ test('a DaemonSet has a pod on every node, makes a failed one anew, rolls, goes 
   const after: Json[] = (await world.ask(200, 'GET', revisions)).items;
   assert.deepEqual(new Set(after.map(({ revision }) => revision)), new Set([2, 3]));
 
+  // As `kubectl describe` shows it.
+  await world.shows(
+    `${namespace}/events?fieldSelector=involvedObject.kind=DaemonSet,reason=SuccessfulCreate`,
+    'events are from the controller that they are about',
+    ({ items }) =>
+      items.length > 0 && items.every(({ source }: Json) => source.component === 'daemonset-controller'),
+  );
+
   await world.ask(200, 'DELETE', path);
   await world.shows(`${namespace}/pods`, 'its pods are gone', ({ items }) => items.length === 0);
   await world.shows(revisions, 'and its revisions', ({ items }) => items.length === 0);

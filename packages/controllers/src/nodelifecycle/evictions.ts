@@ -67,10 +67,12 @@ export async function evict(
     return;
   }
   const nodeName = node.metadata?.name ?? '';
-  recorder.event(
-    pod,
-    'Normal',
-    'TaintManagerEviction',
-    `Marking for deletion Pod ${namespace ?? ''}/${name} of node ${nodeName}`,
-  );
+  recorder
+    .from('taint-eviction-controller')
+    .event(
+      pod,
+      'Normal',
+      'TaintManagerEviction',
+      `Marking for deletion Pod ${namespace ?? ''}/${name} of node ${nodeName}`,
+    );
 }
