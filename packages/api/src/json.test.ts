@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { isBigInteger, JsonError, MAX_DEPTH, parseJson } from './json.ts';
+import { hasLongNumber, isBigInteger, JsonError, MAX_DEPTH, parseJson } from './json.ts';
 import { parseYaml } from './yaml.ts';
 
 describe('parsing JSON', () => {
@@ -36,6 +36,23 @@ describe('parsing JSON', () => {
     assert.equal(
       JSON.stringify(value),
       '{"a":9007199254740993,"b":100000000000000000000,"c":"9007199254740993","d":-9223372036854775808}',
+    );
+  });
+
+  it('sees a long row of digits wherever it begins', () => {
+    for (let before = 0; before < 40; before++) {
+      const text = `{"${'x'.repeat(before)}":1234567890123456}`;
+      assert.equal(hasLongNumber(text), true, text);
+      assert.equal(hasLongNumber(text.replace('56}', '5,6}')), false);
+    }
+    const digits = fc.array(fc.constantFrom('1', '9', '-', ',', '"', 'a', '123456789012345'), {
+      maxLength: 40,
+    });
+    fc.assert(
+      fc.property(digits, (parts) => {
+        const text = parts.join('');
+        assert.equal(hasLongNumber(text), /\d{16}/.test(text));
+      }),
     );
   });
 

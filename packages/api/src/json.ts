@@ -71,14 +71,38 @@ export function parseJson(bytes: Uint8Array | string): Parsed {
   let value: unknown;
   try {
     value =
-      /\d{16}/.test(text) || (text.includes('\\u') && surrogate.test(text))
+      hasLongNumber(text) || (text.includes('\\u') && surrogate.test(text))
         ? rawJson.parse(text, exact)
         : (JSON.parse(text) as unknown);
   } catch (error) {
     if (error instanceof RangeError) throw new JsonError('exceeded max depth');
     throw new JsonError(jsonSyntaxError(text), { cause: error });
   }
-  return { value, duplicates: findDuplicates(text) };
+  // Hardly any text has a key twice, and names of keys are only looked at where one is missing in what was read.
+  const keys = keysIn(text);
+  return { value, duplicates: keys >= 0 && keys === keysOf(value) ? [] : findDuplicates(text) };
+}
+
+const longDigits = 16;
+
+/**
+ * Whether so many digits stand in a row somewhere that a number of them may be one that would be rounded. A row of sixteen has one
+ * at every sixteenth place: a text is looked at there and hardly anywhere else.
+ */
+export function hasLongNumber(text: string): boolean {
+  for (let at = longDigits - 1; at < text.length; at += longDigits) {
+    if (!isDigit(text.charCodeAt(at))) continue;
+    let first = at;
+    while (first > 0 && isDigit(text.charCodeAt(first - 1))) first--;
+    let end = at + 1;
+    while (isDigit(text.charCodeAt(end))) end++;
+    if (end - first >= longDigits) return true;
+  }
+  return false;
+}
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
 }
 
 function exact(_key: string, found: unknown, { source }: { readonly source?: string }): unknown {
@@ -97,6 +121,51 @@ interface Level {
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
+/** How many keys there are in text that is known to be valid JSON; -1 when it is nested too deeply. */
+function keysIn(text: string): number {
+  let keys = 0;
+  let depth = 0;
+  for (let i = 0; i < text.length; i += 1) {
+    switch (text.charCodeAt(i)) {
+      case QUOTE:
+        i = endOfString(text, i);
+        break;
+      case 0x3a: // :
+        keys += 1;
+        break;
+      case 0x7b: // {
+      case 0x5b:
+        if (++depth > MAX_DEPTH) return -1;
+        break;
+      case 0x7d: // }
+      case 0x5d:
+        depth -= 1;
+        break;
+      default:
+    }
+  }
+  return keys;
+}
+
+/** How many keys a value has in all; the stand-in of a large integer counts as one. */
+function keysOf(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  let keys = 0;
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i += 1) keys += keysOf(value[i]);
+    return keys;
+  }
+  for (const key in value) keys += 1 + keysOf((value as Record<string, unknown>)[key]);
+  return keys;
+}
+
+/** Where the quote is that ends the string which begins at `start`. */
+function endOfString(text: string, start: number): number {
+  let end = text.indexOf('"', start + 1);
+  while (escaped(text, end)) end = text.indexOf('"', end + 1);
+  return end;
+}
+
 /** Walks text that is known to be valid JSON. */
 function findDuplicates(text: string): string[] {
   const out: string[] = [];
@@ -106,8 +175,7 @@ function findDuplicates(text: string): string[] {
   for (let i = 0; i < text.length; i += 1) {
     switch (text.charCodeAt(i)) {
       case QUOTE: {
-        let end = text.indexOf('"', i + 1);
-        while (escaped(text, end)) end = text.indexOf('"', end + 1);
+        const end = endOfString(text, i);
         if (expectKey && level?.keys !== undefined) {
           const inner = text.slice(i + 1, end);
           level.key = inner.includes('\\') ? (JSON.parse(`"${inner}"`) as string) : inner;

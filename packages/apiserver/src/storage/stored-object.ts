@@ -7,7 +7,7 @@
  * key's mod revision. In memory the resourceVersion is spliced in as the first field of `metadata`, so that an answer
  * in JSON needs no parsing.
  */
-import { isBigInteger, parseJson, setOwn } from '@timonier/api/json';
+import { hasLongNumber, isBigInteger, parseJson, setOwn } from '@timonier/api/json';
 import type { ApiObject } from '@timonier/api/decode';
 import type { KeyValue } from './etcd-messages.ts';
 import { endOfValue, partsOf, type Wanted } from './json-parts.ts';
@@ -94,8 +94,9 @@ export class StoredObject {
 
 function treeOf(json: Buffer): unknown {
   const text = json.toString('utf8');
-  // Only a long number can be an integer that would be rounded; the careful parser is slower.
-  return /[:[,]-?\d{16}/.test(text) ? parseJson(text).value : JSON.parse(text);
+  // Only a long number can be an integer that would be rounded; the careful parser is slower, and so is a look at every sign.
+  const isCareful = hasLongNumber(text) && /[:[,]-?\d{16}/.test(text);
+  return isCareful ? parseJson(text).value : JSON.parse(text);
 }
 
 /** The object is there, but what is stored of it cannot be read. */
