@@ -11,24 +11,53 @@ import { isObject, type JsonObject, setKey } from './structure.ts';
 
 export type FieldPath = readonly string[];
 
+const noMembers: ReadonlySet<string> = new Set();
+const noChildren: ReadonlyMap<string, FieldSet> = new Map();
+
+/** Whoever makes one fills it; from then on it stays as it is, and may be part of others. */
 export class FieldSet {
-  readonly members = new Set<string>();
-  readonly children = new Map<string, FieldSet>();
+  // Most sets have only one of both, and are made for every change.
+  #members: Set<string> | undefined;
+  #children: Map<string, FieldSet> | undefined;
+
+  get members(): ReadonlySet<string> {
+    return this.#members ?? noMembers;
+  }
+
+  get children(): ReadonlyMap<string, FieldSet> {
+    return this.#children ?? noChildren;
+  }
 
   get empty(): boolean {
-    return this.members.size === 0 && [...this.children.values()].every((child) => child.empty);
+    if (this.members.size > 0) return false;
+    for (const child of this.children.values()) if (!child.empty) return false;
+    return true;
+  }
+
+  /** Makes the element itself a member. */
+  add(element: string): void {
+    (this.#members ??= new Set()).add(element);
+  }
+
+  /** What is below an element, in place of what was there. */
+  setChild(element: string, child: FieldSet): void {
+    (this.#children ??= new Map()).set(element, child);
+  }
+
+  deleteChild(element: string): void {
+    this.#children?.delete(element);
   }
 
   insert([first, ...rest]: FieldPath): void {
     if (first === undefined) return;
-    if (rest.length === 0) this.members.add(first);
+    if (rest.length === 0) this.add(first);
     else this.descend(first).insert(rest);
   }
 
   /** The child under an element, made when absent. */
   descend(element: string): FieldSet {
     let child = this.children.get(element);
-    if (child === undefined) this.children.set(element, (child = new FieldSet()));
+    if (child === undefined) this.setChild(element, (child = new FieldSet()));
     return child;
   }
 
@@ -54,47 +83,50 @@ export class FieldSet {
 }
 
 export function union(...sets: readonly FieldSet[]): FieldSet {
+  const filled = sets.filter((set) => !set.empty);
+  if (filled.length === 1 && filled[0] !== undefined) return filled[0];
   const result = new FieldSet();
-  for (const set of sets) addAll(result, set);
+  for (const set of filled) addAll(result, set);
   return result;
 }
 
 function addAll(target: FieldSet, source: FieldSet): void {
-  for (const element of source.members) target.members.add(element);
+  for (const element of source.members) target.add(element);
   for (const [element, child] of source.children) addAll(target.descend(element), child);
 }
 
 export function difference(a: FieldSet, b: FieldSet): FieldSet {
   const result = new FieldSet();
-  for (const element of a.members) if (!b.members.has(element)) result.members.add(element);
+  for (const element of a.members) if (!b.members.has(element)) result.add(element);
   for (const [element, child] of a.children) {
     const other = b.children.get(element);
     const rest = other === undefined ? child : difference(child, other);
-    if (!rest.empty) result.children.set(element, rest);
+    if (!rest.empty) result.setChild(element, rest);
   }
   return result;
 }
 
 export function intersection(a: FieldSet, b: FieldSet): FieldSet {
   const result = new FieldSet();
-  for (const element of a.members) if (b.members.has(element)) result.members.add(element);
+  for (const element of a.members) if (b.members.has(element)) result.add(element);
   for (const [element, child] of a.children) {
     const other = b.children.get(element);
     const common = other === undefined ? undefined : intersection(child, other);
-    if (common !== undefined && !common.empty) result.children.set(element, common);
+    if (common !== undefined && !common.empty) result.setChild(element, common);
   }
   return result;
 }
 
 /** Everything of `a` that is not `b` or below a member of `b`. */
 export function recursiveDifference(a: FieldSet, b: FieldSet): FieldSet {
+  if (a.empty || b.empty) return a;
   const result = new FieldSet();
-  for (const element of a.members) if (!b.members.has(element)) result.members.add(element);
+  for (const element of a.members) if (!b.members.has(element)) result.add(element);
   for (const [element, child] of a.children) {
     if (b.members.has(element)) continue;
     const other = b.children.get(element);
     const rest = other === undefined ? child : recursiveDifference(child, other);
-    if (!rest.empty) result.children.set(element, rest);
+    if (!rest.empty) result.setChild(element, rest);
   }
   return result;
 }
@@ -112,12 +144,12 @@ export function fromFieldsV1(fields: unknown): FieldSet {
   for (const [element, below] of Object.entries(fields)) {
     if (!/^[fkvi]:/.test(element)) continue;
     if (!isObject(below) || Object.keys(below).length === 0) {
-      set.members.add(element);
+      set.add(element);
       continue;
     }
-    if (Object.hasOwn(below, '.')) set.members.add(element);
+    if (Object.hasOwn(below, '.')) set.add(element);
     const child = fromFieldsV1(below);
-    if (!child.empty) set.children.set(element, child);
+    if (!child.empty) set.setChild(element, child);
   }
   return set;
 }

@@ -127,12 +127,12 @@ function collect(
       comesItself(partStructure, part, place);
     // Of items with the same keys nobody can tell who set what.
     const isDoubled = shape === 'associative' && set.members.has(element);
-    if (isDoubled) set.children.delete(element);
-    if (itself) set.members.add(element);
+    if (isDoubled) set.deleteChild(element);
+    if (itself) set.add(element);
     if (partShape === 'leaf' || isDoubled) continue;
     const child = new FieldSet();
     collect(child, partShape, partStructure, part, placeBelow(place, partStructure, itself));
-    if (!child.empty) set.children.set(element, child);
+    if (!child.empty) set.setChild(element, child);
   }
 }
 
@@ -199,13 +199,13 @@ class Differences {
       const isDoubled = items.length > 1;
       const previous = old.get(element);
       const partStructure = partOf(shape, structure, element);
-      if (previous === undefined && isDoubled) (this.added ??= new FieldSet()).members.add(element);
+      if (previous === undefined && isDoubled) (this.added ??= new FieldSet()).add(element);
       else if (previous === undefined)
         addWhole((this.added ??= new FieldSet()), element, part, partStructure, comesItself);
       else if (!isDoubled && previous.length === 1)
         this.#part(element, previous[0] ?? null, part, partStructure);
       else if (!jsonEqual(previous, items)) {
-        (this.modified ??= new FieldSet()).members.add(element);
+        (this.modified ??= new FieldSet()).add(element);
         if (previous.length === 1) this.#nothingBelow(element, previous[0] ?? null, partStructure);
       }
     }
@@ -224,7 +224,7 @@ class Differences {
   #nothingBelow(element: string, part: JsonValue, structure: Structure | undefined): void {
     const child = new FieldSet();
     collect(child, shapeOf(structure, part), structure, part, 'new');
-    (this.removed ??= new FieldSet()).children.set(element, child);
+    (this.removed ??= new FieldSet()).setChild(element, child);
   }
 
   #part(element: string, previous: JsonValue, part: JsonValue, structure: Structure | undefined): void {
@@ -240,13 +240,13 @@ class Differences {
       shapeOf(structure, now) === 'leaf' ||
       shapeOf(structure, old) !== shapeOf(structure, now)
     ) {
-      (this.modified ??= new FieldSet()).members.add(element);
+      (this.modified ??= new FieldSet()).add(element);
       return;
     }
     const below = new Differences(old, now, structure);
     for (const kind of kinds) {
       const set = below[kind];
-      if (set !== undefined && !set.empty) (this[kind] ??= new FieldSet()).children.set(element, set);
+      if (set !== undefined && !set.empty) (this[kind] ??= new FieldSet()).setChild(element, set);
     }
   }
 }
@@ -264,11 +264,11 @@ function addWhole(
 ): void {
   const shape = shapeOf(structure, part);
   const comes = itself || shape === 'leaf' || comesItself(structure, part, 'existing');
-  if (comes) set.members.add(element);
+  if (comes) set.add(element);
   if (shape === 'leaf') return;
   const child = new FieldSet();
   collect(child, shape, structure, part, placeBelow('existing', structure, comes));
-  if (!child.empty) set.children.set(element, child);
+  if (!child.empty) set.setChild(element, child);
 }
 
 /**
