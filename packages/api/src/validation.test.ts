@@ -360,6 +360,24 @@ describe('validation', () => {
     );
   });
 
+  it('judges a change by what it changes, however much is wrong with the spec that it leaves alone', () => {
+    const many = Array.from({ length: 120 }, (_unused, i) => ({ name: `BAD_${i}`, image: 'x' }));
+    const label = { metadata: { ...meta, labels: { a: 'b c' } } };
+    const ofPod = pod({ containers: many });
+    const ofDeployment = deployment({ template: template({ a: 'b' }, { containers: many }) });
+    for (const [group, resource, old] of [
+      ['', 'pods', ofPod],
+      ['apps', 'deployments', ofDeployment],
+    ] as const) {
+      assert.deepEqual(problems(group, resource, { ...old, metadata: { ...meta, labels: {} } }, old), []);
+      const found = problems(group, resource, { ...old, ...label }, old);
+      assert.equal(found.length, 1, found.join('\n'));
+      assert.match(found[0] ?? '', /^metadata\.labels: Invalid value: "b c"/);
+    }
+    const other = problems('', 'pods', container({ name: 'ALSO_BAD' }), container({ name: 'BAD' }));
+    assert.match(other[0] ?? '', /^spec\.containers\[0\]\.name: Invalid value: "ALSO_BAD"/);
+  });
+
   it('takes a field that is undefined for one that is absent', () => {
     const info = registry.lookup('', 'v1', 'pods') as ResourceInfo;
     const old = made(info, pod());

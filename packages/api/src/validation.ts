@@ -4,6 +4,7 @@
  */
 import type { ApiObject } from './object.ts';
 import { apiVersionOf, type ResourceInfo } from './registry.ts';
+import { sameJson } from './same-json.ts';
 import { validateEnums } from './validation/enums.ts';
 import { aside, bounded, formatFieldError, type FieldError } from './validation/field-error.ts';
 import { groupRules } from './validation/groups.ts';
@@ -70,10 +71,14 @@ function everyError(
     if (old !== undefined) errors.push(...validateMetadataUpdate(object, old));
     return distinct([...errors, ...info.custom.validate(object, old, subresource)]);
   }
-  if (old === undefined) return distinct(standing(info, own, object, own?.create));
+  if (old === undefined) return distinct(standing(info, own, object, { more: own?.create }));
   const isPart = subresource === 'status' || part !== undefined;
+  // Whatever is wrong with a spec that stays as it is may stay so, and need not be found twice.
+  const leavesSpec = !isPart && sameJson(object['spec'], old['spec']);
   const rulesOf = (one: ApiObject): FieldError[] =>
-    isPart ? [...validateMetadata(info, one), ...(part?.(one, old) ?? [])] : standing(info, own, one);
+    isPart
+      ? [...validateMetadata(info, one), ...(part?.(one, old) ?? [])]
+      : standing(info, own, one, { leavesSpec });
   const errors = unlessOld(rulesOf(object), () => rulesOf(old));
   const changes = isPart ? [] : (own?.update?.(object, old) ?? []);
   const both =
@@ -86,12 +91,13 @@ function standing(
   info: ResourceInfo,
   own: Rules | undefined,
   object: ApiObject,
-  more?: Rules['create'],
+  { more, leavesSpec = false }: { readonly more?: Rules['create']; readonly leavesSpec?: boolean },
 ): FieldError[] {
   const errors = own?.metadataLast === true ? [] : validateMetadata(info, object);
-  errors.push(...withMore(own?.object?.(object) ?? [], more?.(object) ?? [], own?.createdBefore));
+  const found = [...(own?.object?.(object) ?? []), ...(leavesSpec ? [] : (own?.spec?.(object) ?? []))];
+  errors.push(...withMore(found, more?.(object) ?? [], own?.createdBefore));
   if (own?.metadataLast === true && errors.length === 0) errors.push(...validateMetadata(info, object));
-  const unknown = validateEnums(info.schema, object).filter(
+  const unknown = validateEnums(info.schema, leavesSpec ? withoutSpec(object) : object).filter(
     ({ field }) => !(own?.ownSets ?? []).some((path) => field.startsWith(path)),
   );
   if (unknown.length === 0) return errors;
@@ -99,6 +105,10 @@ function standing(
   const said = new Set(errors.map(({ badValue }) => badValue));
   const fields = new Set(errors.map(({ field }) => field));
   return [...errors, ...unknown.filter(({ field, badValue }) => !fields.has(field) && !said.has(badValue))];
+}
+
+function withoutSpec({ spec: _spec, ...rest }: ApiObject): ApiObject {
+  return rest;
 }
 
 /** Errors with others, which come last where no field is told that they come before. */

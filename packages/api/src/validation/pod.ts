@@ -33,10 +33,15 @@ import { validatePodSecurity } from './security.ts';
 import { validateSpreading } from './spreading.ts';
 import { validateHostProcess, validateSystem } from './windows.ts';
 
-function validatePod({ metadata, spec }: Pod): FieldError[] {
+function podAnnotations({ metadata, spec }: Pod): FieldError[] {
+  return spec === undefined
+    ? []
+    : validatePodAnnotations(metadata?.annotations, spec, 'metadata.annotations');
+}
+
+function podSpec({ metadata, spec }: Pod): FieldError[] {
   if (spec === undefined) return [required('spec.containers')];
-  const errors = validatePodAnnotations(metadata?.annotations, spec, 'metadata.annotations');
-  errors.push(...validatePodSpec(spec, 'spec', metadata?.name ?? ''));
+  const errors = validatePodSpec(spec, 'spec', metadata?.name ?? '');
   errors.push(...onlyOfPods(spec));
   return errors;
 }
@@ -202,11 +207,16 @@ function updated(pod: Pod, old: Pod): FieldError[] {
 
 /** The parts that a subresource changes, in a pod that is checked as a whole. */
 function part(compare: (pod: Pod, old: Pod) => FieldError[]) {
-  return (pod: Pod, old: Pod): FieldError[] => [...validatePod(pod), ...compare(pod, old)];
+  return (pod: Pod, old: Pod): FieldError[] => [
+    ...podAnnotations(pod),
+    ...podSpec(pod),
+    ...compare(pod, old),
+  ];
 }
 
 export const podRules: Readonly<Record<string, Rules>> = {
-  'v1/Pod': rules(validatePod, updated, {
+  'v1/Pod': rules(podAnnotations, updated, {
+    spec: podSpec,
     create: onlyPlanned,
     subresources: {
       ephemeralcontainers: part(validateEphemeralContainersUpdate),

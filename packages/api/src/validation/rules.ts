@@ -5,6 +5,8 @@ import type { FieldError } from './field-error.ts';
 export interface Rules {
   /** What must hold for every object, new or changed. */
   readonly object?: (object: ApiObject) => FieldError[];
+  /** What must hold of the spec beside that, whatever else is in the object but its name: not asked of what leaves it alone. */
+  readonly spec?: ((object: ApiObject) => FieldError[]) | undefined;
   /** What must hold for new ones beside that. */
   readonly create?: ((object: ApiObject) => FieldError[]) | undefined;
   /** What a change must keep. */
@@ -23,10 +25,14 @@ export interface Rules {
   readonly subresources?: Readonly<Record<string, (object: ApiObject, old: ApiObject) => FieldError[]>>;
 }
 
+/** Of kinds that have no rules but those of their spec. */
+export const noRules = (): FieldError[] => [];
+
 type Check = (object: never) => FieldError[];
 type Compare = (object: never, old: never) => FieldError[];
 
 interface MoreRules {
+  readonly spec?: Check;
   readonly create?: Check;
   readonly changesFirst?: boolean;
   readonly createdBefore?: RegExp;
@@ -41,6 +47,7 @@ export function rules(
   object: Check,
   update?: Compare,
   {
+    spec,
     create,
     changesFirst = false,
     createdBefore,
@@ -61,6 +68,7 @@ export function rules(
     changedBefore,
     ownSets,
     metadataLast,
+    spec: spec && ((given) => spec(given as never)),
     create: create && ((given) => create(given as never)),
     update: update && ((given, old) => update(given as never, old as never)),
     subresources: Object.fromEntries(parts),

@@ -15,7 +15,7 @@ import { selectorMatches } from '../label-selector.ts';
 import { countOrPercent, immutable, labelSelector, nonNegative, notAboveAll } from './checks.ts';
 import { forbidden, invalid, notSupported, required, type FieldError } from './field-error.ts';
 import { validateTemplate } from './pod.ts';
-import { rules, type Rules } from './rules.ts';
+import { noRules, rules, type Rules } from './rules.ts';
 import { daemonSetStatus, deploymentStatus, replicaStatus } from './workload-statuses.ts';
 
 /**
@@ -185,9 +185,16 @@ function controller({ spec }: ReplicationController): FieldError[] {
 }
 
 export const workloadRules: Readonly<Record<string, Rules>> = {
-  'apps/v1/Deployment': rules(deployment, sameSelector, { subresources: { status: deploymentStatus } }),
-  'apps/v1/ReplicaSet': rules(replicaSet, sameSelector, { subresources: { status: replicaStatus } }),
-  'apps/v1/DaemonSet': rules(daemonSet, sameSelector, {
+  'apps/v1/Deployment': rules(noRules, sameSelector, {
+    spec: deployment,
+    subresources: { status: deploymentStatus },
+  }),
+  'apps/v1/ReplicaSet': rules(noRules, sameSelector, {
+    spec: replicaSet,
+    subresources: { status: replicaStatus },
+  }),
+  'apps/v1/DaemonSet': rules(noRules, sameSelector, {
+    spec: daemonSet,
     changesFirst: true,
     subresources: { status: daemonSetStatus },
   }),
@@ -199,7 +206,10 @@ export const workloadRules: Readonly<Record<string, Rules>> = {
         data === undefined ? [required('data', 'data is mandatory')] : [],
     },
   ),
-  'v1/ReplicationController': rules(controller, undefined, { subresources: { status: replicaStatus } }),
+  'v1/ReplicationController': rules(noRules, undefined, {
+    spec: controller,
+    subresources: { status: replicaStatus },
+  }),
   'v1/PodTemplate': rules(({ template }: PodTemplate) => validateTemplate(template, 'template')),
 };
 
