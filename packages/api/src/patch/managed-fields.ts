@@ -274,12 +274,13 @@ function withEntries(object: JsonObject, managedFields: JsonObject[]): JsonObjec
 }
 
 /** Folds the oldest updaters of each version into one entry, so that the list stays bounded. */
-function capUpdaters(entries: readonly ManagerEntry[]): ManagerEntry[] {
+function capUpdaters(entries: readonly ManagerEntry[]): readonly ManagerEntry[] {
+  if (entries.length <= maxUpdateManagers) return entries;
   const updaters = entries
     .filter((entry) => entry.operation === 'Update' && !ownsNothing(entry))
     .sort((a, b) => compareText(a.time, b.time));
   const surplus = new Set(updaters.slice(0, Math.max(0, updaters.length - maxUpdateManagers + 1)));
-  if (updaters.length <= maxUpdateManagers) return [...entries];
+  if (updaters.length <= maxUpdateManagers) return entries;
   const folded = new Map<string, ManagerEntry>();
   for (const entry of surplus) {
     const previous = folded.get(entry.apiVersion);

@@ -54,7 +54,7 @@ const streamTypes = (['json', 'protobuf'] as const).map((media) => `${contentTyp
 export function negotiate(accept: string | undefined, offer: Offer, pretty: boolean): Representation {
   let isKnown = !offer.protobuf;
   let isOfEvents = true;
-  for (const { type, parameters } of parseAccept(accept || '*/*')) {
+  for (const { type, parameters } of acceptedBy(accept || '*/*')) {
     const media = mediaOf(type);
     if (media === undefined) continue;
     isKnown = true;
@@ -98,6 +98,21 @@ export function bodyMedia(contentType: string | undefined): Media {
   if (type === contentTypes.yaml) return 'yaml';
   if (type === contentTypes.protobuf) return 'protobuf';
   throw new StatusError(unsupportedMediaType([contentTypes.json, contentTypes.yaml, contentTypes.protobuf]));
+}
+
+/** What was made of a header before: there are few that clients send, and longer ones are not kept. */
+const known = new Map<string, readonly MediaRange[]>();
+const mostKnown = 256;
+const longestKnown = 512;
+
+function acceptedBy(accept: string): readonly MediaRange[] {
+  let ranges = known.get(accept);
+  if (ranges !== undefined) return ranges;
+  ranges = parseAccept(accept);
+  if (accept.length > longestKnown) return ranges;
+  if (known.size >= mostKnown) known.clear();
+  known.set(accept, ranges);
+  return ranges;
 }
 
 export function parseAccept(accept: string): readonly MediaRange[] {

@@ -92,6 +92,9 @@ export function dryRunProblems(values: readonly string[]): readonly Problem[] {
   return [notSupported('dryRun', JSON.stringify(values), ['All'])];
 }
 
+/** ASCII that can be printed, as most is. */
+const plain = /^[ -~]*$/;
+
 function managerProblems(manager: string): readonly Problem[] {
   const field = 'fieldManager';
   if (manager.length > maxManagerLength)
@@ -102,6 +105,7 @@ function managerProblems(manager: string): readonly Problem[] {
         message: `Too long: may not be more than ${maxManagerLength} bytes`,
       },
     ];
+  if (plain.test(manager)) return [];
   const letters = Array.from(manager);
   const at = letters.findIndex((letter) => !isPrintable(letter));
   if (at < 0) return [];

@@ -74,9 +74,17 @@ const strategies: Readonly<Record<string, Strategy>> = {
   'apiregistration.k8s.io/apiservices': apiServiceStrategy,
 };
 
+/** Every write asks several times. */
+const byInfo = new WeakMap<object, Strategy>();
+
 export function strategyOf(
   info: Pick<ResourceInfo, 'group' | 'resource'> & Partial<Pick<ResourceInfo, 'custom'>>,
 ): Strategy {
   if (info.custom !== undefined) return customStrategy;
-  return strategies[`${info.group}/${info.resource}`] ?? plain;
+  let strategy = byInfo.get(info);
+  if (strategy === undefined) {
+    strategy = strategies[`${info.group}/${info.resource}`] ?? plain;
+    byInfo.set(info, strategy);
+  }
+  return strategy;
 }
