@@ -117,8 +117,12 @@ export function checkDns1035Label(value: string): string[] {
   return out;
 }
 
+/** A qualified name without a prefix, as most are. */
+const UNQUALIFIED = /^[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
+
 /** An optional DNS prefix, a slash, and a name: keys of labels, annotations, taints, resources. */
 export function checkQualifiedName(value: string): string[] {
+  if (UNQUALIFIED.test(value)) return [];
   const out: string[] = [];
   const parts = value.split('/');
   let name = value;

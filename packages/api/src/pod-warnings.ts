@@ -62,12 +62,19 @@ function renamed(label: string): string | undefined {
 const noSelector = 'a null labelSelector results in matching no pod';
 
 function nodeLabels(spec: Partial<PodSpec>, at: string): string[] {
-  const selected = Object.keys(spec.nodeSelector ?? {}).flatMap((label) => {
+  const { nodeSelector, affinity, topologySpreadConstraints } = spec;
+  // Most pods go anywhere.
+  if (
+    nodeSelector === undefined &&
+    affinity?.nodeAffinity === undefined &&
+    topologySpreadConstraints === undefined
+  )
+    return [];
+  const selected = Object.keys(nodeSelector ?? {}).flatMap((label) => {
     const text = renamed(label);
     return text === undefined ? [] : [`${at}.nodeSelector[${label}]: ${text}`];
   });
-  const { requiredDuringSchedulingIgnoredDuringExecution: required, ...rest } =
-    spec.affinity?.nodeAffinity ?? {};
+  const { requiredDuringSchedulingIgnoredDuringExecution: required, ...rest } = affinity?.nodeAffinity ?? {};
   const nodes = `${at}.affinity.nodeAffinity`;
   const terms = [
     ...(required?.nodeSelectorTerms ?? []).map(
@@ -85,7 +92,7 @@ function nodeLabels(spec: Partial<PodSpec>, at: string): string[] {
       return text === undefined ? [] : [`${path}.matchExpressions[${i}].key: ${key} is ${text}`];
     }),
   );
-  const spread = (spec.topologySpreadConstraints ?? []).flatMap(({ topologyKey, labelSelector }, i) => {
+  const spread = (topologySpreadConstraints ?? []).flatMap(({ topologyKey, labelSelector }, i) => {
     const path = `${at}.topologySpreadConstraints[${i}]`;
     const text = renamed(topologyKey);
     return [
@@ -103,7 +110,8 @@ const goneAnnotations: Readonly<Record<string, string>> = {
   'security.alpha.kubernetes.io/unsafe-sysctls': 'non-functional in v1.11+; use the "sysctls" field instead',
 };
 
-function deprecatedAnnotations({ annotations = {} }: ObjectMeta, at: string): string[] {
+function deprecatedAnnotations({ annotations }: ObjectMeta, at: string): string[] {
+  if (annotations === undefined) return [];
   return Object.entries(goneAnnotations).flatMap(([key, text]) =>
     Object.hasOwn(annotations, key) ? [`${at}[${key}]: ${text}`] : [],
   );
@@ -144,15 +152,21 @@ function pullSecrets({ imagePullSecrets: secrets = [] }: Partial<PodSpec>, at: s
   ];
 }
 
+type Amounts = Readonly<Record<string, string | number>> | undefined;
+
 /** Half a byte of memory, or of a disk. */
-function fractions(amounts: Readonly<Record<string, string | number>> | undefined, at: string): string[] {
-  return ['memory', 'ephemeral-storage'].flatMap((name) => {
-    const amount = amounts?.[name];
-    if (amount === undefined || parseQuantity(String(amount)).nano % unit === 0n) return [];
-    return [
-      `${at}[${name}]: fractional byte value ${JSON.stringify(String(amount))} is invalid, must be an integer`,
-    ];
-  });
+function fraction(amounts: Amounts, name: string, at: string): string[] {
+  const amount = amounts?.[name];
+  if (amount === undefined || parseQuantity(String(amount)).nano % unit === 0n) return [];
+  return [
+    `${at}[${name}]: fractional byte value ${JSON.stringify(String(amount))} is invalid, must be an integer`,
+  ];
+}
+
+const inBytes = ['memory', 'ephemeral-storage'] as const;
+
+function fractions(amounts: Amounts, at: string): string[] {
+  return amounts === undefined ? [] : inBytes.flatMap((name) => fraction(amounts, name, at));
 }
 
 function oldProfile(
@@ -167,9 +181,9 @@ function oldProfile(
 
 function containerWarnings({ resources, env = [] }: Container, at: string): string[] {
   const { limits, requests } = resources ?? {};
-  const amounts = ['memory', 'ephemeral-storage'].flatMap((name) => [
-    ...fractions(only(limits, name), `${at}.resources.limits`),
-    ...fractions(only(requests, name), `${at}.resources.requests`),
+  const amounts = inBytes.flatMap((name) => [
+    ...fraction(limits, name, `${at}.resources.limits`),
+    ...fraction(requests, name, `${at}.resources.requests`),
   ]);
   const seen = new Set<string>();
   const hidden = env.flatMap(({ name, value = '', valueFrom }, i) => {
@@ -187,14 +201,6 @@ function containerWarnings({ resources, env = [] }: Container, at: string): stri
         ];
   });
   return [...amounts, ...hidden];
-}
-
-function only(
-  amounts: Readonly<Record<string, string | number>> | undefined,
-  name: string,
-): Readonly<Record<string, string | number>> {
-  const amount = amounts?.[name];
-  return amount === undefined ? {} : { [name]: amount };
 }
 
 interface SeenPort {

@@ -71,10 +71,13 @@ export function notAboveAll(field: string, value: number | string | undefined): 
 }
 
 export function labels(field: string, map: Readonly<Record<string, string>> | undefined): FieldError[] {
-  return Object.entries(map ?? {}).flatMap(([key, value]) => [
-    ...checkQualifiedName(key).map((text) => invalid(field, key, text)),
-    ...checkLabelValue(value).map((text) => invalid(field, value, text)),
-  ]);
+  const errors: FieldError[] = [];
+  for (const key of Object.keys(map ?? {})) {
+    const value = map?.[key] ?? '';
+    for (const text of checkQualifiedName(key)) errors.push(invalid(field, key, text));
+    for (const text of checkLabelValue(value)) errors.push(invalid(field, value, text));
+  }
+  return errors;
 }
 
 export function labelSelector(field: string, selector: LabelSelector): FieldError[] {
