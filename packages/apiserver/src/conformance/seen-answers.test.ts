@@ -226,3 +226,30 @@ void test('a topology that is dropped from an endpoint makes a new generation al
   assert.equal(changed.metadata.generation, 2);
   assert.equal(changed.endpoints[0].deprecatedTopology, undefined);
 });
+
+void test('an Event owns nothing, and goes at once whatever is said of its dependents', async () => {
+  for (const [root, name, options] of [
+    ['/api/v1', 'first', { propagationPolicy: 'Foreground' }],
+    ['/apis/events.k8s.io/v1', 'second', { propagationPolicy: 'Orphan' }],
+    ['/api/v1', 'third', { orphanDependents: true }],
+  ] as const) {
+    await ask(201, 'POST', `${core}/events`, {
+      metadata: { name },
+      involvedObject: { namespace: 'default', kind: 'Pod', name: 'p' },
+    });
+    const path = `${root}/namespaces/default/events/${name}`;
+    const gone = await ask(200, 'DELETE', path, { kind: 'DeleteOptions', apiVersion: 'v1', ...options });
+    assert.equal(gone.status, 'Success');
+    await ask(404, 'GET', path);
+  }
+});
+
+void test('a kind that has no objects has no path for one, and its collection no other method', async () => {
+  const reviews = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
+  for (const method of ['GET', 'PUT', 'POST', 'DELETE']) {
+    const refused = await ask(404, method, `${reviews}/x`, {});
+    assert.equal(refused.message, 'the server could not find the requested resource');
+  }
+  await ask(405, 'PUT', reviews, {});
+  await ask(405, 'POST', `${core}/configmaps/x`, {});
+});

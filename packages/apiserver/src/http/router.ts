@@ -263,6 +263,7 @@ export class Router {
     if (target === undefined) throw this.#notServed(info);
     const isServed = methods.has(exchange.method) || (exchange.method === 'HEAD' && isProxied(target));
     const handler = isServed ? handlerOf(target) : undefined;
+    if (isOfNoObject(target)) throw new StatusError(pathNotFound());
     if (handler === undefined || isOfNoNamespace(target)) throw new StatusError(verbNotAllowed());
     const series = requests.seriesOf(exchange, target);
     this.#handled(exchange, series);
@@ -398,6 +399,13 @@ function isProxied({ subresource }: ResourceRequest): boolean {
 function isOfNoNamespace({ info, namespace, verb, name }: ResourceRequest): boolean {
   if (!info.namespaced || namespace !== '' || name !== '') return false;
   return verb === 'create' || verb === 'deletecollection';
+}
+
+const named: readonly string[] = ['get', 'update', 'patch', 'delete'];
+
+/** Whether it names an object of a kind that has none to name, such as a review: there is no such path. */
+function isOfNoObject({ info, name, subresource }: ResourceRequest): boolean {
+  return name !== '' && subresource === '' && !info.verbs.some((verb) => named.includes(verb));
 }
 
 /** False for what nobody meant to answer. */

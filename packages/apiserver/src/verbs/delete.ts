@@ -86,8 +86,12 @@ export function warnOfOrphans({ target, warn }: RequestContext, options: DeleteO
     );
 }
 
-/** The options with what the kind says of dependents where nobody else does. */
+/** Kinds that own nothing: their objects go at once, whatever is said about dependents. */
+const childless: ReadonlySet<string> = new Set(['/Event', 'events.k8s.io/Event']);
+
+/** The options with what the kind says of dependents where nobody else does, or may. */
 function withDefaultPolicy(options: DeleteOptions, info: ResourceInfo, object: ApiObject): DeleteOptions {
+  if (childless.has(kindOf(info))) return { ...options, propagationPolicy: 'Background' };
   if (!orphaning.has(kindOf(info)) || !isUndecided(options)) return options;
   const finalizers = object.metadata?.finalizers ?? [];
   return finalizers.includes(orphan) || finalizers.includes(foreground)
