@@ -2,7 +2,7 @@
 import type { ResourceInfo } from '@timonier/api';
 import type { Random } from '../../simulation/random.ts';
 import { encodeName } from './paths.ts';
-import { hostileText } from './values.ts';
+import { hostileText, mutated } from './values.ts';
 
 export function queryOf(
   random: Random,
@@ -27,11 +27,7 @@ export function queryOf(
     add(0.2, () => `labelSelector=${encodeName(selector(random))}`);
     add(0.15, () => `fieldSelector=${encodeName(fieldSelector(random, info))}`);
     add(0.3, () => `limit=${random.pick(['1', '1', '0', '500', '-1', '99999999999999999999', text()])}`);
-    add(
-      0.1,
-      () =>
-        `continue=${random.pick([text(), 'eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6LTEsInN0YXJ0IjoiLi4vIn0'])}`,
-    );
+    add(0.1, () => `continue=${random.chance(0.3) ? text() : forgedContinue(random)}`);
     add(
       0.2,
       () => `resourceVersion=${random.pick(['0', '0', '1', '50', '-1', '18446744073709551616', text()])}`,
@@ -50,6 +46,32 @@ export function queryOf(
   add(0.05, () => `pretty=${random.pick(['true', '1', text()])}`);
   add(0.03, () => `${text()}=${text()}`);
   return out.join('&');
+}
+
+/** A token that a page could have given, but for what it says. */
+function forgedContinue(random: Random): string {
+  const token = {
+    v: random.pick(['meta.k8s.io/v1', 'meta.k8s.io/v1', 'meta.k8s.io/v1', 'meta.k8s.io/v2', '']),
+    // One of the future is waited for.
+    rv: random.chance(0.02) ? 999_999_999 : random.pick([1, 2, 50, -1, 0, 2 ** 53, 1.5]),
+    start: random.pick([
+      'f1',
+      'f1\0',
+      'fuzz-1/f1\0',
+      '/f1',
+      '../secrets/kept\0',
+      './.././x',
+      'kept/../../secrets',
+      '\u{10ffff}',
+      '\0',
+      '',
+      hostileText(random).slice(0, 2_000),
+    ]),
+  };
+  const json = JSON.stringify(mutated(random, token, random.chance(0.2) ? 1 : 0)) ?? '';
+  return Buffer.from(random.chance(0.05) ? json.slice(0, random.below(json.length)) : json).toString(
+    'base64url',
+  );
 }
 
 function selector(random: Random): string {

@@ -74,7 +74,8 @@ function answerOf(stream: ClientHttp2Stream, isHead: boolean): Promise<Answer> {
 export class Subject {
   readonly port: number;
   readonly #ops: number;
-  readonly #pki: ClusterPki;
+  /** What the server trusts. */
+  readonly pki: ClusterPki;
   readonly #process: Started;
   /** What requests are passed on to. */
   readonly behind = new Behind();
@@ -84,7 +85,7 @@ export class Subject {
   private constructor(port: number, ops: number, pki: ClusterPki, process: Started) {
     this.port = port;
     this.#ops = ops;
-    this.#pki = pki;
+    this.pki = pki;
     this.#process = process;
   }
 
@@ -289,13 +290,13 @@ export class Subject {
   }
 
   async #readKeys(): Promise<void> {
-    const ca = await readFile(this.#pki.caFile);
+    const ca = await readFile(this.pki.caFile);
     for (const identity of identities) {
       if (identity === 'nobody') {
         this.#keys.set(identity, { ca });
         continue;
       }
-      const { certificateFile, keyFile } = this.#pki.files(identity);
+      const { certificateFile, keyFile } = this.pki.files(identity);
       const [cert, key] = await Promise.all([readFile(certificateFile), readFile(keyFile)]);
       this.#keys.set(identity, { ca, cert, key });
     }

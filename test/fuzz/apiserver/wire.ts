@@ -9,6 +9,7 @@ import type { Random } from '../../simulation/random.ts';
 import { makeHttp2Case } from './http2.ts';
 import { makeRelayedCase } from './relayed.ts';
 import type { Subject } from './subject.ts';
+import { makeUpgradeCase } from './upgrades.ts';
 
 export interface WireCase {
   readonly shape: string;
@@ -85,7 +86,8 @@ const firstLines: readonly string[] = [
 ];
 
 export function makeWireCase(random: Random): WireCase {
-  const kind = random.below(14);
+  const kind = random.below(16);
+  if (kind > 13) return makeUpgradeCase(random);
   if (kind > 11) return makeRelayedCase(random);
   if (kind === 0)
     return {
