@@ -73,6 +73,25 @@ test('a watch resumes from a version that only the store still remembers, withou
   );
 });
 
+test('a watch ends when its timer says so, although the clock is a moment behind', async (t) => {
+  const { server } = await serverOn(t);
+  await createMap(server, 'a');
+  // Bookmarks would wake it later.
+  t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+  const stop = new AbortController();
+  t.after(() => stop.abort());
+  const events = server.watch(`${configMaps}?watch=1&timeoutSeconds=50`, stop.signal);
+  const first = (await events.next()) as { value: WatchedEvent };
+  assert.equal(first.value.type, 'ADDED');
+  const last = events.next();
+  t.mock.timers.tick(50_000);
+  t.mock.timers.reset();
+  const timer = setTimeout(() => stop.abort(), 10_000);
+  assert.equal((await last).done, true);
+  clearTimeout(timer);
+  assert.equal(stop.signal.aborted, false, 'it went on');
+});
+
 test('a version that the store has compacted away is answered with 410', async (t) => {
   const { server, endpoint } = await serverOn(t);
   const first = await createMap(server, 'a');

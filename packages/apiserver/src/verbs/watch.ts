@@ -97,7 +97,7 @@ class WatchStream {
   #wake: () => void = () => undefined;
   /** Changes up to this revision are not for this client, which may be ahead. */
   #after = 0;
-  /** True once the position is lost: the stream ends, and the client resumes from the last version it saw. */
+  /** True once the position is lost or the time is over: the client resumes from the last version it saw. */
   #ended = false;
   /** True when a bookmark is wanted as soon as everything before it is sent. */
   #bookmarkDue = false;
@@ -115,30 +115,22 @@ class WatchStream {
     const { timeoutSeconds, allowBookmarks } = this.#options;
     const stopListening = [
       this.#listen(),
-      server.cache.onReset(() => {
-        this.#ended = true;
-        this.#wake();
-      }),
+      server.cache.onReset(() => this.#end()),
       this.#onTakingOffice(),
     ];
     const seconds = timeoutSeconds || minTimeoutSeconds * (1 + Math.random());
-    const deadline = performance.now() + seconds * 1_000;
     const onAbort = (): void => this.#wake();
     exchange.signal.addEventListener('abort', onAbort, { once: true });
     const timers = [
-      setTimeout(() => this.#wake(), Math.max(1, Math.min(seconds * 1_000, 2 ** 31 - 1))),
+      // Its own word counts: by the clock it may come a moment early, for it is set by when this turn began.
+      setTimeout(() => this.#end(), Math.max(1, Math.min(seconds * 1_000, 2 ** 31 - 1))),
       setInterval(() => this.#wake(), bookmarkMs),
     ];
     try {
       let sequence = wantsState ? await this.#sendState() : await this.#position();
       exchange.onBegun();
       let bookmarked = performance.now();
-      while (
-        !this.#ended &&
-        !this.#resource.log.closed &&
-        !exchange.signal.aborted &&
-        performance.now() < deadline
-      ) {
+      while (!this.#ended && !this.#resource.log.closed && !exchange.signal.aborted) {
         sequence = await this.#sendChanges(sequence);
         this.#bookmarkDue ||=
           allowBookmarks &&
@@ -151,13 +143,18 @@ class WatchStream {
           bookmarked = performance.now();
           await this.#write(this.#encoder.bookmark(server.cache.revision, false));
         }
-        if (this.#resource.log.nextSequence === sequence && !this.#bookmarkDue) await this.#sleep(deadline);
+        if (this.#resource.log.nextSequence === sequence && !this.#bookmarkDue) await this.#sleep();
       }
     } finally {
       for (const stop of stopListening) stop();
       for (const timer of timers) clearTimeout(timer);
       exchange.signal.removeEventListener('abort', onAbort);
     }
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#wake();
   }
 
   #listen(): () => void {
@@ -281,9 +278,8 @@ class WatchStream {
     if (!exchange.response.write(frame)) await exchange.drained();
   }
 
-  #sleep(deadline: number): Promise<void> {
-    if (this.#ended || this.#context.exchange.signal.aborted || performance.now() >= deadline)
-      return Promise.resolve();
+  #sleep(): Promise<void> {
+    if (this.#ended || this.#context.exchange.signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
       this.#wake = () => {
         this.#wake = () => undefined;
