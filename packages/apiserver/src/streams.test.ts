@@ -42,9 +42,13 @@ async function webSocketRequest(
 }
 
 /** A kubelet as far as the API server sees it: mutual TLS, logs, and an exec that echoes its input. */
-async function startKubelet(t: TestContext, server: TestServer): Promise<{ port: number; paths: string[] }> {
+async function startKubelet(
+  t: TestContext,
+  server: TestServer,
+): Promise<{ port: number; paths: string[]; protocols: string[] }> {
   const files = server.pki.files('apiserver');
   const paths: string[] = [];
+  const protocols: string[] = [];
   const sockets = new Set<Duplex>();
   const kubelet = createServer(
     {
@@ -67,6 +71,7 @@ async function startKubelet(t: TestContext, server: TestServer): Promise<{ port:
   kubelet.on('connection', (socket) => sockets.add(socket));
   kubelet.on('upgrade', (request, socket, head) => {
     paths.push(request.url ?? '');
+    protocols.push(request.headers['sec-websocket-protocol'] ?? '');
     if ((request.url ?? '').includes('command=refuse')) {
       socket.end(
         'HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\ncontent-length: 8\r\n\r\nrefused\n',
@@ -84,7 +89,7 @@ async function startKubelet(t: TestContext, server: TestServer): Promise<{ port:
     for (const socket of sockets) socket.destroy();
     kubelet.close();
   });
-  return { port: (kubelet.address() as AddressInfo).port, paths };
+  return { port: (kubelet.address() as AddressInfo).port, paths, protocols };
 }
 
 /** A pod that runs on a node whose kubelet listens on a port. */
@@ -175,7 +180,7 @@ test('who may only read runs nothing, and a pod that is nowhere has no logs yet'
 test('a connection that switched protocols counts among long requests while it lasts, and among no others', async (t) => {
   const { endpoint } = await startEtcd(t);
   const server = await startApiServer(t, { endpoint });
-  const { port } = await startKubelet(t, server);
+  const { port, protocols } = await startKubelet(t, server);
   await placePod(server, port);
   const lines = async (name: string, has = ''): Promise<string[]> =>
     (await server.metrics.metrics())
@@ -187,7 +192,7 @@ test('a connection that switched protocols counts among long requests while it l
   const open = async (): Promise<Duplex> => {
     const path = '/api/v1/namespaces/default/pods/p/exec?command=cat&stdin=true&stdout=true';
     const request = await webSocketRequest(server, 'GET', path, {
-      'sec-websocket-protocol': 'v5.channel.k8s.io',
+      'sec-websocket-protocol': 'base64url.bearer.authorization.k8s.io.YWJj, v5.channel.k8s.io',
     });
     const socket = await new Promise<Duplex>((resolve, reject) => {
       request.once('upgrade', (_, joined) => resolve(joined));
@@ -208,6 +213,8 @@ test('a connection that switched protocols counts among long requests while it l
     'nothing else is under way',
   );
   assert.deepEqual(await ended(), []);
+  // What a client says about itself is not for the kubelet.
+  assert.deepEqual(protocols, ['v5.channel.k8s.io', 'v5.channel.k8s.io']);
   first.destroy();
   await until(async () => (await running())[0] === '1', 'the first has ended');
   assert.deepEqual(await ended(), ['1']);

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { type ClientHttp2Session, connect } from 'node:http2';
 import type { ClusterPki } from '@timonier/pki';
+import { sendOverWebSocket, type WebSocketAsk } from './web-socket-calls.ts';
 
 export interface Call {
   readonly method: string;
@@ -14,6 +15,8 @@ export interface Call {
   readonly headers?: Readonly<Record<string, string>>;
   /** An identity of the cluster's certificates; the administrator unless told. */
   readonly as?: string;
+  /** Present: a watch over a WebSocket, which is asked for like this. */
+  readonly webSocket?: WebSocketAsk;
 }
 
 export interface Answer {
@@ -66,7 +69,9 @@ export class Connections {
   }
 
   /** Rejects when the connection ends before an answer begins. */
-  async send({ method, path, body, headers = {}, as = 'admin' }: Call): Promise<Answer> {
+  async send(call: Call): Promise<Answer> {
+    if (call.webSocket !== undefined) return sendOverWebSocket(this.#url, this.#pki, call, call.webSocket);
+    const { method, path, body, headers = {}, as = 'admin' } = call;
     const payload =
       body === undefined || typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
     const stream = this.#session(as).request(

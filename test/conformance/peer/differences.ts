@@ -56,6 +56,10 @@ export const meant: readonly MeantDifference[] = [
     reason: 'the answer to a review says nothing of owners: it is not stored',
   },
   {
+    title: /^verbs web sockets: no origin$/,
+    reason: 'a WebSocket without an origin is one that no browser asks for, and is served like others',
+  },
+  {
     values: ({ theirs, ours }) => theirs === 500 && ours === 400,
     reason: 'what a client asks for wrongly is never a failure of the server',
   },

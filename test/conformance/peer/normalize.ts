@@ -16,7 +16,17 @@ export interface Compared {
 }
 
 /** Headers that mean something to a client. */
-const headersCompared = ['content-type', 'warning', 'retry-after', 'location', 'allow'];
+const headersCompared = [
+  'content-type',
+  'warning',
+  'retry-after',
+  'location',
+  'allow',
+  // Of a watch over a WebSocket.
+  'sec-websocket-protocol',
+  'messages',
+  'close',
+];
 
 const byField: Readonly<Record<string, string>> = {
   uid: '<uid>',

@@ -6,6 +6,7 @@
 import { StatusError, unauthorized } from '@timonier/api/statuses';
 import type { HttpRequest } from '../http/exchange.ts';
 import { anonymous, type Peer, peerOf, type ProxyTest, type User } from '../pipeline/authenticate.ts';
+import { protocolTokenOf, type ProtocolTokens, takeProtocolTokens } from './protocol-token.ts';
 import { authoritiesOf, isSignedBy, type RequestHeaderNames, userOfHeaders } from './request-header.ts';
 import type { TokenAnswer, TokenKind } from './token-chain.ts';
 
@@ -44,16 +45,20 @@ export class RequestAuthenticator {
     this.#test = proxyTest(proxies);
   }
 
-  /** At once for certificates and for tokens that need nothing from outside. Throws 401, or rejects with it. */
+  /**
+   * At once for certificates and for tokens that need nothing from outside. Throws 401, or rejects with it. Takes tokens
+   * out of the subprotocols of a WebSocket.
+   */
   authenticate(request: HttpRequest, path: string): User | Promise<User> {
+    const protocols = takeProtocolTokens(request.headers);
     const peer = this.#peerOf(request);
     if (peer.kind === 'user') return peer.user;
     if (peer.kind === 'proxy' && this.#names !== undefined) {
       const user = userOfHeaders(request.headers, request.rawHeaders, this.#names);
       if (user !== undefined) return user;
     }
-    const token = bearerOf(request);
-    if (token !== undefined && token !== '') {
+    const token = bearerOf(request) || tokenOf(protocols);
+    if (token !== undefined) {
       const answer = this.#tokens.authenticate(token);
       return answer instanceof Promise ? answer.then(userOfToken) : userOfToken(answer);
     }
@@ -106,6 +111,10 @@ function proxyTest({ ca, clientCa, allowedNames }: RequestHeaderOptions): ProxyT
 function userOfToken(answer: TokenAnswer): User {
   if (answer === undefined) throw new StatusError(unauthorized());
   return answer.user;
+}
+
+function tokenOf(protocols: ProtocolTokens | undefined): string | undefined {
+  return protocols && protocolTokenOf(protocols);
 }
 
 /** What stands between the first two spaces behind `Bearer`, which is nothing where the two are neighbours. */

@@ -23,9 +23,10 @@ class Taker implements HttpResponse {
     this.end();
   }
 
-  writeHead(_status: number, headers: AnswerHeaders = {}): void {
+  writeHead(status: number, headers: AnswerHeaders = {}): number {
     this.headersSent = true;
     this.headers = headers;
+    return status;
   }
 
   flushHeaders(): void {}

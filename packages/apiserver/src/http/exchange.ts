@@ -55,8 +55,8 @@ export interface HttpResponse {
   readonly writableEnded: boolean;
   /** All of an answer at once. */
   answer(status: number, headers: Record<string, string>, body: Buffer): void;
-  /** The beginning of one that goes on. */
-  writeHead(status: number, headers?: AnswerHeaders): unknown;
+  /** The beginning of one that goes on. Returns the status code that the client sees. */
+  writeHead(status: number, headers?: AnswerHeaders): number;
   /** Sends the beginning before there are any bytes. */
   flushHeaders(): unknown;
   /** False asks to wait for `drained` before more. */
@@ -251,8 +251,7 @@ export class Exchange {
 
   /** Begins an answer of unknown length. */
   startStream(status: number, contentType: string, headers: Record<string, string> = {}): void {
-    this.statusCode = status;
-    this.response.writeHead(status, {
+    this.statusCode = this.response.writeHead(status, {
       'content-type': contentType,
       'cache-control': 'no-cache, private',
       ...this.headers,

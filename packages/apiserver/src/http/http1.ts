@@ -108,8 +108,9 @@ export class Http1Response implements HttpResponse {
     linger(this.#message, () => void response.end());
   }
 
-  writeHead(status: number, headers: AnswerHeaders = {}): void {
+  writeHead(status: number, headers: AnswerHeaders = {}): number {
     this.#response.writeHead(status, headers);
+    return status;
   }
 
   flushHeaders(): void {

@@ -134,10 +134,11 @@ export class Http2Response implements HttpResponse {
     this.end(body);
   }
 
-  writeHead(status: number, headers: AnswerHeaders = {}): void {
+  writeHead(status: number, headers: AnswerHeaders = {}): number {
     if (this.headersSent) throw new Error('an answer begins once');
     this.#call.respond(status, headers);
     this.headersSent = true;
+    return status;
   }
 
   flushHeaders(): void {

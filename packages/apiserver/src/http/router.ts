@@ -34,6 +34,8 @@ import { Http1Request } from './http1.ts';
 import { parseTarget } from './request-target.ts';
 import { SocketResponse } from './socket-response.ts';
 import { relay, relayUpgrade, type Switching } from './relay.ts';
+import { WebSocketResponse } from './web-socket-response.ts';
+import { isWebSocketRequest } from './web-socket-request.ts';
 import { readRequestInfo, type RequestInfo, type ResourceRequest } from './request-info.ts';
 
 export interface RouterOptions {
@@ -86,7 +88,7 @@ export class Router {
     }
     const info = await this.#requestInfo(exchange);
     const kind = mutating.has(info.verb) ? 'mutating' : 'readOnly';
-    const isLong = (info.resource !== undefined && info.verb === 'watch') || isStream(info);
+    const isLong = isWatch(info) || isStream(info);
     if (isLong) this.#long++;
     else server.metrics.requests.inFlight[kind]++;
     try {
@@ -112,20 +114,31 @@ export class Router {
   }
 
   /** Whether there is something behind a request that can switch protocols. */
-  switches({ method = '', url = '' }: IncomingMessage): boolean {
+  switches(request: IncomingMessage): boolean {
+    return this.#switchOf(request) !== undefined;
+  }
+
+  /** To what a request can switch: to a connection with somebody else, or to events in messages of a WebSocket. */
+  #switchOf({ method = '', url = '', headers }: IncomingMessage): 'joined' | 'messages' | undefined {
     const { server, aggregator } = this.#options;
     try {
       const info = readRequestInfo(method, parseTarget(url), server.registry);
-      if (aggregator.remoteFor(info.path) !== undefined) return true;
-      return info.served !== undefined && upgrades[info.served.subresource] !== undefined;
+      if (aggregator.remoteFor(info.path) !== undefined) return 'joined';
+      if (info.served !== undefined && upgrades[info.served.subresource] !== undefined) return 'joined';
+      // Of a kind, perhaps, that this process is still to be told of.
+      return isWatch(info) && isWebSocketRequest(headers) ? 'messages' : undefined;
     } catch {
       // What is no request target is told so like any other.
-      return false;
+      return undefined;
     }
   }
 
-  /** Serves a request to switch protocols: exec, attach, port-forward and what is proxied to. */
+  /** Serves a request to switch protocols: watches, exec, attach, port-forward and what is proxied to. */
   async serveUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    if (this.#switchOf(request) === 'messages') {
+      await this.serve(new Http1Request(request), new WebSocketResponse(request, socket, head));
+      return;
+    }
     socket.on('error', () => undefined);
     const response = new SocketResponse(socket);
     let exchange: Exchange;
@@ -388,6 +401,10 @@ export class Router {
       exchange.response.destroy();
     }
   }
+}
+
+function isWatch({ verb, resource }: RequestInfo): boolean {
+  return verb === 'watch' && resource !== undefined;
 }
 
 /** What is passed on to a node takes every method. */

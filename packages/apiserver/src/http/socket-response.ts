@@ -19,12 +19,13 @@ export class SocketResponse implements HttpResponse {
     this.end(body);
   }
 
-  writeHead(status: number, headers: AnswerHeaders = {}): void {
+  writeHead(status: number, headers: AnswerHeaders = {}): number {
     this.headersSent = true;
     const lines = Object.entries({ ...headers, connection: 'close' }).flatMap(([name, value]) =>
       [value].flat().map((one) => `${name}: ${one}`),
     );
     this.#socket.write(`HTTP/1.1 ${status} \r\n${lines.join('\r\n')}\r\n\r\n`);
+    return status;
   }
 
   write(chunk: Buffer | string): boolean {

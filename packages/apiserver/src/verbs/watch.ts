@@ -113,11 +113,7 @@ class WatchStream {
   async run(wantsState: boolean): Promise<void> {
     const { exchange, server } = this.#context;
     const { timeoutSeconds, allowBookmarks } = this.#options;
-    const stopListening = [
-      this.#listen(),
-      server.cache.onReset(() => this.#end()),
-      this.#onTakingOffice(),
-    ];
+    const stopListening = [this.#listen(), server.cache.onReset(() => this.#end()), this.#onTakingOffice()];
     const seconds = timeoutSeconds || minTimeoutSeconds * (1 + Math.random());
     const onAbort = (): void => this.#wake();
     exchange.signal.addEventListener('abort', onAbort, { once: true });

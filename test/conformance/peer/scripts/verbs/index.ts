@@ -8,6 +8,7 @@ import { patches } from './patch.ts';
 import { paths } from './paths.ts';
 import { updates } from './update.ts';
 import { watches } from './watch.ts';
+import { webSockets } from './web-sockets.ts';
 import { deployment, deployments, map, maps } from './samples.ts';
 
 export async function verbs(comparison: Comparison): Promise<void> {
@@ -16,6 +17,7 @@ export async function verbs(comparison: Comparison): Promise<void> {
     await comparison.both(name, { method: 'POST', path: maps, body: map(name) });
   await comparison.section('verbs list', () => lists(comparison));
   await comparison.section('verbs watch', () => watches(comparison));
+  await comparison.section('verbs web sockets', () => webSockets(comparison));
   await comparison.section('verbs patch', () => patches(comparison));
   await comparison.section('verbs apply', () => applies(comparison));
   await comparison.section('verbs create', () => creations(comparison));
