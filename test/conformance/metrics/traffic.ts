@@ -2,7 +2,8 @@
  * The same requests for both sides. They are about kinds that no controller writes, so that what is counted for these
  * kinds is what was sent here.
  */
-import type { Call, Connections } from '../peer/calls.ts';
+import type { Call } from '../peer/calls.ts';
+import type { Connections } from '../peer/connections.ts';
 import type { Labels } from './exposition.ts';
 
 const namespace = 'default';

@@ -7,7 +7,7 @@ import { request } from 'node:https';
 import { join } from 'node:path';
 import { until } from '../../acceptance/wait.ts';
 import { peerFile } from '../../peers/peer.ts';
-import { Connections } from '../peer/calls.ts';
+import { Connections } from '../peer/connections.ts';
 import { ControlPlane } from '../upstream/control-plane.ts';
 import { type Exposition, parseExposition } from './exposition.ts';
 

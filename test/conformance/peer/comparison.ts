@@ -4,7 +4,8 @@
  * side.
  */
 import { until } from '../../acceptance/wait.ts';
-import { type Answer, type Call, type Connections, jsonOf } from './calls.ts';
+import { type Answer, type Call, jsonOf } from './calls.ts';
+import type { Connections } from './connections.ts';
 import { classOf, type Difference, type DifferenceClass, differences } from './compare.ts';
 import { meantFor } from './differences.ts';
 import { normalize } from './normalize.ts';

@@ -17,7 +17,7 @@ import { type ClusterPki, createClusterPki } from '@timonier/pki';
 import { until } from '../../acceptance/wait.ts';
 import { etcd, freePorts, type Program, StoreMember, timonier } from '../store/members.ts';
 import { peer } from '../../peers/peer.ts';
-import { Connections } from './calls.ts';
+import { Connections } from './connections.ts';
 
 const main = fileURLToPath(new URL('../../../packages/cli/src/main.ts', import.meta.url));
 const startDeadlineMs = 120_000;

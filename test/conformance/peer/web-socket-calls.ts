@@ -5,13 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { dial, HandshakeError } from '@timonier/streaming';
 import type { ClusterPki } from '@timonier/pki';
-import type { Answer, Call } from './calls.ts';
-
-export interface WebSocketAsk {
-  readonly protocols?: readonly string[];
-  /** Empty: none, as no browser asks. */
-  readonly origin: string;
-}
+import type { Answer, Call, WebSocketAsk } from './calls.ts';
 
 /** Ends a watch that its server does not end. */
 const patienceMs = 20_000;

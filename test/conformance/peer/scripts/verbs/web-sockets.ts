@@ -1,7 +1,6 @@
 /** Watches over WebSockets: what is accepted, in which messages events come, and how they end. */
-import type { Call } from '../../calls.ts';
+import type { Call, WebSocketAsk } from '../../calls.ts';
 import type { Comparison } from '../../comparison.ts';
-import type { WebSocketAsk } from '../../web-socket-calls.ts';
 import { namespace } from '../world.ts';
 import { maps } from './samples.ts';
 
