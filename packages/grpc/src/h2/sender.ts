@@ -77,6 +77,8 @@ export class Sender<S extends Sending> {
   readonly #heads = new WaitingHeads<S>();
   /** Bytes that wait on streams, but for those of heads and ends. */
   #queuedBytes = 0;
+  /** Bytes of ends that wait behind these. */
+  #trailerBytes = 0;
   /** Streams that wait until the kernel has all they were given. */
   readonly #lent = new Set<S>();
 
@@ -90,7 +92,7 @@ export class Sender<S extends Sending> {
 
   /** Bytes that wait on streams. */
   get waitingBytes(): number {
-    return this.#queuedBytes + this.#heads.bytes;
+    return this.#queuedBytes + this.#trailerBytes + this.#heads.bytes;
   }
 
   /** All bytes ever handed to the socket. */
@@ -253,7 +255,10 @@ export class Sender<S extends Sending> {
   /** The stream's last frame, behind whatever still waits. */
   finish(stream: S, trailers: Buffer): void {
     stream.trailers = trailers;
-    if (stream.queue !== undefined) return;
+    if (stream.queue !== undefined) {
+      this.#trailerBytes += trailers.length;
+      return;
+    }
     if (!this.#headsWait || !this.#isBehind) {
       this.#close(stream, trailers);
       return;
@@ -277,6 +282,7 @@ export class Sender<S extends Sending> {
   forget(stream: S): void {
     this.#queuedBytes -= stream.queuedBytes;
     stream.queuedBytes = 0;
+    if (stream.queue !== undefined) this.#trailerBytes -= stream.trailers?.length ?? 0;
     stream.queue = undefined;
     stream.waitingHead = undefined;
     this.#heads.delete(stream);
@@ -305,7 +311,9 @@ export class Sender<S extends Sending> {
       // Behind the others; the loop comes to it again.
       this.#enlist(stream);
       if (stream.queuedBytes <= this.#limits.streamQueueBytes) stream.drain();
-      if (stream.queue === undefined && stream.trailers !== undefined) this.#close(stream, stream.trailers);
+      if (stream.queue !== undefined || stream.trailers === undefined) continue;
+      this.#trailerBytes -= stream.trailers.length;
+      this.#close(stream, stream.trailers);
     }
   }
 
