@@ -6,7 +6,7 @@
  */
 import type { GrpcError } from '../error.ts';
 import type { ResponseHead } from './response-head.ts';
-import type { Sending } from './sender.ts';
+import type { Sending } from './sending.ts';
 
 export interface CallRequest {
   /** The request's header block. */

@@ -4,7 +4,8 @@
  */
 import { mustBeOpened, type PeerNews, type StreamTable } from './connection-side.ts';
 import { broken, ErrorCode, Flag, FrameType, maxStreamId, maxWindow, Setting } from './protocol.ts';
-import type { Sender, Sending } from './sender.ts';
+import type { Sender } from './sender.ts';
+import type { Sending } from './sending.ts';
 import { readInitialWindow, readSetting } from './settings.ts';
 
 const none = Buffer.alloc(0);

@@ -3,7 +3,8 @@
  * served, and the connection is closed behind the last of them.
  */
 import { ErrorCode, FrameType, maxStreamId } from './protocol.ts';
-import type { Sender, Sending } from './sender.ts';
+import type { Sender } from './sender.ts';
+import type { Sending } from './sending.ts';
 
 const farewell = 'the server is shutting down';
 /** For clients that never answer the question that goes with the first GOAWAY. */

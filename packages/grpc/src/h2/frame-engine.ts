@@ -23,7 +23,8 @@ import {
   FrameType,
   maxStreamId,
 } from './protocol.ts';
-import type { Sender, Sending } from './sender.ts';
+import type { Sender } from './sender.ts';
+import type { Sending } from './sending.ts';
 
 export interface EngineOptions<S extends Sending> {
   /** On which side this engine is. */

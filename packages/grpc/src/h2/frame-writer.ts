@@ -56,6 +56,22 @@ export class FrameWriter {
     this.#touch();
   }
 
+  /** A header block, in as many frames of `maxFrame` bytes as it needs. */
+  block(id: number, flags: number, block: Buffer, maxFrame: number): void {
+    if (block.length <= maxFrame) {
+      this.frame(FrameType.HEADERS, Flag.END_HEADERS | flags, id, block);
+      return;
+    }
+    this.frame(FrameType.HEADERS, flags, id, block.subarray(0, maxFrame));
+    for (let at = maxFrame; at < block.length; at += maxFrame)
+      this.frame(
+        FrameType.CONTINUATION,
+        at + maxFrame < block.length ? 0 : Flag.END_HEADERS,
+        id,
+        block.subarray(at, at + maxFrame),
+      );
+  }
+
   /** A frame whose payload is one 32-bit number: RST_STREAM and WINDOW_UPDATE. */
   number(type: number, id: number, value: number): void {
     const at = this.#output.reserve(frameHeaderBytes + 4);

@@ -10,6 +10,7 @@
 import { okTrailers } from './hpack-encoder.ts';
 import { FrameWriter } from './frame-writer.ts';
 import { prefixBytes } from './inbox.ts';
+import { LentStreams } from './lent-streams.ts';
 import type { Limits } from './limits.ts';
 import type { Transport } from './output.ts';
 import {
@@ -20,33 +21,11 @@ import {
   Flag,
   FrameType,
   maxWindow,
-  putUint32,
 } from './protocol.ts';
+import { queueBytes, queueMessage, type Sending, takeQueued } from './sending.ts';
 import { WaitingHeads } from './waiting-heads.ts';
 
 const nothing = Buffer.alloc(0);
-
-/** What one stream has to send, kept for it by the sender. */
-export interface Sending {
-  readonly id: number;
-  sendWindow: number;
-  /** The head is on its way, ahead of everything else. */
-  headersSent: boolean;
-  /** It as it was when it had to wait for the socket. */
-  waitingHead: Buffer | undefined;
-  /** The header block that begins the stream. */
-  readonly opening: Buffer;
-  /** Its messages are bytes as they are, without gRPC's prefix. */
-  readonly isWeb: boolean;
-  queue: Buffer[] | undefined;
-  queuedBytes: number;
-  /** The header block that ends the stream behind what is queued; empty for an end without one. */
-  trailers: Buffer | undefined;
-  /** There is room for more messages. */
-  drain(): void;
-  /** The kernel has everything that was sent when it asked to be told (`lend`). */
-  taken?(): void;
-}
 
 export interface SenderOptions<S> {
   readonly transport: Transport;
@@ -80,7 +59,7 @@ export class Sender<S extends Sending> {
   /** Bytes of ends that wait behind these. */
   #trailerBytes = 0;
   /** Streams that wait until the kernel has all they were given. */
-  readonly #lent = new Set<S>();
+  readonly #lent = new LentStreams<S>();
 
   constructor({ transport, limits, headsWait, finished, sentData }: SenderOptions<S>) {
     this.#writer = new FrameWriter(transport, limits, this);
@@ -158,30 +137,13 @@ export class Sender<S extends Sending> {
       this.#sentData(size);
       return;
     }
-    const prefix = Buffer.allocUnsafe(prefixBytes);
-    prefix[0] = 0;
-    putUint32(prefix, 1, message.length);
-    const queue = (stream.queue ??= []);
-    queue.push(message.length < 1024 ? Buffer.concat([prefix, message]) : prefix);
-    if (message.length >= 1024) queue.push(message);
+    queueMessage(stream, message);
     this.#queued(stream, size);
   }
 
   /** The stream is told once what it is given in this turn, and waits already, has left for the kernel. */
   lend(stream: S): void {
     this.#lent.add(stream);
-  }
-
-  /** Tells those of which everything is in the output that is about to be flushed. */
-  #takenWithThis(): (() => void) | undefined {
-    if (this.#lent.size === 0) return undefined;
-    const all = [...this.#lent].filter(({ queue }) => queue === undefined);
-    for (const stream of all) this.#lent.delete(stream);
-    return all.length === 0
-      ? undefined
-      : (): void => {
-          for (const stream of all) stream.taken?.();
-        };
   }
 
   /** The last bytes of what is no gRPC: for most answers, head and body in one go. */
@@ -211,24 +173,7 @@ export class Sender<S extends Sending> {
       // Kept as it is now, whatever becomes the stream's head afterwards.
       stream.waitingHead = stream.opening;
       this.#heads.add(stream, stream.opening.length);
-    } else this.#block(stream.id, flags, stream.opening);
-  }
-
-  /** A header block, in as many frames as it needs. */
-  #block(id: number, flags: number, block: Buffer): void {
-    const { maxFrame } = this;
-    if (block.length <= maxFrame) {
-      this.frame(FrameType.HEADERS, Flag.END_HEADERS | flags, id, block);
-      return;
-    }
-    this.frame(FrameType.HEADERS, flags, id, block.subarray(0, maxFrame));
-    for (let at = maxFrame; at < block.length; at += maxFrame)
-      this.frame(
-        FrameType.CONTINUATION,
-        at + maxFrame < block.length ? 0 : Flag.END_HEADERS,
-        id,
-        block.subarray(at, at + maxFrame),
-      );
+    } else this.#writer.block(stream.id, flags, stream.opening, this.maxFrame);
   }
 
   /** Bytes that are no message. */
@@ -241,12 +186,11 @@ export class Sender<S extends Sending> {
       this.#sentData(bytes.length);
       return;
     }
-    (stream.queue ??= []).push(bytes);
+    queueBytes(stream, bytes);
     this.#queued(stream, bytes.length);
   }
 
   #queued(stream: S, size: number): void {
-    stream.queuedBytes += size;
     this.#queuedBytes += size;
     this.#enlist(stream);
     this.pump();
@@ -272,7 +216,7 @@ export class Sender<S extends Sending> {
     // What is no gRPC has no trailers, and no request has any.
     if (stream.isWeb && !stream.headersSent) {
       stream.headersSent = true;
-      this.#block(stream.id, Flag.END_STREAM, stream.opening);
+      this.#writer.block(stream.id, Flag.END_STREAM, stream.opening, this.maxFrame);
     } else if (trailers.length === 0) this.frame(FrameType.DATA, Flag.END_STREAM, stream.id, trailers);
     else this.frame(FrameType.HEADERS, Flag.END_HEADERS | Flag.END_STREAM, stream.id, trailers);
     this.#finished(stream);
@@ -325,7 +269,8 @@ export class Sender<S extends Sending> {
     const ends = stream.queue === undefined && trailers !== undefined;
     // A head that is the whole answer, of what is no gRPC.
     const isAll = waitingHead !== undefined && ends && trailers.length === 0;
-    if (waitingHead !== undefined) this.#block(stream.id, isAll ? Flag.END_STREAM : 0, waitingHead);
+    if (waitingHead !== undefined)
+      this.#writer.block(stream.id, isAll ? Flag.END_STREAM : 0, waitingHead, this.maxFrame);
     if (isAll) {
       stream.trailers = undefined;
       this.#finished(stream);
@@ -334,32 +279,13 @@ export class Sender<S extends Sending> {
 
   /** One DATA frame of what waits; true when it is the stream's last. */
   #sendFrame(stream: S): boolean {
-    const queue = stream.queue ?? [];
-    let room = Math.min(this.window, stream.sendWindow, this.maxFrame, stream.queuedBytes);
-    const size = room;
+    const size = Math.min(this.window, stream.sendWindow, this.maxFrame, stream.queuedBytes);
     const isLast = size === stream.queuedBytes && stream.trailers?.length === 0;
     this.#writer.beginData(stream.id, size, isLast ? Flag.END_STREAM : 0);
-    let used = 0;
-    while (room > 0) {
-      const bytes = queue[used];
-      if (bytes === undefined)
-        throw new Error(`stream ${stream.id} counts ${room} bytes that it does not hold`);
-      if (bytes.length <= room) {
-        this.#writer.append(bytes);
-        room -= bytes.length;
-        used++;
-      } else {
-        this.#writer.append(bytes.subarray(0, room));
-        queue[used] = bytes.subarray(room);
-        room = 0;
-      }
-    }
-    if (used > 0) queue.splice(0, used);
+    takeQueued(stream, size, this.#writer);
     this.window -= size;
     stream.sendWindow -= size;
-    stream.queuedBytes -= size;
     this.#queuedBytes -= size;
-    if (queue.length === 0) stream.queue = undefined;
     this.#sentData(size);
     return isLast;
   }
@@ -386,7 +312,7 @@ export class Sender<S extends Sending> {
   flush(): void {
     const writer = this.#writer;
     if (writer.closed) return;
-    writer.flush(this.#takenWithThis());
+    writer.flush(this.#lent.takenWithThis());
     if (this.#ready.size > 0 || this.#heads.size > 0) this.pump();
     writer.holdBack();
   }
@@ -394,7 +320,7 @@ export class Sender<S extends Sending> {
   /** The last flush: heads and ends go with it however much waits for the socket, for nothing is sent later. */
   last(): void {
     for (const stream of this.#heads.streams()) this.#begin(stream);
-    if (!this.#writer.closed) this.#writer.flush(this.#takenWithThis());
+    if (!this.#writer.closed) this.#writer.flush(this.#lent.takenWithThis());
   }
 
   /** The socket has room again. */
