@@ -13,7 +13,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { giveBack } from '@timonier/component/give-back';
 import type { StateMeta } from './state-meta.ts';
-import type { Tally } from './state-seal.ts';
+import { StateCorruptError, type Tally } from './state-seal.ts';
 
 export interface SnapshotDescription {
   /** When it was taken, ISO 8601. */
@@ -55,7 +55,7 @@ export function snapshotSize(description: SnapshotDescription): number {
 
 /**
  * The bytes of the file, in pieces of at most 64 KiB. `chunks` yields all records that the description counts, and gives
- * their memory away.
+ * their memory away. Rejects with `StateCorruptError` when they are others.
  */
 export async function* snapshotPieces(
   description: SnapshotDescription,
@@ -98,7 +98,9 @@ export async function* snapshotPieces(
   yield* full.splice(0);
   const rest = piece.subarray(0, used);
   if (total + digestBytes !== snapshotSize(description))
-    throw new Error(`a snapshot of ${snapshotSize(description)} bytes came out as ${total + digestBytes}`);
+    throw new StateCorruptError(
+      `a snapshot of ${snapshotSize(description)} bytes came out as ${total + digestBytes}`,
+    );
   yield Buffer.concat([rest, hash.update(rest).digest()]);
 }
 

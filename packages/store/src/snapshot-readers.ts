@@ -12,6 +12,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { etcdError } from './errors.ts';
 import type { SnapshotPiece } from './snapshot-pieces.ts';
+import { StateCorruptError } from './state-seal.ts';
 
 /** What the worker is started with. */
 export interface ReaderWorkerData {
@@ -25,6 +26,11 @@ export interface FilledSlot {
   readonly slot: number;
   readonly length: number;
   readonly remaining: number;
+}
+
+/** Or that there is damage, and what, because an error loses its class on its way between threads. */
+export interface FoundDamage {
+  readonly damage: string;
 }
 
 /** What it is told: a slot that is free again, or to end. */
@@ -50,8 +56,9 @@ class Reader {
   constructor(path: string) {
     const workerData: ReaderWorkerData = { path, memory: this.#memory };
     this.#worker = new Worker(new URL('./snapshot.worker.ts', import.meta.url), { workerData });
-    this.#worker.on('message', (filled: FilledSlot) => {
-      this.#filled.push(filled);
+    this.#worker.on('message', (said: FilledSlot | FoundDamage) => {
+      if ('damage' in said) this.#failure = new StateCorruptError(said.damage);
+      else this.#filled.push(said);
       this.#wake();
     });
     this.#worker.on('error', (error) => {

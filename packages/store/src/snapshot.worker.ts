@@ -9,12 +9,14 @@ import { openLevel } from './levels.ts';
 import { piecesOf } from './snapshot-pieces.ts';
 import {
   type FilledSlot,
+  type FoundDamage,
   type ReaderOrder,
   type ReaderWorkerData,
   roomBytes,
   slotBytes,
   slots,
 } from './snapshot-readers.ts';
+import { StateCorruptError } from './state-seal.ts';
 
 if (parentPort === null) throw new Error('the reader of a snapshot must be started as a worker');
 const port = parentPort;
@@ -48,6 +50,9 @@ try {
     new Uint8Array(memory, slot * slotBytes + roomBytes, blob.length).set(blob);
     port.postMessage({ slot, length: blob.length, remaining } satisfies FilledSlot);
   }
+} catch (error) {
+  if (!(error instanceof StateCorruptError)) throw error;
+  port.postMessage({ damage: error.message } satisfies FoundDamage);
 } finally {
   await level.close();
   port.close();

@@ -311,6 +311,40 @@ test('damage in what a state says about itself is told to whoever must not go on
   assert.equal(damage.length, 1);
 });
 
+test('damage that is found while a snapshot is read, by a thread or without one, is told to whoever must not go on', async (t) => {
+  const folder = temporary(t);
+  const { disk, write } = await large(folder);
+  for (let i = 0; i < 3; i++) await write(1);
+  const damage: Error[] = [];
+  disk.onDamage = (error) => damage.push(error);
+  const whole = async (): Promise<void> => {
+    for await (const { remaining } of disk.snapshot(systemClock)) if (remaining === 0) return;
+  };
+  await whole();
+  assert.deepEqual(damage, []);
+  const spoil = await openLevel(join(folder, 'state'));
+  t.after(() => spoil.close());
+  const blocks: Buffer[] = [];
+  for await (const [key] of spoil.iterator({})) if (!isMetaKey(key)) blocks.push(key);
+  const last = blocks.at(-1);
+  assert.ok(last);
+  await spoil.batch([{ type: 'del', key: last }], { sync: true });
+  const missing = /the state in .*\/state is damaged: a snapshot of \d+ bytes came out as \d+; /;
+  await assert.rejects(whole(), missing);
+  assert.equal(damage.length, 1);
+  // As many threads as there may be.
+  const idle = Array.from({ length: 4 }, () => disk.snapshot(systemClock));
+  await Promise.all(idle.map((reader) => reader.next()));
+  await assert.rejects(whole(), missing);
+  assert.equal(damage.length, 2);
+  for (const reader of idle) await reader.return(undefined);
+  await spoil.batch([{ type: 'put', key: Buffer.from('m'), value: Buffer.from('{') }], { sync: true });
+  await assert.rejects(whole(), /is damaged: what it says about itself cannot be read; /);
+  assert.equal(damage.length, 3);
+  assert.ok(damage.every((error) => error instanceof StateCorruptError));
+  await disk.close();
+});
+
 /** Databases of which the next batches fail as on a full disk: with the database's log holding them already, or not. */
 function failing(folder: string, hasThem = false): Levels & { failures: number } {
   const levels = folderLevels(folder);

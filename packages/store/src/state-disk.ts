@@ -183,11 +183,16 @@ export class StateDisk {
 
   /**
    * The bytes of a snapshot's file with everything as of the last flush, read by a thread of its own where there may be
-   * one more. A piece is there until the next one is asked for. Rejects when the state is replaced meanwhile.
+   * one more. A piece is there until the next one is asked for. Rejects when the state is replaced meanwhile, and with
+   * `StateCorruptError` when it is damaged.
    */
   async *snapshot(clock: Pick<Clock, 'now' | 'after'>): AsyncGenerator<SnapshotPiece> {
     const level = this.#open;
-    yield* this.#readers.pieces(level.path) ?? piecesOf(level, clock);
+    try {
+      yield* this.#readers.pieces(level.path) ?? piecesOf(level, clock);
+    } catch (error) {
+      throw this.#named(error);
+    }
   }
 
   /** Puts the received snapshot in the place of the state. Contents are read again once `load` is through. */
