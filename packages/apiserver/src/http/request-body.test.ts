@@ -2,11 +2,10 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { type ClientHttp2Session, connect as connectHttp2, constants } from 'node:http2';
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { connect, type TLSSocket } from 'node:tls';
 import { listen } from '@timonier/component';
 import { createClusterPki } from '@timonier/pki';
@@ -16,6 +15,8 @@ import type { Router } from './router.ts';
 import { TlsServer } from './tls-server.ts';
 
 const closers: (() => unknown)[] = [];
+/** Of the server, in the order in which they came. */
+const connections: Socket[] = [];
 /** What became of each body, in the order in which that was known. */
 const outcomes: string[] = [];
 let port = 0;
@@ -52,6 +53,7 @@ before(async () => {
   const tls = new TlsServer(server, router as Router);
   const tcp = createServer((socket) => {
     socket.on('error', () => undefined);
+    connections.push(socket);
     tls.accept(socket);
   });
   await listen(tcp, 0, '127.0.0.1');
@@ -93,6 +95,8 @@ function openSession(): ClientHttp2Session {
 }
 
 const large = Buffer.alloc(8 << 20, ' ');
+/** The most that one of TLS holds. */
+const recordBytes = 16 * 1024;
 
 test('over HTTP/1.1 the answer to a body beyond the limit reaches a client that first sends it all', async () => {
   const chunk = `${large.length.toString(16)}\r\n`;
@@ -123,9 +127,12 @@ test('over HTTP/1.1 a body waits while the answer before it is still on its way'
   await once(socket, 'readable');
   const body = Buffer.alloc(2 << 20, ' ');
   const head = `POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n`;
+  const [connection] = connections.slice(-1);
+  assert.ok(connection);
+  const before = connection.bytesRead;
   // Many records that the server reads at once.
   socket.write(Buffer.concat([Buffer.from(head), body]));
-  await delay(100);
+  while (connection.bytesRead < before + recordBytes) await new Promise((resolve) => setImmediate(resolve));
   let text = '';
   for await (const chunk of socket as AsyncIterable<Buffer>) text += chunk.toString('latin1');
   assert.equal(text.split('HTTP/1.1 200').length, 3, 'there are two answers');
