@@ -16,21 +16,19 @@ import { isDebugPath } from '../debug/paths.ts';
 import type { RequestAuthenticator } from '../authentication/request-authenticator.ts';
 import type { RequestSeries } from '../metrics/request-series.ts';
 import type { User } from '../pipeline/authenticate.ts';
-import { authorize } from '../pipeline/authorize.ts';
+import { contextOf } from '../pipeline/context.ts';
 import { deprecationOf } from '../pipeline/deprecation.ts';
-import { fenceOf } from '../pipeline/fence-gate.ts';
-import { wantedIdentity } from '../pipeline/impersonate.ts';
-import { impersonate } from '../pipeline/impersonation-modes.ts';
+import { Identifier } from '../pipeline/identify.ts';
 import { isStream, type Limiter, LimitStage } from '../pipeline/limit.ts';
-import { checkParameters, dryRunParameter, askedOptions, managerOf } from '../pipeline/query.ts';
+import { checkParameters } from '../pipeline/query.ts';
 import { respondError, statusOf } from '../pipeline/respond.ts';
-import type { JudgingServer, RequestContext } from '../request-context.ts';
-import { freshEnough } from '../verbs/get.ts';
+import type { JudgingServer } from '../request-context.ts';
 import { handlerOf, upgrades } from '../verbs/index.ts';
 import { answerIssuer, isIssuerPath } from '../tokens/issuer-discovery.ts';
 import type { Documents } from './documents.ts';
 import { Exchange, type HttpRequest, type HttpResponse } from './exchange.ts';
 import { Http1Request } from './http1.ts';
+import { knownRequestInfo } from './known-request-info.ts';
 import { parseTarget } from './request-target.ts';
 import { SocketResponse } from './socket-response.ts';
 import { relay, relayUpgrade, type Switching } from './relay.ts';
@@ -56,27 +54,25 @@ export interface RouterOptions {
   readonly authenticator: RequestAuthenticator;
 }
 
-const catchUpMs = 1_000;
-/** Documents that name kinds. */
-const discovery = /^\/(apis|openapi)(\/|$)/;
 const operational = /^\/(metrics|healthz|livez|readyz)(\/|$)/;
 const methods: ReadonlySet<string> = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']);
-const authorizationResults = { allow: 'allowed', deny: 'denied', noOpinion: 'no-opinion' } as const;
 const mutating: ReadonlySet<string> = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
 
 export class Router {
   readonly #options: RouterOptions;
   readonly #limit: LimitStage;
+  readonly #identifier: Identifier;
   #long = 0;
 
   constructor(options: RouterOptions) {
     this.#options = options;
     this.#limit = new LimitStage(options.limiter, options.server.cache);
+    this.#identifier = new Identifier(options);
   }
 
   /** Serves one request to its end; never rejects. */
   async serve(request: HttpRequest, response: HttpResponse): Promise<void> {
-    const { server } = this.#options;
+    const { server, aggregator } = this.#options;
     const started = performance.now();
     let exchange: Exchange;
     try {
@@ -86,7 +82,7 @@ export class Router {
       response.end('the request target is not a URL\n');
       return;
     }
-    const info = await this.#requestInfo(exchange);
+    const info = await knownRequestInfo(exchange, server, aggregator);
     const kind = mutating.has(info.verb) ? 'mutating' : 'readOnly';
     const isLong = isWatch(info) || isStream(info);
     if (isLong) this.#long++;
@@ -139,6 +135,7 @@ export class Router {
       await this.serve(new Http1Request(request), new WebSocketResponse(request, socket, head));
       return;
     }
+    const { server, aggregator } = this.#options;
     socket.on('error', () => undefined);
     const response = new SocketResponse(socket);
     let exchange: Exchange;
@@ -150,7 +147,7 @@ export class Router {
       socket.end();
       return;
     }
-    const info = await this.#requestInfo(exchange);
+    const info = await knownRequestInfo(exchange, server, aggregator);
     this.#long++;
     try {
       if (this.#long > this.#options.maxLongRunning) {
@@ -174,12 +171,13 @@ export class Router {
 
   /** Resolves when a connection that switched protocols has ended. */
   async #join(exchange: Exchange, info: RequestInfo, switching: Switching): Promise<void> {
-    const user = await this.#identify(exchange, info, true);
-    await this.#authorize(exchange, user, info);
+    const { server, aggregator } = this.#options;
+    const user = await this.#identifier.identify(exchange, info, true);
+    await this.#identifier.authorize(exchange, user, info);
     if (info.isNowhere === true) throw new StatusError(pathNotFound());
-    const remote = this.#options.aggregator.remoteFor(info.path);
+    const remote = aggregator.remoteFor(info.path);
     if (remote !== undefined) {
-      this.#options.aggregator.checkAvailable(remote);
+      aggregator.checkAvailable(remote);
       // As it was authorized, and not as it was written.
       const path = `${exchange.url.pathname}${exchange.url.search}`;
       await relayUpgrade(switching, upstreamOf(remote), path, identityHeaders(user));
@@ -188,12 +186,12 @@ export class Router {
     const target = info.served;
     const handler = target === undefined ? undefined : upgrades[target.subresource];
     if (target === undefined || handler === undefined) throw new StatusError(pathNotFound());
-    const { requests } = this.#options.server.metrics;
+    const { requests } = server.metrics;
     const series = requests.seriesOf(exchange, target);
     this.#handled(exchange, series);
     const ended = requests.longRunning.begin(series, target);
     try {
-      await handler(this.#context(exchange, user, target, false), switching);
+      await handler(contextOf(server, exchange, user, target, false), switching);
     } catch (error) {
       exchange.statusCode ||= statusOf(error).code ?? 500;
       throw error;
@@ -203,37 +201,15 @@ export class Router {
     }
   }
 
-  /**
-   * What a request is about. A kind that is not known here may be one that another process was told of a moment ago:
-   * before the answer is no, and before kinds are listed, this process catches up.
-   */
-  async #requestInfo(exchange: Exchange): Promise<RequestInfo> {
-    const { server } = this.#options;
-    const read = (): RequestInfo => readRequestInfo(exchange.method, exchange.url, server.registry);
-    const info = read();
-    if (this.#options.aggregator.remoteFor(info.path) !== undefined) return info;
-    const isUnknown = info.group !== undefined && info.group.includes('.') && info.served === undefined;
-    const namesKinds = info.resource === undefined && discovery.test(info.path);
-    if (!isUnknown && !namesKinds) return info;
-    // Without the store there is still what is known already.
-    let timer: NodeJS.Timeout | undefined;
-    const patience = new Promise((resolve) => {
-      timer = setTimeout(resolve, catchUpMs);
-    });
-    await Promise.race([freshEnough({ server }, undefined).catch(() => undefined), patience]);
-    clearTimeout(timer);
-    return read();
-  }
-
   async #answer(exchange: Exchange, info: RequestInfo, isLong: boolean): Promise<void> {
-    const user = await this.#identify(exchange, info, isLong);
+    const user = await this.#identifier.identify(exchange, info, isLong);
     const leave = await this.#limit.enter(exchange, user, info);
     if (leave === undefined) {
       this.#countRefusal(exchange, info);
       return;
     }
     try {
-      await this.#authorize(exchange, user, info);
+      await this.#identifier.authorize(exchange, user, info);
       await this.#dispatch(exchange, info, user, isLong);
     } finally {
       leave();
@@ -288,7 +264,7 @@ export class Router {
     }
     const isMutating = mutating.has(target.verb);
     // The body must still be read, or the connection could not be used again; the gate comes first all the same.
-    const context = this.#context(exchange, user, target, isMutating);
+    const context = contextOf(server, exchange, user, target, isMutating);
     if (isLong) {
       const ended = requests.longRunning.begin(series, info);
       await handler(context).finally(ended);
@@ -313,73 +289,6 @@ export class Router {
     const end = (body?: string): unknown => response.end(body);
     if (!(await handleOps(request, { writeHead, end }, health, exposition)))
       throw new StatusError(pathNotFound());
-  }
-
-  #context(exchange: Exchange, user: User, target: ResourceRequest, isMutating: boolean): RequestContext {
-    const { server } = this.#options;
-    const dryRun = isMutating && dryRunParameter(exchange.query.getAll('dryRun'));
-    return {
-      server,
-      exchange,
-      user,
-      target,
-      // What is never committed needs no fence, and may be tried while passive.
-      fence: isMutating && !dryRun ? fenceOf(server, user, exchange, target) : undefined,
-      dryRun,
-      manager: managerOf(exchange.query, exchange.header('user-agent')),
-      asked: askedOptions(exchange.query),
-      warn: (text) => exchange.warn(text),
-      waited: (milliseconds) => {
-        exchange.waitedMs += milliseconds;
-      },
-      annotate: (key, value) => exchange.audit?.annotate(key, value),
-      ...(exchange.audit?.wantsRequest === true ? { isRecordedWhole: true } : {}),
-    };
-  }
-
-  /** Who asks, or as whom. */
-  async #identify(exchange: Exchange, info: RequestInfo, isLong: boolean): Promise<User> {
-    const { authorizer } = this.#options.server;
-    const actual = await this.#authenticate(exchange, info);
-    exchange.audit = this.#options.auditor?.begin(exchange, actual, info, isLong);
-    const wanted = wantedIdentity(exchange.request.rawHeaders);
-    if (wanted === undefined) return actual;
-    const given = await impersonate(authorizer, actual, wanted, info);
-    exchange.audit?.impersonated(given);
-    return given.user;
-  }
-
-  async #authenticate(exchange: Exchange, info: RequestInfo): Promise<User> {
-    const { authenticator, auditor, server } = this.#options;
-    const { identity } = server.metrics;
-    const since = performance.now();
-    try {
-      const given = authenticator.authenticate(exchange.request, info.path);
-      const user = given instanceof Promise ? await given : given;
-      identity.authentication.observe('success', performance.now() - since);
-      if (authenticator.ignoresToken(exchange.request))
-        exchange.warn(
-          'the provided Authorization header contains extra space before the bearer token, and is ignored',
-        );
-      const end = authenticator.certificateEnd(exchange.request);
-      if (end !== undefined) identity.usedCertificate(end);
-      return user;
-    } catch (error) {
-      const result = error instanceof StatusError ? 'failure' : 'error';
-      identity.authentication.observe(result, performance.now() - since);
-      auditor?.refused(exchange, info, authenticator.attemptsOf(exchange.request));
-      throw error;
-    }
-  }
-
-  #authorize(exchange: Exchange, user: User, info: RequestInfo): Promise<void> {
-    const { authorizer, metrics } = this.#options.server;
-    const since = performance.now();
-    return authorize(authorizer, user, info, ({ verdict, reason }) => {
-      metrics.identity.authorization.observe(authorizationResults[verdict], performance.now() - since);
-      exchange.audit?.annotate('authorization.k8s.io/decision', verdict === 'allow' ? 'allow' : 'forbid');
-      exchange.audit?.annotate('authorization.k8s.io/reason', reason);
-    });
   }
 
   async #fail(exchange: Exchange, error: unknown): Promise<void> {
