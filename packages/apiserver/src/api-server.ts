@@ -2,30 +2,20 @@
  * An API server as one object: built from what the command line says, started, and stopped in order. Everything is
  * created here and handed down; nothing below reads flags, files or the environment.
  */
-import { type Exposition, type Health, pacedExposition } from '@timonier/component';
-import type { Office } from '@timonier/client/office';
+import { pacedExposition } from '@timonier/component';
 import type { Socket } from 'node:net';
-import type { Logger } from 'pino';
-import type { Registry as MetricsRegistry } from 'prom-client';
+import type { ApiServerOptions } from './api-server-options.ts';
 import { Admission } from './admission/admission.ts';
 import { PolicyStatusKeeper } from './admission/policies/status-keeper.ts';
-import type { AdmissionPlugin } from './admission/request.ts';
-import { type AllocationOptions, Allocations } from './allocation/allocations.ts';
-import {
-  type Authentication,
-  type AuthenticationOptions,
-  startAuthentication,
-} from './authentication/options.ts';
-import { type AuthorizationOptions, startAuthorization } from './authorization/start.ts';
+import { Allocations } from './allocation/allocations.ts';
+import { type Authentication, startAuthentication } from './authentication/options.ts';
+import { startAuthorization } from './authorization/start.ts';
 import { FreshReads } from './cache/fresh-reads.ts';
 import { WatchCache } from './cache/watch-cache.ts';
 import { Aggregator } from './aggregation/aggregator.ts';
-import type { AuthenticationConfig } from './aggregation/authentication-config.ts';
 import { AuthenticationConfigKeeper } from './aggregation/authentication-config-keeper.ts';
-import type { ProxyTls } from './aggregation/remote.ts';
 import type { Auditor } from './audit/auditor.ts';
-import type { OpenSink } from './audit/counted-sink.ts';
-import { type AuditOptions, startAuditor } from './audit/start.ts';
+import { startAuditor } from './audit/start.ts';
 import { followFile } from './configuration/followed-file.ts';
 import { parseEncryptionConfiguration } from './encryption/configuration.ts';
 import type { EncryptionFile } from './encryption/configuration-file.ts';
@@ -39,16 +29,15 @@ import { FlowControl } from './flow-control/flow-control.ts';
 import { InFlight } from './flow-control/in-flight.ts';
 import { FlowControlKeeper } from './flow-control/keeper.ts';
 import { exposeFlowControl } from './flow-control/metrics.ts';
-import type { Failpoints } from './failpoints.ts';
 import { Documents } from './http/documents.ts';
-import { Front, type PortName } from './http/front.ts';
+import { Front } from './http/front.ts';
 import { Router } from './http/router.ts';
-import { type ServerTls, TlsServer } from './http/tls-server.ts';
+import { TlsServer } from './http/tls-server.ts';
 import { exposeApiServices } from './metrics/api-service-metrics.ts';
 import { ApiServerMetrics, exposeHeldWrites } from './metrics/api-server-metrics.ts';
 import { exposeCache } from './metrics/cache-metrics.ts';
 import { exposePages } from './metrics/store-metrics.ts';
-import { NodeProxy, type NodeProxyTls } from './node-proxy/node-proxy.ts';
+import { NodeProxy } from './node-proxy/node-proxy.ts';
 import type { Limiter } from './pipeline/limit.ts';
 import { Turns } from './pipeline/turns.ts';
 import { ClusterPreparation } from './preparation.ts';
@@ -57,76 +46,10 @@ import { servedRegistry } from './served.ts';
 import type { JudgingServer } from './request-context.ts';
 import { Leases } from './storage/leases.ts';
 import { startCompactor } from './storage/compactor.ts';
-import { StoreClient, type StoreClientOptions } from './storage/store-client.ts';
-import type { TokenSigner } from './tokens/service-account-tokens.ts';
+import { StoreClient } from './storage/store-client.ts';
 import { selfWriter } from './self-writer.ts';
 import { LastUse, withLastUse } from './tokens/last-use.ts';
 import { TokenAuthenticator } from './tokens/token-authenticator.ts';
-
-export interface ApiServerOptions {
-  readonly store: StoreClientOptions;
-  /** `/registry/` */
-  readonly root: string;
-  readonly tls: ServerTls;
-  readonly kubeletTls: NodeProxyTls;
-  /** Absent: secondary API servers cannot know this one. */
-  readonly proxyTls?: ProxyTls | undefined;
-  /** What secondary API servers are told of this one. */
-  readonly authenticationConfig?: AuthenticationConfig | undefined;
-  readonly office: Office | undefined;
-  /** Undefined: tokens of ServiceAccounts are neither issued nor accepted. */
-  readonly tokenSigner: TokenSigner | undefined;
-  /** Absent: bearer tokens are those of ServiceAccounts only. */
-  readonly authentication?: AuthenticationOptions | undefined;
-  /** Absent: Node and RBAC. */
-  readonly authorization?: AuthorizationOptions | undefined;
-  readonly allocation: AllocationOptions;
-  /** In the order in which they run. */
-  readonly admissionPlugins: readonly AdmissionPlugin[];
-  readonly masters: readonly { readonly name: string; readonly address: string }[];
-  readonly advertiseAddress: string;
-  readonly bindAddress: string;
-  readonly securePort: number;
-  /** Undefined: no other masters. */
-  readonly internalPort: number | undefined;
-  readonly privateSocket: string;
-  readonly failpoints: Failpoints;
-  readonly limits: RequestLimits;
-  /** Undefined: no request is recorded. */
-  readonly audit?: AuditOptions | undefined;
-  /** Undefined: nothing is encrypted in the store. */
-  readonly encryption?: EncryptionFile | undefined;
-  /** How often old history is forgotten; 0 leaves that to the store. */
-  readonly compactionIntervalMs: number;
-  /** Absent: no more than what priority and fairness does. */
-  readonly debug?: DebugOptions | undefined;
-  readonly log: Logger;
-  readonly metrics: MetricsRegistry;
-  readonly health: Health;
-  /** Present where this is one of several processes on a master, which share what a process alone has for itself. */
-  readonly shared?: SharedParts | undefined;
-}
-
-/** What one of several processes gets from the one that holds them together. */
-export interface SharedParts {
-  /** How many there are: together they let in as many requests as one alone. */
-  readonly processes: number;
-  readonly appointment: Appointment;
-  /** Begins to hand over connections of the shared ports. */
-  readonly takeConnections: (take: (port: PortName, socket: Socket) => void) => void;
-  /** Where audit events go. */
-  readonly openAuditSink: OpenSink;
-  /** The metrics of all together. */
-  readonly metrics: Exposition;
-}
-
-/** Requests that are served at once. */
-export interface RequestLimits {
-  /** True: their sum is divided among priority levels. False: they hold as they are, for everybody together. */
-  readonly fair: boolean;
-  readonly maxRequestsInflight: number;
-  readonly maxMutatingRequestsInflight: number;
-}
 
 const noDebug: DebugOptions = { configuration: {}, logFolder: undefined, profiling: false };
 const drainMs = 1_000;

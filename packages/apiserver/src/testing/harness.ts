@@ -12,7 +12,8 @@ import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp
 import type { AuthenticationOptions } from '../authentication/options.ts';
 import type { AuthorizationOptions } from '../authorization/start.ts';
 import { admissionPlugins } from '../admission/plugins.ts';
-import { ApiServer, type RequestLimits } from '../api-server.ts';
+import { ApiServer } from '../api-server.ts';
+import type { RequestLimits } from '../api-server-options.ts';
 import type { AuditOptions } from '../audit/start.ts';
 import type { DebugOptions } from '../debug/pages.ts';
 import { readEncryptionFile } from '../encryption/configuration-file.ts';
