@@ -157,6 +157,15 @@ for (const [name, message] of Object.entries(facts.messages)) {
   entry['fields'] = Object.fromEntries(message.fields.map((field) => [field.json, tableField(field)]));
   table[openApiName(name)] = entry;
 }
+// The facts are of version 1. In v1beta1 there is one message whose numbers are others: meta/v1beta1/generated.proto.
+const metaOf = (version: string): string =>
+  `io.k8s.apimachinery.pkg.apis.meta.${version}.PartialObjectMetadataList`;
+const listOfMetadata = structuredClone(table[metaOf('v1')]) as {
+  readonly fields: Record<'metadata' | 'items', { num: number }>;
+};
+listOfMetadata.fields.metadata.num = 2;
+listOfMetadata.fields.items.num = 1;
+table[metaOf('v1beta1')] = { ...listOfMetadata };
 writeTable('data/schema.json', table);
 
 const enums = Object.fromEntries(

@@ -57,6 +57,17 @@ describe('protobuf', () => {
     });
   }
 
+  it('numbers the fields of a v1beta1 list of metadata as that version does', () => {
+    const list = { kind: 'PartialObjectMetadataList', metadata: { resourceVersion: '7' } };
+    const items = [{ metadata: { name: 'a' } }];
+    const bytes = (apiVersion: string): string =>
+      encodeProtobuf({ ...list, apiVersion, items }).toString('hex');
+    const item = `0a110a0161${MANY_EMPTY}`;
+    const meta = '0a001201371a00';
+    assert.ok(bytes('meta.k8s.io/v1').includes(`0a07${meta}1213${item}1a00`));
+    assert.ok(bytes('meta.k8s.io/v1beta1').includes(`0a13${item}1207${meta}1a00`));
+  });
+
   it('frames watch events with a length and a whole envelope inside', () => {
     const frame = encodeProtobufWatchEvent('ADDED', {
       apiVersion: 'v1',

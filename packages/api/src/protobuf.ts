@@ -4,8 +4,10 @@
  */
 import type { ApiObject } from './object.ts';
 import { envelopeEnd, envelopeStart, openEnvelope, watchFrame } from './protobuf/envelope.ts';
+import { messageFromJson } from './protobuf/from-json.ts';
 import { ProtobufList } from './protobuf/list.ts';
 import { readMessage, writeMessage } from './protobuf/message.ts';
+import { planOf } from './protobuf/plan.ts';
 import { ProtobufError, Reader, Writer } from './protobuf/wire.ts';
 import { splitApiVersion } from './registry.ts';
 import { messageNames, messageSchema, type Schema } from './schema.ts';
@@ -21,6 +23,12 @@ export interface DecodedProtobuf {
 }
 
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1.';
+/** The one kind of an older version of `meta.k8s.io` that is another message there. */
+const olderList = {
+  apiVersion: 'meta.k8s.io/v1beta1',
+  kind: 'PartialObjectMetadataList',
+  message: 'io.k8s.apimachinery.pkg.apis.meta.v1beta1.PartialObjectMetadataList',
+};
 let kinds: Map<string, string> | undefined;
 
 /** Packages of the table whose public name does not follow from the API group alone. */
@@ -63,6 +71,7 @@ export function schemaOfKind(apiVersion: string, kind: string): Schema | undefin
   }
   const type = splitApiVersion(apiVersion);
   if (type === undefined) return undefined;
+  if (apiVersion === olderList.apiVersion && kind === olderList.kind) return messageSchema(olderList.message);
   const found = kinds.get(`${type.group}/${type.version}/${kind}`);
   const name = found ?? `${META}${kind}`;
   if (found === undefined && !isMetaKind(name)) return undefined;
@@ -99,8 +108,44 @@ export function encodeProtobuf(object: ApiObject): Buffer {
   }
   const writer = new Writer();
   writeMessage(writer, schema, object);
-  const message = writer.finish();
+  return enveloped(apiVersion, kind, writer.finish());
+}
+
+function enveloped(apiVersion: string, kind: string, message: Buffer): Buffer {
   return Buffer.concat([envelopeStart(apiVersion, kind, message.length), message, envelopeEnd]);
+}
+
+/** A type, and the object in whose text it is looked for. */
+export interface TypedJson {
+  readonly json: Uint8Array;
+  readonly apiVersion: string;
+  readonly kind: string;
+}
+
+/**
+ * What `encodeProtobuf` makes of an object, from its JSON as `JSON.stringify` writes it. Undefined for a text that has another type or is
+ * in another form: it is to be parsed.
+ */
+export function encodeProtobufJson({ json, apiVersion, kind }: TypedJson): Buffer | undefined {
+  const schema = schemaOfKind(apiVersion, kind);
+  if (schema?.kind !== 'object' || !schema.typeMeta) return undefined;
+  const type = { kind: Buffer.from(kind), apiVersion: Buffer.from(apiVersion) };
+  const message = messageFromJson({ json, start: 0, isWhole: true, type }, planOf(schema));
+  return message === undefined ? undefined : enveloped(apiVersion, kind, message);
+}
+
+/** The same of the object's metadata, as a PartialObjectMetadata of this version of `meta.k8s.io`. */
+export function encodeProtobufMetadata(
+  { json, apiVersion, kind }: TypedJson,
+  metaApiVersion: string,
+): Buffer | undefined {
+  const partial = 'PartialObjectMetadata';
+  const type = { kind: Buffer.from(kind), apiVersion: Buffer.from(apiVersion) };
+  const message = messageFromJson(
+    { json, start: 0, isWhole: true, type },
+    planOf(messageSchema(META + partial)),
+  );
+  return message === undefined ? undefined : enveloped(metaApiVersion, partial, message);
 }
 
 /** The parts of a list, without its envelope. Throws a `ProtobufError` for kinds that are no list. */
@@ -110,5 +155,10 @@ export function protobufListOf(apiVersion: string, kind: string): ProtobufList {
 
 /** One frame of a protobuf watch stream. */
 export function encodeProtobufWatchEvent(type: string, object: ApiObject): Buffer {
-  return watchFrame(type, encodeProtobuf(object));
+  return protobufWatchFrame(type, encodeProtobuf(object));
+}
+
+/** The same for an object that is encoded already. */
+export function protobufWatchFrame(type: string, encoded: Uint8Array): Buffer {
+  return watchFrame(type, encoded);
 }

@@ -14,7 +14,7 @@ import { isEnveloped } from './envelope.ts';
 type Fields = Record<string, unknown>;
 
 /** Writes the fields of a message; the caller has framed it. */
-export function writeMessage(writer: Writer, schema: Schema, value: Fields): void {
+export function writeMessage(writer: Writer, schema: Pick<Schema, 'wire'>, value: Fields): void {
   for (const field of schema.wire) writeField(writer, field, field.inline ? value : value[field.name]);
 }
 
@@ -39,6 +39,20 @@ function writeField(writer: Writer, field: Schema, value: unknown): void {
   } else {
     writeValue(writer, number, field, value);
   }
+}
+
+/** What is written of a field of a message when it is not there. */
+export function absentField(field: Schema): Buffer {
+  const writer = new Writer();
+  writeField(writer, field, undefined);
+  return writer.finish();
+}
+
+/** A value of a list or a map, or of a field that is there, with the number that it has. */
+export function encodedValue(number: number, schema: Schema, value: unknown): Buffer {
+  const writer = new Writer();
+  writeValue(writer, number, schema, value);
+  return writer.finish();
 }
 
 /** An absent list type (`Verbs`, `ExtraValue`) is not written; an absent raw value is an empty message. */

@@ -4,8 +4,8 @@
  */
 import { apiVersionOf, type ResourceInfo } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
-import { encodeProtobufWatchEvent } from '@timonier/api/protobuf';
-import { encodeObject, objectInForm, type TableContent } from '../pipeline/encode.ts';
+import { protobufWatchFrame } from '@timonier/api/protobuf';
+import { encodeObject, type TableContent } from '../pipeline/encode.ts';
 import type { Representation } from '../http/media.ts';
 import { StoredObject } from '../storage/stored-object.ts';
 import { viewOfAny } from '../storage/views.ts';
@@ -90,13 +90,9 @@ export class WatchEncoder {
       tableHeader: this.#tableHeader,
     };
     if (isTable) this.#tableHeader = false;
-    if (this.#representation.media === 'protobuf')
-      return encodeProtobufWatchEvent(type, objectInForm(object, options));
-    return Buffer.concat([
-      Buffer.from(`{"type":"${type}","object":`),
-      encodeObject(object, options),
-      Buffer.from('}\n'),
-    ]);
+    const encoded = encodeObject(object, options);
+    if (this.#representation.media === 'protobuf') return protobufWatchFrame(type, encoded);
+    return Buffer.concat([Buffer.from(`{"type":"${type}","object":`), encoded, Buffer.from('}\n')]);
   }
 }
 

@@ -2,9 +2,9 @@
  * Objects to bytes, in the representation that was negotiated: the object itself as JSON, YAML or protobuf, a table
  * of it, or its metadata only. JSON of a stored object is its stored bytes.
  */
-import type { ResourceInfo } from '@timonier/api';
+import { apiVersionOf, type ResourceInfo } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
-import { encodeProtobuf } from '@timonier/api/protobuf';
+import { encodeProtobuf, encodeProtobufJson, encodeProtobufMetadata } from '@timonier/api/protobuf';
 import { toTable } from '@timonier/api/table';
 import { formatYaml } from '@timonier/api/yaml-text';
 import type { Representation } from '../http/media.ts';
@@ -23,8 +23,25 @@ export interface EncodeOptions {
 export function encodeObject(object: StoredObject | ApiObject, options: EncodeOptions): Buffer {
   const { representation } = options;
   const { form, media, pretty } = representation;
-  if (form === 'object' && media === 'json' && !pretty && object instanceof StoredObject) return object.json;
+  if (object instanceof StoredObject) {
+    if (form === 'object' && media === 'json' && !pretty) return object.json;
+    if (media === 'protobuf') {
+      const encoded = storedInProtobuf(object, options);
+      if (encoded !== undefined) return encoded;
+    }
+  }
   return encodeTree(objectInForm(object, options), representation);
+}
+
+/** From its stored bytes; undefined where it is to be parsed. */
+function storedInProtobuf(
+  { json }: StoredObject,
+  { info, representation }: EncodeOptions,
+): Buffer | undefined {
+  const { form, metaVersion } = representation;
+  const typed = { json, apiVersion: apiVersionOf(info), kind: info.kind };
+  if (form === 'object') return encodeProtobufJson(typed);
+  return form === 'metadata' ? encodeProtobufMetadata(typed, `meta.k8s.io/${metaVersion}`) : undefined;
 }
 
 /** The object as the representation shows it, before it becomes bytes. */

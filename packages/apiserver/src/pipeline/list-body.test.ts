@@ -27,7 +27,10 @@ function items(count: number, bytes: number): StoredObject[] {
         name: `m${i}`,
         namespace: 'default',
         // Longer than a number can be, and texts that look like the frame of a list.
-        annotations: { 'a"b}': 'items: []\n"metadata":{\n  "items": []\n', generation: '\\' },
+        annotations: {
+          [i % 2 === 0 ? 'a"b}' : 'a']: 'items: []\n"metadata":{\n  "items": []\n',
+          generation: '\\',
+        },
         labels: { i: String(i) },
       },
       data: { a: 'x'.repeat(bytes), b: 'several\nlines\n\nof it', c: '[]}' },

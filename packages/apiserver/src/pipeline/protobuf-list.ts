@@ -37,7 +37,9 @@ export async function protobufList(
   const list = protobufListOf(apiVersion, kind);
   const encode = (stored: StoredObject): Buffer => {
     const view = viewOf(info, stored);
-    return list.item(isPartial ? { metadata: view.metadata() } : view.object());
+    if (isPartial)
+      return list.itemOfMetadata(view.json, view.metadataStart()) ?? list.item({ metadata: view.metadata() });
+    return list.itemOfJson(view.json) ?? list.item(view.object());
   };
   // In another shape than the stored one it is not the stored object's own.
   const memo = isStoredShape(info) ? (isPartial ? 'protobufMetadataBytes' : 'protobufBytes') : undefined;
@@ -46,7 +48,8 @@ export async function protobufList(
   const kept = new Map<number, Buffer>();
   let left = keptBytes;
   const head = list.head(meta);
-  let bytes = head.length;
+  const tail = list.tail(meta);
+  let bytes = head.length + tail.length;
   let since = performance.now();
   for (const [i, stored] of items.entries()) {
     let length = memo === undefined ? 0 : stored[memo];
@@ -75,6 +78,6 @@ export async function protobufList(
         throw new Error(`${stored.key} has ${encoded.length} bytes in protobuf, not ${lengths[index]}`);
       return encoded;
     },
-    end: envelopeEnd,
+    end: Buffer.concat([tail, envelopeEnd]),
   };
 }

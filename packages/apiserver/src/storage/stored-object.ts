@@ -56,9 +56,14 @@ export class StoredObject {
     return treeOf(this.json) as ApiObject;
   }
 
+  /** Where its metadata begin. */
+  metadataStart(): number {
+    return this.json.indexOf(metadataMark) + metadataMark.length - 1;
+  }
+
   /** The bytes of its metadata. */
   metadataJson(): Buffer {
-    const start = this.json.indexOf(metadataMark) + metadataMark.length - 1;
+    const start = this.metadataStart();
     return this.json.subarray(start, endOfValue(this.json, start));
   }
 
