@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import type { TLSSocket } from 'node:tls';
 import { type TestContext, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { gunzipSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { gunzipSync, gzip } from 'node:zlib';
 import { type AnswerHeaders, Exchange, type HttpRequest, type HttpResponse } from './exchange.ts';
 
 /** A client that takes a piece only when told. */
@@ -204,6 +205,30 @@ test('what is made while it is sent is compressed for clients that can read that
   await exchange.sendPieces(200, 'text/plain', [body, body]);
   assert.equal(client.headers['content-encoding'], 'gzip');
   assert.ok(gunzipSync(Buffer.concat(client.pieces)).equals(Buffer.concat([body, body])));
+});
+
+test('what compresses well is not made far ahead of a client that does not take it', async () => {
+  const { exchange, client } = exchangeWith({ 'accept-encoding': 'gzip' });
+  // Forty to one.
+  const unlike = Buffer.from(Array.from({ length: 6_000 }, (_, i) => (i * i * 7 + (i >> 3)) % 251));
+  const piece = Buffer.concat(Array.from({ length: 40 }, () => unlike));
+  let made = 0;
+  let isDone = false;
+  const pieces = function* (): Generator<Buffer> {
+    for (; made < 40; made++) yield piece;
+  };
+  const sent = exchange.sendPieces(200, 'text/plain', pieces()).then(() => (isDone = true));
+  while (client.pieces.length === 0) await turns(1);
+  // As long as it takes to compress more than is left.
+  for (let i = 0; i < 40; i++) await promisify(gzip)(piece, { level: 1 });
+  assert.equal(isDone, false);
+  assert.ok(made < 6, `${made} pieces were made`);
+  client.isFast = true;
+  client.take();
+  await sent;
+  assert.equal(made, 40);
+  const whole = gunzipSync(Buffer.concat(client.pieces));
+  assert.ok(whole.equals(Buffer.concat(Array.from({ length: 40 }, () => piece))));
 });
 
 for (const [what, begin] of [

@@ -4,12 +4,12 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import { pipeline, Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { createGzip, gzip } from 'node:zlib';
+import { gzip } from 'node:zlib';
 import type { AuditRecord } from '../audit/auditor.ts';
 import type { RequestSeries } from '../metrics/request-series.ts';
+import { packed } from './packed.ts';
 import { parseTarget, type RequestTarget } from './request-target.ts';
 
 const compress = promisify(gzip);
@@ -295,12 +295,6 @@ async function* withFirst(first: Buffer[], rest: AsyncGenerator<Buffer>): AsyncG
   } finally {
     await rest.return(undefined);
   }
-}
-
-/** Ends what it reads from when nobody reads on, and fails with it. */
-function packed(pieces: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
-  const gzipped = createGzip({ level: 1, chunkSize: 64 * 1024 });
-  return pipeline(Readable.from(pieces), gzipped, () => undefined);
 }
 
 async function isInTime(done: Promise<void>, deadline: number): Promise<boolean> {
