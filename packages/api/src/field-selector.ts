@@ -97,8 +97,20 @@ function nameOf(info: ResourceInfo, field: string): string {
     : field;
 }
 
+/** Paths by name: each object of a list is asked for the same few. */
+const paths = new WeakMap<ResourceInfo, Map<string, readonly string[]>>();
+/** Names may be a client's. */
+const mostPaths = 100;
+
 function pathOf(info: ResourceInfo, name: string): readonly string[] {
-  return info.kind === 'Event' ? (EVENT_FIELDS.get(name) ?? name.split('.')) : name.split('.');
+  let known = paths.get(info);
+  if (known === undefined) paths.set(info, (known = new Map<string, readonly string[]>()));
+  let path = known.get(name);
+  if (path === undefined) {
+    path = (info.kind === 'Event' ? EVENT_FIELDS.get(name) : undefined) ?? name.split('.');
+    if (known.size < mostPaths) known.set(name, path);
+  }
+  return path;
 }
 
 /** The text that a selectable field has in an object; missing values read as the empty text, flags as `false`. */

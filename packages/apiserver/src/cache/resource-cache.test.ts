@@ -116,13 +116,34 @@ test('reading ahead lets others have their turn, and is done once', async () => 
     if (!isOver) setImmediate(others);
   };
   setImmediate(others);
-  await cache.readAhead(() => {
+  await cache.readAhead('labels', () => {
     read++;
     for (const until = performance.now() + 0.2; performance.now() < until;);
   });
   isOver = true;
   assert.equal(read, 600);
   assert.ok(turns > 10, `${turns} turns`);
-  await cache.readAhead(() => read++);
+  await cache.readAhead('labels', () => read++);
   assert.equal(read, 600);
+  await cache.readAhead('fields', () => read++);
+  assert.equal(read, 1_200, 'of fields by itself');
+});
+
+test('who selects by labels has nothing read behind them, and who selects by fields no labels', () => {
+  const json = Buffer.from(
+    '{"apiVersion":"v1","kind":"Pod","metadata":{"resourceVersion":"7","annotations":{"labels":"}"},"labels":{"a":"b"},"x":BROKEN',
+  );
+  const broken = new StoredObject(`${root}pods/default/x`, json, 7, 7);
+  assert.deepEqual(selection('', 'a=b').reads, ['labels']);
+  assert.deepEqual(selection('status.phase=', 'a').reads, ['labels', 'fields']);
+  assert.ok(selection('', 'a=b').matches(broken));
+  assert.ok(!selection('', 'a!=b').matches(broken));
+  assert.throws(() => selection('spec.nodeName=a', 'a=b').matches(broken), SyntaxError);
+  assert.ok(!selection('spec.nodeName=a', 'a=c').matches(broken), 'labels come first');
+  for (const metadata of ['{}', '{"name":"x"}', '{"labels":null,"name":"x"}']) {
+    const text = `{"apiVersion":"v1","kind":"Pod","metadata":${metadata},"labels":{"a":"b"}}`;
+    const bare = new StoredObject(`${root}pods/default/x`, Buffer.from(text), 7, 7);
+    assert.deepEqual(bare.labels(), {}, metadata);
+  }
+  assert.deepEqual(pod('x', 'n', 1, { a: '\u00e9"' }).labels(), { a: '\u00e9"' });
 });

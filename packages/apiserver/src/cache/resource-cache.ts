@@ -8,6 +8,7 @@ import BTreeModule from 'sorted-btree';
 import type { StoredObject } from '../storage/stored-object.ts';
 import { EventLog } from './event-log.ts';
 import { FieldIndex, type RequiredValue } from './field-index.ts';
+import type { SelectedBy } from './selection.ts';
 
 // The package is CommonJS; its class is the `default` of what Node imports.
 const BTree = BTreeModule.default;
@@ -30,7 +31,7 @@ export class ResourceCache {
   /** Of all objects together, as JSON. */
   readonly size: { bytes: number };
   #fields: FieldIndex | undefined;
-  #isRead = false;
+  readonly #isRead = new Set<SelectedBy>();
 
   /** `floor` is the revision of what is there before any change; `loaded` gives its objects to the new one. */
   constructor(floor: number, capacity: number, loaded?: ResourceCache) {
@@ -55,8 +56,8 @@ export class ResourceCache {
   }
 
   /** Has `read` look at all objects, unless that was done; those that come later are read by whoever meets them. */
-  async readAhead(read: (object: StoredObject) => void): Promise<void> {
-    if (this.#isRead || this.index.size < fewObjects) return;
+  async readAhead(by: SelectedBy, read: (object: StoredObject) => void): Promise<void> {
+    if (this.#isRead.has(by) || this.index.size < fewObjects) return;
     let since = performance.now();
     for (const [i, object] of this.index.valuesArray().entries()) {
       read(object);
@@ -64,6 +65,6 @@ export class ResourceCache {
       await nextTurn();
       since = performance.now();
     }
-    this.#isRead = true;
+    this.#isRead.add(by);
   }
 }

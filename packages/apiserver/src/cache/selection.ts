@@ -14,11 +14,13 @@ import {
   SelectorError,
 } from '@timonier/api/label-selector';
 import { storageKey } from '@timonier/api';
-import type { ApiObject } from '@timonier/api/decode';
 import { bad } from '../pipeline/query.ts';
 import { indexedField, type RequiredValue } from './field-index.ts';
 import { wantedOf } from '../storage/json-parts.ts';
-import type { AttributeReader, StoredObject } from '../storage/stored-object.ts';
+import type { FieldReader, StoredObject } from '../storage/stored-object.ts';
+
+/** The two ways to select objects by what is in them. */
+export type SelectedBy = 'labels' | 'fields';
 
 export class Selection {
   /** Keys of the selected objects begin with this. */
@@ -26,7 +28,7 @@ export class Selection {
   readonly #key: string | undefined;
   readonly #labels: readonly LabelRequirement[];
   readonly #fields: readonly FieldRequirement[];
-  readonly #attributes: AttributeReader;
+  readonly #reader: FieldReader;
   readonly #indexed: string | undefined;
 
   constructor(
@@ -51,7 +53,7 @@ export class Selection {
     }
     const problem = checkFieldSelector(info, this.#fields);
     if (problem !== undefined) throw bad(problem);
-    this.#attributes = attributeReader(info);
+    this.#reader = fieldReader(info);
     this.#indexed = indexedField(info);
   }
 
@@ -66,36 +68,37 @@ export class Selection {
     if (found === undefined) return undefined;
     return {
       value: found.value,
-      valueOf: (object) => object.attributes(this.#attributes).fields(found.field),
+      valueOf: (object) => object.fields(this.#reader)(found.field),
     };
   }
 
-  /** Whether it takes a look into objects to tell which are selected. */
-  get readsObjects(): boolean {
-    return this.#labels.length > 0 || this.#fields.length > 0;
+  /** What has to be read out of objects to tell which are selected. */
+  get reads(): readonly SelectedBy[] {
+    const all = { labels: this.#labels, fields: this.#fields };
+    return (['labels', 'fields'] as const).filter((by) => all[by].length > 0);
   }
 
   /** Reads out of an object what `matches` will look at. */
-  read(object: StoredObject): void {
-    object.attributes(this.#attributes);
+  read(by: SelectedBy, object: StoredObject): void {
+    if (by === 'labels') object.labels();
+    else object.fields(this.#reader);
   }
 
   matches(object: StoredObject): boolean {
     if (!object.key.startsWith(this.prefix)) return false;
     if (this.#key !== undefined && object.key !== this.#key) return false;
     if (this.#labels.length === 0 && this.#fields.length === 0) return true;
-    const { labels, fields } = object.attributes(this.#attributes);
-    return (
-      matchesLabels(this.#labels, labels) &&
-      this.#fields.every(({ field, value, equal }) => (fields(field) === value) === equal)
-    );
+    if (this.#labels.length > 0 && !matchesLabels(this.#labels, object.labels())) return false;
+    if (this.#fields.length === 0) return true;
+    const valueOf = object.fields(this.#reader);
+    return this.#fields.every(({ field, value, equal }) => (valueOf(field) === value) === equal);
   }
 }
 
-const readers = new WeakMap<ResourceInfo, AttributeReader>();
+const readers = new WeakMap<ResourceInfo, FieldReader>();
 
-/** Reads labels and every field that the resource can be selected by. */
-function attributeReader(info: ResourceInfo): AttributeReader {
+/** Reads every field that the resource can be selected by. */
+function fieldReader(info: ResourceInfo): FieldReader {
   let reader = readers.get(info);
   if (reader === undefined) {
     const names = new Set([
@@ -104,14 +107,9 @@ function attributeReader(info: ResourceInfo): AttributeReader {
       ...info.selectableFields,
       ...Object.keys(info.selectableAliases),
     ]);
-    const paths = [...names].flatMap((name) => fieldPaths(info, name));
     reader = {
-      wanted: wantedOf([['metadata', 'labels'], ...paths]),
-      read(parts) {
-        const values = new Map([...names].map((name) => [name, fieldValue(info, parts, name)]));
-        const { labels = {} } = (parts['metadata'] ?? {}) as NonNullable<ApiObject['metadata']>;
-        return { labels, fields: (name) => values.get(name) ?? '' };
-      },
+      wanted: wantedOf([...names].flatMap((name) => fieldPaths(info, name))),
+      read: (parts) => (name) => fieldValue(info, parts, name),
     };
     readers.set(info, reader);
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { partsOf, type Wanted, wantedOf } from './json-parts.ts';
+import { memberOf, partsOf, type Wanted, wantedOf } from './json-parts.ts';
 
 /** The same from the whole tree. */
 function picked(value: unknown, wanted: Wanted): unknown {
@@ -56,4 +56,25 @@ test('a text that ends too early, or is none, is an error and nothing else', () 
   for (let length = 0; length < json.length; length++)
     assert.throws(() => partsOf(json.subarray(0, length), wanted), SyntaxError, `${length} bytes`);
   assert.throws(() => partsOf(Buffer.from('[]'), wanted), SyntaxError);
+});
+
+test('a member of an object is what its whole tree has there', () => {
+  const tree = fc.dictionary(name, fc.jsonValue({ maxDepth: 3 }), { noNullPrototype: true });
+  fc.assert(
+    fc.property(
+      tree,
+      name.filter((text) => plain.test(text) && text !== '__proto__'),
+      fc.string(),
+      (object, wanted, before) => {
+        const start = JSON.stringify(before);
+        const json = Buffer.from(start + JSON.stringify(object));
+        const expected = Object.hasOwn(object, wanted)
+          ? JSON.parse(JSON.stringify(object[wanted]))
+          : undefined;
+        assert.deepEqual(memberOf(json, Buffer.byteLength(start), wanted), expected);
+      },
+    ),
+    { numRuns: 2_000 },
+  );
+  assert.throws(() => memberOf(Buffer.from('{"a":1'), 0, 'b'), SyntaxError);
 });

@@ -63,7 +63,7 @@ function readObject(json: Buffer, start: number, wanted: Wanted, out: Record<str
       if (part === true || json[at] !== openBrace) {
         const from = at;
         at = endOfValue(json, at);
-        out[name] = JSON.parse(json.toString('utf8', from, at));
+        out[name] = valueOf(json, from, at);
       } else {
         const inner: Record<string, unknown> = {};
         out[name] = inner;
@@ -71,6 +71,25 @@ function readObject(json: Buffer, start: number, wanted: Wanted, out: Record<str
       }
     }
     if (json[at] === closeBrace) return at + 1;
+    at = expect(json, at, comma);
+  }
+}
+
+/**
+ * One member of the object that begins at `start`, as `JSON.parse` would read it; undefined where it has none of this name. What follows it
+ * is not looked at.
+ */
+export function memberOf(json: Buffer, start: number, name: string): unknown {
+  const names = [name];
+  let at = expect(json, start, openBrace);
+  if (json[at] === closeBrace) return undefined;
+  for (;;) {
+    const end = endOfString(json, at);
+    const isWanted = nameBetween(json, at + 1, end - 1, names) !== undefined;
+    const from = expect(json, end, colon);
+    at = endOfValue(json, from);
+    if (isWanted) return valueOf(json, from, at);
+    if (json[at] === closeBrace) return undefined;
     at = expect(json, at, comma);
   }
 }
@@ -105,6 +124,12 @@ function endOfString(json: Buffer, start: number): number {
   }
 }
 
+/** What a byte does outside of texts: 1 opens something, 2 closes it, 3 begins a text. */
+const structure = new Uint8Array(256);
+structure[openBrace] = structure[openBracket] = 1;
+structure[closeBrace] = structure[closeBracket] = 2;
+structure[quote] = 3;
+
 /** Where the value ends that begins at `start`. Throws a SyntaxError when it does not end. */
 export function endOfValue(json: Buffer, start: number): number {
   const first = json[start];
@@ -114,12 +139,19 @@ export function endOfValue(json: Buffer, start: number): number {
     let depth = 0;
     do {
       const byte = json[at];
-      if (byte === quote) at = endOfString(json, at);
-      else {
-        if (byte === undefined) throw broken(at);
-        if (byte === openBrace || byte === openBracket) depth++;
-        else if (byte === closeBrace || byte === closeBracket) depth--;
-        at++;
+      if (byte === undefined) throw broken(at);
+      at++;
+      switch (structure[byte]) {
+        case 1:
+          depth++;
+          break;
+        case 2:
+          depth--;
+          break;
+        case 3:
+          at = endOfString(json, at - 1);
+          break;
+        default:
       }
     } while (depth > 0);
     return at;
@@ -128,4 +160,12 @@ export function endOfValue(json: Buffer, start: number): number {
     if (byte === undefined) throw broken(at);
   if (at === start) throw broken(at);
   return at;
+}
+
+/** A value, which ends at `end`. */
+function valueOf(json: Buffer, start: number, end: number): unknown {
+  const text = json.toString('utf8', start, end);
+  // Most are texts without escapes.
+  if (json[start] === quote && !text.includes('\\')) return text.slice(1, -1);
+  return JSON.parse(text);
 }

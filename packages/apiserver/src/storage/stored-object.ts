@@ -10,7 +10,7 @@
 import { hasLongNumber, isBigInteger, parseJson, setOwn } from '@timonier/api/json';
 import type { ApiObject } from '@timonier/api/decode';
 import type { KeyValue } from './etcd-messages.ts';
-import { endOfValue, partsOf, type Wanted } from './json-parts.ts';
+import { endOfValue, memberOf, partsOf, type Wanted } from './json-parts.ts';
 
 const plainPrefix = Buffer.from('j1:-:');
 /** Never stored: what a value becomes that could not be opened, with the reason. */
@@ -19,17 +19,17 @@ const unreadablePrefix = Buffer.from('x1:');
 const fewNames = 40;
 const metadataMark = Buffer.from('"metadata":{');
 
-export interface Attributes {
-  readonly labels: Readonly<Record<string, string>>;
-  /** The value of a selectable field. */
-  readonly fields: (name: string) => string;
+export type Labels = Readonly<Record<string, string>>;
+/** The value of a selectable field. */
+export type FieldValues = (name: string) => string;
+
+/** Picks the fields that selectors may ask for out of an object, of which it is given no more than it wants. */
+export interface FieldReader {
+  readonly wanted: Wanted;
+  read(parts: Readonly<Record<string, unknown>>): FieldValues;
 }
 
-/** Picks what selectors ask for out of an object, of which it is given no more than it wants. */
-export interface AttributeReader {
-  readonly wanted: Wanted;
-  read(parts: Readonly<Record<string, unknown>>): Attributes;
-}
+const noLabels: Labels = {};
 
 export class StoredObject {
   /** The whole key. */
@@ -41,8 +41,9 @@ export class StoredObject {
   /** What it takes as an item of a list in protobuf, whole and as its metadata only; 0 until somebody found out. */
   protobufBytes = 0;
   protobufMetadataBytes = 0;
-  #attributes: Attributes | undefined;
-  #attributesBy: AttributeReader | undefined;
+  #labels: Labels | undefined;
+  #fields: FieldValues | undefined;
+  #fieldsBy: FieldReader | undefined;
 
   constructor(key: string, json: Buffer, revision: number, createRevision: number) {
     this.key = key;
@@ -72,13 +73,22 @@ export class StoredObject {
     return treeOf(this.metadataJson()) as NonNullable<ApiObject['metadata']>;
   }
 
-  /** Labels and selectable fields; read once. */
-  attributes(reader: AttributeReader): Attributes {
-    if (this.#attributes === undefined || this.#attributesBy !== reader) {
-      this.#attributes = reader.read(partsOf(this.json, reader.wanted));
-      this.#attributesBy = reader;
+  /**
+   * Read once, and apart from fields: they stand near the beginning, before what managers own, and most selectors ask for nothing
+   * else.
+   */
+  labels(): Labels {
+    this.#labels ??= (memberOf(this.json, this.metadataStart(), 'labels') as Labels | null) ?? noLabels;
+    return this.#labels;
+  }
+
+  /** Selectable fields; read once. */
+  fields(reader: FieldReader): FieldValues {
+    if (this.#fields === undefined || this.#fieldsBy !== reader) {
+      this.#fields = reader.read(partsOf(this.json, reader.wanted));
+      this.#fieldsBy = reader;
     }
-    return this.#attributes;
+    return this.#fields;
   }
 
   /** The last state of a deleted object carries the revision of its deletion. */
@@ -91,8 +101,9 @@ export class StoredObject {
       this.json.subarray(start + old),
     ]);
     const copy = new StoredObject(this.key, json, revision, this.createRevision);
-    copy.#attributes = this.#attributes;
-    copy.#attributesBy = this.#attributesBy;
+    copy.#labels = this.#labels;
+    copy.#fields = this.#fields;
+    copy.#fieldsBy = this.#fieldsBy;
     return copy;
   }
 }

@@ -84,8 +84,9 @@ export async function readAhead(
 ): Promise<void> {
   const { info } = target;
   // Of other shapes each view is read by itself.
-  if (!selection.readsObjects || info.custom !== undefined || !isStoredShape(info)) return;
-  await server.cache.resource(info.storagePrefix ?? '').readAhead((object) => selection.read(object));
+  if (info.custom !== undefined || !isStoredShape(info)) return;
+  const resource = server.cache.resource(info.storagePrefix ?? '');
+  for (const by of selection.reads) await resource.readAhead(by, (object) => selection.read(by, object));
 }
 
 /** Throws 422 for options that say two things at once. */
