@@ -7,6 +7,7 @@ export const nodeCount = 100;
 const applied = 500;
 export const pods = '/api/v1/namespaces/default/pods';
 export const leases = '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases';
+export const protobuf = 'application/vnd.kubernetes.protobuf';
 const deployments = '/apis/apps/v1/namespaces/default/deployments';
 
 const container = {

@@ -8,6 +8,7 @@ import {
   patchPod,
   podCount,
   pods,
+  protobuf,
   updateStatus,
 } from './calls.ts';
 import { load } from './client.ts';
@@ -88,6 +89,7 @@ export const requestRows: Readonly<Record<string, Row>> = {
     needsPods: true,
     run: async (bench) => {
       await measure(bench, 'get', getCount, getPod);
+      await measure(bench, 'get in protobuf', getCount, (index) => ({ ...getPod(index), accept: protobuf }));
       await measureByToken(bench);
     },
   },

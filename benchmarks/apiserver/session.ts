@@ -75,8 +75,8 @@ export class Session {
   }
 
   /** Calls `seen` with what comes. Rejects unless the server begins it. */
-  async watch(path: string, seen: (chunk: Buffer) => void): Promise<Watch> {
-    const { status, body } = await this.request({ method: 'GET', path });
+  async watch(path: string, seen: (chunk: Buffer) => void, accept = 'application/json'): Promise<Watch> {
+    const { status, body } = await this.request({ method: 'GET', path, accept });
     if (status !== 200) throw new Error(`${path}: ${status}`);
     const read = async (): Promise<void> => {
       for await (const chunk of body) seen(chunk);

@@ -60,7 +60,8 @@ class JsonEncoder {
       if (error instanceof NotPlain) return undefined;
       throw error;
     } finally {
-      if (this.#work.length > usualBytes) this.#work = new Uint8Array(usualBytes);
+      if (this.#work.length > usualBytes) this.#hold(new Uint8Array(), 0, usualBytes);
+      this.#scan.release();
     }
   }
 
@@ -83,9 +84,9 @@ class JsonEncoder {
   }
 
   /** The text where it is read, with room behind it. */
-  #hold(json: Uint8Array, room: number): void {
-    const least = json.length + 1 + room;
-    if (least > this.#work.length) this.#work = new Uint8Array(least);
+  #hold(json: Uint8Array, room: number, size = this.#work.length): void {
+    const least = Math.max(size, json.length + 1 + room);
+    if (least !== this.#work.length) this.#work = new Uint8Array(least);
     this.#work.set(json);
     // What is there from before would go on.
     this.#work[json.length] = 0;
@@ -111,8 +112,9 @@ class JsonEncoder {
         continue;
       }
       const reference = found[base + field.place] ?? 0;
-      if (reference === 0) this.#bytes(field.absent);
-      else if (field.way === LIST) this.#list(field.item as FieldPlan, reference);
+      if (reference === 0) {
+        if (field.absent.length > 0) this.#bytes(field.absent);
+      } else if (field.way === LIST) this.#list(field.item as FieldPlan, reference);
       else if (field.way === MAP) this.#map(field, reference);
       else this.#value(field, reference);
     }

@@ -24,6 +24,9 @@ const maxDigits = 15;
 /** Names of an object that are compared with each other when they are in no order. */
 const manyNames = 64;
 
+/** Room for as many is kept. */
+const usualNames = 4_096;
+
 /** Thrown for what is refused. */
 export class NotPlain extends Error {
   override readonly name = 'NotPlain';
@@ -51,12 +54,18 @@ export class JsonBytes {
   protected isAscii = true;
   #depth = 0;
   /** Where the names of the objects begin and end that are being read. */
-  readonly #names: number[] = [];
+  #names: number[] = [];
+  #nameCount = 0;
 
   protected begin(): void {
     this.#depth = 0;
-    this.#names.length = 0;
+    this.#nameCount = 0;
     this.isAscii = true;
+  }
+
+  /** Gives back what only a large text needs. */
+  release(): void {
+    if (this.#names.length > usualNames) this.#names = [];
   }
 
   protected enter(): void {
@@ -122,7 +131,8 @@ export class JsonBytes {
       case quote:
         return this.text(start + 1) + 1;
       case openBrace:
-        return this.#object(start);
+        // Of what managers own most is empty.
+        return bytes[start + 1] === closeBrace ? start + 2 : this.#object(start);
       case openBracket: {
         this.enter();
         let at = start + 1;
@@ -150,30 +160,30 @@ export class JsonBytes {
     this.enter();
     const { bytes } = this;
     const names = this.#names;
-    const first = names.length;
+    const first = this.#nameCount;
     let isOrdered = true;
     let at = start + 1;
-    if (bytes[at] === closeBrace) at++;
-    else
-      for (;;) {
-        if (bytes[at] !== quote) throw notPlain;
-        const name = at + 1;
-        at = this.text(name);
-        const before = names.length - 2;
-        if (isOrdered && before >= first)
-          isOrdered = this.isBefore(names[before] ?? 0, names[before + 1] ?? 0, name, at);
-        names.push(name, at);
-        // Objects have their whole numbers first, in another order than texts.
-        const letter = bytes[name] ?? 0;
-        if (letter >= zero && letter <= nine) throw notPlain;
-        if (bytes[++at] !== colon) throw notPlain;
-        at = this.any(at + 1);
-        const next = bytes[at++];
-        if (next === closeBrace) break;
-        if (next !== comma) throw notPlain;
-      }
+    for (;;) {
+      if (bytes[at] !== quote) throw notPlain;
+      const name = at + 1;
+      at = this.text(name);
+      const count = this.#nameCount;
+      if (isOrdered && count > first)
+        isOrdered = this.isBefore(names[count - 2] ?? 0, names[count - 1] ?? 0, name, at);
+      names[count] = name;
+      names[count + 1] = at;
+      this.#nameCount = count + 2;
+      // Objects have their whole numbers first, in another order than texts.
+      const letter = bytes[name] ?? 0;
+      if (letter >= zero && letter <= nine) throw notPlain;
+      if (bytes[++at] !== colon) throw notPlain;
+      at = this.any(at + 1);
+      const next = bytes[at++];
+      if (next === closeBrace) break;
+      if (next !== comma) throw notPlain;
+    }
     if (!isOrdered) this.#differ(first);
-    names.length = first;
+    this.#nameCount = first;
     this.leave();
     return at;
   }
@@ -181,8 +191,9 @@ export class JsonBytes {
   /** Throws when two of the names from `first` on are the same. */
   #differ(first: number): void {
     const names = this.#names;
-    if (names.length - first > manyNames * 2) throw notPlain;
-    for (let i = first; i < names.length; i += 2)
+    const count = this.#nameCount;
+    if (count - first > manyNames * 2) throw notPlain;
+    for (let i = first; i < count; i += 2)
       for (let j = first; j < i; j += 2)
         if (this.#areSame(names[i] ?? 0, names[i + 1] ?? 0, names[j] ?? 0, names[j + 1] ?? 0)) throw notPlain;
   }

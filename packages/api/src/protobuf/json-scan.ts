@@ -42,11 +42,13 @@ import {
 
 /** What a value takes at most beside its own bytes: numbers, lengths, and the parts of one that has only one of several. */
 const valueBytes = 32;
+/** Numbers that there is room for; what needs more gives it back. */
+const usualFound = 1 << 14;
 /** Integers are kept in halves below this. */
 export const half = 2 ** 30;
 
 export class JsonScan extends JsonBytes {
-  found = new Int32Array(1 << 12);
+  found = new Int32Array(usualFound);
   /** What is encoded already. */
   readonly others: Buffer[] = [];
   /** What was found takes no more bytes in protobuf. */
@@ -69,6 +71,12 @@ export class JsonScan extends JsonBytes {
     if (end !== undefined && at !== end) throw notPlain;
     if (!this.isAscii && !isUtf8(this.bytes.subarray(start, at))) throw notPlain;
     return this.#reference;
+  }
+
+  override release(): void {
+    super.release();
+    this.others.length = 0;
+    if (this.found.length > usualFound) this.found = new Int32Array(usualFound);
   }
 
   #take(count: number): number {
