@@ -12,9 +12,17 @@ export interface RequiredValue {
   readonly valueOf: (object: StoredObject) => string;
 }
 
+/** A field that is a text where it is there. */
+export interface IndexedField {
+  readonly name: string;
+  readonly path: readonly string[];
+}
+
+const nodeName: IndexedField = { name: 'spec.nodeName', path: ['spec', 'nodeName'] };
+
 /** The field of a resource that is worth an index. */
-export function indexedField({ storagePrefix }: ResourceInfo): string | undefined {
-  return storagePrefix === 'pods' ? 'spec.nodeName' : undefined;
+export function indexedField({ storagePrefix }: ResourceInfo): IndexedField | undefined {
+  return storagePrefix === 'pods' ? nodeName : undefined;
 }
 
 export class FieldIndex {

@@ -139,6 +139,10 @@ test('who selects by labels has nothing read behind them, and who selects by fie
   assert.ok(selection('', 'a=b').matches(broken));
   assert.ok(!selection('', 'a!=b').matches(broken));
   assert.throws(() => selection('spec.nodeName=a', 'a=b').matches(broken), SyntaxError);
+  assert.deepEqual(selection('spec.nodeName=a', 'a=b').reads, ['index']);
+  const text = '{"apiVersion":"v1","kind":"Pod","metadata":{},"spec":{"nodeName":"n","x":BROKEN';
+  const bound = new StoredObject(`${root}pods/default/x`, Buffer.from(text), 7, 7);
+  assert.equal(ofNode('n').valueOf(bound), 'n', 'nor behind the field of the index');
   assert.ok(!selection('spec.nodeName=a', 'a=c').matches(broken), 'labels come first');
   for (const metadata of ['{}', '{"name":"x"}', '{"labels":null,"name":"x"}']) {
     const text = `{"apiVersion":"v1","kind":"Pod","metadata":${metadata},"labels":{"a":"b"}}`;

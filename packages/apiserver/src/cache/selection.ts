@@ -15,12 +15,12 @@ import {
 } from '@timonier/api/label-selector';
 import { storageKey } from '@timonier/api';
 import { bad } from '../pipeline/query.ts';
-import { indexedField, type RequiredValue } from './field-index.ts';
+import { indexedField, type IndexedField, type RequiredValue } from './field-index.ts';
 import { wantedOf } from '../storage/json-parts.ts';
 import type { FieldReader, StoredObject } from '../storage/stored-object.ts';
 
-/** The two ways to select objects by what is in them. */
-export type SelectedBy = 'labels' | 'fields';
+/** The ways to select objects by what is in them. */
+export type SelectedBy = 'labels' | 'fields' | 'index';
 
 export class Selection {
   /** Keys of the selected objects begin with this. */
@@ -29,7 +29,7 @@ export class Selection {
   readonly #labels: readonly LabelRequirement[];
   readonly #fields: readonly FieldRequirement[];
   readonly #reader: FieldReader;
-  readonly #indexed: string | undefined;
+  readonly #indexed: IndexedField | undefined;
 
   constructor(
     info: ResourceInfo,
@@ -64,16 +64,17 @@ export class Selection {
 
   /** The value that its objects have in the field which the resource is indexed by, where it asks for one. */
   get required(): RequiredValue | undefined {
-    const found = this.#fields.find(({ field, equal }) => equal && field === this.#indexed);
+    const indexed = this.#indexed;
+    if (indexed === undefined) return undefined;
+    const found = this.#fields.find(({ field, equal }) => equal && field === indexed.name);
     if (found === undefined) return undefined;
-    return {
-      value: found.value,
-      valueOf: (object) => object.fields(this.#reader)(found.field),
-    };
+    return { value: found.value, valueOf: (object) => indexedValue(object, indexed) };
   }
 
   /** What has to be read out of objects to tell which are selected. */
   get reads(): readonly SelectedBy[] {
+    // Of those with a value of the index few are left.
+    if (this.required !== undefined) return ['index'];
     const all = { labels: this.#labels, fields: this.#fields };
     return (['labels', 'fields'] as const).filter((by) => all[by].length > 0);
   }
@@ -81,6 +82,7 @@ export class Selection {
   /** Reads out of an object what `matches` will look at. */
   read(by: SelectedBy, object: StoredObject): void {
     if (by === 'labels') object.labels();
+    else if (by === 'index') this.required?.valueOf(object);
     else object.fields(this.#reader);
   }
 
@@ -93,6 +95,11 @@ export class Selection {
     const valueOf = object.fields(this.#reader);
     return this.#fields.every(({ field, value, equal }) => (valueOf(field) === value) === equal);
   }
+}
+
+function indexedValue(object: StoredObject, { path }: IndexedField): string {
+  const value = object.indexed(path);
+  return typeof value === 'string' ? value : '';
 }
 
 const readers = new WeakMap<ResourceInfo, FieldReader>();

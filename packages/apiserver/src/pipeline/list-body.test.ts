@@ -143,6 +143,38 @@ for (const representation of representations) {
   });
 }
 
+test('what was made for the length of a list is not made again, but of one list at a time', async () => {
+  const options: EncodeOptions = {
+    info,
+    representation: { ...object, media: 'protobuf' },
+    includeObject: 'None',
+  };
+  const reads = new Map<StoredObject, number>();
+  const counted = (): StoredObject[] => {
+    // Every second one is parsed, and so read more often.
+    const all = items(6_000, 500).filter((_unused, i) => i % 2 === 1);
+    for (const item of all) {
+      const { json } = item;
+      const get = (): Buffer => {
+        reads.set(item, (reads.get(item) ?? 0) + 1);
+        return json;
+      };
+      Object.defineProperty(item, 'json', { get });
+    }
+    return all;
+  };
+  const timesRead = (all: readonly StoredObject[]): Set<number> =>
+    new Set(all.map((item) => reads.get(item) ?? 0));
+  const [earlier, later] = [counted(), counted()];
+  const [first, second] = [await bodyOf(earlier, meta, options), await bodyOf(later, meta, options)];
+  const made = Buffer.concat([...second.pieces]);
+  // For the length and for the end of a turn.
+  assert.deepEqual(timesRead(later), new Set([2]));
+  const late = Buffer.concat([...first.pieces]);
+  assert.deepEqual(timesRead(earlier), new Set([3]), 'the first gave up what it kept');
+  for (const bytes of [made, late]) assert.ok(bytes.equals(whole(earlier, options.representation, 'None')));
+});
+
 test('the length of a list in protobuf is not found out for a client that has gone', async () => {
   const all = items(20_000, 500);
   const options: EncodeOptions = {

@@ -1,6 +1,6 @@
 /**
  * A list in protobuf, which says how long it is before it begins. Every item is made once for its length, which its stored object
- * keeps, and once more when it is taken; short lists are kept meanwhile and made once.
+ * keeps, and once more when it is taken, but for what is kept meanwhile.
  */
 import { setImmediate } from 'node:timers/promises';
 import { apiVersionOf, isStoredShape, type ResourceInfo } from '@timonier/api';
@@ -20,8 +20,45 @@ export interface ProtobufListParts {
 
 /** How long lengths are found out before others have their turn. */
 const turnMs = 5;
-/** As much of a list is kept from the finding of its lengths. */
+/** As much of every list is kept from the finding of its lengths. */
 const keptBytes = 512 * 1024;
+/** The same of one list, the last one that wanted to: so the first list of many objects makes most of them once. */
+const mostKeptBytes = 16 * 1024 * 1024;
+
+/** What has been made of a list before it began, until it is taken. */
+class Kept {
+  static #largest: WeakRef<Kept> | undefined;
+  readonly #items = new Map<number, Buffer>();
+  #bytes = 0;
+
+  /** Does nothing for what would be too much. */
+  add(index: number, item: Buffer): void {
+    const bytes = this.#bytes + item.length;
+    if (bytes > mostKeptBytes || (bytes > keptBytes && !this.#isLargest())) return;
+    this.#items.set(index, item);
+    this.#bytes = bytes;
+  }
+
+  /** Whether this is the one that may keep much: it was, or it begins to, and another one keeps nothing any more. */
+  #isLargest(): boolean {
+    const largest = Kept.#largest?.deref();
+    if (largest === this) return true;
+    if (this.#bytes > keptBytes) return false;
+    largest?.giveUp();
+    Kept.#largest = new WeakRef(this);
+    return true;
+  }
+
+  giveUp(): void {
+    this.#items.clear();
+  }
+
+  take(index: number): Buffer | undefined {
+    const item = this.#items.get(index);
+    if (item !== undefined) this.#items.delete(index);
+    return item;
+  }
+}
 
 /** Undefined when `isOver` says that nobody waits for it any more. */
 export async function protobufList(
@@ -45,8 +82,7 @@ export async function protobufList(
   const memo = isStoredShape(info) ? (isPartial ? 'protobufMetadataBytes' : 'protobufBytes') : undefined;
 
   const lengths = new Uint32Array(items.length);
-  const kept = new Map<number, Buffer>();
-  let left = keptBytes;
+  const kept = new Kept();
   const head = list.head(meta);
   const tail = list.tail(meta);
   let bytes = head.length + tail.length;
@@ -57,8 +93,7 @@ export async function protobufList(
       const encoded = encode(stored);
       ({ length } = encoded);
       if (memo !== undefined) stored[memo] = length;
-      left -= length;
-      if (left >= 0) kept.set(i, encoded);
+      kept.add(i, encoded);
       if (performance.now() - since >= turnMs) {
         await setImmediate();
         if (isOver()) return undefined;
@@ -73,7 +108,7 @@ export async function protobufList(
     start: Buffer.concat([envelope, head]),
     length: envelope.length + bytes + envelopeEnd.length,
     item: (stored, index) => {
-      const encoded = kept.get(index) ?? encode(stored);
+      const encoded = kept.take(index) ?? encode(stored);
       if (encoded.length !== lengths[index])
         throw new Error(`${stored.key} has ${encoded.length} bytes in protobuf, not ${lengths[index]}`);
       return encoded;

@@ -76,19 +76,31 @@ function readObject(json: Buffer, start: number, wanted: Wanted, out: Record<str
 }
 
 /**
- * One member of the object that begins at `start`, as `JSON.parse` would read it; undefined where it has none of this name. What follows it
+ * What stands at a path below the object that begins at `start`, as `JSON.parse` would read it; undefined where nothing does. What follows it
  * is not looked at.
  */
-export function memberOf(json: Buffer, start: number, name: string): unknown {
+export function valueAt(json: Buffer, start: number, path: readonly string[]): unknown {
+  let at = start;
+  for (const [depth, name] of path.entries()) {
+    if (depth > 0 && json[at] !== openBrace) return undefined;
+    const member = startOfMember(json, at, name);
+    if (member === undefined) return undefined;
+    at = member;
+  }
+  return valueOf(json, at, endOfValue(json, at));
+}
+
+/** Where the value of a member of the object begins that begins at `start`. */
+function startOfMember(json: Buffer, start: number, name: string): number | undefined {
   const names = [name];
   let at = expect(json, start, openBrace);
   if (json[at] === closeBrace) return undefined;
   for (;;) {
     const end = endOfString(json, at);
     const isWanted = nameBetween(json, at + 1, end - 1, names) !== undefined;
-    const from = expect(json, end, colon);
-    at = endOfValue(json, from);
-    if (isWanted) return valueOf(json, from, at);
+    at = expect(json, end, colon);
+    if (isWanted) return at;
+    at = endOfValue(json, at);
     if (json[at] === closeBrace) return undefined;
     at = expect(json, at, comma);
   }

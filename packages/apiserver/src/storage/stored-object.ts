@@ -10,7 +10,7 @@
 import { hasLongNumber, isBigInteger, parseJson, setOwn } from '@timonier/api/json';
 import type { ApiObject } from '@timonier/api/decode';
 import type { KeyValue } from './etcd-messages.ts';
-import { endOfValue, memberOf, partsOf, type Wanted } from './json-parts.ts';
+import { endOfValue, partsOf, valueAt, type Wanted } from './json-parts.ts';
 
 const plainPrefix = Buffer.from('j1:-:');
 /** Never stored: what a value becomes that could not be opened, with the reason. */
@@ -42,6 +42,8 @@ export class StoredObject {
   protobufBytes = 0;
   protobufMetadataBytes = 0;
   #labels: Labels | undefined;
+  #indexed: unknown;
+  #indexedBy: readonly string[] | undefined;
   #fields: FieldValues | undefined;
   #fieldsBy: FieldReader | undefined;
 
@@ -78,8 +80,17 @@ export class StoredObject {
    * else.
    */
   labels(): Labels {
-    this.#labels ??= (memberOf(this.json, this.metadataStart(), 'labels') as Labels | null) ?? noLabels;
+    this.#labels ??= (valueAt(this.json, this.metadataStart(), ['labels']) as Labels | null) ?? noLabels;
     return this.#labels;
+  }
+
+  /** What stands at the path that objects of its kind have an index by: read once, and alone, for it is read of all of them. */
+  indexed(path: readonly string[]): unknown {
+    if (this.#indexedBy !== path) {
+      this.#indexed = valueAt(this.json, 0, path);
+      this.#indexedBy = path;
+    }
+    return this.#indexed;
   }
 
   /** Selectable fields; read once. */
@@ -102,6 +113,8 @@ export class StoredObject {
     ]);
     const copy = new StoredObject(this.key, json, revision, this.createRevision);
     copy.#labels = this.#labels;
+    copy.#indexed = this.#indexed;
+    copy.#indexedBy = this.#indexedBy;
     copy.#fields = this.#fields;
     copy.#fieldsBy = this.#fieldsBy;
     return copy;
