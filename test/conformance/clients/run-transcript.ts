@@ -54,11 +54,13 @@ export async function runTranscript(
   try {
     const home = join(directory, 'home');
     const work = join(directory, 'work');
-    await mkdir(home);
-    await mkdir(work);
+    // What a client leaves there goes with the rest.
+    const temporary = join(directory, 'tmp');
+    for (const folder of [home, work, temporary]) await mkdir(folder);
     await writeFile(join(home, 'prelude'), prelude);
     const env = {
       HOME: home,
+      TMPDIR: temporary,
       PATH: [...terminal.path, process.env['PATH']].join(':'),
       KUBECONFIG: terminal.kubeconfig,
       LC_ALL: 'C',
