@@ -30,6 +30,6 @@ test('a request that cannot be answered is ended', async () => {
     aggregator: { remoteFor: () => undefined },
     maxLongRunning: -1,
   } as unknown as RouterOptions);
-  await router.serve(request, response);
+  await router.serve(request, response, performance.now());
   assert.equal(ended, 1);
 });

@@ -70,10 +70,9 @@ export class Router {
     this.#identifier = new Identifier(options);
   }
 
-  /** Serves one request to its end; never rejects. */
-  async serve(request: HttpRequest, response: HttpResponse): Promise<void> {
+  /** Serves one request, which came at the time `started`, to its end; never rejects. */
+  async serve(request: HttpRequest, response: HttpResponse, started: number): Promise<void> {
     const { server, aggregator } = this.#options;
-    const started = performance.now();
     let exchange: Exchange;
     try {
       exchange = new Exchange(request, response);

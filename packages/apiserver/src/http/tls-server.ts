@@ -13,6 +13,7 @@ import { WebConnections } from '@timonier/grpc/web';
 import { Doorway } from './doorway.ts';
 import { Http1Request, Http1Response } from './http1.ts';
 import { Http2Request, Http2Response } from './http2.ts';
+import { StartQueue } from './start-queue.ts';
 import type { Router } from './router.ts';
 
 export interface ServerTls {
@@ -73,11 +74,21 @@ export class TlsServer {
 
   constructor(tls: ServerTls, router: Router) {
     const limits = { ...defaultLimits, ...tls.limits };
-    this.#http1 = http1Server(router, limits);
+    const starts = new StartQueue();
+    this.#http1 = http1Server(router, limits, starts);
     this.#http2 = new WebConnections(
       (call, socket) => {
-        const request = new Http2Request(call, socket);
-        return router.serve(request, new Http2Response(call, request.method));
+        const came = performance.now();
+        const { promise, resolve } = Promise.withResolvers<void>();
+        starts.enter(() => {
+          // Whoever gave up while it waited gets no answer.
+          if (call.gone) resolve();
+          else {
+            const request = new Http2Request(call, socket);
+            resolve(router.serve(request, new Http2Response(call, request.method), came));
+          }
+        });
+        return promise;
       },
       { ...http2, idleMs: limits.idle, tickMs: limits.checking },
     );
@@ -123,7 +134,7 @@ export class TlsServer {
   }
 }
 
-function http1Server(router: Router, limits: ConnectionLimits): Http1Server {
+function http1Server(router: Router, limits: ConnectionLimits, starts: StartQueue): Http1Server {
   const server = createHttp1Server({
     headersTimeout: limits.head,
     requestTimeout: limits.request,
@@ -143,7 +154,11 @@ function http1Server(router: Router, limits: ConnectionLimits): Http1Server {
       response.writeHead(400, { connection: 'close' }).end();
       return;
     }
-    void router.serve(new Http1Request(request), new Http1Response(request, response));
+    const came = performance.now();
+    starts.enter(() => {
+      if (response.destroyed) return;
+      void router.serve(new Http1Request(request), new Http1Response(request, response), came);
+    });
   });
   server.on('upgrade', (request: IncomingMessage, socket, head: Buffer) => {
     if (namesTwoHosts(request.rawHeaders))
