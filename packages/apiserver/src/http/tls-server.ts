@@ -80,13 +80,12 @@ export class TlsServer {
       (call, socket) => {
         const came = performance.now();
         const { promise, resolve } = Promise.withResolvers<void>();
+        // Whoever gives up while it waits is not waited for, and gets no answer.
+        call.onGone(resolve);
         starts.enter(() => {
-          // Whoever gave up while it waited gets no answer.
-          if (call.gone) resolve();
-          else {
-            const request = new Http2Request(call, socket);
-            resolve(router.serve(request, new Http2Response(call, request.method), came));
-          }
+          if (call.gone) return;
+          const request = new Http2Request(call, socket);
+          resolve(router.serve(request, new Http2Response(call, request.method), came));
         });
         return promise;
       },
