@@ -131,7 +131,11 @@ export class Router {
   /** Serves a request to switch protocols: watches, exec, attach, port-forward and what is proxied to. */
   async serveUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     if (this.#switchOf(request) === 'messages') {
-      await this.serve(new Http1Request(request), new WebSocketResponse(request, socket, head));
+      await this.serve(
+        new Http1Request(request),
+        new WebSocketResponse(request, socket, head),
+        performance.now(),
+      );
       return;
     }
     const { server, aggregator } = this.#options;
