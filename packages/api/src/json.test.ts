@@ -1,8 +1,40 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { hasLongNumber, isBigInteger, JsonError, MAX_DEPTH, parseJson } from './json.ts';
+import { hasLongNumber, isBigInteger, JsonError, MAX_DEPTH, MAX_PROBLEMS, parseJson } from './json.ts';
 import { parseYaml } from './yaml.ts';
+
+/** A text, a list, or an object whose keys may be there twice. */
+type Tree = string | readonly Tree[] | { readonly members: readonly (readonly [string, Tree])[] };
+
+const { tree: anyTree } = fc.letrec<{ tree: Tree }>((tie) => ({
+  tree: fc.oneof(
+    { maxDepth: 4, withCrossShrink: true },
+    fc.constantFrom('1', 'null', '"a"', '12345678901234567890', '-9007199254740993', '"1234567890123456"'),
+    fc.array(tie('tree'), { maxLength: 3 }),
+    fc
+      .array(fc.tuple(fc.constantFrom('a', 'b', 'c', 'rawJSON'), tie('tree')), { maxLength: 3 })
+      .map((members) => ({ members })),
+  ),
+}));
+
+function written(tree: Tree): { text: string; duplicates: string[] } {
+  const duplicates: string[] = [];
+  const write = (value: Tree, path: string): string => {
+    if (typeof value === 'string') return value;
+    if (!('members' in value)) return `[${value.map((item, i) => write(item, `${path}[${i}]`)).join()}]`;
+    const seen = new Set<string>();
+    const texts = value.members.map(([key, child]) => {
+      const place = path === '' ? key : `${path}.${key}`;
+      if (seen.has(key)) duplicates.push(`duplicate field "${place}"`);
+      seen.add(key);
+      return `"${key}":${write(child, place)}`;
+    });
+    return `{${texts.join()}}`;
+  };
+  const text = write(tree, '');
+  return { text, duplicates: duplicates.slice(0, MAX_PROBLEMS) };
+}
 
 describe('parsing JSON', () => {
   it('gives the value of any JSON and finds no duplicates where there are none', () => {
@@ -26,6 +58,34 @@ describe('parsing JSON', () => {
       'duplicate field "a"',
     ]);
     assert.deepEqual((value as { a: unknown }).a, { k: '{"a":1,"a":2}' });
+  });
+
+  it('finds them beside integers that a number cannot hold', () => {
+    for (const text of [
+      '{"a":1,"a":2,"b":12345678901234567890}',
+      '{"a":12345678901234567890,"a":12345678901234567890}',
+      '{"b":[12345678901234567890,-12345678901234567890],"a":{"a":1},"a":0}',
+    ])
+      assert.deepEqual(parseJson(text).duplicates, ['duplicate field "a"'], text);
+    assert.deepEqual(parseJson('{"a":12345678901234567890,"rawJSON":"1"}').duplicates, []);
+    assert.deepEqual(parseJson('{"rawJSON":1,"rawJSON":12345678901234567890}').duplicates, [
+      'duplicate field "rawJSON"',
+    ]);
+  });
+
+  it('finds all of them in any text', () => {
+    let some = 0;
+    let none = 0;
+    fc.assert(
+      fc.property(anyTree, (tree) => {
+        const { text, duplicates } = written(tree);
+        assert.deepEqual(parseJson(text).duplicates, duplicates, text);
+        if (duplicates.length > 0) some++;
+        else none++;
+      }),
+      { numRuns: 500 },
+    );
+    assert.ok(some > 50 && none > 50, `${some} texts had some, ${none} none`);
   });
 
   it('keeps integers that a number cannot hold, digit for digit', () => {
