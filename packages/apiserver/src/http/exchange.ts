@@ -199,16 +199,16 @@ export class Exchange {
     pieces: Iterable<Buffer>,
     length?: number,
   ): Promise<void> {
-    const rest = inTurns(pieces);
+    const rest = inTurns(pieces, () => this.#isOver);
     const first: Buffer[] = [];
     const atMost = this.audit?.wantsResponse === true ? Infinity : wholeBytes;
     for (let size = 0; size < atMost;) {
       const { done, value } = await rest.next();
+      if (this.#isOver) return void (await rest.return(undefined));
       if (done === true) {
         await this.send(status, contentType, first.length === 1 ? (first[0] ?? '') : Buffer.concat(first));
         return;
       }
-      if (this.#isOver) return void (await rest.return(undefined));
       first.push(value);
       size += value.length;
     }
@@ -241,12 +241,14 @@ export class Exchange {
       if (this.#isOver) return;
       sent(piece.length);
       deadline += piece.length / leastBytesPerMs;
-      if (this.response.write(piece)) continue;
-      if (await isInTime(this.drained(), deadline)) continue;
-      this.response.destroy();
-      return;
+      if (!this.response.write(piece) && !(await isInTime(this.drained(), deadline))) {
+        this.response.destroy();
+        return;
+      }
+      // Before the next one is asked for, which would be made for nobody.
+      if (this.#isOver) return;
     }
-    this.response.end();
+    if (!this.#isOver) this.response.end();
   }
 
   /** Begins an answer of unknown length. */
@@ -276,14 +278,19 @@ function* piecesOf(bytes: Buffer): Generator<Buffer> {
   for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
 }
 
-/** The pieces that have any bytes. Others have their turn while they are made. */
-async function* inTurns(pieces: Iterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+/** The pieces that have any bytes, as long as somebody wants them. Others have their turn while they are made. */
+async function* inTurns(
+  pieces: Iterable<Buffer>,
+  isOver: () => boolean,
+): AsyncGenerator<Buffer, void, undefined> {
   let since = performance.now();
   for (const piece of pieces) {
     if (piece.length > 0) yield piece;
-    if (performance.now() - since < turnMs) continue;
-    await setImmediate();
-    since = performance.now();
+    if (performance.now() - since >= turnMs) {
+      await setImmediate();
+      since = performance.now();
+    }
+    if (isOver()) return;
   }
 }
 

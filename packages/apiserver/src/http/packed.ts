@@ -31,12 +31,13 @@ export async function* packed(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buf
   }
 }
 
-/** What can be read until what was put in is finished. */
+/** All that comes of what was put in: the last of it comes together with the word that it is finished. */
 async function* comingOut(gzip: Gzip, signal: Signal): AsyncGenerator<Buffer, void, undefined> {
-  for (;;) {
+  for (let isFinished = false; ;) {
     const chunk = gzip.read() as Buffer | null;
     if (chunk !== null) yield chunk;
-    else if (await signal.isFinished()) return;
+    else if (isFinished) return;
+    else isFinished = await signal.isFinished();
   }
 }
 
