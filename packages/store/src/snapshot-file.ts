@@ -13,7 +13,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { giveBack } from '@timonier/component/give-back';
 import type { StateMeta } from './state-meta.ts';
-import { StateCorruptError, type Tally } from './state-seal.ts';
+import { sameTally, sealBytes, StateCorruptError, type Tally, TallyCounter } from './state-seal.ts';
 
 export interface SnapshotDescription {
   /** When it was taken, ISO 8601. */
@@ -48,6 +48,10 @@ function encodeHead(description: SnapshotDescription): Buffer {
   return out;
 }
 
+function tallyText({ records, bytes, sum }: Tally): string {
+  return `${records} records of ${bytes} bytes with the sum ${sum}`;
+}
+
 /** How many bytes the file of a description has. */
 export function snapshotSize(description: SnapshotDescription): number {
   return sizeOf(encodeHead(description).length, description.tally);
@@ -55,7 +59,8 @@ export function snapshotSize(description: SnapshotDescription): number {
 
 /**
  * The bytes of the file, in pieces of at most 64 KiB. `chunks` yields all records that the description counts, and gives
- * their memory away. Rejects with `StateCorruptError` when they are others.
+ * their memory away. Rejects with `StateCorruptError`, before the last piece, when records are missing or there are
+ * others; whether each matches its seal is looked at by who reads them (`unseal`).
  */
 export async function* snapshotPieces(
   description: SnapshotDescription,
@@ -65,6 +70,7 @@ export async function* snapshotPieces(
   let piece = Buffer.allocUnsafe(pieceBytes);
   let used = 0;
   let total = 0;
+  const counter = new TallyCounter();
   const full: Buffer[] = [];
   const add = (bytes: Buffer): void => {
     for (let at = 0; at < bytes.length;) {
@@ -83,6 +89,9 @@ export async function* snapshotPieces(
   add(encodeHead(description));
   for await (const records of chunks) {
     for (const [key, value] of records) {
+      if (value.length < sealBytes)
+        throw new StateCorruptError(`record ${key.toString('hex')} has no checksum`);
+      counter.add(key, value);
       const head = Buffer.allocUnsafe(recordHead);
       head.writeUInt16LE(key.length, 0);
       head.writeUInt32LE(value.length, 2);
@@ -97,9 +106,9 @@ export async function* snapshotPieces(
   add(Buffer.alloc((sector - (total % sector)) % sector));
   yield* full.splice(0);
   const rest = piece.subarray(0, used);
-  if (total + digestBytes !== snapshotSize(description))
+  if (!sameTally(counter.tally, description.tally))
     throw new StateCorruptError(
-      `a snapshot of ${snapshotSize(description)} bytes came out as ${total + digestBytes}`,
+      `${tallyText(counter.tally)} are there, and not ${tallyText(description.tally)}`,
     );
   yield Buffer.concat([rest, hash.update(rest).digest()]);
 }

@@ -183,10 +183,12 @@ export class StateDisk {
 
   /**
    * The bytes of a snapshot's file with everything as of the last flush, read by a thread of its own where there may be
-   * one more. A piece is there until the next one is asked for. Rejects when the state is replaced meanwhile, and with
-   * `StateCorruptError` when it is damaged.
+   * one more. A piece is there until the next one is asked for. Rejects when the state is being replaced or closed, and
+   * with `StateCorruptError` when what it says of itself is damaged, or records are missing or there are others.
    */
   async *snapshot(clock: Pick<Clock, 'now' | 'after'>): AsyncGenerator<SnapshotPiece> {
+    // A thread that began now would keep a database open that is on its way out.
+    if (this.#replacing || this.#closed) throw etcdError.replacing();
     const level = this.#open;
     try {
       yield* this.#readers.pieces(level.path) ?? piecesOf(level, clock);

@@ -7,9 +7,11 @@ import { ClassicLevel } from 'classic-level';
 import { systemClock } from './clock.ts';
 import { openLevel } from './levels.ts';
 import { isMetaKey } from './meta-records.ts';
-import { SnapshotFile } from './snapshot-file.ts';
+import { SnapshotFile, snapshotPieces, type SnapshotRecord } from './snapshot-file.ts';
 import type { SnapshotPiece } from './snapshot-pieces.ts';
-import { large, temporary } from './written-states.ts';
+import type { JournalRecord } from './state-records.ts';
+import { seal, StateCorruptError, TallyCounter } from './state-seal.ts';
+import { large, metaAt, temporary } from './written-states.ts';
 
 async function fileOf(pieces: AsyncIterable<SnapshotPiece>): Promise<Buffer> {
   const file: Buffer[] = [];
@@ -103,7 +105,8 @@ test('damage that is found while a snapshot is read, by a thread or without one,
   const last = blocks.at(-1);
   assert.ok(last);
   await spoil.batch([{ type: 'del', key: last }], { sync: true });
-  const missing = /the state in .*\/state is damaged: a snapshot of \d+ bytes came out as \d+; /;
+  const missing =
+    /the state in .*\/state is damaged: \d+ records of \d+ bytes .* are there, and not \d+ records of \d+ bytes /;
   await assert.rejects(whole(), missing);
   assert.equal(damage.length, 1);
   // As many threads as there may be.
@@ -116,4 +119,54 @@ test('damage that is found while a snapshot is read, by a thread or without one,
   await assert.rejects(whole(), /is damaged: what it says about itself cannot be read; /);
   assert.deepEqual(damage, Array(3).fill('StateCorruptError'));
   await disk.close();
+});
+
+test('a snapshot that is asked for while another state takes the place of this one, or behind the end, is refused', async (t) => {
+  const folder = temporary(t);
+  const { disk, write } = await large(folder);
+  await write(1);
+  const next = (): Promise<unknown> => disk.snapshot(systemClock).next();
+  const builder = await disk.incoming.receive();
+  await builder.describe(metaAt({ index: 7, revision: 7, compactRevision: 0 } as JournalRecord));
+  await builder.finish();
+  disk.incoming.keep(builder);
+  const installed = disk.install();
+  const replacing = { name: 'GrpcError', message: /a snapshot is being installed/ };
+  await assert.rejects(next(), replacing);
+  await installed;
+  // Its contents are not read yet.
+  await assert.rejects(next(), replacing);
+  await disk.close();
+  await assert.rejects(next(), replacing);
+});
+
+test('a snapshot with records that are lost, exchanged for others of their size or too short never ends', async () => {
+  const record = (name: string): SnapshotRecord => {
+    const key = Buffer.from(name);
+    return [key, seal(key, Buffer.from(`value of ${name}`))];
+  };
+  const records = ['a', 'b', 'c'].map(record);
+  const counter = new TallyCounter();
+  for (const [key, value] of records) counter.add(key, value);
+  const meta = metaAt({ index: 1, revision: 1, compactRevision: 0 } as JournalRecord);
+  const description = { taken: '2026-01-01T00:00:00Z', meta, tally: counter.tally };
+  const sizeOf = async (given: readonly SnapshotRecord[]): Promise<number> => {
+    // The memory of values is given away.
+    const chunk = given.map(([key, value]): SnapshotRecord => [key, Buffer.from(value)]);
+    let bytes = 0;
+    // oxlint-disable-next-line typescript/require-await
+    for await (const piece of snapshotPieces(
+      description,
+      (async function* () {
+        yield chunk;
+      })(),
+    ))
+      bytes += piece.length;
+    return bytes;
+  };
+  assert.equal((await sizeOf(records)) % 512, 32);
+  const [a, b] = records as [SnapshotRecord, SnapshotRecord];
+  await assert.rejects(sizeOf([a, b]), StateCorruptError);
+  await assert.rejects(sizeOf([a, b, record('d')]), StateCorruptError);
+  await assert.rejects(sizeOf([a, b, [Buffer.from('c'), Buffer.from('x')]]), /record 63 has no checksum/);
 });
