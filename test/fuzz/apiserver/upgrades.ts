@@ -8,7 +8,7 @@ import { hostileHeader } from './headers.ts';
 import type { WireCase } from './wire.ts';
 
 const pod = '/api/v1/namespaces/fuzz-1/pods/x';
-/** Nothing that they reach is there, or it turns upgrades away. */
+/** Watches take upgrades to WebSocket, and nothing else that is there does. */
 const targets: readonly string[] = [
   `${pod}/exec?command=a&stdin=1&tty=1`,
   `${pod}/attach?stdout=1`,
