@@ -15,16 +15,26 @@ export function pathOf(info: ResourceInfo): string {
 
 /** Kinds whose objects the servers themselves write into, by what is there then; `isOurs` where only ours does. */
 const judged: ReadonlyMap<string, (status: JudgedStatus, isOurs: boolean) => boolean> = new Map([
-  ['FlowSchema', ({ conditions = [] }) => conditions.length > 0],
-  ['APIService', ({ conditions = [] }) => conditions.length > 0],
+  ['FlowSchema', isSaid],
+  ['APIService', isSaid],
+  // Written to twice. What meets it before, between or behind that is answered in three ways.
+  [
+    'CustomResourceDefinition',
+    ({ conditions }) =>
+      conditions?.some(({ type, status }) => type === 'Established' && status === 'True') === true,
+  ],
   [
     'ValidatingAdmissionPolicy',
     ({ observedGeneration }: JudgedStatus, isOurs: boolean) => !isOurs || observedGeneration !== undefined,
   ],
 ]);
 
+function isSaid({ conditions }: JudgedStatus): boolean {
+  return (conditions?.length ?? 0) > 0;
+}
+
 interface JudgedStatus {
-  readonly conditions?: readonly unknown[];
+  readonly conditions?: readonly { readonly type: string; readonly status: string }[] | null;
   readonly observedGeneration?: number;
 }
 
