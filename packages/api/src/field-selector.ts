@@ -97,10 +97,8 @@ function nameOf(info: ResourceInfo, field: string): string {
     : field;
 }
 
-/** Paths by name: each object of a list is asked for the same few. */
+/** Paths by name: each object of a list is asked for the same few, which `checkFieldSelector` has let pass. */
 const paths = new WeakMap<ResourceInfo, Map<string, readonly string[]>>();
-/** Names may be a client's. */
-const mostPaths = 100;
 
 function pathOf(info: ResourceInfo, name: string): readonly string[] {
   let known = paths.get(info);
@@ -108,7 +106,7 @@ function pathOf(info: ResourceInfo, name: string): readonly string[] {
   let path = known.get(name);
   if (path === undefined) {
     path = (info.kind === 'Event' ? EVENT_FIELDS.get(name) : undefined) ?? name.split('.');
-    if (known.size < mostPaths) known.set(name, path);
+    known.set(name, path);
   }
   return path;
 }
@@ -131,13 +129,4 @@ export function fieldValue(info: ResourceInfo, object: unknown, field: string): 
   if (name === 'spec.unschedulable' || name === 'spec.hostNetwork') return 'false';
   if ((name === 'status.replicas' || name === 'status.successful') && value === undefined) return '0';
   return '';
-}
-
-/** Whether the object meets every requirement. */
-export function matchesFields(
-  info: ResourceInfo,
-  requirements: readonly FieldRequirement[],
-  object: unknown,
-): boolean {
-  return requirements.every((r) => (fieldValue(info, object, r.field) === r.value) === r.equal);
 }
