@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assert as check, jsonValue, object, property, string } from 'fast-check';
 import type { ApiObject } from '@timonier/api/decode';
-import { canonicalJson } from './stored-object.ts';
+import { canonicalJson } from './canonical.ts';
 
 /** The plainest way: a copy of everything. */
 function naive(value: unknown): unknown {
