@@ -59,7 +59,7 @@ export const defaultSettings: ControllerSettings = {
 };
 
 /** Every controller by the name that `--controllers` knows it by. */
-const controllers: Readonly<Record<string, (context: LoopContext, monitor: ResourceMonitor) => Stoppable>> = {
+const controllers = {
   bootstrapsigner: startBootstrapSigner,
   tokencleaner: startTokenCleaner,
   csrapproving: startCertificateApprover,
@@ -89,13 +89,15 @@ const controllers: Readonly<Record<string, (context: LoopContext, monitor: Resou
   pvcprotection: startClaimProtection,
   pvprotection: startVolumeProtection,
   clusterdns: startClusterDnsController,
-};
+} satisfies Readonly<Record<string, (context: LoopContext, monitor: ResourceMonitor) => Stoppable>>;
+
+type ControllerName = keyof typeof controllers;
 
 /**
  * Who an event is said to be from, as `kubectl describe` shows it, where that is another name than the process's.
  * Source: the recorders of kube-controller-manager.
  */
-const eventSources: Readonly<Record<string, string>> = {
+const eventSources: Readonly<Partial<Record<ControllerName, string>>> = {
   deployment: 'deployment-controller',
   replicaset: 'replicaset-controller',
   replicationcontroller: 'replication-controller',
@@ -113,6 +115,10 @@ const eventSources: Readonly<Record<string, string>> = {
 
 export const controllerNames: readonly string[] = Object.keys(controllers);
 
+function isController(name: string): name is ControllerName {
+  return Object.hasOwn(controllers, name);
+}
+
 /** Starts the controllers; ready once their caches are filled, also while passive. */
 export function startControllers(
   context: StartContext,
@@ -121,11 +127,10 @@ export function startControllers(
 ): Stoppable {
   const { client, log, metrics, health, office } = context;
   const starters = enabled.map((name) => {
-    const start = controllers[name];
-    if (start === undefined) {
+    if (!isController(name)) {
       throw new Error(`controller "${name}" is unknown; there are ${controllerNames.join(', ')}`);
     }
-    return { start, eventSource: eventSources[name] };
+    return { start: controllers[name], eventSource: eventSources[name] };
   });
   const trouble = new CacheTrouble(log);
   const onError = trouble.report;
