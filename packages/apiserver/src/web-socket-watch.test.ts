@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { dial, HandshakeError } from '@timonier/streaming';
+import { WatchEncoder } from './cache/watch-encoder.ts';
 import { parseAuditPolicy } from './audit/policy.ts';
 import { until, type WatchedEvent } from './testing/harness.ts';
 import { sharedServer } from './testing/shared-server.ts';
@@ -241,6 +242,8 @@ test('it counts and is recorded as a watch, from its beginning to its end', asyn
   client.close();
   await until(async () => (await running()) === '0', 'it has ended', 20_000);
   assert.equal(await metric('apiserver_request_total', ...watches, 'code="101"'), '1');
+  const seconds = Number(await metric('apiserver_request_duration_seconds_sum', ...watches));
+  assert.ok(Number.isFinite(seconds), `it lasted ${seconds} s`);
   const stages = async (): Promise<string[]> =>
     (await readFile(auditLog, 'utf8'))
       .split('\n')
@@ -272,6 +275,57 @@ test('a client that does not read for a while misses nothing, and holds no more 
     Array.from({ length: changes }, (_unused, i) => String(i + 1)),
   );
   client.terminate();
+});
+
+test('the time of a watch ends it also while its client reads nothing of the state', async () => {
+  const size = 900_000;
+  // More altogether than all buffers in between hold.
+  for (let i = 0; i < 16; i++)
+    await shared.ask(201, 'POST', '/api/v1/namespaces/default/configmaps', {
+      metadata: { name: `state-${i}`, labels: { of: 'state' } },
+      data: { text: 'x'.repeat(size) },
+    });
+  const running = (): Promise<string | undefined> =>
+    metric('apiserver_longrunning_requests', 'verb="WATCH"', 'resource="configmaps"');
+  await until(async () => (await running()) === '0', 'those before it have ended', 20_000);
+  const client = await open(`${configMaps}?${initial}&labelSelector=of%3Dstate&timeoutSeconds=2`);
+  await until(async () => (await running()) === '1', 'it runs');
+  await until(async () => (await running()) === '0', 'it has ended', 20_000);
+  // What had been sent by then comes, in order, and then the end.
+  const seen: string[] = [];
+  client.on('message', (data: Buffer) => {
+    const { type, object } = JSON.parse(data.toString()) as WatchedEvent;
+    seen.push(`${type} ${object.data?.text.length}`);
+  });
+  assert.equal(await closed(client), 1000);
+  assert.ok(seen.length < 16, `${seen.length} events had been sent`);
+  assert.deepEqual(new Set(seen), new Set([`ADDED ${size}`]));
+});
+
+test('a watch that fails does not say that all went well', async (t) => {
+  const client = await open(`${configMaps}?watch=1&resourceVersion=0&fieldSelector=metadata.name%3Dbroken`);
+  const path = `${configMaps}?watch=1&fieldSelector=metadata.name%3Dbroken&timeoutSeconds=60`;
+  const { port, pki } = shared.server;
+  const own = pki.files('admin');
+  const plain = httpsRequest({
+    host: '127.0.0.1',
+    port,
+    servername: 'localhost',
+    ca: await readFile(pki.caFile),
+    cert: await readFile(own.certificateFile),
+    key: await readFile(own.keyFile),
+    path,
+  });
+  plain.end();
+  const [answer] = (await once(plain, 'response')) as [IncomingMessage];
+  t.mock.method(WatchEncoder.prototype, 'change', () => {
+    throw new Error('broken');
+  });
+  const ended = closed(client);
+  const broken = assert.rejects(answer.toArray(), /aborted/);
+  await createMap('broken');
+  const [code] = await Promise.all([ended, broken]);
+  assert.equal(code, 1006);
 });
 
 test('a client that goes without a word ends its watch', async () => {

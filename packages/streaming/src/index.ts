@@ -1,4 +1,5 @@
 export { type ClientStreams, dial, HandshakeError, openStreams } from './client.ts';
+export { endWith } from './last-words.ts';
 export { acceptMessages, handshakeProblem, type MessageWriter } from './messages.ts';
 export { openPort } from './port-client.ts';
 export { relayUpgrade } from './relay.ts';

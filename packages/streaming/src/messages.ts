@@ -50,10 +50,13 @@ export function acceptMessages(
     for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`);
   });
   let writer: MessageWriter | undefined;
+  // What the library writes as text is the head, in which a sign is a byte.
+  socket.setDefaultEncoding('latin1');
   // Calls back before it returns, or never.
   server.handleUpgrade(request, socket, head, (accepted) => {
     writer = new MessageWriter(accepted, socket);
   });
+  socket.setDefaultEncoding('utf8');
   return writer;
 }
 

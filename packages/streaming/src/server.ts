@@ -7,6 +7,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import { createWebSocketStream, WebSocketServer } from 'ws';
+import { endWith } from './last-words.ts';
 import { Link } from './link.ts';
 import {
   channel,
@@ -124,8 +125,8 @@ export function offeredProtocols(request: IncomingMessage): string[] {
 /** Answers an upgrade request with a plain HTTP error and closes the socket. */
 export function refuseUpgrade(socket: Duplex, status: number, message: string): void {
   const body = `${message}\n`;
-  socket.on('error', () => undefined);
-  socket.end(
+  endWith(
+    socket,
     `HTTP/1.1 ${status} Refused\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );

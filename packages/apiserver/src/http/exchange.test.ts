@@ -320,3 +320,21 @@ test('a warning is cut between signs, and ends with its quote', async () => {
   assert.equal(first, `299 - "${'\\"'.repeat(1_000)}"`);
   assert.equal(second, `299 - "a${'\\\\'.repeat(999)}"`);
 });
+
+test('a client that takes nothing of an answer that goes on is not waited for without end', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { exchange, client } = exchangeWith();
+  exchange.startStream(200, 'text/plain');
+  client.write('first');
+  const slow = exchange.drained();
+  t.mock.timers.tick(299_000);
+  client.take();
+  await slow;
+  assert.equal(client.isDestroyed, false);
+  client.write('second');
+  const never = exchange.drained();
+  t.mock.timers.tick(300_001);
+  await never;
+  assert.equal(client.isDestroyed, true);
+  assert.equal(exchange.isOver, true);
+});

@@ -30,6 +30,8 @@ const turnMs = 5;
 /** How long an answer may take, whatever its length, and what a client takes at least in the long run. */
 const patienceMs = 60_000;
 const leastBytesPerMs = 64;
+/** How long an answer that goes on waits for its client to take any of it: as long as over HTTP/2. */
+const stallMs = 300_000;
 
 /** A request, whatever version of HTTP it came over. */
 export interface HttpRequest extends AsyncIterable<Buffer> {
@@ -264,9 +266,10 @@ export class Exchange {
     this.audit?.started();
   }
 
-  /** Resolves when the connection takes bytes again or is gone. */
-  drained(): Promise<void> {
-    return this.#isOver ? Promise.resolve() : this.response.drained();
+  /** Resolves when the connection takes bytes again or is gone, which it is when it has taken none for too long. */
+  async drained(): Promise<void> {
+    if (this.#isOver) return;
+    if (!(await isInTime(this.response.drained(), performance.now() + stallMs))) this.response.destroy();
   }
 
   acceptsGzip(): boolean {

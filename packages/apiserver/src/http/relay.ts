@@ -5,6 +5,7 @@
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { StatusError } from '@timonier/api/statuses';
+import { endWith } from '@timonier/streaming';
 import type { Exchange } from './exchange.ts';
 
 export type Headers = Record<string, string | string[]>;
@@ -166,7 +167,7 @@ export function relayUpgrade(
       socket.write(headText(response, { connection: 'close' }));
       response.on('error', () => socket.destroy());
       response.once('close', () => {
-        socket.end();
+        endWith(socket);
         resolve();
       });
       response.pipe(socket);

@@ -132,7 +132,11 @@ test('over HTTP/1.1 a body waits while the answer before it is still on its way'
   const before = connection.bytesRead;
   // Many records that the server reads at once.
   socket.write(Buffer.concat([Buffer.from(head), body]));
-  while (connection.bytesRead < before + recordBytes) await new Promise((resolve) => setImmediate(resolve));
+  const deadline = AbortSignal.timeout(60_000);
+  while (connection.bytesRead < before + recordBytes) {
+    deadline.throwIfAborted();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
   let text = '';
   for await (const chunk of socket as AsyncIterable<Buffer>) text += chunk.toString('latin1');
   assert.equal(text.split('HTTP/1.1 200').length, 3, 'there are two answers');

@@ -3,7 +3,7 @@
  * is here. authenticate → audit → impersonate → limit → authorize → fence gate → the verb, which decodes, mutates, commits and
  * encodes.
  */
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Exposition, handleOps, type Health } from '@timonier/component';
 import { notFound, pathNotFound, StatusError, tooManyRequests, verbNotAllowed } from '@timonier/api/statuses';
@@ -81,7 +81,11 @@ export class Router {
       response.end('the request target is not a URL\n');
       return;
     }
-    const info = await knownRequestInfo(exchange, server, aggregator);
+    await this.#serveKnown(exchange, await knownRequestInfo(exchange, server, aggregator), started);
+  }
+
+  async #serveKnown(exchange: Exchange, info: RequestInfo, started: number): Promise<void> {
+    const { server } = this.#options;
     const kind = mutating.has(info.verb) ? 'mutating' : 'readOnly';
     const isLong = isWatch(info) || isStream(info);
     if (isLong) this.#long++;
@@ -110,34 +114,27 @@ export class Router {
 
   /** Whether there is something behind a request that can switch protocols. */
   switches(request: IncomingMessage): boolean {
-    return this.#switchOf(request) !== undefined;
+    const { method = '', url = '', headers } = request;
+    try {
+      const info = readRequestInfo(method, parseTarget(url), this.#options.server.registry);
+      // A watch may be of a kind that this process is still to be told of.
+      return this.#switchOf(info, headers) !== undefined;
+    } catch {
+      // What is no request target is told so like any other.
+      return false;
+    }
   }
 
   /** To what a request can switch: to a connection with somebody else, or to events in messages of a WebSocket. */
-  #switchOf({ method = '', url = '', headers }: IncomingMessage): 'joined' | 'messages' | undefined {
-    const { server, aggregator } = this.#options;
-    try {
-      const info = readRequestInfo(method, parseTarget(url), server.registry);
-      if (aggregator.remoteFor(info.path) !== undefined) return 'joined';
-      if (info.served !== undefined && upgrades[info.served.subresource] !== undefined) return 'joined';
-      // Of a kind, perhaps, that this process is still to be told of.
-      return isWatch(info) && isWebSocketRequest(headers) ? 'messages' : undefined;
-    } catch {
-      // What is no request target is told so like any other.
-      return undefined;
-    }
+  #switchOf(info: RequestInfo, headers: IncomingHttpHeaders): 'joined' | 'messages' | undefined {
+    if (this.#options.aggregator.remoteFor(info.path) !== undefined) return 'joined';
+    if (info.served !== undefined && upgrades[info.served.subresource] !== undefined) return 'joined';
+    return isWatch(info) && isWebSocketRequest(headers) ? 'messages' : undefined;
   }
 
   /** Serves a request to switch protocols: watches, exec, attach, port-forward and what is proxied to. */
   async serveUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    if (this.#switchOf(request) === 'messages') {
-      await this.serve(
-        new Http1Request(request),
-        new WebSocketResponse(request, socket, head),
-        performance.now(),
-      );
-      return;
-    }
+    const started = performance.now();
     const { server, aggregator } = this.#options;
     socket.on('error', () => undefined);
     const response = new SocketResponse(socket);
@@ -147,10 +144,15 @@ export class Router {
     } catch {
       // The request target is no URL.
       response.writeHead(400);
-      socket.end();
+      response.end();
       return;
     }
     const info = await knownRequestInfo(exchange, server, aggregator);
+    if (this.#switchOf(info, request.headers) === 'messages') {
+      const messages = new WebSocketResponse(request, socket, head);
+      await this.#serveKnown(new Exchange(new Http1Request(request), messages), info, started);
+      return;
+    }
     this.#long++;
     try {
       if (this.#long > this.#options.maxLongRunning) {
@@ -165,7 +167,7 @@ export class Router {
     } catch (error) {
       exchange.audit?.failed(statusOf(error));
       await respondError(exchange, error).catch(() => undefined);
-      socket.end();
+      response.end();
     } finally {
       this.#long--;
       exchange.audit?.stage('ResponseComplete');

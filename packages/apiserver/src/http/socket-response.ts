@@ -1,5 +1,6 @@
 /** An ordinary answer to a connection whose upgrade was refused. */
 import type { Duplex } from 'node:stream';
+import { endWith } from '@timonier/streaming';
 import type { AnswerHeaders, HttpResponse } from './exchange.ts';
 
 export class SocketResponse implements HttpResponse {
@@ -24,7 +25,8 @@ export class SocketResponse implements HttpResponse {
     const lines = Object.entries({ ...headers, connection: 'close' }).flatMap(([name, value]) =>
       [value].flat().map((one) => `${name}: ${one}`),
     );
-    this.#socket.write(`HTTP/1.1 ${status} \r\n${lines.join('\r\n')}\r\n\r\n`);
+    // As Node writes heads: a sign is a byte.
+    this.#socket.write(`HTTP/1.1 ${status} \r\n${lines.join('\r\n')}\r\n\r\n`, 'latin1');
     return status;
   }
 
@@ -33,7 +35,7 @@ export class SocketResponse implements HttpResponse {
   }
 
   end(chunk?: Buffer | string): void {
-    this.#socket.end(chunk);
+    endWith(this.#socket, chunk);
   }
 
   flushHeaders(): void {}

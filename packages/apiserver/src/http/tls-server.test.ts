@@ -2,39 +2,45 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { connect as connectHttp2 } from 'node:http2';
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { connect } from 'node:tls';
+import { connect, type TLSSocket } from 'node:tls';
 import { listen } from '@timonier/component';
 import { createClusterPki } from '@timonier/pki';
 import type { Router } from './router.ts';
 import { type ConnectionLimits, TlsServer } from './tls-server.ts';
 
-/** A server whose requests are never answered; returns its port and authority. */
+type Served = Pick<Router, 'serve' | 'serveUpgrade' | 'switches'>;
+
+/** A server whose requests are never answered, unless the test says how; returns its port and authority. */
 async function serve(
   t: TestContext,
   limits: Partial<ConnectionLimits>,
-): Promise<{ port: number; ca: Buffer }> {
+  answering: Partial<Served> = {},
+): Promise<{ port: number; ca: Buffer; accepted: Socket[] }> {
   const directory = await mkdtemp(join(tmpdir(), 'timonier-tls-'));
   t.after(() => rm(directory, { recursive: true, force: true }));
   const host = { name: 'master-1', address: '127.0.0.1' };
   const pki = await createClusterPki(directory, { masters: [host], workers: [], serviceIp: '10.96.0.1' });
   const { certificateFile, keyFile } = pki.files('apiserver');
   const ca = await readFile(pki.caFile);
-  const router: Pick<Router, 'serve' | 'serveUpgrade' | 'switches'> = {
+  const router: Served = {
     serve: () => new Promise(() => undefined),
     serveUpgrade: () => new Promise(() => undefined),
     switches: () => false,
+    ...answering,
   };
   const tls = new TlsServer(
     { cert: await readFile(certificateFile), key: await readFile(keyFile), clientCa: ca, limits },
     // Only these are called.
     router as Router,
   );
+  const accepted: Socket[] = [];
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
+    accepted.push(socket);
     tls.accept(socket);
   });
   await listen(server, 0, '127.0.0.1');
@@ -43,7 +49,7 @@ async function serve(
     server.close();
   });
   const address = server.address();
-  return { port: typeof address === 'object' && address !== null ? address.port : 0, ca };
+  return { port: typeof address === 'object' && address !== null ? address.port : 0, ca, accepted };
 }
 
 test('a head that comes byte by byte, and a body that never comes, end the connection', async (t) => {
@@ -82,4 +88,106 @@ test('an HTTP/2 session without streams is ended, and one with a stream is not',
   await once(busy, 'connect');
   await once(open(), 'close', { signal: AbortSignal.timeout(60_000) });
   assert.equal(busy.closed, false);
+});
+
+/** A client that speaks HTTP/1.1 as the test writes it, and keeps its side open. */
+async function speak(t: TestContext, port: number, ca: Buffer): Promise<TLSSocket> {
+  // `connect` knows the last one, of which its types do not.
+  const options = {
+    host: '127.0.0.1',
+    port,
+    servername: 'localhost',
+    ca,
+    ALPNProtocols: ['http/1.1'],
+    allowHalfOpen: true,
+  };
+  const socket = connect(options);
+  socket.on('error', () => undefined);
+  t.after(() => socket.destroy());
+  await once(socket, 'secureConnect');
+  return socket;
+}
+
+const upgrade = 'GET /upgrade HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n';
+const watch = 'GET /watch HTTP/1.1\r\nHost: a\r\n\r\n';
+
+test('an upgrade behind answers that are still to come ends the connection, and all of them', async (t) => {
+  let served = 0;
+  let upgraded = 0;
+  let ended = 0;
+  const allServed = Promise.withResolvers<void>();
+  const allEnded = Promise.withResolvers<void>();
+  const { port, ca, accepted } = await serve(
+    t,
+    {},
+    {
+      serve: (_request, response) => {
+        served++;
+        if (served === 3) allServed.resolve();
+        response.onClose(() => {
+          ended++;
+          if (ended === 3) allEnded.resolve();
+        });
+        response.writeHead(200);
+        response.write('begun');
+        return new Promise(() => undefined);
+      },
+      serveUpgrade: () => {
+        upgraded++;
+        return Promise.resolve();
+      },
+      switches: () => true,
+    },
+  );
+  const socket = await speak(t, port, ca);
+  const [connection] = accepted;
+  assert.ok(connection);
+  const closed = once(connection, 'close', { signal: AbortSignal.timeout(20_000) });
+  socket.resume();
+  socket.write(`${watch}${watch}${watch}`);
+  await allServed.promise;
+  socket.write(upgrade);
+  await closed;
+  await Promise.race([allEnded.promise, once(AbortSignal.timeout(20_000), 'abort')]);
+  assert.deepEqual({ served, upgraded, ended }, { served: 3, upgraded: 0, ended: 3 });
+});
+
+test('an upgrade behind an answer that is out is one', async (t) => {
+  const upgraded = Promise.withResolvers<string>();
+  const { port, ca } = await serve(
+    t,
+    {},
+    {
+      serve: (_request, response) => {
+        response.answer(200, { 'content-length': '2' }, Buffer.from('ok'));
+        return Promise.resolve();
+      },
+      serveUpgrade: ({ url }, socket) => {
+        socket.end();
+        upgraded.resolve(String(url));
+        return Promise.resolve();
+      },
+      switches: () => true,
+    },
+  );
+  const socket = await speak(t, port, ca);
+  socket.write(watch);
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  assert.match(answer.toString(), /ok$/);
+  socket.write(upgrade);
+  assert.equal(await upgraded.promise, '/upgrade');
+});
+
+test('whoever is refused an upgrade for naming two hosts is closed, also when it keeps its side open', async (t) => {
+  const { port, ca, accepted } = await serve(t, {}, { switches: () => true });
+  const socket = await speak(t, port, ca);
+  const [connection] = accepted;
+  assert.ok(connection);
+  const closed = once(connection, 'close', { signal: AbortSignal.timeout(60_000) });
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  socket.write(upgrade.replace('\r\n', '\r\nHost: b\r\n'));
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  assert.match(answer.toString(), /^HTTP\/1\.1 400 /);
+  t.mock.timers.tick(5_000);
+  await closed;
 });

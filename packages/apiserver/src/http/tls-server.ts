@@ -10,11 +10,13 @@ import {
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { WebConnections } from '@timonier/grpc/web';
+import { endWith } from '@timonier/streaming';
 import { Doorway } from './doorway.ts';
 import { Http1Request, Http1Response } from './http1.ts';
 import { Http2Request, Http2Response } from './http2.ts';
 import { StartQueue } from './start-queue.ts';
 import type { Router } from './router.ts';
+import { UnfinishedAnswers } from './unfinished-answers.ts';
 
 export interface ServerTls {
   readonly cert: Buffer | string;
@@ -145,7 +147,9 @@ function http1Server(router: Router, limits: ConnectionLimits, starts: StartQueu
   });
   // Node begins to watch over slow requests when a server listens; this one is handed its connections.
   server.emit('listening');
+  const unfinished = new UnfinishedAnswers();
   server.on('request', (request, response) => {
+    unfinished.add(request.socket, response);
     // A client that goes away is seen as the end of its exchange; as an error it would end the process.
     request.on('error', () => undefined);
     response.on('error', () => undefined);
@@ -160,8 +164,9 @@ function http1Server(router: Router, limits: ConnectionLimits, starts: StartQueu
     });
   });
   server.on('upgrade', (request: IncomingMessage, socket, head: Buffer) => {
+    if (unfinished.abandon(socket)) return;
     if (namesTwoHosts(request.rawHeaders))
-      socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+      endWith(socket, 'HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
     else void router.serveUpgrade(request, socket, head);
   });
   return server;

@@ -53,12 +53,13 @@ export async function watch(context: RequestContext): Promise<void> {
     if (isAhead && wantsState) await freshEnough(context, options.revision);
     await stream.run(wantsState);
   } catch (error) {
-    if (error instanceof StatusError && !exchange.signal.aborted)
+    if (!exchange.signal.aborted) {
+      // Without an end in good order: the client is to see that something is missing.
+      if (!(error instanceof StatusError)) throw error;
       exchange.response.write(encoder.error(statusOf(error)));
-    else if (!exchange.signal.aborted) throw error;
-  } finally {
-    exchange.response.end();
+    }
   }
+  exchange.response.end();
 }
 
 function checkInitialEvents(options: ReadOptions): void {
@@ -101,6 +102,9 @@ class WatchStream {
   #ended = false;
   /** True when a bookmark is wanted as soon as everything before it is sent. */
   #bookmarkDue = false;
+  /** True once the time was over while the client took nothing: what would have come next it has not seen. */
+  #isCutOff = false;
+  #stopDraining: () => void = () => undefined;
 
   constructor(context: RequestContext, options: ReadOptions, encoder: WatchEncoder, resource: ResourceCache) {
     this.#context = context;
@@ -151,6 +155,7 @@ class WatchStream {
   #end(): void {
     this.#ended = true;
     this.#wake();
+    this.#stopDraining();
   }
 
   #listen(): () => void {
@@ -194,7 +199,10 @@ class WatchStream {
     const objects = stored
       .map((object) => viewOf(target.info, object))
       .filter((object) => selection.matches(object));
-    for (const object of objects) await this.#write(this.#encoder.initial(object));
+    for (const object of objects) {
+      if (this.#isCutOff) break;
+      await this.#write(this.#encoder.initial(object));
+    }
     if (sendInitialEvents === true && allowBookmarks)
       await this.#write(this.#encoder.bookmark(revision, true));
     return sequence;
@@ -214,6 +222,7 @@ class WatchStream {
     const { prefix } = this.#options.selection;
     try {
       for await (const event of replayHistory(server.store, prefix, revision, to, exchange.signal)) {
+        if (this.#isCutOff) break;
         const frame = await this.#frame(event);
         if (frame !== undefined) await this.#write(frame);
       }
@@ -268,10 +277,24 @@ class WatchStream {
 
   async #write(frame: Buffer): Promise<void> {
     const { exchange } = this.#context;
-    if (exchange.signal.aborted) return;
+    if (exchange.signal.aborted || this.#isCutOff) return;
     exchange.sentBytes += frame.length;
     this.#events.sent(frame.length);
-    if (!exchange.response.write(frame)) await exchange.drained();
+    if (!exchange.response.write(frame)) this.#isCutOff = !(await this.#isTaken());
+  }
+
+  /**
+   * Whether the client takes what it was sent before the time is over. What it has not taken by then, and the end behind it,
+   * waits on for a while without anybody.
+   */
+  async #isTaken(): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.#stopDraining = () => resolve(false);
+    void this.#context.exchange.drained().then(() => resolve(true));
+    if (this.#ended) resolve(false);
+    const isTaken = await promise;
+    this.#stopDraining = () => undefined;
+    return isTaken;
   }
 
   #sleep(): Promise<void> {
