@@ -25,11 +25,15 @@ import { BYTES } from './wire.ts';
 
 /** Kept for what comes next; what needs more has room of its own. */
 const usualBytes = 256 * 1024;
+/** What a large text, which is mostly long values, takes at most beside itself by its length. Measured: room for any takes longer. */
+const usualBound = 2;
 /** What may need more is left to others. */
 const mostBytes = 16 * 1024 * 1024;
 /** Shorter texts are copied byte by byte. */
 const shortText = 24;
 const secondsOfDay = 86_400;
+/** As 64 bits take, of which the first is set. */
+const negativeBytes = 10;
 
 export interface JsonSource {
   readonly json: Uint8Array;
@@ -47,8 +51,9 @@ const thirdField = (3 << 3) | BYTES;
 
 class JsonEncoder {
   readonly #scan = new JsonScan();
+  readonly #usual = new Uint8Array(usualBytes);
   /** JSON at its beginning, protobuf at its end. */
-  #work = new Uint8Array(usualBytes);
+  #work = this.#usual;
   /** Where the protobuf begins. */
   #at = 0;
 
@@ -60,7 +65,8 @@ class JsonEncoder {
       if (error instanceof NotPlain) return undefined;
       throw error;
     } finally {
-      if (this.#work.length > usualBytes) this.#hold(new Uint8Array(), 0, usualBytes);
+      this.#work = this.#usual;
+      this.#scan.bytes = this.#usual;
       this.#scan.release();
     }
   }
@@ -71,7 +77,8 @@ class JsonEncoder {
     around: readonly number[],
   ): Buffer | undefined {
     const scan = this.#scan;
-    this.#hold(json, 0);
+    // What has no place beside the usual ones has room for both at once.
+    this.#hold(json, json.length < usualBytes ? 0 : Math.min(json.length * usualBound, mostBytes));
     const base = scan.read(plan, start, isWhole ? json.length : undefined);
     if (type !== undefined && !(this.#says(base, type.kind) && this.#says(base + 1, type.apiVersion)))
       return undefined;
@@ -84,9 +91,10 @@ class JsonEncoder {
   }
 
   /** The text where it is read, with room behind it. */
-  #hold(json: Uint8Array, room: number, size = this.#work.length): void {
-    const least = Math.max(size, json.length + 1 + room);
-    if (least !== this.#work.length) this.#work = new Uint8Array(least);
+  #hold(json: Uint8Array, room: number): void {
+    const least = json.length + 1 + room;
+    // Nothing is read of it that was not written before: there is no need to clear it.
+    if (least > this.#work.length) this.#work = new Uint8Array(Buffer.allocUnsafeSlow(least).buffer);
     this.#work.set(json);
     // What is there from before would go on.
     this.#work[json.length] = 0;
@@ -199,7 +207,21 @@ class JsonEncoder {
 
   #integer(reference: number): void {
     const { found } = this.#scan;
-    this.#varint((found[reference + 1] ?? 0) * half + (found[reference] ?? 0));
+    const size = (found[reference + 1] ?? 0) * half + (found[reference] ?? 0);
+    if (found[reference + 2] === -2) this.#negative(size);
+    else this.#varint(size);
+  }
+
+  /** A number below 0 by its size: the complement of one less, in ten groups of seven bits of which the last is the sign. */
+  #negative(size: number): void {
+    const work = this.#work;
+    let at = (this.#at -= negativeBytes);
+    let rest = size - 1;
+    for (let i = 1; i < negativeBytes; i++) {
+      work[at++] = 0xff - (rest % 0x80);
+      rest = Math.floor(rest / 0x80);
+    }
+    work[at] = 1;
   }
 
   /** A whole number that is not below 0 and no larger than can be told apart. */

@@ -3,7 +3,8 @@
  * plain JSON and each value of the type that the schema says. What is found are numbers in one array, so that nothing is left to collect.
  *
  * What is found of a value depends on its way of being written. A text is where it starts and ends and how many letters in it are
- * escaped; an integer its two halves and -1; a time its days, seconds and microseconds; a message its places; a list is its last
+ * escaped; an integer the two halves of what it has without its sign, and -1
+ * or, below 0, -2; a time its days, seconds and microseconds; a message its places; a list is its last
  * element, a map its last entry, and each of those knows the one before it. A BOOL is its own reference, 1 or 2; 0 is what is not there, and
  * references below 0 are to `others`.
  */
@@ -48,7 +49,8 @@ const usualFound = 1 << 14;
 export const half = 2 ** 30;
 
 export class JsonScan extends JsonBytes {
-  found = new Int32Array(usualFound);
+  readonly #usual = new Int32Array(usualFound);
+  found = this.#usual;
   /** What is encoded already. */
   readonly others: Buffer[] = [];
   /** What was found takes no more bytes in protobuf. */
@@ -76,14 +78,14 @@ export class JsonScan extends JsonBytes {
   override release(): void {
     super.release();
     this.others.length = 0;
-    if (this.found.length > usualFound) this.found = new Int32Array(usualFound);
+    this.found = this.#usual;
   }
 
   #take(count: number): number {
     const at = this.#top;
     this.#top += count;
     if (this.#top > this.found.length) {
-      const larger = new Int32Array(Math.max(this.#top, this.found.length * 2));
+      const larger = new Int32Array(Math.max(this.#top, this.found.length * 2, this.bytes.length >> 4));
       larger.set(this.found);
       this.found = larger;
     }
@@ -197,10 +199,8 @@ export class JsonScan extends JsonBytes {
 
   #integer(at: number): number {
     const end = this.digits(at);
-    const { number } = this;
-    // Ten bytes long, and rare.
-    if (number < 0) throw notPlain;
-    this.#keep(number % half, Math.floor(number / half), -1);
+    const number = Math.abs(this.number);
+    this.#keep(number % half, Math.floor(number / half), this.number < 0 ? -2 : -1);
     return end;
   }
 
