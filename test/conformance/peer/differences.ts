@@ -14,6 +14,10 @@ export interface MeantDifference {
   readonly reason: string;
 }
 
+/** Wrong requests that Kubernetes answers with 500: versions, patches, applied configurations and bindings that cannot be read. */
+const failsInKubernetes =
+  /^verbs (?:watch: \?watch=1&resourceVersion=(?:x|-1)|patch: strategic-merge-patch\+json (?:\$patch of another word|an item without key|\$setElementOrder of others)|apply: (?:doubled keys|an unknown field|a wrong type)|delete: binding to (?:nothing|a pod))$|^each .*: an unknown field in an apply$|^custom replicas: (?:apply (?:a doubled key|a doubled value|a wrong type|an unknown field(?: strictly)?)|doubled YAML)$|^conversion verbs: v\d apply an unknown field$/;
+
 export const meant: readonly MeantDifference[] = [
   {
     place: /\.tolerations\[\d+\]\.tolerationSeconds$/,
@@ -60,10 +64,13 @@ export const meant: readonly MeantDifference[] = [
     reason: 'a WebSocket without an origin is one that no browser asks for, and is served like others',
   },
   {
+    title: failsInKubernetes,
+    place: /^(?:status|body\.code)$/,
     values: ({ theirs, ours }) => theirs === 500 && ours === 400,
     reason: 'what a client asks for wrongly is never a failure of the server',
   },
   {
+    title: failsInKubernetes,
     place: /^body\.reason$/,
     values: ({ theirs, ours }) => theirs === undefined && ours === 'BadRequest',
     reason: 'what a client asks for wrongly is never a failure of the server',
