@@ -34,7 +34,7 @@ import { Front } from './http/front.ts';
 import { Router } from './http/router.ts';
 import { TlsServer } from './http/tls-server.ts';
 import { exposeApiServices } from './metrics/api-service-metrics.ts';
-import { ApiServerMetrics, exposeHeldWrites } from './metrics/api-server-metrics.ts';
+import { ApiServerMetrics, exposeHeldWrites, exposeWaitingRequests } from './metrics/api-server-metrics.ts';
 import { exposeCache } from './metrics/cache-metrics.ts';
 import { exposePages } from './metrics/store-metrics.ts';
 import { NodeProxy } from './node-proxy/node-proxy.ts';
@@ -195,6 +195,7 @@ export class ApiServer {
     const { tls } = options;
     const clientCa = requestHeader === undefined ? tls.clientCa : [tls.clientCa, requestHeader.ca].flat();
     this.#tls = new TlsServer({ ...tls, clientCa }, router);
+    exposeWaitingRequests(metricsRegistry, () => this.#tls.waiting);
     this.#front = new Front({
       office,
       internalPort: options.internalPort ?? 0,

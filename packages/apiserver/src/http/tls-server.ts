@@ -14,6 +14,7 @@ import { endWith } from '@timonier/streaming';
 import { Doorway } from './doorway.ts';
 import { Http1Request, Http1Response } from './http1.ts';
 import { Http2Request, Http2Response } from './http2.ts';
+import { Pipelining } from './pipelining.ts';
 import { StartQueue } from './start-queue.ts';
 import type { Router } from './router.ts';
 import { UnfinishedAnswers } from './unfinished-answers.ts';
@@ -66,30 +67,34 @@ const http2 = {
   requestMs: 300_000,
 };
 
-const nothing = (): void => undefined;
-
 export class TlsServer {
   readonly #tls: Server;
   readonly #http1: Http1Server;
   readonly #http2: WebConnections;
   readonly #doorway = new Doorway();
+  readonly #pipelining = new Pipelining();
+  readonly #starts: StartQueue;
 
-  constructor(tls: ServerTls, router: Router) {
+  constructor(tls: ServerTls, router: Router, starts = new StartQueue()) {
     const limits = { ...defaultLimits, ...tls.limits };
-    const starts = new StartQueue();
-    this.#http1 = http1Server(router, limits, starts);
+    this.#starts = starts;
+    this.#http1 = http1Server(router, limits, starts, this.#pipelining);
     this.#http2 = new WebConnections(
       (call, socket) => {
         const came = performance.now();
-        const { promise, resolve } = Promise.withResolvers<void>();
-        // Whoever gives up while it waits is not waited for, and gets no answer.
-        call.onGone(resolve);
-        starts.enter(() => {
-          if (call.gone) return;
+        const serve = (): Promise<void> => {
           const request = new Http2Request(call, socket);
-          resolve(router.serve(request, new Http2Response(call, request.method), came));
+          return router.serve(request, new Http2Response(call, request.method), came);
+        };
+        if (starts.admits()) return serve();
+        return new Promise((resolve) => {
+          const waiting = starts.wait(socket, () => resolve(serve()));
+          // Whoever gives up while it waits is not waited for, and gets no answer.
+          call.onGone(() => {
+            starts.leave(waiting);
+            resolve();
+          });
         });
-        return promise;
       },
       { ...http2, idleMs: limits.idle, tickMs: limits.checking },
     );
@@ -115,9 +120,13 @@ export class TlsServer {
 
   #speakHttp1(socket: TLSSocket): void {
     this.#http1.emit('connection', socket);
-    // Node feeds its parser from below the socket until somebody listens to it. Below, nothing waits: while an answer is on
-    // its way and the parser is paused, the next body is an error there, and the end of the connection.
-    socket.on('data', nothing).off('data', nothing);
+    this.#pipelining.follow(socket);
+    socket.once('close', () => this.#starts.leaveAll(socket));
+  }
+
+  /** How many requests have come and have not begun. */
+  get waiting(): number {
+    return this.#starts.length;
   }
 
   accept(socket: Socket): void {
@@ -135,7 +144,12 @@ export class TlsServer {
   }
 }
 
-function http1Server(router: Router, limits: ConnectionLimits, starts: StartQueue): Http1Server {
+function http1Server(
+  router: Router,
+  limits: ConnectionLimits,
+  starts: StartQueue,
+  pipelining: Pipelining,
+): Http1Server {
   const server = createHttp1Server({
     headersTimeout: limits.head,
     requestTimeout: limits.request,
@@ -153,17 +167,23 @@ function http1Server(router: Router, limits: ConnectionLimits, starts: StartQueu
     // A client that goes away is seen as the end of its exchange; as an error it would end the process.
     request.on('error', () => undefined);
     response.on('error', () => undefined);
+    const { socket } = request;
+    pipelining.came(socket, response);
     if (namesTwoHosts(request.rawHeaders)) {
       response.writeHead(400, { connection: 'close' }).end();
       return;
     }
     const came = performance.now();
-    starts.enter(() => {
+    const serve = (): void => {
+      // It may have been given up in this very turn, before its connection is seen to close.
       if (response.destroyed) return;
       void router.serve(new Http1Request(request), new Http1Response(request, response), came);
-    });
+    };
+    if (starts.admits()) serve();
+    else starts.wait(socket, serve);
   });
   server.on('upgrade', (request: IncomingMessage, socket, head: Buffer) => {
+    pipelining.forget(request.socket);
     if (unfinished.abandon(socket)) return;
     if (namesTwoHosts(request.rawHeaders))
       endWith(socket, 'HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');

@@ -3,6 +3,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import { AdmissionMetrics } from './admission-metrics.ts';
 import { CacheUse } from './cache-metrics.ts';
 import { IdentityMetrics } from './identity-metrics.ts';
+import { registerPlain } from './plain-metric.ts';
 import { RequestMetrics } from './request-metrics.ts';
 import { StoreMetrics } from './store-metrics.ts';
 
@@ -35,6 +36,16 @@ export class ApiServerMetrics {
       registers,
     });
   }
+}
+
+/** Shows how many requests have come and have not begun, because this process has no time for them yet. */
+export function exposeWaitingRequests(registry: Registry, waiting: () => number): void {
+  const name = 'timonier_apiserver_requests_waiting';
+  registerPlain(
+    registry,
+    { name, type: 'gauge', help: 'Requests that have come and have not begun.' },
+    () => [{ labels: {}, value: waiting() }],
+  );
 }
 
 /** Shows how many writes a failpoint holds; registered only where failpoints are switched on. */
