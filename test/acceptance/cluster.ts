@@ -45,6 +45,8 @@ export class Cluster {
   readonly options: ClusterOptions;
   readonly kubectls: readonly Kubectl[];
   kubeconfig = '';
+  /** The name belongs to a cluster of somebody else, which is not ours to end. */
+  #isTaken = false;
 
   constructor(options: ClusterOptions, kubectls: readonly Kubectl[]) {
     this.options = options;
@@ -73,11 +75,17 @@ export class Cluster {
       args.push('--store-endpoints', store.endpoints);
       args.push('--store-cafile', ca, '--store-certfile', cert, '--store-keyfile', key);
     }
-    await mustRun(timonier, args, { timeoutMs: 180_000, ...(env === undefined ? {} : { env }) });
+    try {
+      await mustRun(timonier, args, { timeoutMs: 180_000, ...(env === undefined ? {} : { env }) });
+    } catch (error) {
+      this.#isTaken = error instanceof Error && error.message.includes('is running already');
+      throw error;
+    }
     this.kubeconfig = (await this.status()).kubeconfig;
   }
 
   async down(): Promise<void> {
+    if (this.#isTaken) return;
     await mustRun(
       timonier,
       ['down', '--name', this.options.name, '--data-dir', this.options.dataDir, '--purge'],
