@@ -14,7 +14,7 @@ import {
   SelectorError,
 } from '@timonier/api/label-selector';
 import { storageKey } from '@timonier/api';
-import { bad } from '../pipeline/query.ts';
+import { badRequest, StatusError } from '@timonier/api/statuses';
 import { indexedField, type IndexedField, type RequiredValue } from './field-index.ts';
 import { wantedOf } from '../storage/json-parts.ts';
 import type { FieldReader, StoredObject } from '../storage/stored-object.ts';
@@ -48,11 +48,11 @@ export class Selection {
       this.#labels = parseLabelSelector(labelSelector);
       this.#fields = parseFieldSelector(fieldSelector);
     } catch (error) {
-      if (error instanceof SelectorError) throw bad(error.message);
+      if (error instanceof SelectorError) throw new StatusError(badRequest(error.message));
       throw error;
     }
     const problem = checkFieldSelector(info, this.#fields);
-    if (problem !== undefined) throw bad(problem);
+    if (problem !== undefined) throw new StatusError(badRequest(problem));
     this.#reader = fieldReader(info);
     this.#indexed = indexedField(info);
   }
