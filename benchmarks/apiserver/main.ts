@@ -100,7 +100,13 @@ async function measure(
     const order = turn % 2 === 0 ? sides : sides.toReversed();
     for (const bench of order) {
       if (row.needsPods && !havePods) await createPods.run({ ...bench, rows: [], figures: {} });
-      await row.run(bench);
+      // Of its own: servers end connections on which nobody asks for a while, as during the rows of the other one.
+      const sessions = await bench.server.connections(connections);
+      try {
+        await row.run({ ...bench, sessions });
+      } finally {
+        for (const session of sessions) session.destroy();
+      }
       log(`${name} measured of ${bench.server.name}`);
     }
     havePods ||= row.needsPods || name === 'create';
