@@ -1,55 +1,18 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { connect as connectHttp2 } from 'node:http2';
-import { createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { connect, type TLSSocket } from 'node:tls';
-import { listen } from '@timonier/component';
-import { createClusterPki } from '@timonier/pki';
-import type { Router } from './router.ts';
-import { type ConnectionLimits, TlsServer } from './tls-server.ts';
+import { serveBare, type Served } from '../testing/bare-server.ts';
+import type { ConnectionLimits } from './tls-server.ts';
 
-type Served = Pick<Router, 'serve' | 'serveUpgrade' | 'switches'>;
-
-/** A server whose requests are never answered, unless the test says how; returns its port and authority. */
-async function serve(
+/** A server whose requests are never answered, unless the test says how. */
+function serve(
   t: TestContext,
   limits: Partial<ConnectionLimits>,
-  answering: Partial<Served> = {},
-): Promise<{ port: number; ca: Buffer; accepted: Socket[] }> {
-  const directory = await mkdtemp(join(tmpdir(), 'timonier-tls-'));
-  t.after(() => rm(directory, { recursive: true, force: true }));
-  const host = { name: 'master-1', address: '127.0.0.1' };
-  const pki = await createClusterPki(directory, { masters: [host], workers: [], serviceIp: '10.96.0.1' });
-  const { certificateFile, keyFile } = pki.files('apiserver');
-  const ca = await readFile(pki.caFile);
-  const router: Served = {
-    serve: () => new Promise(() => undefined),
-    serveUpgrade: () => new Promise(() => undefined),
-    switches: () => false,
-    ...answering,
-  };
-  const tls = new TlsServer(
-    { cert: await readFile(certificateFile), key: await readFile(keyFile), clientCa: ca, limits },
-    // Only these are called.
-    router as Router,
-  );
-  const accepted: Socket[] = [];
-  const server = createServer((socket) => {
-    socket.on('error', () => undefined);
-    accepted.push(socket);
-    tls.accept(socket);
-  });
-  await listen(server, 0, '127.0.0.1');
-  t.after(() => {
-    tls.close();
-    server.close();
-  });
-  const address = server.address();
-  return { port: typeof address === 'object' && address !== null ? address.port : 0, ca, accepted };
+  router: Partial<Served> = {},
+): ReturnType<typeof serveBare> {
+  return serveBare(t, () => new Promise(() => undefined), { limits, router });
 }
 
 test('a head that comes byte by byte, and a body that never comes, end the connection', async (t) => {

@@ -1,6 +1,6 @@
 /** A `TlsServer` on a port of its own, in front of whatever a test serves requests with. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -10,22 +10,31 @@ import type { Router } from '../http/router.ts';
 import type { StartQueue } from '../http/start-queue.ts';
 import { type ConnectionLimits, TlsServer } from '../http/tls-server.ts';
 
-/** Serves until the test ends; returns the server's port and authority. Requests that switch protocols are not served. */
+/** What is asked of a router. */
+export type Served = Pick<Router, 'serve' | 'serveUpgrade' | 'switches'>;
+
+/** Serves until the test ends; returns the server's port and authority, and the connections that it accepted. */
 export async function serveBare(
   t: TestContext,
   serve: Router['serve'],
-  options: { readonly limits?: Partial<ConnectionLimits>; readonly starts?: StartQueue } = {},
-): Promise<{ port: number; ca: Buffer }> {
+  options: {
+    readonly limits?: Partial<ConnectionLimits>;
+    readonly starts?: StartQueue;
+    /** What a test does itself; without, no request switches protocols. */
+    readonly router?: Partial<Served>;
+  } = {},
+): Promise<{ port: number; ca: Buffer; accepted: readonly Socket[] }> {
   const directory = await mkdtemp(join(tmpdir(), 'timonier-tls-'));
   t.after(() => rm(directory, { recursive: true, force: true }));
   const host = { name: 'master-1', address: '127.0.0.1' };
   const pki = await createClusterPki(directory, { masters: [host], workers: [], serviceIp: '10.96.0.1' });
   const { certificateFile, keyFile } = pki.files('apiserver');
   const ca = await readFile(pki.caFile);
-  const router: Pick<Router, 'serve' | 'serveUpgrade' | 'switches'> = {
+  const served: Served = {
     serve,
     serveUpgrade: () => new Promise(() => undefined),
     switches: () => false,
+    ...options.router,
   };
   const tls = new TlsServer(
     {
@@ -35,11 +44,13 @@ export async function serveBare(
       ...(options.limits && { limits: options.limits }),
     },
     // Only these are called.
-    router as Router,
+    served as Router,
     options.starts,
   );
+  const accepted: Socket[] = [];
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
+    accepted.push(socket);
     tls.accept(socket);
   });
   await listen(server, 0, '127.0.0.1');
@@ -48,5 +59,5 @@ export async function serveBare(
     server.close();
   });
   const address = server.address();
-  return { port: typeof address === 'object' && address !== null ? address.port : 0, ca };
+  return { port: typeof address === 'object' && address !== null ? address.port : 0, ca, accepted };
 }
