@@ -32,6 +32,11 @@ export function createPod(index: number, prefix = 'pod'): Call {
   return { method: 'POST', path: `${pods}?fieldManager=bench`, body };
 }
 
+/** At once, as nothing runs it. */
+export function deletePod(index: number, prefix: string): Call {
+  return { method: 'DELETE', path: `${pods}/${prefix}-${index}?gracePeriodSeconds=0` };
+}
+
 export function getPod(index: number): Call {
   return { method: 'GET', path: `${pods}/pod-${index % podCount}` };
 }

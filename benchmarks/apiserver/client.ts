@@ -33,6 +33,7 @@ export async function succeed(session: Session, call: Call, keep = false): Promi
     if (reply.status < 300) return reply;
     // What became of the try before was not known.
     if (tries > 1 && call.method === 'POST' && reply.status === 409) return reply;
+    if (call.method === 'DELETE' && reply.status === 404) return reply;
     if (tries === maxTries || !again.has(reply.status))
       throw new Error(`${call.method} ${call.path}: ${reply.status} ${reply.text}`);
   }

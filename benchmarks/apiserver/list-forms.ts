@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { median, percentile } from '../benchmark.ts';
 import { pods, protobuf } from './calls.ts';
 import { send } from './client.ts';
+import { checkPods } from './lists.ts';
 import { anySession, type Bench, meter, type Row } from './row.ts';
 import type { Call, Session } from './session.ts';
 
@@ -125,6 +126,7 @@ async function untaken({ server, rows, figures }: Bench, form: string, call: Cal
 }
 
 async function listForms(bench: Bench): Promise<void> {
+  await checkPods(anySession(bench));
   for (const [form, how] of Object.entries(forms)) {
     await measure(bench, `long, ${form}`, longRuns, { method: 'GET', path: pods, ...how });
     await measure(bench, `short, ${form}`, shortRuns, { method: 'GET', path: `${pods}?limit=10`, ...how });

@@ -1,6 +1,6 @@
 /** Lists of 10,000 pods, with the peak of resident memory above that before. */
 import { median } from '../benchmark.ts';
-import { pods } from './calls.ts';
+import { podCount, pods } from './calls.ts';
 import { send } from './client.ts';
 import { anySession, type Bench, meter, type Row } from './row.ts';
 import type { Session } from './session.ts';
@@ -20,9 +20,18 @@ async function paged(session: Session): Promise<void> {
   } while (token !== '');
 }
 
+/** What these rows are about: without a check others' pods were once among them. */
+export async function checkPods(session: Session): Promise<void> {
+  const { status, text } = await send(session, { method: 'GET', path: `${pods}?limit=1` }, true);
+  const left = /"remainingItemCount":(\d+)/.exec(text)?.[1];
+  if (status !== 200 || Number(left) !== podCount - 1)
+    throw new Error(`one pod and ${podCount - 1} more were to be listed, not ${left}: ${status}`);
+}
+
 async function lists(bench: Bench): Promise<void> {
   const { server, rows, figures } = bench;
   const session = anySession(bench);
+  await checkPods(session);
   const one = (query: string) => async (): Promise<void> => {
     const { status, text } = await send(session, { method: 'GET', path: `${pods}${query}` });
     if (status !== 200) throw new Error(`${query}: ${status} ${text}`);

@@ -8,8 +8,8 @@ import { letHelpersGiveWay } from '@timonier/linux/helper-threads';
 import { until } from '../../test/acceptance/wait.ts';
 import { type BenchmarkResult, type Bound, defineBenchmark } from '../benchmark.ts';
 import { undoneAtEnd } from '../ending.ts';
-import { createPod } from './calls.ts';
-import { send } from './client.ts';
+import { createPod, deletePod } from './calls.ts';
+import { send, succeed } from './client.ts';
 import { fanOutRow } from './fan-out.ts';
 import { nodeWatchesRow } from './node-watches.ts';
 import { report } from './ledger.ts';
@@ -62,6 +62,7 @@ async function makeAccount(bench: Bench): Promise<void> {
     const pod = await send(session, createPod(0, 'first'));
     if (pod.status !== 201 && pod.status !== 409)
       throw new Error(`a pod was refused: ${pod.status} ${pod.text}`);
+    await succeed(session, deletePod(0, 'first'));
     return true;
   });
 }

@@ -4,7 +4,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { percentile } from '../benchmark.ts';
-import { applyMap, createPod, lease, leases, patchPod, updateStatus } from './calls.ts';
+import { applyMap, createPod, deletePod, lease, leases, patchPod, updateStatus } from './calls.ts';
 import { load, send } from './client.ts';
 import { anySession, type Bench, meter, type Row } from './row.ts';
 import type { Call, Session } from './session.ts';
@@ -21,6 +21,8 @@ const warmCalls = 10_000;
 /** Seconds of them, not a burst: what a server can take includes collecting its garbage. */
 const capacityCalls = 12_000;
 const capacityInFlight = 32;
+/** One of so many changes makes a pod. */
+const creations = 8;
 /** Above this many unanswered the load is not carried, and the rest is not sent. */
 const maxBehind = 5_000;
 
@@ -136,8 +138,19 @@ async function heartbeats(bench: Bench): Promise<void> {
 function mixed(index: number, round: number): Call {
   const turn = index + round * 1_000_000;
   if (index % 2 === 0) return updateStatus(turn);
-  if (index % 8 === 1) return createPod(turn, `mixed-${round}`);
-  return index % 8 === 3 ? applyMap(turn) : patchPod(turn);
+  if (index % creations === 1) return createPod(index, nameOf(round));
+  return index % creations === 3 ? applyMap(turn) : patchPod(turn);
+}
+
+function nameOf(round: number): string {
+  return `mixed-${round}`;
+}
+
+/** Takes away the pods of a round, of which a faster server has made more: what comes after it is measured over as many on either side. */
+async function removeMixed({ sessions }: Bench, round: number, calls: number): Promise<void> {
+  await load(sessions, Math.ceil((calls - 1) / creations), capacityInFlight, (index) =>
+    deletePod(index * creations + 1, nameOf(round)),
+  );
 }
 
 async function atSeventyPercent(bench: Bench): Promise<void> {
@@ -177,6 +190,8 @@ async function atSeventyPercent(bench: Bench): Promise<void> {
   figures['mutating_at_70_percent_p50_ms'] = percentile(latencies, 0.5);
   figures['mutating_at_70_percent_p90_ms'] = percentile(latencies, 0.9);
   figures['mutating_at_70_percent_sent_late_p99_ms'] = percentile(late, 0.99);
+  for (const [round, calls] of [warmCalls, capacityCalls, sent].entries())
+    await removeMixed(bench, round, calls);
 }
 
 export const pacedRows: Readonly<Record<string, Row>> = {

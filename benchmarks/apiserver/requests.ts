@@ -4,10 +4,10 @@ import {
   applyDeployment,
   applyMap,
   createPod,
+  deletePod,
   getPod,
   patchPod,
   podCount,
-  pods,
   protobuf,
   updateStatus,
 } from './calls.ts';
@@ -107,8 +107,5 @@ export const requestRows: Readonly<Record<string, Row>> = {
 /** Every server makes pods before anything is measured. */
 export async function warm({ sessions }: Bench): Promise<void> {
   await load(sessions, warmUp, inFlight, (index) => createPod(index, 'warm'));
-  await load(sessions, warmUp, inFlight, (index) => ({
-    method: 'DELETE',
-    path: `${pods}/warm-${index}?gracePeriodSeconds=0`,
-  }));
+  await load(sessions, warmUp, inFlight, (index) => deletePod(index, 'warm'));
 }
