@@ -65,12 +65,17 @@ export class EventLog {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Like `onAppend` for one whom only changes of objects with that value concern; the route says which those are. */
+  /** Like `onAppend` for one whom only changes of objects with that value concern; `nextFor` says which those are. */
   follow(listener: () => void, required: RequiredValue): Route {
     const route = new Route(required.value, listener, this.#capacity);
     this.#routes ??= new Routes(required);
     this.#routes.add(route);
     return route;
+  }
+
+  /** Past what does not concern the watch of a route, which may be more than is still here. */
+  nextFor(route: Route, sequence: number): number {
+    return route.next(sequence, this.nextSequence);
   }
 
   leave(route: Route): void {

@@ -2,44 +2,66 @@
  * Watches that only changes of objects with a certain value concern: each is told which changes those are, and looks at no
  * others. A change of a pod so costs the same whether one node watches its pods or five thousand do.
  */
+import assert from 'node:assert/strict';
 import type { StoredObject } from '../storage/stored-object.ts';
 import type { CacheEvent } from './cache-event.ts';
 import type { RequiredValue } from './field-index.ts';
 
-/** The way of changes to one watch. */
+/**
+ * The way of changes to one watch. It knows which changes concern the watch in what it has noted, and knows nothing of the rest,
+ * which the watch reads one by one: what lay in the log before the route was there, and what came after more than it may note.
+ * Invariant: what is noted is in order, and before whatever is unknown; no change in between is one that concerns the watch.
+ */
 export class Route {
   readonly value: string;
   readonly #wake: () => void;
   readonly #most: number;
   /** Sequence numbers of changes that concern it, in order; those before `#at` were asked for. */
-  #pending: number[] = [];
+  #noted: number[] = [];
   #at = 0;
+  /** From here on any change may concern it. Infinity where nothing is unknown. */
+  #unknownFrom = 0;
 
-  /** Of a watch that is more than `most` changes behind, its log has forgotten the first. */
+  /** Of a watch that is further behind than by `most` changes of its own no more are noted. */
   constructor(value: string, wake: () => void, most: number) {
     this.value = value;
     this.#wake = wake;
     this.#most = most;
   }
 
+  /** Changes come in order; one that concerns it twice comes twice. */
   add(sequence: number): void {
-    if (this.#pending.length - this.#at <= this.#most && this.#pending.at(-1) !== sequence)
-      this.#pending.push(sequence);
+    if (sequence >= this.#unknownFrom) return;
+    const last = this.#noted.at(-1) ?? -1;
+    if (sequence < last) assert.fail(`change ${sequence} came after ${last}`);
+    if (sequence === last) return;
+    if (this.#noted.length - this.#at < this.#most) this.#noted.push(sequence);
+    else this.#unknownFrom = sequence;
   }
 
   wake(): void {
     this.#wake();
   }
 
-  /** The first change from `sequence` on that concerns it, of those since it is there; undefined when there is none. */
-  next(sequence: number): number | undefined {
-    while ((this.#pending[this.#at] ?? sequence) < sequence) this.#at++;
-    const found = this.#pending[this.#at];
-    if (found === undefined && this.#at > 0) {
-      this.#pending = [];
+  /** The first change from `sequence` on that may concern it, of those before `end`, where the log ends; `end` when there is none. */
+  next(sequence: number, end: number): number {
+    if (sequence > end) assert.fail(`change ${sequence} is asked for of a log that ends at ${end}`);
+    while ((this.#noted[this.#at] ?? sequence) < sequence) this.#at++;
+    const found = this.#noted[this.#at];
+    if (found !== undefined) {
+      if (found >= this.#unknownFrom || found >= end)
+        assert.fail(`change ${found} is noted of ${end}, unknown from ${this.#unknownFrom} on`);
+      return found;
+    }
+    if (this.#at > 0) {
+      this.#noted = [];
       this.#at = 0;
     }
-    return found;
+    const unknown = Math.max(sequence, this.#unknownFrom);
+    if (unknown < end) return unknown;
+    // All that there is was asked for: from here on it knows.
+    this.#unknownFrom = Infinity;
+    return end;
   }
 }
 

@@ -93,8 +93,6 @@ class WatchStream {
   readonly #events: WatchedEvents;
   /** Present where only changes of objects with a certain value concern this watch. */
   #route: Route | undefined;
-  /** Everything before the watch began has been looked at: its route knows what comes since. */
-  #isCaughtUp = false;
   #wake: () => void = () => undefined;
   /** Changes up to this revision are not for this client, which may be ahead. */
   #after = 0;
@@ -240,12 +238,9 @@ class WatchStream {
     const { exchange } = this.#context;
     let sequence = from;
     for (let handled = 0; handled < burst; handled++) {
-      if (this.#route !== undefined && this.#isCaughtUp) sequence = this.#nextOf(this.#route, sequence);
+      if (this.#route !== undefined) sequence = this.#resource.log.nextFor(this.#route, sequence);
       const event = this.#resource.log.at(sequence);
-      if (event === undefined) {
-        this.#isCaughtUp = true;
-        return sequence;
-      }
+      if (event === undefined) return sequence;
       if (event === 'lost') {
         this.#ended = true;
         return sequence;
@@ -263,11 +258,6 @@ class WatchStream {
     }
     await new Promise((resolve) => setImmediate(resolve));
     return sequence;
-  }
-
-  /** Past what does not concern this watch, which may be more than the log still has. */
-  #nextOf(route: Route, sequence: number): number {
-    return route.next(sequence) ?? this.#resource.log.nextSequence;
   }
 
   async #frame(event: CacheEvent): Promise<Buffer | undefined> {
