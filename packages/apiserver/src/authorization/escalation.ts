@@ -13,10 +13,12 @@ import { missingRules, ruleText } from './rules.ts';
 const group = 'rbac.authorization.k8s.io';
 
 export const roleStrategy: Strategy = {
+  createsOnUpdate: true,
   check: checkRole,
 };
 
 export const bindingStrategy: Strategy = {
+  createsOnUpdate: true,
   check: checkBinding,
 };
 

@@ -20,6 +20,7 @@ import { sameTree } from '../storage/copy.ts';
 import { strategyOf } from '../strategies/index.ts';
 import { timestamp } from '../timestamp.ts';
 import type { InVersion } from './owned-versions.ts';
+import { failedPrecondition } from './preconditions.ts';
 import { bad } from './query.ts';
 
 /** Without vowels and digits that look like letters, so that no word comes out. */
@@ -48,9 +49,9 @@ export function prepareCreate(object: ApiObject, context: WriteContext): void {
   const { info } = target;
   const metadata = (object.metadata ??= {});
   // A dry run never asks the store, which alone minds the version; what is no version at all says nothing, and who
-  // applies did not know whether there would be one.
+  // updates or applies did not know whether there would be one.
   const version = metadata.resourceVersion ?? '';
-  if (/^\d+$/.test(version) && Number(version) !== 0 && !context.dryRun && target.verb !== 'patch')
+  if (/^\d+$/.test(version) && Number(version) !== 0 && !context.dryRun && target.verb === 'create')
     throw bad('resourceVersion should not be set on objects to be created');
   delete metadata.resourceVersion;
   if ((metadata.name ?? '') === '' && (metadata.generateName ?? '') !== '')
@@ -186,13 +187,7 @@ function checkPreconditions(object: ApiObject, old: ApiObject, context: WriteCon
   // A patch of the uid is one of a field that stays.
   const isOther = (metadata.uid ?? '') !== '' && metadata.uid !== before.uid;
   if (isOther && target.verb !== 'patch')
-    throw new StatusError(
-      conflict(
-        target.info,
-        name,
-        `Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${before.uid}`,
-      ),
-    );
+    throw failedPrecondition(context, name, 'UID', metadata.uid ?? '', before.uid ?? '');
   const version = metadata.resourceVersion ?? '';
   if (version === '' || version === '0' || version === before.resourceVersion) return;
   if (!/^\d+$/.test(version)) throw unreadableVersion(context, name, version);

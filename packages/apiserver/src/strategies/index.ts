@@ -66,6 +66,7 @@ const strategies: Readonly<Record<string, Strategy>> = {
   'resource.k8s.io/resourceclaims': resourceClaimStrategy,
   'resource.k8s.io/resourceclaimtemplates': resourceClaimTemplateStrategy,
   'coordination.k8s.io/leases': { createsOnUpdate: true, prepareCreate: checkOwnNode },
+  'node.k8s.io/runtimeclasses': { createsOnUpdate: true },
   'rbac.authorization.k8s.io/clusterroles': roleStrategy,
   'rbac.authorization.k8s.io/roles': roleStrategy,
   'rbac.authorization.k8s.io/clusterrolebindings': bindingStrategy,

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Strategy } from './strategy.ts';
 
 export const limitRangeStrategy: Strategy = {
+  createsOnUpdate: true,
   prepareCreate(object) {
     const { metadata } = object;
     if (!metadata?.name) object.metadata = { ...metadata, name: randomUUID() };

@@ -18,6 +18,7 @@ import type { WriteContext } from '../server-state.ts';
 import type { Strategy } from './strategy.ts';
 
 export const serviceStrategy: Strategy = {
+  createsOnUpdate: true,
   prepareCreate(object) {
     const { spec } = object as unknown as Service;
     if (spec !== undefined) setFamilies(spec);

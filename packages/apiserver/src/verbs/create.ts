@@ -55,7 +55,8 @@ export async function createObject(context: JudgedWrite, sent: ApiObject): Promi
   }
 }
 
-function ownedBySender(sent: ApiObject, context: JudgedWrite): ApiObject {
+/** A new object with who owns its fields: all that it was sent with, and nothing that the server makes of it. */
+export function ownedBySender(sent: ApiObject, context: JudgedWrite): ApiObject {
   const { asOwned } = strategyOf(context.target.info);
   if (asOwned === undefined) return withOwnership(undefined, sent, context);
   const { managedFields } = withOwnership(undefined, asOwned(sent), context).metadata ?? {};

@@ -2,7 +2,6 @@
  * patch: a change to the current object, in one of four forms. JSON, merge and strategic patches are computed on the
  * current state at each attempt; server-side apply merges a configuration by ownership, and creates what is not there.
  */
-import type { AdmissionRequest } from '../admission/request.ts';
 import { mediaType } from '../http/media.ts';
 import { storageKey } from '@timonier/api';
 import {
@@ -17,20 +16,23 @@ import {
 import { applyDefaults } from '@timonier/api/defaults';
 import { type ApiObject, decodeStrict } from '@timonier/api/decode';
 import type { Parsed } from '@timonier/api/json';
-import { applyConflict, failure, notFound, StatusError, unsupportedMediaType } from '@timonier/api/statuses';
-import { type CommitExtras, withConditions } from '../pipeline/commit-extras.ts';
+import {
+  applyConflict,
+  conflict,
+  failure,
+  notFound,
+  StatusError,
+  unsupportedMediaType,
+} from '@timonier/api/statuses';
 import { parseBody } from '../pipeline/decode.ts';
 import { mutate } from '../pipeline/mutate.ts';
-import { namespaceCondition } from '../pipeline/namespace-exists.ts';
 import { changeInVersions, type InVersion, otherVersions } from '../pipeline/owned-versions.ts';
-import { managementContext, prepareCreate } from '../pipeline/prepare.ts';
+import { managementContext } from '../pipeline/prepare.ts';
 import { bad, booleanParameter } from '../pipeline/query.ts';
 import { respondObject } from '../pipeline/respond.ts';
-import { checkObject } from '../pipeline/validate.ts';
 import type { RequestContext } from '../request-context.ts';
-import type { Compare } from '../storage/etcd-messages.ts';
-import { strategyOf } from '../strategies/index.ts';
 import { readConfiguration } from './applied-configuration.ts';
+import { creationInstead } from './create-instead.ts';
 import { decodePatched } from './patched-object.ts';
 import { afterUpdate, decideUpdate, replaceObject, requireVersion } from './update.ts';
 
@@ -130,23 +132,25 @@ async function applyPatch(context: RequestContext, parsed: Parsed): Promise<void
   const force = booleanParameter(exchange.query, 'force') ?? false;
   const config = readConfiguration(context, parsed);
   const key = storageKey(info, target.namespace, name, server.root);
-  const inNamespace = namespaceCondition(context, name);
+  const create = creationInstead(context);
   let created = false;
   const result = await mutate(context, key, async (current) => {
+    created = current === undefined;
     if (current === undefined) {
-      if (subresource !== '' || (config.metadata?.uid ?? '') !== '')
-        throw new StatusError(notFound(info, name));
-      created = true;
-      const conditions = await inNamespace();
-      const { object, extras } = await newObject(context, config, conditions);
-      return { action: 'put', object, extras };
+      if (subresource !== '') throw new StatusError(notFound(info, name));
+      const { uid = '' } = config.metadata ?? {};
+      if (uid !== '') throw new StatusError(conflict(info, name, missingUid(uid)));
+      return create(merge(context, undefined, config, false));
     }
-    created = false;
     const old = current.object();
     const merged = await mergeInVersions(context, old, config, force);
     return decideUpdate(context, current, old, merged, true);
   });
   await respondObject(context, created ? 201 : 200, afterUpdate(result));
+}
+
+function missingUid(uid: string): string {
+  return `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`;
 }
 
 /** What somebody owns in another version conflicts with what becomes of it there, which the merge says first. */
@@ -202,23 +206,4 @@ export function asConflict(error: unknown): unknown {
       })),
     ),
   );
-}
-
-async function newObject(
-  context: RequestContext,
-  config: ApiObject,
-  conditions: readonly Compare[],
-): Promise<{ object: ApiObject; extras: CommitExtras | undefined }> {
-  const { info } = context.target;
-  const { admission } = context.server;
-  const merged = merge(context, undefined, config, false);
-  const request: AdmissionRequest = { operation: 'CREATE', context, object: merged, old: undefined };
-  await admission.admit(request);
-  const object = request.object ?? merged;
-  prepareCreate(object, context);
-  checkObject(info, object, undefined);
-  await strategyOf(info).check?.(object, undefined, context);
-  await admission.validate({ ...request, object });
-  const extras = withConditions(await strategyOf(info).reserve?.(object, undefined, context), conditions);
-  return { object, extras: await admission.reserve({ ...request, object }, extras) };
 }

@@ -7,6 +7,7 @@ import { invalid, notFound, StatusError } from '@timonier/api/statuses';
 import { decodeObject } from '../pipeline/decode.ts';
 import { type Decision, mutate, type MutationResult } from '../pipeline/mutate.ts';
 import { changeInVersions } from '../pipeline/owned-versions.ts';
+import { failedPrecondition } from '../pipeline/preconditions.ts';
 import { placeObject, prepareUpdate, withOwnership } from '../pipeline/prepare.ts';
 import { bad } from '../pipeline/query.ts';
 import { respondObject } from '../pipeline/respond.ts';
@@ -15,7 +16,8 @@ import type { JudgedWrite, RequestContext } from '../request-context.ts';
 import { copyOf } from '../storage/copy.ts';
 import { isStoredAs, type StoredObject, toStored } from '../storage/stored-object.ts';
 import { strategyOf } from '../strategies/index.ts';
-import { createObject } from './create.ts';
+import { ownedBySender } from './create.ts';
+import { creationInstead } from './create-instead.ts';
 
 export async function update(context: RequestContext): Promise<void> {
   const { exchange, target } = context;
@@ -26,18 +28,24 @@ export async function update(context: RequestContext): Promise<void> {
       `the name of the object (${target.name} based on URL) was undeterminable: name must be provided`,
     );
   placeObject(sent, context, target.name);
-  const replacement = (): ApiObject => {
-    requireVersion(sent, context);
-    return copyOf(sent);
-  };
-  try {
-    await respondObject(context, 200, afterUpdate(await replaceObject(context, replacement)));
-  } catch (error) {
-    const isMissing = error instanceof StatusError && error.status.reason === 'NotFound';
-    const mayCreate = strategyOf(target.info).createsOnUpdate === true && target.subresource === '';
-    if (!isMissing || !mayCreate || (sent.metadata?.resourceVersion ?? '') !== '') throw error;
-    await respondObject(context, 201, await createObject(context, sent));
-  }
+  const { info, namespace, name, subresource } = target;
+  const mayCreate = strategyOf(info).createsOnUpdate === true && subresource === '';
+  const create = creationInstead(context);
+  let created = false;
+  const key = storageKey(info, namespace, name, context.server.root);
+  const result = await mutate(context, key, (current) => {
+    created = current === undefined;
+    if (current !== undefined) {
+      requireVersion(sent, context);
+      return decideUpdate(context, current, current.object(), copyOf(sent));
+    }
+    if (!mayCreate) throw new StatusError(notFound(info, name));
+    // The version of what is gone keeps nobody from making it anew; that it was another object does.
+    const { uid = '' } = sent.metadata ?? {};
+    if (uid !== '') throw failedPrecondition(context, name, 'UID', uid, '');
+    return create(ownedBySender(copyOf(sent), context));
+  });
+  await respondObject(context, created ? 201 : 200, afterUpdate(result));
 }
 
 /** Built-in kinds that nobody replaces without saying of which version. */
