@@ -8,66 +8,10 @@ import { createServer, type IncomingMessage, request as httpRequest, type Server
 import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
 import type { LocalCluster } from './local-cluster.ts';
+import { type OperationsTarget, operationsTargets } from './operations.ts';
 
-interface Endpoint {
-  readonly port: number;
-  readonly tls: boolean;
-  /** Where the process has its metrics, when not at `/metrics`. */
-  readonly metricsPath?: string;
-}
-
-const plain = (port: number): Endpoint => ({ port, tls: false });
-const secure = (port: number): Endpoint => ({ port, tls: true });
-
-const nodeEndpoints: Readonly<Record<string, Endpoint>> = {
-  cri: plain(10240),
-  kubelet: plain(10248),
-  'kubelet-api': secure(10250),
-  cadvisor: { ...secure(10250), metricsPath: '/metrics/cadvisor' },
-  proxy: plain(10249),
-  dns: plain(9153),
-};
-const masterEndpoints: Readonly<Record<string, Endpoint>> = {
-  master: plain(10241),
-  // Not the API's own port: on a passive master that one leads to the active.
-  apiserver: plain(10244),
-  scheduler: plain(10259),
-  'controller-manager': plain(10257),
-  'cloud-controller-manager': plain(10258),
-  proxy: plain(10249),
-  vip: plain(10243),
-};
 const allowed = /^\/(metrics|livez|readyz|healthz)$/;
 const timeoutMs = 4_000;
-
-export interface MetricsTarget {
-  readonly host: string;
-  readonly component: string;
-  readonly address: string;
-  readonly endpoint: Endpoint;
-}
-
-/** Everything of the cluster that has metrics. */
-function metricsTargets(cluster: LocalCluster): readonly MetricsTarget[] {
-  const ownStore = cluster.record.spec.storeEndpoints.length === 0;
-  return cluster.hosts.flatMap(({ plan }) => {
-    const endpoints: Record<string, Endpoint> = {
-      ...(plan.kind === 'worker' ? { worker: plain(10242) } : masterEndpoints),
-      ...(plan.kind === 'master' && ownStore ? { store: plain(2381) } : {}),
-      ...(plan.schedulable ? nodeEndpoints : {}),
-    };
-    if (cluster.record.spec.runtime === 'containerd' && endpoints['cri'] !== undefined) {
-      endpoints['containerd'] = { ...endpoints['cri'], metricsPath: '/v1/metrics' };
-      delete endpoints['cri'];
-    }
-    return Object.entries(endpoints).map(([component, endpoint]) => ({
-      host: plan.name,
-      component,
-      address: plan.address,
-      endpoint,
-    }));
-  });
-}
 
 /** What dashboards and alerts made for Kubernetes and etcd call the job of a component. */
 const jobs: Readonly<Record<string, string | undefined>> = {
@@ -82,7 +26,7 @@ const jobs: Readonly<Record<string, string | undefined>> = {
 
 /** Prometheus's file_sd form of the targets, reached through the gateway at `gateway`. */
 export function prometheusTargets(cluster: LocalCluster, gateway: string): readonly object[] {
-  return metricsTargets(cluster).map(({ host, component }) => ({
+  return operationsTargets(cluster).map(({ host, component }) => ({
     targets: [gateway],
     labels: {
       ...(jobs[component] === undefined ? {} : { job: jobs[component] }),
@@ -103,7 +47,7 @@ export interface MetricsGateway {
 
 export async function startMetricsGateway(cluster: LocalCluster, port: number): Promise<MetricsGateway> {
   const targets = new Map(
-    metricsTargets(cluster).map((target) => [`${target.host}/${target.component}`, target]),
+    operationsTargets(cluster).map((target) => [`${target.host}/${target.component}`, target]),
   );
   const read = (file: string): Buffer => readFileSync(join(cluster.pkiDir, file));
   const identity = { ca: read('ca.crt'), cert: read('admin.crt'), key: read('admin.key') };
@@ -133,7 +77,7 @@ export async function startMetricsGateway(cluster: LocalCluster, port: number): 
 }
 
 function pass(
-  { address, endpoint }: MetricsTarget,
+  { address, endpoint }: OperationsTarget,
   path: string,
   identity: { readonly ca: Buffer; readonly cert: Buffer; readonly key: Buffer },
   response: ServerResponse,

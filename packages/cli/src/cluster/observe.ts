@@ -3,12 +3,11 @@
  * office and its processes, read through the host's own files and sockets.
  */
 import { readFileSync } from 'node:fs';
-import { connect } from 'node:net';
-import { type OfficeState, parseOfficeState } from '@timonier/client/office';
 import { bootTimeMs } from '@timonier/linux/clock';
 import { type ProcessEntry, processesPath } from '@timonier/worker/processes';
 import { namespacePids } from '../hosts/cgroups.ts';
 import type { Host } from '../hosts/host.ts';
+import { readOffice } from './office-reader.ts';
 
 export interface ProcessView {
   readonly component: string;
@@ -27,14 +26,17 @@ export interface HostView {
   readonly processes: readonly ProcessView[];
 }
 
-const officeTimeoutMs = 500;
+const officeSocket = '/run/timonier/office.sock';
 
 export async function observeHost(host: Host): Promise<HostView> {
   const { name, kind, address } = host.plan;
   const init = host.init();
   const frozen = init !== undefined && host.cgroup.frozen();
-  const office = init === undefined || frozen || kind === 'worker' ? undefined : await readOffice(host);
-  const active = office?.role === 'active' && bootTimeMs() < office.leaseUntil;
+  const office =
+    init === undefined || frozen || kind === 'worker'
+      ? undefined
+      : await readOffice(`/proc/${init}/root${officeSocket}`, bootTimeMs);
+  const active = office?.role === 'active';
   return {
     name,
     kind,
@@ -64,30 +66,4 @@ export function supervised(host: Host): readonly ProcessEntry[] {
   } catch {
     return [];
   }
-}
-
-/** The first line of the host's office socket, or undefined when its supervisor does not answer. */
-function readOffice(host: Host): Promise<OfficeState | undefined> {
-  return new Promise((resolve) => {
-    let text = '';
-    const socket = connect(host.path('/run/timonier/office.sock'));
-    const end = (state: OfficeState | undefined): void => {
-      clearTimeout(timer);
-      socket.destroy();
-      resolve(state);
-    };
-    const timer = setTimeout(() => end(undefined), officeTimeoutMs);
-    socket.on('error', () => end(undefined));
-    socket.on('close', () => end(undefined));
-    socket.setEncoding('utf8').on('data', (chunk: string) => {
-      text += chunk;
-      const newline = text.indexOf('\n');
-      if (newline < 0) return;
-      try {
-        end(parseOfficeState(text.slice(0, newline)));
-      } catch {
-        end(undefined);
-      }
-    });
-  });
 }

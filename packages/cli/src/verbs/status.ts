@@ -1,9 +1,12 @@
 /**
- * `timonier status`: the hosts of a cluster as they are now, for people or with `-o json` for programs.
+ * `timonier status`: the hosts of a cluster as they are now, for people or with `-o json` for programs. A host is
+ * ready when all of its processes say that they are, and when it runs pods, its node is Ready as well.
  */
 import { stringFlag, UsageError } from '@timonier/component';
 import { type LocalCluster, openCluster } from '../cluster/local-cluster.ts';
 import { type HostView, observeHost } from '../cluster/observe.ts';
+import { operationsTargets } from '../cluster/operations.ts';
+import { type Unready, unreadyOf } from '../cluster/readiness.ts';
 import { adminClient, readyNodes } from '../cluster/start.ts';
 import { defineVerb, clusterFlags } from './verb.ts';
 
@@ -17,6 +20,8 @@ export interface HostStatus {
   readonly epoch: number | null;
   readonly address: string;
   readonly ready: boolean;
+  /** Why it is not ready while it runs; empty when it is ready, frozen or down. */
+  readonly unready: readonly Unready[];
   readonly state: 'running' | 'frozen' | 'down';
   readonly processes: readonly { readonly component: string; readonly pid: number }[];
 }
@@ -34,22 +39,38 @@ export interface ClusterStatus {
 async function clusterStatus(cluster: LocalCluster): Promise<ClusterStatus> {
   // The first master may be the one that is down.
   const api = adminClient(cluster, { retryForMs: askForMs });
-  const [nodes, views] = await Promise.all([readyNodes(api), Promise.all(cluster.hosts.map(observeHost))]);
+  const targets = operationsTargets(cluster);
+  const [nodes, views] = await Promise.all([
+    readyNodes(api),
+    Promise.all(
+      cluster.hosts.map(async (host) => {
+        const view = await observeHost(host);
+        const own = targets.filter((target) => target.host === view.name);
+        return { ...view, unready: view.running && !view.frozen ? await unreadyOf(own) : [] };
+      }),
+    ),
+  ]);
   await api.close();
   const { record, plan } = cluster;
   return {
     name: record.spec.name,
     phase: record.phase,
-    hosts: views.map((view, index) => ({
-      name: view.name,
-      kind: view.kind,
-      role: view.role,
-      epoch: view.epoch,
-      address: view.address,
-      ready: isReady(view, plan.hosts[index]?.schedulable === true, nodes),
-      state: !view.running ? 'down' : view.frozen ? 'frozen' : 'running',
-      processes: view.processes.map(({ component, pid }) => ({ component, pid })),
-    })),
+    hosts: views.map((view, index) => {
+      const runs = view.running && !view.frozen;
+      const schedulable = plan.hosts[index]?.schedulable === true;
+      const unready = runs ? [...view.unready, ...missing(view, schedulable, nodes)] : [];
+      return {
+        name: view.name,
+        kind: view.kind,
+        role: view.role,
+        epoch: view.epoch,
+        address: view.address,
+        ready: runs && unready.length === 0,
+        unready,
+        state: !view.running ? 'down' : view.frozen ? 'frozen' : 'running',
+        processes: view.processes.map(({ component, pid }) => ({ component, pid })),
+      };
+    }),
     vip: plan.vip,
     kubeconfig: record.kubeconfig,
     apiServers: [plan.vip, ...cluster.masters.map((host) => host.plan.address)].map(
@@ -59,11 +80,20 @@ async function clusterStatus(cluster: LocalCluster): Promise<ClusterStatus> {
   };
 }
 
-/** A host that runs pods is ready when its node is; a master also needs its office socket to answer. */
-function isReady(view: HostView, schedulable: boolean, nodes: ReadonlySet<string> | undefined): boolean {
-  if (!view.running || view.frozen) return false;
-  if (view.kind === 'master' && view.role === null) return false;
-  return !schedulable || nodes?.has(view.name) === true;
+/** What a host's processes cannot say themselves: that its supervisor knows the office, and that others see its node. */
+function missing(
+  view: HostView,
+  schedulable: boolean,
+  nodes: ReadonlySet<string> | undefined,
+): readonly Unready[] {
+  const found: Unready[] = [];
+  if (view.kind === 'master' && view.role === null)
+    found.push({ component: 'master', reason: 'does not say yet who is active' });
+  if (schedulable && nodes === undefined)
+    found.push({ component: 'node', reason: 'no API server says whether it is Ready' });
+  else if (schedulable && nodes?.has(view.name) !== true)
+    found.push({ component: 'node', reason: 'is not Ready' });
+  return found;
 }
 
 export const status = defineVerb({
@@ -103,5 +133,10 @@ function table(found: ClusterStatus): string {
       .join('   ')
       .trimEnd(),
   );
+  for (const { name, unready } of found.hosts) {
+    // A host that is cut off gives one reason for everything on it.
+    for (const [reason, same] of Map.groupBy(unready, (one) => one.reason))
+      lines.push(`${name} is not ready: ${same.map(({ component }) => component).join(', ')}: ${reason}`);
+  }
   return `${lines.join('\n')}\n\nAPI ${found.apiServers[0] ?? ''}, kubeconfig ${found.kubeconfig}\n`;
 }
