@@ -30,7 +30,8 @@ import {
   withoutManagedFields,
 } from './seen-changes.ts';
 import { mergeApplied } from './merge-applied.ts';
-import { compare, fieldsOf, prune } from './structured-merge.ts';
+import { pruneApplied } from './prune-applied.ts';
+import { compare, fieldsOf } from './structured-merge.ts';
 import { isObject, jsonEqual, type JsonObject, type JsonValue, setKey, type Structure } from './structure.ts';
 
 /** Above this many updaters the oldest are folded into one entry. */
@@ -170,7 +171,8 @@ export function applyConfiguration(
   const merged = mergeApplied(before, configured, context.structure);
   const owned = union(set, unmanaged, ...others.map((entry) => fromFieldsV1(entry.fieldsV1)));
   const lastApplied = mine === undefined ? undefined : fromFieldsV1(mine.fieldsV1);
-  const after = lastApplied === undefined ? merged : prune(merged, lastApplied, owned, context.structure);
+  const after =
+    lastApplied === undefined ? merged : pruneApplied(merged, lastApplied, owned, context.structure);
 
   const { added, modified, removed } = compare(before, after, context.structure);
   const changed = recursiveDifference(union(added, modified), context.reset);

@@ -1,7 +1,6 @@
 /**
  * Structured merge: what server-side apply does with values. Walks values beside their structure and tells which
- * fields a configuration sets, what changed between two objects, how a configuration merges into a live object, and
- * what falls away when an applier stops setting a field.
+ * fields a configuration sets, and what changed between two objects.
  *
  * Source: Kubernetes server-side apply (merge strategy markers). All functions are pure. A null is a value like any other:
  * who sets it owns it.
@@ -269,44 +268,6 @@ function addWhole(
   const child = new FieldSet();
   collect(child, shape, structure, part, placeBelow('existing', structure, comes));
   if (!child.empty) set.setChild(element, child);
-}
-
-/**
- * What remains of `value` when an applier gives up the fields of `lastApplied` that it no longer sets: each such field
- * goes unless someone in `owned` still owns it or something below it.
- */
-export function prune(
-  value: JsonValue,
-  lastApplied: FieldSet,
-  owned: FieldSet,
-  structure: Structure | undefined,
-): JsonValue {
-  const shape = shapeOf(structure, value);
-  const keep = (
-    element: string,
-    part: JsonValue,
-    partStructure: Structure | undefined,
-  ): JsonValue | undefined => {
-    if (!lastApplied.touches(element)) return part;
-    // A field, unlike an item or a map's entry, belongs to whoever owns anything below it.
-    if (!owned.touches(element)) return undefined;
-    const below = lastApplied.children.get(element);
-    return below === undefined
-      ? part
-      : prune(part, below, owned.children.get(element) ?? new FieldSet(), partStructure);
-  };
-  if (shape === 'object' && isObject(value)) {
-    const result: JsonObject = {};
-    for (const [key, field] of Object.entries(value)) {
-      const kept = keep(`f:${key}`, field, member(structure, key));
-      if (kept !== undefined) setKey(result, key, kept);
-    }
-    return result;
-  }
-  if (shape === 'associative' && Array.isArray(value)) {
-    return value.flatMap((item) => keep(itemElement(structure, item), item, structure?.items) ?? []);
-  }
-  return value;
 }
 
 /**

@@ -1,0 +1,52 @@
+/** Who owns what through several ways of writing, as kube-apiserver 1.36 was seen to keep it. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { patchAs, sharedServer } from '../testing/shared-server.ts';
+
+const shared = sharedServer();
+const ask: typeof shared.ask = (...request) => shared.ask(...request);
+const core = '/api/v1/namespaces/default';
+
+const apply = patchAs('apply-patch+yaml');
+const strategic = patchAs('strategic-merge-patch+json');
+
+void test('who applies less takes a container away whose image somebody set meanwhile', async () => {
+  const path = '/apis/apps/v1/namespaces/default/deployments/fewer';
+  const template = (containers: readonly object[]): object => ({
+    metadata: { labels: { app: 'fewer' } },
+    spec: { containers },
+  });
+  const config = (...containers: object[]): object => ({
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'fewer' },
+    spec: { selector: { matchLabels: { app: 'fewer' } }, template: template(containers) },
+  });
+  const [x, y] = [
+    { name: 'x', image: 'x:1' },
+    { name: 'y', image: 'y:1' },
+  ];
+  await ask(201, 'PATCH', `${path}?fieldManager=a`, config(x, y), apply);
+  const set = { spec: { template: { spec: { containers: [{ name: 'x', image: 'x:2' }] } } } };
+  await ask(200, 'PATCH', `${path}?fieldManager=set`, set, strategic);
+  const { spec } = await ask(200, 'PATCH', `${path}?fieldManager=a`, config(y), apply);
+  assert.deepEqual(
+    spec.template.spec.containers.map(({ name }: { name: string }) => name),
+    ['y'],
+  );
+});
+
+void test('who applies another port takes the old one away, wherever somebody led it meanwhile', async () => {
+  const path = `${core}/services/ports`;
+  const config = (port: number): object => ({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'ports' },
+    spec: { ports: [{ port, name: 'a', protocol: 'TCP' }] },
+  });
+  await ask(201, 'PATCH', `${path}?fieldManager=a`, config(80), apply);
+  const set = { spec: { ports: [{ port: 80, targetPort: 8080 }] } };
+  await ask(200, 'PATCH', `${path}?fieldManager=set`, set, strategic);
+  const { spec } = await ask(200, 'PATCH', `${path}?fieldManager=a`, config(90), apply);
+  assert.deepEqual(spec.ports, [{ name: 'a', port: 90, protocol: 'TCP', targetPort: 90 }]);
+});
