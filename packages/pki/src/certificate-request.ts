@@ -3,30 +3,23 @@
  * input is hostile: whatever cannot be read is an error, and nothing beyond its own length is looked at.
  */
 import { createPublicKey, type KeyObject } from 'node:crypto';
+import { isIP } from 'node:net';
 import { AsnConvert } from '@peculiar/asn1-schema';
 import {
   Attribute,
   Extensions,
   id_ce_subjectAltName,
-  Name,
   SubjectAlternativeName,
 } from '@peculiar/asn1-x509';
+import { type Element, elementAt, elementsIn, sequenceTag } from './der.ts';
 import { verifySignature } from './signature.ts';
+import { type Subject, subjectOfName } from './subject.ts';
 
-const commonNameOid = '2.5.4.3';
-const organizationOid = '2.5.4.10';
-const sequence = 0x30;
 const integer = 0x02;
 const bitString = 0x03;
 const attributes = 0xa0;
 /** Where a request says what else is to be in the certificate (RFC 2985). */
 const extensionRequestOid = '1.2.840.113549.1.9.14';
-
-export interface RequestedSubject {
-  readonly commonName: string;
-  /** In Kubernetes: groups. */
-  readonly organizations: readonly string[];
-}
 
 /** The names beside the subject, by their kinds. */
 export interface RequestedNames {
@@ -49,25 +42,23 @@ export interface RequestParts {
 }
 
 /** Throws when `pem` holds no request that can be read. */
-export function requestedSubject(pem: string): RequestedSubject {
-  const name = AsnConvert.parse(partsOf(pem).subject, Name);
-  const values = (oid: string): string[] =>
-    [...name].flatMap((set) =>
-      [...set].filter(({ type }) => type === oid).map(({ value }) => value.toString()),
-    );
-  return { commonName: values(commonNameOid).at(-1) ?? '', organizations: values(organizationOid) };
+export function requestedSubject(pem: string): Subject {
+  return subjectOfName(partsOf(pem).subject);
 }
 
 /** Throws when `pem` holds no request that can be read, or names that cannot. */
 export function requestedNames(pem: string): RequestedNames {
-  const all = sequencesIn(partsOf(pem).attributes)
-    .map((bytes) => AsnConvert.parse(bytes, Attribute))
+  const { attributes: bytes } = partsOf(pem);
+  const all = elementsIn(bytes, { start: 0, end: bytes.length }, sequenceTag)
+    .map(({ at, end }) => AsnConvert.parse(bytes.subarray(at, end), Attribute))
     .filter(({ type }) => type === extensionRequestOid)
     .flatMap(({ values }) => values.flatMap((value) => [...AsnConvert.parse(value, Extensions)]))
     .filter(({ extnID }) => extnID === id_ce_subjectAltName)
     .flatMap(({ extnValue }) => [...AsnConvert.parse(extnValue.buffer, SubjectAlternativeName)]);
   const ofKind = (kind: 'dNSName' | 'iPAddress' | 'rfc822Name' | 'uniformResourceIdentifier'): string[] =>
     all.map((name) => name[kind]).filter((value) => value !== undefined);
+  const wrong = ofKind('iPAddress').find((ip) => isIP(ip) === 0);
+  if (wrong !== undefined) throw new Error(`x509: cannot parse IP address ${wrong}`);
   return {
     dns: ofKind('dNSName'),
     ips: ofKind('iPAddress'),
@@ -95,12 +86,12 @@ export function partsOf(pem: string): RequestParts {
   )?.[1];
   if (body === undefined) throw new Error('there is no certificate request');
   const request = Buffer.from(body, 'base64');
-  const outer = element(request, 0, sequence);
-  const info = element(request, outer.start, sequence);
+  const outer = element(request, 0, sequenceTag);
+  const info = element(request, outer.start, sequenceTag);
   const version = element(request, info.start, integer);
-  const subject = element(request, version.end, sequence);
-  const publicKey = element(request, subject.end, sequence);
-  const algorithm = element(request, info.end, sequence);
+  const subject = element(request, version.end, sequenceTag);
+  const publicKey = element(request, subject.end, sequenceTag);
+  const algorithm = element(request, info.end, sequenceTag);
   const signature = element(request, algorithm.end, bitString);
   // The first byte says how many bits of the last one do not count: none in a signature.
   if (request[signature.start] !== 0 || signature.end !== outer.end || outer.end !== request.length)
@@ -122,24 +113,9 @@ function attributesOf(request: Buffer, at: number, end: number): Buffer {
   return request.subarray(found.start, found.end);
 }
 
-function sequencesIn(bytes: Buffer): readonly Buffer[] {
-  const found: Buffer[] = [];
-  for (let at = 0; at < bytes.length;) {
-    const { end } = element(bytes, at, sequence);
-    found.push(bytes.subarray(at, end));
-    at = end;
-  }
+/** The element at `at`, which has to be of that type. */
+function element(bytes: Buffer, at: number, tag: number): Element {
+  const found = elementAt(bytes, at);
+  if (found.tag !== tag) throw new Error('the certificate request is not as PKCS #10 says');
   return found;
-}
-
-/** Where the content of the DER element at `at` starts and ends. */
-function element(bytes: Buffer, at: number, tag: number): { readonly start: number; readonly end: number } {
-  if (bytes[at] !== tag) throw new Error('the certificate request is not as PKCS #10 says');
-  const first = bytes[at + 1] ?? 0;
-  const lengthBytes = first < 0x80 ? 0 : first & 0x7f;
-  if (lengthBytes > 3) throw new Error('the certificate request is too long');
-  const start = at + 2 + lengthBytes;
-  const length = lengthBytes === 0 ? first : bytes.readUIntBE(at + 2, lengthBytes);
-  if (start + length > bytes.length) throw new Error('the certificate request ends too early');
-  return { start, end: start + length };
 }

@@ -3,9 +3,9 @@ export {
   checkRequestSignature,
   type RequestedNames,
   requestedNames,
-  type RequestedSubject,
   requestedSubject,
 } from './certificate-request.ts';
+export { type Subject, subjectOfCertificate } from './subject.ts';
 export { type SigningPolicy, signRequest } from './signing.ts';
 export { type ClusterPki, createClusterPki, kubeletIdentity } from './cluster.ts';
 export {

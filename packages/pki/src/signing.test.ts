@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createAuthority } from './certificate.ts';
-import { requestedNames } from './certificate-request.ts';
+import { requestedNames, requestedSubject } from './certificate-request.ts';
 import { signRequest } from './signing.ts';
 
 const names =
@@ -82,6 +82,23 @@ test('a certificate says who asked, and is for what the signer says; OpenSSL tak
   for (const use of ['sslserver', 'sslclient'])
     assert.match(openssl('verify', '-CAfile', 'ca.crt', '-purpose', use, 'leaf.crt'), /OK/);
   assert.match(openssl('x509', '-in', 'leaf.crt', '-noout', '-text'), /Digital Signature, Key Encipherment/);
+});
+
+test('who asks under several common names is signed as the one that was judged', () => {
+  const request = requestWith('-subj', '/O=system:nodes/CN=system:kube-controller-manager/CN=system:node:a');
+  const pem = signRequest(request, { usages: ['client auth'], ...year }, authority);
+  assert.equal(requestedSubject(request).commonName, 'system:node:a');
+  assert.equal(new X509Certificate(pem).subject, 'O=system:nodes\nCN=system:node:a');
+});
+
+test('a group in an encoding that does not hold it is neither read nor signed', () => {
+  const request = requestWith('-utf8', '-subj', '/O=system:masters/CN=a');
+  const der = Buffer.from(request.replaceAll(/-----.*-----|\s/g, ''), 'base64');
+  const at = der.indexOf('system:masters') - 2;
+  assert.equal(der[at], 0x0c);
+  der[at] = 0x12;
+  const changed = `-----BEGIN CERTIFICATE REQUEST-----\n${der.toString('base64')}\n-----END CERTIFICATE REQUEST-----`;
+  assert.throws(() => requestedSubject(changed), /invalid NumericString/);
 });
 
 test('an authority with an RSA key signs, too', () => {

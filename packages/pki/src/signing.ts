@@ -1,6 +1,6 @@
 /**
- * Certificates for those who ask with a request: the subject, the names and the key are the request's, everything else
- * is the signer's. Whatever else a request wants, such as to be an authority, is not read.
+ * Certificates for those who ask with a request: the subject, the names and the key are the request's, written anew from
+ * what was read and judged, everything else is the signer's. Whatever else a request wants, such as to be an authority, is not read.
  */
 import { createPrivateKey } from 'node:crypto';
 import { AsnConvert } from '@peculiar/asn1-schema';
@@ -15,7 +15,6 @@ import {
   id_ce_subjectAltName,
   KeyUsage,
   KeyUsageFlags,
-  Name,
   SubjectAlternativeName,
   SubjectPublicKeyInfo,
   TBSCertificate,
@@ -25,6 +24,7 @@ import {
 import type { Identity } from './certificate.ts';
 import { checkRequestSignature, partsOf, requestedNames } from './certificate-request.ts';
 import { extension, sealed, serialNumber, signatureAlgorithm, subjectOf } from './encoding.ts';
+import { writtenAnew } from './subject.ts';
 
 export interface SigningPolicy {
   /** As Kubernetes names them: `digital signature`, `client auth` and so on. */
@@ -73,7 +73,7 @@ export function signRequest(request: string, policy: SigningPolicy, authority: I
     signature: signatureAlgorithm(key),
     issuer: subjectOf(authority.certificate),
     validity: new Validity({ notBefore: policy.notBefore, notAfter: policy.notAfter }),
-    subject: AsnConvert.parse(subject, Name),
+    subject: writtenAnew(subject),
     subjectPublicKeyInfo: AsnConvert.parse(publicKey, SubjectPublicKeyInfo),
     extensions: new Extensions([...usageExtensions(policy.usages), ...nameExtensions(request)]),
   });

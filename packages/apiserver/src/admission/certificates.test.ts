@@ -97,6 +97,19 @@ test('nobody asks the signer of clients to be an administrator', async () => {
   await shared.ask(201, 'POST', requests, signingRequest('other', 'example.com/x', '/O=system:masters/CN=x'));
 });
 
+test('nobody is an administrator in an encoding in which the group cannot be read', async () => {
+  const pem = pemRequest('/O=system:masters/CN=mallory', (info) => {
+    // A NumericString.
+    info[info.indexOf('system:masters') - 2] = 0x12;
+  });
+  const signerName = 'kubernetes.io/kube-apiserver-client';
+  const refused = await shared.ask(403, 'POST', requests, {
+    metadata: { name: 'numeric' },
+    spec: { request: Buffer.from(pem).toString('base64'), signerName, usages: ['client auth'] },
+  });
+  assert.match(refused.message, /failed to parse CSR: the subject has an invalid NumericString$/);
+});
+
 test('a claim grows only when it is bound, and its class can do that', async () => {
   const classes = '/apis/storage.k8s.io/v1/storageclasses';
   const claims = '/api/v1/namespaces/default/persistentvolumeclaims';

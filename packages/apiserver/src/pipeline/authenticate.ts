@@ -1,10 +1,11 @@
 /**
- * Who sent a request, as far as its connection says: the client certificate's common name is the user, its
- * organizations are the groups. Without a certificate nobody; with one that this cluster's authority did not sign, or
+ * Who sent a request, as far as its connection says: the client certificate's common name is the user (of several the
+ * last one, as for whoever judges requests for certificates), its organizations are the groups. Without a certificate nobody; with one that this cluster's authority did not sign, or
  * that has expired, nobody that is known.
  */
 import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
+import { type Subject, subjectOfCertificate } from '@timonier/pki';
 
 export interface User {
   readonly name: string;
@@ -36,7 +37,14 @@ export function peerOf(socket: PeerSocket, test?: ProxyTest): Peer {
   // Node gives an empty object when the client presented none.
   if (Object.keys(certificate).length === 0) return { kind: 'none' };
   if (!socket.authorized) return { kind: 'refused' };
-  const name = values(certificate.subject.CN)[0] ?? '';
+  let subject: Subject;
+  try {
+    subject = subjectOfCertificate(certificate.raw);
+  } catch {
+    // OpenSSL takes text that is not what its type says; nobody is known by it.
+    return { kind: 'refused' };
+  }
+  const name = subject.commonName;
   if (test !== undefined) {
     const whole = socket.getPeerX509Certificate();
     const kind = whole === undefined ? 'refused' : test(whole, name);
@@ -49,13 +57,8 @@ export function peerOf(socket: PeerSocket, test?: ProxyTest): Peer {
     validUntil: Date.parse(certificate.valid_to),
     user: {
       name,
-      groups: [...values(certificate.subject.O), 'system:authenticated'],
+      groups: [...subject.organizations, 'system:authenticated'],
       extra: { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${fingerprint}`] },
     },
   };
-}
-
-function values(field: string | string[] | undefined): readonly string[] {
-  if (field === undefined) return [];
-  return typeof field === 'string' ? [field] : field;
 }

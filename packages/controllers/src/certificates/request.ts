@@ -1,6 +1,6 @@
 /** What controllers ask about a CertificateSigningRequest. Pure. */
 import type { CertificateSigningRequest } from '@timonier/api';
-import { type RequestedNames, requestedNames, type RequestedSubject, requestedSubject } from '@timonier/pki';
+import { type RequestedNames, requestedNames, requestedSubject, type Subject } from '@timonier/pki';
 
 export const signers = {
   client: 'kubernetes.io/kube-apiserver-client',
@@ -11,7 +11,7 @@ export const signers = {
 
 export interface RequestContent {
   readonly pem: string;
-  readonly subject: RequestedSubject;
+  readonly subject: Subject;
   readonly names: RequestedNames;
 }
 
@@ -69,13 +69,13 @@ export function clientProblem(usages: readonly string[]): string | undefined {
     : 'missing required usage for client certificate: client auth';
 }
 
-function organizationProblem({ organizations }: RequestedSubject): string | undefined {
+function organizationProblem({ organizations }: Subject): string | undefined {
   return organizations.length === 1 && organizations[0] === 'system:nodes'
     ? undefined
     : 'subject organization is not system:nodes';
 }
 
-function commonNameProblem({ commonName }: RequestedSubject): string | undefined {
+function commonNameProblem({ commonName }: Subject): string | undefined {
   return commonName.startsWith('system:node:')
     ? undefined
     : 'subject common name does not begin with system:node:';
