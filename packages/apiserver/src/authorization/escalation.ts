@@ -11,6 +11,10 @@ import type { Strategy } from '../strategies/strategy.ts';
 import { missingRules, ruleText } from './rules.ts';
 
 const group = 'rbac.authorization.k8s.io';
+const fullAuthority: readonly PolicyRule[] = [
+  { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
+  { verbs: ['*'], nonResourceURLs: ['*'] },
+];
 
 export const roleStrategy: Strategy = {
   createsOnUpdate: true,
@@ -29,22 +33,46 @@ async function checkRole(
 ): Promise<void> {
   const role = object as unknown as ClusterRole;
   const before = old as unknown as ClusterRole | undefined;
-  const hasSameRules =
-    sameTree(role.rules ?? [], before?.rules ?? []) &&
-    sameTree(role.aggregationRule, before?.aggregationRule);
-  if (before !== undefined && hasSameRules) return;
-  const { info } = context.target;
+  if (isForCollectorOnly(object, old)) return;
+  const { info, name: asked } = context.target;
+  // Of an object that is created its name does not count: it is not a part of the path.
+  if (await mayUse(context, 'escalate', info.resource, asked)) return;
   const name = object.metadata?.name ?? '';
-  if (await mayUse(context, 'escalate', info.resource, name)) return;
-  // What a selector will bring in is not known yet.
-  const wanted: readonly PolicyRule[] =
-    role.aggregationRule === undefined
-      ? (role.rules ?? [])
-      : [
-          { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
-          { verbs: ['*'], nonResourceURLs: ['*'] },
-        ];
-  checkHeld(context, name, wanted);
+  checkHeld(context, name, role.rules ?? []);
+  if (!aggregates(role) && !aggregates(before)) return;
+  // What a selector will bring in is not known yet, and what one brings in now may be meant to be less.
+  if (missingOf(context, fullAuthority).length > 0)
+    throw new StatusError(
+      forbidden(
+        { group, resource: info.resource },
+        name,
+        'must have cluster-admin privileges to use the aggregationRule',
+      ),
+    );
+}
+
+function aggregates(role: ClusterRole | undefined): boolean {
+  return (role?.aggregationRule?.clusterRoleSelectors ?? []).length > 0;
+}
+
+/**
+ * Whether a change is one of those that the garbage collector needs. Every other one counts, also when the rules stay
+ * as they are: by a label they may become a part of another role's.
+ */
+function isForCollectorOnly(object: ApiObject, old: ApiObject | undefined): boolean {
+  return old !== undefined && sameTree(beyondCollector(object), beyondCollector(old));
+}
+
+function beyondCollector({ metadata, ...rest }: ApiObject): unknown {
+  const {
+    ownerReferences: _owners,
+    finalizers: _finalizers,
+    managedFields: _managers,
+    selfLink: _link,
+    resourceVersion: _version,
+    ...kept
+  } = (metadata ?? {}) as Record<string, unknown>;
+  return { ...rest, metadata: kept };
 }
 
 async function checkBinding(
@@ -52,7 +80,7 @@ async function checkBinding(
   old: ApiObject | undefined,
   context: WriteContext,
 ): Promise<void> {
-  const { roleRef, subjects } = object as unknown as RoleBinding;
+  const { roleRef } = object as unknown as RoleBinding;
   const before = old as unknown as RoleBinding | undefined;
   const name = object.metadata?.name ?? '';
   if (before !== undefined && !sameTree(roleRef, before.roleRef)) {
@@ -62,7 +90,7 @@ async function checkBinding(
       invalid({ group, kind: context.target.info.kind }, name, `roleRef: ${message}`, [cause]),
     );
   }
-  if (before !== undefined && sameTree(subjects, before.subjects)) return;
+  if (isForCollectorOnly(object, old)) return;
   const resource = roleRef.kind === 'ClusterRole' ? 'clusterroles' : 'roles';
   if (await mayUse(context, 'bind', resource, roleRef.name)) return;
   const rules = context.server.authorizer.rbac.rulesOfRole(roleRef, context.target.namespace);
@@ -101,12 +129,13 @@ function mayUse(
   return server.authorizer.allows(user, info);
 }
 
-function checkHeld(
-  { server, user, target }: WriteContext,
-  name: string,
-  wanted: readonly PolicyRule[],
-): void {
-  const missing = missingRules(server.authorizer.rbac.rulesOf(user, target.namespace).rules, wanted);
+function missingOf({ server, user, target }: WriteContext, wanted: readonly PolicyRule[]): PolicyRule[] {
+  return missingRules(server.authorizer.rbac.rulesOf(user, target.namespace).rules, wanted);
+}
+
+function checkHeld(context: WriteContext, name: string, wanted: readonly PolicyRule[]): void {
+  const { user, target } = context;
+  const missing = missingOf(context, wanted);
   if (missing.length === 0) return;
   const groups = user.groups.map((item) => JSON.stringify(item)).join(' ');
   const detail = `user "${user.name}" (groups=[${groups}]) is attempting to grant RBAC permissions not currently held:\n${[...new Set(compacted(missing).map(ruleText))].sort().join('\n')}`;
