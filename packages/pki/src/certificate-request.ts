@@ -5,12 +5,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { isIP } from 'node:net';
 import { AsnConvert } from '@peculiar/asn1-schema';
-import {
-  Attribute,
-  Extensions,
-  id_ce_subjectAltName,
-  SubjectAlternativeName,
-} from '@peculiar/asn1-x509';
+import { Attribute, Extensions, id_ce_subjectAltName, SubjectAlternativeName } from '@peculiar/asn1-x509';
 import { type Element, elementAt, elementsIn, sequenceTag } from './der.ts';
 import { verifySignature } from './signature.ts';
 import { type Subject, subjectOfName } from './subject.ts';

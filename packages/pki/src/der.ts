@@ -26,7 +26,11 @@ export function elementAt(bytes: Buffer, at: number, limit = bytes.length): Elem
 }
 
 /** Elements with nothing between and behind them. Throws when one of them has another tag. */
-export function elementsIn(bytes: Buffer, { start, end }: Pick<Element, 'start' | 'end'>, tag: number): Element[] {
+export function elementsIn(
+  bytes: Buffer,
+  { start, end }: Pick<Element, 'start' | 'end'>,
+  tag: number,
+): Element[] {
   const found: Element[] = [];
   for (let at = start; at < end;) {
     const one = elementAt(bytes, at, end);

@@ -4,12 +4,7 @@
  * type says is an error. Whoever judges a request, signs it, or believes a certificate reads it here, and what is
  * signed is written anew from what was read: nobody is ever somebody else than who was judged.
  */
-import {
-  AttributeTypeAndValue,
-  AttributeValue,
-  Name,
-  RelativeDistinguishedName,
-} from '@peculiar/asn1-x509';
+import { AttributeTypeAndValue, AttributeValue, Name, RelativeDistinguishedName } from '@peculiar/asn1-x509';
 import { elementAt, elementsIn, sequenceTag, setTag } from './der.ts';
 
 export interface Subject {
@@ -89,9 +84,7 @@ function attributesOf(name: Buffer): Attribute[] {
       if (type.tag !== oidTag || value.end !== pair.end)
         throw new Error('the subject has an attribute that is not one');
       const text = textOf(value.tag, name.subarray(value.start, value.end));
-      return text === undefined
-        ? []
-        : [{ type: name.toString('hex', type.start, type.end), value: text }];
+      return text === undefined ? [] : [{ type: name.toString('hex', type.start, type.end), value: text }];
     });
 }
 

@@ -81,13 +81,7 @@ test('the garbage collector’s fields are changed by whoever may write a role o
   await clerk('collector');
   const change = { metadata: { finalizers: ['example.com/wait'] } };
   for (const path of ['clusterroles', 'clusterrolebindings']) {
-    const kept = await shared.ask(
-      200,
-      'PATCH',
-      `${rbac}/${path}/cluster-admin`,
-      change,
-      as('collector'),
-    );
+    const kept = await shared.ask(200, 'PATCH', `${rbac}/${path}/cluster-admin`, change, as('collector'));
     assert.deepEqual(kept.metadata?.finalizers, change.metadata.finalizers);
     const none = { metadata: { finalizers: null } };
     await shared.ask(200, 'PATCH', `${rbac}/${path}/cluster-admin`, none, as('collector'));
