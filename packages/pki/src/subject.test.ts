@@ -55,7 +55,8 @@ test('text is read by its type; what its type does not allow is an error, and wh
     ['bmp', Buffer.of(0x61)],
     ['bmp', Buffer.of(0xd8, 0x3d)],
   ];
-  for (const [tag, value] of wrong) assert.throws(() => group(tag, value), /invalid/, `${tag} ${value.toString()}`);
+  for (const [tag, value] of wrong)
+    assert.throws(() => group(tag, value), /invalid/, `${tag} ${value.toString()}`);
 });
 
 test('what is no name, or a part of one, is an error', () => {

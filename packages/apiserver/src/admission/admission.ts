@@ -3,6 +3,7 @@ import { combined, type CommitExtras } from '../pipeline/commit-extras.ts';
 import type { AdmissionMetrics } from '../metrics/admission-metrics.ts';
 import { measured, timed } from './measured.ts';
 import { inRounds } from './reinvocation.ts';
+import { knowNamespace } from './namespace.ts';
 import type { AdmissionPlugin, AdmissionRequest, Reservation } from './request.ts';
 
 /** Which plugins apply is remembered per kind and operation; kinds come and go at run time. */
@@ -35,6 +36,8 @@ export class Admission {
   async admit(request: AdmissionRequest): Promise<void> {
     if (request.context.isJudged === true) return;
     const plugins = this.#pluginsFor(request, 'admit');
+    const known = plugins.length === 0 ? undefined : knowNamespace(request.context);
+    if (known !== undefined) await known;
     const times = this.#metrics.step(request.operation, 'admit');
     await timed(times, (given) => inRounds(plugins, given), request);
   }
@@ -43,6 +46,8 @@ export class Admission {
   async validate(request: AdmissionRequest): Promise<void> {
     if (request.context.isJudged === true) return;
     const plugins = this.#pluginsFor(request, 'validate');
+    const known = plugins.length === 0 ? undefined : knowNamespace(request.context);
+    if (known !== undefined) await known;
     const times = this.#metrics.step(request.operation, 'validate');
     await timed(times, (given) => validateAll(plugins, given), request);
   }

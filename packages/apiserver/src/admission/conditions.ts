@@ -14,7 +14,7 @@ import {
 } from './authorizer-library.ts';
 import { failureOf } from './decisions.ts';
 import { Budget, Expression, type Input } from './expression.ts';
-import { namespaceOf } from './matching.ts';
+import { namespaceOf } from './namespace.ts';
 import type { AdmissionRequest } from './request.ts';
 
 export const requestVariables: Readonly<Record<string, Type>> = {
@@ -52,7 +52,7 @@ export function inputOf(request: AdmissionRequest): Input {
       case 'request':
         return fromJson(attributesOf(request));
       case 'namespaceObject':
-        return fromJson(namespaceOf(request) ?? null);
+        return fromJson(namespaceOf(request.context) ?? null);
       case 'authorizer':
         return authorizerOf(request);
       case 'authorizer.requestResource':

@@ -4,12 +4,12 @@
  */
 import {
   type LabelSelector,
-  type Namespace,
   type RuleWithOperations,
   selectorMatches,
   type NamedRuleWithOperations,
 } from '@timonier/api';
-import { cachedObject } from './cached.ts';
+import { notFound, StatusError } from '@timonier/api/statuses';
+import { namespaceOf } from './namespace.ts';
 import type { AdmissionRequest } from './request.ts';
 
 export interface Selection {
@@ -33,7 +33,10 @@ export function ruleMatches(rule: AnyRule, request: AdmissionRequest, matchPolic
   );
 }
 
-/** Whether namespace and object carry the labels that the selectors ask for; before or after the change. */
+/**
+ * Whether namespace and object carry the labels that the selectors ask for; before or after the change. Throws 404 when
+ * there is no such namespace.
+ */
 export function selectorsMatch(selection: Selection, request: AdmissionRequest): boolean {
   const { objectSelector, namespaceSelector } = selection;
   return (
@@ -41,22 +44,22 @@ export function selectorsMatch(selection: Selection, request: AdmissionRequest):
       [request.object, request.old].some(
         (object) => object !== undefined && selectorMatches(objectSelector, object.metadata?.labels ?? {}),
       )) &&
-    (isEmpty(namespaceSelector) || selectorMatches(namespaceSelector, namespaceLabels(request)))
+    (isEmpty(namespaceSelector) || namespaceMatches(namespaceSelector, request))
   );
 }
 
-/** The labels of the object's namespace; a namespace counts as its own, and what is in none has none. */
-function namespaceLabels(request: AdmissionRequest): Readonly<Record<string, string>> {
-  const { target } = request.context;
-  if (target.info.group === '' && target.info.resource === 'namespaces')
-    return (request.object ?? request.old)?.metadata?.labels ?? {};
-  return namespaceOf(request)?.metadata?.labels ?? {};
-}
-
-export function namespaceOf({ context }: AdmissionRequest): Readonly<Namespace> | undefined {
-  const { server, target } = context;
-  if (!target.info.namespaced) return undefined;
-  return cachedObject<Namespace>(server, 'namespaces', '', target.namespace);
+/** A namespace counts as its own. What else is in none is exempted by no selector: those of upstream only select namespaces. */
+function namespaceMatches(selector: LabelSelector | undefined, request: AdmissionRequest): boolean {
+  const { info, namespace, subresource } = request.context.target;
+  if (info.group === '' && info.resource === 'namespaces') {
+    // What is written to a part of it is not its labels.
+    const self = subresource === '' ? (request.object ?? request.old) : (request.old ?? request.object);
+    return selectorMatches(selector, self?.metadata?.labels ?? {});
+  }
+  if (!info.namespaced) return true;
+  const found = namespaceOf(request.context);
+  if (found === undefined) throw new StatusError(notFound({ group: '', resource: 'namespaces' }, namespace));
+  return selectorMatches(selector, found.metadata?.labels ?? {});
 }
 
 function includes(list: readonly string[] | undefined, value: string): boolean {

@@ -3,7 +3,7 @@
  * account's pull secrets and token. A mirror pod may have neither.
  */
 import type { Pod, ServiceAccount } from '@timonier/api';
-import { readCurrent } from '../pipeline/mutate.ts';
+import { readCurrent } from '../pipeline/read-current.ts';
 import { cachedObject } from './cached.ts';
 import { isMirrorPod } from './mirror-pods.ts';
 import { type AdmissionPlugin, type AdmissionRequest, refusal } from './request.ts';

@@ -8,12 +8,12 @@
 import type { ResourceInfo } from '@timonier/api';
 import { conflict, StatusError } from '@timonier/api/statuses';
 import type { ApiObject } from '@timonier/api/decode';
-import type { KeyValue } from '../storage/etcd-messages.ts';
 import { fromStored, type StoredObject, toStored } from '../storage/stored-object.ts';
 import { prepareViews, storedValue, viewOfAny } from '../storage/views.ts';
-import type { WriteContext, ServerState } from '../server-state.ts';
+import type { WriteContext } from '../server-state.ts';
 import { commit, type CommitResult } from './commit.ts';
 import type { CommitExtras } from './commit-extras.ts';
+import { readCurrent } from './read-current.ts';
 import type { Turn } from './turns.ts';
 
 export type Decision =
@@ -184,21 +184,4 @@ async function rehearsed(
   }
   const stored = fromStored(key, await storedValue(info, decision.object), revision, revision);
   return { stored, previous: current, revision };
-}
-
-/** The state in the store, read linearizably. */
-export async function readCurrent(
-  server: ServerState,
-  info: ResourceInfo,
-  key: string,
-): Promise<StoredObject | undefined> {
-  const since = performance.now();
-  let kvs: readonly KeyValue[] | undefined;
-  try {
-    ({ kvs } = await server.store.range({ key }));
-  } finally {
-    server.metrics.store.answered('get', info, since, kvs === undefined);
-  }
-  const [kv] = kvs;
-  return kv === undefined ? undefined : fromStored(key, kv.value, kv.modRevision, kv.createRevision);
 }

@@ -5,7 +5,7 @@ import { forbidden, notFound, StatusError } from '@timonier/api/statuses';
 import type { WriteContext } from '../server-state.ts';
 import type { Compare } from '../storage/etcd-messages.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
-import { readCurrent } from './mutate.ts';
+import { readCurrent } from './read-current.ts';
 
 const namespaces = { group: '', resource: 'namespaces' };
 

@@ -1,6 +1,6 @@
 /** PodNodeSelector: a namespace says by an annotation on which nodes its pods run, whatever they say themselves. */
-import type { Namespace, Pod } from '@timonier/api';
-import { cachedObject } from '../cached.ts';
+import type { Pod } from '@timonier/api';
+import { namespaceOf } from '../namespace.ts';
 import { type AdmissionPlugin, type AdmissionRequest, refusal } from '../request.ts';
 
 const annotation = 'scheduler.alpha.kubernetes.io/node-selector';
@@ -33,11 +33,7 @@ function conflicts(
 
 /** `KEY=VALUE,…` */
 function selectorOf(request: AdmissionRequest): Record<string, string> {
-  const { server, target } = request.context;
-  const text =
-    cachedObject<Namespace>(server, 'namespaces', '', target.namespace)?.metadata?.annotations?.[
-      annotation
-    ] ?? '';
+  const text = namespaceOf(request.context)?.metadata?.annotations?.[annotation] ?? '';
   const pairs = text.split(',').filter((pair) => pair.trim() !== '');
   return Object.fromEntries(
     pairs.map((pair) => {

@@ -3,8 +3,9 @@
  * user is warned, and which the audit log is told of. Pods are refused; of workloads, whose pods come later, the user and
  * the log are only told.
  */
-import type { Namespace, ObjectMeta, Pod, PodSpec, PodTemplateSpec } from '@timonier/api';
-import { cachedObject } from '../cached.ts';
+import type { ObjectMeta, Pod, PodSpec, PodTemplateSpec } from '@timonier/api';
+import { internalError, StatusError } from '@timonier/api/statuses';
+import { namespaceOf } from '../namespace.ts';
 import { type AdmissionPlugin, type AdmissionRequest, refusal } from '../request.ts';
 import { checkNamespace } from './namespaces.ts';
 import { labelPrefix, type Labels, type Mode, policyOf } from './policy.ts';
@@ -43,10 +44,15 @@ export const podSecurity: AdmissionPlugin = {
       checkNamespace(request);
       return;
     }
-    const labels = cachedObject<Namespace>(request.context.server, 'namespaces', '', target.namespace)
-      ?.metadata?.labels;
-    if (labels === undefined) return;
     const isWorkload = workloads.has(target.info.resource);
+    const namespace = namespaceOf(request.context);
+    if (namespace === undefined) {
+      const failure = `failed to lookup namespace ${JSON.stringify(target.namespace)}`;
+      if (!isWorkload) throw new StatusError(internalError(failure));
+      annotate?.(`${labelPrefix}error`, failure);
+      return;
+    }
+    const labels = namespace.metadata?.labels ?? {};
     const subject = isWorkload ? templateOf(request) : (request.object as Pod);
     // What a pod may be is settled when it is made; only a new debugging container can change that.
     const isSettled = !isWorkload && request.operation === 'UPDATE' && target.subresource === '';

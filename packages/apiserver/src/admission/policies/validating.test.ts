@@ -300,3 +300,31 @@ test('the status of a policy says which expressions do not fit the kinds that it
   await shared.ask(200, 'PATCH', where, patch, { headers });
   assert.equal(await statusOf(2), undefined);
 });
+
+test('no selector of namespaces exempts what is in none', async () => {
+  const spec = {
+    matchConstraints: {
+      namespaceSelector: { matchLabels: { guarded: 'yes' } },
+      resourceRules: [
+        {
+          apiGroups: ['rbac.authorization.k8s.io'],
+          apiVersions: ['v1'],
+          operations: ['CREATE'],
+          resources: ['clusterroles'],
+        },
+      ],
+    },
+    validations: [{ expression: "object.metadata.name != 'unguarded'" }],
+  };
+  await made(`${registration}/validatingadmissionpolicies`, policy('guarded-roles', spec));
+  await made(bindings, {
+    metadata: { name: 'guarded-roles' },
+    spec: { policyName: 'guarded-roles', validationActions: ['Deny'] },
+  });
+  const path = '/apis/rbac.authorization.k8s.io/v1/clusterroles?dryRun=All';
+  await until(async () => {
+    const answer = await shared.server.request('POST', path, { metadata: { name: 'unguarded' } });
+    return answer.status === 422;
+  }, 'the policy is asked');
+  await shared.ask(201, 'POST', path, { metadata: { name: 'other' } });
+});
