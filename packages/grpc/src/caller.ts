@@ -1,4 +1,5 @@
 /** What carries the calls of a client to one server, whichever implementation does, and what it is told. */
+import type { KeepaliveOptions } from './h2/keepalive.ts';
 import type { MethodDefinition } from './proto.ts';
 
 export interface ClientTls {
@@ -16,6 +17,8 @@ export interface ClientOptions {
   /** Deadline of unary calls that name none. */
   readonly timeoutMs?: number;
   readonly maxReceiveBytes?: number;
+  /** Default: a server that falls silent is found out by deadlines alone, and by a stream without one never. */
+  readonly keepalive?: KeepaliveOptions | undefined;
   /** Default: lean, or what the environment variable TIMONIER_GRPC says. */
   readonly implementation?: ClientKind;
 }

@@ -27,6 +27,12 @@ export class GrpcJsCaller implements Caller {
       // A unix socket is local: its "authority" is no host name, and proxies never apply.
       'grpc.enable_http_proxy': 0,
       ...(target.startsWith('unix:') ? { 'grpc.default_authority': 'localhost' } : {}),
+      ...(options.keepalive === undefined
+        ? {}
+        : {
+            'grpc.keepalive_time_ms': options.keepalive.everyMs,
+            'grpc.keepalive_timeout_ms': options.keepalive.everyMs,
+          }),
       ...(tls?.serverName === undefined ? {} : { 'grpc.ssl_target_name_override': tls.serverName }),
     });
   }

@@ -14,9 +14,9 @@ export class LeanCaller implements Caller {
   readonly #heads: RequestHeads;
   readonly #maxReceiveBytes: number;
 
-  constructor(target: string, { tls, maxReceiveBytes = 0xffff_ffff }: ClientOptions) {
+  constructor(target: string, { tls, maxReceiveBytes = 0xffff_ffff, keepalive }: ClientOptions) {
     this.#target = target;
-    this.#channel = new ClientChannel(target, tls);
+    this.#channel = new ClientChannel(target, tls, keepalive);
     // A unix socket's path is no host name.
     this.#heads = new RequestHeads(target.startsWith('unix:') ? 'localhost' : target, tls !== undefined);
     this.#maxReceiveBytes = maxReceiveBytes;

@@ -3,9 +3,11 @@
  *
  * In: endpoints in order of preference (`http(s)://host:port`, `unix:///path`). One is used until it fails; a call
  * that certainly did not reach the store moves on to the next within its deadline. A transaction whose fate is unknown
- * is never repeated: its caller hears `UnknownOutcome`.
+ * is never repeated: its caller hears `UnknownOutcome`. A watch ends when its endpoint is gone, also without a word: when the
+ * endpoint does not answer calls in time while there is another, and when it answers no PING.
  */
 import {
+  type Beats,
   type BidiStream,
   createClient,
   type GrpcClient,
@@ -27,6 +29,7 @@ import type {
   WatchShape,
 } from './etcd-messages.ts';
 import type { Slots } from './slots.ts';
+import { classify, isSilence } from './store-failures.ts';
 import { PageCounts, type PagedRange, StorePages } from './store-pages.ts';
 
 export interface StoreTls {
@@ -42,6 +45,8 @@ export interface StoreClientOptions {
   readonly timeoutMs?: number;
   /** What is stored in another form than it is worked with. */
   readonly codec?: ValueCodec | undefined;
+  /** What connections are asked by whether their endpoints are there. Default: the clock. */
+  readonly beats?: Beats | undefined;
 }
 
 /** Between values as they are worked with and as they lie in the store. */
@@ -70,12 +75,18 @@ interface Endpoint {
   readonly kv: GrpcClient<KvShape>;
   readonly watch: GrpcClient<WatchShape>;
   readonly lease: GrpcClient<LeaseShape>;
+  /** Each ends a watch that runs there. */
+  readonly watches: Set<() => void>;
 }
 
 const kvService = loadService<KvShape>('etcd/rpc.proto', 'etcdserverpb.KV');
 const watchService = loadService<WatchShape>('etcd/rpc.proto', 'etcdserverpb.Watch');
 const leaseService = loadService<LeaseShape>('etcd/rpc.proto', 'etcdserverpb.Lease');
 const retryPauseMs = 50;
+/** Found within twice that; upstream asks after 30 s, and waits 10. Not below the 5 s that etcd wants between questions. */
+const keepaliveMs = 10_000;
+/** As upstream: a member that has lost the others ends its watches instead of showing nothing any more. */
+const leaderRequired = { hasleader: 'true' };
 /** Longer answers are refused before they have come: nobody waits for them, and nobody keeps them. */
 const maxAnswerBytes = 32 * 1024 * 1024;
 
@@ -87,17 +98,23 @@ export class StoreClient {
   readonly pageCounts = new PageCounts();
   #current = 0;
 
-  constructor({ endpoints, tls, timeoutMs = 5_000, codec }: StoreClientOptions) {
+  constructor({ endpoints, tls, timeoutMs = 5_000, codec, beats }: StoreClientOptions) {
     this.#codec = codec;
     if (endpoints.length === 0) throw new Error('the store needs at least one endpoint');
     this.#timeoutMs = timeoutMs;
     this.#endpoints = endpoints.map((endpoint) => {
       const { target, secure } = parseEndpoint(endpoint);
-      const options = { timeoutMs, ...(secure ? { tls: tls ?? {} } : {}) };
+      const options = {
+        timeoutMs,
+        ...(secure ? { tls: tls ?? {} } : {}),
+        // Who is on this machine is there, or its socket is closed.
+        ...(target.startsWith('unix:') ? {} : { keepalive: { everyMs: keepaliveMs, beats } }),
+      };
       return {
         kv: createClient(kvService, target, { ...options, maxReceiveBytes: maxAnswerBytes }),
         watch: createClient(watchService, target, options),
         lease: createClient(leaseService, target, options),
+        watches: new Set(),
       };
     });
   }
@@ -194,17 +211,31 @@ export class StoreClient {
     const index = this.#current;
     const stream: BidiStream<WatchRequest, WatchResponse> = this.#endpoint(index).watch.bidi('watch', {
       signal,
+      metadata: leaderRequired,
     });
     stream.write(request);
     return this.#watched(stream, index);
   }
 
-  async *#watched(stream: AsyncIterable<WatchResponse>, index: number): AsyncGenerator<WatchResponse> {
+  async *#watched(
+    stream: BidiStream<WatchRequest, WatchResponse>,
+    index: number,
+  ): AsyncGenerator<WatchResponse> {
+    const { watches } = this.#endpoint(index);
+    let isLeft = false;
+    const end = (): void => {
+      isLeft = true;
+      stream.cancel();
+    };
+    watches.add(end);
     try {
       for await (const response of stream) yield this.#openedWatch(response);
     } catch (error) {
-      this.#leave(index);
+      if (isLeft) throw new Error('the endpoint does not answer calls', { cause: error });
+      this.#leave(index, false);
       throw error;
+    } finally {
+      watches.delete(end);
     }
   }
 
@@ -231,7 +262,7 @@ export class StoreClient {
         if (error.code === Status.OUT_OF_RANGE && error.details.includes('compacted')) throw new Compacted(0);
         const failure = classify(error);
         if (failure === 'refused') throw error;
-        this.#leave(index);
+        this.#leave(index, isSilence(error));
         if (failure === 'unknown' && !repeatable)
           throw new UnknownOutcome(`the store did not answer: ${error.details}`, { cause: error });
         if (Date.now() + retryPauseMs >= deadline) throw error;
@@ -246,27 +277,12 @@ export class StoreClient {
     return endpoint;
   }
 
-  /** Prefers another endpoint from now on, unless somebody else already moved on. */
-  #leave(index: number): void {
+  /** Prefers another endpoint from now on, unless somebody else already moved on. Where one is silent nothing is left behind. */
+  #leave(index: number, isSilent: boolean): void {
     if (this.#current === index) this.#current = (index + 1) % this.#endpoints.length;
+    // Without another endpoint a watch is nowhere better off.
+    if (isSilent && this.#current !== index) for (const end of this.#endpoint(index).watches) end();
   }
-}
-
-/** `not-sent`: nothing happened. `unknown`: something may have. `refused`: the store answered. */
-function classify(error: GrpcError): 'not-sent' | 'unknown' | 'refused' {
-  const text = error.details;
-  if (error.code === Status.UNAVAILABLE) {
-    return /no leader|not leader|No connection established|ECONNREFUSED|ENOENT/i.test(text)
-      ? 'not-sent'
-      : 'unknown';
-  }
-  const unknown: readonly number[] = [
-    Status.DEADLINE_EXCEEDED,
-    Status.CANCELLED,
-    Status.INTERNAL,
-    Status.UNKNOWN,
-  ];
-  return unknown.includes(error.code) ? 'unknown' : 'refused';
 }
 
 /** Splits an endpoint in etcd's spelling into a gRPC target and whether it wants TLS. */

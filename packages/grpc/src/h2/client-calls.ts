@@ -25,6 +25,8 @@ export interface ClientConnectionEvents {
   readonly unserved: (call: ClientCall) => void;
   /** The number of calls became 0, or was 0. */
   readonly busy: (busy: boolean) => void;
+  /** The server ends the connection because it takes what came for a flood. */
+  readonly flooded?: () => void;
 }
 
 export interface ClientCallsOptions {

@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { createClient, GrpcServer, loadService, Status } from '../index.ts';
+import { frame } from './memory-peer.ts';
+import { ErrorCode, FrameType } from './protocol.ts';
 
 type KvShape = {
   put: { request: { key?: Buffer }; response: { prevKv?: { key?: Buffer } } };
@@ -113,4 +115,37 @@ test('a client that has nothing to do does not keep its process alive', async (t
     timeout: 60_000,
   });
   assert.equal(stdout, 'answered\n');
+});
+
+test('a server that ends a connection because of too many questions is asked half as often on the next', async (t) => {
+  // It says so once it was asked.
+  const target = socket(t);
+  const server = createServer((connection) => {
+    let read = Buffer.alloc(0);
+    connection.on('error', () => undefined);
+    connection.on('data', (chunk: Buffer) => {
+      read = Buffer.concat([read, chunk]);
+      if (!read.includes('are you?')) return;
+      const calm = Buffer.alloc(8);
+      calm.writeUInt32BE(0x7fff_ffff, 0);
+      calm.writeUInt32BE(ErrorCode.ENHANCE_YOUR_CALM, 4);
+      connection.end(frame(FrameType.GOAWAY, 0, 0, calm));
+    });
+    connection.write(frame(FrameType.SETTINGS, 0, 0));
+  });
+  await new Promise<void>((resolve) => server.listen(target.slice('unix:'.length), resolve));
+  const intervals: number[] = [];
+  const beats = (beat: () => void, everyMs: number): (() => void) => {
+    intervals.push(everyMs);
+    setImmediate(beat);
+    return () => undefined;
+  };
+  const client = createClient(kv, target, { keepalive: { everyMs: 10, beats } });
+  t.after(() => {
+    client.close();
+    server.close();
+  });
+  const dropped = { code: Status.UNAVAILABLE, details: /Connection dropped/ };
+  for (let i = 0; i < 3; i++) await assert.rejects(client.unary('put', {}), dropped);
+  assert.deepEqual(intervals, [10, 20, 40]);
 });

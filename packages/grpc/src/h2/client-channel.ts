@@ -10,6 +10,7 @@ import { checkServerIdentity, connect as connectTls, type ConnectionOptions, typ
 import { GrpcError, Status } from '../error.ts';
 import type { ClientCall } from './client-call.ts';
 import { ClientConnection } from './client-connection.ts';
+import { Keepalive, type KeepaliveOptions, Pace } from './keepalive.ts';
 
 export interface ChannelTls {
   readonly ca?: Buffer | undefined;
@@ -30,6 +31,8 @@ type Waiter = { readonly resolve: () => void; readonly reject: (error: GrpcError
 export class ClientChannel {
   readonly #target: string;
   readonly #tls: ChannelTls | undefined;
+  readonly #pace: Pace | undefined;
+  #keepalive: Keepalive | undefined;
   #connection: ClientConnection | undefined;
   /** Being opened; undefined when none is. */
   #opening: Socket | undefined;
@@ -43,10 +46,11 @@ export class ClientChannel {
   #problem = '';
   #closed = false;
 
-  /** `target`: `host:port` or `unix:/path`. */
-  constructor(target: string, tls: ChannelTls | undefined) {
+  /** `target`: `host:port` or `unix:/path`. Without `keepalive` a server that falls silent is found out by deadlines alone. */
+  constructor(target: string, tls: ChannelTls | undefined, keepalive?: KeepaliveOptions) {
     this.#target = target;
     this.#tls = tls;
+    if (keepalive !== undefined) this.#pace = new Pace(keepalive);
   }
 
   start(call: ClientCall): void {
@@ -56,6 +60,7 @@ export class ClientChannel {
     }
     const connection = this.#connection;
     if (connection !== undefined) {
+      this.#keepalive?.used();
       connection.start(call);
       return;
     }
@@ -102,8 +107,8 @@ export class ClientChannel {
   }
 
   #open(): void {
-    let connection: ClientConnection | undefined;
-    const socket = dial(this.#target, this.#tls, (chunk) => connection?.feed(chunk));
+    let feed: ((chunk: Buffer) => void) | undefined;
+    const socket = dial(this.#target, this.#tls, (chunk) => feed?.(chunk));
     this.#opening = socket;
     this.#sockets.add(socket);
     let problem = 'closed';
@@ -117,7 +122,7 @@ export class ClientChannel {
       const { alpnProtocol } = socket as Partial<TLSSocket>;
       if (this.#tls !== undefined && alpnProtocol !== 'h2')
         socket.destroy(new Error('the server does not speak HTTP/2 over TLS'));
-      else connection = this.#connected(socket, () => problem);
+      else feed = this.#connected(socket, () => problem);
     });
     socket.once('close', () => {
       clearTimeout(timer);
@@ -132,29 +137,54 @@ export class ClientChannel {
     });
   }
 
-  #connected(socket: Socket, problem: () => string): ClientConnection {
+  /** Returns what takes what is read. */
+  #connected(socket: Socket, problem: () => string): (chunk: Buffer) => void {
     this.#opening = undefined;
     this.#pauseMs = firstPauseMs;
     this.#pausedUntil = 0;
+    let isBusy = false;
+    const keepalive =
+      this.#pace &&
+      new Keepalive(this.#pace, {
+        isBusy: () => isBusy,
+        ask: () => connection.ping(),
+        lost: () => socket.destroy(new Error('the server answered nothing, not even a PING')),
+      });
     const connection: ClientConnection = new ClientConnection(socket, {
       retired: () => {
-        if (this.#connection === connection) this.#connection = undefined;
+        if (this.#connection !== connection) return;
+        this.#connection = undefined;
+        this.#keepalive = undefined;
       },
       unserved: (call) => this.#again(call),
-      // A connection that carries nothing does not keep the process alive.
-      busy: (busy) => (busy ? socket.ref() : socket.unref()),
+      busy: (busy) => {
+        isBusy = busy;
+        // A connection that carries nothing does not keep the process alive.
+        if (busy) socket.ref();
+        else socket.unref();
+      },
+      flooded: () => this.#pace?.slowDown(),
     });
+    const feed = (chunk: Buffer): void => {
+      keepalive?.heard();
+      connection.feed(chunk);
+    };
+    this.#keepalive = keepalive;
     this.#connection = connection;
     // Not before: what comes with the end of TLS's handshake waits for somebody to listen.
-    if (this.#tls !== undefined) socket.on('data', (chunk) => connection.feed(chunk));
+    if (this.#tls !== undefined) socket.on('data', feed);
     socket.on('drain', () => connection.drained());
-    socket.once('close', () => connection.closed(problem()));
+    socket.once('close', () => {
+      keepalive?.stop();
+      connection.closed(problem());
+    });
     socket.unref();
     const calls = [...this.#waiting];
     this.#waiting.clear();
+    if (calls.length > 0) keepalive?.used();
     for (const call of calls) connection.start(call);
     for (const { resolve } of this.#waiters.splice(0)) resolve();
-    return connection;
+    return feed;
   }
 
   /** A call that the server did not look at. */

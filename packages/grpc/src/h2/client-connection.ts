@@ -9,7 +9,7 @@ import { ClientCalls, type ClientConnectionEvents } from './client-calls.ts';
 import { FrameEngine } from './frame-engine.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import type { Transport } from './output.ts';
-import { FrameType, preface } from './protocol.ts';
+import { ErrorCode, FrameType, preface } from './protocol.ts';
 import { ResponseFrames } from './response-frames.ts';
 import { Sender } from './sender.ts';
 import { clientSettings } from './settings.ts';
@@ -60,7 +60,10 @@ export class ClientConnection {
         widened: () => undefined,
         pong: () => undefined,
         allows: (streams) => calls.allow(streams),
-        leaves: (last) => calls.leave(last),
+        leaves: (last, code) => {
+          if (code === ErrorCode.ENHANCE_YOUR_CALM) events.flooded?.();
+          calls.leave(last);
+        },
       },
       closed: (reason) => calls.close(reason),
     });

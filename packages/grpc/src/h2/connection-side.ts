@@ -35,8 +35,8 @@ export interface PeerNews {
   pong(): void;
   /** It takes so many streams at a time. */
   allows(streams: number): void;
-  /** It looked at no stream with a higher id than this, and wants no more. */
-  leaves(last: number): void;
+  /** It looked at no stream with a higher id than this, and wants no more, for this reason. */
+  leaves(last: number, code: number): void;
 }
 
 /** Throws when a frame is on a stream that never was. */

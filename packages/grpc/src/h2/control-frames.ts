@@ -78,7 +78,7 @@ export class ControlFrames<S extends Sending> {
   goaway(bytes: Buffer, start: number, length: number, id: number): void {
     if (id !== 0) throw broken(ErrorCode.PROTOCOL_ERROR, `GOAWAY on stream ${id}`);
     if (length < 8) throw broken(ErrorCode.FRAME_SIZE_ERROR, `GOAWAY of ${length} bytes`);
-    this.#news.leaves(bytes.readUInt32BE(start) & maxStreamId);
+    this.#news.leaves(bytes.readUInt32BE(start) & maxStreamId, bytes.readUInt32BE(start + 4));
   }
 
   priority(bytes: Buffer, start: number, length: number, id: number): void {

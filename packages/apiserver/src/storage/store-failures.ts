@@ -1,0 +1,24 @@
+/** What a failed call says of the endpoint that was asked, and of what was asked there. */
+import { type GrpcError, Status } from '@timonier/grpc';
+
+/** `not-sent`: nothing happened. `unknown`: something may have. `refused`: the store answered. */
+export function classify(error: GrpcError): 'not-sent' | 'unknown' | 'refused' {
+  const text = error.details;
+  if (error.code === Status.UNAVAILABLE) {
+    return /no leader|not leader|No connection established|ECONNREFUSED|ENOENT/i.test(text)
+      ? 'not-sent'
+      : 'unknown';
+  }
+  const unknown: readonly number[] = [
+    Status.DEADLINE_EXCEEDED,
+    Status.CANCELLED,
+    Status.INTERNAL,
+    Status.UNKNOWN,
+  ];
+  return unknown.includes(error.code) ? 'unknown' : 'refused';
+}
+
+/** Nobody answered; one that has no leader at the moment does. */
+export function isSilence({ code, details }: GrpcError): boolean {
+  return code === Status.DEADLINE_EXCEEDED || details.startsWith('No connection established');
+}
