@@ -16,6 +16,9 @@ export interface YamlFault {
  */
 type Half = 'scanner' | 'parser';
 
+/** Characters of a message: it may quote what was sent. */
+const mostLooked = 1_000;
+
 const sentences: readonly (readonly [RegExp, Half, string])[] = [
   [/^(?:TAB_AS_INDENT|BAD_SCALAR_START) /, 'scanner', 'found character that cannot start any token'],
   [/^MISSING_CHAR Missing closing/, 'scanner', 'found unexpected end of stream'],
@@ -31,7 +34,9 @@ const sentences: readonly (readonly [RegExp, Half, string])[] = [
 
 /** Such as `yaml: line 5: did not find expected key`; what has no words there keeps ours. */
 export function yamlComplaint({ code, message, line }: YamlFault, endsWithLine: boolean): string {
-  const first = (message.split('\n')[0] ?? '').replace(/(?: at line \d+, column \d+)?:?$/, '');
+  const first = (message.split('\n')[0] ?? '')
+    .slice(0, mostLooked)
+    .replace(/(?: at line \d+, column \d+)?:?$/, '');
   const [, half = 'scanner', sentence = first] =
     sentences.find(([pattern]) => pattern.test(`${code} ${first}`)) ?? [];
   // What ends too early ends on a line of its own.

@@ -24,9 +24,19 @@ export class CompileError extends Error {
   }
 }
 
-/** An expression has no value for this input. */
+/**
+ * An expression has no value for this input. Without a stack: in a loop hundreds of thousands may be thrown, and writing down where would
+ * take most of the time.
+ */
 export class EvaluationError extends Error {
   override readonly name: string = 'EvaluationError';
+
+  constructor(message: string, options?: ErrorOptions) {
+    const limit = Error.stackTraceLimit;
+    Error.stackTraceLimit = 0;
+    super(message, options);
+    Error.stackTraceLimit = limit;
+  }
 }
 
 /** Evaluation was stopped: it cost more than it may. */

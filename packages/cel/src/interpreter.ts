@@ -188,7 +188,9 @@ class Planner {
       const args = steps.map((step) => step(frame));
       const overload = isCertain ? only : overloads.find((candidate) => fitsAll(candidate, args));
       if (overload === undefined) throw noSuchOverload(name);
-      spend(frame, overload.cost?.(...args.map(sizeOf)) ?? 1);
+      const cost = overload.cost?.(...args.map(sizeOf)) ?? 1;
+      const work = overload.work?.(frame.limit - frame.cost + 1, ...args) ?? 0;
+      spend(frame, Math.max(cost, work));
       return overload.call(...args);
     };
   }

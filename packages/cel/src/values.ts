@@ -180,7 +180,7 @@ export function typeNameOf(value: Value): string {
   return value.type;
 }
 
-function isNumber(value: Value): value is bigint | number | Uint {
+export function isNumber(value: Value): value is bigint | number | Uint {
   return typeof value === 'bigint' || typeof value === 'number' || value instanceof Uint;
 }
 
@@ -191,69 +191,6 @@ export function compareNumbers(a: bigint | number | Uint, b: bigint | number | U
   if (x < y) return -1;
   if (x > y) return 1;
   return x == y ? 0 : undefined;
-}
-
-export function equals(a: Value, b: Value): boolean {
-  if (a === b) return true;
-  if (isNumber(a)) return isNumber(b) && compareNumbers(a, b) === 0;
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
-  if (a instanceof Uint8Array) return b instanceof Uint8Array && Buffer.compare(a, b) === 0;
-  if (a instanceof Timestamp) return b instanceof Timestamp && a.nanos === b.nanos;
-  if (a instanceof Duration) return b instanceof Duration && a.nanos === b.nanos;
-  if (a instanceof TypeValue) return b instanceof TypeValue && a.name === b.name;
-  if (a instanceof OpaqueValue) return b instanceof OpaqueValue && a.type === b.type && a.text === b.text;
-  if (a instanceof Optional) {
-    if (!(b instanceof Optional)) return false;
-    if (a.inner === undefined || b.inner === undefined) return a.inner === b.inner;
-    return equals(a.inner, b.inner);
-  }
-  if (a instanceof List) return b instanceof List && sameLists(a, b);
-  return a instanceof Mapping && b instanceof Mapping && sameMaps(a, b);
-}
-
-function sameLists(a: List, b: List): boolean {
-  if (a.size !== b.size) return false;
-  const merge = a.merge ?? b.merge;
-  if (merge === undefined) {
-    for (let i = 0; i < a.size; i++) if (!equals(a.at(i), b.at(i))) return false;
-    return true;
-  }
-  const rest = [...b];
-  for (const item of a) {
-    const at = rest.findIndex((other) => equals(item, other));
-    if (at < 0) return false;
-    rest.splice(at, 1);
-  }
-  return true;
-}
-
-function sameMaps(a: Mapping, b: Mapping): boolean {
-  if (a.size !== b.size) return false;
-  for (const key of a.keys()) {
-    const [left, right] = [a.get(key), b.get(key)];
-    if (left === undefined || right === undefined || !equals(left, right)) return false;
-  }
-  return true;
-}
-
-/** Two lists in a row; lists that are sets or have keys take each item in once. */
-export function concatenate(a: List, b: List): List {
-  const { merge } = a;
-  if (merge === undefined) return new ArrayList([...a, ...b]);
-  const items = [...a];
-  for (const item of b) {
-    const same = (other: Value): boolean =>
-      merge.type === 'set' ? equals(other, item) : sameKeys(other, item, merge.keys);
-    const at = items.findIndex(same);
-    if (at < 0) items.push(item);
-    else items[at] = item;
-  }
-  return new ArrayList(items, merge);
-}
-
-function sameKeys(a: Value, b: Value, keys: readonly string[]): boolean {
-  if (!(a instanceof Mapping) || !(b instanceof Mapping)) return false;
-  return keys.every((key) => equals(a.get(key) ?? null, b.get(key) ?? null));
 }
 
 /** Characters, bytes, items or entries; 1 for everything else. What costs are counted by. */

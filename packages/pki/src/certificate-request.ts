@@ -74,12 +74,15 @@ export function checkRequestSignature(pem: string): void {
   verifySignature({ signed: info, signature, algorithm, key });
 }
 
+const beginning = '-----BEGIN CERTIFICATE REQUEST-----';
+const ending = '-----END CERTIFICATE REQUEST-----';
+
 /** Throws when `pem` holds no request that can be read. */
 export function partsOf(pem: string): RequestParts {
-  const body = /-----BEGIN CERTIFICATE REQUEST-----([\s\S]+?)-----END CERTIFICATE REQUEST-----/.exec(
-    pem,
-  )?.[1];
-  if (body === undefined) throw new Error('there is no certificate request');
+  const start = pem.indexOf(beginning);
+  const end = pem.indexOf(ending, start + beginning.length);
+  if (start < 0 || end < 0) throw new Error('there is no certificate request');
+  const body = pem.slice(start + beginning.length, end);
   const request = Buffer.from(body, 'base64');
   const outer = element(request, 0, sequenceTag);
   const info = element(request, outer.start, sequenceTag);

@@ -122,6 +122,23 @@ checkRows('certificate requests', [
     old: asked,
     says: ['status.certificate: Invalid value: "<certificate data>": no PEM block headers are permitted'],
   },
+  {
+    // What begins and never ends is no block; one of another type behind it is.
+    of: requests,
+    part: 'status',
+    value: {
+      ...asked,
+      status: {
+        certificate: Buffer.from(
+          '-----BEGIN A-----\n-----END B-----\n-----BEGIN C-----\nAAAA\n-----END C-----\n',
+        ).toString('base64'),
+      },
+    },
+    old: asked,
+    says: [
+      'status.certificate: Invalid value: "<certificate data>": only CERTIFICATE PEM blocks are allowed, found "C"',
+    ],
+  },
 ]);
 
 checkRows('events', [

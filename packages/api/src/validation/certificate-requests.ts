@@ -82,15 +82,21 @@ interface PemBlock {
 
 /** The blocks in their order; what stands between them does not count. Its time grows with the text only. */
 function* pemBlocks(text: string): Generator<PemBlock, undefined> {
+  // Of each type, the last first.
+  const ends = Map.groupBy(
+    [...text.matchAll(/-----END ([A-Z0-9 ]+)-----/g)].reverse(),
+    ([, type = '']) => type,
+  );
   const begins = /-----BEGIN ([A-Z0-9 ]+)-----[ \t]*\r?\n/g;
   for (let begin = begins.exec(text); begin !== null; begin = begins.exec(text)) {
     const [line, type = ''] = begin;
-    const mark = `-----END ${type}-----`;
-    const end = text.indexOf(mark, begins.lastIndex);
+    const ahead = ends.get(type) ?? [];
+    while ((ahead.at(-1)?.index ?? Infinity) < begins.lastIndex) ahead.pop();
+    const end = ahead.pop();
     // No block of this type ends any more; one of another type might.
-    if (end === -1) continue;
-    const body = text.slice(begin.index + line.length, end);
-    begins.lastIndex = end + mark.length;
+    if (end === undefined) continue;
+    const body = text.slice(begin.index + line.length, end.index);
+    begins.lastIndex = end.index + end[0].length;
     yield { type, hasHeaders: body.includes(':'), text: text.slice(begin.index, begins.lastIndex) };
   }
   return undefined;

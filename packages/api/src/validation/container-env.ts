@@ -118,7 +118,7 @@ export function fieldReference(
 ): FieldError[] {
   if (!apiVersion) return [required(`${at}.apiVersion`)];
   if (!fieldPath) return [required(`${at}.fieldPath`)];
-  const [, name = fieldPath, subscript] = /^(.+?)\['(.*)'\]$/.exec(fieldPath) ?? [];
+  const [name, subscript] = withoutSubscript(fieldPath);
   if (apiVersion !== 'v1' || !(subscript === undefined ? KNOWN_FIELDS.has(name) : isMap(name))) {
     const why =
       apiVersion === 'v1'
@@ -130,6 +130,14 @@ export function fieldReference(
     return qualifiedName(at, subscript.toLowerCase());
   if (name === 'metadata.labels' && subscript !== undefined) return qualifiedName(at, subscript);
   return supported.includes(name) ? [] : [notSupported(`${at}.fieldPath`, name, supported)];
+}
+
+/** `metadata.labels['a']` → `metadata.labels` and `a`. */
+function withoutSubscript(path: string): readonly [name: string, subscript?: string] {
+  const at = path.indexOf("['");
+  return at > 0 && path.endsWith("']") && at + 4 <= path.length
+    ? [path.slice(0, at), path.slice(at + 2, -2)]
+    : [path];
 }
 
 function isMap(name: string): boolean {

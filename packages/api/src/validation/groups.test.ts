@@ -112,6 +112,14 @@ const created: readonly Row[] = [
     'spec.nfs: Forbidden: may not specify more than 1 volume type',
   ],
   ['v1 PersistentVolume', { spec: { accessModes: [] } }, 'spec.accessModes: Required value'],
+  ...['/', '//', '/./', `${'/'.repeat(999)}.`].map(
+    (path) =>
+      [
+        'v1 PersistentVolume',
+        { spec: { persistentVolumeReclaimPolicy: 'Recycle', hostPath: { path } } },
+        "spec.persistentVolumeReclaimPolicy: Forbidden: may not be 'recycle' for a hostPath mount of '/'",
+      ] as const,
+  ),
   ['v1 PersistentVolumeClaim', { spec: { resources: null } }, 'spec.resources[storage]: Required value'],
   [
     'v1 PersistentVolumeClaim',

@@ -1,4 +1,5 @@
 /** The rules of persistent volumes, and of those that stand in an attachment. */
+import { posix } from 'node:path';
 import { asSent } from '../decode/absence.ts';
 import type { PersistentVolume, PersistentVolumeSpec, VolumeNodeAffinity } from '../generated/types.ts';
 import { checkDns1123Subdomain } from '../names.ts';
@@ -31,7 +32,7 @@ function volume({ metadata, spec }: PersistentVolume): FieldError[] {
   const isLocal = spec.local !== undefined && !sources.some(isOneTooMany(`${at}.local`));
   if (isLocal && spec.nodeAffinity === undefined)
     errors.push(required(`${at}.nodeAffinity`, 'Local volume requires node affinity'));
-  if (policy === 'Recycle' && /^\/+(\.?\/*)*$/.test((spec.hostPath?.path ?? '').slice(0, 4_096)))
+  if (policy === 'Recycle' && posix.normalize(spec.hostPath?.path ?? '') === '/')
     errors.push(
       forbidden(`${at}.persistentVolumeReclaimPolicy`, "may not be 'recycle' for a hostPath mount of '/'"),
     );

@@ -44,6 +44,18 @@ const rows: readonly Row[] = [
       'spec.containers[0].env[0].valueFrom.fieldRef.fieldPath: Invalid value: "spec.nothing": error converting fieldPath: field label not supported: spec.nothing',
     ],
   },
+  ...["['a']", "metadata.name['a']", "metadata.labels['a'"].map((fieldPath) => ({
+    of: pods,
+    value: container({ env: [{ name: 'A', valueFrom: { fieldRef: { fieldPath } } }] }),
+    says: [
+      `spec.containers[0].env[0].valueFrom.fieldRef.fieldPath: Invalid value: ${JSON.stringify(fieldPath)}: error converting fieldPath: field label not supported: ${fieldPath}`,
+    ],
+  })),
+  ...["metadata.labels['a']", "metadata.annotations['A/b']"].map((fieldPath) => ({
+    of: pods,
+    value: container({ env: [{ name: 'A', valueFrom: { fieldRef: { fieldPath } } }] }),
+    says: [],
+  })),
   {
     of: pods,
     value: container({

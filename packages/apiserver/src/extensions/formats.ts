@@ -104,7 +104,9 @@ const units = /^(?:ns|us|µs|ms|s|m|h|hr|d|w|wk|(?:nano|micro|milli|sec|min|hour
 /** As Go writes durations, or any text with a number and a unit in it, such as `2 days`. */
 function isDuration(text: string): boolean {
   if (parseDuration(text) !== undefined) return true;
-  return [...text.matchAll(/\d+\s*([A-Za-zµ]+)/g)].some(([, unit = '']) => units.test(unit));
+  return [...text.matchAll(/[A-Za-zµ]+/g)].some(
+    ({ 0: unit, index }) => units.test(unit) && /\d/.test(text.slice(0, index).trimEnd().at(-1) ?? ''),
+  );
 }
 
 function checkOf(format: string): ((text: string) => boolean) | undefined {

@@ -21,7 +21,7 @@ export function compilePath(text: string): (root: unknown) => unknown[] {
 
 /** The names of a path that is nothing but names, such as `.spec.replicas`; undefined for any other. */
 export function simplePath(text: string): string[] | undefined {
-  if (!/^(\.[A-Za-z_$][\w$-]*|\.(?:\\.|[\w$-])+|\['[^']+'\])+$/.test(text)) return undefined;
+  if (!/^(?:\.(?:\\.|[\w$-])+|\['[^']+'\])+$/.test(text)) return undefined;
   const names: string[] = [];
   for (const match of text.matchAll(/\.((?:\\.|[\w$-])+)|\['([^']+)'\]/g))
     names.push(match[2] ?? (match[1] ?? '').replaceAll(/\\(.)/g, '$1'));
@@ -140,14 +140,17 @@ function descendants(value: unknown): unknown[] {
 
 /** `@.type=="Ready"`, or `@.type` alone for "has one". */
 function filterStep(text: string): Step {
-  const parts = /^\s*@(.*?)\s*(?:(==|!=|>=|<=|>|<)\s*(.+?))?\s*$/s.exec(text);
-  if (parts === null) throw new JsonPathError(`cannot read the filter "${text}"`);
-  const steps = new Parser(parts[1] ?? '').path();
+  const whole = text.trim();
+  if (!whole.startsWith('@')) throw new JsonPathError(`cannot read the filter "${text}"`);
+  const found = /[=!><]=|[><]/.exec(whole);
+  const operator = found?.[0];
+  const operand = found === null ? '' : whole.slice(found.index + found[0].length).trim();
+  const steps = new Parser(whole.slice(1, found?.index).trimEnd()).path();
   const read = (item: unknown): unknown => steps.reduce<unknown[]>((values, step) => step(values), [item])[0];
-  const [, , operator, operand] = parts;
   if (operator === undefined)
     return (values) => values.flatMap(children).filter((item) => read(item) !== undefined);
-  const literal = literalOf(operand ?? '');
+  if (operand === '') throw new JsonPathError(`the filter "${text}" compares with nothing`);
+  const literal = literalOf(operand);
   return (values) => values.flatMap(children).filter((item) => compare(read(item), operator, literal));
 }
 

@@ -4,7 +4,15 @@ import { isIP } from 'node:net';
 /** Go reads octets with leading zeros as decimal here, and no zones. */
 export function isIp(text: string): boolean {
   if (text.includes('%')) return false;
-  return isIP(text.replaceAll(/(^|[:.])0+(?=\d+(?:\.|$))/g, '$1')) !== 0;
+  const parts = text.split(/([:.])/);
+  const isDecimal = (i: number): boolean => parts[i + 1] !== ':' && /^\d+$/.test(parts[i] ?? '');
+  return isIP(parts.map((part, i) => (isDecimal(i) ? withoutZeros(part) : part)).join('')) !== 0;
+}
+
+function withoutZeros(digits: string): string {
+  let start = 0;
+  while (start < digits.length - 1 && digits[start] === '0') start++;
+  return digits.slice(start);
 }
 
 export function isCidr(text: string): boolean {

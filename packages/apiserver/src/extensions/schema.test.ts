@@ -453,8 +453,14 @@ describe('a JSON path', () => {
   ];
   for (const [path, wanted] of cases)
     it(path, () => assert.deepEqual(new Set(compilePath(path)(object)), new Set(wanted)));
+  it('says what is no filter', () => {
+    assert.throws(() => compilePath('.a[?(b==1)]'), /cannot read the filter "b==1"/);
+    assert.throws(() => compilePath('.a[?(@.b == )]'), /compares with nothing/);
+  });
   it('is simple when it is names only', () => {
     assert.deepEqual(simplePath('.spec.a-b'), ['spec', 'a-b']);
+    assert.deepEqual(simplePath(".$a\\.b['c d'].e"), ['$a.b', 'c d', 'e']);
+    assert.equal(simplePath(`${'.a'.repeat(999)}!`), undefined);
     assert.equal(simplePath('.spec[0]'), undefined);
   });
 });

@@ -1,13 +1,17 @@
 /** The lists extension of cel-go, as Kubernetes turns it on: lists that are cut, turned, sorted and made flat. */
+import { equals } from '../equality.ts';
 import { EvaluationError } from '../errors.ts';
-import { globalFunction, type Library, memberFunction, type Overload } from '../overload.ts';
+import { globalFunction, type Library, memberFunction, type Overload, soughtWork } from '../overload.ts';
 import { A, dyn, int, list, optional } from '../types.ts';
-import { ArrayList, equals, List, Optional, typeNameOf, type Value } from '../values.ts';
+import { ArrayList, List, Optional, typeNameOf, type Value } from '../values.ts';
 import { comparable, isLess } from './order.ts';
 
 const walk = { cost: (size?: number): number => size ?? 0 };
 /** Each item is compared with many. */
-const compareAll = { cost: (size?: number): number => (size ?? 0) ** 2 };
+const compareAll = {
+  cost: (size?: number): number => (size ?? 0) ** 2,
+  work: (most: number, items: List): number => items.size * soughtWork(most, items, items),
+};
 
 /** The numbers from 0 on; takes no room, however many they are. */
 class Range extends List {
@@ -66,7 +70,12 @@ function ends(pick: (items: List) => Value): Overload[] {
 }
 
 export const listShapes: Library = {
-  'lists.range': [globalFunction([int], list(int), (count: bigint) => new Range(Math.max(0, Number(count))))],
+  'lists.range': [
+    globalFunction([int], list(int), (count: bigint) => new Range(Math.max(0, Number(count))), {
+      // As cel-go, which makes the list.
+      work: (_most: number, count: bigint) => Math.max(0, Number(count)) + 11,
+    }),
+  ],
   first: ends((items) => items.at(0)),
   last: ends((items) => items.at(items.size - 1)),
   slice: [memberFunction([list(A), int, int], list(A), slice, walk)],

@@ -2,7 +2,8 @@
 import { EvaluationError } from '../errors.ts';
 import { type Library, memberFunction, type Overload } from '../overload.ts';
 import { A, bool, double, duration, int, list, type Type, uint } from '../types.ts';
-import { Duration, equals, type List, Uint, type Value } from '../values.ts';
+import { equals } from '../equality.ts';
+import { Duration, type List, Uint, type Value } from '../values.ts';
 import { asDuration, asInt, asUint } from './operators.ts';
 import { comparable, isLess } from './order.ts';
 

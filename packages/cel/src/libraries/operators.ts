@@ -1,6 +1,15 @@
 /** Arithmetic, comparison, membership and indexing. Integers overflow with an error, as the language wants it. */
 import { EvaluationError, noSuchOverload } from '../errors.ts';
-import { globalFunction, type Library, type Overload, walkBoth, walkSmaller } from '../overload.ts';
+import { concatenate, equals } from '../equality.ts';
+import {
+  comparedWork,
+  globalFunction,
+  type Library,
+  type Overload,
+  soughtWork,
+  walkBoth,
+  walkSmaller,
+} from '../overload.ts';
 import {
   A,
   B,
@@ -19,9 +28,7 @@ import {
 } from '../types.ts';
 import {
   compareNumbers,
-  concatenate,
   Duration,
-  equals,
   keyOf,
   type List,
   type Mapping,
@@ -126,6 +133,8 @@ function indexOptionally(over: List, at: bigint): Optional {
   return new Optional(number < 0 || number >= over.size ? undefined : over.at(number));
 }
 
+const compared = { cost: walkSmaller, work: comparedWork };
+
 export const operators: Library = {
   '_+_': [
     ...arithmetic(
@@ -184,8 +193,8 @@ export const operators: Library = {
   '_&&_': [globalFunction([bool, bool], bool, () => unreachable())],
   '_||_': [globalFunction([bool, bool], bool, () => unreachable())],
   '_?_:_': [globalFunction([bool, A, A], A, () => unreachable())],
-  '_==_': [globalFunction([A, A], bool, equals, { cost: walkSmaller })],
-  '_!=_': [globalFunction([A, A], bool, (a: Value, b: Value) => !equals(a, b), { cost: walkSmaller })],
+  '_==_': [globalFunction([A, A], bool, equals, compared)],
+  '_!=_': [globalFunction([A, A], bool, (a: Value, b: Value) => !equals(a, b), compared)],
   '_<_': comparison((found) => found < 0),
   '_<=_': comparison((found) => found <= 0),
   '_>_': comparison((found) => found > 0),
@@ -198,7 +207,7 @@ export const operators: Library = {
         for (const item of over) if (equals(value, item)) return true;
         return false;
       },
-      { cost: (_, size) => size ?? 0 },
+      { cost: (_, size) => size ?? 0, work: soughtWork },
     ),
     globalFunction([A, map(A, B)], bool, (key: Value, over: Mapping) => over.get(key) !== undefined),
   ],

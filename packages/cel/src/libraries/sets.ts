@@ -1,10 +1,12 @@
 /** cel-go's sets extension: lists as sets. */
-import { globalFunction, type Library } from '../overload.ts';
+import { globalFunction, type Library, soughtWork } from '../overload.ts';
 import { A, bool, list } from '../types.ts';
-import { equals, type List, type Value } from '../values.ts';
+import { equals } from '../equality.ts';
+import type { List, Value } from '../values.ts';
 
 const walk = (factor: number) => ({
   cost: (a?: number, b?: number): number => 1 + factor * (a ?? 0) * (b ?? 0),
+  work: (most: number, a: List, b: List): number => factor * b.size * soughtWork(most, a, a),
 });
 
 function has(items: List, wanted: Value): boolean {

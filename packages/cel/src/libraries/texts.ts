@@ -1,5 +1,6 @@
 /** Texts: the standard functions, cel-go's strings extension (version 2), and Kubernetes' regular expressions. */
 import { RE2JS } from 're2js';
+import { weightOf } from '../equality.ts';
 import { checkLength, EvaluationError } from '../errors.ts';
 import {
   globalFunction,
@@ -12,6 +13,9 @@ import {
 import { bool, dyn, int, list, string } from '../types.ts';
 import { ArrayList, type List } from '../values.ts';
 import { format } from './text-format.ts';
+
+/** What a message may put in that nothing is counted for. */
+const freeCharacters = 1_000;
 
 /** Compiled patterns are kept, a bounded number of them. */
 const maxKept = 1_000;
@@ -88,6 +92,16 @@ function replace(text: string, from: string, to: string, count = -1n): string {
 const replaceCost = (text?: number): number => Math.ceil((text ?? 0) * 2 * textCost);
 const joinCost = (items?: number, separator?: number): number =>
   (items ?? 0) + Math.ceil((items ?? 0) * (separator ?? 0) * textCost);
+
+/** Without the white space of Unicode at both ends; a byte order mark is none. */
+function trim(text: string): string {
+  const isSpace = (at: number): boolean => /[\s\u0085]/.test(text.charAt(at)) && text.charAt(at) !== '\ufeff';
+  let start = 0;
+  let end = text.length;
+  while (start < end && isSpace(start)) start++;
+  while (start < end && isSpace(end - 1)) end--;
+  return text.slice(start, end);
+}
 
 function split(text: string, separator: string, count = -1n): ArrayList {
   const limit = Number(count);
@@ -249,9 +263,7 @@ export const texts: Library = {
       walk,
     ),
   ],
-  trim: [
-    memberFunction([string], string, (text: string) => text.replace(/^[\s\u0085]+|[\s\u0085]+$/g, ''), walk),
-  ],
+  trim: [memberFunction([string], string, trim, walk)],
   join: [
     memberFunction([list(string)], string, (items: List) => joined(items, ''), {
       cost: joinCost,
@@ -260,6 +272,13 @@ export const texts: Library = {
       cost: joinCost,
     }),
   ],
-  format: [memberFunction([string, list(dyn)], string, format, { cost: walkFirst })],
+  format: [
+    memberFunction([string, list(dyn)], string, format, {
+      cost: walkFirst,
+      // For cel-go what is put in costs nothing: as much as messages have costs nothing here, either.
+      work: (most: number, _template: string, args: List) =>
+        Math.max(0, weightOf(args, most / textCost) - freeCharacters) * textCost,
+    }),
+  ],
   'strings.quote': [globalFunction([string], string, quote, { cost: walkFirst })],
 };
