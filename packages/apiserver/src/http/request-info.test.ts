@@ -29,6 +29,10 @@ test('method and path tell verb, resource, namespace, name and subresource', () 
     ['GET', '/api/v1/nodes/n1', 'get /nodes  n1  true'],
     // A cluster-scoped resource in a namespace, an object of all namespaces, a kind and a subresource not served.
     ['GET', '/api/v1/namespaces/a/nodes/n1', 'get /nodes a n1  false'],
+    // A method without a verb, which nobody is allowed by a rule that names verbs.
+    ['delete', '/api/v1/namespaces/a/configmaps/b', ' /configmaps a b  true'],
+    ['OPTIONS', '/api/v1/namespaces/a/pods/b/proxy', ' /pods a b proxy true'],
+    ['HEAD', '/api/v1/namespaces/a/pods/b/proxy', 'get /pods a b proxy true'],
     ['GET', '/api/v1/pods/b', 'get /pods  b  false'],
     ['GET', '/api/v1/namespaces/a/gizmos', 'list /gizmos a   false'],
     ['GET', '/api/v1/namespaces/a/pods/b/gizmo', 'get /pods a b gizmo false'],
@@ -58,6 +62,9 @@ test('a path with dots or nothing in the place of a name leads nowhere, but behi
     '//api/v1/pods',
     '/healthz/../metrics',
     '/apis/./apps',
+    // Somebody else's server would take that for another path.
+    '/api/v1/namespaces%2Fa/pods',
+    '/apis/g.io/v1/namespaces/a%2fwidgets',
   ]) {
     const { isNowhere, resource, served } = read('GET', path);
     assert.deepEqual([isNowhere, resource, served], [true, undefined, undefined], path);

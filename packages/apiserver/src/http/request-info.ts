@@ -20,8 +20,9 @@ export interface ResourceRequest {
 /** What a path looks like a request for, whether or not such a resource is served. */
 export interface RequestInfo {
   readonly path: string;
+  /** That of a resource is empty for a method that has none: no rule but one for all verbs allows it, whoever answers in the end. */
   readonly verb: string;
-  /** True for a path with empty parts, or with dots in the place of names: nothing is there. */
+  /** True for a path with empty parts, with dots in the place of names or with a slash in one: nothing is there. */
   readonly isNowhere?: boolean;
   /** Present when the path has the form of a resource. */
   readonly group?: string;
@@ -37,6 +38,8 @@ export interface RequestInfo {
   readonly served?: ResourceRequest;
 }
 
+/** In capitals: in HTTP `delete` is another method than `DELETE`, which whoever it is passed on to may take for the same. */
+const methodsWithVerbs: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']);
 const subresourcesOfNamespaces: ReadonlySet<string> = new Set(['status', 'finalize']);
 
 export function readRequestInfo(method: string, url: RequestTarget, registry: Registry): RequestInfo {
@@ -80,7 +83,7 @@ export function readRequestInfo(method: string, url: RequestTarget, registry: Re
   const isNamespaces = group === '' && resource === 'namespaces';
   const base = {
     path,
-    verb,
+    verb: methodsWithVerbs.has(method) ? verb : '',
     group,
     version,
     resource,
@@ -139,7 +142,7 @@ export function isTrue(value: string | null): boolean {
 }
 
 function isNoName(part: string): boolean {
-  return part === '' || part === '.' || part === '..';
+  return part === '' || part === '.' || part === '..' || part.includes('/');
 }
 
 function decode(part: string): string {
