@@ -4,13 +4,11 @@
  */
 import type { AdmissionRequest } from '../admission/request.ts';
 import { storageKey } from '@timonier/api';
-import type { DeleteOptions, Namespace, Pod, ResourceInfo } from '@timonier/api';
+import type { DeleteOptions, ResourceInfo } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { conflict, notFound, StatusError, success } from '@timonier/api/statuses';
 import { decodeDeleteOptions } from '../pipeline/decode.ts';
-import type { Decision } from '../pipeline/mutate.ts';
 import { mutate } from '../pipeline/mutate.ts';
-import { timestamp } from '../timestamp.ts';
 import {
   booleanParameter,
   dryRunParameter,
@@ -26,10 +24,8 @@ import type { JudgedWrite, RequestContext } from '../request-context.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
 import { strategyOf } from '../strategies/index.ts';
 import { removeUnreadable } from './delete-unreadable.ts';
+import { decideRemoval, foreground, orphan } from './removal.ts';
 
-const foreground = 'foregroundDeletion';
-const orphan = 'orphan';
-const defaultGraceSeconds = 30;
 const propagationPolicies: readonly string[] = ['Foreground', 'Background', 'Orphan'];
 
 export async function remove(context: RequestContext): Promise<void> {
@@ -161,86 +157,14 @@ export async function removeObject(context: JudgedWrite, options: DeleteOptions)
     const chosen = withDefaultPolicy(options, info, object);
     const decision = decideRemoval(object, chosen, server.now());
     if (decision.action !== 'remove') return decision;
-    last = info.group === '' && info.kind === 'Pod' ? ended(object, server.now()) : undefined;
+    last = decision.last;
     return { action: 'remove', extras: await strategyOf(info).reserve?.(undefined, object, context) };
   });
   return { marked: stored, previous: previous?.object(), last };
 }
 
-/** A pod that goes at once, with its end. */
-function ended(pod: ApiObject, now: number): ApiObject {
-  const { metadata } = pod;
-  // The end of a pod counts as a change of what is wanted, once.
-  const generation = (metadata?.generation ?? 0) + (metadata?.deletionTimestamp === undefined ? 1 : 0);
-  const end = { deletionTimestamp: timestamp(now), deletionGracePeriodSeconds: 0, generation };
-  return { ...pod, metadata: { ...metadata, ...end } };
-}
-
-/** What a deletion does to an object: pure. */
-function decideRemoval(object: ApiObject, options: DeleteOptions, now: number): Decision {
-  const metadata = (object.metadata ??= {});
-  // Definitions end by their own finalizer alone.
-  const isDefinition = object.kind === 'CustomResourceDefinition';
-  const own = metadata.finalizers ?? [];
-  const finalizers = isDefinition ? [...own] : withPropagation(own, options);
-  const grace = gracePeriod(object, options);
-  const waits = finalizers.length > 0 || hasContent(object);
-  if (!waits && grace === 0) return { action: 'remove' };
-  const isMarked = metadata.deletionTimestamp !== undefined;
-  const isShorter = grace < (metadata.deletionGracePeriodSeconds ?? 0);
-  const sameFinalizers = finalizers.join() === (metadata.finalizers ?? []).join();
-  if (isMarked && !isShorter && sameFinalizers) return { action: 'keep' };
-  if (!isMarked || isShorter) {
-    metadata.deletionTimestamp = timestamp(now + grace * 1_000);
-    // The end of a definition is not one that anything waits out.
-    if (!isDefinition) {
-      // Namespaces end in their own time.
-      if (object.kind !== 'Namespace') metadata.deletionGracePeriodSeconds = grace;
-      if (!isMarked && metadata.generation !== undefined) metadata.generation++;
-    }
-  }
-  if (finalizers.length === 0) delete metadata.finalizers;
-  else metadata.finalizers = finalizers;
-  if (object.kind === 'Namespace') {
-    const namespace = object as Namespace;
-    namespace.status = { ...namespace.status, phase: 'Terminating' };
-  }
-  return { action: 'put', object };
-}
-
-/** A namespace goes only when its own finalizers have been taken off by `finalize`. */
-function hasContent(object: ApiObject): boolean {
-  return object.kind === 'Namespace' && ((object as Namespace).spec?.finalizers ?? []).length > 0;
-}
-
-/** Seconds a node gets to end a pod; 0 for everything that no node runs. */
-function gracePeriod(object: ApiObject, options: DeleteOptions): number {
-  if (object.kind !== 'Pod') return 0;
-  const { spec, status, metadata } = object as unknown as Pod;
-  const asked = Math.max(
-    0,
-    options.gracePeriodSeconds ?? spec?.terminationGracePeriodSeconds ?? defaultGraceSeconds,
-  );
-  const runs = (spec?.nodeName ?? '') !== '' && status?.phase !== 'Succeeded' && status?.phase !== 'Failed';
-  if (!runs) return 0;
-  // A repeated deletion can shorten the time that is left, not lengthen it.
-  const before = metadata?.deletionTimestamp === undefined ? undefined : metadata.deletionGracePeriodSeconds;
-  return before === undefined
-    ? asked
-    : Math.min(asked, options.gracePeriodSeconds === undefined ? before : asked);
-}
-
-function withPropagation(finalizers: readonly string[], options: DeleteOptions): string[] {
-  const policy =
-    options.propagationPolicy ??
-    (options.orphanDependents === undefined ? undefined : options.orphanDependents ? 'Orphan' : 'Background');
-  if (policy === undefined) return [...finalizers];
-  const others = finalizers.filter((name) => name !== foreground && name !== orphan);
-  if (policy === 'Foreground') return [...others, foreground];
-  return policy === 'Orphan' ? [...others, orphan] : others;
-}
-
-function checkPreconditions(object: ApiObject, options: DeleteOptions, { target }: JudgedWrite): void {
+/** Throws 409 when the object is another, or in another state, than the options demand. */
+export function checkPreconditions(object: ApiObject, options: DeleteOptions, { target }: JudgedWrite): void {
   const { uid, resourceVersion } = options.preconditions ?? {};
   const metadata = object.metadata ?? {};
   const refuse = (field: string, wanted: string, found: string | undefined, why: string): StatusError =>
