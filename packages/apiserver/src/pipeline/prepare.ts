@@ -221,6 +221,7 @@ const allButStatus = new WeakMap<Schema, FieldSet>();
 function resetFields({ schema, hasStatus, custom }: ResourceInfo, subresource: string): FieldSet {
   // Without the subresource, a custom resource's status is a field like any other.
   if (subresource === '') return custom !== undefined && !hasStatus ? nothing : statusOnly;
+  if (subresource === 'finalize') return statusOnly;
   if (subresource !== 'status') return nothing;
   let fields = allButStatus.get(schema);
   if (fields === undefined) {

@@ -1,4 +1,7 @@
-/** Namespaces: the finalizer that keeps one until its content is gone, its phase, and the ones that must stay. */
+/**
+ * Namespaces: the finalizer that keeps one until its content is gone, which only `finalize` takes off, its phase, and
+ * the ones that must stay.
+ */
 import { forbidden, StatusError } from '@timonier/api/statuses';
 import type { Namespace } from '@timonier/api';
 import type { Strategy } from './strategy.ts';
@@ -23,6 +26,14 @@ export const namespaceStrategy: Strategy = {
     // Only `finalize` changes the finalizers of the spec.
     if (before.spec !== undefined) namespace.spec = before.spec;
     label(namespace);
+  },
+  subresources: {
+    finalize(object, old) {
+      const { status } = old as Namespace;
+      if (status === undefined) delete object['status'];
+      else object['status'] = status;
+      label(object);
+    },
   },
   checkDelete(object, { target }) {
     const name = object.metadata?.name ?? '';

@@ -4,7 +4,6 @@ import type { ResourceRequest } from '../http/request-info.ts';
 import type { RequestContext } from '../request-context.ts';
 import { bind } from '../subresources/binding.ts';
 import { evict } from '../subresources/eviction.ts';
-import { finalize } from '../subresources/finalize.ts';
 import { proxy, proxyUpgrade } from '../subresources/proxy.ts';
 import { scale } from '../subresources/scale.ts';
 import { connect, connectPlainly, log } from '../subresources/streams.ts';
@@ -47,7 +46,7 @@ const subresources: Readonly<Record<string, Readonly<Record<string, Handler>>>> 
   attach: { get: connectPlainly, create: connectPlainly },
   eviction: { create: evict },
   exec: { get: connectPlainly, create: connectPlainly },
-  finalize: { update: finalize },
+  finalize: { update },
   log: { get: log },
   portforward: { get: connectPlainly, create: connectPlainly },
   proxy: { get: proxy, create: proxy, update: proxy, patch: proxy, delete: proxy },

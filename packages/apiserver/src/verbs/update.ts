@@ -18,6 +18,7 @@ import { isStoredAs, type StoredObject, toStored } from '../storage/stored-objec
 import { strategyOf } from '../strategies/index.ts';
 import { ownedBySender } from './create.ts';
 import { creationInstead } from './create-instead.ts';
+import { isReleased } from './removal.ts';
 
 export async function update(context: RequestContext): Promise<void> {
   const { exchange, target } = context;
@@ -139,11 +140,6 @@ export async function decideUpdate(
   await admission.admit(request);
   const owned = request.object ?? tracked;
   prepareUpdate(owned, old, context);
-  // Only a deletion sets the time of one, whatever an update says.
-  if (old.metadata?.deletionTimestamp !== undefined && isFinished(owned)) {
-    const extras = await strategyOf(info).reserve?.(undefined, old, context);
-    return { action: 'remove', extras, last: owned };
-  }
   checkObject(info, owned, old, subresource);
   if (subresource === '') for (const text of objectWarnings(info, owned, old)) context.warn?.(text);
   const value = toStored(owned);
@@ -151,6 +147,10 @@ export async function decideUpdate(
   if (!isKept) await strategyOf(info).check?.(owned, old, context);
   // Who may not write this may not write it again either.
   await admission.validate({ ...request, object: owned });
+  if (isReleased(owned, old)) {
+    const extras = await strategyOf(info).reserve?.(undefined, old, context);
+    return { action: 'remove', extras, last: owned };
+  }
   if (isKept) return { action: 'keep', object: owned };
   const { reserve } = strategyOf(info);
   const extras = await reserve?.(owned, old, context);
@@ -161,13 +161,4 @@ export async function decideUpdate(
     ...(reserve === undefined ? { value } : {}),
     extras: await admission.reserve({ ...request, object: owned }, extras),
   };
-}
-
-/** True when nothing keeps a deleted object any more. */
-export function isFinished(object: ApiObject): boolean {
-  const { deletionTimestamp, deletionGracePeriodSeconds = 0, finalizers = [] } = object.metadata ?? {};
-  if (deletionTimestamp === undefined || deletionGracePeriodSeconds > 0 || finalizers.length > 0)
-    return false;
-  const spec = object['spec'] as { finalizers?: readonly string[] } | undefined;
-  return object.kind !== 'Namespace' || (spec?.finalizers ?? []).length === 0;
 }
