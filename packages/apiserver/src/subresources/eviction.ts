@@ -21,12 +21,14 @@ import { timestamp } from '../timestamp.ts';
 import { bad, dryRunParameter } from '../pipeline/query.ts';
 import { respondTree } from '../pipeline/respond.ts';
 import type { JudgedWrite, RequestContext } from '../request-context.ts';
-import { removeObject } from '../verbs/delete.ts';
+import { checkPreconditions, removeObject } from '../verbs/delete.ts';
 import { freshEnough } from '../verbs/get.ts';
 import { updateObject } from '../verbs/update.ts';
 
 const maxDisrupted = 2_000;
 const retryAfterSeconds = 10;
+/** How often the pod may have changed before it could be deleted; as upstream. */
+const maxAttempts = 20;
 const refusal = "Cannot evict pod as it would violate the pod's disruption budget.";
 
 export async function evict(context: RequestContext): Promise<void> {
@@ -38,20 +40,66 @@ export async function evict(context: RequestContext): Promise<void> {
   ]) as unknown as Eviction;
   checkName(sent, target.name);
   const asked = rehearsedAs(context, sent);
-  await freshEnough(context, undefined);
-  const pod = readPod(context);
-  if (pod === undefined) throw new StatusError(notFound(target.info, target.name));
   const eviction = await admitOwn(
     asked,
     ownKinds.eviction,
     { ...sent, metadata: { ...sent.metadata, namespace: target.namespace } },
     { check: (object) => checkName(object, target.name) },
   );
-  const onward = judged(rehearsedAs(context, eviction));
-  const guards = mayGoAnyway(pod) ? {} : await askBudget(onward, pod);
-  if (!onward.dryRun && pod.metadata?.deletionTimestamp === undefined) await markDisruption(onward);
-  await removeObject(onward, withPreconditions(eviction.deleteOptions ?? {}, guards));
+  await carryOut(judged(rehearsedAs(context, eviction)), eviction.deleteOptions ?? {});
   await respondTree(exchange, 201, { ...success(), code: 201 });
+}
+
+/** Throws 409 when the pod is not what the options demand, 429 when its budget has no room, and 404 when it is gone. */
+async function carryOut(context: JudgedWrite, options: DeleteOptions): Promise<void> {
+  const isFree = options.preconditions?.resourceVersion === undefined;
+  let pod = await readPod(context);
+  for (let attempt = 1; mayGoAnyway(pod); attempt++) {
+    try {
+      // One that has not begun may be ready in a moment, and then counts.
+      await markAndRemove(context, hasEnded(pod) ? options : asItIs(pod, options));
+      return;
+    } catch (error) {
+      if (!isFree || !isConflict(error) || attempt >= maxAttempts) throw error;
+    }
+    pod = await readPod(context);
+  }
+  const budget = await askBudget(context, pod);
+  if (budget === undefined) {
+    await markAndRemove(context, options);
+    return;
+  }
+  try {
+    // It disrupts nothing as long as it does not become ready meanwhile.
+    await markAndRemove(context, asItIs(pod, options));
+  } catch (error) {
+    if (isFree && isConflict(error)) throw refused(beingProcessed(budget));
+    throw error;
+  }
+}
+
+function isConflict(error: unknown): boolean {
+  return error instanceof StatusError && error.status.reason === 'Conflict';
+}
+
+/** With the state of the pod that was looked at, unless the client demands one. */
+function asItIs({ metadata }: Pod, options: DeleteOptions): DeleteOptions {
+  const { resourceVersion } = metadata ?? {};
+  if (resourceVersion === undefined) return options;
+  return { ...options, preconditions: { resourceVersion, ...options.preconditions } };
+}
+
+/** Says in the pod why it goes, and deletes it as this left it. */
+async function markAndRemove(context: JudgedWrite, options: DeleteOptions): Promise<void> {
+  const marked = context.dryRun ? undefined : await markDisruption(context, options);
+  const wanted = options.preconditions?.resourceVersion;
+  const resourceVersion = wanted === undefined ? undefined : (marked ?? wanted);
+  await removeObject(
+    context,
+    resourceVersion === undefined
+      ? options
+      : { ...options, preconditions: { ...options.preconditions, resourceVersion } },
+  );
 }
 
 function checkName({ metadata }: Eviction, name: string): void {
@@ -63,29 +111,34 @@ function rehearsedAs(context: RequestContext, { deleteOptions }: Eviction): Requ
   return { ...context, dryRun: context.dryRun || dryRunParameter(deleteOptions?.dryRun ?? []) };
 }
 
-function readPod({ server, target }: JudgedWrite): Pod | undefined {
+/** The newest state. Throws 404. */
+async function readPod({ server, target }: JudgedWrite): Promise<Pod> {
   const { info, namespace, name } = target;
+  await freshEnough({ server }, undefined);
   const stored = server.cache
     .resource(info.storagePrefix ?? '')
     .index.get(storageKey(info, namespace, name, server.root));
-  return stored?.object();
+  if (stored === undefined) throw new StatusError(notFound(info, name));
+  return stored.object();
 }
 
 /** Pods that no budget counts on. */
-function mayGoAnyway({ metadata, status }: Pod): boolean {
-  return (
-    ['Succeeded', 'Failed', 'Pending'].includes(status?.phase ?? '') ||
-    metadata?.deletionTimestamp !== undefined
-  );
+function mayGoAnyway(pod: Pod): boolean {
+  return hasEnded(pod) || pod.status?.phase === 'Pending';
 }
 
-type Guards = NonNullable<DeleteOptions['preconditions']>;
+function hasEnded({ metadata, status }: Pod): boolean {
+  return ['Succeeded', 'Failed'].includes(status?.phase ?? '') || metadata?.deletionTimestamp !== undefined;
+}
 
-/** Takes room in the pod's budget. Throws 429 when there is none. Returns what the deletion has to find unchanged. */
-async function askBudget(context: JudgedWrite, pod: Pod): Promise<Guards> {
+/**
+ * Takes room in the pod's budget. Throws 429 when there is none. Returns the budget's name when the pod need not ask
+ * because it is not ready, for as long as that is so.
+ */
+async function askBudget(context: JudgedWrite, pod: Pod): Promise<string | undefined> {
   const budgets = budgetsOf(context, pod);
   const [budget] = budgets;
-  if (budget === undefined) return {};
+  if (budget === undefined) return undefined;
   if (budgets.length > 1)
     throw new StatusError(
       internalError(
@@ -96,12 +149,10 @@ async function askBudget(context: JudgedWrite, pod: Pod): Promise<Guards> {
   if (!isReady(pod)) {
     const { currentHealthy = 0, desiredHealthy = 0 } = status ?? {};
     const isWell = desiredHealthy > 0 && currentHealthy >= desiredHealthy;
-    // The pod disrupts nothing as long as it does not become ready meanwhile.
-    if (spec?.unhealthyPodEvictionPolicy === 'AlwaysAllow' || isWell)
-      return pod.metadata?.uid === undefined ? {} : { uid: pod.metadata.uid };
+    if (spec?.unhealthyPodEvictionPolicy === 'AlwaysAllow' || isWell) return budget.metadata?.name ?? '';
   }
   await takeRoom(context, budget.metadata?.name ?? '', pod.metadata?.name ?? '');
-  return {};
+  return undefined;
 }
 
 function budgetsOf({ server, target }: JudgedWrite, pod: Pod): PodDisruptionBudget[] {
@@ -143,8 +194,7 @@ async function takeRoom(context: JudgedWrite, name: string, pod: string): Promis
 function checkRoom({ target }: JudgedWrite, { metadata, spec, status }: PodDisruptionBudget): void {
   const { name = '', generation = 0 } = metadata ?? {};
   const { disruptionsAllowed = 0, currentHealthy = 0, desiredHealthy = 0 } = status ?? {};
-  if ((status?.observedGeneration ?? 0) < generation)
-    throw refused(`The disruption budget ${name} is still being processed by the server.`);
+  if ((status?.observedGeneration ?? 0) < generation) throw refused(beingProcessed(name));
   if (disruptionsAllowed < 0)
     throw new StatusError(forbidden(target.info, name, 'pdb disruptions allowed is negative'));
   if (Object.keys(status?.disruptedPods ?? {}).length > maxDisrupted)
@@ -166,6 +216,10 @@ function checkRoom({ target }: JudgedWrite, { metadata, spec, status }: PodDisru
   throw refused(
     `The disruption budget ${name} needs ${desiredHealthy} healthy pods and has ${currentHealthy} currently`,
   );
+}
+
+function beingProcessed(budget: string): string {
+  return `The disruption budget ${budget} is still being processed by the server.`;
 }
 
 function refused(message: string): StatusError {
@@ -194,23 +248,28 @@ function withoutRoom({ metadata, status }: PodDisruptionBudget, now: number): Co
   ];
 }
 
-/** Says in the pod why it goes, for controllers that tell a disruption from a failure. */
-async function markDisruption(context: JudgedWrite): Promise<void> {
+/**
+ * Says in the pod why it goes, for controllers that tell a disruption from a failure. Throws 409, and says nothing, when
+ * the pod is not what the options demand. Returns the version that came of it.
+ */
+async function markDisruption(context: JudgedWrite, options: DeleteOptions): Promise<string | undefined> {
   const onStatus = { ...context, target: { ...context.target, subresource: 'status' } };
-  await updateObject(onStatus, (current) => {
+  const { stored } = await updateObject(onStatus, (current) => {
+    checkPreconditions(current, options, context);
     const pod = current as unknown as Pod;
-    const others = (pod.status?.conditions ?? []).filter(({ type }) => type !== 'DisruptionTarget');
+    const conditions = pod.status?.conditions ?? [];
+    const before = conditions.find(({ type }) => type === 'DisruptionTarget');
     const condition = {
       type: 'DisruptionTarget',
       status: 'True',
       reason: 'EvictionByEvictionAPI',
       message: 'Eviction API: evicting',
-      lastTransitionTime: timestamp(context.server.now()),
+      lastTransitionTime:
+        (before?.status === 'True' ? before.lastTransitionTime : undefined) ??
+        timestamp(context.server.now()),
     };
+    const others = conditions.filter((one) => one !== before);
     return { ...current, status: { ...pod.status, conditions: [...others, condition] } };
   });
-}
-
-function withPreconditions(options: DeleteOptions, guards: Guards): DeleteOptions {
-  return { ...options, preconditions: { ...guards, ...options.preconditions } };
+  return stored === undefined ? undefined : String(stored.revision);
 }
