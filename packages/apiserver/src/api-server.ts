@@ -136,6 +136,7 @@ export class ApiServer {
       failpoints,
       allocations,
       nodes: new NodeProxy(options.kubeletTls),
+      masters: new Set(options.masters.map(({ name }) => name)),
       authorizer: authorization.authorizer,
       admission: new Admission(options.admissionPlugins, metrics.admission),
       tokens,

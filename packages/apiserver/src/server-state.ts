@@ -37,6 +37,8 @@ export interface ServerState {
   readonly failpoints: Failpoints;
   readonly allocations: Allocations;
   readonly nodes: NodeProxy;
+  /** Names of all masters, which are those of their Nodes where they have any. */
+  readonly masters: ReadonlySet<string>;
   readonly authorizer: Authorizer;
   /** Absent: no key to sign tokens of ServiceAccounts with. */
   readonly tokens: TokenAuthenticator | undefined;

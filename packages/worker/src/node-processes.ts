@@ -30,11 +30,7 @@ export function proxyProcess(config: HostConfig): ProcessSpec {
 }
 
 /** Every node runs the cluster's DNS, and says so to the controller that lists its endpoints. */
-function nodeLabels(config: HostConfig): string {
-  const labels = ['timonier.io/dns=true'];
-  if (config.kind === 'master') labels.push('node-role.kubernetes.io/control-plane=');
-  return labels.join(',');
-}
+const nodeLabels = 'timonier.io/dns=true';
 
 export function nodeProcesses(config: HostConfig, containerdConfig: string): readonly ProcessSpec[] {
   const containerd = config.runtime === 'containerd';
@@ -58,7 +54,7 @@ export function nodeProcesses(config: HostConfig, containerdConfig: string): rea
           'tls-cert-file': `${etc}/pki/kubelet.crt`,
           'tls-private-key-file': `${etc}/pki/kubelet.key`,
           'client-ca-file': `${etc}/pki/ca.crt`,
-          'node-labels': nodeLabels(config),
+          'node-labels': nodeLabels,
           'cluster-dns': config.dnsServiceAddress,
           'cluster-domain': config.clusterDomain,
         }),

@@ -4,6 +4,7 @@ import { claimResize } from './claim-resize.ts';
 import { defaultIngressClass, defaultStorageClass } from './default-classes.ts';
 import { defaultTolerations } from './default-tolerations.ts';
 import { limitRanger } from './limit-ranger.ts';
+import { nodeRestriction } from './node-restriction/index.ts';
 import { taintNodesByCondition } from './node-taint.ts';
 import { alwaysPullImages } from './optional/always-pull-images.ts';
 import { alwaysDeny } from './optional/deny.ts';
@@ -27,6 +28,7 @@ import { mutatingAdmissionWebhook, validatingAdmissionWebhook } from './webhooks
 export const admissionPlugins: readonly AdmissionPlugin[] = [
   limitRanger,
   serviceAccount,
+  nodeRestriction,
   taintNodesByCondition,
   alwaysPullImages,
   podSecurity,

@@ -13,6 +13,7 @@ test('plugins run in the order of upstream, and those that upstream leaves off a
   assert.deepEqual(names([]), [
     'LimitRanger',
     'ServiceAccount',
+    'NodeRestriction',
     'TaintNodesByCondition',
     'PodSecurity',
     'Priority',
@@ -40,8 +41,11 @@ test('plugins are switched by name, each in its place', () => {
     names(['Priority']),
     names([]).filter((name) => name !== 'Priority'),
   );
-  const more = names([], ['AlwaysPullImages', 'NodeRestriction', 'AlwaysDeny', 'PodNodeSelector']);
-  assert.deepEqual(more.slice(2, 6), [
+  const more = names(
+    [],
+    ['AlwaysPullImages', 'NamespaceLifecycle', 'NodeRestriction', 'AlwaysDeny', 'PodNodeSelector'],
+  );
+  assert.deepEqual(more.slice(3, 7), [
     'TaintNodesByCondition',
     'AlwaysPullImages',
     'PodSecurity',

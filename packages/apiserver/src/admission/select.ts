@@ -3,7 +3,7 @@ import { nearestName, UsageError } from '@timonier/component';
 import type { AdmissionPlugin } from './request.ts';
 
 /** What upstream does in plugins and the server does itself. */
-const builtIn: readonly string[] = ['NamespaceLifecycle', 'NodeRestriction'];
+const builtIn: readonly string[] = ['NamespaceLifecycle'];
 /** Upstream's plugins for kinds that are not served here: there is nothing to switch off. */
 const withoutKinds: readonly string[] = [
   'ClusterTrustBundleAttest',

@@ -106,10 +106,11 @@ test('a node touches itself, its own lease and its own pods, and reads what its 
   const code = async (method: string, path: string, body?: unknown) =>
     (await server.request(method, path, body, node)).status;
   const merge = { ...node, headers: { 'content-type': 'application/merge-patch+json' } };
-  const patch = async (path: string) =>
-    (await server.request('PATCH', path, { metadata: { labels: { a: 'b' } } }, merge)).status;
+  const patch = async (path: string, change: object = { metadata: { labels: { a: 'b' } } }) =>
+    (await server.request('PATCH', path, change, merge)).status;
   assert.equal(await code('POST', '/api/v1/nodes', { metadata: { name: 'master-1' } }), 201);
   assert.equal(await code('POST', '/api/v1/nodes', { metadata: { name: 'other' } }), 403);
+  await server.request('POST', '/api/v1/nodes', { metadata: { name: 'other' } });
   assert.equal(await patch('/api/v1/nodes/master-1'), 200);
   assert.equal(await patch('/api/v1/nodes/other'), 403);
   const leases = '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases';
@@ -133,8 +134,9 @@ test('a node touches itself, its own lease and its own pods, and reads what its 
   assert.equal(await code('GET', `${pods}/theirs`), 403);
   assert.equal(await code('GET', '/api/v1/nodes'), 403);
   assert.equal(await code('GET', '/api/v1/nodes/master-1'), 200);
-  assert.equal(await patch(`${pods}/mine/status`), 200);
-  assert.equal(await patch(`${pods}/theirs/status`), 403);
+  const status = { status: { phase: 'Running' } };
+  assert.equal(await patch(`${pods}/mine/status`, status), 200);
+  assert.equal(await patch(`${pods}/theirs/status`, status), 403);
   assert.equal(await code('GET', `${configMaps}/mine`), 200);
   assert.equal(await code('GET', `${configMaps}/theirs`), 403);
   assert.equal(await code('GET', `${configMaps}?fieldSelector=metadata.name%3Dmine`), 200);

@@ -18,11 +18,17 @@ export interface IndexedField {
   readonly path: readonly string[];
 }
 
-const nodeName: IndexedField = { name: 'spec.nodeName', path: ['spec', 'nodeName'] };
+export const nodeName: IndexedField = { name: 'spec.nodeName', path: ['spec', 'nodeName'] };
 
 /** The field of a resource that is worth an index. */
 export function indexedField({ storagePrefix }: ResourceInfo): IndexedField | undefined {
   return storagePrefix === 'pods' ? nodeName : undefined;
+}
+
+/** The value that the index has an object under. */
+export function indexedValue(object: StoredObject, { path }: IndexedField): string {
+  const value = object.indexed(path);
+  return typeof value === 'string' ? value : '';
 }
 
 export class FieldIndex {

@@ -15,7 +15,7 @@ import {
 } from '@timonier/api/label-selector';
 import { storageKey } from '@timonier/api';
 import { badRequest, StatusError } from '@timonier/api/statuses';
-import { indexedField, type IndexedField, type RequiredValue } from './field-index.ts';
+import { indexedField, type IndexedField, indexedValue, type RequiredValue } from './field-index.ts';
 import { wantedOf } from '../storage/json-parts.ts';
 import type { FieldReader, StoredObject } from '../storage/stored-object.ts';
 
@@ -95,11 +95,6 @@ export class Selection {
     const valueOf = object.fields(this.#reader);
     return this.#fields.every(({ field, value, equal }) => (valueOf(field) === value) === equal);
   }
-}
-
-function indexedValue(object: StoredObject, { path }: IndexedField): string {
-  const value = object.indexed(path);
-  return typeof value === 'string' ? value : '';
 }
 
 const readers = new WeakMap<ResourceInfo, FieldReader>();

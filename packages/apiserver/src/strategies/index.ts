@@ -1,6 +1,5 @@
 /** The strategies by resource; a resource that is not listed has nothing special. */
 import type { ResourceInfo } from '@timonier/api';
-import { checkOwnNode } from '../authorization/own-node.ts';
 import { bindingStrategy, roleStrategy } from '../authorization/escalation.ts';
 import { apiServiceStrategy } from '../aggregation/api-service-strategy.ts';
 import { customStrategy } from '../extensions/custom-strategy.ts';
@@ -21,6 +20,7 @@ import {
 import { driverStrategy } from './drivers.ts';
 import { jobStrategy } from './jobs.ts';
 import { limitRangeStrategy } from './limit-ranges.ts';
+import { nodeStrategy } from './nodes.ts';
 import { podStrategy } from './pods.ts';
 import { priorityClassStrategy } from './priority-classes.ts';
 import { resourceSliceStrategy } from './resource-slices.ts';
@@ -38,7 +38,7 @@ const eventTtlSeconds = 3_600;
 const plain: Strategy = {};
 const strategies: Readonly<Record<string, Strategy>> = {
   '/namespaces': namespaceStrategy,
-  '/nodes': { keepsStatusOnCreate: true, prepareCreate: checkOwnNode },
+  '/nodes': nodeStrategy,
   '/persistentvolumeclaims': claimStrategy,
   '/persistentvolumes': volumeStrategy,
   '/pods': podStrategy,
@@ -65,7 +65,7 @@ const strategies: Readonly<Record<string, Strategy>> = {
   'resource.k8s.io/resourceslices': resourceSliceStrategy,
   'resource.k8s.io/resourceclaims': resourceClaimStrategy,
   'resource.k8s.io/resourceclaimtemplates': resourceClaimTemplateStrategy,
-  'coordination.k8s.io/leases': { createsOnUpdate: true, prepareCreate: checkOwnNode },
+  'coordination.k8s.io/leases': { createsOnUpdate: true },
   'node.k8s.io/runtimeclasses': { createsOnUpdate: true },
   'rbac.authorization.k8s.io/clusterroles': roleStrategy,
   'rbac.authorization.k8s.io/roles': roleStrategy,

@@ -1,9 +1,8 @@
 /** serviceaccounts/token: a TokenRequest is answered with a token, which may be bound to a Pod or a Secret. */
 import { storageKey, type Pod, type TokenRequest } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
-import { conflict, forbidden, invalid, notFound, StatusError } from '@timonier/api/statuses';
+import { conflict, invalid, notFound, StatusError } from '@timonier/api/statuses';
 import { admitOwn, ownKinds } from '../admission/own-object.ts';
-import { nodeOf } from '../authorization/node-authorizer.ts';
 import { bodyMedia } from '../http/media.ts';
 import { decodeBodyAs } from '../pipeline/decode.ts';
 import { timestamp } from '../timestamp.ts';
@@ -95,11 +94,8 @@ function boundObjects(
   context: RequestContext,
   { spec }: TokenRequest,
 ): { pod?: BoundObject; node?: BoundObject; secret?: BoundObject } {
-  const { user, target } = context;
-  const asNode = nodeOf(user);
+  const { target } = context;
   const { apiVersion = '', kind = '', name = '', uid = '' } = spec?.boundObjectRef ?? {};
-  if (asNode !== undefined && (kind !== 'Pod' || uid === ''))
-    throw new StatusError(forbidden(target.info, target.name, 'node requested token not bound to a pod'));
   if (kind === '') return {};
   const resource = kind === 'Pod' ? 'pods' : kind === 'Secret' ? 'secrets' : undefined;
   if (resource === undefined) {
@@ -124,14 +120,6 @@ function boundObjects(
       `cannot bind token for serviceaccount "${target.name}" to pod running with different serviceaccount name.`,
     );
   const nodeName = pod.spec.nodeName ?? '';
-  if (asNode !== undefined && nodeName !== asNode)
-    throw new StatusError(
-      forbidden(
-        target.info,
-        target.name,
-        'node requested token bound to a pod scheduled on a different node',
-      ),
-    );
   const node = nodeName === '' ? undefined : find(context, 'nodes', nodeName);
   return { pod: own, ...(node === undefined ? {} : { node: identity(node) }) };
 }
