@@ -219,8 +219,8 @@ export class Aggregator {
   }
 }
 
-function fingerprint({ verdict, resources, openapi }: RemoteServer): string {
+function fingerprint({ verdict, hasSaid, resources, openapi }: RemoteServer): string {
   return createHash('sha256')
-    .update(JSON.stringify([verdict.available, resources, openapi]))
+    .update(JSON.stringify([verdict.available, hasSaid, resources, openapi]))
     .digest('base64');
 }

@@ -5,7 +5,7 @@ import type { RemoteServer } from './remote.ts';
 
 type Remote = Pick<
   RemoteServer,
-  'group' | 'version' | 'verdict' | 'resources' | 'service' | 'openapi' | 'swagger'
+  'group' | 'version' | 'verdict' | 'hasSaid' | 'resources' | 'service' | 'openapi' | 'swagger'
 >;
 
 /** The higher its priority, the earlier a version is named. */
@@ -51,7 +51,7 @@ export function withRemoteGroups(groups: readonly APIGroup[], remotes: readonly 
   });
 }
 
-/** The aggregated document with secondary servers; those that do not answer are named as stale. */
+/** The aggregated document with secondary servers; those that do not answer, or not with what they serve, are named as stale. */
 export function withRemoteDiscovery(
   document: GroupDiscoveryList,
   remotes: readonly Remote[],
@@ -62,7 +62,7 @@ export function withRemoteDiscovery(
     const version = {
       version: remote.version,
       resources,
-      freshness: remote.verdict.available ? ('Current' as const) : ('Stale' as const),
+      freshness: remote.verdict.available && remote.hasSaid ? ('Current' as const) : ('Stale' as const),
     };
     const group = items.find(({ metadata }) => metadata.name === remote.group);
     if (group === undefined) items.push({ metadata: { name: remote.group }, versions: [version] });

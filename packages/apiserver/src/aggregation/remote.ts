@@ -10,6 +10,7 @@ import { StatusError } from '@timonier/api/statuses';
 import type { User } from '../pipeline/authenticate.ts';
 import type { ServerState } from '../server-state.ts';
 import { apiServiceName, passed, type Service, type Verdict } from './api-service.ts';
+import { type OpenApiIndex, openApiIndexOf, resourceListOf, type Swagger, swaggerOf } from './learnt.ts';
 import { type Endpoint, endpointsOf, serverNameOf } from './service-endpoint.ts';
 
 /** The certificate by which secondary servers know this one. */
@@ -19,6 +20,7 @@ export interface ProxyTls {
 }
 
 const checkTimeoutMs = 5_000;
+const maxListBytes = 2 * 1024 * 1024;
 const maxDocumentBytes = 16 * 1024 * 1024;
 const maxSockets = 256;
 const defaultPort = 443;
@@ -31,14 +33,11 @@ export class RemoteServer {
   verdict: Verdict = { available: false, reason: 'NotChecked', message: 'not checked yet' };
   /** What it serves, as far as it ever said. */
   resources: APIResourceList | undefined;
+  /** Whether the last answer to what it serves was one. */
+  hasSaid = true;
   /** Its index of OpenAPI v3, and its OpenAPI v2, as far as it has them. */
-  openapi: { readonly paths?: Readonly<Record<string, { readonly serverRelativeURL: string }>> } | undefined;
-  swagger:
-    | {
-        readonly paths?: Readonly<Record<string, unknown>>;
-        readonly definitions?: Readonly<Record<string, unknown>>;
-      }
-    | undefined;
+  openapi: OpenApiIndex | undefined;
+  swagger: Swagger | undefined;
   readonly #server: ServerState;
   readonly #tls: ProxyTls;
   readonly #agent: Agent;
@@ -95,9 +94,10 @@ export class RemoteServer {
     for (const endpoint of endpoints.slice(0, 5)) {
       const path = `/apis/${this.group}/${this.version}`;
       try {
-        const list = await this.#read(path, endpoint, signal);
-        if (typeof list === 'object' && list !== null && Array.isArray((list as APIResourceList).resources))
-          await this.#learn(list as APIResourceList, endpoint, signal);
+        const given = await this.#read(path, endpoint, signal, maxListBytes);
+        const list = resourceListOf(given, `${this.group}/${this.version}`);
+        this.hasSaid = list !== undefined;
+        if (list !== undefined) await this.#learn(list, endpoint, signal);
         return passed;
       } catch (error) {
         const text = error instanceof Error ? error.message : String(error);
@@ -113,8 +113,8 @@ export class RemoteServer {
     this.resources = list;
     if (isKnown) return;
     const read = (path: string): Promise<unknown> => this.#read(path, endpoint, signal).catch(() => ({}));
-    this.openapi = (await read('/openapi/v3')) as RemoteServer['openapi'];
-    this.swagger = (await read('/openapi/v2')) as RemoteServer['swagger'];
+    this.openapi = openApiIndexOf(await read('/openapi/v3'), `apis/${this.group}/${this.version}`);
+    this.swagger = swaggerOf(await read('/openapi/v2'));
   }
 
   #service(): { namespace: string; name: string; port: number } {
@@ -129,7 +129,12 @@ export class RemoteServer {
     return chosen;
   }
 
-  async #read(path: string, endpoint: Endpoint, signal: AbortSignal): Promise<unknown> {
+  async #read(
+    path: string,
+    endpoint: Endpoint,
+    signal: AbortSignal,
+    maxBytes = maxDocumentBytes,
+  ): Promise<unknown> {
     const headers = { accept: 'application/json', ...identityHeaders(ownUser) };
     const limit = AbortSignal.any([signal, AbortSignal.timeout(checkTimeoutMs)]);
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -142,7 +147,7 @@ export class RemoteServer {
     let size = 0;
     for await (const chunk of response as AsyncIterable<Buffer>) {
       size += chunk.length;
-      if (size > maxDocumentBytes) throw new Error('the answer is too large');
+      if (size > maxBytes) throw new Error('the answer is too large');
       chunks.push(chunk);
     }
     const text = Buffer.concat(chunks).toString();
