@@ -1,7 +1,7 @@
 /**
  * Who sends a request, in upstream's order: whom a front proxy names, the client certificate's user, the bearer token's,
  * and with none of them nobody in particular, where that is allowed. A connection's certificate is read once: it cannot
- * change while the connection lasts.
+ * change while the connection lasts. It can end meanwhile, though, and every request asks whether it has.
  */
 import { StatusError, unauthorized } from '@timonier/api/statuses';
 import type { HttpRequest } from '../http/exchange.ts';
@@ -29,10 +29,12 @@ export class RequestAuthenticator {
   readonly #names: RequestHeaderNames | undefined;
   readonly #test: ProxyTest | undefined;
   readonly #peers = new WeakMap<object, Peer>();
+  readonly #now: () => number;
 
-  /** Throws when an authority is none. */
-  constructor(tokens: TokenKind, proxies?: RequestHeaderOptions) {
+  /** `now` is the time of day in milliseconds. Throws when an authority is none. */
+  constructor(tokens: TokenKind, proxies?: RequestHeaderOptions, now: () => number = Date.now) {
     this.#tokens = tokens;
+    this.#now = now;
     if (proxies === undefined) return;
     const lower = (names: readonly string[]): string[] => names.map((name) => name.toLowerCase());
     this.#names = {
@@ -90,7 +92,8 @@ export class RequestAuthenticator {
     const { socket } = request;
     let peer = this.#peers.get(socket);
     if (peer === undefined) this.#peers.set(socket, (peer = peerOf(socket, this.#test)));
-    return peer;
+    const isOver = 'validUntil' in peer && this.#now() > peer.validUntil;
+    return isOver ? { kind: 'refused' } : peer;
   }
 
   #allowsNobody(path: string): boolean {

@@ -13,8 +13,12 @@ test('of several common names in a certificate the last one is the user', () => 
   const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
   const subject = ['-keyout', '/dev/null', '-days', '1', '-subj', '/O=a/CN=one/O=b/CN=two'];
   const pem = execFileSync('openssl', [...args, ...subject], { stdio: ['ignore', 'pipe', 'ignore'] });
-  const certificate = new X509Certificate(pem).toLegacyObject();
-  const peer = peerOf({ authorized: true, getPeerCertificate: () => certificate } as unknown as PeerSocket);
+  const certificate = new X509Certificate(pem);
+  const peer = peerOf({
+    authorized: true,
+    getPeerCertificate: () => certificate.toLegacyObject(),
+    getPeerX509Certificate: () => certificate,
+  } as unknown as PeerSocket);
   assert.deepEqual(peer.kind === 'user' && [peer.user.name, peer.user.groups], [
     'two',
     ['a', 'b', 'system:authenticated'],

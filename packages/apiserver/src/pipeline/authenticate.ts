@@ -1,7 +1,7 @@
 /**
  * Who sent a request, as far as its connection says: the client certificate's common name is the user (of several the
- * last one, as for whoever judges requests for certificates), its organizations are the groups. Without a certificate nobody; with one that this cluster's authority did not sign, or
- * that has expired, nobody that is known.
+ * last one, as for whoever judges requests for certificates), its organizations are the groups. Without a certificate
+ * nobody; with one that this cluster's authority did not sign, or that has expired, nobody that is known.
  */
 import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
@@ -20,15 +20,29 @@ export type Peer =
   | { readonly kind: 'none' }
   /** The certificate is no good, or names nobody. */
   | { readonly kind: 'refused' }
-  /** Its certificate is valid until then, in milliseconds since the epoch. */
+  /** Its certificate, and those that came with it, are valid until then, in milliseconds since the epoch. */
   | { readonly kind: 'user'; readonly user: User; readonly validUntil: number }
   /** A proxy that may name users in headers. */
-  | { readonly kind: 'proxy' };
+  | { readonly kind: 'proxy'; readonly validUntil: number };
+
+/** Of a certificate and what came with it; no more of them are accepted in a handshake. */
+const maxChain = 100;
 
 export type PeerSocket = Pick<TLSSocket, 'authorized' | 'getPeerCertificate' | 'getPeerX509Certificate'>;
 
 /** Tells the authorities of proxies and users apart; absent: there are only users. */
 export type ProxyTest = (certificate: X509Certificate, name: string) => 'proxy' | 'user' | 'refused';
+
+/** An intermediate authority that ends takes what it signed with it. */
+function endOf(certificate: X509Certificate): number {
+  let end = Infinity;
+  let current: X509Certificate | undefined = certificate;
+  for (let depth = 0; current !== undefined && depth < maxChain; depth++) {
+    end = Math.min(end, current.validToDate.getTime());
+    current = current.issuerCertificate;
+  }
+  return end;
+}
 
 export function peerOf(socket: PeerSocket, test?: ProxyTest): Peer {
   // Null, against its type, once the connection is gone.
@@ -45,16 +59,17 @@ export function peerOf(socket: PeerSocket, test?: ProxyTest): Peer {
     return { kind: 'refused' };
   }
   const name = subject.commonName;
-  if (test !== undefined) {
-    const whole = socket.getPeerX509Certificate();
-    const kind = whole === undefined ? 'refused' : test(whole, name);
-    if (kind !== 'user') return { kind };
-  }
+  const whole = socket.getPeerX509Certificate();
+  if (whole === undefined) return { kind: 'refused' };
+  const validUntil = endOf(whole);
+  const kind = test?.(whole, name) ?? 'user';
+  if (kind === 'proxy') return { kind, validUntil };
+  if (kind === 'refused') return { kind };
   if (name === '') return { kind: 'refused' };
   const fingerprint = certificate.fingerprint256.replaceAll(':', '').toLowerCase();
   return {
     kind: 'user',
-    validUntil: Date.parse(certificate.valid_to),
+    validUntil,
     user: {
       name,
       groups: [...subject.organizations, 'system:authenticated'],
