@@ -5,10 +5,9 @@
  * sets; a field changed by one manager is no longer owned by an updater that had set another value; an apply
  * that would change what someone else owns is a conflict unless forced; entries never list themselves.
  *
- * Source: Kubernetes server-side apply; the bound on update managers and the order of entries are upstream's.
+ * Source: Kubernetes server-side apply.
  */
 import { noteEmpty, wasSentEmpty } from '../decode/absence.ts';
-import { inOwnersOrder } from './owner-order.ts';
 import {
   type FieldPath,
   type FieldSet,
@@ -20,7 +19,16 @@ import {
   toFieldsV1,
   union,
 } from './field-set.ts';
-import { tidyFieldsV1, withFields, withoutFields } from './fields-v1.ts';
+import { withFields, withoutFields } from './fields-v1.ts';
+import {
+  capUpdaters,
+  entriesOf,
+  metadataOf,
+  readEntries,
+  withEntries,
+  writeEntries,
+  written,
+} from './manager-entries.ts';
 import { ownedFieldsV1 } from './owned-fields.ts';
 import {
   type ManagerEntry,
@@ -32,11 +40,7 @@ import {
 import { mergeApplied } from './merge-applied.ts';
 import { pruneApplied } from './prune-applied.ts';
 import { compare, fieldsOf } from './structured-merge.ts';
-import { isObject, jsonEqual, type JsonObject, type JsonValue, setKey, type Structure } from './structure.ts';
-
-/** Above this many updaters the oldest are folded into one entry. */
-const maxUpdateManagers = 10;
-const foldedManager = 'ancient-changes';
+import { isObject, jsonEqual, type JsonObject, setKey, type Structure } from './structure.ts';
 
 export interface ManagementContext {
   readonly structure: Structure | undefined;
@@ -79,18 +83,11 @@ export function trackUpdate(
   updated: JsonObject,
   context: ManagementContext,
 ): JsonObject {
-  const asked = metadataOf(updated)['managedFields'];
-  const resets =
-    Array.isArray(asked) && asked.length === 1 && isObject(asked[0]) && Object.keys(asked[0]).length === 0;
-  const entries = resets
-    ? []
-    : live === undefined
-      ? readEntries(asked).map((entry) => ({ ...entry, fieldsV1: tidyFieldsV1(entry.fieldsV1) }))
-      : readEntries(metadataOf(live)['managedFields']);
+  const entries = entriesOf(live, updated, context.subresource);
   const before = withoutManagedFields(live ?? context.empty ?? {});
   const after = withoutManagedFields(updated);
   // Of an object that nobody owns anything of, owners are kept from the first apply on.
-  if (live !== undefined && entries.length === 0 && !resets) return withEntries(after, []);
+  if (live !== undefined && entries.length === 0) return withEntries(after, []);
   if (live === undefined && entries.length === 0) {
     const fieldsV1 = ownedFieldsV1(said(after, context.empty ?? {}), context.structure, [
       unmanaged,
@@ -108,10 +105,9 @@ export function trackUpdate(
   const others = entries.filter((entry) => !own(entry)).flatMap((entry) => seen.left(entry));
   const mine = entries.find(own);
   const fieldsV1 = withoutFields(withFields(mine?.fieldsV1 ?? {}, changed), removed);
-  const unchanged = mine !== undefined && jsonEqual(mine.fieldsV1, fieldsV1);
   const entry: ManagerEntry = {
     ...identity(context, 'Update'),
-    time: unchanged ? mine.time : context.time,
+    time: changed.empty ? (mine?.time ?? '') : context.time,
     fieldsV1,
   };
   return writeEntries(after, capUpdaters([...others, entry]));
@@ -225,76 +221,6 @@ function isSameManager(
     entry.subresource === context.subresource &&
     (operation === 'Apply' || entry.apiVersion === context.apiVersion)
   );
-}
-
-function ownsNothing({ fieldsV1 }: ManagerEntry): boolean {
-  return Object.keys(fieldsV1).length === 0;
-}
-
-function metadataOf(object: JsonObject): JsonObject {
-  const metadata = object['metadata'];
-  return isObject(metadata) ? metadata : {};
-}
-
-function readEntries(value: JsonValue | undefined): ManagerEntry[] {
-  if (!Array.isArray(value)) return [];
-  const text = (field: JsonValue | undefined): string => (typeof field === 'string' ? field : '');
-  return value.filter(isObject).map((entry) => ({
-    manager: text(entry['manager']),
-    operation: entry['operation'] === 'Apply' ? 'Apply' : 'Update',
-    apiVersion: text(entry['apiVersion']),
-    subresource: text(entry['subresource']),
-    time: text(entry['time']),
-    fieldsV1: isObject(entry['fieldsV1']) ? entry['fieldsV1'] : {},
-  }));
-}
-
-function writeEntries(object: JsonObject, entries: readonly ManagerEntry[]): JsonObject {
-  const managedFields = entries
-    .filter((entry) => !ownsNothing(entry))
-    .sort(inOwnersOrder)
-    .map(written);
-  return withEntries(object, managedFields);
-}
-
-/** An entry as it stands in the object, names in order. */
-function written(entry: ManagerEntry): JsonObject {
-  return {
-    apiVersion: entry.apiVersion,
-    fieldsType: 'FieldsV1',
-    fieldsV1: entry.fieldsV1,
-    manager: entry.manager,
-    operation: entry.operation,
-    ...(entry.subresource === '' ? {} : { subresource: entry.subresource }),
-    ...(entry.time === '' ? {} : { time: entry.time }),
-  };
-}
-
-function withEntries(object: JsonObject, managedFields: JsonObject[]): JsonObject {
-  const metadata = metadataOf(object);
-  return { ...object, metadata: managedFields.length === 0 ? metadata : { ...metadata, managedFields } };
-}
-
-/** Folds the oldest updaters of each version into one entry, so that the list stays bounded. */
-function capUpdaters(entries: readonly ManagerEntry[]): readonly ManagerEntry[] {
-  if (entries.length <= maxUpdateManagers) return entries;
-  const updaters = entries
-    .filter((entry) => entry.operation === 'Update' && !ownsNothing(entry))
-    .sort((a, b) => compareText(a.time, b.time));
-  const surplus = new Set(updaters.slice(0, Math.max(0, updaters.length - maxUpdateManagers + 1)));
-  if (updaters.length <= maxUpdateManagers) return entries;
-  const folded = new Map<string, ManagerEntry>();
-  for (const entry of surplus) {
-    const previous = folded.get(entry.apiVersion);
-    folded.set(entry.apiVersion, {
-      ...entry,
-      manager: foldedManager,
-      subresource: '',
-      fieldsV1:
-        previous === undefined ? entry.fieldsV1 : withFields(previous.fieldsV1, fromFieldsV1(entry.fieldsV1)),
-    });
-  }
-  return [...entries.filter((entry) => !surplus.has(entry)), ...folded.values()];
 }
 
 function describe(entry: ManagerEntry): string {

@@ -50,3 +50,45 @@ void test('who applies another port takes the old one away, wherever somebody le
   const { spec } = await ask(200, 'PATCH', `${path}?fieldManager=a`, config(90), apply);
   assert.deepEqual(spec.ports, [{ name: 'a', port: 90, protocol: 'TCP', targetPort: 90 }]);
 });
+
+const map = (data: object): object => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name: 'm' },
+  data,
+});
+
+void test('kubectl makes its own what it applied from the client, and can then take it away', async () => {
+  const path = `${core}/configmaps/m`;
+  const query = '?fieldManager=kubectl-client-side-apply';
+  const made = await ask(201, 'POST', `${core}/configmaps${query}`, map({ a: '1', b: '2' }));
+  const { managedFields, resourceVersion } = made.metadata;
+  const moved = [{ ...managedFields[0], manager: 'kubectl', operation: 'Apply' }];
+  const migration = [
+    { op: 'replace', path: '/metadata/managedFields', value: moved },
+    { op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion },
+  ];
+  const migrated = await ask(
+    200,
+    'PATCH',
+    `${path}?fieldManager=kubectl`,
+    migration,
+    patchAs('json-patch+json'),
+  );
+  assert.deepEqual(migrated.metadata.managedFields, moved);
+  const applied = await ask(200, 'PATCH', `${path}?fieldManager=kubectl`, map({ a: '1' }), apply);
+  assert.deepEqual(applied.data, { a: '1' });
+});
+
+void test('an update without owners starts over, and one that says nothing of them does not', async () => {
+  const path = `${core}/configmaps/over`;
+  const put = (data: object, managedFields?: object[]): Promise<{ metadata: { managedFields?: object[] } }> =>
+    ask(200, 'PUT', path, { metadata: { name: 'over', managedFields }, data });
+  const maps = `${core}/configmaps?fieldManager=a`;
+  await ask(201, 'POST', maps, { metadata: { name: 'over' }, data: { a: '1' } });
+  assert.equal((await put({ a: '1' })).metadata.managedFields?.length, 1);
+  assert.equal((await put({ a: '1' }, [])).metadata.managedFields, undefined);
+  await ask(200, 'DELETE', path);
+  await ask(201, 'POST', maps, { metadata: { name: 'over' }, data: { a: '1' } });
+  assert.equal((await put({ z: '1' }, [{}])).metadata.managedFields, undefined);
+});

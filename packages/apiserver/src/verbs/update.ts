@@ -7,6 +7,7 @@ import { invalid, notFound, StatusError } from '@timonier/api/statuses';
 import { decodeObject } from '../pipeline/decode.ts';
 import { type Decision, mutate, type MutationResult } from '../pipeline/mutate.ts';
 import { changeInVersions } from '../pipeline/owned-versions.ts';
+import { keepOwnersTimes } from '../pipeline/owners-times.ts';
 import { failedPrecondition } from '../pipeline/preconditions.ts';
 import { placeObject, prepareUpdate, withOwnership } from '../pipeline/prepare.ts';
 import { bad } from '../pipeline/query.ts';
@@ -142,6 +143,7 @@ export async function decideUpdate(
   prepareUpdate(owned, old, context);
   checkObject(info, owned, old, subresource);
   if (subresource === '') for (const text of objectWarnings(info, owned, old)) context.warn?.(text);
+  keepOwnersTimes(owned, old);
   const value = toStored(owned);
   const isKept = isStoredAs(value, current);
   if (!isKept) await strategyOf(info).check?.(owned, old, context);
