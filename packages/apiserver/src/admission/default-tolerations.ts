@@ -3,7 +3,6 @@
  * Timonier's own, and short, because node loss is found within seconds here.
  */
 import type { Pod, Toleration } from '@timonier/api';
-import { isMirrorPod } from './mirror-pods.ts';
 import type { AdmissionPlugin } from './request.ts';
 
 const tolerationSeconds = 2;
@@ -15,7 +14,7 @@ export const defaultTolerations: AdmissionPlugin = {
   resources: ['/pods'],
   admit(request) {
     const { spec } = request.object as Pod;
-    if (spec === undefined || isMirrorPod(request)) return;
+    if (spec === undefined) return;
     const tolerations = spec.tolerations ?? [];
     const missing = nodeFailureTaints.filter((key) => !tolerations.some((known) => tolerates(known, key)));
     if (missing.length === 0) return;
@@ -30,5 +29,5 @@ export const defaultTolerations: AdmissionPlugin = {
 };
 
 function tolerates({ key = '', effect }: Toleration, taint: string): boolean {
-  return (key === taint || key === '') && (effect === undefined || effect === 'NoExecute');
+  return (key === taint || key === '') && (!effect || effect === 'NoExecute');
 }

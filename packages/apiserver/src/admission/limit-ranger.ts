@@ -6,7 +6,6 @@ import type { Container, LimitRange, LimitRangeItem, PersistentVolumeClaim, Pod 
 import { aggregated } from '@timonier/api/statuses';
 import { addQuantities, compareQuantities, quantityMilli, quantityValue } from '@timonier/api/quantity';
 import { cachedObjects } from './cached.ts';
-import { isMirrorPod } from './mirror-pods.ts';
 import { type AdmissionPlugin, type AdmissionRequest, refusal } from './request.ts';
 
 type Amounts = Readonly<Record<string, string>>;
@@ -21,14 +20,12 @@ const annotation = 'kubernetes.io/limit-ranger';
 export const limitRanger: AdmissionPlugin = {
   name: 'LimitRanger',
   operations: ['CREATE', 'UPDATE'],
-  resources: ['/pods', '/persistentvolumeclaims'],
+  resources: ['/pods', '/pods/resize', '/persistentvolumeclaims'],
   admit(request) {
-    if (request.operation === 'CREATE' && isPod(request))
-      setDefaults(request.object as Pod, itemsFor(request));
+    if (isPod(request) && isBounded(request)) setDefaults(request.object as Pod, itemsFor(request));
   },
   validate(request) {
-    // The resources of a pod do not change in an ordinary update.
-    if (isPod(request) && request.operation !== 'CREATE') return;
+    if (!isBounded(request)) return;
     const items = itemsFor(request);
     if (items.length === 0) return;
     const problems = isPod(request)
@@ -39,12 +36,19 @@ export const limitRanger: AdmissionPlugin = {
   },
 };
 
+function isBounded(request: AdmissionRequest): boolean {
+  const { operation, context, old } = request;
+  // What is going may finish going, whatever the bounds are now.
+  if (old?.metadata?.deletionTimestamp !== undefined) return false;
+  // The resources of a pod change in place by a resize, and by no other update.
+  return !isPod(request) || operation === 'CREATE' || context.target.subresource === 'resize';
+}
+
 function isPod({ context }: AdmissionRequest): boolean {
   return context.target.info.resource === 'pods';
 }
 
 function itemsFor(request: AdmissionRequest): readonly LimitRangeItem[] {
-  if (isMirrorPod(request)) return [];
   const { server, target } = request.context;
   return cachedObjects<LimitRange>(server, 'limitranges', target.namespace).flatMap(
     ({ spec }) => spec?.limits ?? [],
@@ -97,12 +101,12 @@ function claimProblems({ spec }: PersistentVolumeClaim, items: readonly LimitRan
     .filter(({ type }) => type === 'PersistentVolumeClaim')
     .flatMap((item) => [
       ...belowMinimum(item, usage),
-      ...Object.entries(item.max ?? {})
-        .filter(([name, max]) => compareQuantities(usage.requests[name], max) > 0)
-        .map(
-          ([name, max]) =>
-            `maximum ${name} usage per ${item.type} is ${max}, but request is ${usage.requests[name] ?? ''}`,
-        ),
+      ...Object.entries(item.max ?? {}).flatMap(([name, max]) => {
+        const rule = `maximum ${name} usage per ${item.type} is ${max}`;
+        const request = usage.requests[name];
+        if (request === undefined) return [`${rule}.  No request is specified`];
+        return compareQuantities(request, max) > 0 ? [`${rule}, but request is ${request}`] : [];
+      }),
     ]);
 }
 
@@ -110,28 +114,51 @@ function usageOf({ resources }: Container): Usage {
   return { requests: resources?.requests ?? {}, limits: resources?.limits ?? {} };
 }
 
-/** Containers add up; those that run before them, one after the other, count when one needs more than all of these. */
+/**
+ * Containers add up, and sidecars with them; those that run before, one after the other, count with the sidecars that were
+ * started by then, when that is more than all the others together.
+ */
 function usageOfPod(containers: readonly Container[], initContainers: readonly Container[]): Usage {
   const combined = (field: keyof Usage): Amounts => {
     const total: Record<string, string> = {};
-    const sidecars = initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always');
-    for (const container of [...containers, ...sidecars])
-      for (const [name, amount] of Object.entries(usageOf(container)[field]))
-        total[name] = addQuantities(total[name], amount);
-    for (const container of initContainers)
-      for (const [name, amount] of Object.entries(usageOf(container)[field]))
-        if (compareQuantities(amount, total[name]) > 0) total[name] = amount;
+    const sidecars: Record<string, string> = {};
+    const before: Record<string, string> = {};
+    for (const container of containers) add(total, usageOf(container)[field]);
+    for (const container of initContainers) {
+      const own = usageOf(container)[field];
+      const isSidecar = container.restartPolicy === 'Always';
+      if (isSidecar) add(total, own);
+      const running = isSidecar ? sidecars : { ...sidecars };
+      add(running, own);
+      raise(before, running);
+    }
+    raise(total, before);
     return total;
   };
   return { requests: combined('requests'), limits: combined('limits') };
 }
 
+function add(total: Record<string, string>, amounts: Amounts): void {
+  for (const [name, amount] of Object.entries(amounts)) total[name] = addQuantities(total[name], amount);
+}
+
+function raise(total: Record<string, string>, amounts: Amounts): void {
+  for (const [name, amount] of Object.entries(amounts)) {
+    const known = total[name];
+    if (known === undefined || compareQuantities(amount, known) > 0) total[name] = amount;
+  }
+}
+
 /** What a pod asks for as a whole counts for the sum of its containers. */
 function withOwn(ofContainers: Usage, own: Partial<Usage> | undefined): Usage {
   return {
-    requests: { ...ofContainers.requests, ...own?.requests },
-    limits: { ...ofContainers.limits, ...own?.limits },
+    requests: { ...ofContainers.requests, ...ofWhole(own?.requests) },
+    limits: { ...ofContainers.limits, ...ofWhole(own?.limits) },
   };
+}
+
+function ofWhole(amounts: Amounts = {}): Amounts {
+  return Object.fromEntries(Object.entries(amounts).filter(([name]) => name === 'cpu' || name === 'memory'));
 }
 
 function problemsOf(item: LimitRangeItem, usage: Usage): string[] {

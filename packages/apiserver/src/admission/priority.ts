@@ -4,7 +4,6 @@
  */
 import type { Pod, PriorityClass } from '@timonier/api';
 import { cachedObject, cachedObjects } from './cached.ts';
-import { isMirrorPod } from './mirror-pods.ts';
 import { type AdmissionPlugin, type AdmissionRequest, refusal } from './request.ts';
 
 const prefix = 'priorityclasses';
@@ -15,8 +14,9 @@ export const priority: AdmissionPlugin = {
   operations: ['CREATE', 'UPDATE'],
   resources: ['/pods', 'scheduling.k8s.io/priorityclasses'],
   admit(request) {
-    const isNewPod = request.operation === 'CREATE' && request.context.target.info.resource === 'pods';
-    if (isNewPod && !isMirrorPod(request)) setPriority(request);
+    if (request.context.target.info.resource !== 'pods') return;
+    if (request.operation === 'CREATE') setPriority(request);
+    else keepPriority(request);
   },
   validate(request) {
     if (request.context.target.info.resource !== 'priorityclasses') return;
@@ -30,6 +30,14 @@ export const priority: AdmissionPlugin = {
     );
   },
 };
+
+/** Who leaves out what the server has set does not mean to change it. */
+function keepPriority({ object, old }: AdmissionRequest): void {
+  const [spec, before] = [(object as Pod).spec, (old as Pod).spec];
+  if (spec === undefined || before === undefined) return;
+  if (before.priority !== undefined) spec.priority ??= before.priority;
+  if (before.preemptionPolicy !== undefined) spec.preemptionPolicy ??= before.preemptionPolicy;
+}
 
 function setPriority(request: AdmissionRequest): void {
   const { spec } = request.object as Pod;

@@ -3,7 +3,7 @@
  * user is warned, and which the audit log is told of. Pods are refused; of workloads, whose pods come later, the user and
  * the log are only told.
  */
-import type { ObjectMeta, Pod, PodSpec, PodTemplateSpec } from '@timonier/api';
+import type { Container, ObjectMeta, Pod, PodSpec, PodTemplateSpec } from '@timonier/api';
 import { internalError, StatusError } from '@timonier/api/statuses';
 import { namespaceOf } from '../namespace.ts';
 import { type AdmissionPlugin, type AdmissionRequest, refusal } from '../request.ts';
@@ -29,6 +29,7 @@ export const podSecurity: AdmissionPlugin = {
     '/namespaces',
     '/pods',
     '/pods/ephemeralcontainers',
+    '/pods/resize',
     '/podtemplates',
     '/replicationcontrollers',
     'apps/deployments',
@@ -54,8 +55,9 @@ export const podSecurity: AdmissionPlugin = {
     }
     const labels = namespace.metadata?.labels ?? {};
     const subject = isWorkload ? templateOf(request) : (request.object as Pod);
-    // What a pod may be is settled when it is made; only a new debugging container can change that.
-    const isSettled = !isWorkload && request.operation === 'UPDATE' && target.subresource === '';
+    // A pod that is there already stays, whatever its namespace says now, unless something else is to run in it.
+    const isSettled =
+      !isWorkload && request.operation === 'UPDATE' && runsTheSame(request.old as Pod, request.object as Pod);
     if (subject?.spec === undefined || isSettled) return;
     if (!isWorkload) annotate?.(`${labelPrefix}enforce-policy`, policyOf(labels, 'enforce').name);
     const audited = violated(labels, 'audit', subject.metadata, subject.spec);
@@ -67,6 +69,21 @@ export const podSecurity: AdmissionPlugin = {
     if (warned !== undefined) warn?.(`would violate PodSecurity ${warned}`);
   },
 };
+
+type Running = Pick<Container, 'name' | 'image'>;
+
+function runsTheSame({ spec: before }: Pod, { spec: after }: Pod): boolean {
+  const sameImages = (a: readonly Running[] = [], b: readonly Running[] = []): boolean =>
+    a.length === b.length && b.every(({ image }, i) => image === a[i]?.image);
+  const known = new Map((before?.ephemeralContainers ?? []).map(({ name, image }) => [name, image]));
+  return (
+    sameImages(before?.containers, after?.containers) &&
+    sameImages(before?.initContainers, after?.initContainers) &&
+    (after?.ephemeralContainers ?? []).every(
+      ({ name, image }) => known.has(name) && known.get(name) === image,
+    )
+  );
+}
 
 /** Such as `"baseline:latest": host namespaces (hostPID=true)`; undefined when all is well. */
 function violated(
