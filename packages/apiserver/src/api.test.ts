@@ -117,7 +117,7 @@ test('services get addresses and node ports of their own, keep them over updates
   assert.equal(taken.status, 422);
   assert.match(taken.json.message, /provided IP is already allocated/);
   const outside = await server.request('POST', services, service('b', { clusterIP: '192.0.2.1' }));
-  assert.match(outside.json.message, /not in the valid range/);
+  assert.match(outside.json.message, /the provided network does not match the current range/);
   const clash = await server.request(
     'POST',
     services,

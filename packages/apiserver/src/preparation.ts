@@ -8,7 +8,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { storageKey } from '@timonier/api';
-import { repairAddresses } from './allocation/repair.ts';
+import { repairAllocations } from './allocation/repair.ts';
 import { reconcilePolicy } from './authorization/reconcile.ts';
 import { bootstrap } from './bootstrap.ts';
 import { dayOf } from './tokens/last-use.ts';
@@ -112,7 +112,7 @@ export class ClusterPreparation {
     const { masters } = this.#options;
     const serviceIp = this.#server.allocations.firstAddress;
     await bootstrap(writer, { serviceIp, port: this.port, masters, today: dayOf(this.#server.now()) });
-    await repairAddresses(writer, this.#server);
+    await repairAllocations(writer, this.#server);
     await this.#more.first();
     await reconcilePolicy(writer, this.#server);
     await this.#more.last();

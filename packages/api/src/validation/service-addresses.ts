@@ -56,16 +56,35 @@ export function clusterAddresses(spec: ServiceSpec): FieldError[] {
           invalid(`${AT}[${i}]`, text, `expected an ${family} value as indicated by \`ipFamilies[${i}]\``),
         );
     }
-  return errors.length > 0 ? errors : singleStack(spec);
+  if (errors.length > 0) return errors;
+  const disagreeing = agreement(spec);
+  return disagreeing.length > 0 ? disagreeing : singleStack(spec);
+}
+
+/** Of policy, addresses and families; families that are not named are those of the addresses. */
+function agreement({ clusterIPs = [], ipFamilies = [], ipFamilyPolicy }: ServiceSpec): FieldError[] {
+  const errors: FieldError[] = [];
+  const several = (what: string): FieldError =>
+    invalid(
+      'spec.ipFamilyPolicy',
+      ipFamilyPolicy,
+      `must be 'RequireDualStack' or 'PreferDualStack' when multiple ${what} are specified`,
+    );
+  if (ipFamilyPolicy === 'SingleStack') {
+    if (clusterIPs.length === 2) errors.push(several('cluster IPs'));
+    if (ipFamilies.length === 2) errors.push(several('IP families'));
+  }
+  for (const [i, text] of clusterIPs.entries())
+    if (i >= ipFamilies.length && isIPv6(text))
+      errors.push(invalid(`${AT}[${i}]`, clusterIPs, 'IPv6 is not configured on this cluster'));
+  return errors;
 }
 
 /** A headless service without a selector is only what somebody writes into its endpoints. */
 function singleStack(spec: ServiceSpec): FieldError[] {
   const { ipFamilies = [], ipFamilyPolicy, selector = {} } = spec;
   if (isHeadless(spec) && Object.keys(selector).length === 0) return [];
-  const errors = ipFamilies.flatMap((family, i) =>
-    family === 'IPv4' ? [] : [invalid(`spec.ipFamilies[${i}]`, family, 'not configured on this cluster')],
-  );
+  const errors: FieldError[] = [];
   if (ipFamilyPolicy === 'RequireDualStack')
     errors.push(
       invalid(
@@ -74,6 +93,9 @@ function singleStack(spec: ServiceSpec): FieldError[] {
         'this cluster is not configured for dual-stack services',
       ),
     );
+  for (const [i, family] of ipFamilies.entries())
+    if (family !== 'IPv4')
+      errors.push(invalid(`spec.ipFamilies[${i}]`, family, 'not configured on this cluster'));
   return errors;
 }
 
@@ -102,11 +124,20 @@ export function clusterAddressesUpdate(now: ServiceSpec, before: ServiceSpec): F
         );
     }
   }
-  if (isHeadless(now) || isHeadless(before)) return errors;
   const [families, familiesBefore] = [now.ipFamilies ?? [], before.ipFamilies ?? []];
+  const isReduced = families.length === 1 && familiesBefore.length > 1;
+  if (isHeadless(now) && isHeadless(before) && isReduced && !isSingle)
+    errors.push(
+      invalid(
+        'spec.ipFamilyPolicy',
+        now.ipFamilyPolicy,
+        "must be 'SingleStack' to release the secondary IP family",
+      ),
+    );
+  if (isHeadless(now) || isHeadless(before)) return errors;
   if (familiesBefore.length > 0 && families.length > 0 && families[0] !== familiesBefore[0])
     errors.push(invalid('spec.ipFamilies[0]', families, ONCE));
-  if (familiesBefore.length > families.length && families.length === 1 && !isSingle)
+  if (isReduced && !isSingle)
     errors.push(
       invalid(
         'spec.ipFamilyPolicy',

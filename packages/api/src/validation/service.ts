@@ -116,12 +116,17 @@ function portNumbers(list: readonly ServicePort[], type: string | undefined): Fi
         errors.push(
           field === 'nodePort'
             ? duplicate(`spec.ports[${i}].nodePort`, number)
-            : duplicate(`spec.ports[${i}]`, { protocol: entry.protocol, port: number }),
+            : duplicate(`spec.ports[${i}]`, asKey(entry)),
         );
       seen.add(key);
     }
   }
   return errors;
+}
+
+/** What of a port must be its own, as upstream words it: in its own form of a port. */
+function asKey({ protocol, port }: ServicePort): object {
+  return { Name: '', Protocol: protocol, AppProtocol: null, Port: port, TargetPort: 0, NodePort: 0 };
 }
 
 const ONLY_BALANCED = "may only be used when `type` is 'LoadBalancer'";

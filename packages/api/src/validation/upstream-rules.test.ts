@@ -211,8 +211,8 @@ const rows: readonly Row[] = [
     of: services,
     value: service({ ipFamilyPolicy: 'RequireDualStack', ipFamilies: ['IPv4', 'IPv6'] }),
     says: [
-      'spec.ipFamilies[1]: Invalid value: "IPv6": not configured on this cluster',
       'spec.ipFamilyPolicy: Invalid value: "RequireDualStack": this cluster is not configured for dual-stack services',
+      'spec.ipFamilies[1]: Invalid value: "IPv6": not configured on this cluster',
     ],
   },
   {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { StoreClient } from '../storage/store-client.ts';
 import { startApiServer, until } from '../testing/harness.ts';
 import { patchAs, sharedServer } from '../testing/shared-server.ts';
+import { portKey } from './allocations.ts';
 
 const shared = sharedServer();
 const services = '/api/v1/namespaces/default/services';
@@ -67,7 +69,10 @@ test('a service that changes its type gives back what only the old type could ha
 test('a new range is used at once, and stays while its addresses are in use', async () => {
   const merge = patchAs('merge-patch+json');
   const outside = await shared.ask(422, 'POST', services, service('far', '10.97.0.9'));
-  assert.match(outside.message, /is not in the valid range. The range of valid IPs is 10.96.0.0\/16/);
+  assert.match(
+    outside.message,
+    /Invalid value: \["10.97.0.9"\]: failed to allocate IP 10.97.0.9: the provided network does not match the current range/,
+  );
   const range = { metadata: { name: 'more' }, spec: { cidrs: ['10.97.0.0/24'] } };
   const made = await shared.ask(201, 'POST', `${networking}/servicecidrs`, range);
   assert.equal(made.status.conditions[0].type, 'Ready');
@@ -95,9 +100,21 @@ test('what is missing of addresses and ranges is made when a server takes over',
   const made = await shared.ask(201, 'POST', services, service('orphan'));
   const path = `${networking}/ipaddresses/${made.spec.clusterIP}`;
   await shared.ask(200, 'DELETE', path);
+  const spec = { type: 'LoadBalancer', allocateLoadBalancerNodePorts: false };
+  const ports = [{ port: 80, nodePort: 30_060 }];
+  await shared.ask(201, 'POST', services, { metadata: { name: 'unheard' }, spec: { ...spec, ports } });
+  const store = new StoreClient({ endpoints: [shared.endpoint] });
+  t.after(() => store.close());
+  await store.txn([], [{ requestDeleteRange: { key: portKey(30_060) } }], []);
   const server = await startApiServer(t, { endpoint: shared.endpoint });
   const status = async (where: string): Promise<number> => (await server.request('GET', where)).status;
   await until(async () => (await status(path)) === 200, 'the address has its object again');
+  const key = async (): Promise<string> => {
+    const { kvs } = await store.range({ key: portKey(30_060) });
+    return kvs[0]?.value.toString() ?? '';
+  };
+  await until(async () => (await key()) !== '', 'the port has its key again');
+  assert.equal(await key(), 'default/unheard');
   assert.equal(await status(`${networking}/servicecidrs/kubernetes`), 200);
   const own = (await server.request('GET', `${networking}/ipaddresses/10.96.0.1`)).json;
   assert.equal(own.spec.parentRef.name, 'kubernetes');

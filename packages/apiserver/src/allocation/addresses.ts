@@ -3,7 +3,7 @@
  * transaction of the Service itself; the ranges they come from are the one the server was started with and every
  * `ServiceCIDR` that is not being deleted. Only IPv4 addresses are given out.
  */
-import { randomInt, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { type IPAddress, type ResourceInfo, type ServiceCIDR, storageKey } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import type { CommitExtras } from '../pipeline/commit-extras.ts';
@@ -11,9 +11,8 @@ import { timestamp } from '../timestamp.ts';
 import type { ServerState } from '../server-state.ts';
 import { storedValue } from '../storage/views.ts';
 import { difference } from './allocations.ts';
+import { freeNumber } from './free-number.ts';
 import { addressText, isInRange, type Range, readRange } from './range.ts';
-
-const maxGuesses = 1_000;
 
 export interface Owner {
   readonly namespace: string;
@@ -46,12 +45,9 @@ export class ServiceAddresses {
     for (const { base, size } of this.ranges()) {
       const reserved = Math.min(Math.max(16, Math.floor(size / 16)), 256);
       for (const floor of [reserved, 1]) {
-        const choices = size - 1 - floor;
-        if (choices <= 0) continue;
-        for (let guess = 0; guess < maxGuesses; guess++) {
-          const address = addressText(base + floor + randomInt(choices));
-          if (!index.has(this.key(address))) return address;
-        }
+        const isTaken = (number: number): boolean => index.has(this.key(addressText(number)));
+        const free = freeNumber(base + floor, size - 1 - floor, isTaken);
+        if (free !== undefined) return addressText(free);
       }
     }
     return undefined;

@@ -4,12 +4,14 @@
  * same one, whoever allocates. Which ones look free is known from the watch over the store; a wrong guess fails the
  * transaction and is made again. Addresses are kept the same way, by `IPAddress` objects: see `addresses.ts`.
  */
-import { randomInt } from 'node:crypto';
 import type { CommitExtras } from '../pipeline/commit-extras.ts';
+import { freeNumber } from './free-number.ts';
 import { addressText, type Range, readRange } from './range.ts';
 
 const root = '/timonier/allocations/';
-const maxGuesses = 1_000;
+
+/** Node ports for those who choose theirs: of a range no larger than this, none. */
+const leastReserve = 16;
 
 export interface AllocationOptions {
   /** CIDR of IPv4 service addresses. */
@@ -46,6 +48,11 @@ export class Allocations {
     return port >= this.#nodePorts.first && port <= this.#nodePorts.last;
   }
 
+  /** As far as this server has heard. */
+  isUsed(port: number): boolean {
+    return this.#used.has(portKey(port));
+  }
+
   get nodePortRange(): string {
     return `${this.#nodePorts.first}-${this.#nodePorts.last}`;
   }
@@ -53,11 +60,11 @@ export class Allocations {
   /** A node port that looks free and is not among `taken`. */
   freeNodePort(taken: ReadonlySet<number>): number | undefined {
     const { first, last } = this.#nodePorts;
-    for (let guess = 0; guess < maxGuesses; guess++) {
-      const port = first + randomInt(last - first + 1);
-      if (!taken.has(port) && !this.#used.has(portKey(port))) return port;
-    }
-    return undefined;
+    const size = last - first + 1;
+    const isTaken = (port: number): boolean => taken.has(port) || this.isUsed(port);
+    // As upstream, the lower ones are left to those who choose theirs, for as long as there are others.
+    const reserved = size <= leastReserve ? 0 : Math.min(Math.max(leastReserve, Math.floor(size / 32)), 128);
+    return freeNumber(first + reserved, size - reserved, isTaken) ?? freeNumber(first, reserved, isTaken);
   }
 }
 

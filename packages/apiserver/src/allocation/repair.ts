@@ -1,20 +1,26 @@
 /**
- * Makes what the bookkeeping of addresses lacks, at the beginning of a term: the default range as an object, and the
- * `IPAddress` of every Service that has none, because somebody deleted it or an older version kept no such objects.
+ * Makes what the bookkeeping of addresses and ports lacks, at the beginning of a term: the default range as an object, the
+ * `IPAddress` of every Service that has none, because somebody deleted it or an older version kept no such objects, and the key
+ * of every port on nodes that a Service has and an older version did not reserve.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { type Service, storageKey } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { StatusError } from '@timonier/api/statuses';
+import { notActive, officeKey } from '../pipeline/fence-gate.ts';
 import type { Writer } from '../self-writer.ts';
 import type { ServerState } from '../server-state.ts';
+import type { Compare } from '../storage/etcd-messages.ts';
+import type { StoredObject } from '../storage/stored-object.ts';
+import { portsOf } from '../strategies/services.ts';
 import { addressObject, ServiceAddresses } from './addresses.ts';
+import { portKey } from './allocations.ts';
 
 /** Services looked through before other work gets a turn. */
 const burst = 100;
 
 /** Throws when the store cannot be written; the caller tries again. */
-export async function repairAddresses(writer: Writer, server: ServerState): Promise<void> {
+export async function repairAllocations(writer: Writer, server: ServerState): Promise<void> {
   await ensure(writer, 'servicecidrs', {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'ServiceCIDR',
@@ -31,11 +37,33 @@ export async function repairAddresses(writer: Writer, server: ServerState): Prom
     if (i % burst === burst - 1) await turn();
     const { metadata, spec } = stored.object() as Service;
     const address = spec?.clusterIP ?? '';
+    const owner = { namespace: metadata?.namespace ?? '', name: metadata?.name ?? '' };
+    for (const port of portsOf(spec ?? {}))
+      if (!server.allocations.isUsed(port))
+        await reserve(server, port, `${owner.namespace}/${owner.name}`, stored);
     if (address === '' || address === 'None' || spec?.type === 'ExternalName') continue;
     if (known.has(addresses.key(address))) continue;
-    const owner = { namespace: metadata?.namespace ?? '', name: metadata?.name ?? '' };
     await ensure(writer, 'ipaddresses', addressObject(address, owner));
   }
+}
+
+/** Unless somebody has it meanwhile, or the service has changed. */
+async function reserve(
+  { store, office }: ServerState,
+  port: number,
+  owner: string,
+  service: StoredObject,
+): Promise<void> {
+  const compare: Compare[] = [
+    { key: service.key, target: 'MOD', result: 'EQUAL', modRevision: service.revision },
+    { key: portKey(port), target: 'CREATE', result: 'EQUAL', createRevision: 0 },
+  ];
+  const token = office?.state.token;
+  if (office !== undefined) {
+    if (token === null || token === undefined) throw notActive();
+    compare.push({ key: officeKey, target: 'VALUE', result: 'EQUAL', value: token });
+  }
+  await store.txn(compare, [{ requestPut: { key: portKey(port), value: owner } }], []);
 }
 
 async function ensure(writer: Writer, resource: string, object: ApiObject): Promise<void> {
