@@ -2,14 +2,15 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import type { ClientRequest, IncomingMessage } from 'node:http';
-import { createServer, request as httpsRequest } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { request as httpsRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { acceptStreams } from '@timonier/streaming';
-import { connectPath, containerOf } from './subresources/streams.ts';
+import { containerOf } from './subresources/placed-pod.ts';
+import { connectPath } from './subresources/streams.ts';
 import { startApiServer, type TestServer, until } from './testing/harness.ts';
 import { kubectlFor } from './testing/kubectl.ts';
+import { placePod, startKubelet } from './testing/kubelet.ts';
 import { startEtcd } from './testing/real-etcd.ts';
 import type { Pod } from '@timonier/api';
 
@@ -41,34 +42,22 @@ async function webSocketRequest(
   return request.end();
 }
 
-/** A kubelet as far as the API server sees it: mutual TLS, logs, and an exec that echoes its input. */
-async function startKubelet(
+/** A kubelet with logs, and an exec that echoes its input. */
+async function startEcho(
   t: TestContext,
   server: TestServer,
 ): Promise<{ port: number; paths: string[]; protocols: string[] }> {
-  const files = server.pki.files('apiserver');
   const paths: string[] = [];
   const protocols: string[] = [];
-  const sockets = new Set<Duplex>();
-  const kubelet = createServer(
-    {
-      cert: await readFile(files.certificateFile),
-      key: await readFile(files.keyFile),
-      ca: await readFile(server.pki.caFile),
-      requestCert: true,
-      rejectUnauthorized: true,
-    },
-    (request, response) => {
-      paths.push(request.url ?? '');
-      if (!(request.url ?? '').startsWith('/containerLogs/')) {
-        response.writeHead(404).end('nothing here\n');
-        return;
-      }
-      response.write('line one\n');
-      response.end('line two\n');
-    },
-  );
-  kubelet.on('connection', (socket) => sockets.add(socket));
+  const { server: kubelet, port } = await startKubelet(t, server, (request, response) => {
+    paths.push(request.url ?? '');
+    if (!(request.url ?? '').startsWith('/containerLogs/')) {
+      response.writeHead(404).end('nothing here\n');
+      return;
+    }
+    response.write('line one\n');
+    response.end('line two\n');
+  });
   kubelet.on('upgrade', (request, socket, head) => {
     paths.push(request.url ?? '');
     protocols.push(request.headers['sec-websocket-protocol'] ?? '');
@@ -84,39 +73,13 @@ async function startKubelet(
       await streams.finish({ exitCode: 3 });
     });
   });
-  await new Promise<void>((resolve) => kubelet.listen(0, '127.0.0.1', resolve));
-  t.after(() => {
-    for (const socket of sockets) socket.destroy();
-    kubelet.close();
-  });
-  return { port: (kubelet.address() as AddressInfo).port, paths, protocols };
-}
-
-/** A pod that runs on a node whose kubelet listens on a port. */
-async function placePod(server: TestServer, port: number): Promise<void> {
-  const node = {
-    metadata: { name: 'n1' },
-    status: {
-      addresses: [{ type: 'InternalIP', address: '127.0.0.1' }],
-      daemonEndpoints: { kubeletEndpoint: { Port: port } },
-    },
-  };
-  assert.equal((await server.request('POST', '/api/v1/nodes', node)).status, 201);
-  const pod = {
-    metadata: { name: 'p' },
-    spec: { nodeName: 'n1', containers: [{ name: 'main', image: 'demo' }] },
-  };
-  assert.equal((await server.request('POST', '/api/v1/namespaces/default/pods', pod)).status, 201);
-  const running = JSON.stringify({ status: { phase: 'Running' } });
-  await server.request('PATCH', '/api/v1/namespaces/default/pods/p/status', running, {
-    headers: { 'content-type': 'application/merge-patch+json' },
-  });
+  return { port, paths, protocols };
 }
 
 test('kubectl logs and exec reach the kubelet of the pod through the API server', async (t) => {
   const { endpoint } = await startEtcd(t);
   const server = await startApiServer(t, { endpoint });
-  const { port, paths } = await startKubelet(t, server);
+  const { port, paths } = await startEcho(t, server);
   await placePod(server, port);
   const kubectl = await kubectlFor(t, 'v35', server.kubeconfig);
   const logs = await kubectl(['logs', 'p', '--tail=5']);
@@ -180,7 +143,7 @@ test('who may only read runs nothing, and a pod that is nowhere has no logs yet'
 test('a connection that switched protocols counts among long requests while it lasts, and among no others', async (t) => {
   const { endpoint } = await startEtcd(t);
   const server = await startApiServer(t, { endpoint });
-  const { port, protocols } = await startKubelet(t, server);
+  const { port, protocols } = await startEcho(t, server);
   await placePod(server, port);
   const lines = async (name: string, has = ''): Promise<string[]> =>
     (await server.metrics.metrics())

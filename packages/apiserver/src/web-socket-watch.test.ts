@@ -6,11 +6,11 @@ import { request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { dial, HandshakeError } from '@timonier/streaming';
 import { WatchEncoder } from './cache/watch-encoder.ts';
 import { parseAuditPolicy } from './audit/policy.ts';
 import { until, type WatchedEvent } from './testing/harness.ts';
 import { sharedServer } from './testing/shared-server.ts';
+import { type Client, closed, type Opening, openWebSocket, webSocketRefusal } from './testing/web-sockets.ts';
 
 const configMaps = '/api/v1/namespaces/default/configmaps';
 const initial = 'watch=1&sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan';
@@ -33,28 +33,10 @@ const shared = sharedServer(async (_, onEnd) => onEnd(() => rm(folder, { recursi
   },
 });
 
-interface Opening {
-  readonly as?: string | undefined;
-  readonly protocols?: readonly string[];
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
-/** A WebSocket as one of the cluster's identities; as nobody in particular when `as` is empty. */
-async function open(path: string, { as = 'admin', protocols = [], headers = {} }: Opening = {}) {
-  const { pki, port } = shared.server;
-  const own = as === '' ? undefined : pki.files(as);
-  return dial(`wss://127.0.0.1:${port}${path}`, {
-    servername: 'localhost',
-    ca: await readFile(pki.caFile),
-    ...(own === undefined
-      ? {}
-      : { cert: await readFile(own.certificateFile), key: await readFile(own.keyFile) }),
-    protocols,
-    headers,
-  });
-}
-
-type Client = Awaited<ReturnType<typeof open>>;
+const open = (path: string, opening?: Opening): Promise<Client> =>
+  openWebSocket(shared.server, path, opening);
+const refusal = (path: string, opening?: Opening): Promise<string> =>
+  webSocketRefusal(shared.server, path, opening);
 
 /** The events in the next messages, each of which is one. */
 async function events(client: Client, count: number): Promise<WatchedEvent[]> {
@@ -80,25 +62,6 @@ async function events(client: Client, count: number): Promise<WatchedEvent[]> {
 
 function summary(list: readonly WatchedEvent[]): string[] {
   return list.map(({ type, object }) => `${type} ${object.metadata.name ?? ''}`.trim());
-}
-
-function closed(client: Client): Promise<number> {
-  return new Promise((resolve) => {
-    client.once('close', resolve);
-    client.resume();
-  });
-}
-
-/** What a WebSocket is refused with: code, and the message of the Status. */
-async function refusal(path: string, opening?: Opening): Promise<string> {
-  try {
-    (await open(path, opening)).terminate();
-  } catch (error) {
-    assert.ok(error instanceof HandshakeError, String(error));
-    const { message } = JSON.parse(error.body) as { message: string };
-    return `${error.statusCode} ${message}`;
-  }
-  return 'it was accepted';
 }
 
 async function createMap(name: string, labels: object = {}): Promise<void> {

@@ -4,6 +4,8 @@ export interface WebSocketAsk {
   readonly protocols?: readonly string[];
   /** Empty: none, as no browser asks. */
   readonly origin: string;
+  /** Whether all bytes of messages are compared: they hold nothing that a server made up. */
+  readonly whole?: boolean;
 }
 
 export interface Call {
@@ -14,7 +16,7 @@ export interface Call {
   readonly headers?: Readonly<Record<string, string>>;
   /** An identity of the cluster's certificates; the administrator unless told. */
   readonly as?: string;
-  /** Present: a watch over a WebSocket, which is asked for like this. */
+  /** Present: a watch or a log over a WebSocket, which is asked for like this. */
   readonly webSocket?: WebSocketAsk;
 }
 

@@ -64,6 +64,25 @@ export const meant: readonly MeantDifference[] = [
     reason: 'a WebSocket without an origin is one that no browser asks for, and is served like others',
   },
   {
+    title: /^verbs logs: web socket: bytes$/,
+    place: /^(?:body|headers\.messages)$/,
+    reason: 'the end of a log is not lost over a WebSocket when it comes together with the last of it',
+  },
+  {
+    title: /^verbs logs: web socket: no subprotocol$/,
+    reason: 'who asks for no subprotocol is told of none, which no client would accept',
+  },
+  {
+    title: /^verbs logs: web socket: unknown ones$/,
+    place: /^body$/,
+    reason: 'subprotocols are refused with a Status, and not with a head alone',
+  },
+  {
+    title: /^verbs logs: (?:astray\?|web socket: a pod on no node)$/,
+    place: /^body\.(?:details\.kind|message)$/,
+    reason: 'a node that is not there is told of as a node, and not as a pod',
+  },
+  {
     title: failsInKubernetes,
     place: /^(?:status|body\.code)$/,
     values: ({ theirs, ours }) => theirs === 500 && ours === 400,

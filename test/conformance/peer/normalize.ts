@@ -22,7 +22,7 @@ const headersCompared = [
   'retry-after',
   'location',
   'allow',
-  // Of a watch over a WebSocket.
+  // Of what comes over a WebSocket.
   'sec-websocket-protocol',
   'messages',
   'close',

@@ -8,7 +8,7 @@ import { hostileHeader } from './headers.ts';
 import type { WireCase } from './wire.ts';
 
 const pod = '/api/v1/namespaces/fuzz-1/pods/x';
-/** Watches take upgrades to WebSocket, and nothing else that is there does. */
+/** Watches take upgrades to WebSocket, and nothing else that is there does: there is no pod. */
 const targets: readonly string[] = [
   `${pod}/exec?command=a&stdin=1&tty=1`,
   `${pod}/attach?stdout=1`,
@@ -81,6 +81,7 @@ function protocols(random: Random): string {
     'base64.channel.k8s.io',
     'SPDY/3.1+portforward.k8s.io',
     'base64.binary.k8s.io',
+    'binary.k8s.io',
     `base64url.bearer.authorization.k8s.io.${token}`,
     'base64url.bearer.authorization.k8s.io.',
     'base64url.bearer.authorization.k8s.io.!',

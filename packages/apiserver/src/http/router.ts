@@ -32,6 +32,7 @@ import { knownRequestInfo } from './known-request-info.ts';
 import { parseTarget } from './request-target.ts';
 import { SocketResponse } from './socket-response.ts';
 import { relay, relayUpgrade, type Switching } from './relay.ts';
+import { byteMessages, type ChooseForm, eventMessages } from './web-socket-forms.ts';
 import { WebSocketResponse } from './web-socket-response.ts';
 import { isWebSocketRequest } from './web-socket-request.ts';
 import { readRequestInfo, type RequestInfo, type ResourceRequest } from './request-info.ts';
@@ -125,14 +126,16 @@ export class Router {
     }
   }
 
-  /** To what a request can switch: to a connection with somebody else, or to events in messages of a WebSocket. */
-  #switchOf(info: RequestInfo, headers: IncomingHttpHeaders): 'joined' | 'messages' | undefined {
+  /** To what a request can switch: to a connection with somebody else, or to messages of a WebSocket in some form. */
+  #switchOf(info: RequestInfo, headers: IncomingHttpHeaders): 'joined' | ChooseForm | undefined {
     if (this.#options.aggregator.remoteFor(info.path) !== undefined) return 'joined';
     if (info.served !== undefined && upgrades[info.served.subresource] !== undefined) return 'joined';
-    return isWatch(info) && isWebSocketRequest(headers) ? 'messages' : undefined;
+    if (!isWebSocketRequest(headers)) return undefined;
+    if (isWatch(info)) return eventMessages;
+    return info.served?.subresource === 'log' && info.verb === 'get' ? byteMessages : undefined;
   }
 
-  /** Serves a request to switch protocols: watches, exec, attach, port-forward and what is proxied to. */
+  /** Serves a request to switch protocols: watches, logs, exec, attach, port-forward and what is proxied to. */
   async serveUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const started = performance.now();
     const { server, aggregator } = this.#options;
@@ -148,8 +151,9 @@ export class Router {
       return;
     }
     const info = await knownRequestInfo(exchange, server, aggregator);
-    if (this.#switchOf(info, request.headers) === 'messages') {
-      const messages = new WebSocketResponse(request, socket, head);
+    const form = this.#switchOf(info, request.headers);
+    if (typeof form === 'function') {
+      const messages = new WebSocketResponse(request, socket, head, form);
       await this.#serveKnown(new Exchange(new Http1Request(request), messages), info, started);
       return;
     }

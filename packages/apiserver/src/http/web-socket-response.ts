@@ -1,8 +1,8 @@
 /**
- * The answer to a watch that was asked for over a WebSocket, as browsers can: an answer of 200 switches protocols, and
- * what it is written in goes out as messages, an event each. Any other answer is an ordinary one.
+ * The answer to a watch, or of a log, that was asked for over a WebSocket, as browsers can: an answer of 200 switches
+ * protocols, and what it is written in goes out as messages. Any other answer is an ordinary one.
  *
- * Invariant: what is written at once after a 200 is one event, framed as for a watch over HTTP.
+ * Invariant: what is written at once after a 200 is one message: of a watch one event, framed as over HTTP.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -10,10 +10,9 @@ import { acceptMessages, handshakeProblem, type MessageWriter } from '@timonier/
 import { bad } from '../pipeline/query.ts';
 import type { AnswerHeaders, HttpResponse } from './exchange.ts';
 import { SocketResponse } from './socket-response.ts';
+import type { ChooseForm, MessageForm } from './web-socket-forms.ts';
 import { subprotocolsOf } from './web-socket-request.ts';
 
-/** Before each event in protobuf; borders of messages say the same. */
-const lengthBytes = 4;
 /** About a body, which there is none of. */
 const ofBodies: ReadonlySet<string> = new Set(['cache-control', 'content-type']);
 
@@ -22,17 +21,19 @@ export class WebSocketResponse implements HttpResponse {
   readonly #socket: Duplex;
   readonly #head: Buffer;
   readonly #plain: SocketResponse;
+  readonly #choose: ChooseForm;
+  #form: MessageForm | undefined;
   #messages: MessageWriter | undefined;
-  #isText = true;
   #isEnded = false;
 
   /** `head` is what has come of the connection behind the request. */
-  constructor(request: IncomingMessage, socket: Duplex, head: Buffer) {
+  constructor(request: IncomingMessage, socket: Duplex, head: Buffer, choose: ChooseForm) {
     // Seen as the end of the exchange; as an error it would end the process.
     socket.on('error', () => undefined);
     this.#request = request;
     this.#socket = socket;
     this.#head = head;
+    this.#choose = choose;
     this.#plain = new SocketResponse(socket);
   }
 
@@ -48,19 +49,21 @@ export class WebSocketResponse implements HttpResponse {
     this.#plain.answer(status, headers, body);
   }
 
-  /** Throws 400 when there is something wrong with the handshake. */
+  /** Throws 400 when there is something wrong with the handshake, and what its subprotocols are refused with. */
   writeHead(status: number, headers: AnswerHeaders = {}): number {
     if (status !== 200) return this.#plain.writeHead(status, headers);
     const problem = handshakeProblem(this.#request);
     if (problem !== undefined) throw bad(problem);
-    const [protocol, ...others] = subprotocolsOf(this.#request.headers);
-    // As upstream: events are the same in all of them, and the client would not know what it is told by the choice.
-    if (others.length > 0) throw bad('a watch takes one WebSocket subprotocol at most');
-    this.#isText = !String(headers['content-type']).includes('protobuf');
+    const form = this.#choose(subprotocolsOf(this.#request.headers), String(headers['content-type']));
     const told: Record<string, string> = {};
     for (const [name, value] of Object.entries(headers))
       if (!ofBodies.has(name)) told[name] = [value].flat().join(', ');
-    this.#messages = acceptMessages(this.#request, this.#socket, this.#head, { protocol, headers: told });
+    this.#messages = acceptMessages(this.#request, this.#socket, this.#head, {
+      protocol: form.protocol,
+      headers: told,
+    });
+    this.#form = form;
+    if (form.opening !== undefined) this.#messages?.send(form.opening, form.isText);
     return 101;
   }
 
@@ -68,9 +71,9 @@ export class WebSocketResponse implements HttpResponse {
   flushHeaders(): void {}
 
   write(chunk: Buffer | string): boolean {
-    if (this.#messages === undefined) return this.#plain.write(chunk);
-    const event = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
-    return this.#messages.send(this.#isText ? event : event.subarray(lengthBytes), this.#isText);
+    if (this.#messages === undefined || this.#form === undefined) return this.#plain.write(chunk);
+    const written = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+    return this.#messages.send(this.#form.encode(written), this.#form.isText);
   }
 
   drained(): Promise<void> {

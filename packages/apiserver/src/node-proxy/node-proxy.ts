@@ -8,6 +8,7 @@ import { request as httpsRequest, type RequestOptions } from 'node:https';
 import type { Node } from '@timonier/api';
 import { internalError, serviceUnavailable, StatusError } from '@timonier/api/statuses';
 import { relayUpgrade, type Switching, type Upstream } from '../http/relay.ts';
+import { kubeletRefusal } from './kubelet-refusal.ts';
 
 export interface NodeProxyTls {
   readonly ca?: Buffer | undefined;
@@ -20,9 +21,19 @@ export interface NodeAddress {
   readonly port: number;
 }
 
+/** What is asked of a kubelet. */
+export interface Wanted {
+  /** As refusals name it: `pods/log`, and the pod. */
+  readonly resource: string;
+  readonly name: string;
+  /** Whether it may come from whoever answers there, with whatever certificate. */
+  readonly isFromAnybody: boolean;
+}
+
 const connectTimeoutMs = 10_000;
-/** A refusal longer than this is cut. */
-const maxErrorBytes = 64 * 1024;
+/** A refusal longer than this is cut, as upstream. */
+const maxErrorBytes = 50_000;
+
 export class NodeProxy {
   readonly #tls: NodeProxyTls;
 
@@ -31,31 +42,22 @@ export class NodeProxy {
   }
 
   /** The kubelet's answer to a GET. Throws when it refuses or cannot be reached. */
-  async get(node: NodeAddress, path: string, signal: AbortSignal): Promise<IncomingMessage> {
-    const response = await this.#open(node, path, 'GET', {}, signal);
-    if ((response.statusCode ?? 500) < 300) return response;
-    const text = await readText(response);
-    const code = response.statusCode ?? 500;
-    throw new StatusError({
-      kind: 'Status',
-      apiVersion: 'v1',
-      metadata: {},
-      status: 'Failure',
-      message: text.trim() || `the kubelet answered ${code}`,
-      reason: code === 404 ? 'NotFound' : code === 400 ? 'BadRequest' : 'InternalError',
-      code,
-    });
+  async get(node: NodeAddress, path: string, signal: AbortSignal, wanted: Wanted): Promise<IncomingMessage> {
+    const response = await this.#open(node, path, signal, !wanted.isFromAnybody);
+    const { statusCode = 500 } = response;
+    // Also what has moved elsewhere: no kubelet sends anybody there.
+    if (statusCode >= 200 && statusCode <= 206) return response;
+    throw new StatusError(kubeletRefusal(statusCode, await readText(response), wanted.resource, wanted.name));
   }
 
   #open(
     node: NodeAddress,
     path: string,
-    method: string,
-    headers: Record<string, string>,
     signal: AbortSignal,
+    rejectUnauthorized: boolean,
   ): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
-      const request = httpsRequest({ ...this.optionsFor(node), path, method, headers, signal });
+      const request = httpsRequest({ ...this.optionsFor(node), path, signal, rejectUnauthorized });
       const timer = setTimeout(() => request.destroy(new Error('no answer in time')), connectTimeoutMs);
       request.once('response', (response) => {
         clearTimeout(timer);

@@ -63,12 +63,16 @@ export interface Problem {
   readonly message: string;
 }
 
-/** Throws 422 when there are problems with the options of a verb. */
-export function refuseOptions(kind: string, problems: readonly Problem[]): void {
+/** Throws 422 when there are problems with the options of a verb, or of a subresource that has some of its own. */
+export function refuseOptions(
+  kind: string,
+  problems: readonly Problem[],
+  { group = 'meta.k8s.io', name = '' } = {},
+): void {
   if (problems.length === 0) return;
   const texts = problems.map(({ field, message }) => `${field}: ${message}`);
   const text = texts.length === 1 ? (texts[0] ?? '') : `[${texts.join(', ')}]`;
-  throw new StatusError(invalid({ group: 'meta.k8s.io', kind }, '', text, [...problems]));
+  throw new StatusError(invalid({ group, kind }, name, text, [...problems]));
 }
 
 /** An option that may not be there beside others. */

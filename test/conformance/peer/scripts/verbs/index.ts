@@ -4,6 +4,7 @@ import { applies } from './apply.ts';
 import { creations } from './create.ts';
 import { deletions } from './delete.ts';
 import { lists } from './list.ts';
+import { logs } from './logs.ts';
 import { patches } from './patch.ts';
 import { paths } from './paths.ts';
 import { updates } from './update.ts';
@@ -18,6 +19,7 @@ export async function verbs(comparison: Comparison): Promise<void> {
   await comparison.section('verbs list', () => lists(comparison));
   await comparison.section('verbs watch', () => watches(comparison));
   await comparison.section('verbs web sockets', () => webSockets(comparison));
+  await comparison.section('verbs logs', () => logs(comparison));
   await comparison.section('verbs patch', () => patches(comparison));
   await comparison.section('verbs apply', () => applies(comparison));
   await comparison.section('verbs create', () => creations(comparison));
