@@ -10,7 +10,7 @@
  *
  * Nothing is ever held back while there is time, and each turn begins at least one request, whatever else it does. How many
  * of a connection wait is bounded by whoever reads it: over HTTP/2 by the streams that it may have, for one that is reset leaves
- * at once; over HTTP/1.1 by `Pipelining`. Those that are under way are not counted: one that waits for a webhook which asks
+ * at once; over HTTP/1.1 by `OwedAnswers`. Those that are under way are not counted: one that waits for a webhook which asks
  * this server something keeps nobody from beginning.
  */
 

@@ -14,10 +14,9 @@ import { endWith } from '@timonier/streaming';
 import { Doorway } from './doorway.ts';
 import { Http1Request, Http1Response } from './http1.ts';
 import { Http2Request, Http2Response } from './http2.ts';
-import { Pipelining } from './pipelining.ts';
+import { OwedAnswers } from './owed-answers.ts';
 import { StartQueue } from './start-queue.ts';
 import type { Router } from './router.ts';
-import { UnfinishedAnswers } from './unfinished-answers.ts';
 
 export interface ServerTls {
   readonly cert: Buffer | string;
@@ -72,13 +71,13 @@ export class TlsServer {
   readonly #http1: Http1Server;
   readonly #http2: WebConnections;
   readonly #doorway = new Doorway();
-  readonly #pipelining = new Pipelining();
+  readonly #owed = new OwedAnswers();
   readonly #starts: StartQueue;
 
   constructor(tls: ServerTls, router: Router, starts = new StartQueue()) {
     const limits = { ...defaultLimits, ...tls.limits };
     this.#starts = starts;
-    this.#http1 = http1Server(router, limits, starts, this.#pipelining);
+    this.#http1 = http1Server(router, limits, starts, this.#owed);
     this.#http2 = new WebConnections(
       (call, socket) => {
         const came = performance.now();
@@ -120,7 +119,7 @@ export class TlsServer {
 
   #speakHttp1(socket: TLSSocket): void {
     this.#http1.emit('connection', socket);
-    this.#pipelining.follow(socket);
+    this.#owed.follow(socket);
     socket.once('close', () => this.#starts.leaveAll(socket));
   }
 
@@ -148,7 +147,7 @@ function http1Server(
   router: Router,
   limits: ConnectionLimits,
   starts: StartQueue,
-  pipelining: Pipelining,
+  owed: OwedAnswers,
 ): Http1Server {
   const server = createHttp1Server({
     headersTimeout: limits.head,
@@ -161,14 +160,12 @@ function http1Server(
   });
   // Node begins to watch over slow requests when a server listens; this one is handed its connections.
   server.emit('listening');
-  const unfinished = new UnfinishedAnswers();
   server.on('request', (request, response) => {
-    unfinished.add(request.socket, response);
+    const { socket } = request;
+    owed.add(socket, response);
     // A client that goes away is seen as the end of its exchange; as an error it would end the process.
     request.on('error', () => undefined);
     response.on('error', () => undefined);
-    const { socket } = request;
-    pipelining.came(socket, response);
     if (namesTwoHosts(request.rawHeaders)) {
       response.writeHead(400, { connection: 'close' }).end();
       return;
@@ -183,8 +180,7 @@ function http1Server(
     else starts.wait(socket, serve);
   });
   server.on('upgrade', (request: IncomingMessage, socket, head: Buffer) => {
-    pipelining.forget(request.socket);
-    if (unfinished.abandon(socket)) return;
+    if (!owed.release(socket)) return;
     if (namesTwoHosts(request.rawHeaders))
       endWith(socket, 'HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
     else void router.serveUpgrade(request, socket, head);

@@ -164,7 +164,7 @@ describe('pipelined requests', () => {
   const inOrder = Array.from({ length: count }, (_unused, i) => String(i));
 
   /** Numbers of the answers, as they come. */
-  async function numbersOf(socket: TLSSocket): Promise<string[]> {
+  async function numbersOf(socket: TLSSocket, wanted = count): Promise<string[]> {
     let text = '';
     const numbers: string[] = [];
     for await (const chunk of socket as AsyncIterable<Buffer>) {
@@ -172,7 +172,7 @@ describe('pipelined requests', () => {
       const end = text.lastIndexOf('>') + 1;
       for (const [, number = ''] of text.slice(0, end).matchAll(/<(\d+) *>/g)) numbers.push(number);
       text = text.slice(end);
-      if (numbers.length >= count) break;
+      if (numbers.length >= wanted) break;
     }
     return numbers;
   }
@@ -218,6 +218,37 @@ describe('pipelined requests', () => {
     answerFirst();
     assert.deepEqual(await numbersOf(socket), inOrder);
     assert.ok(most < count / 4, `${most} were unanswered at once`);
+  });
+
+  it('are all answered in order when the connection is held for their client while fewer are unanswered', async (t) => {
+    const { promise: held, resolve: answerFirst } = Promise.withResolvers<void>();
+    const large = 60;
+    let unanswered = 0;
+    const serve = async (request: HttpRequest, response: HttpResponse): Promise<void> => {
+      unanswered++;
+      response.onClose(() => unanswered--);
+      if (request.url === '/0') await held;
+      const number = Number(request.url.slice(1));
+      const isLarge = number >= 100 && number < 100 + large;
+      response.answer(200, {}, Buffer.from(`<${String(number).padEnd(isLarge ? 512 * 1024 : 1)}>`));
+    };
+    // A clock that stands still: each begins when it comes, and the large answers are there before the piece ends.
+    const bare = await serveBare(t, serve, { starts: new StartQueue(new HandTurned()) });
+    const socket = await openHttp1(t, bare);
+    const end = requests.indexOf(`GET /${100 + large} `);
+    socket.write(requests.slice(0, end));
+    await until(() => unanswered === 100 + large, 'all have come');
+    const more = requests.indexOf('GET /300 ');
+    socket.write(requests.slice(end, more));
+    answerFirst();
+    // The client reads nothing: the large ones are more than all buffers in between hold.
+    await until(() => unanswered <= large, 'the small ones are out');
+    // What the client has sent behind them would have been read by then.
+    const other = await openHttp1(t, bare);
+    other.write(get('/200'));
+    await once(other, 'data');
+    assert.ok(unanswered > 32, `${unanswered} are unanswered`);
+    assert.deepEqual(await numbersOf(socket, 300), inOrder.slice(0, 300));
   });
 
   it('have bodies, the last of which is read while the connection is held', async (t) => {

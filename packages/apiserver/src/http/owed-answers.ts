@@ -1,0 +1,89 @@
+/**
+ * What connections over HTTP/1.1 owe: answers that have not gone out whole. A client may send its next requests before it has
+ * its answers, and two things depend on how many it still waits for.
+ *
+ * - A connection that owes many is not read further until it owes fewer: what its client sends stays in the kernel, and in
+ *   the end with the client. Node makes a request and a response of everything that has come, and stops only when answers
+ *   that cannot be sent yet have many bytes; requests that wait for their answers have none. What one piece of at most 16 KiB
+ *   holds is still made into requests. Node reads on by itself for a body that somebody reads, which only the last of the
+ *   requests can still be missing, and reading ends again after the next piece.
+ * - A connection that owes any cannot switch protocols. Node hands it over at once when it is asked to, and the answers would be
+ *   written into what is somebody else's by then, or wait for ever for a turn that Node no longer gives them.
+ */
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+
+/** Far more than any client that pipelines. */
+const many = 64;
+
+export class OwedAnswers {
+  readonly #debtors = new WeakMap<Duplex, Debtor>();
+
+  /** Begins with a connection that was just handed to Node. */
+  follow(connection: Socket): void {
+    this.#debtors.set(connection, new Debtor(connection));
+  }
+
+  /** A request has come. */
+  add(connection: Duplex, answer: ServerResponse): void {
+    this.#debtors.get(connection)?.add(answer);
+  }
+
+  /**
+   * The connection speaks another protocol from now on, and is looked after no more. False when it still owes answers: then it
+   * is ended, and they are.
+   */
+  release(connection: Duplex): boolean {
+    const debtor = this.#debtors.get(connection);
+    this.#debtors.delete(connection);
+    return debtor?.release() ?? true;
+  }
+}
+
+class Debtor {
+  readonly #connection: Socket;
+  readonly #owed = new Set<ServerResponse>();
+  #isHeld = false;
+
+  /**
+   * Node feeds its parser from below the connection until somebody listens to it, as is done here. Below, nothing waits: while
+   * an answer is on its way and the parser is paused, the next body is an error there, and the end of the connection.
+   */
+  constructor(connection: Socket) {
+    this.#connection = connection;
+    connection.on('data', this.#onPiece);
+  }
+
+  add(answer: ServerResponse): void {
+    this.#owed.add(answer);
+    answer.once('close', () => {
+      this.#owed.delete(answer);
+      if (!this.#isHeld || this.#owed.size >= many) return;
+      this.#isHeld = false;
+      this.#connection.resume();
+    });
+  }
+
+  release(): boolean {
+    this.#connection.off('data', this.#onPiece);
+    this.#isHeld = false;
+    if (this.#owed.size === 0) return true;
+    this.#connection.on('error', () => undefined);
+    for (const answer of this.#owed) {
+      // Of one that waits for its turn Node would not tell that it is over.
+      const waits = answer.socket === null;
+      answer.destroy();
+      if (waits) answer.emit('close');
+    }
+    this.#connection.destroy();
+    return false;
+  }
+
+  /** After Node's parser, which asks for more at the end of each request. */
+  readonly #onPiece = (): void => {
+    // What Node itself has paused, until answers are sent or a body is read, goes on by itself, and not before.
+    this.#isHeld = this.#owed.size >= many && !this.#connection.isPaused();
+    if (this.#isHeld) this.#connection.pause();
+  };
+}
