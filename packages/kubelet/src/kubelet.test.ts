@@ -8,6 +8,7 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { connectCri, type CriClient } from '@timonier/grpc/cri';
 import { createAuthority, createCertificate } from '@timonier/pki';
+import { until } from '../../../test/acceptance/wait.ts';
 import { missingOf } from '../../../test/conformance/metrics/check-needed.ts';
 import { parseExposition } from '../../../test/conformance/metrics/exposition.ts';
 import { neededOfContainers, neededOfKubelets } from '../../../test/conformance/metrics/needed.ts';
@@ -53,6 +54,7 @@ const [command, component] = await Promise.all([import(process.argv[1]), import(
 process.exitCode = await component.runComponent(command.command, process.argv.slice(3));
 `;
 const port = '10250';
+const deadlineMs = 240_000;
 
 let lab: ContainerdLab | undefined;
 let cri: CriClient | undefined;
@@ -124,16 +126,6 @@ async function ask(path: string, asAdmin = true): Promise<{ status: number; body
   return { status: Number(text.slice(end + 1)), body: text.slice(0, end) };
 }
 
-async function eventually<T>(what: string, check: () => Promise<T | undefined>): Promise<T> {
-  const deadline = Date.now() + 240_000;
-  for (;;) {
-    const found = await check();
-    if (found !== undefined) return found;
-    if (Date.now() > deadline) throw new Error(`not in time: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
-
 interface SeenContainer {
   readonly name: string;
   readonly ready: boolean;
@@ -186,11 +178,11 @@ test(
     const containerOf = async (name: string): Promise<SeenContainer | undefined> =>
       (await podStatus())?.containerStatuses?.find((container) => container.name === name);
     // In the ten seconds before it is started a third time, whatever the other container needs to get ready.
-    const crash = await eventually('crash has been restarted', async () => {
+    const crash = await until('crash has been restarted', deadlineMs, async () => {
       const now = await containerOf('crash');
       return now?.state?.waiting?.reason === 'CrashLoopBackOff' ? now : undefined;
     });
-    await eventually('web is ready', async () =>
+    await until('web is ready', deadlineMs, async () =>
       (await containerOf('web'))?.ready === true ? true : undefined,
     );
     const status = await podStatus();
@@ -219,7 +211,7 @@ test('logs are served to administrators only', { skip }, async () => {
 test('its metrics have what dashboards of kubelets and of resources ask for', { skip }, async () => {
   const missing = async (path: string, wanted: typeof neededOfKubelets): Promise<string[]> =>
     missingOf(parseExposition((await ask(path)).body), wanted);
-  await eventually('statistics are there', async () => {
+  await until('statistics are there', deadlineMs, async () => {
     const told = [
       ...(await missing('/metrics', neededOfKubelets)),
       ...(await missing('/metrics/cadvisor', neededOfContainers)),
@@ -235,10 +227,10 @@ test('its metrics have what dashboards of kubelets and of resources ask for', { 
 test('a kubelet that was killed finds its pods again and leaves them running', { skip }, async () => {
   const idOf = async (): Promise<string | undefined> =>
     (await podStatus())?.containerStatuses?.find(({ name, ready }) => name === 'web' && ready)?.containerID;
-  const before = await eventually('web is ready', idOf);
+  const before = await until('web is ready', deadlineMs, idOf);
   await stopKubelet('SIGKILL');
   startKubelet();
-  assert.equal(await eventually('web is ready again', idOf), before);
+  assert.equal(await until('web is ready again', deadlineMs, idOf), before);
   const { items } = await parts().cri.runtime.ListPodSandbox({});
   assert.equal(items.length, 1);
 });
@@ -247,7 +239,7 @@ test('a pod that is not wanted any more ends, also when the kubelet was away', {
   await stopKubelet('SIGKILL');
   rmSync(join(parts().lab.directory, 'manifests', 'hello.yaml'));
   startKubelet();
-  await eventually('nothing is left in the runtime', async () => {
+  await until('nothing is left in the runtime', deadlineMs, async () => {
     const { items } = await parts().cri.runtime.ListPodSandbox({});
     const { containers } = await parts().cri.runtime.ListContainers({});
     return items.length === 0 && containers.length === 0 ? true : undefined;

@@ -159,11 +159,10 @@ async function informers(config: KubeConfig, namespace: string): Promise<void> {
       seen.push(`${verb} ${metadata?.name ?? ''}`);
       if (expected.every((one) => seen.includes(one))) resolve();
     });
-  // As programs do: whatever ended the watch, it begins again after a pause.
+  // As programs do: whatever ended the watch, it begins again.
   let ended = false;
-  let again: NodeJS.Timeout | undefined;
   informer.on('error', () => {
-    if (!ended) again = setTimeout(() => void informer.start(), 100);
+    if (!ended) void informer.start();
   });
   await informer.start();
   try {
@@ -182,7 +181,6 @@ async function informers(config: KubeConfig, namespace: string): Promise<void> {
     );
   } finally {
     ended = true;
-    clearTimeout(again);
     await informer.stop();
   }
   await core.deleteCollectionNamespacedConfigMap({ namespace, labelSelector: label });

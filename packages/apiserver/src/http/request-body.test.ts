@@ -10,6 +10,7 @@ import { connect, type TLSSocket } from 'node:tls';
 import { listen } from '@timonier/component';
 import { createClusterPki } from '@timonier/pki';
 import { statusOf } from '../pipeline/respond.ts';
+import { until } from '../testing/harness.ts';
 import { Exchange } from './exchange.ts';
 import type { Router } from './router.ts';
 import { TlsServer } from './tls-server.ts';
@@ -132,11 +133,7 @@ test('over HTTP/1.1 a body waits while the answer before it is still on its way'
   const before = connection.bytesRead;
   // Many records that the server reads at once.
   socket.write(Buffer.concat([Buffer.from(head), body]));
-  const deadline = AbortSignal.timeout(60_000);
-  while (connection.bytesRead < before + recordBytes) {
-    deadline.throwIfAborted();
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  await until(() => connection.bytesRead >= before + recordBytes, 'the beginning of the body has come');
   let text = '';
   for await (const chunk of socket as AsyncIterable<Buffer>) text += chunk.toString('latin1');
   assert.equal(text.split('HTTP/1.1 200').length, 3, 'there are two answers');
@@ -218,7 +215,7 @@ test('a body that its client breaks off is no shorter body', async () => {
   await once(cut, 'secureConnect');
   cut.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{"a":');
   cut.destroy();
-  while (outcomes.length < 2) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => outcomes.length === 2, 'it is known what became of both');
   const brokenOff = 'the body of the request broke off';
   assert.deepEqual(outcomes, [brokenOff, brokenOff]);
 });
