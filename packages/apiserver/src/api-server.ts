@@ -16,11 +16,7 @@ import { Aggregator } from './aggregation/aggregator.ts';
 import { AuthenticationConfigKeeper } from './aggregation/authentication-config-keeper.ts';
 import type { Auditor } from './audit/auditor.ts';
 import { startAuditor } from './audit/start.ts';
-import { followFile } from './configuration/followed-file.ts';
-import { parseEncryptionConfiguration } from './encryption/configuration.ts';
-import type { EncryptionFile } from './encryption/configuration-file.ts';
-import { exposeEncryption } from './encryption/metrics.ts';
-import { Rewriter } from './encryption/rewriter.ts';
+import { KeyFollower } from './encryption/key-follower.ts';
 import { Sealer } from './encryption/sealer.ts';
 import { Appointment, dutyOf } from './duty.ts';
 import { type DebugOptions, DebugPages } from './debug/pages.ts';
@@ -77,8 +73,7 @@ export class ApiServer {
   readonly #auditor: Auditor | undefined;
   readonly #authentication: Authentication;
   readonly #stopAuthorization: () => void;
-  #rewriter: Rewriter | undefined;
-  #stopFollowingKeys: (() => void) | undefined;
+  readonly #keys: KeyFollower | undefined;
 
   constructor(options: ApiServerOptions) {
     this.#options = options;
@@ -147,7 +142,8 @@ export class ApiServer {
     };
     exposeCache(metricsRegistry, registry, cache);
     exposePages(metricsRegistry, store.pageCounts);
-    if (encryption !== undefined && sealer !== undefined) this.#encrypt(encryption, sealer);
+    if (encryption !== undefined && sealer !== undefined)
+      this.#keys = new KeyFollower(this.#server, sealer, encryption, { metrics: metricsRegistry, log });
     if (failpoints.enabled) exposeHeldWrites(metricsRegistry, () => failpoints.held);
     this.#extensions = new Extensions(this.#server);
     this.#policies = new PolicyStatusKeeper(this.#server);
@@ -220,7 +216,7 @@ export class ApiServer {
     this.#flowControl?.start();
     this.#keeper?.start();
     this.#configKeeper?.start();
-    this.#rewriter?.start();
+    this.#keys?.start();
     this.#tasks.push(this.#server.cache.run(this.#stop.signal));
     this.#preparation.port = port;
     this.#stopFollowing = this.#server.duty.onChange(() => this.#preparation.begin());
@@ -240,7 +236,6 @@ export class ApiServer {
     this.#stopFollowing?.();
     this.#stopCompacting?.();
     this.#flowControl?.stop();
-    this.#stopFollowingKeys?.();
     this.#authentication.stop();
     this.#stopAuthorization();
     this.#front.stopAccepting();
@@ -258,7 +253,7 @@ export class ApiServer {
       this.#preparation.ended(),
       this.#keeper?.stop(),
       this.#configKeeper?.stop(),
-      this.#rewriter?.stop(),
+      this.#keys?.stop(),
     ]);
     await this.#auditor?.close();
     this.#server.store.close();
@@ -275,28 +270,6 @@ export class ApiServer {
     if (identity.cert === undefined || identity.key === undefined) return;
     const accept = (socket: Socket): void => this.#tls.accept(socket);
     await rehearse({ server: this.#server, accept, identity, stop: this.#stop.signal });
-  }
-
-  /** Follows the keys: what could not be read is read again, and what is sealed in another way written again. */
-  #encrypt(file: EncryptionFile, sealer: Sealer): void {
-    const { metrics, log } = this.#options;
-    this.#rewriter = new Rewriter(this.#server, sealer);
-    exposeEncryption(metrics, sealer, this.#server.cache, this.#rewriter);
-    const take = (text: string): void => {
-      sealer.configure(parseEncryptionConfiguration(text));
-      this.#server.cache.retryUnreadable().catch((error: unknown) => {
-        log.warn({ reason: String(error) }, 'could not read again what could not be read');
-      });
-    };
-    this.#stopFollowingKeys = followFile({
-      path: file.path,
-      hash: file.hash,
-      take,
-      what: 'the encryption configuration',
-      prefix: 'apiserver_encryption_config_controller',
-      log,
-      metrics,
-    });
   }
 
   async #listen(): Promise<number> {

@@ -9,7 +9,7 @@ import { messageNames, messageSchema, type Schema } from '../schema.ts';
 import { arbitraryValue } from '../testing/arbitrary.ts';
 import { examples } from '../testing/examples.ts';
 import { messageFromJson } from './from-json.ts';
-import { writeMessage } from './message.ts';
+import { writeMessage } from './message-writer.ts';
 import { planOf } from './plan.ts';
 import { Writer } from './wire.ts';
 

@@ -23,7 +23,7 @@ import {
   quote,
 } from './json-bytes.ts';
 import { type JsonTime, readTime } from './json-time.ts';
-import { encodedValue } from './message.ts';
+import { encodedValue } from './message-writer.ts';
 import {
   BOOL,
   type FieldPlan,

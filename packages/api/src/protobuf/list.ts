@@ -4,7 +4,7 @@
  */
 import type { Schema } from '../schema.ts';
 import { messageFromJson } from './from-json.ts';
-import { writeMessage } from './message.ts';
+import { writeMessage } from './message-writer.ts';
 import { type MessagePlan, planOf } from './plan.ts';
 import { BYTES, ProtobufError, Writer } from './wire.ts';
 

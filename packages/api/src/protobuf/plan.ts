@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { messageSchema, type Schema } from '../schema.ts';
-import { absentField } from './message.ts';
+import { absentField } from './message-writer.ts';
 import { BYTES, VARINT } from './wire.ts';
 
 /** Ways of writing a value. Plain numbers, for every value is switched over them. */

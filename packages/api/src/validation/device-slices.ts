@@ -1,23 +1,20 @@
 /** The rules of slices: what a driver says of the devices it offers. */
 import { wasSentEmpty } from '../decode/absence.ts';
 import type {
-  CapacityRequestPolicy,
-  CapacityRequestPolicyRange,
   Counter,
   CounterSet,
   Device,
   DeviceAttribute,
-  DeviceCapacity,
   DeviceCounterConsumption,
   NodeSelector,
   ResourcePool,
   ResourceSlice,
 } from '../generated/types.ts';
 import { checkDns1123Label, checkDns1123Subdomain } from '../names.ts';
-import { addQuantities, compareQuantities, parseQuantity } from '../quantity.ts';
 import { immutable, invalidBy, sizeOf } from './checks.ts';
+import { capacityRequests } from './device-capacity.ts';
 import { bindingConditions, deviceKey, deviceTaint, distinctItems, items, poolName } from './device-names.ts';
-import { duplicate, forbidden, invalid, required, tooLong, tooMany, type FieldError } from './field-error.ts';
+import { invalid, required, tooLong, tooMany, type FieldError } from './field-error.ts';
 import { nodeSelector } from './placement.ts';
 import { rules } from './rules.ts';
 import { driverName } from './volume-sources.ts';
@@ -31,7 +28,6 @@ const MAX_COUNTER_SETS = 8;
 const MAX_CONSUMPTIONS = 2;
 const MAX_COUNTERS = 32;
 const MAX_VALUE = 64;
-const MAX_OPTIONS = 10;
 
 function slice({ spec }: ResourceSlice): FieldError[] {
   const errors = spec?.driver ? driverName('spec.driver', spec.driver) : [required('spec.driver')];
@@ -172,7 +168,7 @@ function device(one: Device, at: string, isEach: boolean): FieldError[] {
   for (const [name, value] of Object.entries(capacity)) {
     errors.push(...deviceKey(name, `${at}.capacity`));
     const field = `${at}.capacity[${shortened(name)}].requestPolicy`;
-    errors.push(...requests(value, one.allowMultipleAllocations === true, field));
+    errors.push(...capacityRequests(value, one.allowMultipleAllocations === true, field));
   }
   errors.push(...items(taints, MAX_TAINTS, `${at}.taints`, deviceTaint));
   errors.push(
@@ -239,103 +235,6 @@ function consumption(
   at: string,
 ): FieldError[] {
   return [...counterName(name, `${at}.counterSet`), ...counters(map, `${at}.counters`)];
-}
-
-/** What may be asked for of a capacity that several have parts of. */
-function requests(
-  { value, requestPolicy: policy }: DeviceCapacity,
-  isShared: boolean,
-  at: string,
-): FieldError[] {
-  if (policy === undefined) return [];
-  if (!isShared) return [forbidden(at, 'allowMultipleAllocations must be true')];
-  const { validValues = [], validRange, default: usual } = policy;
-  if (validValues.length > 0) {
-    if (validRange !== undefined)
-      return [
-        forbidden(
-          at,
-          'exactly one policy can be specified, cannot specify "validValues" and "validRange" at the same time',
-        ),
-      ];
-    if (usual === undefined) return [required(`${at}.default`, 'required when validValues is defined')];
-    return options(usual, policy, value, `${at}.validValues`);
-  }
-  if (validRange === undefined) return [];
-  if (usual === undefined) return [required(`${at}.default`, 'required when validRange is defined')];
-  return range(usual, validRange, value, `${at}.validRange`);
-}
-
-function options(
-  usual: string,
-  { validValues = [] }: CapacityRequestPolicy,
-  whole: string,
-  path: string,
-): FieldError[] {
-  const errors: FieldError[] = [];
-  for (const [i, value] of validValues.entries())
-    if (i > 0 && compareQuantities(validValues[i - 1], value) > 0)
-      errors.push(invalid(`${path}[${i}]`, value, 'values must be sorted in ascending order'));
-  errors.push(
-    ...items(validValues, MAX_OPTIONS, path, (value, at) =>
-      compareQuantities(value, whole) > 0
-        ? [invalid(at, value, `option is larger than capacity value: ${whole}`)]
-        : [],
-    ),
-  );
-  if (validValues.length <= MAX_OPTIONS) {
-    const seen = new Set<string>();
-    for (const [i, value] of validValues.entries()) {
-      const key = String(roundedUp(value));
-      if (seen.has(key)) errors.push(duplicate(`${path}[${i}]`, key));
-      seen.add(key);
-    }
-  }
-  const isKnown =
-    validValues.length <= MAX_OPTIONS && validValues.some((value) => compareQuantities(value, usual) === 0);
-  if (!isKnown)
-    errors.push(invalid(path, usual, 'default value is not valid according to the requestPolicy'));
-  return errors;
-}
-
-const UNIT = 1_000_000_000n;
-
-/** In whole units. */
-function roundedUp(quantity: string): bigint {
-  const { nano } = parseQuantity(quantity);
-  return nano > 0n ? (nano + UNIT - 1n) / UNIT : nano / UNIT;
-}
-
-function range(
-  usual: string,
-  { min, max, step }: CapacityRequestPolicyRange,
-  whole: string,
-  at: string,
-): FieldError[] {
-  if (min === undefined) return [required(`${at}.min`, 'required when validRange is defined')];
-  const errors: FieldError[] = [];
-  const above = (a: string, b: string): boolean => compareQuantities(a, b) > 0;
-  if (above(min, whole))
-    errors.push(invalid(`${at}.min`, min, `min is larger than capacity value: ${whole}`));
-  if (above(min, usual)) errors.push(invalid(`${at}.default`, usual, `default is less than min: ${min}`));
-  if (max !== undefined) {
-    if (above(min, max)) errors.push(invalid(`${at}.max`, min, `min is larger than max: ${max}`));
-    if (above(max, whole))
-      errors.push(invalid(`${at}.max`, max, `max is larger than capacity value: ${whole}`));
-    if (above(usual, max)) errors.push(invalid(`${at}.default`, usual, `default is more than max: ${max}`));
-  }
-  if (step === undefined) return errors;
-  if (compareQuantities(step, '0') <= 0)
-    return [...errors, invalid(`${at}.step`, step, 'must be greater than zero')];
-  const added = addQuantities(min, step);
-  if (above(added, whole))
-    errors.push(invalid(`${at}.step`, step, `one step ${added} is larger than capacity value: ${whole}`));
-  for (const value of max === undefined ? [usual] : [usual, max])
-    if ((roundedUp(value) - roundedUp(min)) % roundedUp(step) !== 0n)
-      errors.push(
-        invalid(`${at}.step`, value, `value is not a multiple of a given step (${step}) from (${min})`),
-      );
-  return errors;
 }
 
 function sliceUpdate(now: ResourceSlice, old: ResourceSlice): FieldError[] {

@@ -124,6 +124,12 @@ export class Exchange {
     return this.#controller.signal;
   }
 
+  /** From here on its handler answers for it. */
+  handledAs(series: RequestSeries | undefined): void {
+    this.series = series;
+    this.handledSince = performance.now();
+  }
+
   get query(): URLSearchParams {
     return this.url.searchParams;
   }

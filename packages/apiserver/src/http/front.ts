@@ -13,13 +13,8 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { listen } from '@timonier/component';
 import type { Office } from '@timonier/client/office';
-import {
-  encodeProxyHeader,
-  fixedHeaderLength,
-  parseProxyHeader,
-  type ProxiedConnection,
-  proxyRestLength,
-} from './proxy-protocol.ts';
+import { readProxyHeader } from './proxy-header-reader.ts';
+import { encodeProxyHeader, type ProxiedConnection } from './proxy-protocol.ts';
 
 export interface FrontOptions {
   /** Takes over a connection that speaks TLS. */
@@ -276,42 +271,6 @@ function proxiedBy(socket: Socket): ProxiedConnection | undefined {
     destinationAddress: localAddress,
     destinationPort: localPort ?? 0,
   };
-}
-
-/** Reads exactly the header; what follows stays unread in the socket. */
-async function readProxyHeader(socket: Socket, timeoutMs: number): Promise<ProxiedConnection | undefined> {
-  const timer = setTimeout(() => socket.destroy(new Error('no PROXY header in time')), timeoutMs);
-  try {
-    const fixed = await readExactly(socket, fixedHeaderLength);
-    const length = proxyRestLength(fixed);
-    const rest = length === 0 ? Buffer.alloc(0) : await readExactly(socket, length);
-    return parseProxyHeader(fixed, rest);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-function readExactly(socket: Socket, length: number): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const attempt = (): void => {
-      const chunk = socket.read(length) as Buffer | null;
-      if (chunk === null) return;
-      done();
-      if (chunk.length === length) resolve(chunk);
-      else reject(new Error('the connection ended within its PROXY header'));
-    };
-    const fail = (): void => {
-      done();
-      reject(new Error('the connection closed before its PROXY header'));
-    };
-    const done = (): void => {
-      socket.off('readable', attempt);
-      socket.off('close', fail);
-    };
-    socket.on('readable', attempt);
-    socket.once('close', fail);
-    attempt();
-  });
 }
 
 function resetAll(sockets: Set<Socket>): void {

@@ -23,15 +23,20 @@ test('a request that cannot be answered is ended', async () => {
     destroy: () => ended++,
     onClose: () => undefined,
   };
-  const request = { method: 'GET', url: '/nowhere', headers: {}, rawHeaders: [] } as unknown as HttpRequest;
+  const request = {
+    method: 'GET',
+    url: '/debug/pprof/profile',
+    headers: {},
+    rawHeaders: [],
+  } as unknown as HttpRequest;
   // Refused before anything else is looked at, since none may run for long.
   const router = new Router({
     server: {
-      metrics: { requests: { inFlight: { readOnly: 0, mutating: 0 } } },
+      metrics: { requests: { inFlight: { readOnly: 0, mutating: 0 }, refused: () => undefined } },
       log: { debug: () => undefined },
     },
     aggregator: { remoteFor: () => undefined },
-    maxLongRunning: -1,
+    maxLongRunning: 0,
   } as unknown as RouterOptions);
   await router.serve(request, response, performance.now());
   assert.equal(ended, 1);

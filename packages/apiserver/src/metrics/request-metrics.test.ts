@@ -102,7 +102,7 @@ test('a dry run counts as a request, and not in what is promised of requests', a
 
 test('a request that was turned away counts with its code, and as ended by the server', async () => {
   const counted = new Counted();
-  counted.metrics.refused(counted.metrics.seriesOf(exchangeOf(), create));
+  counted.metrics.refused(exchangeOf(), create);
   for (const name of ['apiserver_request_total', 'apiserver_request_terminations_total']) {
     const lines = await counted.lines(name);
     assert.equal(lines.length, 1);

@@ -78,8 +78,10 @@ export class RequestMetrics {
     if (exchange.method === 'GET') sizes.observe(exchange.sentBytes);
   }
 
-  /** A request was turned away because there was no room for it. */
-  refused(series: RequestSeries): void {
+  /** A request was turned away because there was no room for it; counted when it is for a resource. */
+  refused(exchange: Exchange, target: ResourceRequest | undefined): void {
+    if (target === undefined) return;
+    const series = this.seriesOf(exchange, target);
     series.codes.set(429, (series.codes.get(429) ?? 0) + 1);
     this.terminated(series, 429);
   }
