@@ -33,6 +33,26 @@ const priorityClasses = [
   ),
 ];
 
+/** The names of all that `bootstrap` makes. */
+export const essentials: readonly {
+  readonly resource: string;
+  readonly namespace: string;
+  readonly name: string;
+}[] = [
+  ...namespaces.map((name) => ({ resource: 'namespaces', namespace: '', name })),
+  ...priorityClasses.map(({ metadata }) => ({
+    resource: 'priorityclasses',
+    namespace: '',
+    name: metadata?.name ?? '',
+  })),
+  { resource: 'configmaps', namespace: 'kube-system', name: trackingConfigMap },
+  ...['services', 'endpointslices', 'endpoints'].map((resource) => ({
+    resource,
+    namespace: 'default',
+    name: 'kubernetes',
+  })),
+];
+
 /** Throws when the store cannot be written; the caller tries again. */
 export async function bootstrap(writer: Writer, options: BootstrapOptions): Promise<void> {
   for (const name of namespaces)

@@ -1,6 +1,6 @@
 /**
  * Sees to it that the cluster has what every cluster has (namespaces, the Service of the API, the default roles), once
- * per term of office.
+ * per term of office, and again when somebody has deleted it.
  *
  * In: changes of the office, the watch cache. Out: writes through the server's own pipeline. A cluster that is new gets
  * it at once; one that was prepared by an earlier master is looked through a moment after the takeover, because the
@@ -11,6 +11,7 @@ import { storageKey } from '@timonier/api';
 import { repairAllocations } from './allocation/repair.ts';
 import { reconcilePolicy } from './authorization/reconcile.ts';
 import { bootstrap } from './bootstrap.ts';
+import { EssentialsKeeper } from './essentials-keeper.ts';
 import { dayOf } from './tokens/last-use.ts';
 import { selfWriter } from './self-writer.ts';
 import type { JudgingServer } from './request-context.ts';
@@ -34,6 +35,7 @@ export class ClusterPreparation {
   readonly #options: PreparationOptions;
   readonly #stop: AbortSignal;
   readonly #more: Preparations;
+  readonly #keeper: EssentialsKeeper;
   /** Where clients reach this server, known once it listens. */
   port: number;
   /** The term for which everything was found or made. */
@@ -46,6 +48,7 @@ export class ClusterPreparation {
     this.#options = options;
     this.port = options.securePort;
     this.#stop = stop;
+    this.#keeper = new EssentialsKeeper(server, () => this.#bootstrap());
   }
 
   /** Whether this server, if it is the active one, has what clients count on. */
@@ -64,6 +67,7 @@ export class ClusterPreparation {
   /** Resolves when nothing is under way any more; the signal of the constructor must have been given. */
   async ended(): Promise<void> {
     await this.#running;
+    await this.#keeper.stop();
   }
 
   #isActive(): boolean {
@@ -109,12 +113,18 @@ export class ClusterPreparation {
 
   async #prepare(): Promise<void> {
     const writer = selfWriter(this.#server);
-    const { masters } = this.#options;
-    const serviceIp = this.#server.allocations.firstAddress;
-    await bootstrap(writer, { serviceIp, port: this.port, masters, today: dayOf(this.#server.now()) });
+    await this.#bootstrap();
     await repairAllocations(writer, this.#server);
     await this.#more.first();
     await reconcilePolicy(writer, this.#server);
     await this.#more.last();
+    await this.#keeper.keep();
+  }
+
+  async #bootstrap(): Promise<void> {
+    const { masters } = this.#options;
+    const serviceIp = this.#server.allocations.firstAddress;
+    const today = dayOf(this.#server.now());
+    await bootstrap(selfWriter(this.#server), { serviceIp, port: this.port, masters, today });
   }
 }

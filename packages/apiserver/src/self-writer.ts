@@ -36,7 +36,8 @@ export function selfWriter(server: JudgingServer): Writer {
   };
 }
 
-function resourceOf(server: JudgingServer, resource: string): ResourceInfo {
+/** The kind whose plural is `resource`, of whatever group. Throws when none is served. */
+export function resourceOf(server: Pick<JudgingServer, 'registry'>, resource: string): ResourceInfo {
   const info = server.registry.all().find((known) => known.resource === resource);
   if (info === undefined) throw new Error(`${resource} are not served`);
   return info;
