@@ -3,6 +3,7 @@
  * why it cannot be had is logged when it changes, not at every attempt.
  */
 import type { Socket } from 'node:net';
+import { setUserTimeout } from '@timonier/linux/user-timeout';
 import type { NodeId } from '@timonier/raft';
 import type { PeerAddress } from './peer-socket.ts';
 import { encodeFrame, FrameReader, peerProtocol } from './peer-wire.ts';
@@ -12,6 +13,11 @@ const queueBytes = 64 * 1024 * 1024;
 const firstBackoffMs = 20;
 const lastBackoffMs = 1_000;
 const helloTimeoutMs = 3_000;
+/**
+ * Far longer than an election takes: it is for a host that went silently and comes back, which would otherwise get
+ * nothing before the kernel sends again to the connection of its former life.
+ */
+const defaultSilenceMs = 4_000;
 
 export class Outgoing {
   #address: PeerAddress;
@@ -87,13 +93,16 @@ export class Outgoing {
   }
 
   #connect(): void {
-    const { cluster, member, tls, log, urls = [], onConnected, onClosed, onRemoved } = this.#options;
+    const { cluster, member, tls, log, urls = [], silenceMs = defaultSilenceMs } = this.#options;
+    const { onConnected, onClosed, onRemoved } = this.#options;
     const socket = this.#open(this.#address);
     this.#socket = socket;
     // Nothing else than a hello ever comes back.
     const reader = FrameReader.ofStranger();
     const timer = setTimeout(() => socket.destroy(new Error('no hello in time')), helloTimeoutMs);
     socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
+      // Where the kernel has no such thing, it ends later.
+      setUserTimeout(socket, silenceMs);
       socket.write(encodeFrame({ hello: { cluster, member, protocol: peerProtocol, urls } }));
     });
     socket.on('data', (chunk) => {

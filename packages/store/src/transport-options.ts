@@ -39,5 +39,7 @@ export interface TransportOptions {
   readonly roster?: () => Roster;
   /** A frame was not sent: there was no connection to the member, or no room. */
   readonly onDropped?: (peer: NodeId) => void;
+  /** After so many milliseconds in which a member's host acknowledged nothing that was sent there is a new connection. */
+  readonly silenceMs?: number;
   readonly onBytes?: (peer: NodeId, direction: 'sent' | 'received', bytes: number) => void;
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect, createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { encodeFrame, FrameReader, type PeerFrame, peerProtocol } from './peer-wire.ts';
 import { freePorts } from './testing/processes.ts';
@@ -211,4 +211,32 @@ test('a frame may be long once it is known who sends it, also behind the hello i
   );
   await until(() => b.frames.length === 1);
   assert.ok(b.frames[0]?.forward?.data.equals(data));
+});
+
+test('a member whose host takes nothing any more is connected to again', async (t) => {
+  const [port = 0] = await freePorts(1);
+  const sockets: Socket[] = [];
+  const deaf = createServer((socket) => {
+    sockets.push(socket);
+    socket.on('error', () => undefined);
+    socket.once('data', () => {
+      // As after a power failure, the kernel of the other end is all that could still say something.
+      socket.pause();
+      socket.write(encodeFrame({ hello: { cluster: 'x', member: 'b', protocol: peerProtocol } }));
+    });
+  });
+  const a = peer('a', 'x', { silenceMs: 200 });
+  t.after(async () => {
+    await a.transport.close();
+    for (const socket of sockets) socket.destroy();
+    deaf.close();
+  });
+  await once(deaf.listen(port, '127.0.0.1'), 'listening');
+  a.transport.addPeer('b', { host: '127.0.0.1', port });
+  await a.connected;
+  const data = Buffer.alloc(16 * 1024 * 1024);
+  assert.equal(a.transport.send('b', { forward: { id: 1, data, term: 1 } }), true);
+  await until(() => sockets.length > 1);
+  assert.deepEqual(a.closed, ['b']);
+  assert.match(a.reasons[0] ?? '', /ETIMEDOUT/);
 });
