@@ -6,7 +6,7 @@ import type { Container, EphemeralContainer, Pod } from '@timonier/api';
 import type { KubeletMetrics } from '../metrics.ts';
 import { runHandler } from '../probes/handler.ts';
 import type { RuntimeSandbox } from '../runtime/runtime-pod.ts';
-import type { Runtime } from '../runtime/runtime.ts';
+import { type Runtime, textOf } from '../runtime/runtime.ts';
 import { containerConfig } from './container-config.ts';
 import { ConfigError, containerEnvironment, type ObjectSource } from './environment.ts';
 import type { FieldContext } from './fields.ts';
@@ -59,8 +59,9 @@ export async function startContainer(request: StartRequest, services: StartServi
     const failure = asStartError(error);
     services.metrics.startedContainerErrors.inc({ code: failure.reason });
     const alreadyTold = error instanceof ImageError && error.reason !== 'ErrImagePull';
-    if (!alreadyTold)
-      services.onEvent('Warning', 'Failed', `Error: ${failure.message}`, request.container.name);
+    // Why an image could not be had the puller has said.
+    const what = error instanceof ImageError ? failure.reason : failure.message;
+    if (!alreadyTold) services.onEvent('Warning', 'Failed', `Error: ${what}`, request.container.name);
     throw failure;
   }
 }
@@ -161,14 +162,14 @@ async function step<T>(reason: string, run: () => Promise<T>): Promise<T> {
   try {
     return await run();
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
+    const message = textOf(cause);
     throw new StartError(reason, message, Date.now() + retryMs, { cause });
   }
 }
 
 function asStartError(error: unknown): StartError {
   if (error instanceof StartError) return error;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = textOf(error);
   if (error instanceof ImageError)
     return new StartError(error.reason, message, error.retryAt, { cause: error });
   return new StartError('CreateContainerConfigError', message, Date.now() + retryMs, { cause: error });

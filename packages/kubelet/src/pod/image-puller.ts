@@ -3,7 +3,7 @@
  * is not repeated before its wait is over. Bounded: so many pulls at once, the others queue.
  */
 import type { Container } from '@timonier/api';
-import type { Runtime } from '../runtime/runtime.ts';
+import { type Runtime, textOf } from '../runtime/runtime.ts';
 import { RestartBackoff } from './backoff.ts';
 import { isImageName, normalizeImage } from './image-name.ts';
 import type { SandboxConfig } from './sandbox-config.ts';
@@ -99,7 +99,7 @@ export class ImagePuller {
       const { image: found } = await this.#runtime.cri.images.ImageStatus({ image: { image } });
       return found?.id;
     } catch (cause) {
-      const message = cause instanceof Error ? cause.message : String(cause);
+      const message = textOf(cause);
       throw new ImageError('ImageInspectError', message, Date.now() + inspectRetryMs, { cause });
     }
   }
@@ -120,7 +120,7 @@ export class ImagePuller {
       this.#notBefore.delete(image);
       return imageRef;
     } catch (cause) {
-      const message = cause instanceof Error ? cause.message : String(cause);
+      const message = textOf(cause);
       const { at, delayMs } = this.#backoff.failed(image, Date.now());
       // Unlike a container, a registry is never asked again at once.
       const retryAt = delayMs === 0 ? at + 10_000 : at;

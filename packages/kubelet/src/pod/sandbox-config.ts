@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { Pod } from '@timonier/api';
 import type * as cri from '@timonier/grpc/cri';
 import { podNameLabel, podNamespaceLabel, podUidLabel } from '../runtime/labels.ts';
+import { ConfigError } from './environment.ts';
 import { sandboxSecurity } from './linux-config.ts';
 import { podIdentity, qosClass, type QosClass } from './pod-facts.ts';
 
@@ -31,7 +32,10 @@ export function cgroupOf(uid: string, qos: QosClass, parent: string): string {
   return `${parent.replace(/\/+$/, '')}/kubepods${level}/pod${uid}`;
 }
 
+/** Throws a `ConfigError` for what the pod must have and this node has not, because a pod without it would not be safe. */
 export function sandboxConfig(pod: Pod, attempt: number, settings: SandboxSettings): SandboxConfig {
+  if (pod.spec?.hostUsers === false)
+    throw new ConfigError("can't set `spec.hostUsers: false`, runtime does not support user namespaces");
   const { namespace, name, uid } = podIdentity(pod);
   const dns = dnsConfig(pod, settings);
   const sysctls = Object.fromEntries(

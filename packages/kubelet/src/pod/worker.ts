@@ -8,6 +8,7 @@
  */
 import type { Pod } from '@timonier/api';
 import { Prober } from '../probes/prober.ts';
+import { textOf } from '../runtime/runtime.ts';
 import type { RuntimePod } from '../runtime/runtime-pod.ts';
 import { BackgroundWork } from './background.ts';
 import { startContainer, StartError } from './container-start.ts';
@@ -173,6 +174,8 @@ export class PodWorker {
       unhealthy: this.#prober.unhealthy,
       started: (id) => this.#prober.isStarted(id),
     });
+    const { reason, message = '' } = decision.outcome ?? {};
+    if (reason !== undefined && this.#outcome?.reason !== reason) this.#event('Normal', reason, message);
     this.#outcome = decision.outcome;
     for (const action of decision.actions) this.#perform(action, pod, state);
     this.#publish(pod, state, false);
@@ -210,9 +213,9 @@ export class PodWorker {
   }
 
   async #createSandbox(pod: Pod, attempt: number): Promise<void> {
-    const config = sandboxConfig(pod, attempt, this.#services.settings);
     await this.#services.makeLogDirectory(podLogDirectory(pod, this.#services.settings.logRoot));
     try {
+      const config = sandboxConfig(pod, attempt, this.#services.settings);
       await this.#services.runtime.cri.runtime.RunPodSandbox({
         config,
         runtimeHandler: pod.spec?.runtimeClassName ?? '',
@@ -227,7 +230,7 @@ export class PodWorker {
     try {
       await this.#volumes.setUp(this.#fields(pod, []));
     } catch (error) {
-      this.#event('Warning', 'FailedMount', `MountVolume.SetUp failed: ${textOf(error)}`);
+      this.#event('Warning', 'FailedMount', `MountVolume.SetUp failed ${textOf(error)}`);
       throw error;
     }
   }
@@ -382,8 +385,4 @@ export class PodWorker {
     const path = container === undefined ? undefined : containerField(pod, container);
     this.#services.event(pod, type, reason, message, path);
   }
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

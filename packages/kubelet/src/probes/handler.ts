@@ -16,6 +16,7 @@ export interface Handler {
   readonly exec?: ExecAction;
   readonly httpGet?: HTTPGetAction;
   readonly tcpSocket?: TCPSocketAction;
+  readonly grpc?: unknown;
   readonly sleep?: { readonly seconds: number };
 }
 
@@ -41,6 +42,7 @@ export async function runHandler(
     await new Promise((resolve) => setTimeout(resolve, Math.min(seconds * 1000, timeoutMs)));
     return;
   }
+  if (handler.grpc !== undefined) throw new ProbeError('gRPC probes are not supported by this node');
   throw new ProbeError('the handler says nothing that this node can do');
 }
 
@@ -64,12 +66,16 @@ function runHttp(action: HTTPGetAction, target: HandlerTarget, timeoutMs: number
   const send = action.scheme === 'HTTPS' ? httpsRequest : httpRequest;
   const headers: Record<string, string> = { 'user-agent': 'kube-probe/1.36', accept: '*/*' };
   for (const { name, value } of action.httpHeaders ?? []) headers[name.toLowerCase()] = value;
-  const path = action.path ?? '/';
+  const host = action.host ?? target.podIp;
+  const port = portNumber(action.port, target.container);
+  const asked = action.path ?? '/';
+  const path = asked.startsWith('/') ? asked : `/${asked}`;
+  const url = `${action.scheme === 'HTTPS' ? 'https' : 'http'}://${host}:${port}${path}`;
   const outgoing = send(
     {
-      host: action.host ?? target.podIp,
-      port: portNumber(action.port, target.container),
-      path: path.startsWith('/') ? path : `/${path}`,
+      host,
+      port,
+      path,
       headers,
       // A probe asks whether something answers, not who it is.
       rejectUnauthorized: false,
@@ -85,7 +91,10 @@ function runHttp(action: HTTPGetAction, target: HandlerTarget, timeoutMs: number
   );
   outgoing.on('error', (error) => {
     const late = error.name === 'AbortError' || error.name === 'TimeoutError';
-    reject(new ProbeError(late ? `no answer within ${timeoutMs} ms` : error.message, { cause: error }));
+    const why = late
+      ? 'context deadline exceeded (Client.Timeout exceeded while awaiting headers)'
+      : dialProblem(error, host, port);
+    reject(new ProbeError(`Get "${url}": ${why}`, { cause: error }));
   });
   outgoing.end();
   return promise;
@@ -93,14 +102,29 @@ function runHttp(action: HTTPGetAction, target: HandlerTarget, timeoutMs: number
 
 function runTcp(action: TCPSocketAction, target: HandlerTarget, timeoutMs: number): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const socket = connect(portNumber(action.port, target.container), action.host ?? target.podIp);
-  const timer = setTimeout(() => reject(new ProbeError(`no connection within ${timeoutMs} ms`)), timeoutMs);
+  const host = action.host ?? target.podIp;
+  const port = portNumber(action.port, target.container);
+  const socket = connect(port, host);
+  const timer = setTimeout(() => reject(new ProbeError(`dial tcp ${host}:${port}: i/o timeout`)), timeoutMs);
   socket.on('connect', () => resolve());
-  socket.on('error', (error) => reject(new ProbeError(error.message, { cause: error })));
+  socket.on('error', (error) => reject(new ProbeError(dialProblem(error, host, port), { cause: error })));
   return promise.finally(() => {
     clearTimeout(timer);
     socket.destroy();
   });
+}
+
+const dialProblems: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connect: connection refused',
+  EHOSTUNREACH: 'connect: no route to host',
+  ENETUNREACH: 'connect: network is unreachable',
+  ECONNRESET: 'read: connection reset by peer',
+};
+
+/** As upstream's kubelet says it, because people and their alerts look for these words. */
+function dialProblem(error: Error, host: string, port: number): string {
+  const known = dialProblems[(error as NodeJS.ErrnoException).code ?? ''];
+  return known === undefined ? error.message : `dial tcp ${host}:${port}: ${known}`;
 }
 
 function portNumber(port: number | string, container: Container): number {

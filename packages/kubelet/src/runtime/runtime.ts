@@ -26,6 +26,12 @@ export function isNotFoundInRuntime(error: unknown): boolean {
   return error instanceof CriError && error.code === criStatus.NOT_FOUND;
 }
 
+/** What the runtime says, without the name of its code: for people. */
+export function textOf(error: unknown): string {
+  if (error instanceof CriError) return error.details;
+  return error instanceof Error ? error.message : String(error);
+}
+
 export class Runtime {
   readonly cri: CriClient;
 

@@ -12,6 +12,7 @@ import { tunnelPorts, wantsTunnel } from './port-tunnel.ts';
 import { RuntimeStreams } from './runtime-streams.ts';
 import { bridgeStreams } from './stream-bridge.ts';
 import type { Registry } from 'prom-client';
+import type { Pod } from '@timonier/api';
 import type { PodManager } from '../pod/manager.ts';
 import { containerNamed } from '../pod/pod-facts.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -19,6 +20,7 @@ import { containersNamed, type RuntimeContainer } from '../runtime/runtime-pod.t
 import { callerOf, needOf, refusal } from './access.ts';
 import { cadvisorMetrics } from './cadvisor.ts';
 import { readLog, type LogOptions } from './log-reader.ts';
+import { noLogs, notRunning } from './no-container.ts';
 
 export interface KubeletServerOptions {
   readonly host: string;
@@ -131,8 +133,10 @@ export class KubeletServer {
   async #logs(path: readonly string[], query: URLSearchParams, response: ServerResponse): Promise<void> {
     const [namespace = '', podName = '', name = ''] = path;
     const previous = query.get('previous') === 'true';
-    const target = await this.#container(namespace, podName, name, previous ? 1 : 0);
+    const pod = this.#podWith(namespace, podName, name);
     const uid = this.#podUid(namespace, podName);
+    const target = await this.#container(uid, name, previous ? 1 : 0);
+    if (target === undefined) throw new HttpError(400, noLogs(pod, name, previous));
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     const signal = AbortSignal.any([gone.signal, this.#stopping.signal]);
@@ -217,10 +221,9 @@ export class KubeletServer {
     };
     if (verb !== 'exec' && verb !== 'attach')
       throw new HttpError(404, `nothing is served at ${url.pathname}`);
-    const target = await this.#container(namespace, podName, containerName, 0);
-    if (target.state !== 'running') {
-      throw new HttpError(400, `container ${containerName} of pod ${namespace}/${podName} is not running`);
-    }
+    const pod = this.#podWith(namespace, podName, containerName);
+    const target = await this.#container(this.#podUid(namespace, podName), containerName, 0);
+    if (target?.state !== 'running') throw new HttpError(500, notRunning(verb, pod, containerName));
     const request = { containerId: target.id, ...wanted };
     const cmd = query.getAll('command');
     const urlOf = async (): Promise<string> =>
@@ -246,22 +249,18 @@ export class KubeletServer {
     return uid;
   }
 
-  /** The newest container of a name, or with `back` 1 the one before. */
-  async #container(
-    namespace: string,
-    podName: string,
-    name: string,
-    back: number,
-  ): Promise<RuntimeContainer> {
+  /** The pod, which must have a container of that name. */
+  #podWith(namespace: string, podName: string, name: string): Pod {
     const pod = this.#options.pods.find(namespace, podName);
-    const uid = this.#podUid(namespace, podName);
-    if (pod === undefined || containerNamed(pod, name) === undefined) {
+    if (pod === undefined) throw new HttpError(404, `pod "${namespace}/${podName}" not found`);
+    if (containerNamed(pod, name) === undefined)
       throw new HttpError(400, `container ${name} is not valid for pod ${podName}`);
-    }
-    const found = containersNamed(await this.#options.runtime.inspectPod(uid), name)[back];
-    if (found !== undefined) return found;
-    const what = back === 1 ? 'previous terminated container' : 'container';
-    throw new HttpError(400, `${what} "${name}" in pod "${podName}" not found or waiting to start`);
+    return pod;
+  }
+
+  /** The newest container of a name, or with `back` 1 the one before; undefined when there is none. */
+  async #container(uid: string, name: string, back: number): Promise<RuntimeContainer | undefined> {
+    return containersNamed(await this.#options.runtime.inspectPod(uid), name)[back];
   }
 }
 

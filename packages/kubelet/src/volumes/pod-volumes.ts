@@ -9,6 +9,7 @@ import { isMountPoint, mountPoints, mountTmpfs, unmount } from '@timonier/linux/
 import { ConfigError } from '../pod/environment.ts';
 import type { FieldContext } from '../pod/fields.ts';
 import { podIdentity } from '../pod/pod-facts.ts';
+import { textOf } from '../runtime/runtime.ts';
 import { writeAtomically } from './atomic-writer.ts';
 import { shownObjects, volumePayload, type PayloadSource } from './payload.ts';
 
@@ -25,12 +26,18 @@ export class PodVolumes {
     return join(this.#root, 'pods', uid);
   }
 
-  /** Sets up all volumes at once; resolves to name → path on the host. */
+  /** Sets up all volumes at once; resolves to name → path on the host. Rejects with the volume that failed and why. */
   async setUp(context: FieldContext): Promise<Map<string, string>> {
     const volumes = context.pod.spec?.volumes ?? [];
     this.#source.follow(podIdentity(context.pod).uid, shownObjects(context.pod));
     const paths = await Promise.all(
-      volumes.map(async (volume) => [volume.name, await this.#setUpOne(volume, context)] as const),
+      volumes.map(async (volume) => {
+        try {
+          return [volume.name, await this.#setUpOne(volume, context)] as const;
+        } catch (cause) {
+          throw new ConfigError(`for volume "${volume.name}" : ${textOf(cause)}`, { cause });
+        }
+      }),
     );
     return new Map(paths);
   }
@@ -64,7 +71,7 @@ export class PodVolumes {
     const path = await this.#writePayload(volume, context);
     if (path !== undefined) return path;
     const kind = Object.keys(volume).find((key) => key !== 'name') ?? 'unknown';
-    throw new ConfigError(`volume "${volume.name}" is of kind ${kind}, which this node cannot provide`);
+    throw new ConfigError(`volumes of kind ${kind} are not supported by this node`);
   }
 
   async #writePayload(volume: Volume, context: FieldContext): Promise<string | undefined> {
