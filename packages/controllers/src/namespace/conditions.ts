@@ -41,6 +41,12 @@ export function deletionConditions(
   return [...next, ...[...findings.values()].map((finding) => ({ ...finding, lastTransitionTime }))];
 }
 
+function contentFailure(failures: readonly string[]): string {
+  if (failures.length === 0) return '';
+  const all = failures.length === 1 ? failures[0] : `[${failures.join(', ')}]`;
+  return `Failed to delete all resource types, ${failures.length} remaining: ${all}`;
+}
+
 function findingsOf({ discoveryProblem, failures, remaining, finalizers }: ContentReport): Finding[] {
   const finding = (
     type: string,
@@ -51,35 +57,44 @@ function findingsOf({ discoveryProblem, failures, remaining, finalizers }: Conte
     problem === ''
       ? { type, status: 'False', reason: good[0], message: good[1] }
       : { type, status: 'True', reason: bad, message: problem };
-  const counts = (found: ReadonlyMap<string, number>): string =>
+  const counts = (
+    found: ReadonlyMap<string, number>,
+    text: (name: string, count: number) => string,
+  ): string =>
     [...found]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, count]) => `${count} of ${name}`)
+      .map(([name, count]) => text(name, count))
+      .sort()
       .join(', ');
+  // Upstream's form: a group always follows the dot, also the core's, which has no name.
+  const resources = counts(
+    remaining,
+    (name, count) => `${name.includes('.') ? name : `${name}.`} has ${count} resource instances`,
+  );
+  const holders = counts(finalizers, (name, count) => `${name} in ${count} resource instances`);
   return [
     finding('NamespaceDeletionDiscoveryFailure', discoveryProblem ?? '', 'DiscoveryFailed', [
       'ResourcesDiscovered',
-      'Every kind of resource is known',
+      'All resources successfully discovered',
     ]),
     finding('NamespaceDeletionGroupVersionParsingFailure', '', 'GroupVersionParsingFailed', [
       'ParsedGroupVersions',
-      'Every group and version was understood',
+      'All legacy kube types successfully parsed',
     ]),
-    finding('NamespaceDeletionContentFailure', failures.join('; '), 'ContentDeletionFailed', [
+    finding('NamespaceDeletionContentFailure', contentFailure(failures), 'ContentDeletionFailed', [
       'ContentDeleted',
-      'Deletion of all content was accepted; it may still have to end',
+      'All content successfully deleted, may be waiting on finalization',
     ]),
     finding(
       'NamespaceContentRemaining',
-      remaining.size === 0 ? '' : `Objects remain: ${counts(remaining)}`,
+      remaining.size === 0 ? '' : `Some resources are remaining: ${resources}`,
       'SomeResourcesRemain',
-      ['ContentRemoved', 'No content remains'],
+      ['ContentRemoved', 'All content successfully removed'],
     ),
     finding(
       'NamespaceFinalizersRemaining',
-      finalizers.size === 0 ? '' : `Finalizers hold objects: ${counts(finalizers)}`,
+      finalizers.size === 0 ? '' : `Some content in the namespace has finalizers remaining: ${holders}`,
       'SomeFinalizersRemain',
-      ['ContentHasNoFinalizers', 'No finalizer holds any content'],
+      ['ContentHasNoFinalizers', 'All content-preserving finalizers finished'],
     ),
   ];
 }
