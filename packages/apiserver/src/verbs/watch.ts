@@ -44,14 +44,14 @@ export async function watch(context: RequestContext): Promise<void> {
   if (!isAhead && (wantsState || options.revision === undefined))
     await freshEnough(context, options.revision);
   if (server.cache.revision === 0) await server.reads.reached(1);
-  const resource = server.cache.resource(target.info.storagePrefix ?? '');
   const suffix = representation.media === 'protobuf' ? ';stream=watch' : '';
-  const stream = new WatchStream(context, options, encoder, resource);
   exchange.startStream(200, `${contentTypes[representation.media]}${suffix}`);
   try {
     // As upstream, which has begun the answer by then: what is wrong is an event.
     if (isAhead && wantsState) await freshEnough(context, options.revision);
-    await stream.run(wantsState);
+    // Only now: what the cache had may have been loaded anew while this waited.
+    const resource = server.cache.resource(target.info.storagePrefix ?? '');
+    await new WatchStream(context, options, encoder, resource).run(wantsState);
   } catch (error) {
     if (!exchange.signal.aborted) {
       // Without an end in good order: the client is to see that something is missing.
@@ -112,6 +112,7 @@ class WatchStream {
     this.#events = context.server.metrics.cacheUse.watched(context.target.info);
   }
 
+  /** To be called in the turn in which the resource was taken: from then on it is noticed when it is loaded anew. */
   async run(wantsState: boolean): Promise<void> {
     const { exchange, server } = this.#context;
     const { timeoutSeconds, allowBookmarks } = this.#options;
@@ -136,7 +137,7 @@ class WatchStream {
           performance.now() - bookmarked >= bookmarkMs * 0.9;
         // With all of the log sent, every change up to the cache's revision is behind this cursor, of whatever
         // resource it was.
-        if (this.#bookmarkDue && this.#resource.log.nextSequence === sequence) {
+        if (!this.#ended && this.#bookmarkDue && this.#resource.log.nextSequence === sequence) {
           this.#bookmarkDue = false;
           bookmarked = performance.now();
           await this.#write(this.#encoder.bookmark(server.cache.revision, false));
@@ -187,6 +188,8 @@ class WatchStream {
     const { selection, sendInitialEvents, allowBookmarks } = this.#options;
     await readAhead(this.#context, this.#options);
     const sequence = this.#resource.log.nextSequence;
+    // The resource may have been loaded anew meanwhile: it is at no version any more that the cache could name.
+    if (this.#ended) return sequence;
     const revision = server.cache.revision;
     const { index } = this.#resource;
     const stored =
