@@ -8,6 +8,7 @@ import { bodyMedia } from '../http/media.ts';
 import { decodeBodyAs } from '../pipeline/decode.ts';
 import { mutate } from '../pipeline/mutate.ts';
 import { timestamp } from '../timestamp.ts';
+import { failedPrecondition } from '../pipeline/preconditions.ts';
 import { bad } from '../pipeline/query.ts';
 import { respondTree } from '../pipeline/respond.ts';
 import type { RequestContext } from '../request-context.ts';
@@ -44,16 +45,9 @@ export async function bind(context: RequestContext): Promise<void> {
     if (stored === undefined) throw new StatusError(notFound(pods, name));
     const current = stored.object();
     const pod = current as unknown as Pod;
-    const bound = pod.spec?.nodeName ?? '';
-    const { uid = '' } = binding.metadata ?? {};
-    if (uid !== '' && uid !== pod.metadata?.uid)
-      throw new StatusError(conflict(pods, name, 'the binding is for another pod of this name'));
-    if (pod.metadata?.deletionTimestamp !== undefined)
-      throw new StatusError(
-        conflict(bindings, name, `pod ${name} is being deleted, cannot be assigned to a host`),
-      );
-    if (bound !== '')
-      throw new StatusError(conflict(bindings, name, `pod ${name} is already assigned to node "${bound}"`));
+    checkIsMeant(binding, pod, onPod);
+    const why = whyNotBound(pod, name);
+    if (why !== undefined) throw new StatusError(conflict(bindings, name, why));
     const ofNode = server.admission.isOn(podTopologyLabels.name) ? labelsFromNode(server, node) : {};
     const added = { ...binding.metadata?.labels, ...ofNode };
     const labels = { ...pod.metadata?.labels, ...added };
@@ -68,15 +62,36 @@ export async function bind(context: RequestContext): Promise<void> {
         ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
       },
       spec: { ...pod.spec, nodeName: node },
-      status: {
-        ...pod.status,
-        conditions: [...others, scheduled],
-      },
+      // Where it was to go is known now.
+      status: { ...withoutNomination(pod.status), conditions: [...others, scheduled] },
     };
     // As upstream, whoever binds a pod owns nothing of it.
     return { action: 'put', object };
   });
   await respondTree(exchange, 201, { ...success(), code: 201 });
+}
+
+/** Throws 409 when the binding is of another pod of this name, or of another version than there is. */
+function checkIsMeant(binding: Binding, pod: Pod, onPod: RequestContext): void {
+  const { uid = '', resourceVersion = '' } = binding.metadata ?? {};
+  const found = pod.metadata ?? {};
+  const { name } = onPod.target;
+  if (uid !== '' && uid !== found.uid) throw failedPrecondition(onPod, name, 'UID', uid, found.uid ?? '');
+  if (resourceVersion !== '' && resourceVersion !== found.resourceVersion)
+    throw failedPrecondition(onPod, name, 'ResourceVersion', resourceVersion, found.resourceVersion ?? '');
+}
+
+function whyNotBound({ metadata, spec }: Pod, name: string): string | undefined {
+  if (metadata?.deletionTimestamp !== undefined)
+    return `pod ${name} is being deleted, cannot be assigned to a host`;
+  if ((spec?.nodeName ?? '') !== '') return `pod ${name} is already assigned to node "${spec?.nodeName}"`;
+  if ((spec?.schedulingGates ?? []).length > 0) return `pod ${name} has non-empty .spec.schedulingGates`;
+  return undefined;
+}
+
+function withoutNomination(status: Pod['status']): Pod['status'] {
+  const { nominatedNodeName: _none, ...rest } = status ?? {};
+  return rest;
 }
 
 function checkName({ metadata }: Binding, name: string): void {

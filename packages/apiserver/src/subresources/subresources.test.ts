@@ -113,6 +113,43 @@ test('a binding that names no node is the fault of who sends it', async () => {
   assert.equal(answer.message, 'target.name: Required value');
 });
 
+test('a binding is of the pod that is meant, and of none that waits at a gate', async () => {
+  const bind = (status: number, name: string, metadata: object = {}): ReturnType<typeof ask> =>
+    ask(status, 'POST', `${core}/pods/${name}/binding`, {
+      apiVersion: 'v1',
+      kind: 'Binding',
+      metadata: { name, ...metadata },
+      target: { kind: 'Node', name: 'n1' },
+    });
+  const containers = [{ name: 'main', image: 'demo:1' }];
+  await ask(201, 'POST', `${core}/pods`, {
+    metadata: { name: 'gated' },
+    spec: { containers, schedulingGates: [{ name: 'example.com/wait' }] },
+  });
+  assert.equal(
+    (await bind(409, 'gated')).message,
+    'Operation cannot be fulfilled on pods/binding "gated": pod gated has non-empty .spec.schedulingGates',
+  );
+  await ask(201, 'POST', `${core}/pods`, { metadata: { name: 'meant' }, spec: { containers } });
+  const nominated = { status: { nominatedNodeName: 'n9' } };
+  const { metadata } = await ask(200, 'PATCH', `${core}/pods/meant/status`, nominated, merge);
+  const { uid, resourceVersion } = metadata;
+  const text =
+    'Operation cannot be fulfilled on pods "meant": StorageError: invalid object, Code: 4, Key: /registry/pods/default/meant, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed:';
+  assert.equal(
+    (await bind(409, 'meant', { uid, resourceVersion: '1' })).message,
+    `${text} ResourceVersion in precondition: 1, ResourceVersion in object meta: ${resourceVersion}`,
+  );
+  assert.equal(
+    (await bind(409, 'meant', { uid: 'f00' })).message,
+    `${text} UID in precondition: f00, UID in object meta: ${uid}`,
+  );
+  await bind(201, 'meant', { uid, resourceVersion });
+  const { spec, status } = await ask(200, 'GET', `${core}/pods/meant`);
+  assert.equal(spec.nodeName, 'n1');
+  assert.equal(status.nominatedNodeName, undefined);
+});
+
 test('a signing request carries who asked, keeps its words, and is approved by its own subresource only', async () => {
   const path = '/apis/certificates.k8s.io/v1/certificatesigningrequests';
   const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
