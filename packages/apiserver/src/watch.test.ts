@@ -47,6 +47,30 @@ function summary(events: readonly WatchedEvent[]): string[] {
   return events.map(({ type, object }) => `${type} ${object.metadata.name ?? ''}`.trim());
 }
 
+test('what a selector no longer finds is shown as it last was found', async (t) => {
+  const { server } = await serverOn(t);
+  const labels = { l: 'yes' };
+  const made = await server.request('POST', configMaps, {
+    metadata: { name: 'a', labels },
+    data: { a: 'old' },
+  });
+  const version = made.json.metadata.resourceVersion;
+  const pending = take(
+    server,
+    `${configMaps}?watch=1&labelSelector=l%3Dyes&resourceVersion=${version}`,
+    (events) => events.length === 1,
+  );
+  const change = '{"metadata":{"labels":{"l":"no"}},"data":{"a":"new"}}';
+  const changed = await server.request('PATCH', `${configMaps}/a`, change, {
+    headers: { 'content-type': 'application/merge-patch+json' },
+  });
+  const [event] = await pending;
+  assert.equal(event?.type, 'DELETED');
+  assert.deepEqual(event.object.metadata.labels, labels);
+  assert.deepEqual(event.object.data, { a: 'old' });
+  assert.equal(event.object.metadata.resourceVersion, changed.json.metadata.resourceVersion);
+});
+
 test('a watch resumes from a version that only the store still remembers, without missing or repeating', async (t) => {
   const { server, endpoint } = await serverOn(t);
   const first = await createMap(server, 'a');

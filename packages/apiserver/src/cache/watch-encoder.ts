@@ -1,6 +1,6 @@
 /**
  * A change as one watcher sees it, in bytes. What a selector makes of a change: an object that begins to match is
- * added, one that ceases to match is deleted. Each form of an event is encoded once and shared by all watchers.
+ * added, one that ceases to match is deleted as it last was. Each form of an event is encoded once and shared by all watchers.
  */
 import { apiVersionOf, type ResourceInfo } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
@@ -44,8 +44,9 @@ export class WatchEncoder {
     const before = previous !== undefined && this.#selection.matches(previous);
     if (after) return this.#shared(event, before ? 'MODIFIED' : 'ADDED', current);
     if (!before || previous === undefined) return undefined;
-    // The last state the watcher is told of carries the revision of the change that took it away.
-    return this.#shared(event, 'DELETED', () => (current ?? previous).atRevision(event.revision));
+    // The last state that the watcher could see carries the revision of the change that took it away; what a change
+    // made of an object that the watcher may not see, it is not told.
+    return this.#shared(event, 'DELETED', () => previous.atRevision(event.revision));
   }
 
   initial(object: StoredObject): Buffer {
