@@ -90,6 +90,13 @@ function checkSeconds(seconds: number): void {
   throw new StatusError(invalid(kind, '', `${field}: ${message}`, [cause]));
 }
 
+/** Kinds that a token can end with, and their resources. */
+const bindable: ReadonlyMap<string, string> = new Map([
+  ['Pod', 'pods'],
+  ['Node', 'nodes'],
+  ['Secret', 'secrets'],
+]);
+
 function boundObjects(
   context: RequestContext,
   { spec }: TokenRequest,
@@ -97,7 +104,7 @@ function boundObjects(
   const { target } = context;
   const { apiVersion = '', kind = '', name = '', uid = '' } = spec?.boundObjectRef ?? {};
   if (kind === '') return {};
-  const resource = kind === 'Pod' ? 'pods' : kind === 'Secret' ? 'secrets' : undefined;
+  const resource = apiVersion.includes('/') ? undefined : bindable.get(kind);
   if (resource === undefined) {
     const groupVersion = apiVersion.includes('/') ? apiVersion : `/${apiVersion}`;
     throw bad(`cannot bind token to object of type ${groupVersion}, Kind=${kind}`);
@@ -114,6 +121,7 @@ function boundObjects(
       ),
     );
   if (resource === 'secrets') return { secret: own };
+  if (resource === 'nodes') return { node: own };
   const pod = object as Pod;
   if (pod.spec?.serviceAccountName !== target.name)
     throw bad(

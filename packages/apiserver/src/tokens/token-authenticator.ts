@@ -67,10 +67,12 @@ export class TokenAuthenticator {
     return holds;
   }
 
-  #holds({ 'kubernetes.io': { namespace, serviceaccount, pod, secret } }: TokenClaims): boolean {
+  #holds({ 'kubernetes.io': { namespace, serviceaccount, pod, node, secret } }: TokenClaims): boolean {
     return (
       this.#isThere('serviceaccounts', namespace, serviceaccount) &&
       (pod === undefined || this.#isThere('pods', namespace, pod)) &&
+      // Of a pod's token it only says where the pod runs.
+      (node === undefined || pod !== undefined || this.#isThere('minions', '', node)) &&
       (secret === undefined || this.#isThere('secrets', namespace, secret))
     );
   }
@@ -85,7 +87,8 @@ export class TokenAuthenticator {
   }
 
   #find(prefix: string, namespace: string, name: string): ApiObject | undefined {
-    return this.#cache.resource(prefix).index.get(`${this.#root}${prefix}/${namespace}/${name}`)?.object();
+    const within = namespace === '' ? prefix : `${prefix}/${namespace}`;
+    return this.#cache.resource(prefix).index.get(`${this.#root}${within}/${name}`)?.object();
   }
 }
 

@@ -85,6 +85,35 @@ test('a pod gets a token of its account, which holds for what the account may an
   assert.equal(await withToken(server, token, '/api'), 401);
 });
 
+test('a token that is bound to a node holds as long as that very node is there', async (t) => {
+  const { endpoint } = await startEtcd(t);
+  const server = await startApiServer(t, { endpoint });
+  await server.request('POST', `${namespace}/serviceaccounts`, { metadata: { name: 'robot' } });
+  const nodes = '/api/v1/nodes';
+  const node = (await server.request('POST', nodes, { metadata: { name: 'n1' } })).json;
+  const ask = (name: string) =>
+    server.request('POST', `${namespace}/serviceaccounts/robot/token`, {
+      apiVersion: 'authentication.k8s.io/v1',
+      kind: 'TokenRequest',
+      spec: { boundObjectRef: { apiVersion: 'v1', kind: 'Node', name } },
+    });
+  assert.equal((await ask('n2')).json.message, 'nodes "n2" not found');
+  const answer = await ask('n1');
+  assert.equal(answer.status, 201, answer.body.toString());
+  const token = answer.json.status.token as string;
+  const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
+  assert.deepEqual(claims['kubernetes.io'].node, { name: 'n1', uid: node.metadata.uid });
+  const review = await server.request('POST', '/apis/authentication.k8s.io/v1/tokenreviews', {
+    spec: { token },
+  });
+  assert.deepEqual(review.json.status.user.extra['authentication.kubernetes.io/node-name'], ['n1']);
+  assert.equal(await withToken(server, token, '/api'), 200);
+  await server.request('DELETE', `${nodes}/n1`);
+  assert.equal(await withToken(server, token, '/api'), 401);
+  await server.request('POST', nodes, { metadata: { name: 'n1' } });
+  assert.equal(await withToken(server, token, '/api'), 401, 'another node of the name');
+});
+
 test('a token in a Secret holds without an end, for as long as the Secret has it and its account is there', async (t) => {
   const { endpoint } = await startEtcd(t);
   const server = await startApiServer(t, { endpoint });
