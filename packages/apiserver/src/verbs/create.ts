@@ -1,6 +1,6 @@
 /** create: a new object; with `generateName` the server finds a free name. */
 import type { AdmissionRequest } from '../admission/request.ts';
-import { storageKey } from '@timonier/api';
+import { type ResourceInfo, type Status, storageKey } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { objectWarnings } from '@timonier/api/object-warnings';
 import { alreadyExists, generateNameConflict, StatusError } from '@timonier/api/statuses';
@@ -71,6 +71,14 @@ function nameOf({ metadata }: ApiObject): string {
   return metadata?.name || metadata?.generateName || '';
 }
 
+function taken(current: StoredObject, info: ResourceInfo, name: string): Status {
+  const status = alreadyExists(info, name);
+  // Who tries again later may find the name free.
+  return current.metadata().deletionTimestamp === undefined
+    ? status
+    : { ...status, message: `object is being deleted: ${status.message}` };
+}
+
 async function commitNew(
   context: JudgedWrite,
   request: AdmissionRequest,
@@ -82,7 +90,7 @@ async function commitNew(
   const key = storageKey(info, object.metadata?.namespace, name, server.root);
   const inNamespace = namespaceCondition(context, nameOf(object));
   const { stored } = await mutate(context, key, async (current) => {
-    if (current !== undefined) throw new StatusError(alreadyExists(info, name));
+    if (current !== undefined) throw new StatusError(taken(current, info, name));
     const { reserve } = strategyOf(info);
     // What is reserved for one attempt may be taken at the next.
     const copy = reserve === undefined ? object : copyOf(object);

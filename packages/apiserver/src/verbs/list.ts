@@ -242,9 +242,7 @@ async function readFromStore(
   } catch (error) {
     if (!(error instanceof Compacted)) throw error;
     if (continueToken !== '') throw expiredToken({ revision, start }, selection.prefix);
-    throw new StatusError(
-      expired(`The resourceVersion ${revision} for the provided list is too old; list again without it.`),
-    );
+    throw new StatusError(expired('The resourceVersion for the provided list is too old.'));
   }
 }
 

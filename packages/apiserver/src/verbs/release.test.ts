@@ -65,6 +65,20 @@ test('a policy that refuses updates also refuses the one that takes the last fin
   await ask(200, 'GET', path);
 });
 
+test('who wants a name that is being deleted is told so', async () => {
+  const object = { metadata: { name: 'leaving', finalizers: ['example.com/keep'] } };
+  await ask(201, 'POST', `${core}/configmaps`, object);
+  assert.equal(
+    (await ask(409, 'POST', `${core}/configmaps`, object)).message,
+    'configmaps "leaving" already exists',
+  );
+  await ask(200, 'DELETE', `${core}/configmaps/leaving`);
+  assert.equal(
+    (await ask(409, 'POST', `${core}/configmaps`, object)).message,
+    'object is being deleted: configmaps "leaving" already exists',
+  );
+});
+
 test('no update ends the time of a pod', async () => {
   const path = `${core}/pods/ending`;
   await ask(201, 'POST', `${core}/pods`, {
