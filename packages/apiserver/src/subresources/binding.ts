@@ -12,6 +12,7 @@ import { failedPrecondition } from '../pipeline/preconditions.ts';
 import { bad } from '../pipeline/query.ts';
 import { respondTree } from '../pipeline/respond.ts';
 import type { RequestContext } from '../request-context.ts';
+import { withCondition } from './pod-conditions.ts';
 
 /** As conflicts name what they are about. */
 const bindings = { group: '', resource: 'pods/binding' };
@@ -52,8 +53,11 @@ export async function bind(context: RequestContext): Promise<void> {
     const added = { ...binding.metadata?.labels, ...ofNode };
     const labels = { ...pod.metadata?.labels, ...added };
     const annotations = { ...pod.metadata?.annotations, ...binding.metadata?.annotations };
-    const others = (pod.status?.conditions ?? []).filter(({ type }) => type !== 'PodScheduled');
-    const scheduled = { type: 'PodScheduled', status: 'True', lastTransitionTime: timestamp(server.now()) };
+    const conditions = withCondition(
+      pod.status?.conditions ?? [],
+      { type: 'PodScheduled', status: 'True' },
+      timestamp(server.now()),
+    );
     const object = {
       ...current,
       metadata: {
@@ -63,7 +67,7 @@ export async function bind(context: RequestContext): Promise<void> {
       },
       spec: { ...pod.spec, nodeName: node },
       // Where it was to go is known now.
-      status: { ...withoutNomination(pod.status), conditions: [...others, scheduled] },
+      status: { ...withoutNomination(pod.status), conditions },
     };
     // As upstream, whoever binds a pod owns nothing of it.
     return { action: 'put', object };

@@ -137,12 +137,16 @@ test('a pod that becomes ready while it is evicted counts for its budget after a
   await podUnder('sick', ready(false), { disruptionsAllowed: 0 });
   const answer = await evictWhileItBecomesReady('sick');
   assert.equal(answer.status, 429);
-  assert.deepEqual(answer.json.details.causes, [
-    {
-      reason: 'DisruptionBudget',
-      message: 'The disruption budget sick is still being processed by the server.',
-    },
-  ]);
+  assert.deepEqual(answer.json.details, {
+    causes: [
+      {
+        reason: 'DisruptionBudget',
+        message: 'The disruption budget sick is still being processed by the server.',
+      },
+    ],
+    retryAfterSeconds: 10,
+  });
+  assert.equal(answer.headers['retry-after'], '10');
   const pod = await ask(200, 'GET', `${core}/pods/sick`);
   assert.equal(pod.metadata.deletionTimestamp, undefined);
   assert.deepEqual(typesOf(pod), ['Ready']);
@@ -157,4 +161,30 @@ test('a pod that begins while it is evicted asks its budget after all', async ()
     'The disruption budget young needs 1 healthy pods and has 1 currently',
   );
   assert.equal((await ask(200, 'GET', `${core}/pods/young`)).metadata.deletionTimestamp, undefined);
+});
+
+test('a budget without room says why, as far as it knows', async () => {
+  await podUnder('full', ready(true), { disruptionsAllowed: 0 });
+  const refusal = async (status: object): Promise<string> => {
+    await ask(200, 'PATCH', `${budgets}/full/status`, { status }, merge);
+    const answer = await ask(429, 'POST', `${core}/pods/full/eviction`, evictionOf('full', {}));
+    assert.equal(answer.details.retryAfterSeconds, undefined);
+    return answer.details.causes[0].message;
+  };
+  const condition = (reason: string, message: string): object => ({
+    conditions: [
+      {
+        type: 'DisruptionAllowed',
+        status: 'False',
+        reason,
+        message,
+        lastTransitionTime: '2026-01-01T00:00:00Z',
+      },
+    ],
+  });
+  const not = 'The disruption budget full does not allow evicting pods currently';
+  assert.equal(await refusal({}), 'The disruption budget full needs 1 healthy pods and has 1 currently');
+  assert.equal(await refusal({ currentHealthy: 3 }), not);
+  assert.equal(await refusal(condition('InsufficientPods', 'few')), `${not} (InsufficientPods): few`);
+  assert.equal(await refusal(condition('SyncFailed', 'no owner')), `${not} because it failed sync: no owner`);
 });

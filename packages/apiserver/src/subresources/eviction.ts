@@ -21,6 +21,7 @@ import { timestamp } from '../timestamp.ts';
 import { bad, dryRunParameter } from '../pipeline/query.ts';
 import { respondTree } from '../pipeline/respond.ts';
 import type { JudgedWrite, RequestContext } from '../request-context.ts';
+import { withCondition } from './pod-conditions.ts';
 import { checkPreconditions, removeObject } from '../verbs/delete.ts';
 import { freshEnough } from '../verbs/get.ts';
 import { updateObject } from '../verbs/update.ts';
@@ -73,7 +74,7 @@ async function carryOut(context: JudgedWrite, options: DeleteOptions): Promise<v
     // It disrupts nothing as long as it does not become ready meanwhile.
     await markAndRemove(context, asItIs(pod, options));
   } catch (error) {
-    if (isFree && isConflict(error)) throw refused(beingProcessed(budget));
+    if (isFree && isConflict(error)) throw beingProcessed(budget);
     throw error;
   }
 }
@@ -191,10 +192,10 @@ async function takeRoom(context: JudgedWrite, name: string, pod: string): Promis
   });
 }
 
-function checkRoom({ target }: JudgedWrite, { metadata, spec, status }: PodDisruptionBudget): void {
+function checkRoom({ target }: JudgedWrite, { metadata, status }: PodDisruptionBudget): void {
   const { name = '', generation = 0 } = metadata ?? {};
   const { disruptionsAllowed = 0, currentHealthy = 0, desiredHealthy = 0 } = status ?? {};
-  if ((status?.observedGeneration ?? 0) < generation) throw refused(beingProcessed(name));
+  if ((status?.observedGeneration ?? 0) < generation) throw beingProcessed(name);
   if (disruptionsAllowed < 0)
     throw new StatusError(forbidden(target.info, name, 'pdb disruptions allowed is negative'));
   if (Object.keys(status?.disruptedPods ?? {}).length > maxDisrupted)
@@ -206,29 +207,30 @@ function checkRoom({ target }: JudgedWrite, { metadata, spec, status }: PodDisru
       ),
     );
   if (disruptionsAllowed > 0) return;
-  const failed = status?.conditions?.find(
-    ({ type, reason }) => type === 'DisruptionAllowed' && reason === 'SyncFailed',
+  // How many are healthy means nothing where that could not be found out.
+  const why = status?.conditions?.find(
+    ({ type, status: value, message }) => type === 'DisruptionAllowed' && value === 'False' && message !== '',
   );
-  if (failed !== undefined && spec !== undefined)
+  const not = `The disruption budget ${name} does not allow evicting pods currently`;
+  if (why?.reason === 'SyncFailed') throw refused(`${not} because it failed sync: ${why.message}`);
+  if (currentHealthy <= desiredHealthy)
     throw refused(
-      `The disruption budget ${name} does not allow evicting pods currently because it failed sync: ${failed.message}`,
+      `The disruption budget ${name} needs ${desiredHealthy} healthy pods and has ${currentHealthy} currently`,
     );
-  throw refused(
-    `The disruption budget ${name} needs ${desiredHealthy} healthy pods and has ${currentHealthy} currently`,
-  );
+  throw refused(why === undefined ? not : `${not} (${why.reason}): ${why.message}`);
 }
 
-function beingProcessed(budget: string): string {
-  return `The disruption budget ${budget} is still being processed by the server.`;
-}
-
-function refused(message: string): StatusError {
-  const status = tooManyRequests(refusal, retryAfterSeconds);
-  const { retryAfterSeconds: _none, ...details } = status.details ?? {};
-  return new StatusError({
-    ...status,
-    details: { ...details, causes: [{ reason: 'DisruptionBudget', message }] },
+/** 429: what the budget says is not of now, and will be in a moment. */
+function beingProcessed(budget: string): StatusError {
+  return refused(`The disruption budget ${budget} is still being processed by the server.`, {
+    retryAfterSeconds,
   });
+}
+
+/** 429, with no word on when to ask again unless there is one. */
+function refused(message: string, again: { readonly retryAfterSeconds?: number } = {}): StatusError {
+  const causes = [{ reason: 'DisruptionBudget', message }];
+  return new StatusError({ ...tooManyRequests(refusal), details: { causes, ...again } });
 }
 
 type Conditions = NonNullable<NonNullable<PodDisruptionBudget['status']>['conditions']>;
@@ -257,19 +259,17 @@ async function markDisruption(context: JudgedWrite, options: DeleteOptions): Pro
   const { stored } = await updateObject(onStatus, (current) => {
     checkPreconditions(current, options, context);
     const pod = current as unknown as Pod;
-    const conditions = pod.status?.conditions ?? [];
-    const before = conditions.find(({ type }) => type === 'DisruptionTarget');
-    const condition = {
-      type: 'DisruptionTarget',
-      status: 'True',
-      reason: 'EvictionByEvictionAPI',
-      message: 'Eviction API: evicting',
-      lastTransitionTime:
-        (before?.status === 'True' ? before.lastTransitionTime : undefined) ??
-        timestamp(context.server.now()),
-    };
-    const others = conditions.filter((one) => one !== before);
-    return { ...current, status: { ...pod.status, conditions: [...others, condition] } };
+    const conditions = withCondition(
+      pod.status?.conditions ?? [],
+      {
+        type: 'DisruptionTarget',
+        status: 'True',
+        reason: 'EvictionByEvictionAPI',
+        message: 'Eviction API: evicting',
+      },
+      timestamp(context.server.now()),
+    );
+    return { ...current, status: { ...pod.status, conditions } };
   });
   return stored === undefined ? undefined : String(stored.revision);
 }

@@ -131,7 +131,8 @@ test('a binding is of the pod that is meant, and of none that waits at a gate', 
     'Operation cannot be fulfilled on pods/binding "gated": pod gated has non-empty .spec.schedulingGates',
   );
   await ask(201, 'POST', `${core}/pods`, { metadata: { name: 'meant' }, spec: { containers } });
-  const nominated = { status: { nominatedNodeName: 'n9' } };
+  const conditions = ['PodScheduled', 'Ready'].map((type) => ({ type, status: 'False' }));
+  const nominated = { status: { nominatedNodeName: 'n9', conditions } };
   const { metadata } = await ask(200, 'PATCH', `${core}/pods/meant/status`, nominated, merge);
   const { uid, resourceVersion } = metadata;
   const text =
@@ -148,6 +149,10 @@ test('a binding is of the pod that is meant, and of none that waits at a gate', 
   const { spec, status } = await ask(200, 'GET', `${core}/pods/meant`);
   assert.equal(spec.nodeName, 'n1');
   assert.equal(status.nominatedNodeName, undefined);
+  assert.deepEqual(
+    status.conditions.map((one: { type: string; status: string }) => `${one.type} ${one.status}`),
+    ['PodScheduled True', 'Ready False'],
+  );
 });
 
 test('a signing request carries who asked, keeps its words, and is approved by its own subresource only', async () => {
