@@ -4,11 +4,11 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { AuditRecord } from '../audit/auditor.ts';
 import type { RequestSeries } from '../metrics/request-series.ts';
+import { inTurns, pieceBytes, piecesOf, withFirst } from './answer-pieces.ts';
 import { packed } from './packed.ts';
 import { parseTarget, type RequestTarget } from './request-target.ts';
 
@@ -21,12 +21,8 @@ const answered = new Error('the exchange is over');
 const unprintable = /\p{Cc}/u;
 const maxWarnings = 16;
 const maxWarningBytes = 1_000;
-/** Longer bodies are handed over in pieces of this size. */
-const pieceBytes = 256 * 1024;
 /** What is made while it is sent is sent whole all the same when it is shorter: no more than that is kept of a longer one. */
 const wholeBytes = 256 * 1024;
-/** How long pieces are made before others have their turn. */
-const turnMs = 5;
 /** How long an answer may take, whatever its length, and what a client takes at least in the long run. */
 const patienceMs = 60_000;
 const leastBytesPerMs = 64;
@@ -280,36 +276,6 @@ export class Exchange {
 
   acceptsGzip(): boolean {
     return /(^|,)\s*gzip\s*(;\s*q=(?!0(\.0*)?\s*(,|$)))?/i.test(this.header('accept-encoding') ?? '');
-  }
-}
-
-function* piecesOf(bytes: Buffer): Generator<Buffer> {
-  for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
-}
-
-/** The pieces that have any bytes, as long as somebody wants them. Others have their turn while they are made. */
-async function* inTurns(
-  pieces: Iterable<Buffer>,
-  isOver: () => boolean,
-): AsyncGenerator<Buffer, void, undefined> {
-  let since = performance.now();
-  for (const piece of pieces) {
-    if (piece.length > 0) yield piece;
-    if (performance.now() - since >= turnMs) {
-      await setImmediate();
-      since = performance.now();
-    }
-    if (isOver()) return;
-  }
-}
-
-async function* withFirst(first: Buffer[], rest: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
-  try {
-    // What was handed over is not to be kept here.
-    for (let piece = first.shift(); piece !== undefined; piece = first.shift()) yield piece;
-    yield* rest;
-  } finally {
-    await rest.return(undefined);
   }
 }
 
