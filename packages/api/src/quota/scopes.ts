@@ -68,7 +68,8 @@ function isSelected({ operator, values = [] }: Scope, name: readonly string[]): 
   }
 }
 
-function isTerminating({ spec }: Pod): boolean {
+/** Whether a pod ends by itself, as the scopes `Terminating` and `NotTerminating` see it. */
+export function isTerminating({ spec }: Pod): boolean {
   return spec?.activeDeadlineSeconds !== undefined && spec.activeDeadlineSeconds >= 0;
 }
 

@@ -260,8 +260,9 @@ test('a new node takes nothing yet, and a running pod grows no further than its 
   assert.equal(refused.status, 403);
   assert.equal(
     refused.json.message,
-    `pods "linux" is forbidden: Node didn't have enough allocatable resources: cpu, requested: 2500, allocatable: 2000`,
+    `pods "linux" is forbidden: node didn't have enough allocatable resources: cpu, requested: 2500, allocatable: 2000`,
   );
+  assert.deepEqual(refused.json.details.causes, [{ reason: 'NodeCapacity' }]);
   assert.match(
     (await resize('windows', '1500m')).json.message,
     /only supported on linux nodes, node "windows" is "windows"/,

@@ -16,12 +16,9 @@ export const claimResize: AdmissionPlugin = {
     if (compareQuantities(asked, before) <= 0) return;
     if (old.status?.phase !== 'Bound')
       throw refusal(request, 'Only bound persistent volume claims can be expanded');
-    const name =
-      claim.metadata?.annotations?.['volume.beta.kubernetes.io/storage-class'] ??
-      claim.spec?.storageClassName ??
-      '';
+    const name = classOf(claim);
     const storageClass =
-      name === ''
+      name === '' || name !== classOf(old)
         ? undefined
         : cachedObject<StorageClass>(request.context.server, 'storageclasses', '', name);
     if (storageClass?.allowVolumeExpansion !== true)
@@ -31,3 +28,7 @@ export const claimResize: AdmissionPlugin = {
       );
   },
 };
+
+function classOf({ metadata, spec }: PersistentVolumeClaim): string {
+  return metadata?.annotations?.['volume.beta.kubernetes.io/storage-class'] ?? spec?.storageClassName ?? '';
+}

@@ -6,8 +6,11 @@ import type { Ingress, IngressClass, ObjectMeta, PersistentVolumeClaim, StorageC
 import { cachedObjects } from './cached.ts';
 import type { AdmissionPlugin } from './request.ts';
 
-const storageMark = 'storageclass.kubernetes.io/is-default-class';
-const ingressMark = 'ingressclass.kubernetes.io/is-default-class';
+const storageMarks = [
+  'storageclass.kubernetes.io/is-default-class',
+  'storageclass.beta.kubernetes.io/is-default-class',
+];
+const ingressMarks = ['ingressclass.kubernetes.io/is-default-class'];
 const oldClassAnnotations = {
   storage: 'volume.beta.kubernetes.io/storage-class',
   ingress: 'kubernetes.io/ingress.class',
@@ -21,7 +24,7 @@ export const defaultStorageClass: AdmissionPlugin = {
     const { spec, metadata } = object as PersistentVolumeClaim;
     if (spec === undefined || spec.storageClassName !== undefined) return;
     if (metadata?.annotations?.[oldClassAnnotations.storage] !== undefined) return;
-    const found = marked(cachedObjects<StorageClass>(context.server, 'storageclasses'), storageMark)[0];
+    const found = marked(cachedObjects<StorageClass>(context.server, 'storageclasses'), storageMarks)[0];
     if (found?.metadata?.name !== undefined) spec.storageClassName = found.metadata.name;
   },
 };
@@ -36,7 +39,7 @@ export const defaultIngressClass: AdmissionPlugin = {
     if (metadata?.annotations?.[oldClassAnnotations.ingress] !== undefined) return;
     const found = marked(
       cachedObjects<IngressClass>(request.context.server, 'ingressclasses'),
-      ingressMark,
+      ingressMarks,
     )[0];
     if (found?.metadata?.name !== undefined) spec.ingressClassName = found.metadata.name;
   },
@@ -47,9 +50,9 @@ interface Named {
 }
 
 /** Newest first; those of one second by name. */
-function marked<T extends Named>(classes: readonly T[], mark: string): T[] {
+function marked<T extends Named>(classes: readonly T[], marks: readonly string[]): T[] {
   return classes
-    .filter(({ metadata }) => metadata?.annotations?.[mark] === 'true')
+    .filter(({ metadata }) => marks.some((mark) => metadata?.annotations?.[mark] === 'true'))
     .toSorted(
       (a, b) =>
         (b.metadata?.creationTimestamp ?? '').localeCompare(a.metadata?.creationTimestamp ?? '') ||

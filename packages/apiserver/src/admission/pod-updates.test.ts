@@ -183,3 +183,84 @@ test('a pod that was there before its namespace became strict stays, and runs no
   assert.equal((await image('demo:1')).status, 200);
   assert.equal((await patch(`${pods}/old`, { metadata: { labels: { a: 'b' } } })).status, 200);
 });
+
+test('a pod that is given a time to end is charged to the quotas of pods that end', async (t) => {
+  const server = await serverFor(t);
+  const hard = { pods: '1' };
+  await created(server, `${core}/resourcequotas`, {
+    metadata: { name: 'ending' },
+    spec: { hard, scopes: ['Terminating'] },
+  });
+  const known = { status: { hard, used: { pods: '0' } } };
+  const merge = { headers: { 'content-type': 'application/merge-patch+json' } };
+  const { status } = await server.request('PATCH', `${core}/resourcequotas/ending/status`, known, merge);
+  assert.equal(status, 200);
+  await created(server, pods, pod('one'));
+  await created(server, pods, pod('two'));
+  const end = (name: string): Promise<Answer> =>
+    server.request('PATCH', `${pods}/${name}`, { spec: { activeDeadlineSeconds: 60 } }, merge);
+  const first = await end('one');
+  assert.equal(first.status, 200, first.body.toString());
+  await until(async () => (await end('two')).status === 403, 'the quota is known');
+  await refused(
+    end('two'),
+    'pods "two" is forbidden: exceeded quota: ending, requested: pods=1, used: pods=1, limited: pods=1',
+  );
+  assert.equal(
+    (await server.request('PATCH', `${pods}/two`, { metadata: { labels: { a: 'b' } } }, merge)).status,
+    200,
+  );
+});
+
+test('a pod that is made for a node is labelled with the zone of the node, whatever it says', async (t) => {
+  const server = await serverFor(t);
+  const zone = 'topology.kubernetes.io/zone';
+  await created(server, '/api/v1/nodes', { metadata: { name: 'n1', labels: { [zone]: 'a', other: 'b' } } });
+  const claiming = {
+    ...pod('p', { nodeName: 'n1' }),
+    metadata: { name: 'p', labels: { [zone]: 'z', mine: 'c' } },
+  };
+  await until(async () => {
+    const { json } = await server.request('POST', `${pods}?dryRun=All`, claiming);
+    return json.metadata.labels[zone] === 'a' && json.metadata.labels.mine === 'c';
+  }, 'the label of the node');
+  const { json } = await server.request('POST', `${pods}?dryRun=All`, claiming);
+  assert.deepEqual(json.metadata.labels, { [zone]: 'a', mine: 'c' });
+});
+
+test('a claim gets the class that an older mark makes the default, and grows by a class that it has', async (t) => {
+  const server = await serverFor(t);
+  const claims = `${core}/persistentvolumeclaims`;
+  const merge = { headers: { 'content-type': 'application/merge-patch+json' } };
+  const claim = (name: string): object => ({
+    metadata: { name },
+    spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+  });
+  // Before there is any class.
+  await created(server, claims, claim('early'));
+  await created(server, '/apis/storage.k8s.io/v1/storageclasses', {
+    metadata: {
+      name: 'usual',
+      annotations: { 'storageclass.beta.kubernetes.io/is-default-class': 'true' },
+    },
+    provisioner: 'd.example.org',
+    allowVolumeExpansion: true,
+  });
+  await until(async () => {
+    const { json } = await server.request('POST', `${claims}?dryRun=All`, claim('late'));
+    return json.spec.storageClassName === 'usual';
+  }, 'the class is known');
+  await created(server, claims, claim('late'));
+  for (const name of ['early', 'late'])
+    await server.request('PATCH', `${claims}/${name}/status`, { status: { phase: 'Bound' } }, merge);
+  const grow = (name: string): Promise<Answer> => {
+    const spec = { storageClassName: 'usual', resources: { requests: { storage: '2Gi' } } };
+    return server.request('PATCH', `${claims}/${name}?dryRun=All`, { spec }, merge);
+  };
+  const grown = await grow('late');
+  assert.equal(grown.status, 200, grown.body.toString());
+  await refused(
+    grow('early'),
+    'persistentvolumeclaims "early" is forbidden: only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize',
+  );
+});

@@ -9,7 +9,8 @@
  */
 import { evaluatorOf } from '@timonier/api/quota/evaluators';
 import { charge, counts } from '@timonier/api/quota/charge';
-import type { ResourceInfo } from '@timonier/api';
+import { isTerminating } from '@timonier/api/quota/scopes';
+import type { Pod, ResourceInfo } from '@timonier/api';
 import type { CommitExtras } from '../../pipeline/commit-extras.ts';
 import type { ServerState } from '../../server-state.ts';
 import type { Compare, RequestOp } from '../../storage/etcd-messages.ts';
@@ -43,7 +44,12 @@ function mayCharge({ operation, context, object, old }: AdmissionRequest): boole
   const { info, subresource } = context.target;
   const kind = `${info.group}/${info.resource}`;
   if (operation === 'CREATE') return subresource === '';
-  if (kind === '/pods') return subresource === 'resize';
+  if (kind === '/pods')
+    return (
+      subresource === 'resize' ||
+      // A pod that is given a time to end counts for other quotas from then on.
+      (subresource === '' && isTerminating(object as Pod) !== isTerminating(old as Pod))
+    );
   if (kind === '/services') return subresource === '';
   if (kind !== '/persistentvolumeclaims') return false;
   return subresource === '' || (subresource === 'status' && object !== undefined && old !== undefined);
