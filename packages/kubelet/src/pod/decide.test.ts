@@ -202,3 +202,9 @@ test('a pod past its active deadline fails', () => {
   assert.equal(summary(decision), 'stop-everything, Failed');
   assert.equal(decision.outcome?.reason, 'DeadlineExceeded');
 });
+
+test('a pod that has failed keeps saying why', () => {
+  const why = { reason: 'DeadlineExceeded', message: 'it took too long' };
+  const failed = pod({ activeDeadlineSeconds: 10 }, { phase: 'Failed', ...why });
+  assert.deepEqual(run(failed, [], []).outcome, { phase: 'Failed', ...why });
+});

@@ -190,8 +190,14 @@ function restarts(pod: Pod, exited: RuntimeContainer): boolean {
 }
 
 function podOutcome({ pod, runtime, now }: DecisionInput): PodOutcome | undefined {
-  const phase = pod.status?.phase;
-  if (phase === 'Succeeded' || phase === 'Failed') return { phase };
+  const { phase, reason, message } = pod.status ?? {};
+  if (phase === 'Succeeded' || phase === 'Failed') {
+    return {
+      phase,
+      ...(reason === undefined ? {} : { reason }),
+      ...(message === undefined ? {} : { message }),
+    };
+  }
   const deadline = deadlineOf(pod);
   if (deadline !== undefined && now >= deadline) {
     return {

@@ -175,7 +175,9 @@ export class PodWorker {
       started: (id) => this.#prober.isStarted(id),
     });
     const { reason, message = '' } = decision.outcome ?? {};
-    if (reason !== undefined && this.#outcome?.reason !== reason) this.#event('Normal', reason, message);
+    // What an earlier life, or somebody else, has made of the pod was told then.
+    const isNews = reason !== undefined && this.#outcome?.reason !== reason && pod.status?.phase !== 'Failed';
+    if (isNews) this.#event('Normal', reason, message);
     this.#outcome = decision.outcome;
     for (const action of decision.actions) this.#perform(action, pod, state);
     this.#publish(pod, state, false);
