@@ -124,7 +124,10 @@ function readManifests(files: readonly string[]): readonly Manifest[] {
 }
 
 function manifestFiles(path: string): readonly string[] {
-  if (path === '-' || !statSync(path).isDirectory()) return [path];
+  if (path === '-') return [path];
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) throw new Error(`the path "${path}" does not exist`);
+  if (!found.isDirectory()) return [path];
   return readdirSync(path)
     .filter((name) => /\.(ya?ml|json)$/.test(name))
     .sort()

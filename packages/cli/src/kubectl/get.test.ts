@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { objectText } from './describe.ts';
-import { tableText } from './get.ts';
+import { tableText, withoutManagers } from './get.ts';
 import { targetsOf } from './session.ts';
 
 const table = {
@@ -51,4 +51,16 @@ test('a description leaves the server’s bookkeeping out', () => {
     text,
     'Name:  p\nLabels:\n  App:  x\nSpec:\n  Containers:\n  - Name:  c\n    Image:  i\n    Args:  a, b\n',
   );
+});
+
+test('who manages which field is left out of what people read, and nothing else', () => {
+  const object = {
+    kind: 'A',
+    metadata: { name: 'a', managedFields: [{}], labels: {} },
+    spec: { items: [1] },
+  };
+  const shown = { kind: 'A', metadata: { name: 'a', labels: {} }, spec: { items: [1] } };
+  assert.equal(JSON.stringify(withoutManagers(object)), JSON.stringify(shown));
+  const list = { kind: 'List', metadata: {}, items: [object] };
+  assert.deepEqual(withoutManagers(list), { ...list, items: [shown] });
 });

@@ -21,6 +21,22 @@ export interface GetOptions {
   readonly noHeaders: boolean;
 }
 
+/** An object or a list as people read it: who manages which field is left out, as kubectl does. */
+export function withoutManagers<T extends object>(value: T): T {
+  const { metadata, items, ...rest } = value as {
+    metadata?: Readonly<Record<string, unknown>>;
+    items?: readonly object[];
+  };
+  const { managedFields: _, ...kept } = metadata ?? {};
+  const shown = {
+    ...rest,
+    ...(metadata === undefined ? {} : { metadata: kept }),
+    ...(items === undefined ? {} : { items: items.map(withoutManagers) }),
+  };
+  // In the order in which they came.
+  return Object.fromEntries(Object.keys(value).map((key) => [key, shown[key as keyof typeof shown]])) as T;
+}
+
 interface Listed {
   readonly kind?: string;
   readonly items?: readonly { readonly metadata?: { readonly name?: string } }[];
@@ -60,7 +76,7 @@ export async function get(
     if (options.output === 'name') {
       for (const item of body.items ?? [body])
         process.stdout.write(`${reportName(type, item.metadata?.name ?? '')}\n`);
-    } else documents.push(body);
+    } else documents.push(withoutManagers(body));
     printed = true;
   }
   const document =
