@@ -94,6 +94,15 @@ test('a user’s extra fields travel in headers whose names hold any key', () =>
   });
 });
 
+test('users travel as UTF-8, and the names of their fields as what a header’s name can hold', () => {
+  const headers = identityHeaders({ name: 'jané', groups: ['日本'], extra: { 'é(%)': ['€'] } });
+  const onWire = (value: string | string[] | undefined): string =>
+    Buffer.from(String(value), 'latin1').toString();
+  assert.equal(onWire(headers['x-remote-user']), 'jané');
+  assert.equal(onWire(headers['x-remote-group']), '日本');
+  assert.equal(onWire(headers['x-remote-extra-%c3%a9%28%25%29']), '€');
+});
+
 test('a condition keeps its time until its status changes', () => {
   const failed = { available: false, reason: 'A', message: 'm' };
   const first = statusWith(undefined, failed, 't1');

@@ -7,6 +7,7 @@ import type { IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
 import type { APIResourceList } from '@timonier/api';
 import { StatusError } from '@timonier/api/statuses';
+import { headerOf } from '../http/header-text.ts';
 import type { User } from '../pipeline/authenticate.ts';
 import type { ServerState } from '../server-state.ts';
 import { apiServiceName, passed, type Service, type Verdict } from './api-service.ts';
@@ -162,10 +163,17 @@ const ownUser: User = { name: 'system:kube-aggregator', groups: ['system:masters
 
 /** Who a request is from, as secondary servers read it. */
 export function identityHeaders({ name, uid, groups, extra = {} }: User): Record<string, string | string[]> {
-  const headers: Record<string, string | string[]> = { 'x-remote-user': name };
-  if (uid !== undefined && uid !== '') headers['x-remote-uid'] = uid;
-  if (groups.length > 0) headers['x-remote-group'] = [...groups];
+  const headers: Record<string, string | string[]> = { 'x-remote-user': headerOf(name) };
+  if (uid !== undefined && uid !== '') headers['x-remote-uid'] = headerOf(uid);
+  if (groups.length > 0) headers['x-remote-group'] = groups.map(headerOf);
   for (const [key, values] of Object.entries(extra))
-    headers[`x-remote-extra-${encodeURIComponent(key).toLowerCase()}`] = [...values];
+    headers[`x-remote-extra-${escaped(key)}`] = values.map(headerOf);
   return headers;
+}
+
+/** What a header's name cannot hold, and the sign of that itself, as bytes in hexadecimal. */
+function escaped(key: string): string {
+  return headerOf(key)
+    .replace(/[^!#$&'*+\-.0-9A-Z^_`a-z|~]/g, (sign) => `%${sign.charCodeAt(0).toString(16).padStart(2, '0')}`)
+    .toLowerCase();
 }

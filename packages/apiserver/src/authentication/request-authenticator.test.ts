@@ -36,6 +36,25 @@ function requestOn(socket: TLSSocket, headers: Record<string, string> = {}): Htt
   return { socket, headers, rawHeaders } as unknown as HttpRequest;
 }
 
+test('the headers that front proxies name users in are known in every case', () => {
+  const authenticator = new RequestAuthenticator(
+    { authenticate: () => undefined },
+    {
+      ca: proxies.certificate,
+      clientCa: users.certificate,
+      allowedNames: [],
+      usernameHeaders: ['X-Forwarded-User'],
+      uidHeaders: ['X-Forwarded-Uid'],
+      groupHeaders: ['X-Remote-Group', 'X-Forwarded-Group'],
+      extraHeaderPrefixes: ['X-Forwarded-Extra-'],
+    },
+  );
+  for (const name of ['user', 'uid', 'group', 'extra-scopes'])
+    assert.ok(authenticator.isIdentity(`x-forwarded-${name}`), name);
+  for (const name of ['accept', 'x-forwarded-for', 'x-forwarded-extra'])
+    assert.ok(!authenticator.isIdentity(name), name);
+});
+
 test('a certificate that ends while its connection lasts is believed no longer', async (t) => {
   let now = Date.now();
   const header = (name: string): readonly string[] => [name];

@@ -56,7 +56,7 @@ export class RequestAuthenticator {
     const peer = this.#peerOf(request);
     if (peer.kind === 'user') return peer.user;
     if (peer.kind === 'proxy' && this.#names !== undefined) {
-      const user = userOfHeaders(request.headers, request.rawHeaders, this.#names);
+      const user = userOfHeaders(request.rawHeaders, this.#names);
       if (user !== undefined) return user;
     }
     const token = bearerOf(request) || tokenOf(protocols);
@@ -66,6 +66,20 @@ export class RequestAuthenticator {
     }
     if (peer.kind !== 'none' || !this.#allowsNobody(path)) throw new StatusError(unauthorized());
     return anonymous;
+  }
+
+  /**
+   * Whether a header, in lower case, is one by which front proxies name users here. Whoever this server passes a request on
+   * to may believe the same ones.
+   */
+  isIdentity(header: string): boolean {
+    const names = this.#names;
+    if (names === undefined) return false;
+    const { usernameHeaders, uidHeaders, groupHeaders, extraHeaderPrefixes } = names;
+    return (
+      [usernameHeaders, uidHeaders, groupHeaders].some((known) => known.includes(header)) ||
+      extraHeaderPrefixes.some((prefix) => header.startsWith(prefix))
+    );
   }
 
   /** True when a token came behind two spaces: it is not looked at, as upstream. */

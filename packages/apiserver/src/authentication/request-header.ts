@@ -4,6 +4,7 @@
  * documentation.
  */
 import { X509Certificate } from 'node:crypto';
+import { textOf } from '../http/header-text.ts';
 import type { User } from '../pipeline/authenticate.ts';
 
 export interface RequestHeaderNames {
@@ -16,21 +17,14 @@ export interface RequestHeaderNames {
   readonly extraHeaderPrefixes: readonly string[];
 }
 
-type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
-
 /**
  * The user that headers name; undefined when they name none. `rawHeaders` are names and values in turn, as they came,
  * because a header may stand there several times.
  */
-export function userOfHeaders(
-  headers: Headers,
-  rawHeaders: readonly string[],
-  names: RequestHeaderNames,
-): User | undefined {
+export function userOfHeaders(rawHeaders: readonly string[], names: RequestHeaderNames): User | undefined {
   const first = (wanted: readonly string[]): string => {
     for (const name of wanted) {
-      const value = headers[name];
-      const text = (typeof value === 'string' ? value : (value?.[0] ?? '')).trim();
+      const text = firstValue(rawHeaders, name).trim();
       if (text !== '') return text;
     }
     return '';
@@ -42,7 +36,7 @@ export function userOfHeaders(
   const fields = new Map<string, string[]>();
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const header = (rawHeaders[i] ?? '').toLowerCase();
-    const value = rawHeaders[i + 1] ?? '';
+    const value = textOf(rawHeaders[i + 1] ?? '');
     if (names.groupHeaders.includes(header)) groups.push(value);
     const prefix = names.extraHeaderPrefixes.find((one) => header.startsWith(one));
     if (prefix === undefined) continue;
@@ -60,10 +54,16 @@ export function userOfHeaders(
   };
 }
 
+/** Of a header that stands there several times the first one counts. */
+function firstValue(rawHeaders: readonly string[], name: string): string {
+  const at = rawHeaders.findIndex((one, i) => i % 2 === 0 && one.toLowerCase() === name);
+  return at < 0 ? '' : textOf(rawHeaders[at + 1] ?? '');
+}
+
 /** Header names carry what they cannot hold percent-encoded. */
 function keyOf(text: string): string {
   try {
-    return decodeURIComponent(text).toLowerCase();
+    return decodeURIComponent(text);
   } catch {
     return text;
   }

@@ -81,6 +81,8 @@ export class Exchange {
   audit: AuditRecord | undefined;
   /** Status code of the answer, once there is one. */
   statusCode = 0;
+  /** Which headers name users here, beside the usual ones; asked in lower case. None of them is passed on. */
+  isIdentity: ((name: string) => boolean) | undefined;
   /** Bytes of the answer's body so far. */
   sentBytes = 0;
   /** What it counts as; undefined while it has reached no handler. */

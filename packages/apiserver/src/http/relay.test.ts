@@ -4,7 +4,8 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Duplex, PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { internalError, StatusError } from '@timonier/api/statuses';
-import { relayUpgrade, type Switching, type Upstream } from './relay.ts';
+import type { Exchange } from './exchange.ts';
+import { relay, relayUpgrade, type Call as Asked, type Switching, type Upstream } from './relay.ts';
 
 class Connection extends Duplex {
   override _read(): void {}
@@ -79,4 +80,68 @@ test('connections that are joined end together', async () => {
     assert.ok(one.socket.destroyed && other.destroyed);
     assert.deepEqual(one.answers, [101]);
   }
+});
+
+/** An exchange of a client that sends these headers; what it is told is kept. */
+function exchangeWith(headers: Record<string, string>): Exchange & { readonly told: string[] } {
+  const told: string[] = [];
+  const response = {
+    headersSent: false,
+    writeHead: (status: number) => {
+      response.headersSent = true;
+      told.push(String(status));
+    },
+    write: (chunk: Buffer) => told.push(chunk.toString()) > 0,
+    end: () => told.push('end'),
+    destroy: () => told.push('destroyed'),
+  };
+  return {
+    request: { headers, rawHeaders: [] },
+    response,
+    method: 'GET',
+    signal: new AbortController().signal,
+    headers: {},
+    onBegun: () => undefined,
+    drained: () => Promise.resolve(),
+    told,
+  } as unknown as Exchange & { readonly told: string[] };
+}
+
+test('no header by which users are named here passes on, whatever those are called', async () => {
+  const headers = {
+    'x-forwarded-group': 'system:masters',
+    'x-forwarded-extra-scopes': 'all',
+    'x-remote-user': 'admin',
+    'impersonate-user': 'admin',
+    accept: 'application/json',
+  };
+  const isIdentity = (name: string): boolean => name.startsWith('x-forwarded-');
+  const asked: Asked[] = [];
+  const calls: Call[] = [];
+  const upstream: Upstream = {
+    ...upstreamOf(calls),
+    open: (call) => {
+      asked.push(call);
+      return upstreamOf(calls).open(call);
+    },
+  };
+  const done = relay(Object.assign(exchangeWith(headers), { isIdentity }), upstream, '/', {
+    'x-remote-user': 'jane',
+  });
+  calls[0]?.emit('response', Object.assign(new PassThrough().end(), { statusCode: 200, headers: {} }));
+  await done;
+  const one = switching();
+  const joined = relayUpgrade(
+    { ...one, request: { ...one.request, headers } as unknown as IncomingMessage, isIdentity },
+    upstream,
+    '/',
+    { 'x-remote-user': 'jane' },
+  );
+  calls[1]?.emit('error', new Error('enough'));
+  await assert.rejects(joined, /enough/);
+  const expected = { accept: 'application/json', 'x-remote-user': 'jane' };
+  assert.deepEqual(
+    asked.map((call) => ({ ...call.headers })),
+    [expected, expected],
+  );
 });

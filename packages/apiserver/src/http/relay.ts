@@ -9,6 +9,8 @@ import { endWith } from '@timonier/streaming';
 import type { Exchange } from './exchange.ts';
 
 export type Headers = Record<string, string | string[]>;
+/** Asked with names in lower case. */
+export type HeaderTest = (name: string) => boolean;
 
 export interface Call {
   readonly method: string;
@@ -75,7 +77,7 @@ export async function relay(
 ): Promise<void> {
   const { request, response, signal, method } = exchange;
   const hasBody = method !== 'GET' && method !== 'HEAD';
-  const headers = { ...passedOn(request.headers), ...extra };
+  const headers = { ...passedOn(request.headers, exchange.isIdentity), ...extra };
   const length = request.headers['content-length'];
   if (hasBody && length !== undefined) headers['content-length'] = length;
   const call = upstream.open({ method, path, headers, signal });
@@ -130,6 +132,8 @@ export interface Switching {
   readonly head: Buffer;
   /** Called with the status code that the client is told. */
   readonly onAnswer: (statusCode: number) => void;
+  /** Which headers beside the usual ones say who the client is. */
+  readonly isIdentity?: HeaderTest | undefined;
 }
 
 /**
@@ -137,7 +141,7 @@ export interface Switching {
  * not switch protocols the client gets its answer. Rejects with its `unreachable` when there is none, or nobody to give it to.
  */
 export function relayUpgrade(
-  { request: client, socket, head, onAnswer }: Switching,
+  { request: client, socket, head, onAnswer, isIdentity }: Switching,
   upstream: Upstream,
   path: string,
   extra: Headers = {},
@@ -148,7 +152,7 @@ export function relayUpgrade(
       reject(upstream.unreachable(clientGone));
       return;
     }
-    const headers: Headers = { ...passedOn(client.headers), ...extra };
+    const headers: Headers = { ...passedOn(client.headers, isIdentity), ...extra };
     for (const name of ['connection', 'upgrade'] as const) {
       const value = client.headers[name];
       if (value !== undefined) headers[name] = value;
@@ -223,11 +227,12 @@ async function send(from: AsyncIterable<Buffer>, to: ClientRequest, inChunks: bo
   }
 }
 
-function passedOn(given: IncomingHttpHeaders): Headers {
+function passedOn(given: IncomingHttpHeaders, isIdentity: HeaderTest | undefined): Headers {
   const headers: Headers = {};
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined || name.startsWith(':')) continue;
-    if (!notPassedOn.has(name) && !identities.test(name)) headers[name] = value;
+    if (notPassedOn.has(name) || identities.test(name) || isIdentity?.(name) === true) continue;
+    headers[name] = value;
   }
   return headers;
 }

@@ -92,7 +92,8 @@ export class UpgradeRouter {
         exchange.statusCode = statusCode;
         exchange.audit?.started();
       };
-      await this.#join(exchange, info, { request, socket, head, onAnswer });
+      const isIdentity = (name: string): boolean => exchange.isIdentity?.(name) === true;
+      await this.#join(exchange, info, { request, socket, head, onAnswer, isIdentity });
     } catch (error) {
       exchange.audit?.failed(statusOf(error));
       await respondError(exchange, error).catch(() => undefined);

@@ -24,6 +24,7 @@ export interface IdentifierOptions {
 
 export class Identifier {
   readonly #options: IdentifierOptions;
+  readonly #isIdentity = (name: string): boolean => this.#options.authenticator.isIdentity(name);
 
   constructor(options: IdentifierOptions) {
     this.#options = options;
@@ -45,6 +46,7 @@ export class Identifier {
     const { authenticator, auditor, server } = this.#options;
     const { identity } = server.metrics;
     const since = performance.now();
+    exchange.isIdentity = this.#isIdentity;
     try {
       const given = authenticator.authenticate(exchange.request, info.path);
       const user = given instanceof Promise ? await given : given;

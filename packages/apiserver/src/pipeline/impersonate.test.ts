@@ -62,3 +62,21 @@ test('a field may have the name of what every object has', () => {
     assert.throws(() => wantedIdentity([header, 'x']), /without impersonating a user name/);
   }
 });
+
+test('who is to be acted as is named in UTF-8', () => {
+  const bytes = (text: string): string => Buffer.from(text).toString('latin1');
+  const raw = [
+    'Impersonate-User',
+    bytes('jané'),
+    'Impersonate-Group',
+    bytes('日本'),
+    'Impersonate-Extra-A',
+    bytes('€'),
+  ];
+  assert.deepEqual(wantedIdentity(raw), {
+    name: 'jané',
+    uid: undefined,
+    groups: ['日本'],
+    extra: { a: ['€'] },
+  });
+});

@@ -3,6 +3,7 @@
  * modes' to say; everything after this stage sees the other user only.
  */
 import { badRequest, StatusError } from '@timonier/api/statuses';
+import { textOf } from '../http/header-text.ts';
 import type { Wanted } from './impersonation-modes.ts';
 
 const prefix = 'impersonate-';
@@ -20,7 +21,7 @@ export function wantedIdentity(rawHeaders: readonly string[]): Wanted | undefine
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const header = (rawHeaders[i] ?? '').toLowerCase();
     if (!header.startsWith(prefix)) continue;
-    const value = rawHeaders[i + 1] ?? '';
+    const value = textOf(rawHeaders[i + 1] ?? '');
     // Of what can be said once, the first counts, as for whoever looked at it before us.
     if (header === `${prefix}user`) name ??= value;
     else if (header === `${prefix}group`) groups.push(value);
