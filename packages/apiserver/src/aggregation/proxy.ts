@@ -4,8 +4,10 @@ import { serviceUnavailable, StatusError } from '@timonier/api/statuses';
 import type { Upstream } from '../http/relay.ts';
 import type { RemoteServer } from './remote.ts';
 
-/** Throws 503 when the server has no endpoint. */
-export function upstreamOf(remote: RemoteServer): Upstream {
+const patienceMs = 60_000;
+
+/** A request that lasts as long as its client wants has no time that it must keep to. Throws 503 when the server has no endpoint. */
+export function upstreamFor(remote: RemoteServer, isLong: boolean): Upstream {
   const target = remote.target();
   return {
     // An upgraded connection belongs to one client, and none of an agent's may become that.
@@ -17,6 +19,7 @@ export function upstreamOf(remote: RemoteServer): Upstream {
       }),
     unreachable: (reason) =>
       new StatusError(serviceUnavailable(`error trying to reach service of ${remote.name}: ${reason}`)),
-    patienceMs: 60_000,
+    patienceMs,
+    wholeMs: isLong ? undefined : patienceMs,
   };
 }

@@ -1,16 +1,42 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LongRunning } from './long-running.ts';
+import type { User } from '../pipeline/authenticate.ts';
+import { LongRunning, roomOf } from './long-running.ts';
 
-test('no more are held than may be, and those that are refused take no place', () => {
-  const long = new LongRunning(2);
+const user = (name: string, ...groups: string[]): User => ({ name, groups });
+
+/** All that a user is given until there is no room, each to be ended. */
+function taken(long: LongRunning, who: User): (() => void)[] {
+  const ends: (() => void)[] = [];
   let refused = 0;
-  const hold = (): (() => void) => long.hold(() => refused++);
-  const leave = hold();
-  hold();
-  for (let i = 0; i < 3; i++) assert.throws(hold, { name: 'StatusError', code: 429 });
-  assert.equal(refused, 3);
-  leave();
-  hold();
-  assert.throws(hold, { code: 429 });
+  const more = (): void => {
+    for (;;) ends.push(long.hold(who, () => refused++));
+  };
+  assert.throws(more, { name: 'StatusError', code: 429 });
+  assert.equal(refused, 1);
+  return ends;
+}
+
+test('who takes all that there is leaves half of it to others', () => {
+  const long = new LongRunning(roomOf(1_000));
+  assert.equal(taken(long, user('greedy')).length, 500);
+  assert.equal(taken(long, user('other')).length, 500);
+});
+
+test('when all is taken users with few are given some more, and administrators also beyond those', () => {
+  const long = new LongRunning({ shared: 10, each: 10, reserve: 6, few: 3, exempt: 2 });
+  const held = taken(long, user('greedy'));
+  assert.equal(held.length, 10);
+  assert.equal(taken(long, user('a')).length, 3);
+  assert.equal(taken(long, user('b')).length, 3);
+  assert.equal(taken(long, user('c')).length, 0);
+  assert.equal(taken(long, user('admin', 'system:masters')).length, 2);
+});
+
+test('what has ended makes room again, and what was refused takes none', () => {
+  const long = new LongRunning({ shared: 2, each: 2, reserve: 0, few: 0, exempt: 0 });
+  const [end] = taken(long, user('a'));
+  assert.equal(taken(long, user('b')).length, 0);
+  end?.();
+  assert.equal(taken(long, user('b')).length, 1);
 });

@@ -132,7 +132,7 @@ test('no header by which users are named here passes on, whatever those are call
   await done;
   const one = switching();
   const joined = relayUpgrade(
-    { ...one, request: { ...one.request, headers } as unknown as IncomingMessage, isIdentity },
+    { ...one, request: { method: 'GET', headers } as unknown as IncomingMessage, isIdentity },
     upstream,
     '/',
     { 'x-remote-user': 'jane' },
@@ -144,4 +144,76 @@ test('no header by which users are named here passes on, whatever those are call
     asked.map((call) => ({ ...call.headers })),
     [expected, expected],
   );
+});
+
+test('an answer that trickles is broken off after its time, and so is its client', async () => {
+  const exchange = exchangeWith({});
+  const calls: Call[] = [];
+  const answer = new PassThrough();
+  const upstream: Upstream = {
+    ...upstreamOf(calls),
+    wholeMs: 20,
+    open: (asked) => {
+      const call = upstreamOf(calls).open(asked);
+      call.destroy = (error) => {
+        answer.destroy(error);
+        return call;
+      };
+      return call;
+    },
+  };
+  const done = relay(exchange, upstream, '/');
+  calls[0]?.emit('response', Object.assign(answer, { statusCode: 200, headers: {} }));
+  answer.write('a');
+  await done;
+  assert.ok(answer.destroyed);
+  assert.deepEqual([exchange.told[0], exchange.told[1], exchange.told.at(-1)], ['200', 'a', 'destroyed']);
+});
+
+test('who gets no answer in the whole time is told so', async () => {
+  const calls: Call[] = [];
+  const upstream: Upstream = {
+    ...upstreamOf(calls),
+    wholeMs: 20,
+    open: (asked) => {
+      const call = upstreamOf(calls).open(asked);
+      call.destroy = (error) => {
+        if (error !== undefined) call.emit('error', error);
+        return call;
+      };
+      return call;
+    },
+  };
+  await assert.rejects(
+    relay(exchangeWith({}), upstream, '/'),
+    (error: StatusError) =>
+      error.status.code === 504 && /did not complete within the allotted timeout/.test(error.message),
+  );
+});
+
+test('an answer to who wanted to switch protocols is broken off after its time, and a joined connection is not', async () => {
+  const upstream = (calls: Call[]): Upstream => ({ ...upstreamOf(calls), wholeMs: 20 });
+  const one = switching();
+  const calls: Call[] = [];
+  const joined = relayUpgrade(one, upstream(calls), '/');
+  const answer = new PassThrough();
+  calls[0]?.emit('response', Object.assign(answer, { ...head, statusCode: 200 }));
+  await once(one.socket, 'close');
+  answer.destroy();
+  await joined;
+  const other = switching();
+  const lasting = relayUpgrade(other, upstream(calls), '/');
+  const far = new Connection();
+  calls[1]?.emit('upgrade', head, far, Buffer.alloc(0));
+  // Another one's time, which began later, is over.
+  const later = switching();
+  const late = relayUpgrade(later, upstream(calls), '/');
+  const slow = new PassThrough();
+  calls[2]?.emit('response', Object.assign(slow, { ...head, statusCode: 200 }));
+  await once(later.socket, 'close');
+  slow.destroy();
+  await late;
+  assert.ok(!other.socket.destroyed && !far.destroyed);
+  far.destroy();
+  await lasting;
 });

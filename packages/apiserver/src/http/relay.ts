@@ -4,7 +4,7 @@
  */
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { StatusError } from '@timonier/api/statuses';
+import { StatusError, timeout } from '@timonier/api/statuses';
 import { endWith } from '@timonier/streaming';
 import type { Exchange } from './exchange.ts';
 
@@ -28,6 +28,8 @@ export interface Upstream {
   readonly unreachable: (reason: string) => StatusError;
   /** Between the request's end and the answer's head, in milliseconds. */
   readonly patienceMs: number;
+  /** Between the request's beginning and the answer's end, in milliseconds; undefined: as long as both sides want. */
+  readonly wholeMs?: number | undefined;
 }
 
 /** What is changed of an answer on its way back. */
@@ -92,6 +94,12 @@ export async function relay(
   // Sending the body may fail first, and then nobody waits for the answer.
   answered.catch(() => undefined);
   const timer = setTimeout(() => call.destroy(new Error('no answer in time')), upstream.patienceMs);
+  const late = (): void => {
+    call.destroy(tooLate());
+    // Its client may be what it waits for.
+    if (response.headersSent) response.destroy();
+  };
+  const whole = upstream.wholeMs === undefined ? undefined : setTimeout(late, upstream.wholeMs);
   try {
     if (hasBody) await send(request, call, length === undefined);
     call.end();
@@ -119,6 +127,7 @@ export async function relay(
     throw asUnreachable(upstream, error);
   } finally {
     clearTimeout(timer);
+    clearTimeout(whole);
   }
 }
 
@@ -159,18 +168,28 @@ export function relayUpgrade(
     }
     const call = upstream.open({ method: client.method ?? 'GET', path, headers });
     const timer = setTimeout(() => call.destroy(new Error('no answer in time')), upstream.patienceMs);
+    let hasHead = false;
+    const late = (): void => {
+      if (hasHead) socket.destroy();
+      else call.destroy(tooLate());
+    };
+    // What is joined lasts; an answer is one like any other.
+    const whole = upstream.wholeMs === undefined ? undefined : setTimeout(late, upstream.wholeMs);
     socket.once('close', () => call.destroy());
     call.once('error', (error) => {
       clearTimeout(timer);
+      clearTimeout(whole);
       reject(asUnreachable(upstream, error));
     });
     call.once('response', (response) => {
       clearTimeout(timer);
+      hasHead = true;
       onAnswer(response.statusCode ?? 502);
       // The body is passed on as it was decoded, and ends with the connection.
       socket.write(headText(response, { connection: 'close' }));
       response.on('error', () => socket.destroy());
       response.once('close', () => {
+        clearTimeout(whole);
         endWith(socket);
         resolve();
       });
@@ -178,6 +197,7 @@ export function relayUpgrade(
     });
     call.once('upgrade', (response, other, otherHead) => {
       clearTimeout(timer);
+      clearTimeout(whole);
       if (socket.destroyed) {
         other.destroy();
         reject(upstream.unreachable(clientGone));
@@ -254,6 +274,10 @@ function headText(response: IncomingMessage, override: Readonly<Record<string, s
   }
   for (const [name, value] of Object.entries(override)) lines.push(`${name}: ${value}`);
   return `${lines.join('\r\n')}\r\n\r\n`;
+}
+
+function tooLate(): StatusError {
+  return new StatusError(timeout('request did not complete within the allotted timeout'));
 }
 
 function asUnreachable(upstream: Upstream, error: unknown): StatusError {

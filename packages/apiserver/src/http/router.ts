@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream';
 import { type Exposition, handleOps, type Health } from '@timonier/component';
 import { pathNotFound, StatusError, verbNotAllowed } from '@timonier/api/statuses';
 import type { Aggregator } from '../aggregation/aggregator.ts';
-import { upstreamOf } from '../aggregation/proxy.ts';
+import { upstreamFor } from '../aggregation/proxy.ts';
 import { identityHeaders } from '../aggregation/remote.ts';
 import type { Auditor } from '../audit/auditor.ts';
 import type { DebugPages } from '../debug/pages.ts';
@@ -28,7 +28,7 @@ import { isOfNoNamespace, isOfNoObject, notServed } from './absent.ts';
 import type { Documents } from './documents.ts';
 import { Exchange, type HttpRequest, type HttpResponse } from './exchange.ts';
 import { knownRequestInfo } from './known-request-info.ts';
-import { isLongRunning, LongRunning } from './long-running.ts';
+import { isLongRunning, LongRunning, roomOf } from './long-running.ts';
 import { relay } from './relay.ts';
 import type { RequestInfo, ResourceRequest } from './request-info.ts';
 import { UpgradeRouter } from './upgrade-router.ts';
@@ -44,7 +44,7 @@ export interface RouterOptions {
   readonly exposition: Exposition;
   readonly limiter: Limiter;
   readonly debug: DebugPages;
-  /** Watches and streams that are held at once. */
+  /** Watches and streams that are held at once: what users share among them, see `roomOf`. */
   readonly maxLongRunning: number;
   /** Undefined: nothing is recorded. */
   readonly auditor: Auditor | undefined;
@@ -66,11 +66,12 @@ export class Router {
     this.#options = options;
     this.#limit = new LimitStage(options.limiter, options.server.cache);
     this.#identifier = new Identifier(options);
-    this.#longRunning = new LongRunning(options.maxLongRunning);
+    this.#longRunning = new LongRunning(roomOf(options.maxLongRunning));
     this.#upgrades = new UpgradeRouter({
       server: options.server,
       aggregator: options.aggregator,
       identifier: this.#identifier,
+      limit: this.#limit,
       longRunning: this.#longRunning,
       serve: (exchange, info, started) => this.#serveKnown(exchange, info, started),
     });
@@ -94,17 +95,14 @@ export class Router {
     const { server } = this.#options;
     const kind = mutating.has(info.verb) ? 'mutating' : 'readOnly';
     const isLong = isLongRunning(info);
-    let leave: (() => void) | undefined;
     if (!isLong) server.metrics.requests.inFlight[kind]++;
     try {
-      if (isLong) leave = this.#longRunning.hold(() => this.#countRefusal(exchange, info));
       await this.#answer(exchange, info, isLong);
       exchange.audit?.stage('ResponseComplete');
     } catch (error) {
       await this.#fail(exchange, error);
       exchange.audit?.stage(isExpected(error) ? 'ResponseComplete' : 'Panic');
     } finally {
-      leave?.();
       if (!isLong) server.metrics.requests.inFlight[kind]--;
       const { series } = exchange;
       if (series !== undefined) {
@@ -127,16 +125,22 @@ export class Router {
 
   async #answer(exchange: Exchange, info: RequestInfo, isLong: boolean): Promise<void> {
     const user = await this.#identifier.identify(exchange, info, isLong);
-    const leave = await this.#limit.enter(exchange, user, info);
-    if (leave === undefined) {
-      this.#countRefusal(exchange, info);
-      return;
-    }
+    const onRefused = (): void => this.#countRefusal(exchange, info);
+    const ended = isLong ? this.#longRunning.hold(user, onRefused) : undefined;
     try {
-      await this.#identifier.authorize(exchange, user, info);
-      await this.#dispatch(exchange, info, user, isLong);
+      const leave = await this.#limit.enter(exchange, user, info);
+      if (leave === undefined) {
+        onRefused();
+        return;
+      }
+      try {
+        await this.#identifier.authorize(exchange, user, info);
+        await this.#dispatch(exchange, info, user, isLong);
+      } finally {
+        leave();
+      }
     } finally {
-      leave();
+      ended?.();
     }
   }
 
@@ -152,7 +156,7 @@ export class Router {
     if (remote !== undefined) {
       aggregator.checkAvailable(remote);
       const path = `${exchange.url.pathname}${exchange.url.search}`;
-      await relay(exchange, upstreamOf(remote), path, identityHeaders(user));
+      await relay(exchange, upstreamFor(remote, isLong), path, identityHeaders(user));
       return;
     }
     if (info.resource === undefined || info.resource === '') {

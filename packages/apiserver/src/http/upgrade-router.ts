@@ -7,17 +7,19 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { pathNotFound, StatusError } from '@timonier/api/statuses';
 import type { Aggregator } from '../aggregation/aggregator.ts';
-import { upstreamOf } from '../aggregation/proxy.ts';
-import { identityHeaders } from '../aggregation/remote.ts';
+import { upstreamFor } from '../aggregation/proxy.ts';
+import { identityHeaders, type RemoteServer } from '../aggregation/remote.ts';
 import { contextOf } from '../pipeline/context.ts';
+import type { User } from '../pipeline/authenticate.ts';
 import type { Identifier } from '../pipeline/identify.ts';
+import type { LimitStage } from '../pipeline/limit.ts';
 import { respondError, statusOf } from '../pipeline/respond.ts';
 import type { JudgingServer } from '../request-context.ts';
 import { upgrades } from '../verbs/index.ts';
 import { Exchange } from './exchange.ts';
 import { Http1Request } from './http1.ts';
 import { knownRequestInfo } from './known-request-info.ts';
-import { isWatch, type LongRunning } from './long-running.ts';
+import { isLongRunning, isWatch, type LongRunning } from './long-running.ts';
 import { relayUpgrade, type Switching } from './relay.ts';
 import { readRequestInfo, type RequestInfo } from './request-info.ts';
 import { parseTarget } from './request-target.ts';
@@ -30,6 +32,7 @@ export interface UpgradeRouterOptions {
   readonly server: JudgingServer;
   readonly aggregator: Aggregator;
   readonly identifier: Identifier;
+  readonly limit: LimitStage;
   readonly longRunning: LongRunning;
   /** Serves what is answered in messages like a request that switches nothing; never rejects. */
   readonly serve: (exchange: Exchange, info: RequestInfo, started: number) => Promise<void>;
@@ -66,7 +69,7 @@ export class UpgradeRouter {
   /** Serves one to its end; never rejects. `head` is what has come of the connection behind the request. */
   async serve(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const started = performance.now();
-    const { server, aggregator, longRunning } = this.#options;
+    const { server, aggregator } = this.#options;
     socket.on('error', () => undefined);
     const response = new SocketResponse(socket);
     let exchange: Exchange;
@@ -85,9 +88,7 @@ export class UpgradeRouter {
       await this.#options.serve(new Exchange(new Http1Request(request), messages), info, started);
       return;
     }
-    let leave: (() => void) | undefined;
     try {
-      leave = longRunning.hold(() => server.metrics.requests.refused(exchange, info.served));
       const onAnswer = (statusCode: number): void => {
         exchange.statusCode = statusCode;
         exchange.audit?.started();
@@ -99,25 +100,68 @@ export class UpgradeRouter {
       await respondError(exchange, error).catch(() => undefined);
       response.end();
     } finally {
-      leave?.();
       exchange.audit?.stage('ResponseComplete');
     }
   }
 
   /** Resolves when a connection that switched protocols has ended. */
   async #join(exchange: Exchange, info: RequestInfo, switching: Switching): Promise<void> {
-    const { server, aggregator, identifier } = this.#options;
+    const { aggregator, identifier, longRunning } = this.#options;
     const user = await identifier.identify(exchange, info, true);
-    await identifier.authorize(exchange, user, info);
-    if (info.isNowhere === true) throw new StatusError(pathNotFound());
-    const remote = aggregator.remoteFor(info.path);
-    if (remote !== undefined) {
+    const ended = longRunning.hold(user, () => this.#countRefusal(exchange, info));
+    try {
+      const remote = aggregator.remoteFor(info.path);
+      if (remote === undefined) await this.#joinOwn(exchange, info, user, switching);
+      else await this.#joinRemote(exchange, info, user, remote, switching);
+    } finally {
+      ended();
+    }
+  }
+
+  /** A seat is held until both sides speak with each other: before that it costs what any request does. */
+  async #joinRemote(
+    exchange: Exchange,
+    info: RequestInfo,
+    user: User,
+    remote: RemoteServer,
+    switching: Switching,
+  ): Promise<void> {
+    const { aggregator, identifier, limit } = this.#options;
+    const leave = await limit.enter(exchange, user, info);
+    if (leave === undefined) {
+      this.#countRefusal(exchange, info);
+      return;
+    }
+    let hasLeft = false;
+    const leaveOnce = (): void => {
+      if (!hasLeft) leave();
+      hasLeft = true;
+    };
+    const onAnswer = (statusCode: number): void => {
+      switching.onAnswer(statusCode);
+      if (statusCode === 101) leaveOnce();
+    };
+    try {
+      await identifier.authorize(exchange, user, info);
+      if (info.isNowhere === true) throw new StatusError(pathNotFound());
       aggregator.checkAvailable(remote);
       // As it was authorized, and not as it was written.
       const path = `${exchange.url.pathname}${exchange.url.search}`;
-      await relayUpgrade(switching, upstreamOf(remote), path, identityHeaders(user));
-      return;
+      const upstream = upstreamFor(remote, isLongRunning(info));
+      await relayUpgrade({ ...switching, onAnswer }, upstream, path, identityHeaders(user));
+    } finally {
+      leaveOnce();
     }
+  }
+
+  #countRefusal(exchange: Exchange, { served }: RequestInfo): void {
+    this.#options.server.metrics.requests.refused(exchange, served);
+  }
+
+  async #joinOwn(exchange: Exchange, info: RequestInfo, user: User, switching: Switching): Promise<void> {
+    const { server, identifier } = this.#options;
+    await identifier.authorize(exchange, user, info);
+    if (info.isNowhere === true) throw new StatusError(pathNotFound());
     const target = info.served;
     const handler = target === undefined ? undefined : upgrades[target.subresource];
     if (target === undefined || handler === undefined) throw new StatusError(pathNotFound());
