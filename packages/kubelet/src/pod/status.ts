@@ -44,11 +44,15 @@ export function computeStatus(input: StatusInput): PodStatus {
   const finished = phase === 'Succeeded' || phase === 'Failed';
   const hostIps = [{ ip: input.hostIp }];
   const ips = pod.spec?.hostNetwork === true ? [input.hostIp] : (sandbox?.ips ?? []);
-  const outcome = settledOutcome(input) ?? {
+  const settled = settledOutcome(input);
+  // Of a pod that is refused, or that has no time left, nothing is being created any more.
+  const hasOutcome = settled?.phase === 'Failed';
+  const outcome = settled ?? {
     phase,
     ...(pod.status?.reason === undefined ? {} : { reason: pod.status.reason }),
     ...(pod.status?.message === undefined ? {} : { message: pod.status.message }),
   };
+  const neverBegan = hasOutcome && runtime.containers.length === 0 && knownStatuses(pod).every(isNothing);
   const kept = finished && ips.length === 0 ? pod.status?.podIPs : ips.map((ip) => ({ ip }));
   return {
     phase,
@@ -63,8 +67,8 @@ export function computeStatus(input: StatusInput): PodStatus {
     hostIPs: hostIps,
     ...(kept?.[0]?.ip === undefined ? {} : { podIP: kept[0].ip, podIPs: kept }),
     startTime: input.startTime,
-    ...(inits.length === 0 ? {} : { initContainerStatuses: initStatuses }),
-    containerStatuses: statuses,
+    ...(neverBegan ? {} : { containerStatuses: statuses }),
+    ...(neverBegan || inits.length === 0 ? {} : { initContainerStatuses: initStatuses }),
     ...(ephemeral.length === 0 ? {} : { ephemeralContainerStatuses: ephemeral }),
     qosClass: qosClass(pod),
   };
@@ -89,11 +93,7 @@ function initDone(status: ContainerStatus, container: Container | undefined): bo
 function containerStatus(input: StatusInput, container: Container, waitingReason: string): ContainerStatus {
   const { name } = container;
   const [latest, previous] = containersNamed(input.runtime, name);
-  const known = [
-    ...(input.pod.status?.initContainerStatuses ?? []),
-    ...(input.pod.status?.containerStatuses ?? []),
-    ...(input.pod.status?.ephemeralContainerStatuses ?? []),
-  ].find((status) => status.name === name);
+  const known = knownStatuses(input.pod).find((status) => status.name === name);
   const waiting = input.waiting.get(name);
   if (latest === undefined) {
     // After the end the runtime's traces are removed, and what was reported stays true.
@@ -137,6 +137,19 @@ function containerStatus(input: StatusInput, container: Container, waitingReason
     state,
     lastState: last === undefined ? {} : { terminated: last },
   };
+}
+
+function knownStatuses({ status }: Pod): readonly ContainerStatus[] {
+  return [
+    ...(status?.initContainerStatuses ?? []),
+    ...(status?.containerStatuses ?? []),
+    ...(status?.ephemeralContainerStatuses ?? []),
+  ];
+}
+
+/** It was never more than a plan. */
+function isNothing({ containerID = '', state, lastState }: ContainerStatus): boolean {
+  return containerID === '' && state?.terminated === undefined && lastState?.terminated === undefined;
 }
 
 function lostState(known: ContainerStatus): Pick<ContainerStatus, 'state'> {

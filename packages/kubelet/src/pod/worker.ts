@@ -313,8 +313,9 @@ export class PodWorker {
   #publish(pod: Pod, state: RuntimePod, ended: boolean): void {
     const status = this.#status(pod, state, ended);
     this.#services.publish(pod, status);
-    if (this.#startMeasured || status.containerStatuses?.some(({ state: now }) => now?.running === undefined))
-      return;
+    const { containerStatuses } = status;
+    const waits = containerStatuses?.some(({ state: now }) => now?.running === undefined) ?? true;
+    if (this.#startMeasured || waits) return;
     this.#startMeasured = true;
     this.#services.metrics.podStart.observe((performance.now() - this.#seenAt) / 1000);
   }
