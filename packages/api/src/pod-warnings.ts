@@ -139,7 +139,12 @@ function volumeWarnings(volume: Volume, at: string): string[] {
 
 /** Calls for every value that was there before, with the value in quotes. */
 function repeated(values: readonly string[], say: (i: number, value: string) => string): string[] {
-  return values.flatMap((value, i) => (values.indexOf(value) < i ? [say(i, JSON.stringify(value))] : []));
+  const known = new Set<string>();
+  return values.flatMap((value, i) => {
+    if (known.has(value)) return [say(i, JSON.stringify(value))];
+    known.add(value);
+    return [];
+  });
 }
 
 function pullSecrets({ imagePullSecrets: secrets = [] }: Partial<PodSpec>, at: string): string[] {

@@ -32,3 +32,17 @@ function sameMembers(a: Members, b: Members): boolean {
   // A stand-in for a large integer has a member, too.
   return surplus === 0 && isBigInteger(a) === isBigInteger(b);
 }
+
+/**
+ * A text that two trees share exactly when they say the same: what is looked up by it need not be compared with everything
+ * else. Undefined, too, has one of its own.
+ */
+export function textOfJson(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value !== 'object' || value === null) return String(value);
+  if (Array.isArray(value)) return `[${value.map(textOfJson).join()}]`;
+  const members = value as Members;
+  const names = Object.keys(members).filter((name) => members[name] !== undefined);
+  const texts = names.sort().map((name) => `${JSON.stringify(name)}:${textOfJson(members[name])}`);
+  return `${isBigInteger(value) ? '#' : ''}{${texts.join()}}`;
+}

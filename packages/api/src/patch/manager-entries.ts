@@ -9,8 +9,8 @@
  * Source: the field manager of Kubernetes; the bound on update managers and the order of entries are upstream's.
  */
 import { wasSentEmpty } from '../decode/absence.ts';
-import { fromFieldsV1 } from './field-set.ts';
-import { tidyFieldsV1, withFields } from './fields-v1.ts';
+import { type FieldSet, fromFieldsV1, toFieldsV1, union } from './field-set.ts';
+import { tidyFieldsV1 } from './fields-v1.ts';
 import { inOwnersOrder } from './owner-order.ts';
 import type { ManagerEntry } from './seen-changes.ts';
 import { isObject, jsonEqual, type JsonObject, type JsonValue } from './structure.ts';
@@ -148,6 +148,7 @@ export function capUpdaters(entries: readonly ManagerEntry[]): readonly ManagerE
   );
   const updaters = [...byOwner.values()].filter(({ operation }) => operation === 'Update').sort(byAge);
   const firsts = new Map<string, ManagerEntry>();
+  const folded = new Map<string, { readonly entry: ManagerEntry; readonly of: FieldSet[] }>();
   let count = updaters.length;
   for (const entry of updaters) {
     if (count <= maxUpdateManagers) break;
@@ -156,14 +157,20 @@ export function capUpdaters(entries: readonly ManagerEntry[]): readonly ManagerE
       firsts.set(entry.apiVersion, entry);
       continue;
     }
-    const folded: ManagerEntry = { ...entry, manager: foldedManager, subresource: '' };
-    const bucket = ownerOf(folded);
+    const into: ManagerEntry = { ...entry, manager: foldedManager, subresource: '' };
+    const bucket = ownerOf(into);
     const known = bucket === ownerOf(entry) ? first : (byOwner.get(bucket) ?? first);
+    const parts = folded.get(bucket)?.of ?? [fromFieldsV1(known.fieldsV1)];
     if (known === first) byOwner.delete(ownerOf(first));
     byOwner.delete(ownerOf(entry));
-    byOwner.set(bucket, { ...folded, fieldsV1: withFields(known.fieldsV1, fromFieldsV1(entry.fieldsV1)) });
+    byOwner.set(bucket, into);
+    parts.push(fromFieldsV1(entry.fieldsV1));
+    folded.set(bucket, { entry: into, of: parts });
     count--;
   }
+  // Each is put together once, however many went into it.
+  for (const [bucket, { entry, of }] of folded)
+    byOwner.set(bucket, { ...entry, fieldsV1: toFieldsV1(union(...of)) });
   return [...byOwner.values()];
 }
 

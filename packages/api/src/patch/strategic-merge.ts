@@ -8,6 +8,7 @@
 import { shownAsMap } from './map-text.ts';
 import { notMap } from './json-patch.ts';
 import { PatchError } from './patch-error.ts';
+import { inOrder, KeyedList, keyOf, mergePrimitives, withoutItems } from './strategic-lists.ts';
 import {
   isObject,
   jsonEqual,
@@ -72,7 +73,11 @@ function mergeObject(original: JsonObject, patch: JsonObject, structure: Structu
     const name = key.slice(orderPrefix.length);
     const list = result[name];
     if (!Array.isArray(list) || Object.hasOwn(patch, name)) continue;
-    setKey(result, name, inOrder(list, list, listOf(patch[key], key), member(structure, name)));
+    setKey(
+      result,
+      name,
+      inOrder(list, list, listOf(patch[key], key), member(structure, name)?.patchMergeKey),
+    );
   }
   return result;
 }
@@ -97,7 +102,7 @@ function mergeField(
       : mergeByKey(originalList, patch, structure.patchMergeKey, structure.items, name);
   const wanted = order === undefined ? patch : listOf(order, orderPrefix + name);
   if (order !== undefined) checkOrder(patch, wanted, structure.patchMergeKey);
-  return inOrder(merged, originalList, wanted, structure);
+  return inOrder(merged, originalList, wanted, structure.patchMergeKey);
 }
 
 /** What a patch sets must stand in the order that it gives. Throws 400. */
@@ -106,11 +111,10 @@ function checkOrder(
   order: readonly JsonValue[],
   mergeKey: string | undefined,
 ): void {
-  const keyOf = (item: JsonValue): JsonValue | undefined =>
-    mergeKey !== undefined && isObject(item) ? item[mergeKey] : item;
   const set = patch.filter((item) => !isObject(item) || item[patchDirective] !== 'delete');
   let next = 0;
-  for (const item of order) if (next < set.length && jsonEqual(keyOf(set[next] ?? null), keyOf(item))) next++;
+  for (const item of order)
+    if (next < set.length && jsonEqual(keyOf(set[next] ?? null, mergeKey), keyOf(item, mergeKey))) next++;
   if (next < set.length)
     throw new PatchError(
       400,
@@ -131,21 +135,10 @@ function retainKeys(result: JsonObject, patch: JsonObject): void {
   for (const key of Object.keys(result)) if (!keys.has(key)) delete result[key];
 }
 
-function mergePrimitives(original: readonly JsonValue[], patch: readonly JsonValue[]): JsonValue[] {
-  const result = [...original];
-  for (const item of patch) if (!result.some((existing) => jsonEqual(existing, item))) result.push(item);
-  return result;
-}
-
 function deleteFromPrimitiveList(result: JsonObject, name: string, values: JsonValue): void {
   const list = Object.hasOwn(result, name) ? result[name] : undefined;
   if (!Array.isArray(list)) return;
-  const gone = listOf(values, deletePrefix + name);
-  setKey(
-    result,
-    name,
-    list.filter((item) => !gone.some((value) => jsonEqual(value, item))),
-  );
+  setKey(result, name, withoutItems(list, listOf(values, deletePrefix + name)));
 }
 
 function mergeByKey(
@@ -158,7 +151,7 @@ function mergeByKey(
   const replaceAll = patch.some(
     (item) => isObject(item) && item[patchDirective] === 'replace' && item[mergeKey] === undefined,
   );
-  let result: JsonValue[] = replaceAll ? [] : [...original];
+  const merged = new KeyedList(replaceAll ? [] : original, mergeKey);
   for (const item of patch) {
     if (!isObject(item)) {
       throw new PatchError(
@@ -171,48 +164,10 @@ function mergeByKey(
       if (item[patchDirective] === 'replace' && replaceAll) continue;
       throw new PatchError(400, `map: ${shownAsMap(item)} does not contain declared merge key: ${mergeKey}`);
     }
-    const same = (existing: JsonValue): boolean => isObject(existing) && jsonEqual(existing[mergeKey], key);
-    if (item[patchDirective] === 'delete') {
-      result = result.filter((existing) => !same(existing));
-      continue;
-    }
-    const index = result.findIndex(same);
-    const existing = index < 0 ? {} : (result[index] as JsonObject);
-    const merged = mergeObject(existing, item, items);
-    if (index < 0) result.push(merged);
-    else result[index] = merged;
+    if (item[patchDirective] === 'delete') merged.delete(key);
+    else merged.set(key, mergeObject(merged.get(key) ?? {}, item, items));
   }
-  return result;
-}
-
-/**
- * Puts the items that `order` names, by default those of the patch, in that order. The others stay in theirs, each in
- * front of the named ones that it stood before in the original; so a new item comes before all that it is not told to
- * follow.
- */
-function inOrder(
-  list: readonly JsonValue[],
-  original: readonly JsonValue[],
-  order: readonly JsonValue[],
-  structure: Structure | undefined,
-): JsonValue[] {
-  const mergeKey = structure?.patchMergeKey;
-  const keyOf = (item: JsonValue): JsonValue | undefined =>
-    mergeKey !== undefined && isObject(item) ? item[mergeKey] : item;
-  const indexIn = (all: readonly JsonValue[], item: JsonValue): number =>
-    all.findIndex((one) => jsonEqual(keyOf(one), keyOf(item)));
-  const ranked = list.map((item) => ({ item, rank: indexIn(order, item), at: indexIn(original, item) }));
-  const named = ranked.filter(({ rank }) => rank >= 0).sort((a, b) => a.rank - b.rank);
-  const result: JsonValue[] = [];
-  let left = ranked.filter(({ rank }) => rank < 0);
-  for (const { item, at } of named) {
-    // What is new stood before nothing.
-    const stop = at < 0 ? 0 : left.findIndex((other) => other.at > at);
-    const before = stop < 0 ? left : left.slice(0, stop);
-    result.push(...before.map((other) => other.item), item);
-    left = left.slice(before.length);
-  }
-  return [...result, ...left.map((other) => other.item)];
+  return merged.items();
 }
 
 function listOf(value: JsonValue | undefined, name: string): JsonValue[] {

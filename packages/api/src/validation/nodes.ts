@@ -29,8 +29,11 @@ function node(one: Node): FieldError[] {
   if (broken >= 0 || !isDualStack(ranges) || ranges.length > 2)
     errors.push(invalid(path, ranges, 'may specify no more than one CIDR for each IP family'));
   // Only ranges can be the same one twice.
-  for (const [i, range] of ranges.entries())
-    if (broken < 0 && ranges.indexOf(range) < i) errors.push(duplicate(`${path}[${i}]`, range));
+  const known = new Set<string>();
+  for (const [i, range] of ranges.entries()) {
+    if (broken < 0 && known.has(range)) errors.push(duplicate(`${path}[${i}]`, range));
+    known.add(range);
+  }
   return errors;
 }
 

@@ -10,6 +10,7 @@ const POSITIVE = 'must be greater than zero';
 
 export function validateSpreading(list: readonly TopologySpreadConstraint[], path: string): FieldError[] {
   const errors: FieldError[] = [];
+  const lasts = new Map(list.map((constraint, i) => [pairOf(constraint), i]));
   for (const [i, constraint] of list.entries()) {
     const at = `${path}[${i}]`;
     const { topologyKey, whenUnsatisfiable: action } = constraint;
@@ -18,10 +19,7 @@ export function validateSpreading(list: readonly TopologySpreadConstraint[], pat
     if (!topologyKey) errors.push(required(`${at}.topologyKey`, 'can not be empty'));
     if (!ACTIONS.includes(action))
       errors.push(notSupported(`${at}.whenUnsatisfiable`, action ?? '', ACTIONS));
-    const isRepeated = list
-      .slice(i + 1)
-      .some((other) => other.topologyKey === topologyKey && other.whenUnsatisfiable === action);
-    if (isRepeated)
+    if (lasts.get(pairOf(constraint)) !== i)
       errors.push(duplicate(`${at}.{topologyKey, whenUnsatisfiable}`, `{${topologyKey}, ${action}}`));
     errors.push(...minDomains(constraint, `${at}.minDomains`));
     for (const field of ['nodeAffinityPolicy', 'nodeTaintsPolicy'] as const) {
@@ -34,6 +32,11 @@ export function validateSpreading(list: readonly TopologySpreadConstraint[], pat
       errors.push(...labelSelector(`${at}.labelSelector`, constraint.labelSelector));
   }
   return errors;
+}
+
+/** Of several constraints with one of these all but the last are told. */
+function pairOf({ topologyKey, whenUnsatisfiable }: TopologySpreadConstraint): string {
+  return JSON.stringify([topologyKey, whenUnsatisfiable]);
 }
 
 function minDomains(

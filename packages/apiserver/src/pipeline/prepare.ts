@@ -21,6 +21,7 @@ import { strategyOf } from '../strategies/index.ts';
 import { timestamp } from '../timestamp.ts';
 import type { InVersion } from './owned-versions.ts';
 import { failedPrecondition } from './preconditions.ts';
+import { distinctOwners } from './owner-references.ts';
 import { bad } from './query.ts';
 
 /** Without vowels and digits that look like letters, so that no word comes out. */
@@ -167,11 +168,9 @@ export function managementContext(
 function dropRepeatedOwners(metadata: ObjectMeta, { warn }: WriteContext): void {
   const { ownerReferences: owners = [] } = metadata;
   if (owners.length < 2) return;
-  const repeated = owners.filter((owner, i) => owners.findIndex((other) => sameTree(owner, other)) < i);
+  const { each, repeated } = distinctOwners(owners);
   if (repeated.length === 0) return;
-  metadata.ownerReferences = owners.filter(
-    (owner, i) => owners.findIndex((other) => sameTree(owner, other)) === i,
-  );
+  metadata.ownerReferences = each;
   const uids = [...new Set(repeated.map(({ uid }) => uid))].join(', ');
   warn?.(
     `.metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: ${uids}`,
