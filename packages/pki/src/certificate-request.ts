@@ -16,6 +16,9 @@ const attributes = 0xa0;
 /** Where a request says what else is to be in the certificate (RFC 2985). */
 const extensionRequestOid = '1.2.840.113549.1.9.14';
 
+// oxlint-disable-next-line no-control-regex -- every character of ASCII is one of it
+const ascii = /^[\x00-\x7f]*$/;
+
 /** The names beside the subject, by their kinds. */
 export interface RequestedNames {
   readonly dns: readonly string[];
@@ -54,6 +57,8 @@ export function requestedNames(pem: string): RequestedNames {
     all.map((name) => name[kind]).filter((value) => value !== undefined);
   const wrong = ofKind('iPAddress').find((ip) => isIP(ip) === 0);
   if (wrong !== undefined) throw new Error(`x509: cannot parse IP address ${wrong}`);
+  for (const kind of ['dNSName', 'rfc822Name', 'uniformResourceIdentifier'] as const)
+    if (ofKind(kind).some((name) => !ascii.test(name))) throw new Error(`x509: SAN ${kind} is malformed`);
   return {
     dns: ofKind('dNSName'),
     ips: ofKind('iPAddress'),

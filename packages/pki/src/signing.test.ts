@@ -52,6 +52,20 @@ test('the names of a request are read by their kinds; there may be none', () => 
   });
 });
 
+test('names that cannot be what they say they are, are an error', () => {
+  const withNames = (given: string): string =>
+    requestWith('-subj', '/CN=web', '-addext', `subjectAltName=${given}`);
+  for (const given of ['DNS:é.example.com', 'email:é@example.com', 'URI:http://é'])
+    assert.throws(() => requestedNames(withNames(given)), /^Error: x509: SAN \w+ is malformed$/, given);
+  const request = withNames('IP:192.0.2.7');
+  const der = Buffer.from(request.replaceAll(/-----.*-----|\s/g, ''), 'base64');
+  // Of one address and a name, an address of two bytes and a name that nobody reads.
+  const at = der.indexOf(Buffer.of(0x87, 4, 192, 0, 2, 7));
+  Buffer.of(0x87, 2, 192, 0, 0x88, 0).copy(der, at);
+  const changed = `-----BEGIN CERTIFICATE REQUEST-----\n${der.toString('base64')}\n-----END CERTIFICATE REQUEST-----`;
+  assert.throws(() => requestedNames(changed), /^Error: x509: cannot parse IP address/);
+});
+
 test('a certificate says who asked, and is for what the signer says; OpenSSL takes it', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'timonier-signing-'));
   t.after(() => rmSync(folder, { recursive: true }));
