@@ -103,6 +103,8 @@ function sharedFlags(pki: ClusterPki, endpoint: string): Record<string, string> 
     'service-cluster-ip-range': '10.96.0.0/16',
     'service-account-issuer': 'https://kubernetes.default.svc.cluster.local',
     'service-account-signing-key-file': pki.serviceAccountKeyFile,
+    // Ours has it from the start.
+    'enable-admission-plugins': 'NodeRestriction',
   };
 }
 

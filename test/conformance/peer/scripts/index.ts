@@ -8,6 +8,7 @@ import { access } from './access.ts';
 import { admission } from './admission/index.ts';
 import { conversion } from './conversion/index.ts';
 import { custom } from './custom/index.ts';
+import { nodeRestrictions } from './nodes.ts';
 import { verbs } from './verbs/index.ts';
 import { world } from './world.ts';
 
@@ -21,6 +22,7 @@ export const scripts: readonly ((comparison: Comparison) => Promise<void>)[] = [
   admission,
   custom,
   conversion,
+  nodeRestrictions,
   verbs,
   // They go in the end.
   each,

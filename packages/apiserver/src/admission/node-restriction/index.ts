@@ -93,7 +93,8 @@ function checkEviction(request: AdmissionRequest, node: string): void {
   const { server, target } = request.context;
   if (request.operation !== 'CREATE') throw refusal(request, `unexpected operation ${request.operation}`);
   const pod = cachedObject<Pod>(server, 'pods', target.namespace, target.name);
-  if (pod === undefined) throw new StatusError(notFound(target.info, target.name));
+  // As listers upstream say it.
+  if (pod === undefined) throw new StatusError(notFound({ group: '', resource: 'pod' }, target.name));
   if (pod.spec?.nodeName !== node)
     throw refusal(request, `node ${node} can only evict pods with spec.nodeName set to itself`);
 }

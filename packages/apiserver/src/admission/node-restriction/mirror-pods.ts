@@ -41,7 +41,8 @@ function checkOwner(request: AdmissionRequest, node: string, { metadata }: Pod):
   if (owner.blockOwnerDeletion === true)
     throw refusal(request, `node "${node}" must not set blockOwnerDeletion on an owner reference`);
   const found = cachedObject<Node>(request.context.server, 'minions', '', node);
-  if (found === undefined) throw new StatusError(notFound({ group: '', resource: 'nodes' }, node));
+  // As listers upstream say it.
+  if (found === undefined) throw new StatusError(notFound({ group: '', resource: 'node' }, node));
   if (owner.uid !== found.metadata?.uid)
     throw refusal(
       request,

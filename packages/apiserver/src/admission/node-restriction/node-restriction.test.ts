@@ -274,7 +274,7 @@ test('a node asks for tokens of its pods only, and for audiences that their volu
   await refused(ask(to(mine), ['vault', 'other']), `${told} node may only request 0 or 1 audiences`);
   await refused(
     ask(to(mine), ['other']),
-    `${told} error validating audience "other": csidrivers.storage.k8s.io "mounts.example.org" not found`,
+    `${told} error validating audience "other": csidriver.storage.k8s.io "mounts.example.org" not found`,
   );
   await created(server, '/apis/storage.k8s.io/v1/csidrivers', {
     metadata: { name: 'mounts.example.org' },

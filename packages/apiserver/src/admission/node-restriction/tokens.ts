@@ -35,7 +35,7 @@ export async function checkTokenRequest(request: AdmissionRequest, node: string)
     throw refusal(request, 'node requested token not bound to a pod');
   if (uid === '') throw refusal(request, 'node requested token with a pod binding without a uid');
   const pod = cachedObject<Pod>(server, 'pods', target.namespace, name);
-  if (pod === undefined) throw missing('pods', name);
+  if (pod === undefined) throw missing('pod', name);
   if (uid !== pod.metadata?.uid)
     throw refusal(
       request,
@@ -100,7 +100,7 @@ function namesAudience(
   const name = driverOf(request, pod, volume);
   if (name === '') return false;
   const driver = cachedObject<CSIDriver>(request.context.server, 'csidrivers', '', name);
-  if (driver === undefined) throw missing('csidrivers', name, 'storage.k8s.io');
+  if (driver === undefined) throw missing('csidriver', name, 'storage.k8s.io');
   return (driver.spec?.tokenRequests ?? []).some((wanted) => (wanted.audience ?? '') === audience);
 }
 
@@ -115,10 +115,10 @@ function driverOf(request: AdmissionRequest, pod: Readonly<Pod>, volume: Volume)
     target.namespace,
     claimName,
   );
-  if (claim === undefined) throw missing('persistentvolumeclaims', claimName);
+  if (claim === undefined) throw missing('persistentvolumeclaim', claimName);
   const volumeName = claim.spec?.volumeName ?? '';
   const found = cachedObject<PersistentVolume>(server, 'persistentvolumes', '', volumeName);
-  if (found === undefined) throw missing('persistentvolumes', volumeName);
+  if (found === undefined) throw missing('persistentvolume', volumeName);
   return found.spec?.csi?.driver ?? migratedTo(found.spec ?? {});
 }
 
@@ -126,6 +126,7 @@ function migratedTo(source: object): string {
   return migrated.find(([kind]) => Object.hasOwn(source, kind))?.[1] ?? '';
 }
 
+/** As listers upstream say it. */
 function missing(resource: string, name: string, group = ''): StatusError {
   const type: QualifiedResource = { group, resource };
   return new StatusError(notFound(type, name));
