@@ -3,6 +3,14 @@
  * autoscalers (v2 and v1). In: an object in the shape of one resource. Out: the same in the stored shape, or back.
  * Pure; everything the shapes share is kept, and what only one can say travels in its own fields or annotations.
  */
+import {
+  CONDITIONS_SEEN,
+  METRICS_SEEN,
+  seenAnnotations,
+  type SeenStatus,
+  seenUtilization,
+  statusFrom,
+} from './autoscaler-status.ts';
 import type { ApiObject } from './object.ts';
 import { apiVersionOf, type ResourceInfo } from './registry.ts';
 
@@ -84,11 +92,13 @@ function autoscalerToV2(object: ApiObject): ApiObject {
     string,
     unknown
   >;
-  const { currentCPUUtilizationPercentage: _, ...status } = (object['status'] ?? {}) as Record<
+  const { currentCPUUtilizationPercentage: current, ...status } = (object['status'] ?? {}) as Record<
     string,
     unknown
   >;
   const annotations = { ...object.metadata?.annotations };
+  const seen = statusFrom(annotations, current);
+  for (const name of [METRICS_SEEN, CONDITIONS_SEEN]) delete annotations[name];
   const metrics = takeJson(annotations, METRICS_ANNOTATION, isArray) ?? [];
   const behavior = takeJson(annotations, BEHAVIOR_ANNOTATION, isObject);
   if (percentage !== undefined) {
@@ -106,7 +116,7 @@ function autoscalerToV2(object: ApiObject): ApiObject {
       ...(metrics.length === 0 ? {} : { metrics }),
       ...(behavior === undefined ? {} : { behavior }),
     },
-    status,
+    status: { ...status, ...seen },
   };
 }
 
@@ -120,14 +130,12 @@ function autoscalerToV1(object: ApiObject): ApiObject {
     behavior?: unknown;
     [field: string]: unknown;
   };
-  const {
-    conditions: _,
-    currentMetrics: __,
-    ...status
-  } = (object['status'] ?? {}) as Record<string, unknown>;
+  const seen = (object['status'] ?? {}) as SeenStatus;
+  const { conditions: _, currentMetrics: __, ...status } = seen;
+  const utilization = seenUtilization(seen);
   const cpu = metrics.find(isCpuUtilization);
   const others = metrics.filter((metric) => metric !== cpu);
-  const annotations = { ...object.metadata?.annotations };
+  const annotations = { ...object.metadata?.annotations, ...seenAnnotations(seen) };
   if (others.length > 0) annotations[METRICS_ANNOTATION] = JSON.stringify(others);
   if (behavior !== undefined) annotations[BEHAVIOR_ANNOTATION] = JSON.stringify(behavior);
   return {
@@ -140,7 +148,10 @@ function autoscalerToV1(object: ApiObject): ApiObject {
         ? {}
         : { targetCPUUtilizationPercentage: cpu.resource?.target.averageUtilization }),
     },
-    status,
+    status: {
+      ...status,
+      ...(utilization === undefined ? {} : { currentCPUUtilizationPercentage: utilization }),
+    },
   };
 }
 
@@ -188,4 +199,11 @@ export function isStoredShape(info: ResourceInfo): boolean {
 /** The facts name the same storage version for both events; the stored shape is the core one. */
 function storedShape(info: ResourceInfo): string {
   return info.kind === 'Event' ? 'v1' : (info.storageVersion ?? apiVersionOf(info));
+}
+
+/** Annotations that carry a part of the status in a resource's shape: whoever writes the object leaves them alone. */
+export function statusAnnotations(info: ResourceInfo): readonly string[] {
+  return `${apiVersionOf(info)}/${info.kind}` === 'autoscaling/v1/HorizontalPodAutoscaler'
+    ? [METRICS_SEEN, CONDITIONS_SEEN]
+    : [];
 }

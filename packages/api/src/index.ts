@@ -25,4 +25,4 @@ export { fieldErrors, formatFieldError, invalidStatus } from './validation.ts';
 export type { FieldError, FieldErrorType } from './validation.ts';
 export * as names from './names.ts';
 export { openapiV3 } from './openapi.ts';
-export { fromStored, isStoredShape, toStored } from './conversion.ts';
+export { fromStored, isStoredShape, statusAnnotations, toStored } from './conversion.ts';

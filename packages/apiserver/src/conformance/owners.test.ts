@@ -92,3 +92,57 @@ void test('an update without owners starts over, and one that says nothing of th
   await ask(201, 'POST', maps, { metadata: { name: 'over' }, data: { a: '1' } });
   assert.equal((await put({ z: '1' }, [{}])).metadata.managedFields, undefined);
 });
+
+const hpas = (version: string): string =>
+  `/apis/autoscaling/${version}/namespaces/default/horizontalpodautoscalers`;
+const cpu = (averageUtilization: number): object => ({
+  type: 'Resource',
+  resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization } },
+});
+const scaled = { maxReplicas: 3, scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'd' } };
+
+void test('what became of an autoscaler is seen through its older version, and survives writes through it', async () => {
+  await ask(201, 'POST', hpas('v2'), { metadata: { name: 's' }, spec: { ...scaled, metrics: [cpu(50)] } });
+  const seen = {
+    currentReplicas: 1,
+    desiredReplicas: 1,
+    conditions: [{ type: 'AbleToScale', status: 'True', lastTransitionTime: '2026-01-01T00:00:00Z' }],
+    currentMetrics: [
+      {
+        type: 'Resource',
+        resource: { name: 'cpu', current: { averageUtilization: 40, averageValue: '4m' } },
+      },
+      { type: 'Pods', pods: { metric: { name: 'm' }, current: { averageValue: '2' } } },
+    ],
+  };
+  const merge = patchAs('merge-patch+json');
+  const { status } = await ask(200, 'PATCH', `${hpas('v2')}/s/status`, { status: seen }, merge);
+  const old = await ask(200, 'GET', `${hpas('v1')}/s`);
+  assert.equal(old.status.currentCPUUtilizationPercentage, 40);
+  assert.deepEqual(JSON.parse(old.metadata.annotations['autoscaling.alpha.kubernetes.io/current-metrics']), [
+    { type: 'Resource', resource: { name: 'cpu', currentAverageUtilization: 40, currentAverageValue: '4m' } },
+    { type: 'Pods', pods: { metricName: 'm', currentAverageValue: '2' } },
+  ]);
+  await ask(200, 'PATCH', `${hpas('v1')}/s`, { metadata: { labels: { x: 'y' } } }, merge);
+  assert.deepEqual((await ask(200, 'GET', `${hpas('v2')}/s`)).status, status);
+  await ask(200, 'PATCH', `${hpas('v1')}/s`, { metadata: { annotations: null } }, merge);
+  const last = await ask(200, 'GET', `${hpas('v2')}/s`);
+  assert.deepEqual([last.status, last.metadata.annotations], [status, undefined]);
+});
+
+void test('who applies an autoscaler in one version meets who applied it in the other', async () => {
+  const config = (version: string, more: object): object => ({
+    apiVersion: `autoscaling/${version}`,
+    kind: 'HorizontalPodAutoscaler',
+    metadata: { name: 't' },
+    spec: { ...scaled, ...more },
+  });
+  const v1 = config('v1', { targetCPUUtilizationPercentage: 50 });
+  await ask(201, 'PATCH', `${hpas('v1')}/t?fieldManager=a`, v1, apply);
+  const v2 = config('v2', { metrics: [cpu(80)] });
+  const { message } = await ask(409, 'PATCH', `${hpas('v2')}/t?fieldManager=b`, v2, apply);
+  assert.equal(
+    message,
+    'Apply failed with 1 conflict: conflict with "a": .spec.targetCPUUtilizationPercentage',
+  );
+});

@@ -9,6 +9,7 @@ import {
   type FieldSet,
   type JsonObject,
   type ResourceInfo,
+  statusAnnotations,
   trackUpdate,
 } from '@timonier/api';
 import type { ManagementContext, ObjectMeta, Schema } from '@timonier/api';
@@ -69,7 +70,10 @@ export function prepareCreate(object: ApiObject, context: WriteContext): void {
   if (info.custom?.closed !== undefined)
     throw new StatusError({ ...methodNotAllowed(info, 'create'), message: info.custom.closed });
   if (info.hasStatus && info.custom !== undefined) delete object['status'];
-  else if (info.hasStatus && strategy.keepsStatusOnCreate !== true) resetStatus(object, info);
+  else if (info.hasStatus && strategy.keepsStatusOnCreate !== true) {
+    resetStatus(object, info);
+    keepStatusAnnotations(object, undefined, info);
+  }
   dropClosedFields(info, object, undefined);
   strategy.prepareCreate?.(object, context);
 }
@@ -111,6 +115,7 @@ export function prepareUpdate(object: ApiObject, old: ApiObject, context: WriteC
   if (info.hasStatus) {
     if (old['status'] === undefined) delete object['status'];
     else object['status'] = old['status'];
+    keepStatusAnnotations(object, old, info);
   }
   const { prepareUpdate: prepare, countsDropped = false } = strategyOf(info);
   if (!countsDropped) dropClosedFields(info, object, old);
@@ -260,6 +265,20 @@ function isDesiredAlike(a: ApiObject, b: ApiObject): boolean {
   for (const field of Object.keys(b))
     if (isDesired(field) && b[field] !== undefined && !Object.hasOwn(a, field)) return false;
   return true;
+}
+
+/** In one shape of a kind, annotations carry what its status has no field for. */
+function keepStatusAnnotations(object: ApiObject, old: ApiObject | undefined, info: ResourceInfo): void {
+  const names = statusAnnotations(info);
+  if (names.length === 0) return;
+  const annotations = { ...object.metadata?.annotations };
+  for (const name of names) {
+    const before = old?.metadata?.annotations?.[name];
+    if (before === undefined) delete annotations[name];
+    else annotations[name] = before;
+  }
+  const { annotations: _annotations, ...metadata } = object.metadata ?? {};
+  object.metadata = Object.keys(annotations).length === 0 ? metadata : { ...metadata, annotations };
 }
 
 /** The empty status of a kind, with the zeros that upstream always shows; a custom resource has none at first. */
