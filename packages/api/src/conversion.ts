@@ -43,6 +43,14 @@ function renamed(
   return out;
 }
 
+/** Events of the core always say who reports them, though it be nobody; the others leave that out. */
+const reporters = ['reportingController', 'reportingInstance'];
+
+function withoutEmpty(event: ApiObject): ApiObject {
+  for (const field of reporters) if (event[field] === '') delete event[field];
+  return event;
+}
+
 const METRICS_ANNOTATION = 'autoscaling.alpha.kubernetes.io/metrics';
 const BEHAVIOR_ANNOTATION = 'autoscaling.alpha.kubernetes.io/behavior';
 
@@ -168,7 +176,7 @@ export function toStored(info: ResourceInfo, object: ApiObject): ApiObject {
   switch (`${apiVersionOf(info)}/${info.kind}`) {
     case 'events.k8s.io/v1/Event':
       return renamed(
-        object,
+        { reportingController: '', reportingInstance: '', ...object },
         { apiVersion: 'v1', kind: 'Event' },
         EVENT_FIELDS.map(([core, other]) => [other, core] as const),
       );
@@ -183,7 +191,7 @@ export function toStored(info: ResourceInfo, object: ApiObject): ApiObject {
 export function fromStored(info: ResourceInfo, object: ApiObject): ApiObject {
   switch (`${apiVersionOf(info)}/${info.kind}`) {
     case 'events.k8s.io/v1/Event':
-      return renamed(object, { apiVersion: 'events.k8s.io/v1', kind: 'Event' }, EVENT_FIELDS);
+      return withoutEmpty(renamed(object, { apiVersion: 'events.k8s.io/v1', kind: 'Event' }, EVENT_FIELDS));
     case 'autoscaling/v1/HorizontalPodAutoscaler':
       return autoscalerToV1(object);
     default:

@@ -48,9 +48,9 @@ export function parseFieldSelector(text: string): FieldRequirement[] {
     if (match !== null && /(^|[^\\])(\\\\)*=/.test(value))
       throw new SelectorError('invalid field selector: unescaped character in value: 61');
     if (match === null) {
-      throw new SelectorError(`invalid selector: '${term}'; can't understand '${term}'`);
+      throw new SelectorError(`invalid selector: '${text}'; can't understand '${term}'`);
     }
-    return { field: (match[1] ?? '').trim(), equal: match[2] !== '!=', value: unescape(value) };
+    return { field: match[1] ?? '', equal: match[2] !== '!=', value: unescape(value) };
   });
 }
 
@@ -125,7 +125,6 @@ export function fieldValue(info: ResourceInfo, object: unknown, field: string): 
   if (typeof value === 'string') return value;
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   if (name === 'source' && info.group === '') return fieldValue(info, object, 'reportingComponent');
-  if (Array.isArray(value)) return value.map((v) => (v as { ip?: string })?.ip ?? '').join(',');
   if (name === 'spec.unschedulable' || name === 'spec.hostNetwork') return 'false';
   if ((name === 'status.replicas' || name === 'status.successful') && value === undefined) return '0';
   return '';

@@ -3,6 +3,7 @@
  * list of requirements that must all hold. Keys and values are checked on the way in.
  */
 import type { LabelSelector } from './generated/types.ts';
+import { goQuoted } from './go-quoted.ts';
 import { checkLabelValue, checkQualifiedName } from './names.ts';
 
 export type LabelOperator = 'in' | 'notin' | 'exists' | '!' | 'gt' | 'lt';
@@ -47,94 +48,140 @@ const SYMBOLS: ReadonlySet<string> = new Set(['!=', '==', '=', ',', '(', ')', '!
 /** Reads the text form; the empty text selects everything. Throws a `SelectorError` that says what is wrong. */
 export function parseLabelSelector(text: string): LabelRequirement[] {
   if (text.length > MAX_LENGTH) throw new SelectorError('the label selector is too long');
-  const queue = tokens(text);
+  const reader = new TokenReader(tokens(text));
   const out: LabelRequirement[] = [];
-  let at = 0;
-  let isBetween = false;
-  const fail = (expected: string): never => {
-    // What stands between requirements is not in one.
-    const prefix = isBetween ? '' : 'unable to parse requirement: ';
-    throw new SelectorError(`${prefix}found '${queue[at] ?? ''}', expected: ${expected}`);
-  };
-  const word = (): string => {
-    const token = queue[at];
-    if (token === undefined || SYMBOLS.has(token)) return fail('identifier');
-    at += 1;
-    return token;
-  };
-  /** A value may be empty: `app=`. */
-  const value = (): string => {
-    const token = queue[at];
-    if (token === undefined || token === ',' || token === ')') return '';
-    return word();
-  };
-  while (at < queue.length) {
-    isBetween = false;
-    if (queue[at] === ',') {
-      isBetween = true;
-      fail("!, identifier, or 'end of string'");
-    }
-    if (queue[at] === '!') {
-      at += 1;
-      out.push(written(word(), '!', []));
-    } else {
-      const key = word();
-      const operator = queue[at];
-      at += operator === undefined || operator === ',' ? 0 : 1;
-      if (operator === undefined || operator === ',') out.push(written(key, 'exists', []));
-      else if (operator === '=' || operator === '==') out.push(written(key, 'in', [value()]));
-      else if (operator === '!=') out.push(written(key, 'notin', [value()]));
-      else if (operator === '>') out.push(written(key, 'gt', [word()]));
-      else if (operator === '<') out.push(written(key, 'lt', [word()]));
-      else if (operator === 'in' || operator === 'notin') {
-        if (queue[at] !== '(') fail("'('");
-        at += 1;
-        const values = [value()];
-        while (queue[at] === ',') {
-          at += 1;
-          values.push(value());
-        }
-        if (queue[at] !== ')') fail("',' or ')'");
-        at += 1;
-        out.push(written(key, operator, values));
-      } else {
-        at -= 1;
-        fail('in, notin, =, ==, !=, gt, lt');
-      }
-    }
-    if (at < queue.length) {
-      isBetween = true;
-      if (queue[at] !== ',') fail("',' or 'end of string'");
-      at += 1;
-      if (at === queue.length) fail("identifier after ','");
-    }
+  while (reader.peek() !== undefined) {
+    if (!reader.isWord && reader.peek() !== '!') throw reader.found("!, identifier, or 'end of string'");
+    out.push(readRequirement(reader));
+    const after = reader.peek();
+    if (after === undefined) return out;
+    if (after !== ',') throw reader.found("',' or 'end of string'");
+    reader.take();
+    if (!reader.isWord && reader.peek() !== '!') throw reader.found("identifier after ','");
   }
   return out;
 }
 
-/** A requirement of the text form. */
-function written(key: string, operator: LabelOperator, values: string[]): LabelRequirement {
+class TokenReader {
+  readonly #tokens: readonly string[];
+  #at = 0;
+
+  constructor(all: readonly string[]) {
+    this.#tokens = all;
+  }
+
+  peek(): string | undefined {
+    return this.#tokens[this.#at];
+  }
+
+  get isWord(): boolean {
+    const token = this.peek();
+    return token !== undefined && !SYMBOLS.has(token);
+  }
+
+  take(): string {
+    const token = this.peek() ?? '';
+    this.#at += 1;
+    return token;
+  }
+
+  /** Of what comes next, that it is something else than what may. */
+  found(expected: string, comma = ','): SelectorError {
+    return new SelectorError(`found '${this.peek() ?? ''}'${comma} expected: ${expected}`);
+  }
+}
+
+/** One requirement, up to what stands behind it. What is wrong in it is told as that. */
+function readRequirement(reader: TokenReader): LabelRequirement {
+  return within(() => {
+    const isNot = reader.peek() === '!';
+    if (isNot) reader.take();
+    if (!reader.isWord) throw reader.found('identifier');
+    const key = reader.take();
+    checkKey(key);
+    if (isNot) return requirement(key, '!', []);
+    const next = reader.peek();
+    if (next === undefined || next === ',') return requirement(key, 'exists', []);
+    const operator = OPERATORS.get(next);
+    if (operator === undefined) throw reader.found('in, notin, =, ==, !=, gt, lt');
+    const isSet = next === 'in' || next === 'notin';
+    reader.take();
+    return requirement(key, operator, isSet ? readValues(reader) : [readValue(reader)]);
+  });
+}
+
+const OPERATORS: ReadonlyMap<string, LabelOperator> = new Map([
+  ['=', 'in'],
+  ['==', 'in'],
+  ['!=', 'notin'],
+  ['>', 'gt'],
+  ['<', 'lt'],
+  ['in', 'in'],
+  ['notin', 'notin'],
+]);
+
+/** A value may be empty: `app=`. */
+function readValue(reader: TokenReader): string {
+  if (reader.peek() === undefined || reader.peek() === ',') return '';
+  if (!reader.isWord) throw reader.found('identifier');
+  return reader.take();
+}
+
+/** Values in parentheses, each once and by the alphabet. */
+function readValues(reader: TokenReader): string[] {
+  if (reader.peek() !== '(') throw reader.found("'('", '');
+  reader.take();
+  if (!reader.isWord && reader.peek() !== ',' && reader.peek() !== ')')
+    throw reader.found("',', ')' or identifier");
+  const values = new Set<string>();
+  let isEmpty = true;
+  while (reader.peek() !== ')') {
+    if (reader.isWord) {
+      values.add(reader.take());
+      isEmpty = false;
+      if (reader.peek() !== ',' && reader.peek() !== ')') throw reader.found("',' or ')'");
+    } else if (reader.peek() === ',') {
+      if (isEmpty) values.add('');
+      reader.take();
+      // An empty one where a comma or the end follows.
+      isEmpty = !reader.isWord;
+      if (isEmpty && reader.peek() === ')') values.add('');
+    } else throw reader.found("',', or identifier");
+  }
+  reader.take();
+  if (values.size === 0) values.add('');
+  return [...values].sort();
+}
+
+/** Runs what reads a requirement of the text form. */
+function within(read: () => LabelRequirement): LabelRequirement {
   try {
-    return requirement(key, operator, values);
+    return read();
   } catch (error) {
     if (!(error instanceof SelectorError)) throw error;
     throw new SelectorError(`unable to parse requirement: ${error.message.replace(/^key: /, '<nil>: ')}`);
   }
 }
 
+function checkKey(key: string): void {
+  const problems = checkQualifiedName(key);
+  if (problems.length > 0)
+    throw new SelectorError(`key: Invalid value: ${goQuoted(key)}: ${problems.join('; ')}`);
+}
+
 function requirement(key: string, operator: LabelOperator, values: string[]): LabelRequirement {
-  const [keyProblem] = checkQualifiedName(key);
-  if (keyProblem !== undefined) throw new SelectorError(`key: Invalid value: "${key}": ${keyProblem}`);
+  checkKey(key);
   if ((operator === 'gt' || operator === 'lt') && !/^-?\d+$/.test(values[0] ?? '')) {
     throw new SelectorError(
-      `values[0]: Invalid value: "${values[0]}": for 'Gt', 'Lt' operators, the value must be an integer`,
+      `values[0]: Invalid value: ${goQuoted(values[0] ?? '')}: for 'Gt', 'Lt' operators, the value must be an integer`,
     );
   }
   for (const [i, value] of values.entries()) {
-    const [problem] = checkLabelValue(value);
-    if (problem !== undefined) {
-      throw new SelectorError(`values[${i}][${key}]: Invalid value: "${value}": ${problem}`);
-    }
+    const problems = checkLabelValue(value);
+    if (problems.length > 0)
+      throw new SelectorError(
+        `values[${i}][${key}]: Invalid value: ${goQuoted(value)}: ${problems.join('; ')}`,
+      );
   }
   return { key, operator, values };
 }
@@ -158,7 +205,7 @@ export function requirementsOf(selector: LabelSelector | undefined | null): Labe
   for (const { key, operator, values } of selector.matchExpressions ?? []) {
     const found = OBJECT_OPERATORS.get(operator);
     if (found === undefined) throw new SelectorError(`"${operator}" is not a valid label selector operator`);
-    out.push(written(key, found, values ?? []));
+    out.push(within(() => requirement(key, found, values ?? [])));
   }
   return out;
 }

@@ -133,7 +133,7 @@ export function checkQualifiedName(value: string): string[] {
     else out.push(...subdomain(prefix, 'bytes').map((text) => `prefix part ${text}`));
   } else if (parts.length > 2) {
     return [
-      `a qualified name ${regexError(
+      `a valid label key ${regexError(
         "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
         '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]',
         'MyName',

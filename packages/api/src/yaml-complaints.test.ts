@@ -12,6 +12,8 @@ const seen: readonly (readonly [string, string])[] = [
   ['"x', 'yaml: found unexpected end of stream'],
   [`${head}data: {a: b\n`, "yaml: line 4: did not find expected ',' or '}'"],
   ['[a', "yaml: line 1: did not find expected ',' or ']'"],
+  ['a: [', 'yaml: line 1: did not find expected node content'],
+  ['[a,', 'yaml: line 1: did not find expected node content'],
   [`${head}data:\n  a: b\n c: d\n`, 'yaml: line 5: did not find expected key'],
   [`${head}- a\n`, 'yaml: line 3: did not find expected key'],
   ['- - a: b\n c', "yaml: line 1: did not find expected '-' indicator"],

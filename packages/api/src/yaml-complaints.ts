@@ -33,12 +33,16 @@ const sentences: readonly (readonly [RegExp, Half, string])[] = [
 ];
 
 /** Such as `yaml: line 5: did not find expected key`; what has no words there keeps ours. */
-export function yamlComplaint({ code, message, line }: YamlFault, endsWithLine: boolean): string {
+export function yamlComplaint({ code, message, line }: YamlFault, text: string): string {
+  const endsWithLine = text.endsWith('\n');
   const first = (message.split('\n')[0] ?? '')
     .slice(0, mostLooked)
     .replace(/(?: at line \d+, column \d+)?:?$/, '');
-  const [, half = 'scanner', sentence = first] =
+  const [, half = 'scanner', found = first] =
     sentences.find(([pattern]) => pattern.test(`${code} ${first}`)) ?? [];
+  // Behind an opening or a comma something was still to come.
+  const isEmpty = / end with a /.test(first) && '[{,'.includes(text.trimEnd().at(-1) ?? ' ');
+  const sentence = isEmpty ? 'did not find expected node content' : found;
   // What ends too early ends on a line of its own.
   const isAtEnd = !endsWithLine && half === 'parser' && / end with a /.test(first);
   const counted = half === 'parser' && !isAtEnd ? line - 1 : line;

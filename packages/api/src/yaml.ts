@@ -141,7 +141,7 @@ function checkErrors({ errors }: Document.Parsed, text: string): void {
   if (fault === undefined) return;
   const { code, message, linePos } = fault;
   if (message.startsWith('Maximum call stack')) throw new JsonError('exceeded max depth');
-  throw new JsonError(yamlComplaint({ code, message, line: linePos?.[0].line ?? 1 }, text.endsWith('\n')));
+  throw new JsonError(yamlComplaint({ code, message, line: linePos?.[0].line ?? 1 }, text));
 }
 
 function checkSize(text: string): void {

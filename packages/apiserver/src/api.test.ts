@@ -143,7 +143,7 @@ test('a bound pod is marked first and goes when its kubelet says so; an unbound 
   const created = (await server.request('POST', pods, pod('a'))).json;
   assert.equal(created.status.phase, 'Pending');
   assert.equal(created.status.qosClass, 'BestEffort');
-  const binding = { apiVersion: 'v1', kind: 'Binding', target: { kind: 'Node', name: 'n1' } };
+  const binding = { metadata: { name: 'a' }, target: { kind: 'Node', name: 'n1' } };
   assert.equal((await server.request('POST', `${pods}/a/binding`, binding)).status, 201);
   const second = await server.request('POST', `${pods}/a/binding`, binding);
   assert.match(second.json.message, /pod a is already assigned to node "n1"/);

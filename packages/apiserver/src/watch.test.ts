@@ -202,7 +202,12 @@ test('an object that begins or ceases to match a selector is added to and delete
   );
   await relabel('y');
   await relabel('z');
-  assert.deepEqual(summary(await pending), ['ADDED a', 'DELETED a']);
+  const events = await pending;
+  assert.deepEqual(summary(events), ['ADDED a', 'DELETED a']);
+  // As it was when it was last selected, at the version that took it away.
+  assert.deepEqual(events[1]?.object.metadata.labels, { app: 'y' });
+  const now = (await server.request('GET', `${configMaps}/a`)).json;
+  assert.equal(events[1]?.object.metadata.resourceVersion, now.metadata.resourceVersion);
 });
 
 test('pages of a list show one state, whatever is written between them', async (t) => {

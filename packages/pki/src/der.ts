@@ -21,7 +21,7 @@ export function elementAt(bytes: Buffer, at: number, limit = bytes.length): Elem
   const start = at + 2 + lengthBytes;
   if (start > limit) throw new Error('the encoding ends too early');
   const end = start + (lengthBytes === 0 ? first : bytes.readUIntBE(at + 2, lengthBytes));
-  if (end > limit) throw new Error('the encoding ends too early');
+  if (end > limit) throw new Error('asn1: syntax error: data truncated');
   return { tag, at, start, end };
 }
 

@@ -24,6 +24,8 @@ export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly text: string;
+  /** The same where it may be no text. */
+  readonly bytes?: Buffer;
 }
 
 /** What an answer holds as JSON; undefined when it is none. */

@@ -1,6 +1,7 @@
 /** What is compared of two answers, and into which class a difference falls. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { encodeProtobuf, encodeProtobufWatchEvent } from '@timonier/api/protobuf';
 import { messageSchema } from '@timonier/api/schema';
 import { classOf, differences } from './compare.ts';
 import { mutations } from './mutations.ts';
@@ -49,6 +50,43 @@ suite('answers are normalised', () => {
     });
     assert.deepEqual(headers, { 'content-type': 'application/json' });
     assert.deepEqual(body, [{ type: 'ADDED' }, { type: 'DELETED' }]);
+  });
+});
+
+suite('protobuf', () => {
+  const map = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a', uid: 'u' }, data: { a: 'b' } };
+  const inBytes = (bytes: Buffer, more = ''): Compared =>
+    normalize({
+      status: 200,
+      headers: { 'content-type': `application/vnd.kubernetes.protobuf${more}` },
+      text: bytes.toString(),
+      bytes,
+    });
+
+  test('is compared by what it says', () => {
+    const { body } = inBytes(encodeProtobuf(map));
+    assert.deepEqual(body, {
+      apiVersion: 'v1',
+      data: { a: 'b' },
+      kind: 'ConfigMap',
+      metadata: { name: 'a', uid: '<uid>' },
+    });
+  });
+
+  test('of a watch is compared event by event, as far as they are whole', () => {
+    const event = encodeProtobufWatchEvent('ADDED', map);
+    const { body } = inBytes(Buffer.concat([event, event, event.subarray(0, 9)]), ';stream=watch');
+    assert.deepEqual(
+      (body as { type: string; object: { kind: string } }[]).map(({ type, object }) => [type, object.kind]),
+      [
+        ['ADDED', 'ConfigMap'],
+        ['ADDED', 'ConfigMap'],
+      ],
+    );
+  });
+
+  test('that is none is no answer to compare', () => {
+    assert.throws(() => inBytes(Buffer.from('k8s')));
   });
 });
 

@@ -3,6 +3,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { type ClientHttp2Session, connect } from 'node:http2';
+import { gunzipSync } from 'node:zlib';
 import type { ClusterPki } from '@timonier/pki';
 import type { Answer, Call } from './calls.ts';
 import { sendOverWebSocket } from './web-socket-calls.ts';
@@ -77,7 +78,11 @@ export class Connections {
         // A watch that has nothing to say yet may not even begin its answer.
         if (status === 0 && !isWatch)
           reject(new Error(`${method} ${path}: the connection closed without an answer`));
-        else resolve({ status, headers: answered, text: Buffer.concat(chunks).toString() });
+        else {
+          const sent = Buffer.concat(chunks);
+          const bytes = answered['content-encoding'] === 'gzip' ? gunzipSync(sent) : sent;
+          resolve({ status, headers: answered, text: bytes.toString(), bytes });
+        }
       });
       if (payload !== undefined) stream.end(payload);
     });

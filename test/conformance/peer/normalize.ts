@@ -4,8 +4,10 @@
  *
  * Pure: JSON in, JSON out; objects come out with their fields in alphabetical order.
  */
+import { decodeProtobuf } from '@timonier/api/protobuf';
 import { parseYaml } from '@timonier/api/yaml';
 import { type Answer, jsonOf } from './calls.ts';
+import { watchedProtobuf } from './watched-protobuf.ts';
 
 /** An answer as it is compared. */
 export interface Compared {
@@ -22,6 +24,12 @@ const headersCompared = [
   'retry-after',
   'location',
   'allow',
+  'cache-control',
+  'content-encoding',
+  'vary',
+  'www-authenticate',
+  'x-kubernetes-pf-flowschema-uid',
+  'x-kubernetes-pf-prioritylevel-uid',
   // Of what comes over a WebSocket.
   'sec-websocket-protocol',
   'messages',
@@ -51,6 +59,10 @@ const replacements: readonly (readonly [RegExp, string])[] = [
   [/\bselfType\d+/g, 'self'],
   [/\b(Too large resource version: \d+, current: )\d+/g, '$1<version>'],
   [/(does not match the ResourceVersion in record \()\d+/g, '$1<version>'],
+  [/(the ResourceVersion in the precondition \()\d{2,}/g, '$1<version>'],
+  [/(ResourceVersion in object meta: )\d+/g, '$1<version>'],
+  // Some of upstream's keys lack their beginning.
+  [/(StorageError: invalid object, Code: 4, Key: )\S+, /g, '$1<key>, '],
 ];
 
 /** Lines of a difference between two objects, which Kubernetes appends to some texts as its own types print. */
@@ -120,7 +132,7 @@ export function normalize(answer: Answer): Compared {
     const value = answer.headers[name];
     if (value !== undefined) headers[name] = normalizeText(value);
   }
-  const json: unknown = jsonOf(answer) ?? yamlOf(answer);
+  const json: unknown = jsonOf(answer) ?? yamlOf(answer) ?? protobufOf(answer);
   return {
     status: answer.status,
     headers,
@@ -133,6 +145,13 @@ function yamlOf({ headers, text }: Answer): unknown {
   if (headers['content-type'] !== 'application/yaml') return undefined;
   const { value } = parseYaml(text);
   return value;
+}
+
+/** What bytes of protobuf say: an object, or the events of a watch. */
+function protobufOf({ headers, bytes }: Answer): unknown {
+  const type = headers['content-type'] ?? '';
+  if (bytes === undefined || !type.startsWith('application/vnd.kubernetes.protobuf')) return undefined;
+  return type.includes('stream=watch') ? watchedProtobuf(bytes) : decodeProtobuf(bytes).object;
 }
 
 /** A stream of JSON objects, such as a watch, object by object; any other text as it is. */

@@ -35,8 +35,7 @@ test('kubectl takes what its annotation says from its own past, and brings the a
   const now = applyWithHistory(live, configMap({ a: '2' }), as('kubectl'), false);
   assert.deepEqual(now['data'], { a: '2', b: '1' });
   const annotations = (now['metadata'] as JsonObject)['annotations'] as JsonObject;
-  const expected =
-    '{"apiVersion":"v1","data":{"a":"2"},"kind":"ConfigMap","metadata":{"annotations":{},"name":"c"}}\n';
+  const expected = '{"apiVersion":"v1","data":{"a":"2"},"kind":"ConfigMap","metadata":{"name":"c"}}\n';
   assert.equal(annotations[lastAppliedAnnotation], expected);
 });
 

@@ -14,17 +14,21 @@ const manager = 'kubectl';
 /** Bytes of all annotations of an object together; one that would not fit is left out. */
 const maxAnnotations = 256 * 1024;
 
-/** The outcome of applying `config` to `live`. Throws an `ApplyConflictError`. */
+/**
+ * The outcome of applying `config` to `live`; the annotation says what was `sent`, which may not name the namespace. Throws an
+ * `ApplyConflictError`.
+ */
 export function applyWithHistory(
   live: JsonObject | undefined,
   config: JsonObject,
   context: ManagementContext,
   force: boolean,
+  sent: JsonObject = config,
 ): JsonObject {
   const last = annotationsOf(live ?? {})[lastAppliedAnnotation];
   if (live === undefined || context.manager !== manager || typeof last !== 'string' || last === '')
     return applyConfiguration(live, config, context, force);
-  return withAnnotation(applyOver(live, last, config, context, force), config);
+  return withAnnotation(applyOver(live, last, config, context, force), sent);
 }
 
 function applyOver(
@@ -65,7 +69,9 @@ function withAnnotation(object: JsonObject, config: JsonObject): JsonObject {
   const { [lastAppliedAnnotation]: _last, ...others } = annotationsOf(object);
   const { managedFields: _managed, ...metadata } = isObject(config['metadata']) ? config['metadata'] : {};
   const { [lastAppliedAnnotation]: _given, ...annotations } = annotationsOf(config);
-  const applied = { ...config, metadata: { ...metadata, annotations } };
+  const isAnnotated = Object.keys(annotations).length > 0 || _given !== undefined;
+  const { annotations: _annotations, ...unannotated } = metadata;
+  const applied = { ...config, metadata: isAnnotated ? { ...metadata, annotations } : unannotated };
   const all: JsonObject = { ...others, [lastAppliedAnnotation]: `${JSON.stringify(sorted(applied))}\n` };
   let size = 0;
   for (const [key, value] of Object.entries(all))

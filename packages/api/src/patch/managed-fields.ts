@@ -56,6 +56,8 @@ export interface ManagementContext {
   readonly empty?: JsonObject;
   /** The change as entries of other versions see it; without it they see it as it is. */
   readonly inVersion?: ((apiVersion: string) => VersionedChange) | undefined;
+  /** Whether the kind is or was known in a version: whoever owns fields in another one owns none. All are unless told. */
+  readonly isKnownIn?: ((apiVersion: string) => boolean) | undefined;
 }
 
 export interface FieldConflict {
@@ -83,7 +85,7 @@ export function trackUpdate(
   updated: JsonObject,
   context: ManagementContext,
 ): JsonObject {
-  const entries = entriesOf(live, updated, context.subresource);
+  const entries = entriesOf(live, updated, context);
   const before = withoutManagedFields(live ?? context.empty ?? {});
   const after = withoutManagedFields(updated);
   // Of an object that nobody owns anything of, owners are kept from the first apply on.
@@ -188,10 +190,9 @@ export function applyConfiguration(
   const remaining = others.flatMap((entry) => seen.left(entry));
   // Who applies what is there already changed nothing, and so at no time.
   const isSame = added.empty && modified.empty && removed.empty;
-  const time = lastApplied?.equals(set) === true ? (mine?.time ?? '') : '';
   const entry: ManagerEntry = {
     ...identity(context, 'Apply'),
-    time: isSame ? time : context.time,
+    time: isSame ? (mine?.time ?? '') : context.time,
     fieldsV1: toFieldsV1(set),
   };
   return writeEntries(after as JsonObject, [...remaining, entry]);

@@ -9,8 +9,8 @@
  * Source: the field manager of Kubernetes; the bound on update managers and the order of entries are upstream's.
  */
 import { wasSentEmpty } from '../decode/absence.ts';
-import { type FieldSet, fromFieldsV1, toFieldsV1, union } from './field-set.ts';
-import { tidyFieldsV1 } from './fields-v1.ts';
+import { type FieldSet, fieldSetOf, fromFieldsV1, toFieldsV1, union } from './field-set.ts';
+import { tidyFieldsV1, withoutFields } from './fields-v1.ts';
 import { inOwnersOrder } from './owner-order.ts';
 import type { ManagerEntry } from './seen-changes.ts';
 import { isObject, jsonEqual, type JsonObject, type JsonValue } from './structure.ts';
@@ -23,14 +23,28 @@ const foldedManager = 'ancient-changes';
 export function entriesOf(
   live: JsonObject | undefined,
   updated: JsonObject,
-  subresource: string,
+  { subresource, isKnownIn }: Asked,
 ): ManagerEntry[] {
   const known = live === undefined ? undefined : metadataOf(live)['managedFields'];
   const metadata = metadataOf(updated);
   const asked = metadata['managedFields'];
   if (subresource !== '' || (asked !== undefined && jsonEqual(asked, known))) return readEntries(known);
   if (startsOver(metadata)) return [];
-  return givenEntries(asked) ?? readEntries(known);
+  const given = givenEntries(asked);
+  if (given === undefined) return readEntries(known);
+  if (live === undefined) return given;
+  // What an update takes out of the object nobody owns: owners of owners, and fields of versions that never were.
+  return given
+    .filter(({ apiVersion }) => isKnownIn?.(apiVersion) ?? true)
+    .map((entry) => ({ ...entry, fieldsV1: withoutFields(entry.fieldsV1, ownership) }));
+}
+
+const ownership = fieldSetOf(['f:metadata', 'f:managedFields']);
+
+interface Asked {
+  readonly subresource: string;
+  /** Whether the kind is or was known in a version; it is in all of them unless told. */
+  readonly isKnownIn?: ((apiVersion: string) => boolean) | undefined;
 }
 
 /** An empty list of entries, or one empty entry, says that nobody shall own anything. */
@@ -58,6 +72,7 @@ function isReadable(entry: JsonValue): boolean {
     (operation === 'Apply' || operation === 'Update') &&
     apiVersion !== '' &&
     fieldsType === 'FieldsV1' &&
+    !wasSentEmpty(entry, 'fieldsV1') &&
     areReadable(fieldsV1)
   );
 }
@@ -125,7 +140,7 @@ export function written(entry: ManagerEntry): JsonObject {
     apiVersion: entry.apiVersion,
     fieldsType: 'FieldsV1',
     fieldsV1: entry.fieldsV1,
-    manager: entry.manager,
+    ...(entry.manager === '' ? {} : { manager: entry.manager }),
     operation: entry.operation,
     ...(entry.subresource === '' ? {} : { subresource: entry.subresource }),
     ...(entry.time === '' ? {} : { time: entry.time }),

@@ -20,8 +20,6 @@ export const unmanaged = fieldSetOf(
     'generation',
     'managedFields',
     'resourceVersion',
-    'deletionTimestamp',
-    'deletionGracePeriodSeconds',
   ].map((name): FieldPath => ['f:metadata', `f:${name}`]),
 );
 

@@ -84,10 +84,10 @@ checkRows('certificate requests', [
     old: asked,
     says: [
       'status.conditions[1].status: Unsupported value: "False": supported values: "True"',
-      'status.conditions[1].type: Invalid value: "Denied": Approved and Denied conditions are mutually exclusive',
+      'status.conditions: Invalid value: "Denied": Approved and Denied conditions are mutually exclusive',
       'status.conditions[2].type: Required value',
       'status.conditions[2].status: Unsupported value: "Maybe": supported values: "False", "True", "Unknown"',
-      'status.conditions[3].type: Invalid value: "Approved": Approved and Denied conditions are mutually exclusive',
+      'status.conditions: Invalid value: "Approved": Approved and Denied conditions are mutually exclusive',
       'status.conditions[3].type: Duplicate value: "Approved"',
     ],
   },

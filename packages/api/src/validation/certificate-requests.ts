@@ -2,6 +2,7 @@
 import { wasSentEmpty } from '../decode/absence.ts';
 import { X509Certificate } from 'node:crypto';
 import type { CertificateSigningRequest } from '../generated/types.ts';
+import { same } from './checks.ts';
 import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from './field-error.ts';
 import { rules, type Rules } from './rules.ts';
 import { signerName } from './signers.ts';
@@ -35,6 +36,7 @@ const MIN_SECONDS = 600;
 const LEGACY_SIGNER = 'kubernetes.io/legacy-unknown';
 /** A verdict is there or not, but never false. */
 const FINAL = ['Approved', 'Denied', 'Failed'];
+const VERDICTS = ['Approved', 'Denied'];
 const STATUSES = ['False', 'True', 'Unknown'];
 
 function signingRequest({ spec }: CertificateSigningRequest): FieldError[] {
@@ -115,7 +117,9 @@ function conditions({ status }: CertificateSigningRequest): FieldError[] {
       errors.push(notSupported(`${at}.status`, condition.status, allowed));
     const other = type === 'Approved' ? 'Denied' : type === 'Denied' ? 'Approved' : undefined;
     if (other !== undefined && seen.has(other))
-      errors.push(invalid(`${at}.type`, type, 'Approved and Denied conditions are mutually exclusive'));
+      errors.push(
+        invalid('status.conditions', type, 'Approved and Denied conditions are mutually exclusive'),
+      );
     if (seen.has(type)) errors.push(duplicate(`${at}.type`, type));
     seen.add(type);
   }
@@ -131,6 +135,18 @@ function kept(now: CertificateSigningRequest, old: CertificateSigningRequest): F
       ? [forbidden('status.conditions', `updates may not remove a condition of type "${type}"`)]
       : [],
   );
+}
+
+/** Verdicts are given by way of `approval`. */
+function judgedElsewhere(now: CertificateSigningRequest, old: CertificateSigningRequest): FieldError[] {
+  const found = ({ status }: CertificateSigningRequest, type: string): readonly unknown[] =>
+    (status?.conditions ?? []).filter((condition) => condition.type === type);
+  return VERDICTS.flatMap((type) => {
+    const [after, before] = [found(now, type), found(old, type)];
+    if (after.length < before.length || same(after, before)) return [];
+    const what = after.length > before.length ? 'add' : 'modify';
+    return [forbidden('status.conditions', `updates may not ${what} a condition of type "${type}"`)];
+  });
 }
 
 function approval(now: CertificateSigningRequest, old: CertificateSigningRequest): FieldError[] {
@@ -159,7 +175,7 @@ function certificate(now: CertificateSigningRequest, old: CertificateSigningRequ
   const isChanged = text !== before;
   const problem = text !== '' && isChanged ? certificateProblem(text) : undefined;
   if (problem !== undefined) errors.push(invalid('status.certificate', '<certificate data>', problem));
-  errors.push(...kept(now, old));
+  errors.push(...kept(now, old), ...judgedElsewhere(now, old));
   if (before !== '' && isChanged)
     errors.push(forbidden('status.certificate', 'updates may not modify existing certificate content'));
   return errors;

@@ -3,6 +3,7 @@
  * paths such as `spec.containers[0].name`.
  */
 import type { Status } from '../generated/types.ts';
+import { goQuoted } from '../go-quoted.ts';
 import { invalid as invalidStatusOf } from '../statuses.ts';
 
 export type FieldErrorType =
@@ -140,6 +141,7 @@ export function errorBody(error: FieldError): string {
 }
 
 function showValue(value: unknown): string {
+  if (typeof value === 'string') return goQuoted(value);
   return value === undefined ? 'null' : JSON.stringify(value);
 }
 

@@ -447,7 +447,7 @@ const parts: readonly (readonly [string, string, object, ...string[]])[] = [
         ],
       },
     },
-    'status.conditions[1].type: Invalid value: "Denied": Approved and Denied conditions are mutually exclusive',
+    'status.conditions: Invalid value: "Denied": Approved and Denied conditions are mutually exclusive',
   ],
   [
     'CertificateSigningRequest',

@@ -2,6 +2,7 @@
 import type { ApiObject } from '../object.ts';
 import type { ManagedFieldsEntry, ObjectMeta, OwnerReference } from '../generated/types.ts';
 import { checkDns1123Label, checkDns1123Subdomain, checkPathSegment, checkQualifiedName } from '../names.ts';
+import { firstUnprintable } from '../go-quoted.ts';
 import type { ResourceInfo } from '../registry.ts';
 import { address } from './addresses.ts';
 import { IMMUTABLE, invalidBy, labels, nonNegative, qualifiedName, sizeOf } from './checks.ts';
@@ -119,6 +120,9 @@ function managedFields(entries: readonly ManagedFieldsEntry[], path: string): Fi
     if (fieldsType && fieldsType !== 'FieldsV1')
       errors.push(invalid(`${at}.fieldsType`, fieldsType, 'must be `FieldsV1`'));
     if (Buffer.byteLength(manager) > MAX_MANAGER) errors.push(tooLong(`${at}.manager`, MAX_MANAGER));
+    const unprintable = firstUnprintable(manager);
+    if (unprintable !== undefined)
+      errors.push(invalid(`${at}.manager`, manager, `invalid character ${unprintable}`));
     if (Buffer.byteLength(subresource) > MAX_SUBRESOURCE)
       errors.push(tooLong(`${at}.subresource`, MAX_SUBRESOURCE));
   }
@@ -148,7 +152,7 @@ function ownerReferences(references: readonly Partial<OwnerReference>[], path: s
   let controller: Partial<OwnerReference> | undefined;
   for (const reference of references) {
     const { apiVersion = '', kind = '', name = '', uid = '' } = reference;
-    if (apiVersion.slice(apiVersion.lastIndexOf('/') + 1) === '')
+    if (apiVersion.split('/').length > 2 || apiVersion.endsWith('/') || apiVersion === '')
       errors.push(invalid(`${path}.apiVersion`, apiVersion, 'version must not be empty'));
     if (kind === '') errors.push(invalid(`${path}.kind`, kind, 'must not be empty'));
     if (name === '') errors.push(invalid(`${path}.name`, name, 'must not be empty'));

@@ -16,6 +16,6 @@ export function validateEphemeralContainersUpdate(pod: Pod, old: Pod): FieldErro
     const now = list.find(({ name }) => name === before.name);
     const named = `existing ephemeral containers ${JSON.stringify(before.name)} may not be`;
     if (now === undefined) return [forbidden(path, `${named} removed\n`)];
-    return same(now, before) ? [] : [forbidden(path, `${named} changed\n`)];
+    return same(now, before) ? [] : [forbidden(path, `${named} changed`)];
   });
 }

@@ -17,16 +17,26 @@ export function validateResize(pod: Pod, old: Pod): FieldError[] {
     );
   if (!isSupported(old)) errors.push(forbidden('spec', 'Pod running on node without support for resize'));
   errors.push(...removed(now.resources, before.resources, 'spec.resources'));
-  for (const [list, isInit] of [
-    ['initContainers', true],
-    ['containers', false],
-  ] as const)
-    for (const [i, container] of (now[list] ?? []).entries()) {
-      const was = before[list]?.[i];
-      if (was === undefined || (isInit && was.restartPolicy !== 'Always')) continue;
-      errors.push(...removed(container.resources, was.resources, `spec.${list}[${i}].resources`));
-    }
+  // What follows counts on the same containers in the same order.
+  const moved = [...reordered(now, before, 'containers'), ...reordered(now, before, 'initContainers')];
+  if (moved.length > 0) return [...errors, ...moved];
+  for (const list of ['initContainers', 'containers'] as const)
+    for (const [i, container] of (now[list] ?? []).entries())
+      errors.push(
+        ...removed(container.resources, before[list]?.[i]?.resources, `spec.${list}[${i}].resources`),
+      );
   return [...errors, ...onlyAmounts(now, before)];
+}
+
+function reordered(now: PodSpec, before: PodSpec, list: 'containers' | 'initContainers'): FieldError[] {
+  const [wanted, known] = [now[list] ?? [], before[list] ?? []];
+  if (wanted.length !== known.length)
+    return [forbidden(`spec.${list}`, `${list} may not be added or removed on resize`)];
+  return known.flatMap(({ name }, i) =>
+    wanted[i]?.name === name
+      ? []
+      : [forbidden(`spec.${list}[${i}].name`, `${list} may not be renamed or reordered on resize`)],
+  );
 }
 
 /** A kubelet that can resize says what its running containers have. */
@@ -52,12 +62,19 @@ function onlyAmounts(now: PodSpec, before: PodSpec): FieldError[] {
     if (!same(withoutAmounts(container), withoutAmounts(before.containers[i])))
       errors.push(forbidden('spec', 'only cpu and memory resources are mutable'));
   for (const [i, container] of (now.initContainers ?? []).entries()) {
-    const was = before.initContainers?.[i];
-    if (container.restartPolicy !== 'Always') {
-      if (!same(container, was))
-        errors.push(forbidden('spec', 'resources for non-sidecar init containers are immutable'));
-    } else if (!same(withoutAmounts(container), withoutAmounts(was)))
-      errors.push(forbidden('spec', 'only cpu and memory resources for sidecar containers are mutable'));
+    const [at, was] = [`spec.initContainers[${i}]`, before.initContainers?.[i]];
+    if (!same(withoutAmounts(container), withoutAmounts(was)))
+      errors.push(forbidden(at, 'only cpu and memory resources for init or sidecar containers are mutable'));
+    const restarts = container.resizePolicy?.some(
+      ({ restartPolicy }) => restartPolicy === 'RestartContainer',
+    );
+    if (container.restartPolicy !== 'Always' && restarts === true && !same(container, was))
+      errors.push(
+        forbidden(
+          at,
+          'non-sidecar init containers with a resize policy of RestartContainer cannot be resized',
+        ),
+      );
   }
   if (errors.length === 0 && !same(rest(now), rest(before)))
     errors.push(forbidden('spec', 'only cpu and memory resources are mutable'));
@@ -65,8 +82,7 @@ function onlyAmounts(now: PodSpec, before: PodSpec): FieldError[] {
 }
 
 function withoutAmounts(container: Container | undefined): unknown {
-  // How a container takes a new size may change along with it.
-  const { resources, resizePolicy: _policy, ...others } = container ?? {};
+  const { resources, ...others } = container ?? {};
   return { ...others, resources: fixedAmounts(resources) };
 }
 

@@ -30,10 +30,14 @@ function noMoreThanAll(counts: Counts, names: readonly string[], readyName: stri
   const all = count(counts, 'replicas');
   for (const name of names)
     if (count(counts, name) > all)
-      errors.push(invalid(`status.${name}`, counts[name], 'cannot be greater than status.replicas'));
+      errors.push(invalid(`status.${name}`, count(counts, name), 'cannot be greater than status.replicas'));
   if (count(counts, 'availableReplicas') > count(counts, 'readyReplicas'))
     errors.push(
-      invalid('status.availableReplicas', counts['availableReplicas'], `cannot be greater than ${readyName}`),
+      invalid(
+        'status.availableReplicas',
+        count(counts, 'availableReplicas'),
+        `cannot be greater than ${readyName}`,
+      ),
     );
   return errors;
 }

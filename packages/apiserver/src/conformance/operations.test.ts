@@ -20,6 +20,13 @@ async function replace(path: string, change: (current: ApiObject) => ApiObject):
   }
 }
 
+/** Kinds whose status changes without their metadata, as kube-apiserver 1.36.3 was seen to do. */
+const frozen: ReadonlySet<string> = new Set([
+  'FlowSchema',
+  'PriorityLevelConfiguration',
+  'ValidatingAdmissionPolicy',
+]);
+
 /** Discovery, create, get, list, watch, patch, update, status where there is one, delete and deletecollection. */
 async function operations(group: string, kind: string): Promise<void> {
   const example = examples().find(({ info }) => info.group === group && info.kind === kind);
@@ -59,7 +66,7 @@ async function operations(group: string, kind: string): Promise<void> {
   assert.equal(updated.metadata?.annotations?.['walked'], 'update');
   if (info.subresources.some(({ name }) => name === 'status')) {
     const status = await shared.ask(200, 'PATCH', `${path}/walk-1/status`, annotate('status'), merge);
-    assert.equal(status.metadata.annotations.walked, 'status');
+    assert.equal(status.metadata.annotations.walked, frozen.has(kind) ? 'update' : 'status');
     assert.deepEqual(status.spec, updated.spec);
     await replace(`${path}/walk-1/status`, (current) => current);
   }

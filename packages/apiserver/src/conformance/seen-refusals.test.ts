@@ -53,6 +53,28 @@ const events = 'application/json;stream=watch, application/vnd.kubernetes.protob
 const accepted = (types: string): string => `only the following media types are accepted: ${types}`;
 const available = (types: string): string => `406: Not Acceptable\n\nAvailable representations: ${types}`;
 
+test('nothing is done that could not be answered in the form that is asked for', async () => {
+  const headers = { accept: 'application/json;as=Foo;v=v1;g=meta.k8s.io' };
+  const body = { metadata: { name: 'unanswerable' } };
+  const refused = await shared.ask(406, 'POST', maps, body, { headers });
+  assert.equal(refused.message, accepted(plain));
+  await shared.ask(404, 'GET', `${maps}/unanswerable`);
+  await shared.ask(201, 'POST', maps, body);
+  await shared.ask(406, 'PUT', `${maps}/unanswerable`, { ...body, data: { a: 'b' } }, { headers });
+  await shared.ask(
+    406,
+    'PATCH',
+    `${maps}/unanswerable`,
+    { data: { a: 'b' } },
+    {
+      headers: { ...headers, 'content-type': 'application/merge-patch+json' },
+    },
+  );
+  await shared.ask(406, 'DELETE', `${maps}/unanswerable`, undefined, { headers });
+  const { data } = await shared.ask(200, 'GET', `${maps}/unanswerable`);
+  assert.equal(data, undefined);
+});
+
 test('what cannot be answered in the form that is asked for is refused with the forms that there are', async () => {
   const refused: readonly (readonly [path: string, accept: string, message: string])[] = [
     [`${maps}?watch=1`, 'application/xml', available(`${plain}, ${events}`)],

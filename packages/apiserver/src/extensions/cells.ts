@@ -56,6 +56,7 @@ function describe({ description, jsonPath }: Column): string {
 /** One cell; null, which clients show as nothing, when there is no value of the column's type. */
 function cellOf(type: string, values: readonly unknown[], now: number): unknown {
   const [first] = values;
+  if (first === null && type === 'string') return '<no value>';
   if (first === undefined || first === null) return null;
   switch (type) {
     case 'integer':
@@ -66,6 +67,7 @@ function cellOf(type: string, values: readonly unknown[], now: number): unknown 
       return typeof first === 'boolean' ? first : null;
     case 'date': {
       if (typeof first !== 'string') return null;
+      if (first === '') return '<unknown>';
       const instant = parseTime(first);
       return instant === undefined ? '<invalid>' : humanDuration(now - instant.seconds * 1_000);
     }

@@ -91,7 +91,11 @@ class Parser {
 
   #index(part: string): Step {
     const quoted = /^(['"])(.*)\1$/.exec(part);
-    if (quoted !== null) return member(quoted[2] ?? '');
+    // A path of its own: a dot in a name is one between names unless it is escaped, as upstream.
+    if (quoted !== null) {
+      const steps = new Parser(`.${quoted[2] ?? ''}`).path();
+      return (values) => steps.reduce<unknown[]>((found, step) => step(found), [...values]);
+    }
     if (part === '*') return (values) => values.flatMap(children);
     if (/^-?\d+$/.test(part))
       return (values) =>

@@ -17,7 +17,7 @@ import {
   openapiV3Index,
   type OpenApiOptions,
 } from '@timonier/api/openapi';
-import { notAcceptable, pathNotFound, StatusError } from '@timonier/api/statuses';
+import { pathNotFound, StatusError } from '@timonier/api/statuses';
 import { versionInfo } from '@timonier/component';
 import {
   withRemoteDiscovery,
@@ -27,7 +27,8 @@ import {
   withRemoteVersions,
 } from '../aggregation/discovery.ts';
 import type { RemoteServer } from '../aggregation/remote.ts';
-import { contentTypes, parseAccept, wantsPretty } from './media.ts';
+import { encodeTree } from '../pipeline/encode.ts';
+import { contentTypes, isAccepted, negotiate, type Offer, parseAccept, wantsPretty } from './media.ts';
 import type { Exchange } from './exchange.ts';
 import { modelTexts } from '@timonier/api/openapi/model-texts';
 import { encodeOpenApiV2, openapiV2ProtobufTypes } from './openapi-protobuf.ts';
@@ -109,6 +110,14 @@ export class Documents {
       pretty,
     );
     const headers = { etag: document.etag, vary: 'Accept' };
+    if (!aggregated && /^\/apis?(?:\/|$)/.test(path)) {
+      const representation = negotiate(exchange.header('accept'), this.#offerOf(path), pretty);
+      if (representation.media !== 'json') {
+        const body = encodeTree(JSON.parse(document.body.toString()) as object, representation);
+        await exchange.send(200, contentTypes[representation.media], body, { vary: 'Accept' });
+        return;
+      }
+    }
     if (exchange.header('if-none-match') === document.etag) {
       exchange.statusCode = 304;
       exchange.response.writeHead(304, { ...headers, ...exchange.headers });
@@ -116,6 +125,13 @@ export class Documents {
       return;
     }
     await exchange.send(200, aggregated ? aggregatedType : document.contentType, document.body, headers);
+  }
+
+  /** What is told of a group in no other form; those of custom resources are not found by what they are told in. */
+  #offerOf(path: string): Offer {
+    const group = path.split('/')[2] ?? '';
+    const isCustom = this.#registry.all().some((info) => info.group === group && info.custom !== undefined);
+    return { transforms: false, protobuf: true, isCollection: false, isWatch: false, isRouted: !isCustom };
   }
 
   /** The document of a group and version, or of a place beside them. Its address names its content, so that clients may keep it. */
@@ -214,24 +230,16 @@ function placeOf(path: string): string {
 
 function wantsProtobuf(exchange: Exchange): boolean {
   const [first] = parseAccept(exchange.header('accept') ?? '*/*');
-  return first !== undefined && openapiV2ProtobufTypes.includes(first.type);
+  return first !== undefined && openapiV2ProtobufTypes.includes(`${first.type}/${first.subtype}`);
 }
 
-/** The legacy documents are JSON only; the aggregated one is asked for by its kind. Throws 406. */
+/** The aggregated document is asked for by its kind, wherever that stands. */
 function wantsAggregated(exchange: Exchange): boolean {
-  const ranges = parseAccept(exchange.header('accept') ?? '*/*');
-  for (const { type, parameters } of ranges) {
-    const isJson = type === contentTypes.json || type === '*/*' || type === 'application/*';
-    if (!isJson) continue;
-    const as = parameters.get('as');
-    if (as === undefined) return false;
-    if (
-      as === 'APIGroupDiscoveryList' &&
-      parameters.get('g') === 'apidiscovery.k8s.io' &&
-      parameters.get('v') === 'v2'
-    )
-      return true;
-  }
-  if (ranges.some(({ type }) => type === contentTypes.protobuf)) return false;
-  throw new StatusError(notAcceptable([contentTypes.json]));
+  return parseAccept(exchange.header('accept') ?? '').some(
+    (range) =>
+      isAccepted(range, contentTypes.json) &&
+      Object.entries(aggregatedKind).every(([name, value]) => range.parameters.get(name) === value),
+  );
 }
+
+const aggregatedKind = { as: 'APIGroupDiscoveryList', g: 'apidiscovery.k8s.io', v: 'v2' };

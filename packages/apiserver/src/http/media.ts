@@ -15,6 +15,8 @@ export interface Representation {
   /** Version of the `meta.k8s.io` kinds for tables and metadata. */
   readonly metaVersion: 'v1' | 'v1beta1';
   readonly pretty: boolean;
+  /** Of metadata, that those of a list were asked for. */
+  readonly isOfList?: boolean;
 }
 
 export const contentTypes: Readonly<Record<Media, string>> = {
@@ -23,8 +25,10 @@ export const contentTypes: Readonly<Record<Media, string>> = {
   protobuf: 'application/vnd.kubernetes.protobuf',
 };
 
+/** One of the types in an `Accept` header. */
 interface MediaRange {
   readonly type: string;
+  readonly subtype: string;
   readonly parameters: ReadonlyMap<string, string>;
   readonly quality: number;
 }
@@ -32,8 +36,10 @@ interface MediaRange {
 export interface Offer {
   /** Whether tables and partial metadata are offered. */
   readonly transforms: boolean;
-  /** Custom resources have none, and are refused in other words. */
+  /** Custom resources have none, but for their metadata, and are refused in other words. */
   readonly protobuf: boolean;
+  /** Whether there is a route that is found by what it produces: as where there is protobuf, unless told. */
+  readonly isRouted?: boolean;
   /** What is listed can be watched, and that is one route. */
   readonly isCollection: boolean;
   /** Events have no form in YAML. */
@@ -47,28 +53,40 @@ export function wantsPretty(exchange: Pick<Exchange, 'query' | 'header'>): boole
   return /^(?:curl|Wget|Mozilla\/5\.0)/.test(exchange.header('user-agent') ?? '');
 }
 
-const types = (['json', 'yaml', 'protobuf'] as const).map((media) => contentTypes[media]);
+/** Whoever takes several gets the first. */
+const medias = ['json', 'yaml', 'protobuf'] as const;
+const types: readonly string[] = medias.map((media) => contentTypes[media]);
 const streamTypes = (['json', 'protobuf'] as const).map((media) => `${contentTypes[media]};stream=watch`);
 
 /** The best representation of what is offered. Throws 406 when nothing fits, in the words of upstream's stage that refuses it. */
 export function negotiate(accept: string | undefined, offer: Offer, pretty: boolean): Representation {
-  let isKnown = !offer.protobuf;
-  let isOfEvents = true;
-  for (const { type, parameters } of acceptedBy(accept || '*/*')) {
-    const media = mediaOf(type);
-    if (media === undefined) continue;
-    isKnown = true;
-    const form = formOf(media, parameters, offer);
-    if (form === undefined) continue;
-    if (offer.isWatch && media === 'yaml') {
-      isOfEvents = false;
-      continue;
+  const header = accept || '*/*';
+  const ranges = acceptedBy(header);
+  if ((offer.isRouted ?? offer.protobuf) && !isRouted(header))
+    throw new StatusError(notAcceptable(offer.isCollection ? [...types, ...streamTypes] : types));
+  for (const range of ranges)
+    for (const media of medias) {
+      if (!isAccepted(range, contentTypes[media])) continue;
+      const form = formOf(media, range.parameters, offer);
+      if (form === undefined) continue;
+      if (offer.isWatch && media === 'yaml') throw new StatusError(formNotAcceptable(streamTypes));
+      return { media, ...form, pretty: pretty || range.parameters.get('pretty') === '1' };
     }
-    return { media, ...form, pretty: pretty || parameters.get('pretty') === '1' };
-  }
-  if (!isOfEvents) throw new StatusError(formNotAcceptable(streamTypes));
-  if (isKnown) throw new StatusError(formNotAcceptable(types));
-  throw new StatusError(notAcceptable(offer.isCollection ? [...types, ...streamTypes] : types));
+  throw new StatusError(formNotAcceptable(types));
+}
+
+/** Whether any type is one that is served, whatever else is said of it: built-in kinds are found by that. */
+function isRouted(header: string): boolean {
+  return header.split(',').some((item) => {
+    const type = (item.split(';')[0] ?? '').trim();
+    return type === '*/*' || type === 'application/*' || types.includes(type);
+  });
+}
+
+/** Whether a range of media types, such as `application/*`, has this one in it. */
+export function isAccepted({ type, subtype }: Pick<MediaRange, 'type' | 'subtype'>, media: string): boolean {
+  if (`${type}/${subtype}` === media) return true;
+  return subtype === '*' && (type === '*' || media.startsWith(`${type}/`));
 }
 
 /** What the parameters of a media type ask for; undefined when that is not offered. */
@@ -76,18 +94,19 @@ function formOf(
   media: Media,
   parameters: ReadonlyMap<string, string>,
   { transforms, protobuf }: Offer,
-): Pick<Representation, 'form' | 'metaVersion'> | undefined {
-  if (media === 'protobuf' && !protobuf) return undefined;
+): Omit<Representation, 'media' | 'pretty'> | undefined {
   const stream = parameters.get('stream');
   if (stream !== undefined && (stream !== 'watch' || media === 'yaml')) return undefined;
-  const as = parameters.get('as');
-  if (as === undefined) return { form: 'object', metaVersion: 'v1' };
+  if ((parameters.get('sv') ?? 'v1') !== 'v1') return undefined;
+  const isObject = !['as', 'g', 'v'].some((name) => parameters.has(name));
+  if (isObject) return media === 'protobuf' && !protobuf ? undefined : { form: 'object', metaVersion: 'v1' };
   const metaVersion = parameters.get('v');
   if (!transforms || parameters.get('g') !== 'meta.k8s.io') return undefined;
   if (metaVersion !== 'v1' && metaVersion !== 'v1beta1') return undefined;
+  const as = parameters.get('as');
   if (as === 'Table' && media !== 'protobuf') return { form: 'table', metaVersion };
-  if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList')
-    return { form: 'metadata', metaVersion };
+  if (as === 'PartialObjectMetadata') return { form: 'metadata', metaVersion, isOfList: false };
+  if (as === 'PartialObjectMetadataList') return { form: 'metadata', metaVersion, isOfList: true };
   return undefined;
 }
 
@@ -115,26 +134,49 @@ function acceptedBy(accept: string): readonly MediaRange[] {
   return ranges;
 }
 
+/**
+ * The types of an `Accept` header, those first that upstream takes first: by weight, and whatever has a wildcard behind what
+ * has none. As there, a weight of 0 forbids nothing, one that is no number is 0, and what is no type is left out.
+ */
 export function parseAccept(accept: string): readonly MediaRange[] {
-  const ranges = accept.split(',').map((item): MediaRange => {
-    const [type = '', ...parameters] = item.split(';').map((part) => part.trim());
+  const ranges = accept.split(',').flatMap((item): MediaRange[] => {
+    const [range = '', ...parameters] = item.split(';');
+    const [type = '', subtype = '', ...more] = range.split('/').map((part) => part.trim());
+    const isAny = type === '*' && subtype === '';
+    if ((subtype === '' && !isAny) || more.length > 0) return [];
     const map = new Map<string, string>();
     for (const parameter of parameters) {
-      const equals = parameter.indexOf('=');
-      if (equals > 0) map.set(parameter.slice(0, equals).toLowerCase(), parameter.slice(equals + 1));
+      const [name = '', value = '', ...others] = parameter.split('=');
+      if (value !== '' && others.length === 0)
+        map.set(name.trim(), name.trim() === 'q' ? value : value.trim());
     }
-    const quality = Number(map.get('q') ?? 1);
-    return { type: type.toLowerCase(), parameters: map, quality: Number.isFinite(quality) ? quality : 0 };
+    const weight = map.get('q') ?? '1';
+    const quality = decimal.test(weight) ? Number(weight) : 0;
+    return [{ type, subtype: isAny ? '*' : subtype, parameters: map, quality }];
   });
-  return ranges
-    .filter((range) => range.quality > 0 && range.type !== '')
-    .sort((a, b) => b.quality - a.quality);
+  return ranges.length > mostInserted ? ranges.sort((a, b) => b.quality - a.quality) : sorted(ranges);
 }
 
-function mediaOf(type: string): Media | undefined {
-  if (type === contentTypes.json || type === '*/*' || type === 'application/*') return 'json';
-  if (type === contentTypes.yaml) return 'yaml';
-  return type === contentTypes.protobuf ? 'protobuf' : undefined;
+const decimal = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
+/** Beyond so many upstream's own sort depends on how they are divided. */
+const mostInserted = 12;
+
+/** By insertion: what comes before what is no order in which every sort ends alike. */
+function sorted(ranges: readonly MediaRange[]): readonly MediaRange[] {
+  const list = [...ranges];
+  for (let i = 1; i < list.length; i++)
+    for (let j = i; j > 0; j--) {
+      const [before, after] = [list[j - 1], list[j]];
+      if (before === undefined || after === undefined || !goesFirst(after, before)) break;
+      list[j - 1] = after;
+      list[j] = before;
+    }
+  return list;
+}
+
+function goesFirst(a: MediaRange, b: MediaRange): boolean {
+  if (a.quality > b.quality || (a.type !== '*' && b.type === '*')) return true;
+  return a.subtype !== '*' && b.subtype === '*';
 }
 
 /** What a `Content-Type` says without its parameters, in lower case. */

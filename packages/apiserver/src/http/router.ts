@@ -6,7 +6,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Exposition, handleOps, type Health } from '@timonier/component';
-import { pathNotFound, StatusError, verbNotAllowed } from '@timonier/api/statuses';
+import { methodNotAllowed, pathNotFound, StatusError, verbNotAllowed } from '@timonier/api/statuses';
+import type { Status } from '@timonier/api';
 import type { Aggregator } from '../aggregation/aggregator.ts';
 import { upstreamFor } from '../aggregation/proxy.ts';
 import { identityHeaders } from '../aggregation/remote.ts';
@@ -174,7 +175,7 @@ export class Router {
     const isServed = methods.has(exchange.method) || (exchange.method === 'HEAD' && isProxied(target));
     const handler = isServed ? handlerOf(target) : undefined;
     if (isOfNoObject(target)) throw new StatusError(pathNotFound());
-    if (handler === undefined || isOfNoNamespace(target)) throw new StatusError(verbNotAllowed());
+    if (handler === undefined || isOfNoNamespace(target)) throw new StatusError(notAllowed(target));
     const series = requests.seriesOf(exchange, target);
     exchange.handledAs(series);
     checkParameters(target, exchange.query, exchange.header('content-type'));
@@ -229,6 +230,11 @@ export class Router {
 /** What is passed on to a node takes every method. */
 function isProxied({ subresource }: ResourceRequest): boolean {
   return subresource === 'proxy' || subresource.startsWith('proxy/');
+}
+
+/** Of parts of custom resources it is said what they are of. */
+function notAllowed({ info, subresource, verb }: ResourceRequest): Status {
+  return info.custom !== undefined && subresource !== '' ? methodNotAllowed(info, verb) : verbNotAllowed();
 }
 
 /** False for what nobody meant to answer. */

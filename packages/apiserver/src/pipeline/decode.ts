@@ -33,8 +33,14 @@ export async function decodeObject(exchange: Exchange, info: ResourceInfo): Prom
   return decodeParsed(exchange, info, parsed);
 }
 
+/** What upstream reads first of anything: what it is. */
+const typeStruct =
+  'Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }';
+
+type Kind = Pick<ResourceInfo, 'group' | 'version' | 'kind'>;
+
 /** Throws 400 for what cannot even be asked what it is. */
-function checkBody(info: ResourceInfo, { value }: Parsed, body: Buffer): void {
+function checkBody(info: Kind, { value }: Parsed, body: Buffer): void {
   if (value === null) return;
   const unrecognized = (why: string): StatusError =>
     bad(`the object provided is unrecognized (must be of type ${info.kind}): ${why} (${excerpt(body)})`);
@@ -42,11 +48,7 @@ function checkBody(info: ResourceInfo, { value }: Parsed, body: Buffer): void {
     unrecognized(
       `couldn't get version/kind; json parse error: json: cannot unmarshal ${jsonWord(what)} into ${into}`,
     );
-  if (typeof value !== 'object' || Array.isArray(value))
-    throw unreadable(
-      value,
-      'Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }',
-    );
+  if (typeof value !== 'object' || Array.isArray(value)) throw unreadable(value, typeStruct);
   const { apiVersion, kind } = value as Readonly<Record<string, unknown>>;
   for (const [field, given] of Object.entries({ apiVersion, kind }))
     if (given !== undefined && given !== null && typeof given !== 'string')
@@ -79,7 +81,7 @@ export function decodeParsed(exchange: Exchange, info: ResourceInfo, parsed: Par
 }
 
 /** Throws when an object is of another kind than the resource's, or of that name in another group. */
-function checkKind(info: ResourceInfo, value: unknown): void {
+function checkKind(info: Kind, value: unknown): void {
   if (typeof value !== 'object' || value === null) return;
   const { apiVersion, kind } = value as Readonly<Record<string, unknown>>;
   const given = {
@@ -100,12 +102,46 @@ function checkKind(info: ResourceInfo, value: unknown): void {
   const own = `${info.group.split('.')[0] || 'core'}.${info.kind}`;
   throw new NotDecodable(
     given.kind,
-    info.version,
+    version ?? '',
     info.kind,
     isKnown
       ? `converting (${version}.${given.kind}) to (${own}): unknown conversion`
       : `no kind "${given.kind}" is registered for version "${given.apiVersion}" in scheme "pkg/runtime/scheme.go:111"`,
   );
+}
+
+/** Versions in which a kind is known as well: read as if they were its own, or refused by name. */
+interface OlderVersions {
+  readonly read?: readonly string[];
+  readonly refused?: readonly string[];
+}
+
+/**
+ * The body of a subresource that takes objects of a kind of its own. Everything else is refused, and what has fields too many
+ * is reported.
+ */
+export async function decodeOwnBody(
+  exchange: Exchange,
+  own: Kind,
+  { read = [], refused = [] }: OlderVersions = {},
+): Promise<ApiObject> {
+  const body = await exchange.body();
+  const media = bodyMedia(exchange.header('content-type'));
+  const parsed = parseBody(body, media, (why) => {
+    const what = media === 'json' ? `couldn't get version/kind; json parse error: ${why}` : why;
+    return `the object provided is unrecognized (must be of type ${own.kind}): ${what} (${excerpt(body)})`;
+  });
+  if (media !== 'protobuf') checkBody(own, parsed, body);
+  const { apiVersion = '' } = (parsed.value ?? {}) as Partial<ApiObject>;
+  const type = { apiVersion: apiVersionOf(own), kind: own.kind };
+  const schema = schemaOfKind(type.apiVersion, type.kind);
+  if (schema === undefined) throw new Error(`${type.apiVersion} ${type.kind} is not known`);
+  const isRead = read.includes(apiVersion);
+  if (!isRead && !refused.includes(apiVersion)) checkKind(own, parsed.value);
+  const value = isRead ? { ...(parsed.value as ApiObject), apiVersion: type.apiVersion } : parsed.value;
+  const { object, problems } = decodeAs(schema, type, value, parsed.duplicates);
+  report(exchange, own, problems);
+  return object;
 }
 
 /** A kind that a body may be; `alike` is a version that it is read as when its own is not described any more. */
@@ -141,8 +177,11 @@ export function decodeDeleteOptions(body: Buffer, media: Media): ApiObject {
   );
   const schema = schemaOfKind(type.apiVersion, type.kind);
   if (schema === undefined) throw new Error('DeleteOptions are not known');
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    return optionsOf(schema, type, value, duplicates);
+  if (value === null) return optionsOf(schema, type, value, duplicates);
+  if (typeof value !== 'object' || Array.isArray(value))
+    throw bad(
+      `couldn't get version/kind; json parse error: json: cannot unmarshal ${jsonWord(value)} into ${typeStruct}`,
+    );
   const { apiVersion = '', kind = '', ...rest } = value as Readonly<Record<string, unknown>>;
   // Of another type they are wrong like any other field.
   if (typeof apiVersion !== 'string' || typeof kind !== 'string')
@@ -190,7 +229,7 @@ export function parseBody(
   }
 }
 
-function report(exchange: Exchange, info: ResourceInfo, problems: readonly string[]): void {
+function report(exchange: Exchange, info: Kind, problems: readonly string[]): void {
   if (problems.length === 0) return;
   const mode = fieldValidationParameter(exchange.query);
   if (mode === 'Strict') throw strictDecodingError(info, problems);

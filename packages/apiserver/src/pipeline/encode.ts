@@ -75,6 +75,11 @@ function metadataOnly(tree: ApiObject, { metaVersion }: Representation): ApiObje
   };
 }
 
+/** What is only rehearsed has none. */
+function versionOf({ metadata }: ApiObject): { resourceVersion?: string } {
+  return metadata?.resourceVersion === undefined ? {} : { resourceVersion: metadata.resourceVersion };
+}
+
 function tableOf(
   tree: ApiObject,
   { info, representation, includeObject, tableHeader = true }: EncodeOptions,
@@ -82,7 +87,7 @@ function tableOf(
   return toTable(info, [tree], {
     includeObject,
     now: Date.now(),
-    metadata: { resourceVersion: tree.metadata?.resourceVersion ?? '' },
+    metadata: versionOf(tree),
     columns: tableHeader,
     apiVersion: `meta.k8s.io/${representation.metaVersion}`,
   }) as unknown as ApiObject;

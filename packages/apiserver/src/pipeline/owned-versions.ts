@@ -30,8 +30,9 @@ export async function changeInVersions(
   after: ApiObject,
 ): Promise<InVersion | undefined> {
   const { custom } = info;
-  const versions = otherVersions(info, before);
-  if (versions.length === 0) return undefined;
+  // Who updates may say who owns what.
+  const versions = new Set([...otherVersions(info, before), ...otherVersions(info, after)]);
+  if (versions.size === 0) return undefined;
   const changes = new Map<string, VersionedChange>();
   if (custom === undefined) {
     for (const version of versions) changes.set(version, builtInChange(info, before, after, version));

@@ -15,6 +15,7 @@ import {
 import type { ManagementContext, ObjectMeta, Schema } from '@timonier/api';
 import { dropClosedFields } from '@timonier/api/closed-gates';
 import { type ApiObject, normalize } from '@timonier/api/decode';
+import { splitApiVersion } from '@timonier/api/registry';
 import { conflict, invalid, methodNotAllowed, StatusError } from '@timonier/api/statuses';
 import type { WriteContext } from '../server-state.ts';
 import { sameTree } from '../storage/copy.ts';
@@ -90,9 +91,11 @@ export function prepareUpdate(object: ApiObject, old: ApiObject, context: WriteC
     else Object.assign(metadata, { [field]: before[field] });
   }
   // Who leaves them out does not mean to change them; who gives others is told that they stay.
-  for (const field of ['uid', 'deletionTimestamp', 'deletionGracePeriodSeconds'] as const)
+  for (const field of ['uid', 'deletionGracePeriodSeconds'] as const)
     if (before[field] !== undefined && metadata[field] === undefined)
       Object.assign(metadata, { [field]: before[field] });
+  // The time at which it is to go stays, whatever is said of it.
+  if (before.deletionTimestamp !== undefined) metadata.deletionTimestamp = before.deletionTimestamp;
   dropRepeatedOwners(metadata, context);
   if (subresource === 'status' && info.custom !== undefined) {
     // Of a custom resource nothing but the status changes this way.
@@ -102,8 +105,11 @@ export function prepareUpdate(object: ApiObject, old: ApiObject, context: WriteC
   }
   if (subresource === 'status') {
     keepAllButStatus(object, old);
-    if (before.ownerReferences === undefined) delete metadata.ownerReferences;
-    else metadata.ownerReferences = before.ownerReferences;
+    const frozen = strategyOf(info).frozenByStatus ?? [];
+    for (const field of ['ownerReferences', ...frozen] as const) {
+      if (before[field] === undefined) delete metadata[field];
+      else Object.assign(metadata, { [field]: before[field] });
+    }
     special?.(object, old, context);
     return;
   }
@@ -162,10 +168,24 @@ export function managementContext(
     subresource: target.subresource,
     time: timestamp(server.now()),
     empty: emptyOf(target.info.schema),
+    isKnownIn: target.info.custom === undefined ? isVersionOf(target.info) : undefined,
     reset:
       strategyOf(target.info).isOwnedByNobody === true
         ? everything
         : resetFields(target.info, target.subresource),
+  };
+}
+
+/** Groups that kinds of others have been in. */
+const elsewhere: ReadonlySet<string> = new Set(['extensions', 'events.k8s.io']);
+
+/** Whether a version looks like one that the kind could be or have been in. */
+function isVersionOf({ group, kind }: ResourceInfo): (apiVersion: string) => boolean {
+  return (apiVersion) => {
+    const type = splitApiVersion(apiVersion);
+    if (type === undefined || !/^v\d+(?:(?:alpha|beta)\d+)?$/.test(type.version)) return false;
+    if (type.group === '') return (group === '' || kind === 'Event') && type.version === 'v1';
+    return type.group === group || elsewhere.has(type.group);
   };
 }
 
@@ -194,17 +214,17 @@ function checkPreconditions(object: ApiObject, old: ApiObject, context: WriteCon
     throw failedPrecondition(context, name, 'UID', metadata.uid ?? '', before.uid ?? '');
   const version = metadata.resourceVersion ?? '';
   if (version === '' || version === '0' || version === before.resourceVersion) return;
-  if (!/^\d+$/.test(version)) throw unreadableVersion(context, name, version);
+  if (!/^\d+$/.test(version)) throw unreadableVersion(target.info, name, version);
   throw new StatusError(conflict(target.info, name));
 }
 
 /** A version that this server can never have given is a fault of the request, not a conflict. */
-function unreadableVersion({ target }: WriteContext, name: string, version: string): StatusError {
+export function unreadableVersion(info: ResourceInfo, name: string, version: string): StatusError {
   const field = 'metadata.resourceVersion';
   const value = `Invalid value: ${JSON.stringify(version)}`;
   const message = `${value}: strconv.ParseUint: parsing ${JSON.stringify(version)}: invalid syntax`;
   const cause = { reason: 'FieldValueInvalid', message, field };
-  return new StatusError(invalid(target.info, name, `${field}: ${message}`, [cause]));
+  return new StatusError(invalid(info, name, `${field}: ${message}`, [cause]));
 }
 
 const statusOnly = fieldSetOf(['f:status']);
@@ -222,7 +242,9 @@ function emptyOf(schema: Schema): JsonObject {
 /** All fields but the status, by schema: they are the same for every request. */
 const allButStatus = new WeakMap<Schema, FieldSet>();
 
-function resetFields({ schema, hasStatus, custom }: ResourceInfo, subresource: string): FieldSet {
+function resetFields(info: ResourceInfo, subresource: string): FieldSet {
+  const { schema, hasStatus, custom } = info;
+  const { frozenByStatus } = strategyOf(info);
   // Without the subresource, a custom resource's status is a field like any other.
   if (subresource === '') return custom !== undefined && !hasStatus ? nothing : statusOnly;
   if (subresource === 'finalize') return statusOnly;
@@ -233,7 +255,8 @@ function resetFields({ schema, hasStatus, custom }: ResourceInfo, subresource: s
     const others = [...schema.fields.keys()].filter(
       (name) => name !== 'status' && (name !== 'metadata' || custom !== undefined),
     );
-    fields = fieldSetOf(...others.map((name) => [`f:${name}`]));
+    const frozen = (frozenByStatus ?? []).map((name) => ['f:metadata', `f:${name}`]);
+    fields = fieldSetOf(...others.map((name) => [`f:${name}`]), ...frozen);
     allButStatus.set(schema, fields);
   }
   return fields;

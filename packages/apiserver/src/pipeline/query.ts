@@ -2,6 +2,7 @@
  * The query parameters of a request. Each verb knows which ones it takes and in which form; as upstream, others are
  * ignored, and texts that are no boolean count as true.
  */
+import { firstUnprintable, goQuoted } from '@timonier/api/go-quoted';
 import { badRequest, invalid, StatusError } from '@timonier/api/statuses';
 import { mediaType } from '../http/media.ts';
 import type { ResourceRequest } from '../http/request-info.ts';
@@ -96,9 +97,6 @@ export function dryRunProblems(values: readonly string[]): readonly Problem[] {
   return [notSupported('dryRun', JSON.stringify(values), ['All'])];
 }
 
-/** ASCII that can be printed, as most is. */
-const plain = /^[ -~]*$/;
-
 function managerProblems(manager: string): readonly Problem[] {
   const field = 'fieldManager';
   if (manager.length > maxManagerLength)
@@ -109,25 +107,10 @@ function managerProblems(manager: string): readonly Problem[] {
         message: `Too long: may not be more than ${maxManagerLength} bytes`,
       },
     ];
-  if (plain.test(manager)) return [];
-  const letters = Array.from(manager);
-  const at = letters.findIndex((letter) => !isPrintable(letter));
-  if (at < 0) return [];
-  const code = (letters[at]?.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
-  const message = `Invalid value: ${goQuoted(manager)}: invalid character U+${code} (at position ${at})`;
+  const unprintable = firstUnprintable(manager);
+  if (unprintable === undefined) return [];
+  const message = `Invalid value: ${goQuoted(manager)}: invalid character ${unprintable}`;
   return [{ field, reason: 'FieldValueInvalid', message }];
-}
-
-function isPrintable(letter: string): boolean {
-  return letter === ' ' || /^[\p{L}\p{M}\p{N}\p{P}\p{S}]$/u.test(letter);
-}
-
-/** A text in quotes, with what cannot be printed as Go writes it. */
-function goQuoted(text: string): string {
-  const names: Readonly<Record<string, string>> = { '\u0007': '\\a', '\u000b': '\\v', '\u0000': '\\x00' };
-  return JSON.stringify(text).replaceAll(/\\u00([0-1][0-9a-f])/g, (_all, code: string) => {
-    return names[String.fromCodePoint(Number.parseInt(code, 16))] ?? `\\x${code}`;
-  });
 }
 
 /** Only words for no are false; anything else, also nothing, is true. */

@@ -2,6 +2,7 @@
 import type { ApiObject } from '@timonier/api/decode';
 import { GrpcError, Status as GrpcStatus } from '@timonier/grpc';
 import {
+  formNotAcceptable,
   internalError,
   requestEntityTooLarge,
   serviceUnavailable,
@@ -38,6 +39,28 @@ export function offerOf(info: ResourceInfo): Partial<Offer> {
   return info.custom === undefined ? {} : { protobuf: false };
 }
 
+/** The same of one object, or of a list. Throws 406 where the metadata of the other are asked for. */
+export function representationFor(
+  exchange: Exchange,
+  info: ResourceInfo,
+  { isList, ...offer }: Partial<Offer> & { readonly isList: boolean },
+): Representation {
+  const representation = representationOf(exchange, { ...offerOf(info), ...offer });
+  if (representation.form !== 'metadata' || representation.isOfList === isList) return representation;
+  const [asked, found] = isList
+    ? ['PartialObjectMetadata', `a list (${goTypeOf(info, 'List')})`]
+    : ['PartialObjectMetadataList', `not a list (${goTypeOf(info, '')})`];
+  const message = `you requested ${asked}, but the requested object is ${found}`;
+  throw new StatusError({ ...formNotAcceptable([]), message });
+}
+
+/** What upstream calls a kind here. */
+function goTypeOf({ custom, group, kind }: ResourceInfo, suffix: string): string {
+  if (custom !== undefined) return `*unstructured.Unstructured${suffix}`;
+  const [name = ''] = group.split('.');
+  return `*${name === '' || name === 'events' ? 'core' : name}.${kind}${suffix}`;
+}
+
 export function includeObjectOf(exchange: Exchange): TableContent {
   const value = exchange.query.get('includeObject') ?? '';
   if (value === '' || value === 'Metadata') return 'Metadata';
@@ -53,7 +76,7 @@ export async function respondObject(
   object: StoredObject | ApiObject,
 ): Promise<void> {
   const { exchange, target } = context;
-  const representation = representationOf(exchange, offerOf(target.info));
+  const representation = representationFor(exchange, target.info, { isList: false });
   const body = encodeObject(object, {
     info: target.info,
     representation,
@@ -76,7 +99,7 @@ export async function respondList(
 
 /** Answers with a tree of another kind than the resource's, such as a Scale or a Status. */
 export async function respondTree(exchange: Exchange, statusCode: number, tree: object): Promise<void> {
-  const representation = mediaOnly(exchange);
+  const representation = mediaOnly(exchange, { transforms: true });
   await exchange.send(statusCode, contentTypes[representation.media], encodeTree(tree, representation));
 }
 
@@ -87,7 +110,8 @@ export async function respondError(exchange: Exchange, error: unknown): Promise<
   const retry = status.details?.retryAfterSeconds;
   const headers: Record<string, string> = retry === undefined ? {} : { 'retry-after': String(retry) };
   if (code === 401) headers['www-authenticate'] = 'Bearer realm="kubernetes"';
-  const representation = mediaOnly(exchange);
+  // Failures come in no other form, and in JSON to who takes nothing else.
+  const representation = mediaOnly(exchange, { transforms: false });
   await exchange.send(code, contentTypes[representation.media], encodeTree(status, representation), headers);
 }
 
@@ -118,9 +142,9 @@ export function statusOf(error: unknown): Status {
   return internalError(error instanceof Error ? error.message : String(error));
 }
 
-function mediaOnly(exchange: Exchange): Representation {
+function mediaOnly(exchange: Exchange, offer: Pick<Offer, 'transforms'>): Representation {
   try {
-    return { ...representationOf(exchange), form: 'object' };
+    return { ...representationOf(exchange, offer), form: 'object' };
   } catch {
     return { media: 'json', form: 'object', metaVersion: 'v1', pretty: false };
   }

@@ -11,8 +11,6 @@ import type { Strategy } from './strategy.ts';
 
 type Conditions = readonly CertificateSigningRequestCondition[];
 
-const verdicts: ReadonlySet<string> = new Set(['Approved', 'Denied']);
-
 export const certificateStrategy: Strategy = {
   isOwnedByNobody: true,
   prepareCreate(object, { user }) {
@@ -35,9 +33,7 @@ export const certificateStrategy: Strategy = {
     status(object, old, { server }) {
       const request = requestOf(object);
       const { conditions: before = [] } = requestOf(old).status ?? {};
-      const others = (request.status?.conditions ?? []).filter(({ type }) => !verdicts.has(type));
-      const kept = before.filter(({ type }) => verdicts.has(type));
-      setConditions(request, stamped([...kept, ...others], before, server.now()));
+      setConditions(request, stamped(request.status?.conditions ?? [], before, server.now()));
     },
     approval(object, old, { server }) {
       const request = requestOf(object);

@@ -28,7 +28,7 @@ import { secretStrategy } from './secrets.ts';
 import { serviceAccountStrategy } from './service-accounts.ts';
 import { serviceRangeStrategy } from './service-ranges.ts';
 import { serviceStrategy } from './services.ts';
-import type { Strategy } from './strategy.ts';
+import { allFrozen, type Strategy } from './strategy.ts';
 import { claimStrategy, volumeStrategy } from './volumes.ts';
 
 export type { Strategy } from './strategy.ts';
@@ -51,19 +51,25 @@ const strategies: Readonly<Record<string, Strategy>> = {
   'events.k8s.io/events': { createsOnUpdate: true, ttlSeconds: eventTtlSeconds },
   'admissionregistration.k8s.io/mutatingadmissionpolicies': mutatingPolicyStrategy,
   'admissionregistration.k8s.io/mutatingwebhookconfigurations': webhookStrategy,
-  'admissionregistration.k8s.io/validatingadmissionpolicies': validatingPolicyStrategy,
+  'admissionregistration.k8s.io/validatingadmissionpolicies': {
+    ...validatingPolicyStrategy,
+    frozenByStatus: allFrozen,
+  },
   'admissionregistration.k8s.io/validatingwebhookconfigurations': webhookStrategy,
   'apps/daemonsets': daemonSetStrategy,
-  'apps/deployments': { countedMetadata: ['annotations'] },
+  'apps/deployments': { countedMetadata: ['annotations'], frozenByStatus: ['labels'] },
   'batch/jobs': jobStrategy,
   'certificates.k8s.io/certificatesigningrequests': certificateStrategy,
   'discovery.k8s.io/endpointslices': { countedMetadata: ['labels'], countsDropped: true },
   'scheduling.k8s.io/priorityclasses': priorityClassStrategy,
   'storage.k8s.io/csidrivers': driverStrategy,
-  'networking.k8s.io/servicecidrs': serviceRangeStrategy,
+  'storage.k8s.io/volumeattachments': { frozenByStatus: allFrozen },
+  'flowcontrol.apiserver.k8s.io/flowschemas': { frozenByStatus: allFrozen },
+  'flowcontrol.apiserver.k8s.io/prioritylevelconfigurations': { frozenByStatus: allFrozen },
+  'networking.k8s.io/servicecidrs': { ...serviceRangeStrategy, frozenByStatus: allFrozen },
   'resource.k8s.io/deviceclasses': deviceClassStrategy,
   'resource.k8s.io/resourceslices': resourceSliceStrategy,
-  'resource.k8s.io/resourceclaims': resourceClaimStrategy,
+  'resource.k8s.io/resourceclaims': { ...resourceClaimStrategy, frozenByStatus: allFrozen },
   'resource.k8s.io/resourceclaimtemplates': resourceClaimTemplateStrategy,
   'coordination.k8s.io/leases': { createsOnUpdate: true },
   'node.k8s.io/runtimeclasses': { createsOnUpdate: true },
@@ -72,7 +78,7 @@ const strategies: Readonly<Record<string, Strategy>> = {
   'rbac.authorization.k8s.io/clusterrolebindings': bindingStrategy,
   'rbac.authorization.k8s.io/rolebindings': bindingStrategy,
   'apiextensions.k8s.io/customresourcedefinitions': definitionStrategy,
-  'apiregistration.k8s.io/apiservices': apiServiceStrategy,
+  'apiregistration.k8s.io/apiservices': { ...apiServiceStrategy, frozenByStatus: allFrozen },
 };
 
 /** Every write asks several times. */

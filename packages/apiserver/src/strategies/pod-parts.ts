@@ -17,24 +17,26 @@ export function takeEphemeralContainers(object: ApiObject, old: ApiObject): void
 export function takeResources(object: ApiObject, old: ApiObject): void {
   const sent = (object as unknown as Pod).spec;
   keepOld(object, old, (spec) => {
-    resize(spec.containers, sent?.containers);
-    resize(spec.initContainers, sent?.initContainers);
+    spec.containers = resized(spec.containers, sent?.containers ?? []);
+    if (spec.initContainers !== undefined || sent?.initContainers !== undefined)
+      spec.initContainers = resized(spec.initContainers ?? [], sent?.initContainers ?? []);
     if (sent?.resources !== undefined) spec.resources = sent.resources;
   });
 }
 
-/** Containers are told apart by name: one that was left out keeps what it has. */
-function resize(
-  containers: readonly Container[] | undefined,
-  wanted: readonly Container[] | undefined,
-): void {
-  for (const container of containers ?? []) {
-    const same = wanted?.find(({ name }) => name === container.name);
-    if (same === undefined) continue;
-    if (same.resources === undefined) delete container.resources;
-    else container.resources = same.resources;
-    if (same.resizePolicy !== undefined) container.resizePolicy = same.resizePolicy;
-  }
+/** Others than there are, or in another order, stay as they were sent, and are refused as that. */
+function resized(containers: readonly Container[], wanted: Container[]): Container[] {
+  if (containers.length !== wanted.length || containers.some(({ name }, i) => wanted[i]?.name !== name))
+    return wanted;
+  return containers.map((container, i) => {
+    const { resources: _resources, resizePolicy: _policy, ...others } = container;
+    const { resources, resizePolicy } = wanted[i] ?? {};
+    return {
+      ...others,
+      ...(resources === undefined ? {} : { resources }),
+      ...(resizePolicy === undefined ? {} : { resizePolicy }),
+    };
+  });
 }
 
 function keepOld(object: ApiObject, old: ApiObject, change: (spec: PodSpec) => void): void {

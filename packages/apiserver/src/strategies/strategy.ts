@@ -9,6 +9,10 @@ import type { WriteContext } from '../server-state.ts';
 
 export type PrepareUpdate = (object: ApiObject, old: ApiObject, context: WriteContext) => void;
 
+export type FrozenField = 'labels' | 'annotations' | 'finalizers';
+/** As upstream resets the metadata of some kinds. */
+export const allFrozen: readonly FrozenField[] = ['labels', 'annotations', 'finalizers'];
+
 export interface Strategy {
   /** True when a created object keeps the status it came with. */
   readonly keepsStatusOnCreate?: boolean;
@@ -45,6 +49,8 @@ export interface Strategy {
   readonly prepareDelete?: (object: ApiObject, context: WriteContext) => void;
   /** Parts of metadata whose change makes a new generation, too. */
   readonly countedMetadata?: readonly ('annotations' | 'labels')[];
+  /** What of metadata stays what it was when the status changes. */
+  readonly frozenByStatus?: readonly FrozenField[];
   /** True when changes are not counted, and the first generation stays. */
   readonly keepsGeneration?: boolean;
   /** True when a change of a field that is dropped makes a new generation all the same. */

@@ -4,8 +4,7 @@ import type { Binding, Pod } from '@timonier/api';
 import { aggregated, conflict, notFound, StatusError, success } from '@timonier/api/statuses';
 import { admitOwn, ownKinds } from '../admission/own-object.ts';
 import { labelsFromNode, podTopologyLabels } from '../admission/pod-topology.ts';
-import { bodyMedia } from '../http/media.ts';
-import { decodeBodyAs } from '../pipeline/decode.ts';
+import { decodeOwnBody } from '../pipeline/decode.ts';
 import { mutate } from '../pipeline/mutate.ts';
 import { timestamp } from '../timestamp.ts';
 import { failedPrecondition } from '../pipeline/preconditions.ts';
@@ -20,9 +19,7 @@ const bindings = { group: '', resource: 'pods/binding' };
 /** POST of `pods/NAME/binding`, or of `bindings`, where the pod's name is the binding's. */
 export async function bind(context: RequestContext): Promise<void> {
   const { exchange, server, target } = context;
-  const sent = decodeBodyAs(await exchange.body(), bodyMedia(exchange.header('content-type')), [
-    { apiVersion: 'v1', kind: 'Binding' },
-  ]) as unknown as Binding;
+  const sent = (await decodeOwnBody(exchange, ownKinds.binding)) as unknown as Binding;
   const pods = server.registry.lookup('', 'v1', 'pods');
   if (pods === undefined) throw new Error('pods are not served');
   const name = target.name || (sent.metadata?.name ?? '');
@@ -99,9 +96,7 @@ function withoutNomination(status: Pod['status']): Pod['status'] {
 }
 
 function checkName({ metadata }: Binding, name: string): void {
-  const own = metadata?.name ?? '';
-  if (own !== '' && own !== name)
-    throw bad(`the name of the object (${own}) does not match the name on the URL (${name})`);
+  if ((metadata?.name ?? '') !== name) throw bad('name in URL does not match name in Binding object');
 }
 
 function checkTarget({ target }: Binding): void {

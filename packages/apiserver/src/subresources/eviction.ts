@@ -15,8 +15,7 @@ import {
   tooManyRequests,
 } from '@timonier/api/statuses';
 import { admitOwn, judged, ownKinds } from '../admission/own-object.ts';
-import { bodyMedia } from '../http/media.ts';
-import { decodeBodyAs } from '../pipeline/decode.ts';
+import { decodeOwnBody } from '../pipeline/decode.ts';
 import { timestamp } from '../timestamp.ts';
 import { bad, dryRunParameter } from '../pipeline/query.ts';
 import { respondTree } from '../pipeline/respond.ts';
@@ -24,7 +23,7 @@ import type { JudgedWrite, RequestContext } from '../request-context.ts';
 import { withCondition } from './pod-conditions.ts';
 import { checkPreconditions, removeObject } from '../verbs/delete.ts';
 import { freshEnough } from '../verbs/get.ts';
-import { updateObject } from '../verbs/update.ts';
+import { replaceObject } from '../verbs/update.ts';
 
 const maxDisrupted = 2_000;
 const retryAfterSeconds = 10;
@@ -34,11 +33,9 @@ const refusal = "Cannot evict pod as it would violate the pod's disruption budge
 
 export async function evict(context: RequestContext): Promise<void> {
   const { exchange, target } = context;
-  const sent = decodeBodyAs(await exchange.body(), bodyMedia(exchange.header('content-type')), [
-    { apiVersion: 'policy/v1', kind: 'Eviction' },
-    // As kubectl up to 1.21 sends it.
-    { apiVersion: 'policy/v1beta1', kind: 'Eviction', alike: 'policy/v1' },
-  ]) as unknown as Eviction;
+  // As kubectl up to 1.21 sends it.
+  const sent: Eviction = await decodeOwnBody(exchange, ownKinds.eviction, { read: ['policy/v1beta1'] });
+  checkNamespace(sent, target.namespace);
   checkName(sent, target.name);
   const asked = rehearsedAs(context, sent);
   const eviction = await admitOwn(
@@ -101,6 +98,11 @@ async function markAndRemove(context: JudgedWrite, options: DeleteOptions): Prom
       ? options
       : { ...options, preconditions: { ...options.preconditions, resourceVersion } },
   );
+}
+
+function checkNamespace({ metadata }: Eviction, namespace: string): void {
+  if ((metadata?.namespace ?? namespace) !== namespace && metadata?.namespace !== '')
+    throw bad('the namespace of the provided object does not match the namespace sent on the request');
 }
 
 function checkName({ metadata }: Eviction, name: string): void {
@@ -181,15 +183,20 @@ async function takeRoom(context: JudgedWrite, name: string, pod: string): Promis
     ...context,
     target: { verb: 'update', info, namespace: target.namespace, name, subresource: 'status' },
   };
-  await updateObject(onBudget, (current) => {
-    const budget = current as unknown as PodDisruptionBudget;
-    checkRoom(onBudget, budget);
-    const status = { ...budget.status };
-    status.disruptionsAllowed = (status.disruptionsAllowed ?? 0) - 1;
-    status.disruptedPods = { ...status.disruptedPods, [pod]: timestamp(server.now()) };
-    if (status.disruptionsAllowed === 0) status.conditions = withoutRoom(budget, server.now());
-    return { ...current, status };
-  });
+  await replaceObject(
+    onBudget,
+    (_current, copy) => {
+      const current = copy();
+      const budget = current as unknown as PodDisruptionBudget;
+      checkRoom(onBudget, budget);
+      const status = { ...budget.status };
+      status.disruptionsAllowed = (status.disruptionsAllowed ?? 0) - 1;
+      status.disruptedPods = { ...status.disruptedPods, [pod]: timestamp(server.now()) };
+      if (status.disruptionsAllowed === 0) status.conditions = withoutRoom(budget, server.now());
+      return { ...current, status };
+    },
+    true,
+  );
 }
 
 function checkRoom({ target }: JudgedWrite, { metadata, status }: PodDisruptionBudget): void {
@@ -256,20 +263,25 @@ function withoutRoom({ metadata, status }: PodDisruptionBudget, now: number): Co
  */
 async function markDisruption(context: JudgedWrite, options: DeleteOptions): Promise<string | undefined> {
   const onStatus = { ...context, target: { ...context.target, subresource: 'status' } };
-  const { stored } = await updateObject(onStatus, (current) => {
-    checkPreconditions(current, options, context);
-    const pod = current as unknown as Pod;
-    const conditions = withCondition(
-      pod.status?.conditions ?? [],
-      {
-        type: 'DisruptionTarget',
-        status: 'True',
-        reason: 'EvictionByEvictionAPI',
-        message: 'Eviction API: evicting',
-      },
-      timestamp(context.server.now()),
-    );
-    return { ...current, status: { ...pod.status, conditions } };
-  });
+  const { stored } = await replaceObject(
+    onStatus,
+    (_current, copy) => {
+      const current = copy();
+      checkPreconditions(current, options, context);
+      const pod = current as unknown as Pod;
+      const conditions = withCondition(
+        pod.status?.conditions ?? [],
+        {
+          type: 'DisruptionTarget',
+          status: 'True',
+          reason: 'EvictionByEvictionAPI',
+          message: 'Eviction API: evicting',
+        },
+        timestamp(context.server.now()),
+      );
+      return { ...current, status: { ...pod.status, conditions } };
+    },
+    true,
+  );
   return stored === undefined ? undefined : String(stored.revision);
 }

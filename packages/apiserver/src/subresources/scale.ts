@@ -26,15 +26,17 @@ import { formatLabelSelector, requirementsOf } from '@timonier/api/label-selecto
 import { conflict, invalid, StatusError } from '@timonier/api/statuses';
 import { valueAt } from '../extensions/json-path.ts';
 import { admitOwn, judged, ownKinds } from '../admission/own-object.ts';
-import { bodyMedia, contentTypes } from '../http/media.ts';
-import { decodeBodyAs } from '../pipeline/decode.ts';
+import { contentTypes } from '../http/media.ts';
+import { decodeOwnBody } from '../pipeline/decode.ts';
+import { failedPrecondition } from '../pipeline/preconditions.ts';
+import { unreadableVersion } from '../pipeline/prepare.ts';
 import { timestamp } from '../timestamp.ts';
 import { bad, booleanParameter } from '../pipeline/query.ts';
 import { encodeObject } from '../pipeline/encode.ts';
-import { includeObjectOf, offerOf, representationOf, respondTree } from '../pipeline/respond.ts';
+import { includeObjectOf, representationFor, respondTree } from '../pipeline/respond.ts';
 import type { RequestContext } from '../request-context.ts';
 import { readObject } from '../verbs/get.ts';
-import { asConflict, parsePatch, patchFormOf, patchTree } from '../verbs/patch.ts';
+import { asConflict, parsePatch, patchFormFor, patchTree } from '../verbs/patch.ts';
 import { asPatchError } from '../verbs/patched-object.ts';
 import { afterUpdate, replaceObject } from '../verbs/update.ts';
 
@@ -48,8 +50,7 @@ export async function scale(context: RequestContext): Promise<void> {
     await respondScale(context, scaleOf((await readObject(context)).object(), target.info));
     return;
   }
-  const body = await exchange.body();
-  const wanted = wantedScale(context, body);
+  const wanted = await wantedScale(context);
   const replicas = replicasField(context);
   const result = await replaceObject(
     judged(context),
@@ -83,8 +84,14 @@ const customColumns = scaleColumns.map((column) => {
 
 /** A Scale, or the table of one, which has columns of its own. */
 async function respondScale({ exchange, target }: RequestContext, scale: Scale): Promise<void> {
-  const representation = representationOf(exchange, offerOf(target.info));
   const { custom, ...info } = target.info;
+  const representation = representationFor(
+    exchange,
+    custom === undefined ? { ...info, ...scaleGroup, kind: scaleType.kind } : target.info,
+    {
+      isList: false,
+    },
+  );
   const body = encodeObject(scale as ApiObject, {
     info: {
       ...info,
@@ -114,14 +121,21 @@ function withOwners(scale: Scale, object: ApiObject, replicas: ReplicasField): S
 }
 
 /** Throws 409 when the Scale was made from another state than there is, and 422 when it wants what cannot be. */
-function checkScale({ target }: RequestContext, after: Scale, before: Scale): void {
-  const { name = target.name, resourceVersion: version = '' } = after.metadata ?? {};
+function checkScale(context: RequestContext, after: Scale, before: Scale): void {
+  const { target } = context;
+  const { name = target.name, uid = '', resourceVersion: version = '' } = after.metadata ?? {};
+  const { metadata: found } = before;
   if (name !== '' && name !== target.name)
     throw bad(`the name of the object (${name}) does not match the name on the URL (${target.name})`);
-  if (version !== '' && version !== before.metadata?.resourceVersion)
+  if (uid !== '' && uid !== found?.uid && target.verb === 'update')
+    throw failedPrecondition(context, target.name, 'UID', uid, found?.uid ?? '');
+  if (version !== '' && version !== '0' && version !== found?.resourceVersion) {
+    if (!/^\d+$/.test(version)) throw unreadableVersion(target.info, target.name, version);
     throw new StatusError(conflict(target.info, target.name));
+  }
   const replicas = after.spec?.replicas ?? 0;
-  if (replicas >= 0) return;
+  // Of a custom resource the number is one of its own fields, and is told as that.
+  if (replicas >= 0 || target.info.custom !== undefined) return;
   const detail = 'must be greater than or equal to 0';
   const message = `Invalid value: ${replicas}: ${detail}`;
   throw new StatusError(
@@ -131,8 +145,11 @@ function checkScale({ target }: RequestContext, after: Scale, before: Scale): vo
   );
 }
 
+/** Versions in which Scales were, and are known by their names. */
+const older = ['extensions/v1beta1', 'apps/v1beta1', 'apps/v1beta2'];
+
 /** What the request makes of a Scale, with the owners that its fields have then. */
-function wantedScale(context: RequestContext, body: Buffer): (before: Scale) => Scale {
+async function wantedScale(context: RequestContext): Promise<(before: Scale) => Scale> {
   const { exchange, target, server, manager } = context;
   const management: ManagementContext = {
     structure: scaleSchema,
@@ -145,14 +162,16 @@ function wantedScale(context: RequestContext, body: Buffer): (before: Scale) => 
   const tracked = (before: Scale, after: Scale): Scale =>
     trackUpdate(before as JsonObject, after as JsonObject, management);
   if (target.verb === 'update') {
-    const sent = withoutZero(decodeBodyAs(body, bodyMedia(exchange.header('content-type')), [scaleType]));
+    const sent: Scale = withoutZero(await decodeOwnBody(exchange, ownKinds.scale, { refused: older }));
+    checkPlace(context, sent);
     return (before) => tracked(before, sent);
   }
   if (target.verb !== 'patch') throw bad(`${target.verb} is not supported on scale`);
-  const form = patchFormOf(exchange.header('content-type'), target.info.custom !== undefined);
+  const form = patchFormFor(exchange.header('content-type'), target.info);
+  const { value } = parsePatch(form, await exchange.body());
   if (form === 'apply') {
-    const { value } = parsePatch(form, body);
     const force = booleanParameter(exchange.query, 'force') ?? false;
+    checkApplied(value);
     asScale(value);
     return (before) => {
       try {
@@ -162,7 +181,6 @@ function wantedScale(context: RequestContext, body: Buffer): (before: Scale) => 
       }
     };
   }
-  const { value } = parsePatch(form, body);
   return (before) => {
     const patched = patchTree(before as ApiObject, form, value, scaleSchema);
     try {
@@ -171,6 +189,24 @@ function wantedScale(context: RequestContext, body: Buffer): (before: Scale) => 
       throw asPatchError(error, patched, form, value);
     }
   };
+}
+
+/** Throws 400 when an update says that it is of something else than its path. */
+function checkPlace({ target }: RequestContext, { metadata }: Scale): void {
+  const { name = '', namespace = '' } = metadata ?? {};
+  if (name === '')
+    throw bad(
+      `the name of the object (${target.name} based on URL) was undeterminable: name must be provided`,
+    );
+  if (target.info.namespaced && namespace !== '' && namespace !== target.namespace)
+    throw bad('the namespace of the provided object does not match the namespace sent on the request');
+}
+
+/** Throws 400 for a configuration of anything else. */
+function checkApplied(value: unknown): void {
+  const { apiVersion, kind } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  if (typeof apiVersion !== 'string' || typeof kind !== 'string' || kind === scaleType.kind) return;
+  throw bad(`invalid object type: ${apiVersion.includes('/') ? '' : '/'}${apiVersion}, Kind=${kind}`);
 }
 
 function asScale(value: unknown): Scale {

@@ -1,10 +1,9 @@
-/** serviceaccounts/token: a TokenRequest is answered with a token, which may be bound to a Pod or a Secret. */
+/** serviceaccounts/token: a TokenRequest is answered with a token, which may be bound to a Pod, a Node or a Secret. */
 import { storageKey, type Pod, type TokenRequest } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { conflict, invalid, notFound, StatusError } from '@timonier/api/statuses';
 import { admitOwn, ownKinds } from '../admission/own-object.ts';
-import { bodyMedia } from '../http/media.ts';
-import { decodeBodyAs } from '../pipeline/decode.ts';
+import { decodeOwnBody } from '../pipeline/decode.ts';
 import { timestamp } from '../timestamp.ts';
 import { bad } from '../pipeline/query.ts';
 import { respondTree } from '../pipeline/respond.ts';
@@ -18,19 +17,30 @@ const maxSeconds = 2 ** 32;
 /** What a mounted token asks for. Old clients read theirs only once, so that it really holds for a year. */
 const mountedSeconds = 3_607;
 const extendedSeconds = 365 * 24 * 3_600;
-const type = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest' };
 
 export async function issueToken(context: RequestContext): Promise<void> {
   const { exchange, server, target } = context;
-  const media = bodyMedia(exchange.header('content-type'));
-  const sent = decodeBodyAs(await exchange.body(), media, [type]) as unknown as TokenRequest;
+  const sent: TokenRequest = await decodeOwnBody(exchange, ownKinds.token);
+  const { name: ofName = '', namespace: ofNamespace = '', uid: ofUid = '' } = sent.metadata ?? {};
+  if (ofNamespace !== '' && ofNamespace !== target.namespace)
+    throw bad('the namespace of the provided object does not match the namespace sent on the request');
+  if (ofName !== '' && ofName !== target.name) throw otherName(target.name, ofName);
   const tokens = server.tokens;
   if (tokens === undefined) throw bad('this server has no key to sign tokens with');
   await freshEnough(context, undefined);
   const { namespace, name } = target;
   const account = find(context, 'serviceaccounts', name);
   if (account === undefined) throw new StatusError(notFound(target.info, name));
-  const request = await admitOwn(context, ownKinds.token, asJudged(sent, target), {
+  const { uid = '' } = account.metadata ?? {};
+  if (ofUid !== '' && ofUid !== uid)
+    throw new StatusError(
+      conflict(
+        { group: ownKinds.token.group, resource: ownKinds.token.kind },
+        name,
+        `the UID in the token request (${ofUid}) does not match the UID of the service account (${uid})`,
+      ),
+    );
+  const request = await admitOwn(context, ownKinds.token, asJudged(sent, target, uid), {
     check: ({ spec }) => checkSeconds(secondsOf(spec)),
   });
   const audiences = request.spec?.audiences ?? [];
@@ -63,13 +73,24 @@ export async function issueToken(context: RequestContext): Promise<void> {
 }
 
 /** With what upstream shows whoever judges it. */
-function asJudged(sent: TokenRequest, { namespace, name }: RequestContext['target']): TokenRequest {
+function asJudged(
+  sent: TokenRequest,
+  { namespace, name }: RequestContext['target'],
+  uid: string,
+): TokenRequest {
   return {
     ...sent,
-    metadata: { ...sent.metadata, name, namespace },
+    metadata: { ...sent.metadata, name, namespace, uid },
     spec: { boundObjectRef: null, ...sent.spec, expirationSeconds: secondsOf(sent.spec) },
     status: { token: '', expirationTimestamp: null },
   } as unknown as TokenRequest;
+}
+
+function otherName(name: string, given: string): StatusError {
+  const field = 'metadata.name';
+  const message = `Invalid value: ${JSON.stringify(given)}: must match the service account name if specified`;
+  const cause = { reason: 'FieldValueInvalid', message, field };
+  return new StatusError(invalid(ownKinds.token, name, `${field}: ${message}`, [cause]));
 }
 
 function secondsOf(spec: TokenRequest['spec']): number {
@@ -86,16 +107,8 @@ function checkSeconds(seconds: number): void {
   if (message === undefined) return;
   const field = 'spec.expirationSeconds';
   const cause = { reason: 'FieldValueInvalid', message, field };
-  const kind = { group: 'authentication.k8s.io', kind: 'TokenRequest' };
-  throw new StatusError(invalid(kind, '', `${field}: ${message}`, [cause]));
+  throw new StatusError(invalid(ownKinds.token, '', `${field}: ${message}`, [cause]));
 }
-
-/** Kinds that a token can end with, and their resources. */
-const bindable: ReadonlyMap<string, string> = new Map([
-  ['Pod', 'pods'],
-  ['Node', 'nodes'],
-  ['Secret', 'secrets'],
-]);
 
 function boundObjects(
   context: RequestContext,
@@ -103,39 +116,48 @@ function boundObjects(
 ): { pod?: BoundObject; node?: BoundObject; secret?: BoundObject } {
   const { target } = context;
   const { apiVersion = '', kind = '', name = '', uid = '' } = spec?.boundObjectRef ?? {};
-  if (kind === '') return {};
+  if (spec?.boundObjectRef === undefined || spec.boundObjectRef === null) return {};
   const resource = apiVersion.includes('/') ? undefined : bindable.get(kind);
   if (resource === undefined) {
     const groupVersion = apiVersion.includes('/') ? apiVersion : `/${apiVersion}`;
     throw bad(`cannot bind token to object of type ${groupVersion}, Kind=${kind}`);
   }
+  if (name === '') throw bad('Name parameter required.');
   const object = find(context, resource, name);
   if (object === undefined) throw new StatusError(notFound({ group: '', resource }, name));
   const own = identity(object);
+  const pod: Pod | undefined = resource === 'pods' ? object : undefined;
+  if (pod !== undefined && pod.spec?.serviceAccountName !== target.name)
+    throw bad(
+      `cannot bind token for serviceaccount "${target.name}" to pod running with different serviceaccount name.`,
+    );
   if (uid !== '' && uid !== own.uid)
     throw new StatusError(
       conflict(
-        { group: '', resource },
+        // As upstream calls it here.
+        { group: '', resource: kind },
         name,
         `the UID in the bound object reference (${uid}) does not match the UID in record. The object might have been deleted and then recreated`,
       ),
     );
   if (resource === 'secrets') return { secret: own };
-  if (resource === 'nodes') return { node: own };
-  const pod = object as Pod;
-  if (pod.spec?.serviceAccountName !== target.name)
-    throw bad(
-      `cannot bind token for serviceaccount "${target.name}" to pod running with different serviceaccount name.`,
-    );
-  const nodeName = pod.spec.nodeName ?? '';
+  if (pod === undefined) return { node: own };
+  const nodeName = pod.spec?.nodeName ?? '';
   const node = nodeName === '' ? undefined : find(context, 'nodes', nodeName);
   return { pod: own, ...(node === undefined ? {} : { node: identity(node) }) };
 }
 
+/** What a token may be bound to. */
+const bindable: ReadonlyMap<string, string> = new Map([
+  ['Node', 'nodes'],
+  ['Pod', 'pods'],
+  ['Secret', 'secrets'],
+]);
+
 function find({ server, target }: RequestContext, resource: string, name: string): ApiObject | undefined {
   const info = server.registry.lookup('', 'v1', resource);
   if (info === undefined) return undefined;
-  const key = storageKey(info, target.namespace, name, server.root);
+  const key = storageKey(info, info.namespaced ? target.namespace : '', name, server.root);
   return server.cache
     .resource(info.storagePrefix ?? '')
     .index.get(key)

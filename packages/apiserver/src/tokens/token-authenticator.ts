@@ -48,6 +48,16 @@ export class TokenAuthenticator {
     return this.#holds(claims) ? { user: userOf(claims), audiences: shared } : undefined;
   }
 
+  /** Why a token that was made here names nobody for these audiences; undefined where that is not why. */
+  whyNot(token: string, audiences: readonly string[] = [this.signer.issuer]): string | undefined {
+    const claims = this.signer.verify(token, this.#now() / 1_000);
+    if (claims === undefined || isOfSecret(claims)) return undefined;
+    if (audiences.some((audience) => claims.aud.includes(audience))) return undefined;
+    const shown = (list: readonly string[]): string =>
+      `[${list.map((one) => JSON.stringify(one)).join(' ')}]`;
+    return `token audiences ${shown(claims.aud)} is invalid for the target audiences ${shown(audiences)}`;
+  }
+
   /** The Secret still has this very token, and its account still is the one it was made for. */
   #secretHolds(claims: SecretTokenClaims, token: string): boolean {
     const account = {

@@ -20,15 +20,14 @@ export function readConfiguration(context: RequestContext, parsed: Parsed): ApiO
   const { info } = target;
   const given = appliedFields(parsed.value ?? {});
   checkKind(info, given);
-  // An owner is nobody's to give; of a custom resource not even by an empty list.
-  if (info.custom !== undefined && Array.isArray(given.metadata?.managedFields)) throw bad(mustNotOwn);
+  // An owner is nobody's to give, not even by an empty list.
+  if (Array.isArray(given.metadata?.managedFields)) throw bad(mustNotOwn);
   checkAppliedType(info, given);
   const { problems } = converted(info, given, () => decodeStrict(info, given, parsed.duplicates));
   const mode = fieldValidationParameter(exchange.query);
   if (problems.length > 0 && mode === 'Strict') throw strictDecodingError(info, problems);
   const config = copyOf(given);
   if (mode === 'Warn') for (const problem of problems) exchange.warn(problem);
-  if ((config.metadata?.managedFields ?? []).length > 0) throw bad(mustNotOwn);
   placeObject(config, context, target.name);
   return config;
 }

@@ -5,7 +5,7 @@
  */
 import { StatusError } from '@timonier/api/statuses';
 import { dryRunParameter } from '../pipeline/query.ts';
-import { offerOf, representationOf, respondList } from '../pipeline/respond.ts';
+import { representationFor, respondList } from '../pipeline/respond.ts';
 import type { RequestContext } from '../request-context.ts';
 import { readDeleteOptions, removeObject, warnOfOrphans } from './delete.ts';
 import { refusedOption } from './delete-unreadable.ts';
@@ -16,7 +16,7 @@ const atOnce = 16;
 
 export async function removeCollection(context: RequestContext): Promise<void> {
   const { exchange, target } = context;
-  const representation = representationOf(exchange, offerOf(target.info));
+  const representation = representationFor(exchange, target.info, { isList: true });
   const options = await readDeleteOptions(exchange);
   warnOfOrphans(context, options);
   const dryRun = context.dryRun || dryRunParameter(options.dryRun ?? []);

@@ -40,7 +40,9 @@ export async function remove(context: RequestContext): Promise<void> {
   warnOfOrphans(context, options);
   const { marked, previous, last } = await removeObject({ ...context, dryRun }, options);
   const shown = marked ?? last ?? (returned.has(kindOf(target.info)) ? previous : undefined);
-  if (shown !== undefined) await respondObject(context, 200, shown);
+  // Kept from before there were policies: whoever lets dependents go is told that it is not over.
+  const code = marked !== undefined && options.orphanDependents === false ? 202 : 200;
+  if (shown !== undefined) await respondObject(context, code, shown);
   else await respondTree(exchange, 200, success(target.info, target.name, previous?.metadata?.uid));
 }
 
@@ -110,6 +112,7 @@ export async function readDeleteOptions(exchange: Exchange): Promise<DeleteOptio
   if (grace !== undefined) options.gracePeriodSeconds ??= grace;
   if (orphans !== undefined) options.orphanDependents ??= orphans;
   if (policy !== null && policy !== '') options.propagationPolicy ??= policy;
+  if (body.length === 0) readPreconditions(options, query);
   const chosen = options.propagationPolicy;
   if (chosen !== undefined && options.orphanDependents !== undefined)
     refuseOptions('DeleteOptions', [
@@ -124,6 +127,16 @@ export async function readDeleteOptions(exchange: Exchange): Promise<DeleteOptio
       notSupported('propagationPolicy', JSON.stringify(chosen), [...propagationPolicies, 'nil']),
     ]);
   return options;
+}
+
+/** Conditions may be told as parameters, too. */
+function readPreconditions(options: DeleteOptions, query: URLSearchParams): void {
+  const [uid, resourceVersion] = [query.get('uid') ?? '', query.get('resourceVersion') ?? ''];
+  if (uid === '' && resourceVersion === '') return;
+  options.preconditions = {
+    ...(uid === '' ? {} : { uid }),
+    ...(resourceVersion === '' ? {} : { resourceVersion }),
+  };
 }
 
 export interface Removal {
@@ -163,19 +176,35 @@ export async function removeObject(context: JudgedWrite, options: DeleteOptions)
   return { marked: stored, previous: previous?.object(), last };
 }
 
+/** Kinds whose conditions upstream asks about where they are marked, in the words of its storage. */
+const lateChecked: ReadonlySet<string> = new Set([
+  '/Namespace',
+  'apiextensions.k8s.io/CustomResourceDefinition',
+]);
+
 /** Throws 409 when the object is another, or in another state, than the options demand. */
 export function checkPreconditions(object: ApiObject, options: DeleteOptions, { target }: JudgedWrite): void {
   const { uid, resourceVersion } = options.preconditions ?? {};
   const metadata = object.metadata ?? {};
-  const refuse = (field: string, wanted: string, found: string | undefined, why: string): StatusError =>
-    new StatusError(
+  const { info } = target;
+  const refuse = (field: string, wanted: string, found = '', why = ''): StatusError => {
+    if (lateChecked.has(kindOf(info)))
+      return new StatusError(
+        conflict(
+          info,
+          target.name,
+          `Precondition failed: ${field} in precondition: ${wanted}, ${field} in object meta: ${found}`,
+        ),
+      );
+    return new StatusError(
       conflict(
         // As upstream calls it here.
-        { ...target.info, resource: target.info.kind },
+        { group: info.group === 'events.k8s.io' ? '' : info.group, resource: info.kind },
         target.name,
-        `the ${field} in the precondition (${wanted}) does not match the ${field} in record (${found ?? ''}). The object might have been ${why}`,
+        `the ${field} in the precondition (${wanted}) does not match the ${field} in record (${found}). The object might have been ${why}`,
       ),
     );
+  };
   if (uid !== undefined && uid !== metadata.uid)
     throw refuse('UID', uid, metadata.uid, 'deleted and then recreated');
   if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion)

@@ -1,6 +1,7 @@
 /** Which function answers which verb on which resource or subresource. */
 import type { Switching } from '../http/relay.ts';
 import type { ResourceRequest } from '../http/request-info.ts';
+import { offerOf, representationFor, representationOf } from '../pipeline/respond.ts';
 import type { RequestContext } from '../request-context.ts';
 import { bind } from '../subresources/binding.ts';
 import { evict } from '../subresources/eviction.ts';
@@ -23,35 +24,47 @@ import { watch } from './watch.ts';
 
 export type Handler = (context: RequestContext) => Promise<void>;
 
+/** What cannot be answered as its client wants is not done: 406 before anything else. `isShown`: by the object. */
+function answerable(handler: Handler, isShown = true): Handler {
+  return async (context) => {
+    const { exchange, target } = context;
+    if (isShown) representationFor(exchange, target.info, { isList: false });
+    else representationOf(exchange, offerOf(target.info));
+    await handler(context);
+  };
+}
+
+const named = { get: answerable(get, false), update: answerable(update), patch: answerable(patch) };
+
 const verbs: Readonly<Record<ResourceRequest['verb'], Handler>> = {
-  get,
+  ...named,
   list,
   watch,
-  create,
-  update,
-  patch,
-  delete: remove,
+  create: answerable(create),
+  delete: answerable(remove, false),
   deletecollection: removeCollection,
 };
 
 /** Of subresources that take the whole object and change a part of it. */
-const partVerbs: Readonly<Record<string, Handler>> = { get, update, patch };
+const partVerbs: Readonly<Record<string, Handler>> = named;
+const scaleNow = answerable(scale, false);
+const bindNow = answerable(bind);
 
 const subresources: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   status: partVerbs,
   approval: partVerbs,
   ephemeralcontainers: partVerbs,
   resize: partVerbs,
-  scale: { get: scale, update: scale, patch: scale },
-  binding: { create: bind },
+  scale: { get: scaleNow, update: scaleNow, patch: scaleNow },
+  binding: { create: bindNow },
   attach: { get: connectPlainly, create: connectPlainly },
-  eviction: { create: evict },
+  eviction: { create: answerable(evict) },
   exec: { get: connectPlainly, create: connectPlainly },
-  finalize: { update },
+  finalize: { update: named.update },
   log: { get: log },
   portforward: { get: connectPlainly, create: connectPlainly },
   proxy: { get: proxy, create: proxy, update: proxy, patch: proxy, delete: proxy },
-  token: { create: issueToken },
+  token: { create: answerable(issueToken) },
 };
 
 /** Takes over a connection that is to switch protocols; the bytes behind the request are in `head`. */
@@ -82,7 +95,7 @@ const reviews: Readonly<Record<string, Handler>> = {
 export function handlerOf({ info, verb, name, subresource }: ResourceRequest): Handler | undefined {
   if (subresource !== '') return subresources[subresource]?.[verb];
   // The collection `bindings` stores nothing: it is another way to the pods' subresource.
-  if (info.group === '' && info.resource === 'bindings') return verb === 'create' ? bind : undefined;
+  if (info.group === '' && info.resource === 'bindings') return verb === 'create' ? bindNow : undefined;
   const review = reviews[`${info.group}/${info.resource}`];
   if (review !== undefined) return verb === 'create' ? review : undefined;
   if (info.group === '' && info.resource === 'componentstatuses') return componentStatuses[verb];

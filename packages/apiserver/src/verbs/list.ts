@@ -5,8 +5,8 @@
 import { isStoredShape, type ResourceInfo } from '@timonier/api';
 import { expired, StatusError } from '@timonier/api/statuses';
 import type { ListMeta } from '../pipeline/list-form.ts';
-import { bad, forbiddenOption, forbiddenProblem, type Problem, refuseOptions } from '../pipeline/query.ts';
-import { includeObjectOf, offerOf, representationOf, respondList } from '../pipeline/respond.ts';
+import { bad, forbiddenProblem, type Problem, refuseOptions } from '../pipeline/query.ts';
+import { includeObjectOf, representationFor, respondList } from '../pipeline/respond.ts';
 import type { Selection } from '../cache/selection.ts';
 import { rangeEnd } from '../storage/keys.ts';
 import { Slots } from '../storage/slots.ts';
@@ -33,7 +33,7 @@ const pageSlots = new Slots(pagesAtOnce, pagePatienceMs);
 
 export async function list(context: RequestContext): Promise<void> {
   const { exchange, target } = context;
-  const representation = representationOf(exchange, { ...offerOf(target.info), isCollection: true });
+  const representation = representationFor(exchange, target.info, { isList: true, isCollection: true });
   const includeObject = includeObjectOf(exchange);
   const options = readOptions(context);
   const { info } = target;
@@ -92,20 +92,19 @@ export async function readAhead(
 /** Throws 422 for options that say two things at once. */
 function checkMatch({ target }: RequestContext, options: ReadOptions): void {
   const { match, revision, continueToken, sendInitialEvents } = options;
-  const field = 'resourceVersionMatch';
-  if (sendInitialEvents !== undefined && target.verb === 'list')
-    throw forbiddenOption('sendInitialEvents', 'sendInitialEvents is forbidden for list');
-  if (match === '') return;
+  if (target.verb === 'watch') return;
   const problems: Problem[] = [];
-  if (revision === undefined)
-    problems.push(
-      forbiddenProblem(field, 'resourceVersionMatch is forbidden unless resourceVersion is provided'),
-    );
-  if (continueToken !== '')
-    problems.push(forbiddenProblem(field, 'resourceVersionMatch is forbidden when continue is provided'));
+  const refuse = (field: string, why: string): number => problems.push(forbiddenProblem(field, why));
+  if (match !== '') {
+    const field = 'resourceVersionMatch';
+    if (revision === undefined)
+      refuse(field, 'resourceVersionMatch is forbidden unless resourceVersion is provided');
+    if (continueToken !== '') refuse(field, 'resourceVersionMatch is forbidden when continue is provided');
+    if (match === 'Exact' && revision === 0)
+      refuse(field, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
+  }
+  if (sendInitialEvents !== undefined) refuse('sendInitialEvents', 'sendInitialEvents is forbidden for list');
   refuseOptions('ListOptions', problems);
-  if (match === 'Exact' && revision === 0)
-    throw forbiddenOption(field, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
 }
 
 /** The page after the one that a token is from: of the same state, as long as the store has it. */

@@ -12,9 +12,11 @@ import {
   applyWithHistory,
   equalButForManagement,
   type JsonObject,
+  type ResourceInfo,
 } from '@timonier/api';
 import { applyDefaults } from '@timonier/api/defaults';
 import { type ApiObject, decodeStrict } from '@timonier/api/decode';
+import { jsonWord } from '@timonier/api/decode/go-names';
 import type { Parsed } from '@timonier/api/json';
 import {
   applyConflict,
@@ -28,7 +30,7 @@ import { parseBody } from '../pipeline/decode.ts';
 import { mutate } from '../pipeline/mutate.ts';
 import { changeInVersions, type InVersion, otherVersions } from '../pipeline/owned-versions.ts';
 import { managementContext } from '../pipeline/prepare.ts';
-import { bad, booleanParameter } from '../pipeline/query.ts';
+import { bad, booleanParameter, fieldValidationParameter } from '../pipeline/query.ts';
 import { respondObject } from '../pipeline/respond.ts';
 import type { RequestContext } from '../request-context.ts';
 import { readConfiguration } from './applied-configuration.ts';
@@ -47,9 +49,7 @@ export type PatchForm = keyof typeof patchTypes;
 
 export async function patch(context: RequestContext): Promise<void> {
   const { exchange, target } = context;
-  const form = patchFormOf(exchange.header('content-type'), target.info.custom !== undefined);
-  if (form === 'strategic' && target.info.custom !== undefined)
-    throw new StatusError(unsupportedMediaType([patchTypes.json, patchTypes.merge, patchTypes.apply]));
+  const form = patchFormFor(exchange.header('content-type'), target.info);
   const parsed = parsePatch(form, await exchange.body());
   if (form === 'apply') {
     await applyPatch(context, parsed);
@@ -59,6 +59,7 @@ export async function patch(context: RequestContext): Promise<void> {
   const result = await replaceObject(context, (known, copy) => {
     // Decoding a built-in kind makes a new object; a custom one's may share everything with what it was made of.
     const current = isCustom ? copy() : known;
+    if (form === 'json') checkOperations(exchange, parsed.value);
     const patched = patchTree(current, form, parsed.value, target.info.schema);
     keepIdentity(patched, current, context);
     const decoded = decodePatched(context, patched, form, parsed);
@@ -66,6 +67,12 @@ export async function patch(context: RequestContext): Promise<void> {
     return decoded;
   });
   await respondObject(context, 200, afterUpdate(result));
+}
+
+/** Where fields are not looked at, what is no list of operations is found by who carries them out. Throws 400. */
+function checkOperations({ query }: RequestContext['exchange'], value: unknown): void {
+  if (fieldValidationParameter(query) !== 'Ignore' || value === null || Array.isArray(value)) return;
+  throw bad(`json: cannot unmarshal ${jsonWord(value)} into Go value of type jsonpatch.Patch`);
 }
 
 /** Throws 400 for what is no JSON or YAML. */
@@ -80,11 +87,15 @@ export function parsePatch(form: PatchForm, body: Buffer): Parsed {
   return parseBody(body, 'json', (why) => (form === 'strategic' ? why : `error decoding patch: ${why}`));
 }
 
-/** Throws 415; only of custom resources it is said which types there are. */
-export function patchFormOf(contentType: string | undefined, isCustom: boolean): PatchForm {
+/** Throws 415; only of custom resources, which know no strategies, it is said which types there are. */
+export function patchFormFor(
+  contentType: string | undefined,
+  { custom }: Pick<ResourceInfo, 'custom'>,
+): PatchForm {
   const type = mediaType(contentType);
-  for (const [form, known] of Object.entries(patchTypes)) if (type === known) return form as PatchForm;
-  if (isCustom)
+  for (const [form, known] of Object.entries(patchTypes))
+    if (type === known && (custom === undefined || form !== 'strategic')) return form as PatchForm;
+  if (custom !== undefined)
     throw new StatusError(unsupportedMediaType([patchTypes.json, patchTypes.merge, patchTypes.apply]));
   throw new StatusError(failure(415, 'UnsupportedMediaType', '415: Unsupported Media Type', {}));
 }
@@ -140,10 +151,10 @@ async function applyPatch(context: RequestContext, parsed: Parsed): Promise<void
       if (subresource !== '') throw new StatusError(notFound(info, name));
       const { uid = '' } = config.metadata ?? {};
       if (uid !== '') throw new StatusError(conflict(info, name, missingUid(uid)));
-      return create(merge(context, undefined, config, false));
+      return create(merge(context, undefined, { config, sent: config as JsonObject }, false));
     }
     const old = current.object();
-    const merged = await mergeInVersions(context, old, config, force);
+    const merged = await mergeInVersions(context, old, { config, sent: parsed.value as JsonObject }, force);
     return decideUpdate(context, current, old, merged, true);
   });
   await respondObject(context, created ? 201 : 200, afterUpdate(result));
@@ -153,11 +164,17 @@ function missingUid(uid: string): string {
   return `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`;
 }
 
+interface Configuration {
+  /** With the namespace of its path. */
+  readonly config: ApiObject;
+  readonly sent: JsonObject;
+}
+
 /** What somebody owns in another version conflicts with what becomes of it there, which the merge says first. */
 async function mergeInVersions(
   context: RequestContext,
   live: ApiObject,
-  config: ApiObject,
+  config: Configuration,
   force: boolean,
 ): Promise<ApiObject> {
   const { info } = context.target;
@@ -169,7 +186,7 @@ async function mergeInVersions(
 function merge(
   context: RequestContext,
   live: ApiObject | undefined,
-  config: ApiObject,
+  { config, sent }: Configuration,
   force: boolean,
   inVersion?: InVersion,
 ): ApiObject {
@@ -180,6 +197,7 @@ function merge(
       config as JsonObject,
       managementContext(context, inVersion),
       force,
+      sent,
     );
     // What changes nothing gets no defaults either.
     if (info.custom !== undefined && live !== undefined && equalButForManagement(live as JsonObject, merged))

@@ -26,9 +26,11 @@ export async function reviewToken(context: RequestContext): Promise<void> {
   const { token = '', audiences } = review.spec ?? {};
   if (token === '') throw bad('token is required for TokenReview in authentication');
   const known = await server.bearerTokens.authenticate(token, audiences);
+  const why = known === undefined ? server.tokens?.whyNot(token, audiences) : undefined;
+  const refusal = 'invalid bearer token';
   const status: TokenReviewStatus =
     known === undefined
-      ? { user: {}, error: 'invalid bearer token' }
+      ? { user: {}, error: why === undefined ? refusal : `[${refusal}, ${why}]` }
       : { authenticated: true, user: userInfo(known.user), audiences: [...known.audiences] };
   await respondTree(exchange, 201, { ...review, status });
 }

@@ -38,7 +38,9 @@ export async function update(context: RequestContext): Promise<void> {
   const result = await mutate(context, key, (current) => {
     created = current === undefined;
     if (current !== undefined) {
-      requireVersion(sent, context);
+      // Whoever means another object is told that first.
+      const { uid = '' } = sent.metadata ?? {};
+      if (uid === '' || uid === current.object().metadata?.uid) requireVersion(sent, context);
       return decideUpdate(context, current, current.object(), copyOf(sent));
     }
     if (!mayCreate) throw new StatusError(notFound(info, name));

@@ -185,7 +185,7 @@ class WatchStream {
   /** Sends everything there is as added, and returns where changes go on from. */
   async #sendState(): Promise<number> {
     const { server, target } = this.#context;
-    const { selection, sendInitialEvents, allowBookmarks } = this.#options;
+    const { selection, allowBookmarks } = this.#options;
     await readAhead(this.#context, this.#options);
     const sequence = this.#resource.log.nextSequence;
     // The resource may have been loaded anew meanwhile: it is at no version any more that the cache could name.
@@ -204,8 +204,8 @@ class WatchStream {
       if (this.#isCutOff) break;
       await this.#write(this.#encoder.initial(object));
     }
-    if (sendInitialEvents === true && allowBookmarks)
-      await this.#write(this.#encoder.bookmark(revision, true));
+    // Whoever takes bookmarks is told where the state ends, asked for or not.
+    if (allowBookmarks) await this.#write(this.#encoder.bookmark(revision, true));
     return sequence;
   }
 

@@ -6,6 +6,7 @@ import { fields } from './fields.ts';
 import { kinds } from './kinds.ts';
 import { access } from './access.ts';
 import { admission } from './admission/index.ts';
+import { clients } from './clients/index.ts';
 import { conversion } from './conversion/index.ts';
 import { custom } from './custom/index.ts';
 import { nodeRestrictions } from './nodes.ts';
@@ -24,6 +25,7 @@ export const scripts: readonly ((comparison: Comparison) => Promise<void>)[] = [
   conversion,
   nodeRestrictions,
   verbs,
+  clients,
   // They go in the end.
   each,
 ];

@@ -2,6 +2,7 @@
  * Custom resources: every value in every place of a schema, formats, CEL rules, subresources, columns, selectable
  * fields, versions and server-side apply, on definitions of a few different shapes.
  */
+import { jsonOf } from '../../calls.ts';
 import type { Comparison } from '../../comparison.ts';
 import { costScript } from './costs.ts';
 import { group, pathOf, shapes } from './definitions.ts';
@@ -32,6 +33,15 @@ export async function custom(comparison: Comparison): Promise<void> {
   await section('versions', () => versionScript(comparison));
 }
 
+interface Definition {
+  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
+}
+
+function isEstablished(definition: Definition | undefined): boolean {
+  const conditions = definition?.status?.conditions ?? [];
+  return conditions.some(({ type, status }) => type === 'Established' && status === 'True');
+}
+
 async function make(comparison: Comparison): Promise<void> {
   for (const one of Object.values(shapes)) {
     await comparison.compare(`definition of ${one.plural}`, {
@@ -43,6 +53,12 @@ async function make(comparison: Comparison): Promise<void> {
       `${one.plural} are served`,
       { method: 'GET', path: `${pathOf(one)}?limit=1` },
       ({ status }) => status === 200,
+    );
+    // It is served a moment before it is said to be.
+    await comparison.settle(
+      `${one.plural} are established`,
+      { method: 'GET', path: `${definitions}/${one.plural}.${group}` },
+      (answer) => isEstablished(jsonOf(answer) as Definition | undefined),
     );
     await comparison.compare(`the established definition of ${one.plural}`, {
       method: 'GET',
