@@ -388,3 +388,11 @@ void test('whoever may change objects may not make them by that', async () => {
   const service = { metadata: { name: 'put' }, spec: { ports: [{ port: 80 }] } };
   await ask(201, 'PUT', `${core}/services/put`, service);
 });
+
+test('nobody owns the end that an object was created with', async () => {
+  const made = await ask(201, 'POST', '/api/v1/namespaces/default/configmaps', {
+    metadata: { name: 'ended', deletionTimestamp: '2026-01-02T03:04:05Z', deletionGracePeriodSeconds: 1 },
+    data: { a: 'b' },
+  });
+  assert.deepEqual(made.metadata.managedFields[0].fieldsV1, { 'f:data': { '.': {}, 'f:a': {} } });
+});

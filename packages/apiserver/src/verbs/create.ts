@@ -29,6 +29,9 @@ export async function createObject(context: JudgedWrite, sent: ApiObject): Promi
   const { info, name } = context.target;
   placeObject(sent, context, name);
   await checkNamespace(context, nameOf(sent));
+  // Nobody is told of an end of what begins, and nobody owns it.
+  delete sent.metadata?.deletionTimestamp;
+  delete sent.metadata?.deletionGracePeriodSeconds;
   const { admission } = context.server;
   // Whoever sends an object owns what it sent, and not what the server makes of it from here on.
   const owned = ownedBySender(sent, context);
