@@ -78,8 +78,9 @@ function limits(item: LimitRangeItem, at: string): FieldError[] {
         );
     }
   }
+  const allRequested = new Map(Object.entries(item.defaultRequest ?? {}));
   for (const [name, quantity] of Object.entries(item.default ?? {})) {
-    const requested = new Map(Object.entries(item.defaultRequest ?? {})).get(name);
+    const requested = allRequested.get(name);
     if (requested !== undefined && !isOvercommitAllowed(name) && compareQuantities(quantity, requested) !== 0)
       errors.push(
         invalid(
