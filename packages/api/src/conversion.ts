@@ -95,6 +95,14 @@ function takeJson<T>(
   return value;
 }
 
+/** Annotations that carry what v1 has no fields for. */
+const CARRIERS: ReadonlySet<string> = new Set([
+  METRICS_SEEN,
+  CONDITIONS_SEEN,
+  METRICS_ANNOTATION,
+  BEHAVIOR_ANNOTATION,
+]);
+
 function autoscalerToV2(object: ApiObject): ApiObject {
   const { targetCPUUtilizationPercentage: percentage, ...spec } = (object['spec'] ?? {}) as Record<
     string,
@@ -143,7 +151,10 @@ function autoscalerToV1(object: ApiObject): ApiObject {
   const utilization = seenUtilization(seen);
   const cpu = metrics.find(isCpuUtilization);
   const others = metrics.filter((metric) => metric !== cpu);
-  const annotations = { ...object.metadata?.annotations, ...seenAnnotations(seen) };
+  const { annotations: own = {} } = object.metadata ?? {};
+  // What anybody wrote under these names says nothing of the autoscaler, and would be its status when it is written back.
+  const plain = Object.entries(own).filter(([name]) => !CARRIERS.has(name));
+  const annotations = { ...Object.fromEntries(plain), ...seenAnnotations(seen) };
   if (others.length > 0) annotations[METRICS_ANNOTATION] = JSON.stringify(others);
   if (behavior !== undefined) annotations[BEHAVIOR_ANNOTATION] = JSON.stringify(behavior);
   return {

@@ -1,10 +1,11 @@
 /**
  * Makes again what every cluster has when somebody deletes it, as `kubectl delete all --all` does with the Service by
  * which pods reach the API server. By the one who has the duty: a moment after a change, and every ten seconds as
- * upstream does. What is there is left as it is, so that a look costs no request.
+ * upstream does. A look costs no request; when something is missing, the endpoints of the API server are set anew with it.
  */
 import { storageKey } from '@timonier/api';
 import { essentials } from './bootstrap.ts';
+import type { ResourceCache } from './cache/resource-cache.ts';
 import { RepeatedWork } from './repeated-work.ts';
 import type { JudgingServer } from './request-context.ts';
 import { resourceOf } from './self-writer.ts';
@@ -19,10 +20,11 @@ export class EssentialsKeeper {
   readonly #server: JudgingServer;
   readonly #makeMissing: () => Promise<void>;
   readonly #work: RepeatedWork;
+  #wanted: readonly { readonly index: ResourceCache['index']; readonly key: string }[] = [];
   #unfollow: (() => void)[] = [];
   #stopReset: (() => void) | undefined;
 
-  /** `makeMissing` makes all that is not there. */
+  /** `makeMissing` makes all that is not there, and what says where the API server is. */
   constructor(server: JudgingServer, makeMissing: () => Promise<void>) {
     this.#server = server;
     this.#makeMissing = makeMissing;
@@ -51,9 +53,15 @@ export class EssentialsKeeper {
 
   #follow(): void {
     for (const stop of this.#unfollow) stop();
+    const { cache, root } = this.#server;
+    this.#wanted = essentials.map(({ resource, namespace, name }) => {
+      const info = resourceOf(this.#server, resource);
+      const { index } = cache.resource(info.storagePrefix ?? '');
+      return { index, key: storageKey(info, namespace, name, root) };
+    });
     this.#unfollow = followed.map((resource) => {
       const { storagePrefix = '' } = resourceOf(this.#server, resource);
-      return this.#server.cache.resource(storagePrefix).log.onAppend(() => {
+      return cache.resource(storagePrefix).log.onAppend(() => {
         if (this.#isMissing()) this.#work.changed();
       });
     });
@@ -64,11 +72,6 @@ export class EssentialsKeeper {
   }
 
   #isMissing(): boolean {
-    const { cache, root } = this.#server;
-    return essentials.some(({ resource, namespace, name }) => {
-      const info = resourceOf(this.#server, resource);
-      const { index } = cache.resource(info.storagePrefix ?? '');
-      return index.get(storageKey(info, namespace, name, root)) === undefined;
-    });
+    return this.#wanted.some(({ index, key }) => index.get(key) === undefined);
   }
 }

@@ -21,15 +21,21 @@ export class Incoming {
   readonly #options: TransportOptions;
   readonly #reader = FrameReader.ofStranger();
   readonly #timer: NodeJS.Timeout;
+  readonly #joined: (incoming: Incoming) => void;
   /** Everything was said, and the other side is to hang up. */
   #isOver = false;
   #from: NodeId | undefined;
   #bulk: BulkIntake | undefined;
 
-  /** `closed` is called once, when the connection is gone. */
-  constructor(socket: Socket, options: TransportOptions, closed: (incoming: Incoming) => void) {
+  /** `closed` is called once, when the connection is gone; `joined` when it turned out to be for the frames of a member. */
+  constructor(
+    socket: Socket,
+    options: TransportOptions,
+    { joined, closed }: { joined: (incoming: Incoming) => void; closed: (incoming: Incoming) => void },
+  ) {
     this.#socket = socket;
     this.#options = options;
+    this.#joined = joined;
     this.#timer = setTimeout(() => socket.destroy(), helloTimeoutMs);
     socket.setNoDelay(true);
     socket.on('data', (chunk) => this.#data(chunk));
@@ -115,7 +121,10 @@ export class Incoming {
     this.#reader.trust();
     this.#from = hello.member;
     onCalled?.(hello.member, hello.urls ?? []);
-    if (hello.bulk !== true) return;
+    if (hello.bulk !== true) {
+      this.#joined(this);
+      return;
+    }
     this.#bulk = new BulkIntake(socket, onBulk(hello.member), log);
     socket.setTimeout(bulkIdleMs, () => socket.destroy());
   }

@@ -213,6 +213,35 @@ test('a frame may be long once it is known who sends it, also behind the hello i
   assert.ok(b.frames[0]?.forward?.data.equals(data));
 });
 
+test('a member that connects again has given its last connection up, and is not told of as gone', async (t) => {
+  const [port = 0] = await freePorts(1);
+  const b = peer('b', 'x');
+  t.after(() => b.transport.close());
+  await b.transport.listen({ host: '127.0.0.1', port });
+  b.transport.begin();
+  const hello = encodeFrame({ hello: { cluster: 'x', member: 'a', protocol: peerProtocol } });
+  const call = async (): Promise<Socket> => {
+    const socket = connect(port, '127.0.0.1');
+    t.after(() => socket.destroy());
+    socket.on('error', () => undefined);
+    socket.write(hello);
+    await once(socket, 'data');
+    // Or it would not see its end.
+    socket.resume();
+    return socket;
+  };
+  const first = await call();
+  const ended = once(first, 'close');
+  const second = await call();
+  await ended;
+  second.write(encodeFrame({ forward: { id: 1, data: Buffer.from('x'), term: 1 } }));
+  await until(() => b.frames.length === 1);
+  assert.deepEqual(b.closed, []);
+  second.destroy();
+  await until(() => b.closed.length === 1);
+  assert.deepEqual(b.closed, ['a']);
+});
+
 test('a member whose host takes nothing any more is connected to again', async (t) => {
   const [port = 0] = await freePorts(1);
   const sockets: Socket[] = [];

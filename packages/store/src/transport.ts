@@ -144,10 +144,25 @@ export class Transport {
       else socket.destroy();
       return;
     }
-    const incoming = new Incoming(socket, this.#options, ({ from, isBulk }) => {
-      this.#incoming.delete(incoming);
-      if (from !== undefined && !isBulk && !this.#closed) this.#options.onClosed(from);
+    const incoming = new Incoming(socket, this.#options, {
+      joined: () => this.#supersede(incoming),
+      closed: ({ from, isBulk }) => {
+        const isKnown = this.#incoming.delete(incoming);
+        if (isKnown && from !== undefined && !isBulk && !this.#closed) this.#options.onClosed(from);
+      },
     });
     this.#incoming.add(incoming);
+  }
+
+  /**
+   * A member has one connection for its frames. When it opens another one it has given the last one up, which this side, where
+   * nothing is sent on it, would not learn; nobody is told that it is closed, for the member is there.
+   */
+  #supersede(by: Incoming): void {
+    for (const one of this.#incoming) {
+      if (one === by || one.from !== by.from || one.isBulk) continue;
+      this.#incoming.delete(one);
+      one.destroy();
+    }
   }
 }

@@ -130,6 +130,23 @@ void test('what became of an autoscaler is seen through its older version, and s
   assert.deepEqual([last.status, last.metadata.annotations], [status, undefined]);
 });
 
+void test('nobody writes the status of an autoscaler into its annotations', async () => {
+  const conditions = [{ type: 'ScalingActive', status: 'True', lastTransitionTime: null }];
+  await ask(201, 'POST', hpas('v2'), {
+    metadata: {
+      name: 'forged',
+      annotations: { 'autoscaling.alpha.kubernetes.io/conditions': JSON.stringify(conditions), own: 'kept' },
+    },
+    spec: { ...scaled, metrics: [cpu(50)] },
+  });
+  const old = await ask(200, 'GET', `${hpas('v1')}/forged`);
+  assert.deepEqual(old.metadata.annotations, { own: 'kept' });
+  const merge = patchAs('merge-patch+json');
+  await ask(200, 'PATCH', `${hpas('v1')}/forged`, { metadata: { labels: { x: 'y' } } }, merge);
+  const { status } = await ask(200, 'GET', `${hpas('v2')}/forged`);
+  assert.equal(status.conditions, undefined);
+});
+
 void test('who applies an autoscaler in one version meets who applied it in the other', async () => {
   const config = (version: string, more: object): object => ({
     apiVersion: `autoscaling/${version}`,

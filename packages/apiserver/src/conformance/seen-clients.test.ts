@@ -259,6 +259,10 @@ void test('an eviction that finds another pod than it was meant for leaves no ma
     'Forbidden: updates may not add a condition of type "Approved"',
   );
   await ask(200, 'PATCH', `${requests}/judged/approval`, approved, merge);
+  // A signer need not repeat a verdict word by word: what it sends of one that is there changes nothing.
+  const reworded = { status: { conditions: [{ type: 'Approved', status: 'True', reason: 'Other' }] } };
+  const kept = await ask(200, 'PATCH', `${requests}/judged/status`, reworded, merge);
+  assert.equal(kept.status.conditions[0].reason, 'R');
 });
 
 void test('a Scale is of what its path says, and has no other fields', async () => {

@@ -144,21 +144,19 @@ export async function decodeOwnBody(
   return object;
 }
 
-/** A kind that a body may be; `alike` is a version that it is read as when its own is not described any more. */
+/** A kind that a body may be. */
 export interface BodyKind {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly alike?: string;
 }
 
-/** The body of a subresource; `kinds` are the kinds it may be, with their versions. */
+/** The body of a review; `kinds` are the kinds it may be, with their versions. */
 export function decodeBodyAs(body: Buffer, media: Media, kinds: readonly BodyKind[]): ApiObject {
   const parsed = parseBody(body, media, (why) => `couldn't get version/kind; json parse error: ${why}`);
   const given = parsed.value as Partial<ApiObject> | null;
   const expected =
     kinds.find((known) => known.apiVersion === given?.apiVersion && known.kind === given?.kind) ?? kinds[0];
-  const schema =
-    expected === undefined ? undefined : schemaOfKind(expected.alike ?? expected.apiVersion, expected.kind);
+  const schema = expected === undefined ? undefined : schemaOfKind(expected.apiVersion, expected.kind);
   if (expected === undefined || schema === undefined)
     throw bad('the body is of a kind that is not known here');
   return decodeAs(schema, expected, parsed.value, parsed.duplicates).object;

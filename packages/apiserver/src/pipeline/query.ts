@@ -188,11 +188,6 @@ export function bad(message: string): StatusError {
   return new StatusError(badRequest(message));
 }
 
-/** 422: an option of a list or watch that another one forbids. */
-export function forbiddenOption(field: string, detail: string): StatusError {
-  return invalidOption(field, 'FieldValueForbidden', `Forbidden: ${detail}`);
-}
-
 /** 422: an option of a list or watch that has none of its possible values. */
 export function unsupportedOption(field: string, value: string, supported: readonly string[]): StatusError {
   const values = supported.map((text) => JSON.stringify(text)).join(', ');

@@ -3,11 +3,13 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
+import { GrpcError, Status } from '@timonier/grpc';
 import { FreshReads } from '../cache/fresh-reads.ts';
 import { WatchCache } from '../cache/watch-cache.ts';
 import { startEtcd } from '../testing/real-etcd.ts';
 import type { WatchResponse } from './etcd-messages.ts';
 import { StoreClient } from './store-client.ts';
+import { isSilence } from './store-failures.ts';
 
 const everything = { createRequest: { key: Buffer.from([0]), rangeEnd: Buffer.from([0]), startRevision: 0 } };
 
@@ -73,6 +75,16 @@ function watchOf(store: StoreClient): Watch {
     },
   };
 }
+
+test('who answers that it has no leader, or refuses a call, is not silent, nor is whom nobody waited for', () => {
+  const of = (...given: ConstructorParameters<typeof GrpcError>): GrpcError => new GrpcError(...given);
+  assert.equal(isSilence(of(Status.DEADLINE_EXCEEDED, 'Deadline exceeded'), true), true);
+  assert.equal(isSilence(of(Status.DEADLINE_EXCEEDED, 'Deadline exceeded'), false), false);
+  assert.equal(isSilence(of(Status.UNAVAILABLE, 'etcdserver: no leader'), true), false);
+  const none = 'No connection established';
+  assert.equal(isSilence(of(Status.UNAVAILABLE, `${none} to 10.0.0.1:2379: ECONNREFUSED`), false), true);
+  assert.equal(isSilence(of(Status.UNAVAILABLE, `${none}: the server refused the call`), true), false);
+});
 
 test('reads go on where another endpoint is well, and the watch moves there with the calls', async (t) => {
   const { endpoint } = await startEtcd(t);

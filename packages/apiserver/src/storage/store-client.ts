@@ -255,14 +255,15 @@ export class StoreClient {
     for (;;) {
       const index = this.#current;
       const left = Math.max(1, deadline - Date.now());
+      const given = repeatable ? Math.min(left, this.#timeoutMs / 2) : left;
       try {
-        return await call(this.#endpoint(index), repeatable ? Math.min(left, this.#timeoutMs / 2) : left);
+        return await call(this.#endpoint(index), given);
       } catch (error) {
         if (!(error instanceof GrpcError)) throw error;
         if (error.code === Status.OUT_OF_RANGE && error.details.includes('compacted')) throw new Compacted(0);
         const failure = classify(error);
         if (failure === 'refused') throw error;
-        this.#leave(index, isSilence(error));
+        this.#leave(index, isSilence(error, given >= this.#timeoutMs / 4));
         if (failure === 'unknown' && !repeatable)
           throw new UnknownOutcome(`the store did not answer: ${error.details}`, { cause: error });
         if (Date.now() + retryPauseMs >= deadline) throw error;

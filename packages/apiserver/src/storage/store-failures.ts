@@ -18,7 +18,11 @@ export function classify(error: GrpcError): 'not-sent' | 'unknown' | 'refused' {
   return unknown.includes(error.code) ? 'unknown' : 'refused';
 }
 
-/** Nobody answered; one that has no leader at the moment does. */
-export function isSilence({ code, details }: GrpcError): boolean {
-  return code === Status.DEADLINE_EXCEEDED || details.startsWith('No connection established');
+/**
+ * Nobody answered, or nobody is there; one that has no leader at the moment answers, and so does one that refuses a call. `wasPatient`: the
+ * call had time enough for silence to mean anything.
+ */
+export function isSilence({ code, details }: GrpcError, wasPatient: boolean): boolean {
+  if (code === Status.DEADLINE_EXCEEDED) return wasPatient;
+  return details.startsWith('No connection established') && !details.endsWith('the server refused the call');
 }

@@ -33,7 +33,8 @@ export const certificateStrategy: Strategy = {
     status(object, old, { server }) {
       const request = requestOf(object);
       const { conditions: before = [] } = requestOf(old).status ?? {};
-      setConditions(request, stamped(request.status?.conditions ?? [], before, server.now()));
+      const conditions = withVerdicts(request.status?.conditions ?? [], before);
+      setConditions(request, stamped(conditions, before, server.now()));
     },
     approval(object, old, { server }) {
       const request = requestOf(object);
@@ -70,6 +71,17 @@ function setConditions(
 ): void {
   if (conditions.length > 0) request.status = { ...request.status, conditions };
   else if (request.status !== undefined) delete request.status.conditions;
+}
+
+/** As many verdicts as there were are those that were there, whatever was sent of them: a signer need not repeat them word by word. */
+function withVerdicts(conditions: Conditions, before: Conditions): Conditions {
+  const verdicts = ['Approved', 'Denied'].map((verdict) => {
+    const [sent, kept] = [conditions, before].map((list) => list.filter(({ type }) => type === verdict));
+    return { verdict, kept: sent?.length === kept?.length ? [...(kept ?? [])] : [] };
+  });
+  return conditions.map(
+    (condition) => verdicts.find(({ verdict }) => verdict === condition.type)?.kept.shift() ?? condition,
+  );
 }
 
 /** New conditions get the time they came; what was there keeps its own. */

@@ -2,7 +2,7 @@
  * Services: their cluster address and node ports. Both are reserved in the transaction that writes the Service, kept
  * over updates that leave them out, and released when the Service goes or no longer wants them.
  */
-import { type Service, type ServicePort, type ServiceSpec, storageKey } from '@timonier/api';
+import { type Service, type ServiceSpec, storageKey } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { internalError, invalid, StatusError } from '@timonier/api/statuses';
 import { type Owner, ServiceAddresses } from '../allocation/addresses.ts';
@@ -106,22 +106,30 @@ async function allocateNodePorts(
 ): Promise<void> {
   const spec = service.spec ?? {};
   const ports = spec.ports ?? [];
+  const heldPorts = new Set(held.ports);
+  /** Whose each chosen one is, and what each number of a new service has on nodes: there may be tens of thousands. */
+  const owners = new Map<number, number>();
+  const given = new Map<number, number>();
+  if (isNew)
+    for (const { port, nodePort } of ports) if (nodePort && !given.has(port)) given.set(port, nodePort);
+  const others = new Set([...taken, spec.healthCheckNodePort ?? 0]);
   for (const [index, port] of ports.entries()) {
     const chosen = port.nodePort ?? 0;
     if (chosen !== 0) {
-      const isOthers = (other: ServicePort): boolean => other.nodePort === chosen && other.port !== port.port;
-      if (isNew && ports.slice(0, index).some(isOthers)) throw allocated(service, index, chosen);
-      if (!held.ports.includes(chosen)) await checkPort(service, index, chosen, server);
+      if (isNew && (owners.get(chosen) ?? port.port) !== port.port) throw allocated(service, index, chosen);
+      owners.set(chosen, port.port);
+      if (!heldPorts.has(chosen)) await checkPort(service, index, chosen, server);
       continue;
     }
     if (!wantsNodePorts(spec)) continue;
-    const beside = isNew ? ports.find((other) => other.port === port.port && other.nodePort) : undefined;
-    const others = new Set([...taken, spec.healthCheckNodePort ?? 0]);
-    const free = beside?.nodePort ?? server.allocations.freeNodePort(others);
+    const free = given.get(port.port) ?? server.allocations.freeNodePort(others);
     if (free === undefined)
       throw new StatusError(internalError('failed to allocate a nodePort: range is full'));
     port.nodePort = free;
+    owners.set(free, port.port);
+    if (isNew) given.set(port.port, free);
     taken.add(free);
+    others.add(free);
   }
 }
 

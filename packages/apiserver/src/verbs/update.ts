@@ -38,10 +38,11 @@ export async function update(context: RequestContext): Promise<void> {
   const result = await mutate(context, key, (current) => {
     created = current === undefined;
     if (current !== undefined) {
+      const old = current.object();
       // Whoever means another object is told that first.
       const { uid = '' } = sent.metadata ?? {};
-      if (uid === '' || uid === current.object().metadata?.uid) requireVersion(sent, context);
-      return decideUpdate(context, current, current.object(), copyOf(sent));
+      if (uid === '' || uid === old.metadata?.uid) requireVersion(sent, context);
+      return decideUpdate(context, current, old, copyOf(sent));
     }
     if (!mayCreate) throw new StatusError(notFound(info, name));
     // The version of what is gone keeps nobody from making it anew; that it was another object does.

@@ -2,12 +2,17 @@
 import type { PersistentVolumeClaim } from '@timonier/api';
 import { type AdmissionRequest, refusal } from '../request.ts';
 import { alike, differences } from './alike.ts';
+import { changedLabels } from './nodes.ts';
 
 export function checkClaimStatus(request: AdmissionRequest, node: string): void {
   if (request.operation !== 'UPDATE') throw refusal(request, `unexpected operation "${request.operation}"`);
   const before = withoutOwn(request.old as unknown as PersistentVolumeClaim);
   const after = withoutOwn(request.object as unknown as PersistentVolumeClaim);
-  if (!alike(before, after))
+  const [was, is] = [request.old?.metadata, request.object?.metadata];
+  const isMarked =
+    changedLabels(was?.labels, is?.labels).length > 0 ||
+    changedLabels(was?.annotations, is?.annotations).length > 0;
+  if (isMarked || !alike(before, after))
     throw refusal(
       request,
       `node "${node}" is not allowed to update fields other than status.quantity and status.conditions: ${differences(before, after).join(', ')}`,

@@ -11,7 +11,7 @@ import { type AdmissionPlugin, type AdmissionRequest, refusal } from '../request
 import { alike } from './alike.ts';
 import { checkClaimStatus } from './claims.ts';
 import { checkMirrorPod } from './mirror-pods.ts';
-import { checkNode } from './nodes.ts';
+import { changedLabels, checkNode } from './nodes.ts';
 import { checkTokenRequest } from './tokens.ts';
 
 type Check = (request: AdmissionRequest, node: string) => void | Promise<void>;
@@ -81,7 +81,7 @@ function checkPodStatus(request: AdmissionRequest, node: string): void {
       request,
       `node "${node}" can only update pod status for pods with spec.nodeName set to itself`,
     );
-  if (!alike(before.metadata?.labels, after.metadata?.labels))
+  if (changedLabels(before.metadata?.labels, after.metadata?.labels).length > 0)
     throw refusal(request, `node "${node}" cannot update labels through pod status`);
   if (!alike(before.status?.resourceClaimStatuses, after.status?.resourceClaimStatuses))
     throw refusal(request, `node "${node}" cannot update resource claim statues`);

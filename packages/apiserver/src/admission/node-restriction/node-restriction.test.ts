@@ -135,7 +135,7 @@ test('a node makes mirrors of its own static pods, and no other pods', async (t)
 
 test('a node writes, evicts and deletes only the pods that are bound to it', async (t) => {
   const server = await clusterFor(t);
-  await created(server, pods, pod('mine', { nodeName: 'n1' }, { labels: { app: 'a' } }));
+  await created(server, pods, pod('mine', { nodeName: 'n1' }, { labels: { app: 'a', empty: '' } }));
   await created(server, pods, pod('theirs', { nodeName: 'n2' }));
   await created(server, pods, pod('nobodys'));
   const status = { status: { phase: 'Running' } };
@@ -157,10 +157,12 @@ test('a node writes, evicts and deletes only the pods that are bound to it', asy
     );
   }
   assert.equal((await patch('mine', status)).status, 200);
-  await refused(
-    patch('mine', { metadata: { labels: { app: 'b' } } }),
-    'pods "mine" is forbidden: node "n1" cannot update labels through pod status',
-  );
+  // One with nothing in it selects like any other.
+  for (const labels of [{ app: 'b' }, { more: '' }, { empty: null }])
+    await refused(
+      patch('mine', { metadata: { labels } }),
+      'pods "mine" is forbidden: node "n1" cannot update labels through pod status',
+    );
   await refused(
     patch('mine', { status: { resourceClaimStatuses: [{ name: 'gpu', resourceClaimName: 'other' }] } }),
     'pods "mine" is forbidden: node "n1" cannot update resource claim statues',
@@ -350,4 +352,9 @@ test('leases, CSINodes, slices and claims are a node’s where they name it', as
     status({ metadata: { finalizers: ['example.org/stays'] }, status: { phase: 'Lost' } }),
     'persistentvolumeclaims "data" is forbidden: node "n1" is not allowed to update fields other than status.quantity and status.conditions: metadata.finalizers, status.phase',
   );
+  for (const kind of ['labels', 'annotations'])
+    await refused(
+      status({ metadata: { [kind]: { x: '' } } }),
+      'persistentvolumeclaims "data" is forbidden: node "n1" is not allowed to update fields other than status.quantity and status.conditions: ',
+    );
 });

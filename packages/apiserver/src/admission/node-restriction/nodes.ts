@@ -59,7 +59,8 @@ export function checkNode(request: AdmissionRequest, own: string): void {
 
 type Labels = Readonly<Record<string, string>>;
 
-function changedLabels(before: Labels = {}, after: Labels = {}): string[] {
+/** Also those that are there with nothing in them, and are not there. */
+export function changedLabels(before: Labels = {}, after: Labels = {}): string[] {
   return [...new Set([...Object.keys(before), ...Object.keys(after)])].filter(
     (key) => Object.hasOwn(before, key) !== Object.hasOwn(after, key) || before[key] !== after[key],
   );
