@@ -35,6 +35,8 @@ export class Failpoints {
   /** Waits as long as the control file holds commits of `user`. */
   async beforeCommit(user: string): Promise<void> {
     if (this.#file === undefined || this.#held >= maxHeld) return;
+    // Read anew: whoever wrote the file before sending the request expects that it is held.
+    this.#sample = undefined;
     if (!(await this.#holds(user))) return;
     this.#held++;
     await appendFile(`${this.#file}.held`, `${user}\n`).catch(() => undefined);
@@ -47,6 +49,7 @@ export class Failpoints {
     }
   }
 
+  /** Many that wait share one look at the file. */
   async #holds(user: string): Promise<boolean> {
     const now = Date.now();
     if (this.#sample === undefined || now - this.#sample.at >= pollMs / 2)
