@@ -14,11 +14,12 @@ test('a write is held by what the file says when it comes, however lately anothe
   await failpoints.beforeCommit('system:kube-scheduler');
   assert.equal(failpoints.held, 0);
   await writeFile(control, 'hold-commit:system:kube-\n');
-  let isOver = false;
-  const held = failpoints.beforeCommit('system:kube-scheduler').then(() => void (isOver = true));
+  const held = failpoints.beforeCommit('system:kube-scheduler');
   await failpoints.beforeCommit('admin');
-  while (failpoints.held === 0 && !isOver) await new Promise((resolve) => setImmediate(resolve));
-  assert.equal(isOver, false);
+  const over = new AbortController();
+  void held.then(() => over.abort());
+  while (failpoints.held === 0 && !over.signal.aborted) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(failpoints.held, 1);
   await writeFile(control, '');
   await held;
   assert.equal(failpoints.held, 0);
