@@ -14,7 +14,7 @@ import {
   type MemberView,
   part,
 } from './services/membership.ts';
-import { login, type StoreAccess } from './snapshot-verbs.ts';
+import { explainedAccess, login, type StoreAccess } from './store-access.ts';
 
 export type MemberCondition = 'alive' | 'silent' | 'never started' | 'unknown';
 
@@ -178,9 +178,5 @@ function explained(error: unknown, target: string): unknown {
   if (known !== undefined) return new Error(known[1], { cause: error });
   if (error.code === Status.UNIMPLEMENTED)
     return new Error(`the store at ${target} is not of Timonier; use etcdctl member`, { cause: error });
-  if (error.code === Status.UNAVAILABLE && !error.details.startsWith('etcdserver'))
-    return new Error(`cannot reach a store at ${target}: ${error.details}; name a member with --endpoint`, {
-      cause: error,
-    });
-  return new Error(error.details, { cause: error });
+  return explainedAccess(error, target);
 }

@@ -8,5 +8,5 @@ export {
   saveSnapshot,
   type SnapshotStatus,
   snapshotStatus,
-  type StoreAccess,
 } from './snapshot-verbs.ts';
+export type { StoreAccess } from './store-access.ts';

@@ -17,23 +17,15 @@ import {
   writeSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { UsageError } from '@timonier/component';
-import { type ClientTls, createClient } from '@timonier/grpc';
+import { createClient } from '@timonier/grpc';
 import { parseInitialCluster } from './cluster.ts';
-import { authService, maintenanceService } from './client-services.ts';
+import { maintenanceService } from './client-services.ts';
 import { claimRestored } from './identity.ts';
 import { folderLevels } from './levels.ts';
 import { SnapshotFile } from './snapshot-file.ts';
 import { makeNewCluster, contentsOf } from './snapshot-restore.ts';
 import { StateBuilder } from './state-builder.ts';
-
-export interface StoreAccess {
-  /** `host:port` or `unix:/path`. */
-  readonly target: string;
-  readonly tls: ClientTls | undefined;
-  /** `name:password` where the store asks who is there. */
-  readonly user: string;
-}
+import { explainedAccess, login, type StoreAccess } from './store-access.ts';
 
 const idleMs = 60_000;
 /**
@@ -91,29 +83,12 @@ export async function saveSnapshot(
   } catch (error) {
     if (idle.signal.aborted)
       throw new Error(`${access.target} sent nothing for ${idleMs / 1000} s`, { cause: error });
-    throw error;
+    throw explainedAccess(error, access.target);
   } finally {
     clearTimeout(timer);
     client.close();
     if (fd !== undefined) closeSync(fd);
     rmSync(part, { force: true });
-  }
-}
-
-/** The metadata that says who calls. Rejects when name or password are wrong. */
-export async function login({ target, tls, user }: StoreAccess): Promise<Record<string, string>> {
-  if (user === '') return {};
-  const colon = user.indexOf(':');
-  if (colon < 0) throw new UsageError('--user must be name:password');
-  const client = createClient(authService, target, tls === undefined ? {} : { tls });
-  try {
-    const { token } = (await client.unary('authenticate', {
-      name: user.slice(0, colon),
-      password: user.slice(colon + 1),
-    })) as { token: string };
-    return { token };
-  } finally {
-    client.close();
   }
 }
 
