@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { GrpcError, Status } from '@timonier/grpc';
+import { GrpcError, Status, type StatusCode } from '@timonier/grpc';
 import { saveSnapshot } from './snapshot-verbs.ts';
 import { explainedAccess } from './store-access.ts';
 
@@ -22,7 +22,7 @@ test('a snapshot of a store that is not there says where it was looked for and w
 });
 
 test('what a member refuses is told in its words, and other errors stay what they are', () => {
-  const told = (code: number, details: string): string =>
+  const told = (code: StatusCode, details: string): string =>
     (explainedAccess(new GrpcError(code, details), '10.0.0.1:2379') as Error).message;
   assert.equal(told(Status.UNAVAILABLE, 'etcdserver: no leader'), 'etcdserver: no leader');
   assert.equal(
