@@ -2,7 +2,7 @@
  * A change as one watcher sees it, in bytes. What a selector makes of a change: an object that begins to match is
  * added, one that ceases to match is deleted as it last was. Each form of an event is encoded once and shared by all watchers.
  */
-import { apiVersionOf, type ResourceInfo } from '@timonier/api';
+import { apiVersionOf, type CustomKind, type ResourceInfo } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { protobufWatchFrame } from '@timonier/api/protobuf';
 import { encodeObject, type TableContent } from '../pipeline/encode.ts';
@@ -33,7 +33,8 @@ export class WatchEncoder {
     this.#representation = representation;
     this.#includeObject = includeObject;
     const { media, form, metaVersion } = representation;
-    this.#form = `${apiVersionOf(info)} ${media} ${form} ${metaVersion} ${includeObject}`;
+    const type = `${apiVersionOf(info)}${shapeOf(info.custom)}`;
+    this.#form = `${type} ${media} ${form} ${metaVersion} ${includeObject}`;
   }
 
   /** The frame of a change, or undefined when this watcher does not see it. */
@@ -95,6 +96,17 @@ export class WatchEncoder {
     if (this.#representation.media === 'protobuf') return protobufWatchFrame(type, encoded);
     return Buffer.concat([Buffer.from(`{"type":"${type}","object":`), encoded, Buffer.from('}\n')]);
   }
+}
+
+const shapes = new WeakMap<CustomKind, string>();
+let shapesKnown = 0;
+
+/** Tells what one schema shows from what another one did before it, whose watches are about to end. */
+function shapeOf(custom: CustomKind | undefined): string {
+  if (custom === undefined) return '';
+  let shape = shapes.get(custom);
+  if (shape === undefined) shapes.set(custom, (shape = `#${shapesKnown++}`));
+  return shape;
 }
 
 function resolve(object: StoredObject | (() => StoredObject)): StoredObject {

@@ -7,30 +7,19 @@ import {
   apiVersionOf,
   type CustomKind,
   type FieldError,
-  fieldErrors,
   type FieldErrorType,
-  invalidStatus,
-  messageSchema,
-  type ObjectMeta,
   type ResourceInfo,
   type Schema,
   type Subresource,
 } from '@timonier/api';
-import {
-  type ApiObject,
-  decodeAs,
-  type Decoded,
-  DecodeError,
-  decodePart,
-  NotDecodable,
-} from '@timonier/api/decode';
+import type { ApiObject } from '@timonier/api/decode';
 import { compareVersions } from '@timonier/api/registry';
-import { StatusError } from '@timonier/api/statuses';
 import { appliedProblems } from './applied-values.ts';
 import { columnsOf } from './cells.ts';
+import { decodeCustom } from './custom-decode.ts';
 import { customSchema } from './custom-schema.ts';
 import { type Definition, isTerminating, storagePrefixOf, storageVersionOf } from './definition-types.ts';
-import { readEmbedded, validateEmbedded } from './embedded.ts';
+import { validateEmbedded } from './embedded.ts';
 import { validateListTypes } from './list-types.ts';
 import { compileRules, noRules, type RuleSet } from './rules.ts';
 import { validateScale } from './scale-paths.ts';
@@ -42,13 +31,18 @@ import { validateField, validateValue } from './validate-value.ts';
 
 type Version = Definition['spec']['versions'][number];
 
-const typeSchema = messageSchema('io.k8s.apimachinery.pkg.apis.meta.v1.PartialObjectMetadata');
-const metadataSchema = messageSchema('io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta');
 const verbs = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'];
 const subresourceVerbs = ['get', 'patch', 'update'];
 
-/** The resources of the served versions of a definition whose names were accepted. */
-export function customResources(definition: Definition, converter: Converter | undefined): ResourceInfo[] {
+/**
+ * The resources of the served versions of a definition whose names were accepted. `isClosing` is asked for each creation:
+ * a definition that is on its way out defines what it did before.
+ */
+export function customResources(
+  definition: Definition,
+  converter: Converter | undefined,
+  isClosing: () => boolean = () => isTerminating(definition),
+): ResourceInfo[] {
   const names = definition.status?.acceptedNames ?? definition.spec.names;
   const { group, scope } = definition.spec;
   const storage = storageVersionOf(definition);
@@ -79,9 +73,21 @@ export function customResources(definition: Definition, converter: Converter | u
         hasGeneration: true,
         schema: customSchema(schema),
         openApiSchema: schema as Readonly<Record<string, unknown>>,
-        custom: customKind(definition, version, schema, type, columns.cells, converter),
+        custom: customKind(definition, version, schema, type, { cells: columns.cells, converter, isClosing }),
       };
     });
+}
+
+/**
+ * The resource of one version as if that were the one that is stored, whether it is served or not: objects that are
+ * stored in it need not be converted for anything. Undefined when there is no such version.
+ */
+export function resourceAsStored(definition: Definition, version: string): ResourceInfo | undefined {
+  const versions = definition.spec.versions.map((one) => {
+    const isWanted = one.name === version;
+    return { ...one, served: isWanted, storage: isWanted };
+  });
+  return customResources({ ...definition, spec: { ...definition.spec, versions } }, undefined)[0];
 }
 
 function schemaOf({ schema }: Version): JsonSchema {
@@ -109,13 +115,18 @@ function hashOf(text: string): string {
   return createHash('sha256').update(text).digest().subarray(0, 8).toString('base64');
 }
 
+interface KindParts {
+  readonly cells: CustomKind['cells'];
+  readonly converter: Converter | undefined;
+  readonly isClosing: () => boolean;
+}
+
 function customKind(
   definition: Definition,
   version: Version,
   schema: JsonSchema,
   type: { group: string; version: string; kind: string },
-  cells: CustomKind['cells'],
-  converter: Converter | undefined,
+  { cells, converter, isClosing }: KindParts,
 ): CustomKind {
   const expected = { apiVersion: apiVersionOf(type), kind: type.kind };
   const hasDefaults = carriesDefault(schema);
@@ -128,7 +139,7 @@ function customKind(
   let rules: RuleSet | undefined;
   const scale = version.subresources?.scale;
   return {
-    decode: (value, duplicates) => decode(schema, type, value, duplicates),
+    decode: (value, duplicates) => decodeCustom(schema, type, value, duplicates),
     appliedProblems: (config) => appliedProblems(schema, config),
     applyDefaults: (object, isApplied) => {
       if (hasDefaults || hasNull(object)) fillDefaults(schema, object, isApplied);
@@ -173,9 +184,9 @@ function customKind(
       version.deprecated === true
         ? (version.deprecationWarning ?? deprecation(definition, version))
         : undefined,
-    closed: isTerminating(definition)
-      ? 'create not allowed while custom resource definition is terminating'
-      : undefined,
+    get closed() {
+      return isClosing() ? 'create not allowed while custom resource definition is terminating' : undefined;
+    },
   };
 }
 
@@ -232,48 +243,4 @@ function hasNull(value: unknown): boolean {
   if (value === null) return true;
   if (Array.isArray(value)) return value.some(hasNull);
   return isObject(value) && Object.values(value).some(hasNull);
-}
-
-/** Metadata is every kind's, the rest is the schema's. */
-function decode(
-  schema: JsonSchema,
-  type: { group: string; version: string; kind: string },
-  value: unknown,
-  duplicates: readonly string[],
-): Decoded {
-  const expected = { apiVersion: apiVersionOf(type), kind: type.kind };
-  if (!isObject(value)) return decodeAs(typeSchema, expected, value, duplicates);
-  const { apiVersion, kind, metadata } = value;
-  if (typeof kind === 'string' && kind !== '' && kind !== type.kind)
-    throw anotherKind(type.group, kind, type.kind, metadata);
-  const problems = [...decodeAs(typeSchema, expected, { apiVersion, kind }, duplicates).problems];
-  const unknown: string[] = [];
-  const {
-    apiVersion: _apiVersion,
-    kind: _kind,
-    metadata: _metadata,
-    ...rest
-  } = prunedObject(schema, value, unknown);
-  try {
-    const known = metadata === undefined || metadata === null ? {} : metadata;
-    const object: ApiObject = {
-      ...expected,
-      metadata: decodePart(metadataSchema, known, 'metadata', problems) as ObjectMeta,
-      ...rest,
-    };
-    readEmbedded(schema, rest);
-    return { object, problems: [...problems, ...unknown.sort()].slice(0, 100) };
-  } catch (error) {
-    if (error instanceof DecodeError)
-      throw new NotDecodable(type.kind, type.version, type.kind, error.message);
-    throw error;
-  }
-}
-
-/** Upstream reads an object of any kind, and says then that it is not the right one. */
-function anotherKind(group: string, given: string, wanted: string, metadata: unknown): StatusError {
-  const name = isObject(metadata) && typeof metadata['name'] === 'string' ? metadata['name'] : '';
-  return new StatusError(
-    invalidStatus({ group, kind: given }, name, [fieldErrors.invalid('kind', given, `must be ${wanted}`)]),
-  );
 }

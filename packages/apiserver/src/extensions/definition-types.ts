@@ -1,5 +1,5 @@
 /** Custom resource definitions: their names in the API, and small questions about them. */
-import type { CustomResourceDefinition } from '@timonier/api';
+import { type CustomResourceDefinition, registry } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 
 export const definitionGroup = 'apiextensions.k8s.io';
@@ -36,6 +36,15 @@ export function storageVersionOf(definition: Definition): string {
 /** Where the resources of a definition lie in the store, below the root. */
 export function storagePrefixOf({ spec }: Definition): string {
   return `${spec.group}/${spec.names.plural}`;
+}
+
+const builtInPrefixes: ReadonlySet<string | undefined> = new Set(
+  registry.all().map(({ storagePrefix }) => storagePrefix),
+);
+
+/** Whether objects of a built-in kind lie where those of a definition would: what is there is not the definition's. */
+export function overlapsBuiltIn(definition: Definition): boolean {
+  return builtInPrefixes.has(storagePrefixOf(definition));
 }
 
 /** `conditions` with one of a type set; the time changes only when the status does. */

@@ -16,15 +16,14 @@ import { converterOf } from './conversion.ts';
 import { customResources } from './custom-resource.ts';
 import {
   asDefinition,
-  cleanupFinalizer,
   type Definition,
   definitionPrefix,
   hasCondition,
   isTerminating,
-  nameOf,
+  overlapsBuiltIn,
   storagePrefixOf,
-  withCondition,
 } from './definition-types.ts';
+import { Finisher } from './finisher.ts';
 import { statusOf } from './names.ts';
 import { DefinitionWriter } from './definition-writer.ts';
 
@@ -40,6 +39,7 @@ const stopMs = 500;
 export class Extensions {
   readonly #server: JudgingServer;
   readonly #writer: DefinitionWriter;
+  readonly #finisher: Finisher;
   readonly #known = new Map<string, Known>();
   readonly #dirty = new Set<string>();
   readonly #stop = new AbortController();
@@ -50,6 +50,10 @@ export class Extensions {
   constructor(server: JudgingServer) {
     this.#server = server;
     this.#writer = new DefinitionWriter(server);
+    this.#finisher = new Finisher(server, this.#writer, (key) => {
+      const definition = this.#known.get(key)?.definition;
+      return definition !== undefined && isTerminating(definition) ? definition : undefined;
+    });
   }
 
   /** Begins to follow; the watch cache need not be loaded yet. */
@@ -69,7 +73,7 @@ export class Extensions {
   async stop(): Promise<void> {
     this.#stop.abort();
     // A write that waits for a store which is gone ends with the store's connection.
-    await Promise.race([this.#working, pause(stopMs)]);
+    await Promise.all([Promise.race([this.#working, pause(stopMs)]), this.#finisher.stop()]);
   }
 
   #follow(): void {
@@ -93,8 +97,9 @@ export class Extensions {
       if (before?.revision === stored.revision) continue;
       this.#dirty.add(stored.key);
       try {
-        const known = this.#read(stored);
+        const known = this.#read(stored, before);
         this.#known.set(stored.key, known);
+        if (known.resources === before?.resources) continue;
         remove.push(
           ...(before?.resources ?? []).filter((old) => !known.resources.some((info) => isSame(info, old))),
         );
@@ -111,7 +116,7 @@ export class Extensions {
     }
     if (add.length + remove.length > 0) this.#server.registry.change({ add, remove });
     for (const definition of gone) {
-      cache.drop(storagePrefixOf(definition));
+      if (!overlapsBuiltIn(definition)) cache.drop(storagePrefixOf(definition));
       // The names that it had are free for the others of its group.
       for (const [key, other] of this.#known)
         if (other.definition.spec.group === definition.spec.group) this.#dirty.add(key);
@@ -119,16 +124,30 @@ export class Extensions {
     this.#work();
   }
 
-  #read(stored: StoredObject): Known {
+  /** Whatever changes beside what is defined changes no kind: its watches go on, and its views are kept. */
+  #read(stored: StoredObject, before: Known | undefined): Known {
     const definition = asDefinition(stored.object());
-    const established = hasCondition(definition, 'Established');
-    const resources = established ? customResources(definition, converterOf(this.#server, definition)) : [];
+    const { revision, key } = stored;
+    if (before !== undefined && definesSame(before.definition, definition))
+      return { revision, definition, resources: before.resources };
+    const isServed = hasCondition(definition, 'Established') && !overlapsBuiltIn(definition);
+    if (!isServed) return { revision, definition, resources: [] };
+    const isClosing = (): boolean => {
+      const now = this.#known.get(key)?.definition;
+      return now === undefined || isTerminating(now);
+    };
+    const resources = customResources(definition, converterOf(this.#server, definition), isClosing);
     const allowed = resources.filter((info) => {
-      const other = this.#server.registry.lookup(info.group, info.version, info.resource);
+      const { registry } = this.#server;
+      const { group, version } = info;
+      const others = [
+        registry.lookup(group, version, info.resource),
+        registry.byKind(group, version, info.kind),
+      ];
       // A built-in kind stays what it is.
-      return other === undefined || other.custom !== undefined;
+      return others.every((other) => other === undefined || other.custom !== undefined);
     });
-    return { revision: stored.revision, definition, resources: allowed };
+    return { revision, definition, resources: allowed };
   }
 
   /** Looks at every definition again: after taking office, or when something failed. */
@@ -154,7 +173,8 @@ export class Extensions {
       const known = this.#known.get(key);
       if (known === undefined) continue;
       try {
-        if (!(await this.#reconcile(known.definition))) this.#again(key);
+        if (isTerminating(known.definition)) this.#finisher.begin(key);
+        else await this.#keepStatus(known.definition);
       } catch (error) {
         const isExpected = error instanceof StatusError && (error.code === 409 || error.code === 404);
         if (!isExpected)
@@ -174,70 +194,32 @@ export class Extensions {
     void key;
   }
 
-  /** True when nothing is left to do. */
-  async #reconcile(definition: Definition): Promise<boolean> {
-    if (isTerminating(definition)) return this.#finish(definition);
-    const wanted = this.#statusOf(definition);
-    if (sameTree(wanted, definition.status)) return true;
-    await this.#writer.update(nameOf(definition), 'status', (current) => {
+  async #keepStatus(definition: Definition): Promise<void> {
+    if (sameTree(this.#statusOf(definition), definition.status)) return;
+    // Names are judged against those that others have by now, also by a write of this process that is not here yet.
+    await this.#server.reads.fresh();
+    await this.#writer.update(definition, 'status', (current) => {
       const status = this.#statusOf(asDefinition(current));
       return { ...current, status };
     });
-    return true;
   }
 
   #statusOf(definition: Definition): NonNullable<Definition['status']> {
     const all = [...this.#known.values()].map((known) => known.definition);
     return statusOf(definition, all, timestamp(this.#server.now()));
   }
+}
 
-  /** Deletes what is left of a kind, then lets its definition go. */
-  async #finish(definition: Definition): Promise<boolean> {
-    const name = nameOf(definition);
-    if (definition.metadata?.finalizers?.includes(cleanupFinalizer) !== true) return true;
-    const [info] = this.#known.get(this.#keyOf(name))?.resources ?? [];
-    const left = info === undefined ? 0 : await this.#writer.removeAll(info);
-    if (left > 0) {
-      await this.#writer.update(name, 'status', (current) =>
-        withTermination(asDefinition(current), left, timestamp(this.#server.now())),
-      );
-      return false;
-    }
-    await this.#writer.update(name, '', (current) => ({
-      ...current,
-      metadata: {
-        ...current.metadata,
-        finalizers: (current.metadata?.finalizers ?? []).filter(
-          (finalizer) => finalizer !== cleanupFinalizer,
-        ),
-      },
-    }));
-    return true;
-  }
-
-  #keyOf(name: string): string {
-    return `${this.#server.root}${definitionPrefix}/${name}`;
-  }
+/** Whether two states of a definition define the same. */
+function definesSame(before: Definition, after: Definition): boolean {
+  return (
+    hasCondition(before, 'Established') === hasCondition(after, 'Established') &&
+    before.metadata?.uid === after.metadata?.uid &&
+    sameTree(before.spec, after.spec) &&
+    sameTree(before.status?.acceptedNames, after.status?.acceptedNames)
+  );
 }
 
 function isSame(a: ResourceInfo, b: ResourceInfo): boolean {
   return a.version === b.version && a.resource === b.resource && a.group === b.group;
-}
-
-function withTermination(
-  definition: Definition,
-  left: number,
-  now: string,
-): Definition & Record<string, unknown> {
-  const conditions = withCondition(
-    definition.status?.conditions ?? [],
-    {
-      type: 'Terminating',
-      status: 'True',
-      reason: 'InstanceDeletionInProgress',
-      message: `CustomResource deletion is in progress: ${left} left`,
-    },
-    now,
-  );
-  return { ...definition, status: { ...definition.status, conditions } };
 }

@@ -7,6 +7,7 @@ import type { ApiObject } from '@timonier/api/decode';
 import { objectWarnings } from '@timonier/api/object-warnings';
 import { authorize } from '../pipeline/authorize.ts';
 import { withConditions } from '../pipeline/commit-extras.ts';
+import { definitionCondition } from '../pipeline/definition-exists.ts';
 import type { Decision } from '../pipeline/mutate.ts';
 import { namespaceCondition } from '../pipeline/namespace-exists.ts';
 import { prepareCreate } from '../pipeline/prepare.ts';
@@ -23,9 +24,10 @@ export function creationInstead(context: RequestContext): (sent: ApiObject) => P
   const { admission } = server;
   const { info } = target;
   const inNamespace = namespaceCondition(context, target.name);
+  const isDefined = definitionCondition(context);
   let mayCreate: Promise<void> | undefined;
   return async (sent) => {
-    const conditions = await inNamespace();
+    const conditions = [...(await inNamespace()), ...(await isDefined())];
     const request: AdmissionRequest = { operation: 'CREATE', context, object: sent, old: undefined };
     await admission.admit(request);
     const object = request.object ?? sent;

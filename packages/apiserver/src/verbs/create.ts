@@ -6,6 +6,7 @@ import { objectWarnings } from '@timonier/api/object-warnings';
 import { alreadyExists, generateNameConflict, StatusError } from '@timonier/api/statuses';
 import { withConditions } from '../pipeline/commit-extras.ts';
 import { decodeObject } from '../pipeline/decode.ts';
+import { definitionCondition } from '../pipeline/definition-exists.ts';
 import { mutate } from '../pipeline/mutate.ts';
 import { checkNamespace, namespaceCondition } from '../pipeline/namespace-exists.ts';
 import { placeObject, prepareCreate, withOwnership } from '../pipeline/prepare.ts';
@@ -92,13 +93,14 @@ async function commitNew(
   const name = object.metadata?.name ?? '';
   const key = storageKey(info, object.metadata?.namespace, name, server.root);
   const inNamespace = namespaceCondition(context, nameOf(object));
+  const isDefined = definitionCondition(context);
   const { stored } = await mutate(context, key, async (current) => {
     if (current !== undefined) throw new StatusError(taken(current, info, name));
     const { reserve } = strategyOf(info);
     // What is reserved for one attempt may be taken at the next.
     const copy = reserve === undefined ? object : copyOf(object);
     const reserved = await reserve?.(copy, undefined, context);
-    const extras = withConditions(reserved, await inNamespace());
+    const extras = withConditions(reserved, [...(await inNamespace()), ...(await isDefined())]);
     return { action: 'put', object: copy, extras: await server.admission.reserve(request, extras) };
   });
   if (stored === undefined) throw new Error('a created object has no state');

@@ -98,6 +98,8 @@ class WatchStream {
   #after = 0;
   /** True once the position is lost or the time is over: the client resumes from the last version it saw. */
   #ended = false;
+  /** True once the kind is not served any more: what has happened so far is sent, and nothing else. */
+  #isLast = false;
   /** True when a bookmark is wanted as soon as everything before it is sent. */
   #bookmarkDue = false;
   /** True once the time was over while the client took nothing: what would have come next it has not seen. */
@@ -116,7 +118,12 @@ class WatchStream {
   async run(wantsState: boolean): Promise<void> {
     const { exchange, server } = this.#context;
     const { timeoutSeconds, allowBookmarks } = this.#options;
-    const stopListening = [this.#listen(), server.cache.onReset(() => this.#end()), this.#onTakingOffice()];
+    const stopListening = [
+      this.#listen(),
+      server.cache.onReset(() => this.#end()),
+      this.#onTakingOffice(),
+      this.#onOtherShape(),
+    ];
     const seconds = timeoutSeconds || minTimeoutSeconds * (1 + Math.random());
     const onAbort = (): void => this.#wake();
     exchange.signal.addEventListener('abort', onAbort, { once: true });
@@ -131,6 +138,7 @@ class WatchStream {
       let bookmarked = performance.now();
       while (!this.#ended && !this.#resource.log.closed && !exchange.signal.aborted) {
         sequence = await this.#sendChanges(sequence);
+        if (this.#isLast && this.#resource.log.nextSequence === sequence) break;
         this.#bookmarkDue ||=
           allowBookmarks &&
           server.cache.revision >= this.#after &&
@@ -182,6 +190,25 @@ class WatchStream {
     return stop;
   }
 
+  /**
+   * A custom kind that is defined anew is watched anew: who goes on to see objects by the old schema would miss new fields,
+   * and take them away with what it writes.
+   */
+  #onOtherShape(): () => void {
+    const { info } = this.#context.target;
+    const { registry } = this.#context.server;
+    if (info.custom === undefined) return () => undefined;
+    const look = (): void => {
+      const now = registry.lookup(info.group, info.version, info.resource);
+      if (now?.custom === info.custom) return;
+      if (now !== undefined) this.#end();
+      this.#isLast = true;
+      this.#wake();
+    };
+    look();
+    return registry.onChange(look);
+  }
+
   /** Sends everything there is as added, and returns where changes go on from. */
   async #sendState(): Promise<number> {
     const { server, target } = this.#context;
@@ -223,7 +250,7 @@ class WatchStream {
     const { prefix } = this.#options.selection;
     try {
       for await (const event of replayHistory(server.store, prefix, revision, to, exchange.signal)) {
-        if (this.#isCutOff) break;
+        if (this.#isCutOff || this.#ended) break;
         const frame = await this.#frame(event);
         if (frame !== undefined) await this.#write(frame);
       }
@@ -240,7 +267,7 @@ class WatchStream {
   async #sendChanges(from: number): Promise<number> {
     const { exchange } = this.#context;
     let sequence = from;
-    for (let handled = 0; handled < burst; handled++) {
+    for (let handled = 0; handled < burst && !this.#ended; handled++) {
       if (this.#route !== undefined) sequence = this.#resource.log.nextFor(this.#route, sequence);
       const event = this.#resource.log.at(sequence);
       if (event === undefined) return sequence;
