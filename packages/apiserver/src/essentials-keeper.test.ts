@@ -28,12 +28,12 @@ test('the addresses of the masters come back as well', async () => {
     '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes',
   ];
   for (const path of paths) {
+    const isThere = async (): Promise<boolean> => (await shared.server.request('GET', path)).status === 200;
+    // They went with the Service.
+    await until(isThere, `${path} is made again with the Service`);
     const before = await shared.ask(200, 'GET', path);
     await shared.ask(200, 'DELETE', path);
-    await until(
-      async () => (await shared.server.request('GET', path)).status === 200,
-      `${path} is made again`,
-    );
+    await until(isThere, `${path} is made again`);
     const after = await shared.ask(200, 'GET', path);
     assert.notEqual(after.metadata.uid, before.metadata.uid);
   }

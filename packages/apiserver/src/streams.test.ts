@@ -118,6 +118,7 @@ test('who may only read runs nothing, and a pod that is nowhere has no logs yet'
       subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: `may-${verb}` }],
     });
   }
+  await server.caughtUp();
   const upgrade = async (method: string, path: string, groups: string[]): Promise<string> => {
     const request = await webSocketRequest(server, method, path, {
       'impersonate-user': 'somebody',

@@ -177,7 +177,7 @@ test(
   async () => {
     const containerOf = async (name: string): Promise<SeenContainer | undefined> =>
       (await podStatus())?.containerStatuses?.find((container) => container.name === name);
-    // In the ten seconds before it is started a third time, whatever the other container needs to get ready.
+    // Whenever that is seen, and whatever the other container needs to get ready.
     const crash = await until('crash has been restarted', deadlineMs, async () => {
       const now = await containerOf('crash');
       return now?.state?.waiting?.reason === 'CrashLoopBackOff' ? now : undefined;
@@ -188,7 +188,7 @@ test(
     const status = await podStatus();
     assert.equal(status?.phase, 'Running');
     assert.match(status.podIP ?? '', /^10\.244\.7\./);
-    assert.equal(crash.restartCount, 1);
+    assert.ok(crash.restartCount >= 1, String(crash.restartCount));
     assert.deepEqual(
       { code: crash.lastState?.terminated?.exitCode, message: crash.lastState?.terminated?.message },
       { code: 3, message: 'last words\n' },
@@ -204,7 +204,7 @@ test('logs are served to administrators only', { skip }, async () => {
   assert.equal((await ask('/containerLogs/default/hello-lab/nothing')).status, 400);
   assert.match(
     (await ask('/metrics')).body,
-    /kubelet_runtime_operations_total\{operation_type="run_podsandbox"\} 1/,
+    /kubelet_runtime_operations_total\{operation_type="run_podsandbox"\} [1-9]/,
   );
 });
 

@@ -82,8 +82,7 @@ export function loopsWorld(
           json = answer.json;
           return condition(json);
         },
-        `${what}; last seen: ${JSON.stringify(json)?.slice(0, 600)}`,
-        20_000,
+        what,
       ).catch((error: unknown) => {
         throw new Error(`${path}: ${what}; last seen: ${JSON.stringify(json)?.slice(0, 800)}`, {
           cause: error,
@@ -95,7 +94,6 @@ export function loopsWorld(
       await until(
         async () => (await shared.server.request('GET', path)).status === 404,
         `${path} goes`,
-        20_000,
       );
     },
     namespace: async (name) => {

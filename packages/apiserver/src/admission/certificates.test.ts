@@ -134,6 +134,7 @@ test('a claim grows only when it is bound, and its class can do that', async () 
     const bound = { status: { phase: 'Bound', capacity: { storage: '1Gi' } } };
     await shared.ask(200, 'PATCH', `${claims}/${name}/status`, bound, merge);
   }
+  await shared.server.caughtUp();
   await shared.ask(200, 'PATCH', `${claims}/elastic`, grown, merge);
   const { message } = await shared.ask(403, 'PATCH', `${claims}/fixed`, grown, merge);
   assert.match(

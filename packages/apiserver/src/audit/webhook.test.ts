@@ -204,6 +204,7 @@ test('a service outside learns who failed to say who they are, and what admissio
   const labels = { 'pod-security.kubernetes.io/audit': 'restricted' };
   const merge = { headers: { 'content-type': 'application/merge-patch+json' } };
   await server.request('PATCH', '/api/v1/namespaces/default', { metadata: { labels } }, merge);
+  await server.caughtUp();
   const pod = { metadata: { name: 'p' }, spec: { containers: [{ name: 'c', image: 'i' }] } };
   const created = await server.request('POST', '/api/v1/namespaces/default/pods', pod);
   assert.equal(created.status, 201, created.body.toString());

@@ -76,6 +76,7 @@ test('users hold what roles and bindings give them, and cannot give away more', 
   roleWriter.rules[0]!.verbs = ['create', 'update'];
   assert.equal(await code('POST', `${own}/roles`, roleWriter, 'admin'), 201);
   assert.equal(await code('POST', `${own}/rolebindings`, binding('writer'), 'admin'), 201);
+  await server.caughtUp();
   assert.equal(await code('GET', configMaps), 200);
   assert.equal(await code('GET', '/api/v1/namespaces/kube-system/configmaps'), 403);
   assert.equal(await code('POST', `${own}/roles`, role('same', ['list'])), 201);
@@ -126,6 +127,7 @@ test('a node touches itself, its own lease and its own pods, and reads what its 
     await server.request('POST', pods, { metadata: { name }, spec });
     await server.request('POST', configMaps, { metadata: { name } });
   }
+  await server.caughtUp();
   assert.equal(await code('GET', pods), 403);
   assert.equal(await code('GET', '/api/v1/pods?fieldSelector=spec.nodeName%3Dmaster-1'), 200);
   assert.equal(await code('GET', '/api/v1/pods?fieldSelector=spec.nodeName!%3Dmaster-1'), 403);

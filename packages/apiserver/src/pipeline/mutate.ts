@@ -2,8 +2,9 @@
  * The bracket of a write: read the current state, compute the new one, commit; again when somebody else was faster.
  *
  * The first attempt computes from the watch cache, which may lag. An error or a "nothing to do" that came from
- * possibly old data is therefore not believed: it is computed once more from the store itself. Attempts are bounded;
- * writers that lost once take turns, so that many on one object all get through.
+ * possibly old data is therefore not believed: it is computed once more from the store itself. Dry runs, whose outcome no
+ * commit confirms, are computed from the store at once. Attempts are bounded; writers that lost once take turns, so that many
+ * on one object all get through.
  */
 import type { ResourceInfo } from '@timonier/api';
 import { conflict, StatusError } from '@timonier/api/statuses';
@@ -81,8 +82,8 @@ class Attempts {
   /** States are as stored here; only `decide` sees the shape that was asked for. */
   async run(): Promise<MutationResult> {
     const { server, target } = this.#context;
-    let current = this.#known();
-    let isFresh = false;
+    let isFresh = this.#context.dryRun;
+    let current = isFresh ? await readCurrent(server, target.info, this.#key) : this.#known();
     for (let attempt = 0; attempt < (this.turn === undefined ? maxAttempts : maxAttemptsInTurn); attempt++) {
       let decision: Decision;
       try {

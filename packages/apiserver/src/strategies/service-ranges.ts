@@ -28,9 +28,11 @@ export const serviceRangeStrategy: Strategy = {
       ],
     };
   },
-  checkDelete(object, { server, target }) {
+  async checkDelete(object, { server, target }) {
     const { metadata, spec } = object as unknown as ServiceCIDR;
     if (metadata?.finalizers?.includes(controllersFinalizer) === true) return;
+    // An address may have been taken a moment ago.
+    await server.reads.fresh();
     const name = metadata?.name ?? '';
     const own = (spec?.cidrs ?? []).flatMap((cidr) => readRange(cidr) ?? []);
     const others = [server.allocations.defaultRange, ...definedRanges(server, name)];

@@ -58,5 +58,5 @@ export interface Strategy {
   /** True when nobody owns fields that are set through the resource itself. */
   readonly isOwnedByNobody?: boolean;
   /** Throws when the object must not be deleted. */
-  readonly checkDelete?: (object: ApiObject, context: WriteContext) => void;
+  readonly checkDelete?: (object: ApiObject, context: WriteContext) => Promise<void> | void;
 }

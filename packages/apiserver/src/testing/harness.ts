@@ -82,6 +82,11 @@ export interface TestServer {
   requestWithout(method: string, path: string, headers: Readonly<Record<string, string>>): Promise<Answer>;
   /** A watch; yields events until the test has enough. */
   watch(path: string, signal: AbortSignal): AsyncGenerator<WatchedEvent>;
+  /**
+   * Resolves when the server has heard of all that was written until now. Requests are judged by what it has heard, and the
+   * answer to a write may come before the news of it.
+   */
+  caughtUp(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -274,6 +279,11 @@ export async function startApiServer(
           return JSON.parse(bytes.toString()) as unknown;
         },
       };
+    },
+    caughtUp: async () => {
+      // A list of the present state waits for it.
+      const { status, body } = await server.request('GET', '/api/v1/namespaces?limit=1');
+      if (status !== 200) throw new Error(`the server did not catch up: ${status} ${body.toString()}`);
     },
     requestWithout: async (method, path, headers) =>
       server.request(method, path, undefined, { as: nobody, headers }),

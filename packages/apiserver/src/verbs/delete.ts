@@ -156,7 +156,7 @@ export async function removeObject(context: JudgedWrite, options: DeleteOptions)
     if (current === undefined) throw new StatusError(notFound(info, name));
     const object = current.object();
     checkPreconditions(object, options, context);
-    strategyOf(info).checkDelete?.(object, context);
+    await strategyOf(info).checkDelete?.(object, context);
     const request: AdmissionRequest = {
       operation: 'DELETE',
       context,

@@ -51,6 +51,7 @@ test('a token of a forgotten state is answered with 410 and a token that goes on
   t.after(() => store.close());
   const { header } = await store.range({ key: 'x' });
   await store.compact(header?.revision ?? 0);
+  await server.caughtUp();
   const old = await server.request('GET', `${configMaps}?limit=2&continue=${first.metadata.continue}`);
   assert.equal(old.status, 410);
   assert.equal(old.json.reason, 'Expired');
@@ -127,6 +128,8 @@ test('a watch takes no token, and one without the state begins now', async (t) =
     assert.equal(status, 422);
     assert.match(json.message, /: Forbidden: resourceVersionMatch is forbidden when continue is provided$/);
   }
+  // From now on, as far as the server has heard.
+  await server.caughtUp();
   const query = 'watch=1&sendInitialEvents=false&resourceVersionMatch=NotOlderThan&resourceVersion=0';
   const { status, body } = await server.request('GET', `${configMaps}?${query}&timeoutSeconds=1`);
   assert.deepEqual([status, body.toString()], [200, '']);

@@ -164,18 +164,21 @@ test('who does not read gives no room, who reads does', async () => {
 test('a body in frames of one byte is held in one piece', async () => {
   let pieces = 0;
   let bytes = 0;
+  const { promise: fed, resolve: hasBeenFed } = Promise.withResolvers<undefined>();
+  const { promise: read, resolve: hasRead } = Promise.withResolvers<undefined>();
   const peer = serve(async (call) => {
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await fed;
     for await (const piece of call.body) {
       pieces++;
       bytes += piece.length;
     }
     call.end();
+    hasRead(undefined);
   });
   for (let i = 0; i < 50; i++) peer.feed(...Array.from({ length: 1_000 }, () => data('x')));
   peer.feed(data('', Flag.END_STREAM));
-  await new Promise((resolve) => setTimeout(resolve, 30));
-  await peer.frames();
+  hasBeenFed(undefined);
+  await read;
   assert.deepEqual([pieces, bytes], [2, 50_000]);
 });
 

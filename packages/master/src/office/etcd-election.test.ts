@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { bootTimeMs } from '@timonier/linux/clock';
+import { testPort, testPorts } from '@timonier/linux/test-ports';
 import { etcdLeadership, etcdTargets } from './etcd-election.ts';
 import type { LeadershipSource } from './keeper.ts';
 import { type Leadership, noLeadership } from './machine.ts';
@@ -19,17 +19,6 @@ let etcd: ChildProcess | undefined;
 let folder = '';
 let endpoint = '';
 
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
-}
-
 async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = Date.now() + 30_000;
   while (!(await condition())) {
@@ -41,8 +30,9 @@ async function until(what: string, condition: () => boolean | Promise<boolean>):
 before(async () => {
   if (skip !== false) return;
   folder = mkdtempSync(join(tmpdir(), 'timonier-etcd-'));
-  endpoint = `http://127.0.0.1:${await freePort()}`;
-  const peer = `http://127.0.0.1:${await freePort()}`;
+  const [clients, peers] = await testPorts(2);
+  endpoint = `http://127.0.0.1:${clients}`;
+  const peer = `http://127.0.0.1:${peers}`;
   const flags = {
     'data-dir': folder,
     'listen-client-urls': endpoint,
@@ -124,7 +114,7 @@ test('an etcd belongs to the first cluster that comes, and a second one is told 
 
 test('a store that does not answer is asked again until the master stops', { skip }, async () => {
   const stopping = new AbortController();
-  const targets = etcdTargets([`http://127.0.0.1:${await freePort()}`]);
+  const targets = etcdTargets([`http://127.0.0.1:${await testPort()}`]);
   const complaints: unknown[] = [];
   const claim = claimStore(targets, 'sea@1', stopping.signal, (error) => {
     complaints.push(error);

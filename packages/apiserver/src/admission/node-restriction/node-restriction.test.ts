@@ -138,6 +138,7 @@ test('a node writes, evicts and deletes only the pods that are bound to it', asy
   await created(server, pods, pod('mine', { nodeName: 'n1' }, { labels: { app: 'a', empty: '' } }));
   await created(server, pods, pod('theirs', { nodeName: 'n2' }));
   await created(server, pods, pod('nobodys'));
+  await server.caughtUp();
   const status = { status: { phase: 'Running' } };
   const patch = (name: string, body: object): ReturnType<typeof asNode> =>
     asNode(server, 'PATCH', `${pods}/${name}/status`, body, { headers: merge });

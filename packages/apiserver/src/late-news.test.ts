@@ -1,0 +1,57 @@
+/** What a server decides that has not heard yet of what it wrote itself. */
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { startApiServer, type TestServer } from './testing/harness.ts';
+import { type LateNews, lateNews } from './testing/late-news.ts';
+import { startEtcd } from './testing/real-etcd.ts';
+
+const configMaps = '/api/v1/namespaces/default/configmaps';
+const ranges = '/apis/networking.k8s.io/v1/servicecidrs';
+
+async function serverFor(t: TestContext): Promise<{ server: TestServer; news: LateNews }> {
+  const news = lateNews(t);
+  const { endpoint } = await startEtcd(t);
+  const server = await startApiServer(t, { endpoint });
+  await server.caughtUp();
+  return { server, news };
+}
+
+async function ask(
+  server: TestServer,
+  status: number,
+  ...request: Parameters<TestServer['request']>
+): ReturnType<TestServer['request']> {
+  const answer = await server.request(...request);
+  assert.equal(answer.status, status, `${request[0]} ${request[1]}: ${answer.body.toString()}`);
+  return answer;
+}
+
+test('a dry run is of what is stored, also before the server has heard of it', async (t) => {
+  const { server, news } = await serverFor(t);
+  news.hold();
+  const merge = { headers: { 'content-type': 'application/merge-patch+json' } };
+  await ask(server, 201, 'POST', configMaps, { metadata: { name: 'a' }, data: { a: '1' } });
+  await ask(server, 409, 'POST', `${configMaps}?dryRun=All`, { metadata: { name: 'a' } });
+  await ask(server, 200, 'PATCH', `${configMaps}/a`, { data: { b: '2' } }, merge);
+  const tried = await ask(server, 200, 'PATCH', `${configMaps}/a?dryRun=All`, { data: { c: '3' } }, merge);
+  assert.deepEqual(tried.json.data, { a: '1', b: '2', c: '3' });
+  await ask(server, 200, 'DELETE', `${configMaps}/a`);
+  await ask(server, 404, 'DELETE', `${configMaps}/a?dryRun=All`);
+});
+
+test('a range stays whose address was taken a moment ago', async (t) => {
+  const { server, news } = await serverFor(t);
+  await ask(server, 201, 'POST', ranges, { metadata: { name: 'more' }, spec: { cidrs: ['10.97.0.0/24'] } });
+  await server.caughtUp();
+  news.hold();
+  const spec = { clusterIP: '10.97.0.9', ports: [{ port: 80 }] };
+  await ask(server, 201, 'POST', '/api/v1/namespaces/default/services', { metadata: { name: 'far' }, spec });
+  const asked = news.asked();
+  const deletion = server.request('DELETE', `${ranges}/more`);
+  // One that is not refused does not ask.
+  await Promise.race([asked, deletion]);
+  news.release();
+  const { status, json } = await deletion;
+  assert.equal(status, 409);
+  assert.match(json.message, /has addresses in use that no other range has, such as 10\.97\.0\.9$/);
+});
