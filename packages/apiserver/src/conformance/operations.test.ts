@@ -289,6 +289,7 @@ test('a review says why, and what it could not take into account', async () => {
     roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'view-it' },
     subjects: [{ kind: 'User', name: 'zoe', apiGroup: 'rbac.authorization.k8s.io' }],
   });
+  await shared.server.caughtUp();
   assert.deepEqual(await ask({ user: 'zoe', resourceAttributes }), {
     allowed: false,
     reason: 'RBAC: role.rbac.authorization.k8s.io "view-it" not found',

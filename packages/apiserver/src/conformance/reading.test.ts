@@ -52,6 +52,7 @@ test('a chunked list whose version was compacted goes on with the token of the r
   const { header } = await store.range({ key: 'x' });
   await store.compact(header?.revision ?? 0);
   store.close();
+  await shared.server.caughtUp();
   const gone = await shared.ask(410, 'GET', `${templates}?limit=15&continue=${first.metadata.continue}`);
   assert.equal(gone.reason, 'Expired');
   const names: string[] = [];

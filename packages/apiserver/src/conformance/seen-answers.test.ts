@@ -158,6 +158,7 @@ void test('devices that others use are looked at only from where that is allowed
   );
   const label = { metadata: { labels: { 'resource.kubernetes.io/admin-access': 'true' } } };
   await ask(200, 'PATCH', '/api/v1/namespaces/default', label, patchAs('merge-patch+json'));
+  await shared.server.caughtUp();
   await ask(201, 'POST', path, claim);
 });
 

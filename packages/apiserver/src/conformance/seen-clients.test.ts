@@ -117,6 +117,7 @@ void test('what is about to go keeps its time, and says so to who makes it again
 
 void test('a deletion takes conditions as parameters, and many at once are listed by what a list may say', async () => {
   await ask(201, 'POST', maps, { metadata: { name: 'conditional', labels: { c: 'd' } } });
+  await shared.server.caughtUp();
   await ask(409, 'DELETE', `${maps}/conditional?uid=other`);
   await ask(409, 'DELETE', `${maps}/conditional?resourceVersion=1`);
   await ask(409, 'DELETE', `${maps}?labelSelector=c&resourceVersion=0`);
@@ -212,6 +213,7 @@ void test('containers are neither added nor moved by a change of their size, and
     containers: [{ name: 'c', image: 'x', resources: size('1') }],
     initContainers: [{ name: 'first', image: 'x', resources: size('1') }],
   });
+  await shared.server.caughtUp();
   const path = `${pods}/sized/resize?dryRun=All`;
   const strategic = patchAs('strategic-merge-patch+json');
   const added = await ask(
@@ -332,6 +334,7 @@ void test('a token may be for a node, and says whom it cannot be for', async () 
   await ask(400, 'POST', path, { metadata: { namespace: 'other' }, spec: {} });
   await ask(409, 'POST', path, { metadata: { uid: 'other' }, spec: {} });
   await ask(200, 'DELETE', '/api/v1/nodes/asked');
+  await shared.server.caughtUp();
   assert.equal((await review({})).authenticated, undefined, 'it went with its node');
 });
 
@@ -376,6 +379,7 @@ void test('whoever may change objects may not make them by that', async () => {
     roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'changer' },
     subjects: [{ kind: 'User', name: 'changer', apiGroup: 'rbac.authorization.k8s.io' }],
   });
+  await shared.server.caughtUp();
   const leases = '/apis/coordination.k8s.io/v1/namespaces/default/leases';
   const lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: 'made' } };
   const map = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'made' } };
