@@ -10,8 +10,9 @@ import { startEtcd } from '../testing/real-etcd.ts';
 const namespace = '/api/v1/namespaces/default';
 const audience = 'https://kubernetes.default.svc.cluster.local';
 
-/** What a program in a pod does: no certificate, only the token. */
+/** What a program in a pod does, once the server has heard of all that was written: no certificate, only the token. */
 async function withToken(server: TestServer, token: string, path: string): Promise<number> {
+  await server.caughtUp();
   const call = request({
     host: '127.0.0.1',
     port: server.port,
@@ -32,6 +33,7 @@ test('a pod gets a token of its account, which holds for what the account may an
   const post = async (path: string, body: unknown, as = 'admin') =>
     server.request('POST', path, body, { as });
   await post(`${namespace}/serviceaccounts`, { metadata: { name: 'default' } });
+  await server.caughtUp();
   const container = { name: 'c', image: 'i' };
   const created = await post(`${namespace}/pods`, {
     metadata: { name: 'p' },
@@ -50,6 +52,7 @@ test('a pod gets a token of its account, which holds for what the account may an
       boundObjectRef: { apiVersion: 'v1', kind: 'Pod', name: 'p', uid: pod.metadata.uid },
     },
   };
+  await server.caughtUp();
   const path = `${namespace}/serviceaccounts/default/token`;
   const answer = await post(path, asked, 'kubelet-master-1');
   assert.equal(answer.status, 201, answer.body.toString());
@@ -91,6 +94,7 @@ test('a token that is bound to a node holds as long as that very node is there',
   await server.request('POST', `${namespace}/serviceaccounts`, { metadata: { name: 'robot' } });
   const nodes = '/api/v1/nodes';
   const node = (await server.request('POST', nodes, { metadata: { name: 'n1' } })).json;
+  await server.caughtUp();
   const ask = (name: string) =>
     server.request('POST', `${namespace}/serviceaccounts/robot/token`, {
       apiVersion: 'authentication.k8s.io/v1',
