@@ -9,7 +9,7 @@ import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { choiceFlag, defineProgram } from '@timonier/component';
+import { choiceFlag, defineProgram, numberFlag } from '@timonier/component';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const files = globSync(
@@ -23,7 +23,24 @@ interface Outcome {
   skipped: string[];
 }
 
-async function unitTests(patterns: readonly string[]): Promise<Outcome> {
+/** In milliseconds; 0 for none. */
+interface Troubles {
+  readonly lateNews: number;
+  readonly stalls: number;
+}
+
+/** What the processes of test files load first, to show what depends on when things happen. */
+function troubleArguments({ lateNews, stalls }: Troubles): string[] {
+  const loaded = (name: string, ms: number): string[] => {
+    if (ms === 0) return [];
+    // Where the files find it.
+    process.env[`TIMONIER_${name.toUpperCase().replace('-', '_')}_MS`] = String(ms);
+    return ['--import', new URL(`trouble/${name}.ts`, import.meta.url).href];
+  };
+  return [...loaded('late-news', lateNews), ...loaded('stalls', stalls)];
+}
+
+async function unitTests(patterns: readonly string[], troubles: Troubles): Promise<Outcome> {
   const wanted = files.filter(
     (file) => patterns.length === 0 || patterns.some((pattern) => file.includes(pattern)),
   );
@@ -32,6 +49,7 @@ async function unitTests(patterns: readonly string[]): Promise<Outcome> {
     files: wanted.map((file) => join(root, file)),
     concurrency: Math.max(2, availableParallelism()),
     timeout: 600_000,
+    execArgv: troubleArguments(troubles),
   });
   stream.on('test:pass', (event) => {
     if (event.skip !== undefined && event.skip !== false)
@@ -63,10 +81,14 @@ async function acceptance(args: readonly string[]): Promise<number> {
   return new Promise((resolve) => child.on('exit', (code) => resolve(code ?? 1)));
 }
 
-async function runAll(only: 'all' | 'unit' | 'acceptance', patterns: readonly string[]): Promise<number> {
+async function runAll(
+  only: 'all' | 'unit' | 'acceptance',
+  troubles: Troubles,
+  patterns: readonly string[],
+): Promise<number> {
   let failed = false;
   if (only !== 'acceptance') {
-    const outcome = await unitTests(patterns);
+    const outcome = await unitTests(patterns, troubles);
     for (const reason of outcome.skipped) console.log(`skipped: ${reason}`);
     for (const name of outcome.failed) console.log(`failed: ${name}`);
     if (outcome.passed === 0) console.log('no test passed: that is a failure');
@@ -80,13 +102,25 @@ async function runAll(only: 'all' | 'unit' | 'acceptance', patterns: readonly st
 
 const tests = defineProgram({
   call: 'npm test --',
-  usage: '[--only unit|acceptance] [PATTERN…]',
+  usage: '[--only unit|acceptance] [--late-news MS] [--stalls MS] [PATTERN…]',
   summary:
     'every test, or those whose files have one of the patterns in their paths; then the acceptance run',
-  examples: ['npm test', 'npm test -- packages/raft', 'npm test -- --only unit'],
-  flags: { only: choiceFlag('all', ['all', 'unit', 'acceptance'], 'which part') },
+  examples: [
+    'npm test',
+    'npm test -- packages/raft',
+    'npm test -- --only unit',
+    'npm test -- --late-news 150 packages/apiserver',
+  ],
+  flags: {
+    only: choiceFlag('all', ['all', 'unit', 'acceptance'], 'which part'),
+    'late-news': numberFlag(0, 'milliseconds by which API servers in test files hear late of their store', {
+      min: 0,
+    }),
+    stalls: numberFlag(0, 'milliseconds for which test files stop at most, again and again', { min: 0 }),
+  },
   maxArguments: Number.POSITIVE_INFINITY,
-  run: ({ flags, positional }) => runAll(flags.only, positional),
+  run: ({ flags, positional }) =>
+    runAll(flags.only, { lateNews: flags['late-news'], stalls: flags.stalls }, positional),
 });
 
 process.exitCode = await tests(process.argv.slice(2));

@@ -75,15 +75,12 @@ export function loopsWorld(
     ask: (...asked) => shared.ask(...asked),
     shows: async (path, what, condition) => {
       let json: unknown;
-      await until(
-        async () => {
-          const answer = await shared.server.request('GET', path);
-          if (answer.status !== 200) return false;
-          json = answer.json;
-          return condition(json);
-        },
-        what,
-      ).catch((error: unknown) => {
+      await until(async () => {
+        const answer = await shared.server.request('GET', path);
+        if (answer.status !== 200) return false;
+        json = answer.json;
+        return condition(json);
+      }, what).catch((error: unknown) => {
         throw new Error(`${path}: ${what}; last seen: ${JSON.stringify(json)?.slice(0, 800)}`, {
           cause: error,
         });
@@ -91,10 +88,7 @@ export function loopsWorld(
       return json;
     },
     gone: async (path) => {
-      await until(
-        async () => (await shared.server.request('GET', path)).status === 404,
-        `${path} goes`,
-      );
+      await until(async () => (await shared.server.request('GET', path)).status === 404, `${path} goes`);
     },
     namespace: async (name) => {
       await shared.ask(201, 'POST', '/api/v1/namespaces', { metadata: { name } });

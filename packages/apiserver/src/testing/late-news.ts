@@ -14,6 +14,8 @@ export interface LateNews {
 
 /** To be called before the server starts. */
 export function lateNews(t: TestContext): LateNews {
+  // Called with the store that they are asked of.
+  // oxlint-disable-next-line typescript/unbound-method
   const { watch, range } = StoreClient.prototype;
   let held: PromiseWithResolvers<void> | undefined;
   let asked = Promise.withResolvers<void>();
