@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { criStatus, CriError } from '@timonier/grpc/cri';
+import { testPort } from '@timonier/linux/test-ports';
 import { buildImage, busyboxFiles } from '../../../deploy/images/demo.ts';
 import { importImage } from './import-service.ts';
 import { until } from './testing/host.ts';
@@ -15,7 +15,7 @@ const shared = sharedHost();
 const { skip, container, exited, run, shell } = shared;
 
 test('an image is pulled from a registry, verified, shared and removed', { skip }, async () => {
-  const port = await freePort();
+  const port = await testPort();
   const data = join(shared.host.folder, 'registry');
   mkdirSync(data);
   const config = join(shared.host.folder, 'registry.yml');
@@ -120,11 +120,3 @@ test('importing what is no image, or into no runtime, says what to do', { skip }
     /no container runtime answers on .*--socket/,
   );
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

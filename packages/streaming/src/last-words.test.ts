@@ -35,8 +35,11 @@ test('a client that keeps its side open is told the last there is, and closed', 
   client.write(Buffer.alloc(16 << 20));
   const told = textOf(client);
   const closed = once(server, 'close', { signal: AbortSignal.timeout(60_000) });
+  // The time is the test's: where this process was stopped, it would be over before anything is read.
+  t.mock.timers.enable({ apis: ['setTimeout'] });
   endWith(server, 'farewell', 500);
   assert.equal(await told, 'farewell');
+  t.mock.timers.tick(500);
   await closed;
 });
 

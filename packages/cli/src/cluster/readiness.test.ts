@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
+import { testPort } from '@timonier/linux/test-ports';
 import type { OperationsTarget } from './operations.ts';
 import { unreadyOf } from './readiness.ts';
 
@@ -39,11 +40,7 @@ test('a host is as ready as its processes say, and those that are not say why', 
 
 test('a process that does not listen yet is not ready', async (t) => {
   const target = await component(t, 'apiserver', 200, 'ok');
-  const closed = createServer();
-  closed.listen(0, '127.0.0.1');
-  await once(closed, 'listening');
-  const { port } = closed.address() as AddressInfo;
-  await new Promise((resolve) => closed.close(resolve));
+  const port = await testPort();
   assert.deepEqual(await unreadyOf([target, { ...target, endpoint: { port, tls: false } }]), [
     { component: 'apiserver', reason: 'does not listen yet' },
   ]);

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
+import { testPort } from '@timonier/linux/test-ports';
 import { forwardTcp, type Target } from './tcp-forward.ts';
 
 /** Sends back what it gets. */
@@ -66,12 +67,7 @@ async function until(what: string, condition: () => boolean): Promise<void> {
 
 /** A port that nobody listens at. */
 async function refusing(): Promise<Target> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return { host: '127.0.0.1', port };
+  return { host: '127.0.0.1', port: await testPort() };
 }
 
 async function ask(port: number): Promise<string> {

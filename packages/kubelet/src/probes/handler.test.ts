@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { test } from 'node:test';
+import { testPort } from '@timonier/linux/test-ports';
 import type { Runtime } from '../runtime/runtime.ts';
 import { type Handler, runHandler } from './handler.ts';
 
@@ -9,17 +10,8 @@ const runtime = {} as Runtime;
 const target = { containerId: 'c', container: { name: 'web' }, podIp: '127.0.0.1' };
 const run = (handler: Handler): Promise<void> => runHandler(handler, target, runtime, 10_000);
 
-async function closedPort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 test('a port where nobody listens is reported in the words that people look for', async () => {
-  const port = await closedPort();
+  const port = await testPort();
   const refused = `dial tcp 127.0.0.1:${port}: connect: connection refused`;
   await assert.rejects(run({ tcpSocket: { port } }), { message: refused });
   await assert.rejects(run({ httpGet: { port, path: 'live' } }), {
