@@ -30,6 +30,6 @@ export async function* later<T>(source: AsyncIterable<T>, ms: number): AsyncGene
     }
     const { done, value } = await first;
     if (done === true) return;
-    yield value as T;
+    yield value;
   }
 }
