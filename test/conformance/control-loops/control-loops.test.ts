@@ -114,6 +114,25 @@ function deployment(name: string, replicas: number): Deployment {
   };
 }
 
+/** Places a pod on each: before that the scheduler may not have heard of one. */
+async function everyNodeTakesPods(
+  client: ApiClient,
+  pods: CatchingInformer<Pod>,
+  names: readonly string[],
+): Promise<void> {
+  const key = (name: string) => ({ namespace: 'default', name: `first-on-${name}` });
+  for (const name of names)
+    await client.create(resources.pods, {
+      metadata: key(name),
+      spec: {
+        nodeSelector: { 'kubernetes.io/hostname': name },
+        containers: [{ name: 'c', image: 'v1' }],
+      },
+    });
+  const isTaken = (name: string): boolean => pods.get(key(name))?.spec?.nodeName === name;
+  await until(pods, 'a pod on each node', () => names.every(isTaken));
+}
+
 const living = (pods: CatchingInformer<Pod>, app: string): Pod[] =>
   pods
     .list()
@@ -130,6 +149,7 @@ test('a Deployment is placed, served, rolled, scaled, survives a lost node, and 
   t.after(() => loops.stop());
   for (const name of ['n1', 'n2', 'n3']) await nodes.add(name);
   const { pods } = nodes;
+  await everyNodeTakesPods(client, pods, ['n1', 'n2', 'n3']);
   const deployments = createInformer(client, resources.deployments);
   const sets = createInformer(client, resources.replicasets);
   const slices = createInformer(client, resources.endpointslices);
