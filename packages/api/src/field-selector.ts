@@ -63,7 +63,7 @@ export function checkFieldSelector(
     const allowed =
       field === 'metadata.name' ||
       // Of the built-in kinds those without a namespace that have fields of their own do not know it.
-      (field === 'metadata.namespace' && info.custom !== undefined) ||
+      (field === 'metadata.namespace' && info.custom !== undefined && info.namespaced) ||
       info.selectableFields.includes(field) ||
       Object.hasOwn(info.selectableAliases, field);
     if (allowed) continue;

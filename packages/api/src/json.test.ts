@@ -37,6 +37,15 @@ function written(tree: Tree): { text: string; duplicates: string[] } {
 }
 
 describe('parsing JSON', () => {
+  it('refuses a number that would be read as infinite, wherever it stands', () => {
+    for (const number of ['1e400', '-1e400', `1${'0'.repeat(400)}.5`])
+      for (const text of [`{"a":[{"b":${number}}]}`, number])
+        assert.throws(() => parseJson(text), {
+          message: `json: cannot unmarshal number ${number} into Go value of type float64`,
+        });
+    assert.deepEqual(parseJson('{"a":1e308,"b":"1e400","c":1e-400}').value, { a: 1e308, b: '1e400', c: 0 });
+  });
+
   it('gives the value of any JSON and finds no duplicates where there are none', () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.constantFrom(0, 2), (value, indent) => {

@@ -15,6 +15,11 @@ export class JsonError extends Error {
   override readonly name = 'JsonError';
 }
 
+/** A number that no number of this language or Go's can stand for; the text says which. */
+export class NumberRangeError extends JsonError {
+  override readonly name = 'JsonError';
+}
+
 /** Deeper values are refused: recursive code that follows must not exhaust the stack. */
 export const MAX_DEPTH = 1_000;
 
@@ -80,7 +85,23 @@ export function parseJson(bytes: Uint8Array | string): Parsed {
   }
   // Hardly any text has a key twice, and names of keys are only looked at where one is missing in what was read.
   const keys = keysIn(text);
-  return { value, duplicates: keys >= 0 && keys === keysOf(value) ? [] : findDuplicates(text) };
+  const read = keys >= 0 ? keysOf(value) : -1;
+  if (Number.isNaN(read)) throw new NumberRangeError(outOfRange(text));
+  return { value, duplicates: keys >= 0 && keys === read ? [] : findDuplicates(text) };
+}
+
+/** Read as infinite, such a number would be written as null. */
+function outOfRange(text: string): string {
+  let found = '';
+  rawJson.parse(text, (_key, value, { source = '' }) => {
+    if (found === '' && isInfinite(value)) found = source;
+    return value;
+  });
+  return `json: cannot unmarshal number ${found} into Go value of type float64`;
+}
+
+function isInfinite(value: unknown): boolean {
+  return value === Infinity || value === -Infinity;
 }
 
 const longDigits = 16;
@@ -147,9 +168,9 @@ function keysIn(text: string): number {
   return keys;
 }
 
-/** How many keys a value has in all; the stand-in of a large integer has none. */
+/** How many keys a value has in all; the stand-in of a large integer has none. NaN when a number was out of range. */
 function keysOf(value: unknown): number {
-  if (typeof value !== 'object' || value === null) return 0;
+  if (typeof value !== 'object' || value === null) return isInfinite(value) ? Number.NaN : 0;
   let keys = 0;
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i += 1) keys += keysOf(value[i]);

@@ -5,6 +5,7 @@
  */
 import { isBigInteger } from '@timonier/api/json';
 import { shownAsMap } from '@timonier/api/patch/map-text';
+import { maxErrors } from './findings.ts';
 import {
   isEmbedded,
   isIntOrString,
@@ -17,9 +18,9 @@ import {
 
 const typeFields: ReadonlySet<string> = new Set(['apiVersion', 'kind', 'metadata']);
 
-/** In the order of their texts. */
+/** In the order of their texts; no more than somebody reads. */
 export function appliedProblems(schema: JsonSchema, object: unknown): string[] {
-  return problemsOf(schema, object, '', true).sort();
+  return problemsOf(schema, object, '', true).sort().slice(0, maxErrors);
 }
 
 function problemsOf(

@@ -1,6 +1,7 @@
 /** The columns that a definition adds to tables, and the cells of an object's row. */
 import type { ColumnDefinition } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
+import { isBigInteger } from '@timonier/api/json';
 import { humanDuration, parseTime } from '@timonier/api/time';
 import type { Definition } from './definition-types.ts';
 import { compilePath, JsonPathError } from './json-path.ts';
@@ -60,9 +61,10 @@ function cellOf(type: string, values: readonly unknown[], now: number): unknown 
   if (first === undefined || first === null) return null;
   switch (type) {
     case 'integer':
+      if (isBigInteger(first)) return first;
       return typeof first === 'number' ? Math.trunc(first) : null;
     case 'number':
-      return typeof first === 'number' ? first : null;
+      return typeof first === 'number' || isBigInteger(first) ? first : null;
     case 'boolean':
       return typeof first === 'boolean' ? first : null;
     case 'date': {

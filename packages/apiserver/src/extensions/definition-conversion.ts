@@ -1,8 +1,9 @@
 /** What is wrong with how a definition converts its resources between versions. */
+import { X509Certificate } from 'node:crypto';
 import { type FieldError, fieldErrors } from '@timonier/api';
 import { checkDns1035Label } from '@timonier/api/names';
 import { webhookService, webhookUrl } from '@timonier/api/validation/webhook-clients';
-import type { Definition } from './definition-types.ts';
+import { type Definition, hasCondition } from './definition-types.ts';
 
 const { forbidden, invalid, notSupported, required } = fieldErrors;
 
@@ -11,7 +12,11 @@ const strategies = ['None', 'Webhook'];
 /** Versions of reviews that an API server sends. */
 const sent = ['v1', 'v1beta1'];
 
-export function validateConversion(given: Definition['spec']['conversion']): FieldError[] {
+/** `old` is what the definition replaces. */
+export function validateConversion(
+  given: Definition['spec']['conversion'],
+  old: Definition | undefined,
+): FieldError[] {
   if (given === undefined) return [];
   const errors: FieldError[] = [];
   const { strategy, webhook } = given;
@@ -19,7 +24,7 @@ export function validateConversion(given: Definition['spec']['conversion']): Fie
   else if (!strategies.includes(strategy)) errors.push(notSupported(`${at}.strategy`, strategy, strategies));
   const reviews = webhook?.conversionReviewVersions ?? [];
   if (strategy === 'Webhook')
-    return [...errors, ...client(webhook?.clientConfig), ...reviewVersions(reviews)];
+    return [...errors, ...client(webhook?.clientConfig, old), ...reviewVersions(reviews)];
   const detail = 'should not be set when strategy is not set to Webhook';
   if (webhook?.clientConfig !== undefined) errors.push(forbidden(`${at}.webhookClientConfig`, detail));
   if (reviews.length > 0) errors.push(forbidden(`${at}.conversionReviewVersions`, detail));
@@ -30,11 +35,44 @@ type ClientConfig = NonNullable<
   NonNullable<NonNullable<Definition['spec']['conversion']>['webhook']>['clientConfig']
 >;
 
-function client(config: ClientConfig | undefined): FieldError[] {
+function client(config: ClientConfig | undefined, old: Definition | undefined): FieldError[] {
   const field = `${at}.webhookClientConfig`;
   if (config === undefined) return [required(field, 'required when strategy is set to Webhook')];
   if ((config.url === undefined) === (config.service === undefined))
     return [required(field, 'exactly one of url or service is required')];
+  return [...place(config, field), ...authority(config.caBundle, `${field}.caBundle`, old)];
+}
+
+/** What signs the webhook's certificate may come later than the definition, and what was wrong before may stay. */
+function authority(bundle: string | undefined, field: string, old: Definition | undefined): FieldError[] {
+  if (!bundle || old === undefined || !hasCondition(old, 'Established')) return [];
+  const before = old.spec.conversion?.webhook?.clientConfig?.caBundle;
+  if (before && bundleProblem(before) !== undefined) return [];
+  const problem = bundleProblem(bundle);
+  return problem === undefined
+    ? []
+    : [invalid(field, bundle, `unable to load root certificates: ${problem}`)];
+}
+
+/** Why a bundle holds no certificate, in the words of upstream's client. */
+function bundleProblem(bundle: string): string | undefined {
+  const text = Buffer.from(bundle, 'base64').toString('latin1');
+  const blocks = [...text.matchAll(/-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/g)];
+  if (blocks.length === 0) return 'unable to parse bytes as PEM block';
+  let problem = 'no valid certificate authority data seen';
+  for (const [block, label] of blocks) {
+    if (label !== 'CERTIFICATE') continue;
+    try {
+      void new X509Certificate(block);
+      return undefined;
+    } catch (error) {
+      problem = `failed to parse certificate: ${error instanceof Error ? error.message : String(error)}`;
+    }
+  }
+  return problem;
+}
+
+function place(config: ClientConfig, field: string): FieldError[] {
   if (config.url !== undefined) return webhookUrl(`${field}.url`, config.url);
   if (config.service === undefined) return [];
   const errors = webhookService(`${field}.service`, { port: 443, ...config.service });

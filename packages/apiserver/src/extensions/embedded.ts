@@ -39,7 +39,10 @@ export function validateEmbedded(schema: JsonSchema, value: unknown, path = ''):
 
 const objectMeta = messageSchema('io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta');
 
-/** Throws a `DecodeError` when an object inside of a value cannot be read as one. */
+/**
+ * Brings the metadata of objects inside of a value into normal form, in place: without nulls and what says nothing, as
+ * upstream. Throws a `DecodeError` when such an object cannot be read as one.
+ */
 export function readEmbedded(schema: JsonSchema, value: unknown, path = ''): void {
   if (!knowsBelow(schema, isEmbedded)) return;
   if (Array.isArray(value)) {
@@ -63,7 +66,7 @@ function readOne(value: JsonObject, path: string): void {
       throw refuse(field, 'must be a string');
   if (value['metadata'] === undefined || value['metadata'] === null) return;
   try {
-    normalize(objectMeta, value['metadata']);
+    value['metadata'] = normalize(objectMeta, value['metadata']);
   } catch (error) {
     throw error instanceof DecodeError ? refuse('metadata', error.message) : error;
   }

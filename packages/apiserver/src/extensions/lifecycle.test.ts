@@ -152,6 +152,24 @@ test('a definition whose names are taken is not served until they are free', asy
   );
 });
 
+test('a name that a definition gives up is free for another one', async (t) => {
+  const server = await serverFor(t);
+  await define(server, { shortNames: ['g'] });
+  const second = definition({ plural: 'gizmos', kind: 'Gizmo', shortNames: ['g'] });
+  await server.request('POST', definitions, second);
+  await until(
+    async () => (await condition(server, 'gizmos', 'NamesAccepted'))?.status === 'False',
+    'the conflict is seen',
+  );
+  const patch = { headers: { 'content-type': 'application/merge-patch+json' } };
+  const given = '{"spec":{"names":{"shortNames":null}}}';
+  await server.request('PATCH', `${definitions}/gadgets.example.com`, given, patch);
+  await until(
+    async () => (await condition(server, 'gizmos', 'Established'))?.status === 'True',
+    'the name went to the second one',
+  );
+});
+
 test('what is stored takes on the defaults and loses the fields of a changed schema when it is read', async (t) => {
   const server = await serverFor(t);
   await define(server, { properties: { a: { type: 'string' }, b: { type: 'string' } } });

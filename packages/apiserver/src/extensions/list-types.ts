@@ -3,6 +3,7 @@
  * upstream says of every list what is doubled, whatever else is wrong with the object.
  */
 import type { FieldError } from '@timonier/api';
+import { maxErrors } from './findings.ts';
 import { isObject, itemsOf, join, type JsonSchema, knowsBelow, propertyOf } from './json-schema.ts';
 
 /** What identifies an item of an associative list. */
@@ -21,9 +22,15 @@ export function oldItems(schema: JsonSchema, old: unknown): ReadonlyMap<string, 
 
 const isKeyed = ({ 'x-kubernetes-list-type': type }: JsonSchema): boolean => type === 'set' || type === 'map';
 
-/** What is doubled in the sets and maps of a value, or can be no item of them. */
-export function validateListTypes(schema: JsonSchema, value: unknown, path = ''): FieldError[] {
-  if (!knowsBelow(schema, isKeyed)) return [];
+/** What is doubled in the sets and maps of a value, or can be no item of them; no more than somebody reads. */
+export function validateListTypes(schema: JsonSchema, value: unknown): FieldError[] {
+  const errors: FieldError[] = [];
+  visit(schema, value, '', errors);
+  return errors.slice(0, maxErrors);
+}
+
+function visit(schema: JsonSchema, value: unknown, path: string, errors: FieldError[]): void {
+  if (errors.length >= maxErrors || !knowsBelow(schema, isKeyed)) return;
   if (Array.isArray(value)) {
     const items = itemsOf(schema);
     const own =
@@ -32,16 +39,18 @@ export function validateListTypes(schema: JsonSchema, value: unknown, path = '')
         : schema['x-kubernetes-list-type'] === 'set'
           ? doubled(value, path)
           : [];
-    if (items === undefined) return own;
-    return [...own, ...value.flatMap((item, i) => validateListTypes(items, item, `${path}[${i}]`))];
+    errors.push(...own);
+    if (items === undefined) return;
+    for (const [i, item] of value.entries()) visit(items, item, `${path}[${i}]`, errors);
+    return;
   }
-  if (!isObject(value)) return [];
-  return Object.entries(value).flatMap(([name, item]) => {
+  if (!isObject(value)) return;
+  for (const [name, item] of Object.entries(value)) {
     const inner = propertyOf(schema, name);
-    if (inner === undefined) return [];
+    if (inner === undefined) continue;
     const isNamed = schema.properties !== undefined && Object.hasOwn(schema.properties, name);
-    return validateListTypes(inner, item, isNamed ? join(path, name) : `${path}[${name}]`);
-  });
+    visit(inner, item, isNamed ? join(path, name) : `${path}[${name}]`, errors);
+  }
 }
 
 function mapItems(schema: JsonSchema, value: readonly unknown[], path: string): FieldError[] {
@@ -67,12 +76,15 @@ function mapItems(schema: JsonSchema, value: readonly unknown[], path: string): 
 /** Each value that is there more than once is told once, where it is found again. */
 function doubled(values: readonly unknown[], path: string): FieldError[] {
   const counts = new Map<string, number>();
-  return values.flatMap((value, i): FieldError[] => {
+  const errors: FieldError[] = [];
+  for (const [i, value] of values.entries()) {
+    if (errors.length >= maxErrors) break;
     const key = canonical(value);
     const count = (counts.get(key) ?? 0) + 1;
     counts.set(key, count);
-    return count === 2 ? [{ type: 'Duplicate', field: `${path}[${i}]`, badValue: value, detail: '' }] : [];
-  });
+    if (count === 2) errors.push({ type: 'Duplicate', field: `${path}[${i}]`, badValue: value, detail: '' });
+  }
+  return errors;
 }
 
 /** The same text for the same value, in whatever order its fields came. */

@@ -99,6 +99,10 @@ export class Extensions {
       try {
         const known = this.#read(stored, before);
         this.#known.set(stored.key, known);
+        const { definition } = known;
+        // Names that it has given up are free for the others of its group.
+        if (!sameTree(before?.definition.status?.acceptedNames, definition.status?.acceptedNames))
+          this.#judgeGroup(definition.spec.group);
         if (known.resources === before?.resources) continue;
         remove.push(
           ...(before?.resources ?? []).filter((old) => !known.resources.some((info) => isSame(info, old))),
@@ -117,11 +121,14 @@ export class Extensions {
     if (add.length + remove.length > 0) this.#server.registry.change({ add, remove });
     for (const definition of gone) {
       if (!overlapsBuiltIn(definition)) cache.drop(storagePrefixOf(definition));
-      // The names that it had are free for the others of its group.
-      for (const [key, other] of this.#known)
-        if (other.definition.spec.group === definition.spec.group) this.#dirty.add(key);
+      this.#judgeGroup(definition.spec.group);
     }
     this.#work();
+  }
+
+  #judgeGroup(group: string): void {
+    for (const [key, { definition }] of this.#known)
+      if (definition.spec.group === group) this.#dirty.add(key);
   }
 
   /** Whatever changes beside what is defined changes no kind: its watches go on, and its views are kept. */

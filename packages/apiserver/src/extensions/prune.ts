@@ -35,16 +35,19 @@ function prune(
   path: string,
   problems: string[],
   isResource: boolean,
+  isKept = false,
 ): unknown {
   if (Array.isArray(value)) {
     const items = itemsOf(schema);
     if (items === undefined) return copyOf(value);
-    return value.map((item, i) => pruned(items, item, `${path}[${i}]`, problems));
+    // A list that keeps what nobody knows has no fields: its items do.
+    const keeps = isKept || preservesUnknown(schema);
+    return value.map((item, i) => prune(items, item, `${path}[${i}]`, problems, isEmbedded(items), keeps));
   }
   if (!isObject(value)) return value;
   const { properties = {}, additionalProperties } = schema;
   const values = valuesOf(schema);
-  const keepsAll = preservesUnknown(schema) || additionalProperties === true;
+  const keepsAll = isKept || preservesUnknown(schema) || additionalProperties === true;
   const out: JsonObject = {};
   for (const [name, item] of Object.entries(value)) {
     const place = join(path, name);

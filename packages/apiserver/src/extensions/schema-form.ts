@@ -101,6 +101,7 @@ function unsupported(schema: JsonSchema, path: string): FieldError[] {
 function additional({ properties, additionalProperties }: JsonSchema, path: string): FieldError[] {
   const field = `${path}.additionalProperties`;
   if (additionalProperties === undefined || Object.keys(properties ?? {}).length === 0) return [];
+  if (additionalProperties === true) return [];
   return additionalProperties === false
     ? [forbidden(field, 'additionalProperties cannot be set to false')]
     : [forbidden(field, 'additionalProperties and properties are mutual exclusive')];

@@ -63,6 +63,19 @@ describe('pruning', () => {
       ['unknown field "spec.p.q.y"'],
     ],
     [
+      'keeps what items have where their list shall be preserved, but prunes below what is specified',
+      spec({
+        l: {
+          type: 'array',
+          'x-kubernetes-preserve-unknown-fields': true,
+          items: { type: 'object', properties: { a: { type: 'object', properties: {} } } },
+        },
+      }),
+      { spec: { l: [{ a: { x: 1 }, b: { y: 1 } }] } },
+      { spec: { l: [{ a: {}, b: { y: 1 } }] } },
+      ['unknown field "spec.l[0].a.x"'],
+    ],
+    [
       'knows the type fields of embedded resources',
       spec({
         e: {

@@ -169,6 +169,35 @@ describe('a value', () => {
   });
 });
 
+describe('an update', () => {
+  const a = { type: 'string' };
+  const judged = (rules: JsonSchema, before: object, after: object): string[] =>
+    texts(
+      { type: 'object', properties: { spec: { type: 'object', properties: { a, b: a }, ...rules } } },
+      { spec: after },
+      { spec: before },
+    );
+
+  it('may keep what a tightened schema would not allow any more', () => {
+    const rules: JsonSchema = { properties: { a: { type: 'string', maxLength: 1 }, b: a } };
+    assert.deepEqual(judged(rules, { a: 'long', b: '1' }, { a: 'long', b: '2' }), []);
+  });
+
+  it('is not refused for alternatives that seem to fit because nothing in them was changed', () => {
+    const only = (value: string): JsonSchema => ({ properties: { a: { enum: [value] } } });
+    assert.deepEqual(judged({ oneOf: [only('x'), only('y')] }, { a: 'x', b: '1' }, { a: 'x', b: '2' }), []);
+    assert.deepEqual(judged({ not: only('bad') }, { a: 'x', b: '1' }, { a: 'x', b: '2' }), []);
+  });
+
+  it('is judged by what all of its schemas say, also of what it leaves as it was', () => {
+    const rules: JsonSchema = { allOf: [{ properties: { a: { maxLength: 2 } } }] };
+    assert.deepEqual(judged(rules, { a: 'long', b: '1' }, { a: 'long', b: '2' }), [
+      'spec.a: Too long: may not be more than 2 bytes',
+      '<nil>: Invalid value: "": "spec" must validate all the schemas (allOf). None validated',
+    ]);
+  });
+});
+
 describe('a list of a type', () => {
   const set: JsonSchema = { type: 'array', 'x-kubernetes-list-type': 'set', items: { type: 'string' } };
   const map: JsonSchema = {
@@ -189,6 +218,14 @@ describe('a list of a type', () => {
     ],
     ['may have nulls in it', map, [null]],
   ];
+
+  it('is told no more than somebody reads', () => {
+    const doubled = Array.from({ length: 1_000 }, (_, i) => String(i % 500));
+    assert.equal(validateListTypes(spec({ v: set }), { spec: { v: doubled } }).length, 64);
+    const lists: JsonSchema = { type: 'array', items: set };
+    const many = Array.from({ length: 100 }, () => ['a', 'a']);
+    assert.equal(validateListTypes(spec({ v: lists }), { spec: { v: many } }).length, 64);
+  });
   for (const [title, schema, value, ...wanted] of cases)
     it(title, () =>
       assert.deepEqual(

@@ -1,7 +1,7 @@
 /**
  * An object against the schema of its definition, with upstream's words and in its order: type, combinations, bounds,
  * items, enumeration, fields. What an update leaves as it was is not judged again, so that a tightened schema does not
- * make old objects impossible to change ("validation ratcheting").
+ * make old objects impossible to change ("validation ratcheting"); but for alternatives, which are judged whole.
  */
 import type { FieldError } from '@timonier/api';
 import { isBigInteger } from '@timonier/api/json';
@@ -49,7 +49,7 @@ export function examine(
     checkEnum(schema, value, path, found);
     return found;
   }
-  checkCombinations(schema, value, old, path, found, examine);
+  checkCombinations(schema, value, path, found, examine);
   found.matches++;
   if (typeof value === 'string') {
     checkText(schema, value, path, found);

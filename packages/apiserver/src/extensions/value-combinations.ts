@@ -1,22 +1,22 @@
 /**
  * What a value must be of several schemas: any, exactly one, all, or not one. When none of the alternatives fits,
- * upstream tells what is wrong by the one that fitted in most checks, the first of those.
+ * upstream tells what is wrong by the one that fitted in most checks, the first of those. What an update left as it was is
+ * judged like everything else: an alternative that is spared a look would seem to fit.
  */
 import type { Findings } from './findings.ts';
 import type { JsonSchema } from './json-schema.ts';
 
-type Examine = (schema: JsonSchema, value: unknown, old: unknown, path: string) => Findings;
+type Examine = (schema: JsonSchema, value: unknown, old: undefined, path: string) => Findings;
 
 export function checkCombinations(
   { anyOf = [], oneOf = [], allOf = [], not }: JsonSchema,
   value: unknown,
-  old: unknown,
   path: string,
   found: Findings,
   examine: Examine,
 ): void {
   const say = (text: string): void => found.general(`${JSON.stringify(path)} ${text}`);
-  const look = (schema: JsonSchema): Findings => examine(schema, value, old, path);
+  const look = (schema: JsonSchema): Findings => examine(schema, value, undefined, path);
   if (anyOf.length > 0) {
     const results: Findings[] = [];
     for (const schema of anyOf) {

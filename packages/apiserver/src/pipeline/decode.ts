@@ -11,7 +11,7 @@ import {
   strictDecodingError,
 } from '@timonier/api/decode';
 import { jsonWord } from '@timonier/api/decode/go-names';
-import { JsonError, type Parsed, parseJson } from '@timonier/api/json';
+import { JsonError, NumberRangeError, type Parsed, parseJson } from '@timonier/api/json';
 import { decodeProtobuf, ProtobufError, schemaOfKind } from '@timonier/api/protobuf';
 import { parseYaml } from '@timonier/api/yaml';
 import { applyDefaults } from '@timonier/api/defaults';
@@ -24,7 +24,9 @@ import { bad, fieldValidationParameter } from './query.ts';
 export async function decodeObject(exchange: Exchange, info: ResourceInfo): Promise<ApiObject> {
   const body = await exchange.body();
   const media = bodyMedia(exchange.header('content-type'));
-  const parsed = parseBody(body, media, (why) => {
+  const parsed = parseBody(body, media, (why, isOutOfRange) => {
+    // What it is can be read all the same.
+    if (isOutOfRange) return new NotDecodable(info.kind, info.version, info.kind, why).message;
     const what = media === 'json' ? `couldn't get version/kind; json parse error: ${why}` : why;
     return `the object provided is unrecognized (must be of type ${info.kind}): ${what} (${excerpt(body)})`;
   });
@@ -214,7 +216,7 @@ function excerpt(body: Buffer): string {
 export function parseBody(
   body: Buffer,
   media: Media,
-  refusal: (why: string) => string = (why) => `unable to parse the body: ${why}`,
+  refusal: (why: string, isOutOfRange: boolean) => string = (why) => `unable to parse the body: ${why}`,
 ): Parsed {
   try {
     if (media === 'json') return parseJson(body);
@@ -222,7 +224,7 @@ export function parseBody(
     return { value: decodeProtobuf(body).object, duplicates: [] };
   } catch (error) {
     if (error instanceof JsonError || error instanceof ProtobufError || error instanceof SyntaxError)
-      throw bad(refusal(error.message));
+      throw bad(refusal(error.message, error instanceof NumberRangeError));
     throw error;
   }
 }

@@ -23,7 +23,7 @@ import type {
 import { scaleColumns } from '@timonier/api/tables/workloads';
 import { type ApiObject, decodeAs } from '@timonier/api/decode';
 import { formatLabelSelector, requirementsOf } from '@timonier/api/label-selector';
-import { conflict, invalid, StatusError } from '@timonier/api/statuses';
+import { conflict, internalError, invalid, StatusError } from '@timonier/api/statuses';
 import { valueAt } from '../extensions/json-path.ts';
 import { admitOwn, judged, ownKinds } from '../admission/own-object.ts';
 import { contentTypes } from '../http/media.ts';
@@ -47,7 +47,9 @@ const scaleSchema = messageSchema('io.k8s.api.autoscaling.v1.Scale');
 export async function scale(context: RequestContext): Promise<void> {
   const { exchange, target } = context;
   if (target.verb === 'get') {
-    await respondScale(context, scaleOf((await readObject(context)).object(), target.info));
+    const object = (await readObject(context)).object();
+    checkReplicas(object, target.info);
+    await respondScale(context, scaleOf(object, target.info));
     return;
   }
   const wanted = await wantedScale(context);
@@ -74,6 +76,13 @@ export async function scale(context: RequestContext): Promise<void> {
     true,
   );
   await respondTree(exchange, 200, scaleOf(afterUpdate(result).object(), target.info));
+}
+
+/** Throws 500 for a custom resource without replicas: who reads none as 0 would take it for switched off. */
+function checkReplicas(object: ApiObject, { custom }: Pick<ResourceInfo, 'custom'>): void {
+  const path = custom?.scale?.specReplicas;
+  if (path === undefined || valueAt(object, path) !== undefined) return;
+  throw new StatusError(internalError(`the spec replicas field ".${path.join('.')}" does not exist`));
 }
 
 /** Upstream's own table of Scales calls two columns what they are; that of custom resources does so for all. */
