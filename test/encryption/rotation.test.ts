@@ -1,5 +1,6 @@
 /** The rotation of `timonier encryption rotate` on real API servers, one of them passive, over a real etcd. */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { copyFile, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -107,5 +108,64 @@ test('a rotation leaves nothing sealed with the old key, goes on where it was in
   await until(
     async () => /timonier_encryption_unreadable_objects 0/.test(await passive.metrics.metrics()),
     'the passive one can read everything',
+  );
+});
+
+test('a step is done when all processes of a master have taken it over, and the last look begins after that', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'timonier-rotation-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  const source = join(directory, 'encryption.yaml');
+  const file = join(directory, 'master-1.yaml');
+  await writeFile(source, newEncryptionConfiguration());
+  const hash = (text: string): string => `sha256:${createHash('sha256').update(text).digest('hex')}`;
+  const before = hash(await readFile(source, 'utf8'));
+  const info = 'apiserver_encryption_config_controller_last_config_info';
+  const uses = (one: string): string => `${info}{hash="${one}"} 1`;
+  const stale = 'timonier_encryption_stale_objects 0';
+  const options = {
+    source,
+    masters: [{ name: 'master-1', address: '127.0.0.1', file }],
+    say: () => undefined,
+  };
+
+  // One of two workers stays behind; of other files that are followed nothing is to be learnt.
+  let asked = 0;
+  await assert.rejects(
+    rotateEncryption({
+      ...options,
+      deadlineMs: 0,
+      metricsOf: async () => {
+        const now = hash(await readFile(file, 'utf8'));
+        asked++;
+        if (asked === 1) return [uses(now), stale].join('\n');
+        return [uses(before), uses(now), stale].join('\n');
+      },
+    }),
+    /not in time: every API server has taken over the configuration/,
+  );
+  assert.equal(rotationStateOf(await readFile(file, 'utf8')), 'added');
+  await assert.rejects(
+    rotateEncryption({
+      ...options,
+      deadlineMs: 0,
+      metricsOf: async () => uses(hash(await readFile(file, 'utf8'))).replace('encryption', 'authorization'),
+    }),
+    /not in time/,
+  );
+
+  // Who looks for what is sealed with the old key does so anew with every file, the last time when all write with the new one.
+  const taken: string[] = [];
+  await rotateEncryption({
+    ...options,
+    deadlineMs: 60_000,
+    metricsOf: async () => {
+      const text = await readFile(file, 'utf8');
+      if (taken.at(-1) !== text) taken.push(text);
+      return [uses(hash(text)), stale].join('\n');
+    },
+  });
+  assert.deepEqual(
+    taken.map((text) => rotationStateOf(text)),
+    ['added', 'first', 'first', 'one'],
   );
 });

@@ -90,6 +90,7 @@ export class ApiServer {
       prefixes,
       log,
       onForeignKey: (key, value) => allocations.observe(key, value !== undefined),
+      onForeignLoad: (phase) => allocations.loading(phase),
     });
     const lastUse = new LastUse(
       (namespace, name, day) =>

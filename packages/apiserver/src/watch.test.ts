@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { StoreClient } from './storage/store-client.ts';
 import { startApiServer, type TestServer, type WatchedEvent } from './testing/harness.ts';
 import { startEtcd } from './testing/real-etcd.ts';
 
@@ -129,6 +130,29 @@ test('a version that the store has compacted away is answered with 410', async (
   const [event] = await take(next, `${configMaps}?watch=1&resourceVersion=${first}`, () => true);
   assert.equal(event?.type, 'ERROR');
   assert.equal(event?.object.code, 410);
+});
+
+test('a deletion in the oldest revision that the store still has is not passed over', async (t) => {
+  const { server, endpoint } = await serverOn(t);
+  await createMap(server, 'a');
+  await server.stop();
+  const store = new StoreClient({ endpoints: [endpoint] });
+  t.after(() => store.close());
+  const key = '/registry/configmaps/default/a';
+  const { header } = await store.txn([], [{ requestDeleteRange: { key } }], []);
+  const oldest = header?.revision ?? 0;
+  await store.compact(oldest);
+  // The new server has to ask the store about either version.
+  await store.txn([], [{ requestPut: { key: '/later', value: 'x' } }], []);
+  const next = await startApiServer(t, { endpoint, pki: server.pki });
+  const watched = (version: number): Promise<WatchedEvent[]> =>
+    take(next, `${configMaps}?watch=1&resourceVersion=${version}`, () => true);
+  const [tooOld, fromThere] = [watched(oldest - 1), watched(oldest)];
+  await createMap(next, 'c');
+  const [event] = await tooOld;
+  assert.equal(event?.type, 'ERROR');
+  assert.equal(event?.object.code, 410);
+  assert.deepEqual(summary(await fromThere), ['ADDED c']);
 });
 
 test('sendInitialEvents begins with the present state and marks its end', async (t) => {

@@ -21,6 +21,8 @@ export interface AllocationOptions {
 
 export class Allocations {
   readonly #used = new Set<string>();
+  /** Of those before a load, whom it has not told of yet; empty while there is none. */
+  #doubtful = new Set<string>();
   readonly #nodePorts: AllocationOptions['nodePorts'];
   readonly defaultRange: Range;
 
@@ -35,8 +37,15 @@ export class Allocations {
   /** To be told of every key outside the registry; `present` says whether it exists now. */
   observe(key: string, present: boolean): void {
     if (!key.startsWith(root)) return;
+    this.#doubtful.delete(key);
     if (present) this.#used.add(key);
     else this.#used.delete(key);
+  }
+
+  /** Around every load of the store: what has gone while nobody listened is told by no change. */
+  loading(phase: 'begins' | 'ended'): void {
+    if (phase === 'ended') for (const key of this.#doubtful) this.#used.delete(key);
+    this.#doubtful = new Set(phase === 'begins' ? this.#used : []);
   }
 
   /** First usable address: the Service `kubernetes`. */

@@ -14,7 +14,7 @@ import type { Logger } from 'pino';
 import type { KeyValue, StoreEvent, WatchResponse } from '../storage/etcd-messages.ts';
 import { Compacted, type StoreClient } from '../storage/store-client.ts';
 import { rangeEnd } from '../storage/keys.ts';
-import { fromStored, StoredObject, toStored } from '../storage/stored-object.ts';
+import { fromStored, StoredObject } from '../storage/stored-object.ts';
 import type { CacheEvent } from './cache-event.ts';
 import type { EventLog } from './event-log.ts';
 import { OwnWrites } from './own-writes.ts';
@@ -38,8 +38,10 @@ export interface WatchCacheOptions {
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
   /** Changes kept per resource for watches that resume. */
   readonly capacity?: number;
-  /** Sees every change of keys outside of `root`, and of all keys during a load. */
+  /** Sees every change of keys outside of `root`, and all of them during a load. */
   readonly onForeignKey?: (key: string, value: Buffer | undefined) => void;
+  /** A load, which may be one of several tries, begins or has ended: what it has not told of by then is no more. */
+  readonly onForeignLoad?: (phase: 'begins' | 'ended') => void;
 }
 
 /** More than that take so much of a process that it is set up for them while they are loaded. */
@@ -51,14 +53,14 @@ const wholeSpace = Buffer.from([0]);
 export class WatchCache {
   readonly #options: WatchCacheOptions;
   readonly #resources = new Map<string, ResourceCache>();
-  /** Values under the root whose kind is not served (yet), as they lie in the store. */
-  #unclaimed = new BTree<string, KeyValue>(undefined, byKey);
+  /** What lies under the root and is of no kind that is served (yet): as it lies in the store, or as it was while it was served. */
+  #unclaimed = new BTree<string, KeyValue | StoredObject>(undefined, byKey);
   readonly #waiters = new PassingSet<{ revision: number; resolve: () => void }>();
   readonly #resetListeners = new Set<() => void>();
   #revision = 0;
   readonly #ownWrites = new OwnWrites();
   /** Why objects that are in the store are not here. */
-  readonly #unreadable = new Map<string, UnreadableValue>();
+  #unreadable = new Map<string, UnreadableValue>();
   #following = false;
 
   constructor(options: WatchCacheOptions) {
@@ -82,7 +84,9 @@ export class WatchCache {
 
   /** Reads again what could not be read: another key may open it now. Watchers see it come. */
   async retryUnreadable(): Promise<void> {
-    for (const key of this.#unreadable.keys()) {
+    // What cannot be read this time either comes to the end of the map, where iterators would meet it again, without end.
+    const keys = Array.from(this.#unreadable.keys());
+    for (const key of keys) {
       const { kvs } = await this.#options.store.range({ key });
       const [kv] = kvs;
       // A change since then came, or comes, by the watch.
@@ -115,7 +119,10 @@ export class WatchCache {
     return this.#following;
   }
 
-  /** A prefix that was not known so far takes over what lies under it: kinds may join at any time. */
+  /**
+   * A prefix that was not known so far takes over what lies under it: kinds may join at any time. Of a kind that is sealed it
+   * must be known how before.
+   */
   resource(prefix: string): ResourceCache {
     let resource = this.#resources.get(prefix);
     if (resource === undefined) {
@@ -123,9 +130,10 @@ export class WatchCache {
       this.#resources.set(prefix, resource);
       const start = `${this.#options.root}${prefix}/`;
       const found = this.#unclaimed.getRange(start, rangeEnd(start));
-      for (const [key, kv] of found) {
+      for (const [key, value] of found) {
         this.#unclaimed.delete(key);
-        const object = this.#read(key, kv);
+        const object =
+          value instanceof StoredObject ? value : this.#read(key, this.#options.store.opened(value));
         if (object !== undefined) resource.put(key, object);
       }
     }
@@ -137,15 +145,7 @@ export class WatchCache {
     const resource = this.#resources.get(prefix);
     if (resource === undefined) return;
     this.#resources.delete(prefix);
-    for (const [key, object] of resource.index.entries())
-      this.#unclaimed.set(key, {
-        key: Buffer.from(key),
-        createRevision: object.createRevision,
-        modRevision: object.revision,
-        version: 0,
-        value: toStored(object.object()),
-        lease: 0,
-      });
+    for (const [key, object] of resource.index.entries()) this.#unclaimed.set(key, object);
     resource.log.close();
   }
 
@@ -193,11 +193,13 @@ export class WatchCache {
   }
 
   async #load(): Promise<void> {
-    const { store, root, prefixes, onForeignKey } = this.#options;
+    const { store, root, prefixes, onForeignKey, onForeignLoad } = this.#options;
     const staged = new Map<string, ResourceCache>();
-    const unclaimed = new BTree<string, KeyValue>(undefined, byKey);
-    this.#unreadable.clear();
+    const unclaimed = new BTree<string, KeyValue | StoredObject>(undefined, byKey);
+    // What is known goes on to be known while this one is under way.
+    const unreadable = new Map<string, UnreadableValue>();
     this.#ownWrites.clear();
+    onForeignLoad?.('begins');
     for (const prefix of [...prefixes, ...this.#resources.keys()])
       staged.set(prefix, new ResourceCache(0, this.capacity));
     const folderEnd = (key: string): string | undefined => this.#folderEnd(key);
@@ -213,7 +215,7 @@ export class WatchCache {
           const target = staged.get(this.#prefixOf(text, staged) ?? '');
           if (target === undefined) unclaimed.set(text, ownBytes(kv));
           else {
-            const object = this.#read(text, kv);
+            const object = this.#read(text, kv, unreadable);
             if (object !== undefined) target.put(text, object);
           }
         }
@@ -232,8 +234,10 @@ export class WatchCache {
         while ((await loadPage()) !== undefined);
       });
     const { revision } = pages;
+    onForeignLoad?.('ended');
     this.#resources.clear();
     this.#unclaimed = unclaimed;
+    this.#unreadable = unreadable;
     for (const [prefix, loaded] of staged)
       this.#resources.set(prefix, new ResourceCache(revision, this.capacity, loaded));
     this.#revision = revision;
@@ -245,8 +249,11 @@ export class WatchCache {
 
   async #follow(signal: AbortSignal): Promise<void> {
     const stop = new AbortController();
+    // From what is known already: of the oldest revision that is left etcd 3.4 does not tell what went, and who has only the one
+    // before must load anew.
+    const known = this.#revision;
     const request = {
-      createRequest: { key: wholeSpace, rangeEnd: wholeSpace, startRevision: this.#revision + 1 },
+      createRequest: { key: wholeSpace, rangeEnd: wholeSpace, startRevision: known },
     };
     try {
       for await (const response of this.#options.store.watch(
@@ -258,7 +265,7 @@ export class WatchCache {
           throw new Error(`the store ended the watch: ${response.cancelReason}`);
         }
         this.#following = true;
-        this.#receive(response);
+        this.#receive(response, known);
       }
       throw new Error('the store closed the watch');
     } finally {
@@ -267,12 +274,15 @@ export class WatchCache {
     }
   }
 
-  #receive(response: WatchResponse): void {
+  /** Changes up to the revision `known` are here already. */
+  #receive(response: WatchResponse, known: number): void {
     if (response.events.length === 0) return;
     const touched = new Set<EventLog>();
     let revision = this.#revision;
     for (const event of response.events) {
-      revision = Math.max(revision, event.kv?.modRevision ?? 0);
+      const { modRevision = 0 } = event.kv ?? {};
+      if (modRevision <= known) continue;
+      revision = Math.max(revision, modRevision);
       const log = this.#applyEvent(event);
       if (log !== undefined) touched.add(log);
     }
@@ -309,12 +319,12 @@ export class WatchCache {
     return log;
   }
 
-  #read(key: string, kv: KeyValue): StoredObject | undefined {
+  #read(key: string, kv: KeyValue, unreadable = this.#unreadable): StoredObject | undefined {
     try {
       return fromStored(key, kv.value, kv.modRevision, kv.createRevision);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      this.#unreadable.set(key, { key, revision: kv.modRevision, reason });
+      unreadable.set(key, { key, revision: kv.modRevision, reason });
       this.#options.log.error({ reason, key }, 'skipped a stored value');
       return undefined;
     }

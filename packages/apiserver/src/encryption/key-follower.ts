@@ -22,8 +22,10 @@ export class KeyFollower {
   ) {
     this.#rewriter = new Rewriter(server, sealer);
     exposeEncryption(metrics, sealer, server.cache, this.#rewriter);
-    const take = (text: string): void => {
+    const take = async (text: string): Promise<void> => {
       sealer.configure(parseEncryptionConfiguration(text));
+      // Who tells that it uses these keys has nothing on its way any more that others seal.
+      await server.store.sealedTxnsEnded();
       server.cache.retryUnreadable().catch((error: unknown) => {
         log.warn({ reason: String(error) }, 'could not read again what could not be read');
       });

@@ -1,7 +1,9 @@
 /**
  * Seals anew what is stored in another way than it would be written today: after the configuration has changed, and
  * when this server gets the duty. Each object is written as it is, if it is still as it was read, under this
- * server's office; whoever writes it meanwhile has sealed it already. Safe to be ended and begun again at any point.
+ * server's office. Safe to be ended and begun again at any point. Nothing is left when a look that began after the
+ * last write with another key was over has found nothing: this process waits for its own, and who changes keys where there
+ * are several processes has them look once more when all use the new one.
  */
 import type { Logger } from 'pino';
 import type { ServerState } from '../server-state.ts';
@@ -21,7 +23,7 @@ export class Rewriter {
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #isDue = false;
-  #stopped = false;
+  readonly #stop = new AbortController();
   #off: (() => void)[] = [];
   /** Objects that were found sealed in another way, and not yet written anew; undefined before the first look. */
   stale: number | undefined;
@@ -41,14 +43,14 @@ export class Rewriter {
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
+    this.#stop.abort();
     for (const off of this.#off) off();
     clearTimeout(this.#timer);
     await this.#running;
   }
 
   #begin(inMs: number): void {
-    if (this.#stopped) return;
+    if (this.#stop.signal.aborted) return;
     this.stale = undefined;
     this.#isDue = true;
     clearTimeout(this.#timer);
@@ -64,13 +66,14 @@ export class Rewriter {
     this.#isDue = false;
     if (!this.#server.duty.holds()) return;
     try {
+      await this.#server.store.sealedTxnsEnded(this.#stop.signal);
       let stale = 0;
       for (const prefix of this.#sealer.prefixes) stale += await this.#rewrite(prefix);
       // A change meanwhile has a look of its own.
       if (!this.#isDue) this.stale = stale;
       if (stale > 0) this.#isDue = true;
     } catch (error) {
-      if (this.#stopped) return;
+      if (this.#stop.signal.aborted) return;
       this.#log.warn({ reason: String(error) }, 'could not rewrite what is encrypted in another way');
       this.#isDue = true;
     }
@@ -86,12 +89,12 @@ export class Rewriter {
     const read = (range: RangeRequest): Promise<RangeResponse> =>
       store.rangeSealed({ ...range, revision: 0 });
     const pages = store.pages({ key: start, end: rangeEnd(start), mostKeys }, read);
-    while (!this.#stopped) {
+    while (!this.#stop.signal.aborted) {
       const page = await pages.next();
       if (page === undefined) break;
       for (const kv of page.kvs) {
         const name = kv.key.toString();
-        if (this.#stopped || !this.#sealer.isStale(name, kv.value)) continue;
+        if (this.#stop.signal.aborted || !this.#sealer.isStale(name, kv.value)) continue;
         if (await this.#write(name, kv.value, kv.modRevision, kv.lease)) written++;
         else left++;
       }
@@ -100,14 +103,14 @@ export class Rewriter {
     return left;
   }
 
-  /** False when the object could not be opened; one that somebody else has written meanwhile is done. */
+  /** False when the object could not be opened, or is another one by now, which may be sealed by whatever key its writer had. */
   async #write(key: string, sealed: Buffer, revision: number, lease: number): Promise<boolean> {
     const { store, office } = this.#server;
     const value = this.#sealer.open(key, sealed);
     if (!isPlainValue(value)) return false;
     const token = office?.state.token;
     if (office !== undefined && (token === null || token === undefined)) throw notActive();
-    await store.txn(
+    const { succeeded } = await store.txn(
       [
         { key, target: 'MOD', result: 'EQUAL', modRevision: revision },
         ...(token === null || token === undefined
@@ -117,6 +120,6 @@ export class Rewriter {
       [{ requestPut: { key, value, ...(lease === 0 ? {} : { lease }) } }],
       [],
     );
-    return true;
+    return succeeded;
   }
 }

@@ -1,7 +1,8 @@
 /**
  * What stands between the API server and its store: values are sealed on the way there and opened on the way back, by
  * the configuration that holds at that moment. A value that does not open becomes a note of why: one object that cannot
- * be read must not keep the others from being read.
+ * be read must not keep the others from being read. What is of a kind that is not served stays sealed: custom resources
+ * are loaded before it is known that there are such, and opened when they are served.
  */
 import type { Registry } from '@timonier/api';
 import { isPlainValue, unreadableValue } from '../storage/stored-object.ts';
@@ -41,24 +42,29 @@ export class Sealer {
 
   /** Storage prefixes of the resources that the configuration names. */
   get prefixes(): readonly string[] {
-    return [...this.#providers().keys()];
+    return [...this.#providers()].flatMap(([prefix, providers]) => (providers === unsealed ? [] : prefix));
   }
 
   seal(key: string, value: Buffer): Buffer {
-    return (this.#of(key)[0] ?? identity).seal(key, value);
+    return this.#first(key).seal(key, value);
   }
 
   /** True when the value would be sealed in another way today. */
   isStale(key: string, value: Buffer): boolean {
-    const { prefix } = this.#of(key)[0] ?? identity;
+    const { prefix } = this.#first(key);
     return prefix.length === 0 ? isSealed(value) : !value.subarray(0, prefix.length).equals(prefix);
   }
 
-  /** The plain value, or a note that `fromStored` throws as an error. */
+  #first(key: string): Provider {
+    return this.#of(key)?.[0] ?? identity;
+  }
+
+  /** The plain value, or a note that `fromStored` throws as an error; of a kind that is not served the value as it is. */
   open(key: string, value: Buffer): Buffer {
-    if (!key.startsWith(this.#root)) return value;
+    const providers = this.#of(key);
+    if (providers === undefined) return value;
     try {
-      return this.#open(key, value);
+      return open(providers, key, value);
     } catch (error) {
       this.failures++;
       const reason = error instanceof Error ? error.message : String(error);
@@ -66,54 +72,59 @@ export class Sealer {
     }
   }
 
-  #open(key: string, value: Buffer): Buffer {
-    const providers = this.#of(key);
-    const sealed = isSealed(value);
-    if (!sealed) {
-      if (providers.includes(identity)) return value;
-      throw new Error(
-        'no matching prefix found: the value is not encrypted, and identity is no provider of it',
-      );
-    }
-    const tried: string[] = [];
-    for (const provider of providers) {
-      const { prefix } = provider;
-      if (prefix.length === 0 || !value.subarray(0, prefix.length).equals(prefix)) continue;
-      try {
-        const plain = provider.open(key, value);
-        if (isPlainValue(plain)) return plain;
-        tried.push('what was opened is no object');
-      } catch (error) {
-        tried.push(error instanceof Error ? error.message : String(error));
-      }
-    }
-    // Whatever comes before the fourth colon and the name after it were never secret.
-    const name = value.toString('latin1', 0, 200).split(':').slice(2, 5).join(':');
-    throw new Error(
-      tried.length > 0 ? tried.join('; ') : `no matching prefix found: there is no key for ${name}`,
-    );
-  }
-
-  #of(key: string): readonly Provider[] {
-    if (this.#configuration.length === 0 || !key.startsWith(this.#root)) return unsealed;
+  /** Undefined for what is not of a kind that is served. */
+  #of(key: string): readonly Provider[] | undefined {
+    if (!key.startsWith(this.#root)) return undefined;
     const providers = this.#providers();
     const first = key.indexOf('/', this.#root.length);
-    if (first < 0) return unsealed;
+    if (first < 0) return undefined;
     const one = providers.get(key.slice(this.#root.length, first));
     if (one !== undefined) return one;
     const second = key.indexOf('/', first + 1);
-    return (second < 0 ? undefined : providers.get(key.slice(this.#root.length, second))) ?? unsealed;
+    return second < 0 ? undefined : providers.get(key.slice(this.#root.length, second));
   }
 
+  /** Of every kind that is served, by its storage prefix. */
   #providers(): ReadonlyMap<string, readonly Provider[]> {
     if (this.#byPrefix === undefined) {
       const byPrefix = new Map<string, readonly Provider[]>();
       for (const info of this.#registry.all()) {
+        const { storagePrefix } = info;
+        if (storagePrefix === undefined) continue;
+        // Kinds of two groups may be stored as one: it is sealed when either is to be.
         const found = providersFor(this.#configuration, info);
-        if (info.storagePrefix !== undefined && found !== undefined) byPrefix.set(info.storagePrefix, found);
+        if (found !== undefined || !byPrefix.has(storagePrefix))
+          byPrefix.set(storagePrefix, found ?? unsealed);
       }
       this.#byPrefix = byPrefix;
     }
     return this.#byPrefix;
   }
+}
+
+function open(providers: readonly Provider[], key: string, value: Buffer): Buffer {
+  const sealed = isSealed(value);
+  if (!sealed) {
+    if (providers.includes(identity)) return value;
+    throw new Error(
+      'no matching prefix found: the value is not encrypted, and identity is no provider of it',
+    );
+  }
+  const tried: string[] = [];
+  for (const provider of providers) {
+    const { prefix } = provider;
+    if (prefix.length === 0 || !value.subarray(0, prefix.length).equals(prefix)) continue;
+    try {
+      const plain = provider.open(key, value);
+      if (isPlainValue(plain)) return plain;
+      tried.push('what was opened is no object');
+    } catch (error) {
+      tried.push(error instanceof Error ? error.message : String(error));
+    }
+  }
+  // Whatever comes before the fourth colon and the name after it were never secret.
+  const name = value.toString('latin1', 0, 200).split(':').slice(2, 5).join(':');
+  throw new Error(
+    tried.length > 0 ? tried.join('; ') : `no matching prefix found: there is no key for ${name}`,
+  );
 }

@@ -6,6 +6,8 @@
  * is never repeated: its caller hears `UnknownOutcome`. A watch ends when its endpoint is gone, also without a word: when the
  * endpoint does not answer calls in time while there is another, and when it answers no PING.
  */
+import { setTimeout as pause } from 'node:timers/promises';
+import { PassingSet } from '@timonier/component/passing';
 import {
   type Beats,
   type BidiStream,
@@ -52,7 +54,7 @@ export interface StoreClientOptions {
 /** Between values as they are worked with and as they lie in the store. */
 export interface ValueCodec {
   seal(key: string, value: Buffer): Buffer;
-  /** Never throws. */
+  /** Never throws. What is of a kind that is not served stays as it lies in the store. */
   open(key: string, value: Buffer): Buffer;
 }
 
@@ -83,6 +85,8 @@ const kvService = loadService<KvShape>('etcd/rpc.proto', 'etcdserverpb.KV');
 const watchService = loadService<WatchShape>('etcd/rpc.proto', 'etcdserverpb.Watch');
 const leaseService = loadService<LeaseShape>('etcd/rpc.proto', 'etcdserverpb.Lease');
 const retryPauseMs = 50;
+/** What becomes of a transaction that nobody heard of again is settled by then: stores give up on their own requests sooner. */
+const settledAfterMs = 10_000;
 /** Found within twice that; upstream asks after 30 s, and waits 10. Not below the 5 s that etcd wants between questions. */
 const keepaliveMs = 10_000;
 /** As upstream: a member that has lost the others ends its watches instead of showing nothing any more. */
@@ -96,6 +100,10 @@ export class StoreClient {
   readonly #codec: ValueCodec | undefined;
   /** What became of the pages that were asked for. */
   readonly pageCounts = new PageCounts();
+  /** Transactions with sealed values that are on their way. */
+  readonly #sealedTxns = new PassingSet<Promise<unknown>>();
+  /** Until when one that nobody heard of again may still be carried out, by `performance.now()`. */
+  #unsettledUntil = 0;
   #current = 0;
 
   constructor({ endpoints, tls, timeoutMs = 5_000, codec, beats }: StoreClientOptions) {
@@ -148,17 +156,40 @@ export class StoreClient {
     failure: readonly RequestOp[],
   ): Promise<TxnResponse> {
     const request = { compare, success: success.map((operation) => this.#sealed(operation)), failure };
-    const response = await this.#attempt(
+    const answer = this.#attempt(
       (endpoint, timeoutMs) => endpoint.kv.unary('txn', request, { timeoutMs }),
       false,
     );
-    if (this.#codec === undefined) return response;
+    if (this.#codec === undefined) return answer;
+    const response = await this.#followed(answer);
     const responses = response.responses.map((one) =>
       one.responseRange === undefined || one.responseRange === null
         ? one
         : { ...one, responseRange: this.#openedRange(one.responseRange) },
     );
     return { ...response, responses };
+  }
+
+  async #followed(answer: Promise<TxnResponse>): Promise<TxnResponse> {
+    this.#sealedTxns.add(answer);
+    try {
+      return await answer;
+    } catch (error) {
+      if (error instanceof UnknownOutcome) this.#unsettledUntil = performance.now() + settledAfterMs;
+      throw error;
+    } finally {
+      this.#sealedTxns.delete(answer);
+    }
+  }
+
+  /**
+   * Resolves when whatever is on its way has been carried out, or never will be: who reads the store from then on sees all of
+   * it. Rejects when `signal` fires before.
+   */
+  async sealedTxnsEnded(signal?: AbortSignal): Promise<void> {
+    await Promise.allSettled(this.#sealedTxns);
+    const left = this.#unsettledUntil - performance.now();
+    if (left > 0) await pause(left, undefined, { ref: false, signal });
   }
 
   #sealed(operation: RequestOp): RequestOp {
@@ -171,10 +202,11 @@ export class StoreClient {
 
   #openedRange(response: RangeResponse): RangeResponse {
     if (this.#codec === undefined || response.kvs.length === 0) return response;
-    return { ...response, kvs: response.kvs.map((kv) => this.#opened(kv)) };
+    return { ...response, kvs: response.kvs.map((kv) => this.opened(kv)) };
   }
 
-  #opened(kv: KeyValue): KeyValue {
+  /** What lies in the store as it is worked with. */
+  opened(kv: KeyValue): KeyValue {
     if (this.#codec === undefined || kv.value.length === 0) return kv;
     const value = this.#codec.open(kv.key.toString(), kv.value);
     return value === kv.value ? kv : { ...kv, value };
@@ -184,8 +216,8 @@ export class StoreClient {
     if (this.#codec === undefined) return response;
     const events = response.events.map((event) => ({
       ...event,
-      ...(event.kv === undefined ? {} : { kv: this.#opened(event.kv) }),
-      ...(event.prevKv === undefined || event.prevKv === null ? {} : { prevKv: this.#opened(event.prevKv) }),
+      ...(event.kv === undefined ? {} : { kv: this.opened(event.kv) }),
+      ...(event.prevKv === undefined || event.prevKv === null ? {} : { prevKv: this.opened(event.prevKv) }),
     }));
     return { ...response, events };
   }

@@ -2,6 +2,9 @@
  * Changes the key that encrypts a cluster's secrets: a new key is added on every master, then made the first one, then
  * every object is written anew by the active server, then the old key is dropped. Each step waits until every running
  * API server has taken the file over. The file says how far it has come, so a rotation that was interrupted goes on.
+ *
+ * Of several processes on a master one looks for what is sealed with the old key, and may have looked while another still
+ * wrote with it. So it is made to look once more when all are past that, by a file that says the same in other bytes.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -52,6 +55,7 @@ export async function rotateEncryption(options: RotationOptions): Promise<string
     await spread(options, withNewestFirst(read()));
     say('every master writes with the new key');
   }
+  await spread(options, withMark(read()));
   await waitFor(options, 'every object is written anew', (texts) =>
     texts.some((text) => valueOf(text, 'timonier_encryption_stale_objects') === 0),
   );
@@ -69,8 +73,27 @@ async function spread(options: RotationOptions, text: string): Promise<void> {
   for (const { file } of masters) await replaceFile(file, text, mode);
   const hash = `sha256:${createHash('sha256').update(text).digest('hex')}`;
   await waitFor(options, 'every API server has taken over the configuration', (texts) =>
-    texts.every((answer) => answer.includes(`last_config_info{hash="${hash}"} 1`)),
+    texts.every((answer) => {
+      const used = hashesOf(answer);
+      return used.length > 0 && used.every((one) => one === hash);
+    }),
   );
+}
+
+const markStart = '# every API server writes with the first key: ';
+
+/** The same configuration in bytes that no API server has seen. */
+function withMark(text: string): string {
+  const kept = text.split('\n').filter((line) => !line.startsWith(markStart));
+  return `${markStart}${new Date().toISOString()}\n${kept.join('\n')}`;
+}
+
+/** Of the configurations that a master's API server uses: more than one while some of its processes are behind the others. */
+function hashesOf(metrics: string): readonly string[] {
+  const found = metrics.matchAll(
+    /^apiserver_encryption_config_controller_last_config_info\{hash="([^"]*)"\} 1$/gm,
+  );
+  return [...found].map(([, hash = '']) => hash);
 }
 
 async function waitFor(
