@@ -218,15 +218,6 @@ export function timeout(message: string, retryAfterSeconds?: number): Status {
   );
 }
 
-export function serverTimeout(type: QualifiedResource, operation: string, retryAfterSeconds: number): Status {
-  return failure(
-    500,
-    'ServerTimeout',
-    `The ${operation} operation against ${qualified(type)} could not be completed at this time, please try again.`,
-    { ...detailsOf(type, operation), retryAfterSeconds },
-  );
-}
-
 /** Validation failed; `causes` come from the field errors, see `invalidStatus`. */
 export function invalid(
   kind: { readonly group: string; readonly kind: string },

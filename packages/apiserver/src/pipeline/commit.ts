@@ -3,13 +3,14 @@
  * depends on. When it fails, its other branch reads the office and the object, so that a stale epoch and a stale
  * revision stay distinct on any store.
  */
-import { serverTimeout, StatusError } from '@timonier/api/statuses';
+import { serviceUnavailable, StatusError, timeout } from '@timonier/api/statuses';
 import type { ApiObject } from '@timonier/api/decode';
+import { GrpcError, Status as GrpcStatus } from '@timonier/grpc';
 import type { Compare, RequestOp, TxnResponse } from '../storage/etcd-messages.ts';
 import { UnknownOutcome } from '../storage/store-client.ts';
 import { fromStored, StoredObject } from '../storage/stored-object.ts';
 import { storedValue } from '../storage/views.ts';
-import type { WriteContext } from '../server-state.ts';
+import type { ServerState, WriteContext } from '../server-state.ts';
 import { strategyOf } from '../strategies/index.ts';
 import type { CommitExtras } from './commit-extras.ts';
 import { notActive, officeKey, staleEpoch } from './fence-gate.ts';
@@ -47,22 +48,13 @@ export async function commit(context: WriteContext, change: Change): Promise<Com
     ...(change.extras?.compare ?? []),
   ];
   if (fenced) compare.push({ key: officeKey, target: 'VALUE', result: 'EQUAL', value: fence.token });
-  const operation: RequestOp =
-    value === undefined
-      ? { requestDeleteRange: { key: change.key } }
-      : { requestPut: { key: change.key, value, ...(await leaseOf(context)) } };
   const since = performance.now();
   const kind = value === undefined ? 'delete' : change.expected === 0 ? 'create' : 'update';
   let response: TxnResponse | undefined;
   try {
-    response = await server.store.txn(
-      compare,
-      [operation, ...(change.extras?.success ?? [])],
-      [{ requestRange: { key: officeKey } }, { requestRange: { key: change.key } }],
-    );
+    response = await send(context, change, value, compare);
   } catch (error) {
-    if (!(error instanceof UnknownOutcome)) throw error;
-    throw new StatusError(serverTimeout(target.info, target.verb, 1));
+    throw error instanceof UnknownOutcome ? nobodyKnows(context) : error;
   } finally {
     server.metrics.store.answered(kind, target.info, since, response === undefined);
   }
@@ -91,7 +83,46 @@ export async function commit(context: WriteContext, change: Change): Promise<Com
   return { outcome: 'conflict', current };
 }
 
-async function leaseOf({ server, target }: WriteContext): Promise<{ lease?: number }> {
+/**
+ * 504, as upstream where the store does not answer in time, and without a word on when to ask again: programs that are told so
+ * send even a creation again by themselves, and what may have been done already would be done twice.
+ */
+function nobodyKnows({ target }: WriteContext): StatusError {
+  return new StatusError(
+    timeout(`the store did not answer: whether the ${target.verb} was carried out is not known`),
+  );
+}
+
+async function send(
+  { server, target }: WriteContext,
+  change: Change,
+  value: Buffer | undefined,
+  compare: readonly Compare[],
+): Promise<TxnResponse> {
   const { ttlSeconds } = strategyOf(target.info);
-  return ttlSeconds === undefined ? {} : { lease: await server.leases.forSeconds(ttlSeconds) };
+  const txn = (operation: RequestOp): Promise<TxnResponse> =>
+    server.store.txn(
+      compare,
+      [operation, ...(change.extras?.success ?? [])],
+      [{ requestRange: { key: officeKey } }, { requestRange: { key: change.key } }],
+    );
+  if (value === undefined) return txn({ requestDeleteRange: { key: change.key } });
+  if (ttlSeconds === undefined) return txn({ requestPut: { key: change.key, value } });
+  const lease = await leaseOf(server, ttlSeconds);
+  try {
+    return await txn({ requestPut: { key: change.key, value, lease } });
+  } catch (error) {
+    if (!(error instanceof GrpcError) || error.code !== GrpcStatus.NOT_FOUND) throw error;
+    // Nothing was written. The next lease is a new one.
+    await server.leases.lost(lease);
+    return txn({ requestPut: { key: change.key, value, lease: await leaseOf(server, ttlSeconds) } });
+  }
+}
+
+/** Throws 503 when the store does not answer: the object is not written then, so that it may be sent again. */
+function leaseOf({ leases }: ServerState, seconds: number): Promise<number> {
+  return leases.forSeconds(seconds).catch((error: unknown) => {
+    if (!(error instanceof UnknownOutcome)) throw error;
+    throw new StatusError({ ...serviceUnavailable(error.message), details: { retryAfterSeconds: 1 } });
+  });
 }

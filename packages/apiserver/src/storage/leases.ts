@@ -32,9 +32,17 @@ export class Leases {
     const granted = this.#store.grantLease(id, seconds + sharedForSeconds).then(() => id);
     const lease = { id: granted, until: this.#now() + sharedForSeconds * 1_000 };
     this.#current.set(seconds, lease);
-    granted.catch(() => {
-      if (this.#current.get(seconds) === lease) this.#current.delete(seconds);
-    });
+    granted.catch(() => this.#forget(lease));
     return granted;
+  }
+
+  /** The store says that it knows no such lease: a clock that was set back makes it look younger than it is. */
+  async lost(id: number): Promise<void> {
+    for (const lease of this.#current.values())
+      if ((await lease.id.catch(() => undefined)) === id) this.#forget(lease);
+  }
+
+  #forget(lease: Lease): void {
+    for (const [seconds, known] of this.#current) if (known === lease) this.#current.delete(seconds);
   }
 }
