@@ -158,3 +158,30 @@ test('a passive server answers reads on its private socket and refuses writes wi
   assert.equal(refused.status, 503);
   assert.notEqual(refused.retryAfter, undefined);
 });
+
+/** Whose lease can be over before anybody was told. */
+class LapsingOffice extends FakeOffice {
+  isOver = false;
+
+  override holds(): boolean {
+    return !this.isOver && super.holds();
+  }
+}
+
+test('who came by a port is not told of the past when the office is over before the connection is', async (t) => {
+  const { endpoint } = await startEtcd(t);
+  await takeOffice(endpoint, '7@master-1');
+  const office = new LapsingOffice(activeAs('7@master-1'));
+  const server = await startApiServer(t, { endpoint, office });
+  const made = await server.request('POST', configMaps, configMap('a'));
+  assert.equal(made.status, 201);
+  office.isOver = true;
+  for (const path of [`${configMaps}/a`, configMaps, `${configMaps}?watch=1&timeoutSeconds=1`]) {
+    const answer = await server.request('GET', path);
+    assert.equal(answer.status, 503, path);
+    assert.equal(answer.headers['retry-after'], '1');
+  }
+  const version = String(made.json.metadata.resourceVersion);
+  const known = await server.request('GET', `${configMaps}/a?resourceVersion=${version}`);
+  assert.equal(known.status, 200, 'who asks for no more than is here is answered');
+});

@@ -1,6 +1,8 @@
 /** get: one object. Without a resourceVersion it is the newest there is; with one, not older than that. */
 import { type Status, storageKey } from '@timonier/api';
 import { internalError, notFound, StatusError } from '@timonier/api/statuses';
+import type { Exchange } from '../http/exchange.ts';
+import { notActive } from '../pipeline/fence-gate.ts';
 import { revisionParameter } from '../pipeline/query.ts';
 import { representationOf, respondObject } from '../pipeline/respond.ts';
 import type { RequestContext } from '../request-context.ts';
@@ -45,13 +47,20 @@ function whyMissing({ cache }: ServerState, key: string, otherwise: Status): Sta
 
 /**
  * Waits until the cache may answer: for the newest state (`revision` undefined), or for one that is not older than
- * `revision`. While this master is passive its own loops read what its replica has, without asking a quorum.
+ * `revision`. While this master is passive its own loops read what its replica has, without asking a quorum; who came by a port
+ * did so while it was active, and is told that it is not any more (503) should the office end before the connection does.
  */
 export async function freshEnough(
-  { server }: Pick<RequestContext, 'server'>,
+  { server, exchange }: Pick<RequestContext, 'server'> & Partial<Pick<RequestContext, 'exchange'>>,
   revision: number | undefined,
 ): Promise<void> {
   if (revision !== undefined) await server.reads.reached(revision);
   else if (server.office === undefined || server.office.holds()) await server.reads.fresh();
+  else if (exchange !== undefined && !isOfThisHost(exchange)) throw notActive();
   else await server.reads.reached(1);
+}
+
+/** Whether a request came by the private socket: connections of the network have an address. */
+function isOfThisHost({ request }: Exchange): boolean {
+  return request.socket.remoteAddress === undefined;
 }
