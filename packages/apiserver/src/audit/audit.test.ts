@@ -1,6 +1,6 @@
 /** What the audit log holds, on a real server; and that a log that cannot be written stalls nobody. */
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -50,6 +50,8 @@ test('the first rule that matches decides', () => {
     ['{level: Request, users: [john]}', 'None'],
     ['{level: Request, userGroups: [dev]}', 'Request'],
     ['{level: Request, verbs: [list]}', 'None'],
+    ["{level: Request, resources: [{group: '', resources: ['pods/*']}]}", 'Request'],
+    ["{level: Request, resources: [{group: '', resources: ['*/log']}]}", 'None'],
     ['{level: Request, namespaces: [b]}', 'None'],
     ["{level: Request, resources: [{group: '', resources: [pods/log]}]}", 'None'],
     ['{level: Request, resources: [{group: apps}]}', 'None'],
@@ -189,4 +191,52 @@ test('a log begins anew when it is large, keeps what it shall, and drops what a 
   broken.write('x');
   await until(() => lost.includes('log'), 'the failure is counted');
   await broken.close();
+});
+
+test('an event that comes when the one before has just been written is written too', async () => {
+  // What is to be written fails at once, so that it can be told when the look for more is over.
+  for (let depth = 0; depth < 8; depth++) {
+    let lost = 0;
+    const file: AuditLogFile = new AuditLogFile({
+      path: join(tmpdir(), 'timonier-no-such-folder', 'audit.log'),
+      maxBytes: 2 ** 30,
+      maxBackups: 0,
+      maxAgeDays: 0,
+      bufferSize: 10,
+      onError: () => {
+        lost++;
+        if (lost > 1) return;
+        let turn = Promise.resolve();
+        for (let i = 0; i < depth; i++) turn = turn.then(() => undefined);
+        void turn.then(() => file.write('second'));
+      },
+    });
+    file.write('first');
+    await until(() => lost > 0, 'the first one was tried');
+    await file.close();
+    assert.equal(lost, 2, `after ${depth} turns`);
+  }
+});
+
+test('an event is not lost because an old file cannot be removed', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'timonier-audit-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  const path = join(directory, 'audit.log');
+  // What has the name of an old file, and is none that can be removed.
+  await mkdir(join(directory, 'audit-2020-01-01T00-00-00.000.log', 'x'), { recursive: true });
+  const told: (readonly [string, number])[] = [];
+  const file = new AuditLogFile({
+    path,
+    maxBytes: 10,
+    maxBackups: 1,
+    maxAgeDays: 0,
+    bufferSize: 10,
+    onError: (plugin, events) => told.push([plugin, events]),
+  });
+  for (const line of ['the first line', 'the second line']) {
+    file.write(line);
+    await until(async () => (await readFile(path, 'utf8').catch(() => '')) === `${line}\n`, line);
+  }
+  await file.close();
+  assert.deepEqual(told, [['log', 0]]);
 });

@@ -42,7 +42,8 @@ export function lossCounter(metrics: Registry, log: Pick<Logger, 'error'>): OnLo
     // A disk that is full says so for every event.
     if (Date.now() - told < 1_000) return;
     told = Date.now();
-    log.error({ reason: String(error), plugin }, 'audit events are lost');
+    const what = events === 0 ? 'old audit logs could not be removed' : 'audit events are lost';
+    log.error({ reason: String(error), plugin }, what);
   };
 }
 

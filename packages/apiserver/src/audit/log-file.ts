@@ -5,6 +5,7 @@
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
+import { WaitingLines } from './waiting-lines.ts';
 
 export interface LogFileOptions {
   /** `-` is standard output. */
@@ -17,6 +18,7 @@ export interface LogFileOptions {
   readonly maxAgeDays: number;
   /** Events that wait at most. */
   readonly bufferSize: number;
+  /** Told of what was lost; of no events when old files could not be removed. */
   readonly onError: (plugin: 'log' | 'buffered', events: number, error: unknown) => void;
 }
 
@@ -25,29 +27,32 @@ const batch = 1_000;
 
 export class AuditLogFile {
   readonly #options: LogFileOptions;
-  readonly #waiting: string[] = [];
+  readonly #waiting: WaitingLines;
   #running: Promise<void> | undefined;
   #stream: WriteStream | undefined;
   #size = 0;
 
   constructor(options: LogFileOptions) {
     this.#options = options;
+    this.#waiting = new WaitingLines(options.bufferSize);
   }
 
   write(line: string): void {
-    if (this.#waiting.length >= this.#options.bufferSize) {
-      this.#options.onError('buffered', 1, new Error('audit buffer queue blocked'));
-      return;
-    }
-    this.#waiting.push(line);
+    if (this.#waiting.add(line)) this.#run();
+    else this.#options.onError('buffered', 1, new Error('audit buffer queue blocked'));
+  }
+
+  #run(): void {
     this.#running ??= this.#drain().finally(() => {
       this.#running = undefined;
+      // What came after the last look, and before this was noted, has started nothing.
+      if (this.#waiting.length > 0) this.#run();
     });
   }
 
   /** Writes what waits, and closes the file. */
   async close(): Promise<void> {
-    await this.#running;
+    while (this.#running !== undefined) await this.#running;
     await new Promise<void>((resolve) => {
       if (this.#stream === undefined) resolve();
       else this.#stream.end(resolve);
@@ -59,7 +64,7 @@ export class AuditLogFile {
     // Those that come in the same turn share a write.
     await new Promise((resolve) => setImmediate(resolve));
     while (this.#waiting.length > 0) {
-      const lines = this.#waiting.splice(0, batch);
+      const lines = this.#waiting.take(batch);
       try {
         await this.#append(`${lines.join('\n')}\n`);
       } catch (error) {
@@ -73,7 +78,10 @@ export class AuditLogFile {
   async #append(text: string): Promise<void> {
     const { path, maxBytes } = this.#options;
     if (path === '-') {
-      process.stdout.write(text);
+      // Who reads slowly is waited for, as a slow disk is: else what the buffer may not hold would be held behind it.
+      await new Promise<void>((resolve, reject) => {
+        process.stdout.write(text, (error) => (error == null ? resolve() : reject(error)));
+      });
       return;
     }
     const bytes = Buffer.byteLength(text);
@@ -107,7 +115,10 @@ export class AuditLogFile {
     const stem = path.slice(0, path.length - extension.length);
     const time = new Date().toISOString().replaceAll(':', '-').replace('Z', '');
     await rename(path, `${stem}-${time}${extension}`);
-    await this.#removeOld(`${basename(stem)}-`, extension);
+    // What is to be written is not lost over what is to be forgotten.
+    await this.#removeOld(`${basename(stem)}-`, extension).catch((error: unknown) =>
+      this.#options.onError('log', 0, error),
+    );
   }
 
   async #removeOld(prefix: string, extension: string): Promise<void> {

@@ -156,6 +156,8 @@ function matchesResource(
     (asked) =>
       asked === combined ||
       asked === '*' ||
-      (subresource !== '' && (asked === `*/${subresource}` || asked === `${resource}/*`)),
+      // As upstream, and unlike what authorization takes it for: also the resource itself.
+      asked === `${resource}/*` ||
+      (subresource !== '' && asked === `*/${subresource}`),
   );
 }

@@ -5,6 +5,7 @@
  */
 import type { KubeconfigClient } from '../callouts/kubeconfig-client.ts';
 import type { AuditSink, OnLost } from './counted-sink.ts';
+import { WaitingLines } from './waiting-lines.ts';
 
 export interface AuditWebhookOptions {
   /** Events that wait at most. */
@@ -38,7 +39,7 @@ export class AuditWebhook implements AuditSink {
   readonly #options: AuditWebhookOptions;
   readonly #parts: AuditWebhookParts;
   readonly #now: () => number;
-  #waiting: string[] = [];
+  readonly #waiting: WaitingLines;
   #timer: NodeJS.Timeout | undefined;
   #underWay = 0;
   #tokens: number;
@@ -49,18 +50,18 @@ export class AuditWebhook implements AuditSink {
   constructor(options: AuditWebhookOptions, parts: AuditWebhookParts) {
     this.#options = options;
     this.#parts = parts;
+    this.#waiting = new WaitingLines(options.bufferSize);
     this.#now = parts.now ?? (() => performance.now());
     this.#tokens = options.throttle?.burst ?? 0;
     this.#counted = this.#now();
   }
 
   write(line: string): void {
-    const { bufferSize, maxBatchSize, maxBatchWaitMs } = this.#options;
-    if (this.#waiting.length >= bufferSize) {
+    const { maxBatchSize, maxBatchWaitMs } = this.#options;
+    if (!this.#waiting.add(line)) {
       this.#parts.onLost('buffered', 1, new Error('audit buffer queue blocked'));
       return;
     }
-    this.#waiting.push(line);
     if (this.#waiting.length >= maxBatchSize) this.#schedule(0);
     else this.#timer ??= this.#after(maxBatchWaitMs);
   }
@@ -84,10 +85,9 @@ export class AuditWebhook implements AuditSink {
     if (this.#waiting.length > 0)
       this.#parts.onLost(
         'webhook',
-        this.#waiting.length,
+        this.#waiting.take(Infinity).length,
         new Error('the server ended before they were sent'),
       );
-    this.#waiting = [];
     this.#parts.client.close();
   }
 
@@ -109,7 +109,7 @@ export class AuditWebhook implements AuditSink {
     while (this.#waiting.length > 0 && this.#underWay < maxUnderWay) {
       const pause = this.#isClosing ? 0 : this.#take();
       if (pause > 0) return this.#schedule(pause);
-      const lines = this.#waiting.splice(0, maxBatchSize);
+      const lines = this.#waiting.take(maxBatchSize);
       this.#underWay++;
       void this.#send(lines).finally(() => {
         this.#underWay--;
