@@ -121,6 +121,23 @@ test('what is missing of addresses and ranges is made when a server takes over',
   assert.equal(own.spec.parentRef.name, 'kubernetes');
 });
 
+test('a port of a service that is gone, or has it no more, is given back when a server takes over', async (t) => {
+  const spec = { type: 'NodePort', ports: [{ port: 80, nodePort: 30_070 }] };
+  await shared.ask(201, 'POST', services, { metadata: { name: 'here' }, spec });
+  const store = new StoreClient({ endpoints: [shared.endpoint] });
+  t.after(() => store.close());
+  // As the deletion of a service that cannot be read leaves them.
+  const left = { 30_071: 'default/gone', 30_072: 'default/here' };
+  for (const [port, value] of Object.entries(left))
+    await store.txn([], [{ requestPut: { key: portKey(Number(port)), value } }], []);
+  await startApiServer(t, { endpoint: shared.endpoint });
+  const isReserved = async (port: number): Promise<boolean> =>
+    (await store.range({ key: portKey(port), countOnly: true })).count > 0;
+  for (const port of [30_071, 30_072]) await until(async () => !(await isReserved(port)), `${port} is free`);
+  assert.equal(await isReserved(30_070), true);
+  await shared.ask(200, 'DELETE', `${services}/here`);
+});
+
 test('a load balancer that keeps to local endpoints has a port for health checks of its own', async () => {
   const merge = patchAs('merge-patch+json');
   const local = (name: string, healthCheckNodePort?: number): object => ({

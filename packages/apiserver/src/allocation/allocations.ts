@@ -109,6 +109,9 @@ export function difference<T>(before: readonly T[], after: readonly T[]): { adde
   };
 }
 
+/** What keys of ports begin with. */
+export const portKeys = `${root}ports/`;
+
 export function portKey(port: number): string {
-  return `${root}ports/${port}`;
+  return `${portKeys}${port}`;
 }

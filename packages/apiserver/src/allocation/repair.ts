@@ -1,20 +1,22 @@
 /**
  * Makes what the bookkeeping of addresses and ports lacks, at the beginning of a term: the default range as an object, the
  * `IPAddress` of every Service that has none, because somebody deleted it or an older version kept no such objects, and the key
- * of every port on nodes that a Service has and an older version did not reserve.
+ * of every port on nodes that a Service has and an older version did not reserve. And gives back the ports of Services that are
+ * gone and could not take them along, because nobody could read them any more.
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import { type Service, storageKey } from '@timonier/api';
+import { type ResourceInfo, type Service, storageKey } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { StatusError } from '@timonier/api/statuses';
 import { notActive, officeKey } from '../pipeline/fence-gate.ts';
 import type { Writer } from '../self-writer.ts';
 import type { ServerState } from '../server-state.ts';
 import type { Compare } from '../storage/etcd-messages.ts';
+import { rangeEnd } from '../storage/keys.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
 import { portsOf } from '../strategies/services.ts';
 import { addressObject, ServiceAddresses } from './addresses.ts';
-import { portKey } from './allocations.ts';
+import { portKey, portKeys } from './allocations.ts';
 
 /** Services looked through before other work gets a turn. */
 const burst = 100;
@@ -45,11 +47,49 @@ export async function repairAllocations(writer: Writer, server: ServerState): Pr
     if (known.has(addresses.key(address))) continue;
     await ensure(writer, 'ipaddresses', addressObject(address, owner));
   }
+  await giveBack(server, info);
+}
+
+/** Ports whose Service, as their key has it, is not there or has others. */
+async function giveBack(server: ServerState, info: ResourceInfo): Promise<void> {
+  const { store, cache, reads, root } = server;
+  const { kvs, header } = await store.range({ key: portKeys, rangeEnd: rangeEnd(portKeys) });
+  await reads.reached(header?.revision ?? 0);
+  const { index } = cache.resource(info.storagePrefix ?? '');
+  for (const kv of kvs) {
+    const [namespace = '', name = ''] = kv.value.toString().split('/');
+    const key = storageKey(info, namespace, name, root);
+    const service = index.get(key);
+    const port = Number(kv.key.toString().slice(portKeys.length));
+    const { spec } = (service?.object() ?? {}) as Service;
+    if (cache.unreadable(key) !== undefined || portsOf(spec ?? {}).includes(port)) continue;
+    server.log.info(
+      { port, service: `${namespace}/${name}` },
+      'a port on nodes of a service that has it no more',
+    );
+    await store.txn(
+      [
+        { key, target: 'MOD', result: 'EQUAL', modRevision: service?.revision ?? 0 },
+        { key: portKey(port), target: 'MOD', result: 'EQUAL', modRevision: kv.modRevision },
+        ...officeCondition(server),
+      ],
+      [{ requestDeleteRange: { key: portKey(port) } }],
+      [],
+    );
+  }
+}
+
+/** Throws 503 when this server is not in office. */
+function officeCondition({ office }: ServerState): Compare[] {
+  if (office === undefined) return [];
+  const { token } = office.state;
+  if (token === null) throw notActive();
+  return [{ key: officeKey, target: 'VALUE', result: 'EQUAL', value: token }];
 }
 
 /** Unless somebody has it meanwhile, or the service has changed. */
 async function reserve(
-  { store, office }: ServerState,
+  server: ServerState,
   port: number,
   owner: string,
   service: StoredObject,
@@ -57,13 +97,9 @@ async function reserve(
   const compare: Compare[] = [
     { key: service.key, target: 'MOD', result: 'EQUAL', modRevision: service.revision },
     { key: portKey(port), target: 'CREATE', result: 'EQUAL', createRevision: 0 },
+    ...officeCondition(server),
   ];
-  const token = office?.state.token;
-  if (office !== undefined) {
-    if (token === null || token === undefined) throw notActive();
-    compare.push({ key: officeKey, target: 'VALUE', result: 'EQUAL', value: token });
-  }
-  await store.txn(compare, [{ requestPut: { key: portKey(port), value: owner } }], []);
+  await server.store.txn(compare, [{ requestPut: { key: portKey(port), value: owner } }], []);
 }
 
 async function ensure(writer: Writer, resource: string, object: ApiObject): Promise<void> {

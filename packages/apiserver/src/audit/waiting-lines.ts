@@ -4,7 +4,7 @@
  */
 
 /** Of all that wait; a single line may be longer. */
-const mostBytes = 128 * 1024 * 1024;
+export const mostWaitingBytes = 128 * 1024 * 1024;
 
 export class WaitingLines {
   readonly #most: number;
@@ -13,7 +13,7 @@ export class WaitingLines {
   /** As many as there are characters, which is about as much as they take. */
   #bytes = 0;
 
-  constructor(most: number, bytes = mostBytes) {
+  constructor(most: number, bytes = mostWaitingBytes) {
     this.#most = most;
     this.#mostBytes = bytes;
   }

@@ -10,6 +10,7 @@ import type { ApiServer } from '../api-server.ts';
 import type { SharedParts } from '../api-server-options.ts';
 import type { AuditSink } from '../audit/counted-sink.ts';
 import type { LogFileOptions } from '../audit/log-file.ts';
+import { mostWaitingBytes } from '../audit/waiting-lines.ts';
 import { Appointment } from '../duty.ts';
 import type { PortName } from '../http/front.ts';
 import { Channel, type ProcessEnd } from './channel.ts';
@@ -113,6 +114,7 @@ export class Worker {
   #auditSink({ bufferSize, onError }: LogFileOptions): AuditSink {
     const channel = this.#channel;
     let underWay = 0;
+    let bytes = 0;
     let lines: string[] = [];
     let emptied: (() => void) | undefined;
     const flush = (): void => {
@@ -120,17 +122,19 @@ export class Worker {
       lines = [];
       channel.tell('audit', sent, undefined, (error) => {
         underWay -= sent.length;
+        for (const line of sent) bytes -= line.length;
         if (underWay === 0) emptied?.();
         if (error !== null) onError('log', sent.length, error);
       });
     };
     return {
       write: (line) => {
-        if (underWay >= bufferSize) {
+        if (underWay >= bufferSize || (underWay > 0 && bytes + line.length > mostWaitingBytes)) {
           onError('buffered', 1, new Error('audit buffer queue blocked'));
           return;
         }
         underWay++;
+        bytes += line.length;
         lines.push(line);
         if (lines.length === 1) setImmediate(flush);
       },
