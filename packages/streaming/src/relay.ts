@@ -7,6 +7,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { dial, type DialOptions, HandshakeError } from './client.ts';
+import { answerPings } from './pings.ts';
 import { offeredProtocols, refuseUpgrade } from './server.ts';
 
 /**
@@ -33,6 +34,7 @@ export async function relayUpgrade(
   }
   const upgrader = new WebSocketServer({
     noServer: true,
+    autoPong: false,
     perMessageDeflate: false,
     maxPayload: 4 * 1024 * 1024,
     handleProtocols: () => (upstream.protocol === '' ? false : upstream.protocol),
@@ -51,6 +53,7 @@ export async function relayUpgrade(
     upstream.terminate();
     return;
   }
+  answerPings(client);
   await Promise.all([pass(client, upstream), pass(upstream, client), resumed(upstream)]);
 }
 

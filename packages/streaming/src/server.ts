@@ -9,6 +9,7 @@ import type { Duplex, Readable, Writable } from 'node:stream';
 import { createWebSocketStream, WebSocketServer } from 'ws';
 import { endWith } from './last-words.ts';
 import { Link } from './link.ts';
+import { answerPings } from './pings.ts';
 import {
   channel,
   channelProtocols,
@@ -34,6 +35,7 @@ export interface ServerStreams {
 
 const upgrader = new WebSocketServer({
   noServer: true,
+  autoPong: false,
   maxPayload: 4 * 1024 * 1024,
   perMessageDeflate: false,
   handleProtocols: (offered) => chooseProtocol(offered) ?? false,
@@ -72,6 +74,7 @@ export function acceptLink(request: IncomingMessage, socket: Duplex, head: Buffe
     socket.once('close', fail);
     upgrader.handleUpgrade(request, socket, head, (ws) => {
       socket.off('close', fail);
+      answerPings(ws);
       resolve(new Link(ws, protocol));
     });
   });
@@ -86,6 +89,7 @@ export function acceptTunnel(
 ): Promise<Duplex> {
   const tunnel = new WebSocketServer({
     noServer: true,
+    autoPong: false,
     maxPayload: 4 * 1024 * 1024,
     perMessageDeflate: false,
   });
@@ -97,6 +101,7 @@ export function acceptTunnel(
     socket.once('close', fail);
     tunnel.handleUpgrade(request, socket, head, (ws) => {
       socket.off('close', fail);
+      answerPings(ws);
       const bytes = createWebSocketStream(ws);
       bytes.on('error', () => bytes.destroy());
       resolve(bytes);

@@ -18,26 +18,63 @@ const headerBytes = 8;
 const maxFrameBytes = 1024 * 1024;
 const maxBlockBytes = 16 * 1024;
 
-/** Cuts a byte stream into frames. Throws when a frame is longer than any honest peer makes it. */
+/**
+ * Cuts a byte stream into frames. One that lies whole in a piece is cut out of it; of one that spans pieces, however small, every
+ * byte is copied once. Throws when a frame is longer than any honest peer makes it.
+ */
 export class FrameCutter {
-  #rest: Buffer = Buffer.alloc(0);
+  /** The beginning of a frame: first room for its header only, then for all of it. */
+  #partial: Buffer | undefined;
+  #have = 0;
 
   push(bytes: Buffer): SpdyFrame[] {
-    this.#rest = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
     const frames: SpdyFrame[] = [];
-    while (this.#rest.length >= headerBytes) {
-      const first = this.#rest.readUInt32BE(0);
-      const size = this.#rest.readUIntBE(5, 3);
-      if (size > maxFrameBytes) throw new Error(`a SPDY frame of ${size} bytes is too long`);
-      if (this.#rest.length < headerBytes + size) break;
-      const fin = ((this.#rest[4] ?? 0) & finFlag) !== 0;
-      const payload = this.#rest.subarray(headerBytes, headerBytes + size);
-      this.#rest = this.#rest.subarray(headerBytes + size);
-      if (first < 0x8000_0000) frames.push({ kind: 'data', stream: first, fin, payload });
-      else frames.push({ kind: 'control', type: first & 0xffff, fin, payload });
+    let at = 0;
+    while (at < bytes.length) {
+      if (this.#partial === undefined) {
+        const left = bytes.length - at;
+        const size = left < headerBytes ? headerBytes : frameBytes(bytes, at);
+        if (left >= size) {
+          frames.push(frameOf(bytes.subarray(at, at + size)));
+          at += size;
+          continue;
+        }
+        this.#partial = Buffer.allocUnsafe(size);
+        this.#have = 0;
+      }
+      const copied = bytes.copy(this.#partial, this.#have, at);
+      this.#have += copied;
+      at += copied;
+      if (this.#have === this.#partial.length) this.#complete(this.#partial, frames);
     }
     return frames;
   }
+
+  #complete(partial: Buffer, frames: SpdyFrame[]): void {
+    const size = frameBytes(partial, 0);
+    if (partial.length === size) {
+      this.#partial = undefined;
+      frames.push(frameOf(partial));
+      return;
+    }
+    this.#partial = Buffer.allocUnsafe(size);
+    partial.copy(this.#partial);
+  }
+}
+
+function frameBytes(bytes: Buffer, at: number): number {
+  const size = bytes.readUIntBE(at + 5, 3);
+  if (size > maxFrameBytes) throw new Error(`a SPDY frame of ${size} bytes is too long`);
+  return headerBytes + size;
+}
+
+function frameOf(bytes: Buffer): SpdyFrame {
+  const first = bytes.readUInt32BE(0);
+  const fin = ((bytes[4] ?? 0) & finFlag) !== 0;
+  const payload = bytes.subarray(headerBytes);
+  return first < 0x8000_0000
+    ? { kind: 'data', stream: first, fin, payload }
+    : { kind: 'control', type: first & 0xffff, fin, payload };
 }
 
 export function dataFrame(stream: number, payload: Uint8Array, fin: boolean): Buffer {

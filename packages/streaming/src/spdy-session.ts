@@ -3,7 +3,8 @@
  * of its own.
  *
  * The programs that speak it with us have no flow control of their own, and neither has this: a stream that nobody reads
- * stops the whole session once its buffer is full. Streams are bounded in number, buffers in size.
+ * stops the whole session once its buffer is full, and so do all of them together before each is, and an end that asks for answers and
+ * does not read them. Streams are bounded in number, buffers in size.
  */
 import { Duplex } from 'node:stream';
 import {
@@ -20,6 +21,13 @@ import {
 const maxStreams = 512;
 const maxDataBytes = 32 * 1024;
 const bufferBytes = 512 * 1024;
+/** What waits for its readers in all streams together. */
+const maxHeldBytes = 4 * 1024 * 1024;
+/** What a frame costs that waits, beside its bytes. */
+const frameCost = 128;
+const pingBytes = 4;
+/** Answers to what the other end has said, such as its pings, that may wait for it to read. */
+const maxReplies = 1_024;
 
 export class SpdyStream extends Duplex {
   readonly id: number;
@@ -27,6 +35,9 @@ export class SpdyStream extends Duplex {
   readonly headers: ReadonlyMap<string, string>;
   readonly #session: SpdySession;
   #inputEnded = false;
+  /** Frames that came since there was nothing to read. */
+  #frames = 0;
+  #heldBytes = 0;
 
   constructor(session: SpdySession, id: number, headers: ReadonlyMap<string, string>) {
     super({ allowHalfOpen: true, highWaterMark: bufferBytes });
@@ -39,6 +50,28 @@ export class SpdyStream extends Duplex {
 
   override _read(): void {
     this.#session.drained(this.id);
+  }
+
+  override read(size?: number): unknown {
+    const taken: unknown = super.read(size);
+    this.#count();
+    return taken;
+  }
+
+  /** The other end said something. False when that is enough until it was read. */
+  receive(payload: Buffer): boolean {
+    this.#frames++;
+    const isWanted = this.push(payload);
+    this.#count();
+    return isWanted;
+  }
+
+  #count(): void {
+    // Who listens is told at once.
+    if (this.readableLength === 0) this.#frames = 0;
+    const heldBytes = this.destroyed ? 0 : this.readableLength + this.#frames * frameCost;
+    this.#session.holds(heldBytes - this.#heldBytes);
+    this.#heldBytes = heldBytes;
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
@@ -67,6 +100,7 @@ export class SpdyStream extends Duplex {
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     const whole = this.readableEnded && this.writableFinished;
+    this.#count();
     this.#session.forget(this.id, !whole);
     done(error);
   }
@@ -78,6 +112,8 @@ export class SpdySession {
   readonly #full = new Set<number>();
   readonly #coder = new HeaderCoder();
   #resume: (() => void) | undefined;
+  #replies = 0;
+  #heldBytes = 0;
   /** Whoever dialled opens odd ones. */
   #nextId = 1;
 
@@ -124,18 +160,51 @@ export class SpdySession {
     const cutter = new FrameCutter();
     for await (const bytes of this.#transport as AsyncIterable<Buffer>) {
       try {
-        for (const frame of cutter.push(bytes)) await this.#receive(frame, onStream);
+        for (const frame of cutter.push(bytes)) {
+          await this.#receive(frame, onStream);
+          while (this.#mustWait() && !this.#transport.destroyed) await this.#room();
+        }
       } catch (error) {
         return error;
       }
-      while (this.#full.size > 0 && !this.#transport.destroyed) {
-        await new Promise<void>((resolve) => {
-          this.#resume = resolve;
-          this.#transport.once('close', resolve);
-        });
-      }
     }
     return undefined;
+  }
+
+  #mustWait(): boolean {
+    return this.#full.size > 0 || this.#replies > maxReplies || this.#heldBytes > maxHeldBytes;
+  }
+
+  /** Resolves when there may be room, or never will be. */
+  #room(): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.#resume = undefined;
+        this.#transport.off('close', done);
+        resolve();
+      };
+      this.#resume = done;
+      this.#transport.once('close', done);
+    });
+  }
+
+  /** What waits for its reader became more or less. */
+  holds(change: number): void {
+    this.#heldBytes += change;
+    this.#taken();
+  }
+
+  #taken(): void {
+    if (this.#resume !== undefined && !this.#mustWait()) this.#resume();
+  }
+
+  /** What the other end has asked for. */
+  #reply(frame: Buffer): void {
+    this.#replies++;
+    this.send(frame, () => {
+      this.#replies--;
+      this.#taken();
+    });
   }
 
   send(frame: Buffer, done: (error?: Error | null) => void = () => undefined): void {
@@ -144,16 +213,17 @@ export class SpdySession {
   }
 
   drained(id: number): void {
-    if (this.#full.delete(id) && this.#full.size === 0) this.#resume?.();
+    if (this.#full.delete(id)) this.#taken();
   }
 
   forget(id: number, early: boolean): void {
+    const isKnown = this.#streams.delete(id);
     this.drained(id);
-    if (this.#streams.delete(id) && early) this.#reset(id, resetStatus.cancel);
+    if (isKnown && early) this.#reset(id, resetStatus.cancel);
   }
 
   #reset(id: number, status: number): void {
-    this.send(controlFrame(frameType.reset, numbers(id, status)));
+    this.#reply(controlFrame(frameType.reset, numbers(id, status)));
   }
 
   async #receive(frame: SpdyFrame, onStream: (stream: SpdyStream) => void): Promise<void> {
@@ -161,16 +231,21 @@ export class SpdySession {
     if (frame.kind === 'data') {
       const stream = this.#streams.get(frame.stream);
       if (stream === undefined) return;
-      if (payload.length > 0 && !stream.push(payload)) this.#full.add(frame.stream);
+      if (payload.length > 0 && !stream.receive(payload)) this.#full.add(frame.stream);
       if (frame.fin) stream.inputEnded();
       return;
     }
     if (frame.type === frameType.synStream) await this.#accept(payload, frame.fin, onStream);
     // Nothing is in it for us, but later header blocks build on it.
     else if (frame.type === frameType.synReply) await this.#coder.decode(payload.subarray(4));
-    else if (frame.type === frameType.ping) this.send(controlFrame(frameType.ping, payload));
+    else if (frame.type === frameType.ping) this.#answer(payload);
     else if (frame.type === frameType.reset) this.#wasReset(payload.readUInt32BE(0), payload.readUInt32BE(4));
     // Settings, windows and farewells ask for nothing here.
+  }
+
+  #answer(ping: Buffer): void {
+    if (ping.length !== pingBytes) throw new Error(`a SPDY ping of ${ping.length} bytes`);
+    this.#reply(controlFrame(frameType.ping, ping));
   }
 
   #wasReset(id: number, status: number): void {
@@ -193,7 +268,7 @@ export class SpdySession {
     this.#streams.set(id, stream);
     if (fin) stream.inputEnded();
     const reply = await this.#coder.encode(new Map());
-    this.send(controlFrame(frameType.synReply, Buffer.concat([numbers(id), reply])));
+    this.#reply(controlFrame(frameType.synReply, Buffer.concat([numbers(id), reply])));
     onStream(stream);
   }
 }

@@ -184,3 +184,101 @@ test('a terminal that speaks SPDY only tells its sizes, and one whose protocol i
   assert.deepEqual(await streams.outcome, { exitCode: 0 });
   await assert.rejects(openSpdyStreams(`http://127.0.0.1:${port}/old`, wanted), { statusCode: 403 });
 });
+
+/** Opens a stream from the other end; resolves when its answer is out. */
+async function synStream(coder: HeaderCoder, id: number): Promise<Buffer> {
+  const block = await coder.encode(new Map([['streamtype', 'data']]));
+  return controlFrame(frameType.synStream, Buffer.concat([numbers(id, 0), Buffer.alloc(2), block]));
+}
+
+/** A session whose other end sends what the test says, and reads only what it is told to. */
+class OtherEnd extends Duplex {
+  readonly heard: Buffer[] = [];
+  isDeaf = false;
+  #waiting: (() => void)[] = [];
+
+  override _read(): void {}
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.heard.push(chunk);
+    if (this.isDeaf) this.#waiting.push(done);
+    else done();
+  }
+
+  say(bytes: Buffer): void {
+    this.push(bytes);
+  }
+
+  listen(): void {
+    this.isDeaf = false;
+    for (const done of this.#waiting.splice(0)) done();
+  }
+}
+
+async function turns(count = 50): Promise<void> {
+  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+test('an end that pings and does not read the answers is not read any further, until it does', async () => {
+  const end = new OtherEnd();
+  const session = new SpdySession(end);
+  const running = session.run(() => undefined);
+  end.isDeaf = true;
+  const ping = controlFrame(frameType.ping, numbers(1));
+  const many = Buffer.concat(Array.from({ length: 500 }, () => ping));
+  for (let i = 0; i < 20; i++) end.say(many);
+  await turns();
+  assert.ok(end.writableLength <= 1_100 * ping.length, `${end.writableLength} bytes wait`);
+  end.listen();
+  while (Buffer.concat(end.heard).length < 10_000 * ping.length) await turns(1);
+  end.push(null);
+  await running;
+});
+
+test('a stream whose reader listens goes on, however many frames come', async () => {
+  const end = new OtherEnd();
+  const session = new SpdySession(end);
+  let received = 0;
+  const running = session.run((stream) => stream.on('data', (chunk: Buffer) => (received += chunk.length)));
+  const coder = new HeaderCoder();
+  end.say(await synStream(coder, 1));
+  const frames = Buffer.concat(Array.from({ length: 1_000 }, () => dataFrame(1, Buffer.from('a'), false)));
+  for (let i = 0; i < 50; i++) end.say(frames);
+  while (received < 50_000) await turns(1);
+  end.push(null);
+  await running;
+  coder.close();
+});
+
+test('a ping that is none breaks the session', async () => {
+  const end = new OtherEnd();
+  const running = new SpdySession(end).run(() => undefined);
+  end.say(controlFrame(frameType.ping, Buffer.alloc(1_024)));
+  await assert.rejects(running, /a SPDY ping of 1024 bytes/);
+});
+
+test('streams that nobody reads hold no more together than a session may, in pieces of any size', async () => {
+  for (const size of [1, 32 * 1024]) {
+    const end = new OtherEnd();
+    const session = new SpdySession(end);
+    const streams: SpdyStream[] = [];
+    const running = session.run((stream) => streams.push(stream));
+    const coder = new HeaderCoder();
+    for (let id = 1; id <= 99; id += 2) end.say(await synStream(coder, id));
+    while (streams.length < 50) await turns(1);
+    const piece = Buffer.alloc(size);
+    const perStream = size === 1 ? 2_000 : 12;
+    for (const { id } of streams)
+      end.say(Buffer.concat(Array.from({ length: perStream }, () => dataFrame(id, piece, false))));
+    await turns();
+    const held = streams.reduce((sum, stream) => sum + stream.readableLength, 0);
+    // A piece costs what it weighs, and something more.
+    const most = size === 1 ? 40_000 : 4.2 * 1024 * 1024;
+    assert.ok(held <= most, `${held} bytes are held of pieces of ${size}`);
+    let received = 0;
+    for (const stream of streams) stream.on('data', (chunk: Buffer) => (received += chunk.length));
+    while (received < 50 * perStream * size) await turns(1);
+    end.push(null);
+    await running;
+    coder.close();
+  }
+});
