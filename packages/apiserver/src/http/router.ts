@@ -54,6 +54,8 @@ export interface RouterOptions {
 
 const operational = /^\/(metrics|healthz|livez|readyz)(\/|$)/;
 const methods: ReadonlySet<string> = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']);
+/** What else is passed on to pods, services and nodes, as upstream. */
+const proxiedMethods: ReadonlySet<string> = new Set(['HEAD', 'OPTIONS']);
 const mutating: ReadonlySet<string> = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
 
 export class Router {
@@ -172,7 +174,8 @@ export class Router {
     }
     const target = info.served;
     if (target === undefined) throw notServed(server.registry, info);
-    const isServed = methods.has(exchange.method) || (exchange.method === 'HEAD' && isProxied(target));
+    const isServed =
+      methods.has(exchange.method) || (proxiedMethods.has(exchange.method) && isProxied(target));
     const handler = isServed ? handlerOf(target) : undefined;
     if (isOfNoObject(target)) throw new StatusError(pathNotFound());
     if (handler === undefined || isOfNoNamespace(target)) throw new StatusError(notAllowed(target));
@@ -196,13 +199,15 @@ export class Router {
 
   async #operate(exchange: Exchange): Promise<void> {
     const { health, exposition } = this.#options;
-    const { request, response, headers: ownHeaders } = exchange;
+    const { url, response, headers: ownHeaders } = exchange;
     const writeHead = (status: number, headers: Record<string, string>): void => {
       exchange.statusCode = status;
       response.writeHead(status, { ...headers, ...ownHeaders });
     };
     const end = (body?: string): unknown => response.end(body);
-    if (!(await handleOps(request, { writeHead, end }, health, exposition)))
+    // As it was judged, and not as it could be read.
+    const asked = { url: `${url.pathname}${url.search}` };
+    if (!(await handleOps(asked, { writeHead, end }, health, exposition)))
       throw new StatusError(pathNotFound());
   }
 
