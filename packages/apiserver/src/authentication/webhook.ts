@@ -1,9 +1,10 @@
 /**
  * Bearer tokens that a service outside knows (`--authentication-token-webhook-config-file`): it is sent a TokenReview
- * and says whose token it is. Its answers are remembered for a while, by the token's digest. What cannot be asked knows
- * no token. Source: "Webhook Token Authentication" of the Kubernetes documentation.
+ * and says whose token it is. Its answers are remembered for a while, by the token's digest: those that name somebody apart from
+ * those that do not, so that no flood of invented tokens forgets what is known. What cannot be asked knows no token. Source: "Webhook Token Authentication" of the Kubernetes documentation.
  */
 import { createHash } from 'node:crypto';
+import { StatusError, tooManyRequests } from '@timonier/api/statuses';
 import { AnswerCache } from '../callouts/answer-cache.ts';
 import type { KubeconfigClient } from '../callouts/kubeconfig-client.ts';
 import type { User } from '../pipeline/authenticate.ts';
@@ -37,15 +38,18 @@ interface Answer {
 
 export class WebhookTokens implements TokenKind {
   readonly #options: WebhookTokenOptions;
-  readonly #answers: AnswerCache<Answer>;
+  readonly #known: AnswerCache<Answer>;
+  readonly #unknown: AnswerCache<Answer>;
   /** Questions under way: the same one is asked once. */
   readonly #asking = new Map<string, Promise<Answer | undefined>>();
 
   constructor(options: WebhookTokenOptions) {
     this.#options = options;
-    this.#answers = new AnswerCache(options.now, maxRemembered);
+    this.#known = new AnswerCache(options.now, maxRemembered);
+    this.#unknown = new AnswerCache(options.now, maxRemembered);
   }
 
+  /** Throws 429 when too much is being asked already. */
   authenticate(
     token: string,
     audiences: readonly string[] = [this.#options.audience],
@@ -53,12 +57,13 @@ export class WebhookTokens implements TokenKind {
     const key = createHash('sha256')
       .update(`${audiences.join('\0')}\0\0${token}`)
       .digest('base64');
-    const known = this.#answers.get(key);
+    const known = this.#known.get(key) ?? this.#unknown.get(key);
     if (known !== undefined) return this.#answerFor(known, audiences);
     let asking = this.#asking.get(key);
     if (asking === undefined) {
-      // Anybody can send tokens; what cannot be asked any more is not known.
-      if (this.#asking.size >= maxAsking) return undefined;
+      // Anybody can send tokens. Whose this one is was not asked: that there is no such user would be a lie.
+      if (this.#asking.size >= maxAsking)
+        throw new StatusError(tooManyRequests('too many tokens are being asked about', 1));
       asking = this.#ask(token, audiences, key).finally(() => this.#asking.delete(key));
       this.#asking.set(key, asking);
     }
@@ -82,7 +87,7 @@ export class WebhookTokens implements TokenKind {
     };
     try {
       const answer = answerOf(await client.post(JSON.stringify(review), { timeoutMs }));
-      this.#answers.set(key, answer, cacheMs);
+      (answer.user === undefined ? this.#unknown : this.#known).set(key, answer, cacheMs);
       return answer;
     } catch (error) {
       onError(error);

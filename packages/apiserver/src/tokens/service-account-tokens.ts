@@ -53,6 +53,8 @@ export interface SecretTokenClaims {
 const secretTokenIssuer = 'kubernetes/serviceaccount';
 const maxTokenBytes = 16 * 1024;
 const curve = 'prime256v1';
+/** Clocks of the masters that sign and verify differ by as much, as upstream takes it. */
+const leewaySeconds = 60;
 /** Tokens whose signature was verified; each takes about a kilobyte. */
 const maxRemembered = 8_192;
 
@@ -93,7 +95,8 @@ export class TokenSigner {
     if (token.length > maxTokenBytes) return undefined;
     const claims = this.#signed.of(token, this.#claimsIfSigned);
     if (claims === undefined || isOfSecret(claims)) return claims;
-    return claims.iss === this.issuer && claims.nbf <= now && now < claims.exp ? claims : undefined;
+    const holds = claims.nbf - leewaySeconds <= now && now <= claims.exp + leewaySeconds;
+    return claims.iss === this.issuer && holds ? claims : undefined;
   }
 
   readonly #claimsIfSigned = (token: string): TokenClaims | SecretTokenClaims | undefined => {
