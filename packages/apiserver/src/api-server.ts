@@ -197,7 +197,7 @@ export class ApiServer {
     this.#front = new Front({
       office,
       internalPort: options.internalPort ?? 0,
-      accept: (socket) => this.#tls.accept(socket),
+      accept: (socket, { remoteAddress }) => this.#tls.accept(socket, remoteAddress),
     });
     health.addReady('watch-cache', () => {
       if (cache.revision === 0) throw new Error('the store has not been loaded yet');

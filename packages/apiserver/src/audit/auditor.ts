@@ -3,9 +3,11 @@
  * a request that the policy asks for. Bodies are looked at only on levels that want them, and after the answer.
  */
 import { randomUUID } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
 import { decodeProtobuf } from '@timonier/api/protobuf';
 import type { ObjectMeta, Status } from '@timonier/api';
 import { Counter, type Registry } from 'prom-client';
+import { sourcesOf } from '../http/origin.ts';
 import type { RequestInfo } from '../http/request-info.ts';
 import type { RequestTarget } from '../http/request-target.ts';
 import type { User } from '../pipeline/authenticate.ts';
@@ -15,7 +17,10 @@ import { type AuditDecision, type AuditPolicy, decide, type Stage } from './poli
 
 /** What a record tells of an exchange. */
 export interface RecordedExchange {
-  readonly request: { readonly socket: { readonly remoteAddress?: string | undefined } };
+  readonly request: {
+    readonly headers: IncomingHttpHeaders;
+    readonly socket: { readonly remoteAddress?: string | undefined };
+  };
   readonly url: RequestTarget;
   /** Of the request. */
   header(name: string): string | undefined;
@@ -182,7 +187,7 @@ export class AuditRecord {
       verb: info.verb,
       user: userOf(user),
       ...(this.#impersonated === undefined ? {} : impersonation(this.#impersonated)),
-      sourceIPs: sourcesOf(exchange),
+      sourceIPs: sourcesOf(exchange.request.headers, exchange.request.socket),
       ...present({ userAgent: exchange.header('user-agent') }),
       ...(object === undefined ? {} : { objectRef: object }),
       ...(isAnswered ? { responseStatus: this.#statusOf(exchange) } : {}),
@@ -252,11 +257,6 @@ function userOf({ name, uid, groups, extra }: User): object {
   return name === ''
     ? {}
     : { username: name, ...present({ uid }), groups, ...(extra === undefined ? {} : { extra }) };
-}
-
-function sourcesOf(exchange: RecordedExchange): string[] {
-  const { remoteAddress } = exchange.request.socket;
-  return remoteAddress === undefined ? [] : [remoteAddress];
 }
 
 function present(fields: Record<string, string | undefined>): Record<string, string> {

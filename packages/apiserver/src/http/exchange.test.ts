@@ -338,3 +338,18 @@ test('a client that takes nothing of an answer that goes on is not waited for wi
   assert.equal(client.isDestroyed, true);
   assert.equal(exchange.isOver, true);
 });
+
+test('an answer is packed for whoever takes gzip, and for nobody who says that he does not', async () => {
+  for (const [accepted, expected] of [
+    ['gzip', 'gzip'],
+    ['deflate , GZIP;q=0.5', 'gzip'],
+    ['gzip; q=1.0, *;q=0', 'gzip'],
+    ['gzip;q=0', undefined],
+    ['gzip; q=0.000 , deflate', undefined],
+    ['gzipped', undefined],
+    ['identity', undefined],
+  ] as const) {
+    const { exchange } = exchangeWith({ 'accept-encoding': accepted });
+    assert.equal(exchange.acceptsGzip() ? 'gzip' : undefined, expected, accepted);
+  }
+});

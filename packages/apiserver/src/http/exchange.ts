@@ -19,6 +19,8 @@ const compressFromBytes = 128 * 1024;
 const answered = new Error('the exchange is over');
 /** Signs that are none of a text, such as the end of a line. */
 const unprintable = /\p{Cc}/u;
+/** With any weight but none. */
+const gzipCoding = /^\s*gzip\s*(?:;\s*q=(?!0(?:\.0*)?\s*$)[\d.]*\s*)?$/i;
 const maxWarnings = 16;
 const maxWarningBytes = 1_000;
 /** What is made while it is sent is sent whole all the same when it is shorter: no more than that is kept of a longer one. */
@@ -277,7 +279,7 @@ export class Exchange {
   }
 
   acceptsGzip(): boolean {
-    return /(^|,)\s*gzip\s*(;\s*q=(?!0(\.0*)?\s*(,|$)))?/i.test(this.header('accept-encoding') ?? '');
+    return (this.header('accept-encoding') ?? '').split(',').some((coding) => gzipCoding.test(coding));
   }
 }
 

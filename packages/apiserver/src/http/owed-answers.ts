@@ -1,7 +1,9 @@
 /**
  * What connections over HTTP/1.1 owe: answers that have not gone out whole. A client may send its next requests before it has
- * its answers, and two things depend on how many it still waits for.
+ * its answers, and what becomes of those depends on how many it still waits for.
  *
+ * - A request begins when the answers before it are out, as with upstream: they go out in turn anyway, and those made ahead would
+ *   be kept by the hundred for a client that reads none, with the seats that bound them long free.
  * - A connection that owes many is not read further until it owes fewer: what its client sends stays in the kernel, and in
  *   the end with the client. Node makes a request and a response of everything that has come, and stops only when answers
  *   that cannot be sent yet have many bytes; requests that wait for their answers have none. What one piece of at most 16 KiB
@@ -25,9 +27,17 @@ export class OwedAnswers {
     this.#debtors.set(connection, new Debtor(connection));
   }
 
-  /** A request has come. */
-  add(connection: Duplex, answer: ServerResponse): void {
-    this.#debtors.get(connection)?.add(answer);
+  /** A request has come: `begin` is called when the connection owes nothing before it, and not when it is given up. */
+  add(connection: Duplex, answer: ServerResponse, begin: () => void): void {
+    const debtor = this.#debtors.get(connection);
+    if (debtor === undefined) begin();
+    else debtor.add(answer, begin);
+  }
+
+  /** Whether a connection owes nothing, or has something for its client that this does not take. */
+  isUnneeded(connection: Duplex): boolean {
+    const debtor = this.#debtors.get(connection);
+    return debtor !== undefined && (debtor.isFree || connection.writableLength > 0);
   }
 
   /**
@@ -43,7 +53,8 @@ export class OwedAnswers {
 
 class Debtor {
   readonly #connection: Socket;
-  readonly #owed = new Set<ServerResponse>();
+  /** In the order in which they go out, with how each is begun that has not. */
+  readonly #owed = new Map<ServerResponse, (() => void) | undefined>();
   #isHeld = false;
 
   /**
@@ -55,22 +66,40 @@ class Debtor {
     connection.on('data', this.#onPiece);
   }
 
-  add(answer: ServerResponse): void {
-    this.#owed.add(answer);
+  get isFree(): boolean {
+    return this.#owed.size === 0;
+  }
+
+  add(answer: ServerResponse, begin: () => void): void {
+    this.#owed.set(answer, begin);
     answer.once('close', () => {
       this.#owed.delete(answer);
+      this.#beginNext();
       if (!this.#isHeld || this.#owed.size >= many) return;
       this.#isHeld = false;
       this.#connection.resume();
     });
+    this.#beginNext();
+  }
+
+  #beginNext(): void {
+    if (this.#connection.destroyed) return;
+    for (const [answer, begin] of this.#owed) {
+      this.#owed.set(answer, undefined);
+      begin?.();
+      return;
+    }
   }
 
   release(): boolean {
     this.#connection.off('data', this.#onPiece);
     this.#isHeld = false;
+    this.#connection.setTimeout(0);
     if (this.#owed.size === 0) return true;
     this.#connection.on('error', () => undefined);
-    for (const answer of this.#owed) {
+    const owed = [...this.#owed.keys()];
+    for (const answer of owed) this.#owed.set(answer, undefined);
+    for (const answer of owed) {
       // Of one that waits for its turn Node would not tell that it is over.
       const waits = answer.socket === null;
       answer.destroy();

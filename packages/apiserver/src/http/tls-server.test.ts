@@ -5,6 +5,7 @@ import { test, type TestContext } from 'node:test';
 import { connect, type TLSSocket } from 'node:tls';
 import { serveBare, type Served } from '../testing/bare-server.ts';
 import { until } from '../testing/harness.ts';
+import { originOf } from './origin.ts';
 import type { ConnectionLimits } from './tls-server.ts';
 
 /** A server whose requests are never answered, unless the test says how. */
@@ -91,7 +92,7 @@ test('an upgrade behind answers that are still to come ends the connection, and 
   let served = 0;
   let upgraded = 0;
   let ended = 0;
-  const allServed = Promise.withResolvers<void>();
+  const begun = Promise.withResolvers<void>();
   const allEnded = Promise.withResolvers<void>();
   const { port, ca, accepted } = await serve(
     t,
@@ -99,10 +100,10 @@ test('an upgrade behind answers that are still to come ends the connection, and 
     {
       serve: (_request, response) => {
         served++;
-        if (served === 3) allServed.resolve();
+        begun.resolve();
         response.onClose(() => {
           ended++;
-          if (ended === 3) allEnded.resolve();
+          allEnded.resolve();
         });
         response.writeHead(200);
         response.write('begun');
@@ -121,11 +122,11 @@ test('an upgrade behind answers that are still to come ends the connection, and 
   const closed = once(connection, 'close', { signal: AbortSignal.timeout(20_000) });
   socket.resume();
   socket.write(`${watch}${watch}${watch}`);
-  await allServed.promise;
+  await begun.promise;
   socket.write(upgrade);
   await closed;
   await Promise.race([allEnded.promise, once(AbortSignal.timeout(20_000), 'abort')]);
-  assert.deepEqual({ served, upgraded, ended }, { served: 3, upgraded: 0, ended: 3 });
+  assert.deepEqual({ served, upgraded, ended }, { served: 1, upgraded: 0, ended: 1 });
 });
 
 test('an upgrade behind an answer that is out is one', async (t) => {
@@ -166,4 +167,119 @@ test('whoever is refused an upgrade for naming two hosts is closed, also when it
   assert.match(answer.toString(), /^HTTP\/1\.1 400 /);
   t.mock.timers.tick(5_000);
   await closed;
+});
+
+test('of a request all fields are read, and one with more of them than that is refused', async (t) => {
+  const seen: string[] = [];
+  const { port, ca } = await serve(
+    t,
+    {},
+    {
+      serve: ({ rawHeaders }, response) => {
+        seen.push(String(rawHeaders.at(-1)));
+        response.answer(200, {}, Buffer.from('ok'));
+        return Promise.resolve();
+      },
+      switches: ({ headers }) => headers.upgrade !== undefined,
+    },
+  );
+  const junk = (count: number): string => 'X: y\r\n'.repeat(count);
+  const ask = async (more: string): Promise<string> => {
+    const socket = await speak(t, port, ca);
+    socket.write(`GET / HTTP/1.1\r\nHost: a\r\n${more}Impersonate-User: jane\r\n\r\n`);
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    return answer.toString().split('\r\n')[0] ?? '';
+  };
+  assert.equal(await ask(junk(3_000)), 'HTTP/1.1 200 OK');
+  assert.deepEqual(seen, ['jane']);
+  assert.equal(await ask(junk(5_000)), 'HTTP/1.1 431 Request Header Fields Too Large');
+  const upgraded = await ask(`Connection: Upgrade\r\nUpgrade: x\r\n${junk(5_000)}`);
+  assert.equal(upgraded, 'HTTP/1.1 431 Request Header Fields Too Large');
+  assert.equal(seen.length, 1);
+});
+
+test('requests of one connection over HTTP/1.1 begin one after the other', async (t) => {
+  const begun: string[] = [];
+  let isServing = false;
+  const { port, ca } = await serve(
+    t,
+    {},
+    {
+      serve: async ({ url }, response) => {
+        assert.ok(!isServing, 'one at a time');
+        isServing = true;
+        begun.push(url);
+        await new Promise((resolve) => setImmediate(resolve));
+        isServing = false;
+        response.answer(200, { 'content-length': '1' }, Buffer.from(url.slice(1)));
+      },
+    },
+  );
+  const socket = await speak(t, port, ca);
+  socket.write([1, 2, 3].map((one) => `GET /${one} HTTP/1.1\r\nHost: a\r\n\r\n`).join(''));
+  let text = '';
+  while (!text.endsWith('\r\n\r\n3')) text += String((await once(socket, 'data'))[0]);
+  assert.deepEqual(begun, ['/1', '/2', '/3']);
+});
+
+test('a client that takes nothing of its answer over HTTP/1.1 loses the connection, and one with nothing to take does not', async (t) => {
+  const { port, ca, accepted } = await serve(
+    t,
+    { stall: 100 },
+    {
+      serve: ({ url }, response) => {
+        response.writeHead(200);
+        response.write(url === '/watch' ? 'begun' : Buffer.alloc(64 * 1024 * 1024));
+        return new Promise(() => undefined);
+      },
+      serveUpgrade: (_request, socket) => {
+        socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\n');
+        return new Promise(() => undefined);
+      },
+      switches: ({ url }) => url === '/upgrade',
+    },
+  );
+  const quiet: TLSSocket[] = [];
+  for (const asked of [watch, upgrade]) {
+    const socket = await speak(t, port, ca);
+    socket.write(asked);
+    await once(socket, 'data');
+    quiet.push(socket);
+  }
+  const deaf = await speak(t, port, ca);
+  const closed = once(accepted[2] ?? assert.fail(), 'close', { signal: AbortSignal.timeout(60_000) });
+  deaf.pause();
+  deaf.write(watch.replace('/watch', '/much'));
+  await closed;
+  assert.deepEqual(
+    accepted.map(({ destroyed }) => destroyed),
+    [false, false, true],
+  );
+  for (const socket of quiet) assert.ok(!socket.destroyed);
+});
+
+test('a connection that another master has passed on comes from where that one says', async (t) => {
+  for (const [origin, expected] of [
+    ['192.0.2.7', '192.0.2.7'],
+    ['2001:db8::7', '2001:db8::7'],
+    ['local', '127.0.0.1'],
+  ] as const) {
+    const origins: (string | undefined)[] = [];
+    const { port, ca } = await serveBare(
+      t,
+      ({ socket }, response) => {
+        origins.push(originOf(socket));
+        response.answer(200, {}, Buffer.from('ok'));
+        return Promise.resolve();
+      },
+      { origin },
+    );
+    const socket = await speak(t, port, ca);
+    socket.write(watch);
+    await once(socket, 'data');
+    const session = connectHttp2(`https://127.0.0.1:${port}`, { servername: 'localhost', ca });
+    t.after(() => session.destroy());
+    await once(session.request({ ':path': '/' }).resume(), 'response');
+    assert.deepEqual(origins, [expected, expected]);
+  }
 });

@@ -6,6 +6,7 @@ import {
   createServer as createHttp1Server,
   type IncomingMessage,
   type Server as Http1Server,
+  STATUS_CODES,
 } from 'node:http';
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
@@ -14,6 +15,7 @@ import { endWith } from '@timonier/streaming';
 import { Doorway } from './doorway.ts';
 import { Http1Request, Http1Response } from './http1.ts';
 import { Http2Request, Http2Response } from './http2.ts';
+import { Origins } from './origin.ts';
 import { OwedAnswers } from './owed-answers.ts';
 import { StartQueue } from './start-queue.ts';
 import type { Router } from './router.ts';
@@ -34,15 +36,33 @@ export interface ConnectionLimits {
   readonly request: number;
   /** How long a connection may have nothing to do. */
   readonly idle: number;
+  /** How long a client over HTTP/1.1 may take nothing of what there is for it. */
+  readonly stall: number;
   /** How often all of these are looked at. */
   readonly checking: number;
 }
 
 const handshakeTimeoutMs = 10_000;
-/** Upstream's, but for a request whose body nobody reads, which has no limit there. */
-const defaultLimits: ConnectionLimits = { head: 32_000, request: 65_000, idle: 90_000, checking: 5_000 };
+/**
+ * A client that is stopped for a while, or whose user reads page by page, goes on where it was. One that is gone the
+ * kernel tells by itself.
+ */
+const stallMs = 300_000;
+/** Upstream's, but for a request whose body does not end, and for a client that takes nothing, which have no limit there. */
+const defaultLimits: ConnectionLimits = {
+  head: 32_000,
+  request: 300_000,
+  idle: 90_000,
+  stall: stallMs,
+  checking: 5_000,
+};
 /** As upstream. */
 const maxHeadBytes = 1 << 20;
+/**
+ * Of one request over HTTP/1.1; one with so many is refused. Node overlooks further ones without a word, and a proxy that says
+ * as whom a request is to be taken may say so behind thousands that its client has sent.
+ */
+const maxFields = 4_096;
 const http2 = {
   maxConcurrentStreams: 1_000,
   /** Of bodies that no handler reads yet; all streams of a connection together hold 64 MiB at most. */
@@ -57,11 +77,7 @@ const http2 = {
    */
   idleFrames: 4_000,
   idleFramesPerSecond: 1_000,
-  /**
-   * A client that is stopped for a while, or whose user reads page by page, goes on where it was. One that is gone the
-   * kernel tells by itself.
-   */
-  stallMs: 300_000,
+  stallMs,
   keepaliveTimeoutMs: 300_000,
   requestMs: 300_000,
 };
@@ -71,6 +87,7 @@ export class TlsServer {
   readonly #http1: Http1Server;
   readonly #http2: WebConnections;
   readonly #doorway = new Doorway();
+  readonly #origins = new Origins();
   readonly #owed = new OwedAnswers();
   readonly #starts: StartQueue;
 
@@ -109,6 +126,7 @@ export class TlsServer {
         ALPNProtocols: ['h2', 'http/1.1'],
       },
       (socket: TLSSocket) => {
+        this.#origins.recognize(socket);
         if (socket.alpnProtocol === 'h2') this.#http2.accept(socket);
         else this.#speakHttp1(socket);
       },
@@ -128,7 +146,9 @@ export class TlsServer {
     return this.#starts.length;
   }
 
-  accept(socket: Socket): void {
+  /** `origin` is the address of the connection's client, where somebody else has passed it on. */
+  accept(socket: Socket, origin = ''): void {
+    this.#origins.tell(socket, origin);
     const leave = this.#doorway.enter(() => {
       if (!socket.destroyed) this.#tls.emit('connection', socket);
     });
@@ -160,32 +180,46 @@ function http1Server(
   });
   // Node begins to watch over slow requests when a server listens; this one is handed its connections.
   server.emit('listening');
+  server.maxHeadersCount = maxFields;
+  server.timeout = limits.stall;
+  server.on('timeout', (socket) => {
+    if (owed.isUnneeded(socket)) socket.destroy();
+  });
   server.on('request', (request, response) => {
     const { socket } = request;
-    owed.add(socket, response);
     // A client that goes away is seen as the end of its exchange; as an error it would end the process.
     request.on('error', () => undefined);
     response.on('error', () => undefined);
-    if (namesTwoHosts(request.rawHeaders)) {
-      response.writeHead(400, { connection: 'close' }).end();
-      return;
-    }
     const came = performance.now();
     const serve = (): void => {
       // It may have been given up in this very turn, before its connection is seen to close.
       if (response.destroyed) return;
       void router.serve(new Http1Request(request), new Http1Response(request, response), came);
     };
-    if (starts.admits()) serve();
-    else starts.wait(socket, serve);
+    owed.add(socket, response, () => {
+      const refusal = refusalOf(request.rawHeaders);
+      if (refusal !== undefined) response.writeHead(refusal, { connection: 'close' }).end();
+      else if (starts.admits()) serve();
+      else starts.wait(socket, serve);
+    });
   });
   server.on('upgrade', (request: IncomingMessage, socket, head: Buffer) => {
     if (!owed.release(socket)) return;
-    if (namesTwoHosts(request.rawHeaders))
-      endWith(socket, 'HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+    const refusal = refusalOf(request.rawHeaders);
+    if (refusal !== undefined)
+      endWith(
+        socket,
+        `HTTP/1.1 ${refusal} ${STATUS_CODES[refusal]}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`,
+      );
     else void router.serveUpgrade(request, socket, head);
   });
   return server;
+}
+
+/** The status that a head is refused with, whatever it asks for; undefined when it is one like others. */
+function refusalOf(rawHeaders: readonly string[]): 400 | 431 | undefined {
+  if (rawHeaders.length >= 2 * maxFields) return 431;
+  return namesTwoHosts(rawHeaders) ? 400 : undefined;
 }
 
 /** Such a request is refused (RFC 9112, 3.2); Node refuses only one that names none. */

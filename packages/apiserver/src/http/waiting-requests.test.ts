@@ -116,7 +116,7 @@ describe('requests that wait', () => {
     socket.write(get('/first'));
     await once(socket, 'data');
     socket.write(get('/1') + get('/2') + get('/3'));
-    await until(() => starts.length === 3, 'all wait');
+    await until(() => starts.length === 1, 'the first of them waits, and the others for it');
     socket.destroy();
     await until(() => starts.length === 0, 'all are gone');
     turnUntilIdle(loop);

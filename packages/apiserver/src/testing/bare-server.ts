@@ -5,13 +5,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { listen } from '@timonier/component';
-import { createClusterPki } from '@timonier/pki';
+import { type ClusterPki, createClusterPki } from '@timonier/pki';
 import type { Router } from '../http/router.ts';
 import type { StartQueue } from '../http/start-queue.ts';
 import { type ConnectionLimits, TlsServer } from '../http/tls-server.ts';
 
 /** What is asked of a router. */
 export type Served = Pick<Router, 'serve' | 'serveUpgrade' | 'switches'>;
+
+/** Certificates of a cluster of one master, until the test ends. */
+export async function withPki(t: TestContext): Promise<{ pki: ClusterPki; ca: Buffer }> {
+  const directory = await mkdtemp(join(tmpdir(), 'timonier-tls-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  const host = { name: 'master-1', address: '127.0.0.1' };
+  const pki = await createClusterPki(directory, { masters: [host], workers: [], serviceIp: '10.96.0.1' });
+  return { pki, ca: await readFile(pki.caFile) };
+}
 
 /** Serves until the test ends; returns the server's port and authority, and the connections that it accepted. */
 export async function serveBare(
@@ -20,16 +29,14 @@ export async function serveBare(
   options: {
     readonly limits?: Partial<ConnectionLimits>;
     readonly starts?: StartQueue;
+    /** Where another master says that clients are. */
+    readonly origin?: string;
     /** What a test does itself; without, no request switches protocols. */
     readonly router?: Partial<Served>;
   } = {},
 ): Promise<{ port: number; ca: Buffer; accepted: readonly Socket[] }> {
-  const directory = await mkdtemp(join(tmpdir(), 'timonier-tls-'));
-  t.after(() => rm(directory, { recursive: true, force: true }));
-  const host = { name: 'master-1', address: '127.0.0.1' };
-  const pki = await createClusterPki(directory, { masters: [host], workers: [], serviceIp: '10.96.0.1' });
+  const { pki, ca } = await withPki(t);
   const { certificateFile, keyFile } = pki.files('apiserver');
-  const ca = await readFile(pki.caFile);
   const served: Served = {
     serve,
     serveUpgrade: () => new Promise(() => undefined),
@@ -51,7 +58,7 @@ export async function serveBare(
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
     accepted.push(socket);
-    tls.accept(socket);
+    tls.accept(socket, options.origin);
   });
   await listen(server, 0, '127.0.0.1');
   t.after(() => {

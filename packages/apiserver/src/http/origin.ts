@@ -1,0 +1,58 @@
+/**
+ * Where requests come from. A connection that another master has passed on comes from where that one says, and not from where
+ * it is itself; the TLS on it is a socket of its own, which knows the other end of the connection only.
+ */
+import type { IncomingHttpHeaders } from 'node:http';
+import { isIP, type Socket } from 'node:net';
+
+interface Ends {
+  readonly remoteAddress?: string | undefined;
+  readonly remotePort?: number | undefined;
+}
+
+const origins = new WeakMap<object, string>();
+/** Of what a request says that it came through, the last. */
+const mostForwarded = 32;
+const mappedPrefix = '::ffff:';
+
+/** The address of the client of a connection; undefined when it is gone, or no connection over IP. */
+export function originOf(socket: Ends): string | undefined {
+  const address = origins.get(socket) ?? socket.remoteAddress;
+  return address?.startsWith(mappedPrefix) === true ? address.slice(mappedPrefix.length) : address;
+}
+
+/** As upstream's audit log has them: what the request came through before by its own words, and last where it came from. */
+export function sourcesOf(headers: IncomingHttpHeaders, socket: Ends): string[] {
+  const forwarded = [headers['x-forwarded-for'] ?? []].flat().join(',').split(',');
+  const sources = forwarded
+    .map((address) => address.trim())
+    .filter((address) => isIP(address) !== 0)
+    .slice(-mostForwarded);
+  const real = String(headers['x-real-ip'] ?? '').trim();
+  if (isIP(real) !== 0 && !sources.includes(real)) sources.push(real);
+  const origin = originOf(socket);
+  return origin === undefined || origin === sources.at(-1) ? sources : [...sources, origin];
+}
+
+/** What is said of connections on their way to the TLS on them. */
+export class Origins {
+  readonly #told = new Map<string, string>();
+
+  /** `address` is where the client of a connection is. */
+  tell(socket: Socket, address: string): void {
+    if (isIP(address) === 0 || address === socket.remoteAddress) return;
+    const key = keyOf(socket);
+    this.#told.set(key, address);
+    socket.once('close', () => this.#told.delete(key));
+  }
+
+  /** The TLS on a connection speaks. */
+  recognize(socket: Socket): void {
+    const address = this.#told.size === 0 ? undefined : this.#told.get(keyOf(socket));
+    if (address !== undefined) origins.set(socket, address);
+  }
+}
+
+function keyOf({ remoteAddress, remotePort }: Ends): string {
+  return `${remoteAddress} ${remotePort}`;
+}
