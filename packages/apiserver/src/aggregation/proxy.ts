@@ -1,10 +1,10 @@
 /** Passes requests on to a secondary API server, which learns from headers who asks. */
 import { request as httpsRequest } from 'node:https';
 import { serviceUnavailable, StatusError } from '@timonier/api/statuses';
-import type { Upstream } from '../http/relay.ts';
+import type { Upstream } from '../http/upstream.ts';
 import type { RemoteServer } from './remote.ts';
 
-const patienceMs = 60_000;
+const wholeMs = 60_000;
 
 /** A request that lasts as long as its client wants has no time that it must keep to. Throws 503 when the server has no endpoint. */
 export function upstreamFor(remote: RemoteServer, isLong: boolean): Upstream {
@@ -19,7 +19,6 @@ export function upstreamFor(remote: RemoteServer, isLong: boolean): Upstream {
       }),
     unreachable: (reason) =>
       new StatusError(serviceUnavailable(`error trying to reach service of ${remote.name}: ${reason}`)),
-    patienceMs,
-    wholeMs: isLong ? undefined : patienceMs,
+    wholeMs: isLong ? undefined : wholeMs,
   };
 }

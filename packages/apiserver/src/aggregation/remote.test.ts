@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer } from 'node:https';
+import type { ServerResponse } from 'node:http';
+import { createServer, request } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { createAuthority, createCertificate } from '@timonier/pki';
@@ -11,12 +12,17 @@ import { withRemoteDiscovery, withRemoteGroups, withRemotePaths, withRemoteSwagg
 import { RemoteServer } from './remote.ts';
 
 /** A server of the group `g.io` that says these things of itself, each as the text of its answer. */
-async function remoteThat(t: TestContext, says: Readonly<Record<string, string>>): Promise<RemoteServer> {
+async function remoteThat(
+  t: TestContext,
+  says: Readonly<Record<string, string>>,
+  onOther: (response: ServerResponse) => unknown = (response) => response.writeHead(404).end(),
+): Promise<RemoteServer> {
   const spec = { commonName: 'extension', usages: ['server' as const], validDays: 1 };
   const { certificate, key } = createCertificate(spec, createAuthority('authority', 1));
   const program = createServer({ cert: certificate, key }, (request, response) => {
     const answer = says[request.url ?? ''];
-    response.writeHead(answer === undefined ? 404 : 200).end(answer);
+    if (answer === undefined) onOther(response);
+    else response.writeHead(200).end(answer);
   });
   await once(program.listen(0, '127.0.0.1'), 'listening');
   const { port } = program.address() as AddressInfo;
@@ -148,4 +154,20 @@ test('OpenAPI v2 can be written in every form whatever a secondary server says',
   const deep = `{"definitions":{"a":${'{"items":'.repeat(200_000)}1${'}'.repeat(200_000)}}}`;
   for (const wrong of ['null', '[]', '{"paths":[1],"definitions":"x"}', deep])
     assert.deepEqual((await written(wrong))['definitions'], {});
+});
+
+test('however many watches there are over a secondary server, the next request reaches it', async (t) => {
+  const held: ServerResponse[] = [];
+  const last = Promise.withResolvers<void>();
+  const remote = await remoteThat(t, { ...list(), '/openapi/v3': '{}', '/openapi/v2': '{}' }, (response) => {
+    held.push(response);
+    if (held.length === 300) last.resolve();
+  });
+  for (let i = 0; i < 300; i++) {
+    const watch = request({ ...remote.target(), path: '/watch' });
+    watch.on('error', () => undefined);
+    watch.end();
+  }
+  await Promise.race([last.promise, once(AbortSignal.timeout(60_000), 'abort')]);
+  assert.equal(held.length, 300);
 });

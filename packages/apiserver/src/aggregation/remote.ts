@@ -23,7 +23,6 @@ export interface ProxyTls {
 const checkTimeoutMs = 5_000;
 const maxListBytes = 2 * 1024 * 1024;
 const maxDocumentBytes = 16 * 1024 * 1024;
-const maxSockets = 256;
 const defaultPort = 443;
 
 export class RemoteServer {
@@ -49,7 +48,9 @@ export class RemoteServer {
     this.service = service;
     this.group = service.spec?.group ?? '';
     this.version = service.spec?.version ?? '';
-    this.#agent = new Agent({ keepAlive: true, maxSockets });
+    // As many connections as there are requests: one that waits for another's end might wait for that of a watch. What is
+    // under way is bounded by seats and by the room for what is long.
+    this.#agent = new Agent({ keepAlive: true });
   }
 
   get name(): string {

@@ -1,42 +1,46 @@
 import assert from 'node:assert/strict';
-import { EventEmitter, once } from 'node:events';
-import type { ClientRequest, IncomingMessage } from 'node:http';
-import { Duplex, PassThrough } from 'node:stream';
+import { EventEmitter } from 'node:events';
+import type { ClientRequest } from 'node:http';
+import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { internalError, StatusError } from '@timonier/api/statuses';
 import type { Exchange } from './exchange.ts';
-import { relay, relayUpgrade, type Call as Asked, type Switching, type Upstream } from './relay.ts';
+import { relay } from './relay.ts';
+import type { Call as Asked, Upstream } from './upstream.ts';
 
-class Connection extends Duplex {
-  override _read(): void {}
-  override _write(_chunk: Buffer, _encoding: string, done: () => void): void {
-    done();
+/** A request that does what the test says, and takes as much of a body. */
+class Call extends EventEmitter {
+  destroyed = false;
+  reusedSocket = false;
+  readonly written: string[] = [];
+  takes = true;
+
+  setHeader(name: string, value: string): void {
+    this.written.push(`${name}: ${value}`);
+  }
+
+  write(chunk: Buffer): boolean {
+    this.written.push(chunk.toString());
+    return this.takes;
+  }
+
+  end(): void {
+    this.written.push('end');
+    this.emit('ended');
+  }
+
+  destroy(): void {
+    this.destroyed = true;
+    this.emit('close');
   }
 }
 
-/** A request that does what the test says. */
-class Call extends EventEmitter {
-  end(): void {}
-  destroy(): void {}
-}
-
-function switching(): Switching & { readonly answers: number[] } {
-  const answers: number[] = [];
-  const request = { method: 'GET', headers: { connection: 'upgrade', upgrade: 'x' } };
+function upstreamOf(calls: Call[], asked: Asked[] = []): Upstream {
   return {
-    request: request as unknown as IncomingMessage,
-    socket: new Connection(),
-    head: Buffer.alloc(0),
-    onAnswer: (code) => void answers.push(code),
-    answers,
-  };
-}
-
-function upstreamOf(calls: Call[]): Upstream {
-  return {
-    open: () => {
+    open: (one) => {
       const call = new Call();
       calls.push(call);
+      asked.push(one);
       return call as unknown as ClientRequest;
     },
     unreachable: (reason) => new StatusError(internalError(reason)),
@@ -44,46 +48,12 @@ function upstreamOf(calls: Call[]): Upstream {
   };
 }
 
-const head = { statusCode: 101, rawHeaders: [] };
-
-test('for a client that went before its connection was to be joined nothing is opened', async () => {
-  const one = switching();
-  one.socket.destroy();
-  await once(one.socket, 'close');
-  const calls: Call[] = [];
-  await assert.rejects(relayUpgrade(one, upstreamOf(calls), '/'), /the client has gone/);
-  assert.equal(calls.length, 0);
-});
-
-test('the other side ends when it switches protocols for a client that has gone meanwhile', async () => {
-  const one = switching();
-  const calls: Call[] = [];
-  const joined = relayUpgrade(one, upstreamOf(calls), '/');
-  one.socket.destroy();
-  await once(one.socket, 'close');
-  const other = new PassThrough();
-  calls[0]?.emit('upgrade', head, other, Buffer.alloc(0));
-  await assert.rejects(joined, /the client has gone/);
-  assert.ok(other.destroyed);
-  assert.deepEqual(one.answers, []);
-});
-
-test('connections that are joined end together', async () => {
-  for (const first of ['client', 'other'] as const) {
-    const one = switching();
-    const calls: Call[] = [];
-    const joined = relayUpgrade(one, upstreamOf(calls), '/');
-    const other = new Connection();
-    calls[0]?.emit('upgrade', head, other, Buffer.alloc(0));
-    (first === 'client' ? one.socket : other).destroy();
-    await joined;
-    assert.ok(one.socket.destroyed && other.destroyed);
-    assert.deepEqual(one.answers, [101]);
-  }
-});
-
-/** An exchange of a client that sends these headers; what it is told is kept. */
-function exchangeWith(headers: Record<string, string>): Exchange & { readonly told: string[] } {
+/** An exchange of a client that sends these headers and this body; what it is told is kept. */
+function exchangeWith(
+  headers: Record<string, string>,
+  body: AsyncIterable<Buffer> = new PassThrough().end(),
+  method = 'GET',
+): Exchange & { readonly told: string[] } {
   const told: string[] = [];
   const response = {
     headersSent: false,
@@ -96,9 +66,9 @@ function exchangeWith(headers: Record<string, string>): Exchange & { readonly to
     destroy: () => told.push('destroyed'),
   };
   return {
-    request: { headers, rawHeaders: [] },
+    request: Object.assign(body, { headers, rawHeaders: [], socket: { remoteAddress: '192.0.2.7' } }),
     response,
-    method: 'GET',
+    method,
     signal: new AbortController().signal,
     headers: {},
     onBegun: () => undefined,
@@ -107,43 +77,161 @@ function exchangeWith(headers: Record<string, string>): Exchange & { readonly to
   } as unknown as Exchange & { readonly told: string[] };
 }
 
-test('no header by which users are named here passes on, whatever those are called', async () => {
+function answerOf(statusCode: number, headers: Record<string, string> = {}): PassThrough {
+  return Object.assign(new PassThrough(), { statusCode, headers });
+}
+
+test('no header by which users are named here passes on, whatever those are called, and none of a connection', async () => {
   const headers = {
     'x-forwarded-group': 'system:masters',
     'x-forwarded-extra-scopes': 'all',
     'x-remote-user': 'admin',
     'impersonate-user': 'admin',
+    connection: 'keep-alive, X-Hop',
+    'x-hop': '1',
     accept: 'application/json',
   };
   const isIdentity = (name: string): boolean => name.startsWith('x-forwarded-');
   const asked: Asked[] = [];
   const calls: Call[] = [];
-  const upstream: Upstream = {
-    ...upstreamOf(calls),
-    open: (call) => {
-      asked.push(call);
-      return upstreamOf(calls).open(call);
-    },
-  };
-  const done = relay(Object.assign(exchangeWith(headers), { isIdentity }), upstream, '/', {
-    'x-remote-user': 'jane',
-  });
-  calls[0]?.emit('response', Object.assign(new PassThrough().end(), { statusCode: 200, headers: {} }));
+  const exchange = Object.assign(exchangeWith(headers), { isIdentity });
+  const done = relay(exchange, upstreamOf(calls, asked), '/', { 'x-remote-user': 'jane' });
+  calls[0]?.emit('response', answerOf(200).end());
   await done;
-  const one = switching();
-  const joined = relayUpgrade(
-    { ...one, request: { method: 'GET', headers } as unknown as IncomingMessage, isIdentity },
-    upstream,
-    '/',
-    { 'x-remote-user': 'jane' },
-  );
-  calls[1]?.emit('error', new Error('enough'));
-  await assert.rejects(joined, /enough/);
-  const expected = { accept: 'application/json', 'x-remote-user': 'jane' };
+  assert.deepEqual({ ...asked[0]?.headers }, { accept: 'application/json', 'x-remote-user': 'jane' });
+});
+
+test('the other side learns where a request comes from, behind what it came through before', async () => {
+  const asked: Asked[] = [];
+  const calls: Call[] = [];
+  for (const headers of [{}, { 'x-forwarded-for': '192.0.2.1' }] as Record<string, string>[]) {
+    const done = relay(exchangeWith(headers), upstreamOf(calls, asked), '/');
+    calls.at(-1)?.emit('response', answerOf(200).end());
+    await done;
+  }
   assert.deepEqual(
-    asked.map((call) => ({ ...call.headers })),
-    [expected, expected],
+    asked.map(({ headers }) => headers['x-forwarded-for']),
+    ['192.0.2.7', '192.0.2.1, 192.0.2.7'],
   );
+});
+
+test('an answer comes back while the body is still on its way, and what is sent behind it is forgotten', async () => {
+  const calls: Call[] = [];
+  const body = new PassThrough();
+  const exchange = exchangeWith({}, body, 'POST');
+  const done = relay(exchange, upstreamOf(calls), '/');
+  const [call] = calls;
+  assert.ok(call);
+  call.takes = false;
+  body.write('a');
+  await new Promise((resolve) => setImmediate(resolve));
+  // It waits for room, which never comes.
+  call.emit('response', answerOf(413).end('too much'));
+  await done;
+  assert.deepEqual(exchange.told, ['413', 'too much', 'end']);
+  assert.ok(call.destroyed, 'nobody sends it the rest');
+  body.end('rest');
+  await new Promise((resolve) => body.once('close', resolve));
+  assert.deepEqual(call.written, ['transfer-encoding: chunked', 'a']);
+});
+
+test('a client that still sends is told that the other side has gone, and is not broken off', async () => {
+  const calls: Call[] = [];
+  const body = new PassThrough();
+  const exchange = exchangeWith({ 'content-length': '9' }, body, 'POST');
+  const done = relay(exchange, upstreamOf(calls), '/');
+  body.write('a');
+  calls[0]?.destroy();
+  calls[0]?.emit('error', new Error('connect ECONNREFUSED'));
+  await assert.rejects(done, /ECONNREFUSED/);
+  assert.ok(!body.destroyed);
+  body.end('rest');
+  await new Promise((resolve) => body.once('end', resolve));
+});
+
+test('a body that breaks off ends the request', async () => {
+  const calls: Call[] = [];
+  const body = new PassThrough();
+  const done = relay(exchangeWith({}, body, 'POST'), upstreamOf(calls), '/');
+  const [call] = calls;
+  assert.ok(call);
+  call.destroy = () => {
+    call.destroyed = true;
+    call.emit('error', new Error('it is broken'));
+  };
+  body.destroy(new Error('aborted'));
+  await assert.rejects(done, /it is broken/);
+  assert.deepEqual(call.written, [], 'it was not ended as if it were whole');
+});
+
+test('a GET has a body where its client sends one', async () => {
+  const calls: Call[] = [];
+  const body = new PassThrough();
+  const done = relay(exchangeWith({ 'content-length': '5' }, body), upstreamOf(calls), '/');
+  const ended = new Promise((resolve) => calls[0]?.once('ended', resolve));
+  body.end('query');
+  await ended;
+  calls[0]?.emit('response', answerOf(200).end());
+  await done;
+  assert.deepEqual(calls[0]?.written, ['query', 'end']);
+});
+
+test('what may be asked twice is asked again when a connection that was kept had been closed', async () => {
+  const lost = (): Error => Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
+  const ask = async (method: string, isReused: boolean, body?: string): Promise<Call[]> => {
+    const calls: Call[] = [];
+    const sent = new PassThrough();
+    const exchange = exchangeWith({}, sent, method);
+    const done = relay(exchange, upstreamOf(calls), '/');
+    const [first] = calls;
+    assert.ok(first);
+    const outcome = done.then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    const ended = new Promise((resolve) => first.once('ended', resolve));
+    sent.end(body);
+    await ended;
+    first.reusedSocket = isReused;
+    first.emit('error', lost());
+    await new Promise((resolve) => setImmediate(resolve));
+    calls[1]?.emit('response', answerOf(200).end('there'));
+    if (calls.length === 1) assert.match(String(await outcome), /socket hang up/);
+    else {
+      assert.equal(await outcome, undefined);
+      assert.deepEqual(exchange.told, ['200', 'there', 'end']);
+    }
+    return calls;
+  };
+  assert.equal((await ask('GET', true)).length, 2);
+  assert.equal((await ask('GET', false)).length, 1);
+  assert.equal((await ask('POST', true)).length, 1);
+  assert.equal((await ask('GET', true, 'a body')).length, 1);
+});
+
+test('an answer is waited for from the end of the request on, and as long as the client wants where nothing else is said', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  for (const patienceMs of [1_000, undefined]) {
+    const calls: Call[] = [];
+    const body = new PassThrough();
+    const exchange = exchangeWith({}, body, 'POST');
+    const done = relay(exchange, { ...upstreamOf(calls), patienceMs }, '/');
+    const [call] = calls;
+    assert.ok(call);
+    const socket = Object.assign(new EventEmitter(), { setKeepAlive: () => undefined });
+    call.emit('socket', socket);
+    t.mock.timers.tick(500_000);
+    assert.ok(!call.destroyed, 'it is still being sent');
+    const ended = new Promise((resolve) => call.once('ended', resolve));
+    body.end('a');
+    await ended;
+    t.mock.timers.tick(patienceMs ?? 500_000);
+    assert.equal(call.destroyed, patienceMs !== undefined);
+    if (call.destroyed) call.emit('error', new Error('no answer in time'));
+    else call.emit('response', answerOf(200).end());
+    if (call.destroyed) await assert.rejects(done, /no answer in time/);
+    else await done;
+  }
 });
 
 test('an answer that trickles is broken off after its time, and so is its client', async () => {
@@ -189,31 +277,4 @@ test('who gets no answer in the whole time is told so', async () => {
     (error: StatusError) =>
       error.status.code === 504 && /did not complete within the allotted timeout/.test(error.message),
   );
-});
-
-test('an answer to who wanted to switch protocols is broken off after its time, and a joined connection is not', async () => {
-  const upstream = (calls: Call[]): Upstream => ({ ...upstreamOf(calls), wholeMs: 20 });
-  const one = switching();
-  const calls: Call[] = [];
-  const joined = relayUpgrade(one, upstream(calls), '/');
-  const answer = new PassThrough();
-  calls[0]?.emit('response', Object.assign(answer, { ...head, statusCode: 200 }));
-  await once(one.socket, 'close');
-  answer.destroy();
-  await joined;
-  const other = switching();
-  const lasting = relayUpgrade(other, upstream(calls), '/');
-  const far = new Connection();
-  calls[1]?.emit('upgrade', head, far, Buffer.alloc(0));
-  // Another one's time, which began later, is over.
-  const later = switching();
-  const late = relayUpgrade(later, upstream(calls), '/');
-  const slow = new PassThrough();
-  calls[2]?.emit('response', Object.assign(slow, { ...head, statusCode: 200 }));
-  await once(later.socket, 'close');
-  slow.destroy();
-  await late;
-  assert.ok(!other.socket.destroyed && !far.destroyed);
-  far.destroy();
-  await lasting;
 });

@@ -20,7 +20,7 @@ import { Exchange } from './exchange.ts';
 import { Http1Request } from './http1.ts';
 import { knownRequestInfo } from './known-request-info.ts';
 import { isLongRunning, isWatch, type LongRunning } from './long-running.ts';
-import { relayUpgrade, type Switching } from './relay.ts';
+import { relayUpgrade, type Switching } from './relay-upgrade.ts';
 import { readRequestInfo, type RequestInfo } from './request-info.ts';
 import { parseTarget } from './request-target.ts';
 import { SocketResponse } from './socket-response.ts';

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { createAuthority, createCertificate } from '@timonier/pki';
+import { withPki } from '../testing/bare-server.ts';
 import { NodeProxy } from './node-proxy.ts';
 
 test('a kubelet whose certificate is from nobody known is asked only by who does not mind', async (t) => {
@@ -29,4 +33,43 @@ test('a kubelet whose certificate is from nobody known is asked only by who does
   await assert.rejects(ask(false), { name: 'StatusError', code: 500 });
   assert.equal(asked, 0);
   assert.equal(await ask(true), 'its log\n');
+});
+
+test('a kubelet that has nothing to say for long is waited for, as long as somebody reads the log', async (t) => {
+  const { pki, ca } = await withPki(t);
+  const { certificateFile, keyFile } = pki.files('apiserver');
+  const [cert, key] = await Promise.all([readFile(certificateFile), readFile(keyFile)]);
+  const kubelet = createServer({ cert, key });
+  await once(kubelet.listen(0, '127.0.0.1'), 'listening');
+  t.after(() => {
+    kubelet.closeAllConnections();
+    kubelet.close();
+  });
+  const node = { host: '127.0.0.1', port: (kubelet.address() as AddressInfo).port };
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const wanted = { resource: 'pods/log', name: 'p', isFromAnybody: false };
+  const reader = new AbortController();
+  const log = new NodeProxy({ ca }).get(
+    node,
+    '/containerLogs/default/p/c?follow=true',
+    reader.signal,
+    wanted,
+  );
+  const [, response] = (await once(kubelet, 'request')) as [IncomingMessage, ServerResponse];
+  t.mock.timers.tick(3_600_000);
+  response.end('a word at last');
+  let text = '';
+  for await (const piece of await log) text += String(piece);
+  assert.equal(text, 'a word at last');
+  const other = new NodeProxy({ ca }).get(
+    node,
+    '/containerLogs/default/p/c?follow=true',
+    reader.signal,
+    wanted,
+  );
+  const [asked] = (await once(kubelet, 'request')) as [IncomingMessage];
+  const closed = new Promise((resolve) => asked.on('error', () => undefined).once('close', resolve));
+  reader.abort();
+  await assert.rejects(other, /error dialing kubelet/);
+  await closed;
 });

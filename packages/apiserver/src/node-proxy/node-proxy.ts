@@ -7,7 +7,8 @@ import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
 import type { Node } from '@timonier/api';
 import { internalError, serviceUnavailable, StatusError } from '@timonier/api/statuses';
-import { relayUpgrade, type Switching, type Upstream } from '../http/relay.ts';
+import { relayUpgrade, type Switching } from '../http/relay-upgrade.ts';
+import { type Upstream, watchConnection } from '../http/upstream.ts';
 import { kubeletRefusal } from './kubelet-refusal.ts';
 
 export interface NodeProxyTls {
@@ -30,7 +31,8 @@ export interface Wanted {
   readonly isFromAnybody: boolean;
 }
 
-const connectTimeoutMs = 10_000;
+/** For a kubelet to begin a stream, which its runtime must do first. */
+const beginMs = 60_000;
 /** A refusal longer than this is cut, as upstream. */
 const maxErrorBytes = 50_000;
 
@@ -58,15 +60,10 @@ export class NodeProxy {
   ): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const request = httpsRequest({ ...this.optionsFor(node), path, signal, rejectUnauthorized });
-      const timer = setTimeout(() => request.destroy(new Error('no answer in time')), connectTimeoutMs);
-      request.once('response', (response) => {
-        clearTimeout(timer);
-        resolve(response);
-      });
-      request.once('error', (error) => {
-        clearTimeout(timer);
-        reject(unreachable(node, error.message));
-      });
+      // A kubelet may have nothing to say for as long as somebody follows a quiet log.
+      watchConnection(request);
+      request.once('response', resolve);
+      request.on('error', (error) => reject(unreachable(node, error.message)));
       request.end();
     });
   }
@@ -79,7 +76,7 @@ export class NodeProxy {
     const upstream: Upstream = {
       open: (call) => httpsRequest({ ...this.optionsFor(node), ...call }),
       unreachable: (reason) => unreachable(node, reason),
-      patienceMs: connectTimeoutMs,
+      patienceMs: beginMs,
     };
     return relayUpgrade(switching, upstream, path);
   }

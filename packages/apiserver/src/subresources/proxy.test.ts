@@ -216,6 +216,86 @@ test('a body stays a body, whatever the method and however it is sent', { skip }
   }
 });
 
+test(
+  'a query in the body of a GET reaches the pod, and OPTIONS is a method like others',
+  { skip },
+  async (t) => {
+    const { port, requests } = await listen(t);
+    await podAt('index', ownAddress(), port);
+    const path = `${core}/pods/index:${port}/proxy/`;
+    const identity = await adminIdentity();
+    for (const method of ['GET', 'OPTIONS']) {
+      const request = httpsRequest({
+        host: '127.0.0.1',
+        port: shared.server.port,
+        ...identity,
+        method,
+        path,
+        headers: { 'content-length': '5' },
+      });
+      request.end('query');
+      const [answer] = (await once(request, 'response')) as [IncomingMessage];
+      assert.equal(answer.statusCode, 200);
+      answer.resume();
+      const session = connect(`https://127.0.0.1:${shared.server.port}`, identity);
+      t.after(() => session.destroy());
+      const stream = session.request({ ':method': method, ':path': path }, { endStream: false });
+      stream.end('query');
+      assert.equal(((await once(stream, 'response'))[0] as Record<string, unknown>)[':status'], 200);
+      session.close();
+    }
+    const heard = requests.map(({ method, body, headers }) => [method, body, headers['x-forwarded-for']]);
+    const expected = ['GET', 'OPTIONS'].flatMap((method) => [0, 1].map(() => [method, 'query', '127.0.0.1']));
+    assert.deepEqual(heard, expected);
+  },
+);
+
+test('a pod that refuses a long body is heard, and so is that there is none', { skip }, async (t) => {
+  const server = createServer((_request, response) => {
+    response.writeHead(413).end('too much');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', resolve));
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  await podAt('strict', ownAddress(), port);
+  const identity = await adminIdentity();
+  const ask = async (to: number): Promise<[number | undefined, string]> => {
+    const request = httpsRequest({
+      host: '127.0.0.1',
+      port: shared.server.port,
+      ...identity,
+      method: 'POST',
+      path: `${core}/pods/strict:${to}/proxy/`,
+      headers: { 'transfer-encoding': 'chunked' },
+    });
+    request.on('error', () => undefined);
+    const answered = once(request, 'response') as Promise<[IncomingMessage]>;
+    // More than the kernel takes of what nobody reads, and without an end.
+    const piece = Buffer.alloc(256 * 1024);
+    let isAnswered = false;
+    const feed = (): void => {
+      while (!isAnswered && request.write(piece));
+      if (!isAnswered) request.once('drain', feed);
+    };
+    feed();
+    const [answer] = await answered;
+    isAnswered = true;
+    let text = '';
+    for await (const chunk of answer) text += String(chunk);
+    request.destroy();
+    return [answer.statusCode, text];
+  };
+  assert.deepEqual(await ask(port), [413, 'too much']);
+  const gone = createServer();
+  await new Promise<void>((resolve) => gone.listen(0, '0.0.0.0', resolve));
+  const { port: closed } = gone.address() as AddressInfo;
+  await new Promise((resolve) => gone.close(resolve));
+  assert.equal((await ask(closed))[0], 503);
+});
+
 test('a connection to a pod switches protocols, or its refusal is passed back', { skip }, async (t) => {
   const { port, requests } = await listen(t);
   await podAt('ferry', ownAddress(), port);

@@ -11,7 +11,9 @@ import type { Node, Pod, Service } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { notFound, serviceUnavailable, StatusError } from '@timonier/api/statuses';
 import { readyOf } from '../aggregation/service-endpoint.ts';
-import { type Changes, relay, relayUpgrade, type Switching, type Upstream } from '../http/relay.ts';
+import { type Changes, relay } from '../http/relay.ts';
+import { relayUpgrade, type Switching } from '../http/relay-upgrade.ts';
+import type { Upstream } from '../http/upstream.ts';
 import { kubeletAddress } from '../node-proxy/node-proxy.ts';
 import { destinationAt } from '../node-proxy/reachable.ts';
 import { bad } from '../pipeline/query.ts';
@@ -24,8 +26,6 @@ interface Destination {
   readonly scheme: 'http' | 'https';
   readonly options: RequestOptions;
 }
-
-const patienceMs = 30_000;
 
 export async function proxy(context: RequestContext): Promise<void> {
   const { exchange } = context;
@@ -67,7 +67,6 @@ function upstreamOf(context: RequestContext): { readonly upstream: Upstream; rea
   const upstream: Upstream = {
     open: (call) => request({ ...options, agent: false, ...call }),
     unreachable: (reason) => new StatusError(serviceUnavailable(`error trying to reach service: ${reason}`)),
-    patienceMs,
   };
   return { upstream, host };
 }

@@ -1,7 +1,7 @@
 /** exec, attach and portforward: passed on to the pod's kubelet under the kubelet's own paths and parameters. */
 import type { Pod } from '@timonier/api';
 import { forbidden, StatusError } from '@timonier/api/statuses';
-import type { Switching } from '../http/relay.ts';
+import type { Switching } from '../http/relay-upgrade.ts';
 import { bad } from '../pipeline/query.ts';
 import type { RequestContext } from '../request-context.ts';
 import { admitConnection } from './connection.ts';

@@ -1,5 +1,5 @@
 /** Which function answers which verb on which resource or subresource. */
-import type { Switching } from '../http/relay.ts';
+import type { Switching } from '../http/relay-upgrade.ts';
 import type { ResourceRequest } from '../http/request-info.ts';
 import { offerOf, representationFor, representationOf } from '../pipeline/respond.ts';
 import type { RequestContext } from '../request-context.ts';
