@@ -3,20 +3,57 @@
  * writable channels that finish a write when the bytes have left the process, and a heartbeat that ends a connection
  * whose other end has vanished.
  *
- * Invariant: at most one high-water mark per readable channel and one message per writable channel are buffered
- * here; a slow reader slows the sender through TCP.
+ * Invariant: at most one high-water mark per readable channel, in a bounded number of messages, and one message per writable
+ * channel are buffered here; a slow reader slows the sender through TCP.
  */
 import { Readable, Writable } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 import { channel, type ChannelProtocol, frame } from './protocol.ts';
 
 const highWaterMark = 256 * 1024;
+/** That wait to be read: each takes memory beside its bytes, of which it may have one. */
+const maxMessages = 4_096;
 const heartbeatMs = 20_000;
+
+/** What comes on one channel. */
+class ChannelReader extends Readable {
+  readonly #onRoom: () => void;
+  /** Since there was nothing to read. */
+  #messages = 0;
+
+  constructor(onRoom: () => void, onDestroy: () => void) {
+    super({
+      highWaterMark,
+      read: onRoom,
+      destroy: (error, done) => {
+        onDestroy();
+        done(error);
+      },
+    });
+    this.#onRoom = onRoom;
+  }
+
+  get isFull(): boolean {
+    if (this.readableLength === 0) this.#messages = 0;
+    return this.readableLength >= highWaterMark || this.#messages >= maxMessages;
+  }
+
+  override read(size?: number): unknown {
+    const taken: unknown = super.read(size);
+    this.#onRoom();
+    return taken;
+  }
+
+  receive(payload: Buffer): void {
+    this.#messages++;
+    this.push(payload);
+  }
+}
 
 export class Link {
   readonly protocol: ChannelProtocol;
   readonly #socket: WebSocket;
-  readonly #readers = new Map<number, Readable>();
+  readonly #readers = new Map<number, ChannelReader>();
   readonly #listeners = new Map<number, (payload: Buffer) => void>();
   readonly #full = new Set<number>();
   readonly #closed = new AbortController();
@@ -36,15 +73,13 @@ export class Link {
   }
 
   reader(number: number): Readable {
-    const reader = new Readable({
-      highWaterMark,
-      read: () => this.#drained(number),
-      destroy: (error, done) => {
+    const reader = new ChannelReader(
+      () => this.#drained(number),
+      () => {
         this.#readers.delete(number);
         this.#drained(number);
-        done(error);
       },
-    });
+    );
     // Without a listener, destroying the stream with an error would end the process.
     reader.on('error', () => undefined);
     this.#readers.set(number, reader);
@@ -108,13 +143,15 @@ export class Link {
     }
     this.#listeners.get(number)?.(payload);
     const reader = this.#readers.get(number);
-    if (reader !== undefined && payload.length > 0 && !reader.push(payload)) {
-      this.#full.add(number);
-      this.#socket.pause();
-    }
+    if (reader === undefined || payload.length === 0) return;
+    reader.receive(payload);
+    if (!reader.isFull) return;
+    this.#full.add(number);
+    this.#socket.pause();
   }
 
   #drained(number: number): void {
+    if (this.#readers.get(number)?.isFull === true) return;
     if (this.#full.delete(number) && this.#full.size === 0) this.#socket.resume();
   }
 
