@@ -5,6 +5,10 @@ import type { WebSocket } from 'ws';
 import { Link } from './link.ts';
 import { channel, frame } from './protocol.ts';
 
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
+}
+
 /** A WebSocket as far as a link sees it, whose other end sends until it is paused. */
 class Socket extends EventEmitter {
   isPaused = false;
@@ -40,12 +44,12 @@ test('what nobody reads is bounded, in messages of any size, and goes on when it
     assert.ok(socket.isPaused, 'nothing was read');
     let received = 0;
     input.on('data', (chunk: Buffer) => (received += chunk.length));
-    while (received < sent * size) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => received === sent * size);
     assert.ok(!socket.isPaused);
     const before = sent;
     sent += socket.flood(size, 10_000);
     assert.equal(sent - before, 10_000, 'who listens is told at once');
-    while (received < sent * size) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => received === sent * size);
     socket.emit('close');
   }
 });

@@ -214,6 +214,10 @@ class OtherEnd extends Duplex {
   }
 }
 
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await turns(1);
+}
+
 async function turns(count = 50): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
 }
@@ -243,7 +247,7 @@ test('a stream whose reader listens goes on, however many frames come', async ()
   end.say(await synStream(coder, 1));
   const frames = Buffer.concat(Array.from({ length: 1_000 }, () => dataFrame(1, Buffer.from('a'), false)));
   for (let i = 0; i < 50; i++) end.say(frames);
-  while (received < 50_000) await turns(1);
+  await until(() => received === 50_000);
   end.push(null);
   await running;
   coder.close();
@@ -276,7 +280,7 @@ test('streams that nobody reads hold no more together than a session may, in pie
     assert.ok(held <= most, `${held} bytes are held of pieces of ${size}`);
     let received = 0;
     for (const stream of streams) stream.on('data', (chunk: Buffer) => (received += chunk.length));
-    while (received < 50 * perStream * size) await turns(1);
+    await until(() => received === 50 * perStream * size);
     end.push(null);
     await running;
     coder.close();
