@@ -40,7 +40,10 @@ test('metrics say how many requests wait, also while they do', async (t) => {
   t.after(() => session.destroy());
   let answered = 0;
   for (let i = 0; i < count; i++)
-    session.request({ ':path': '/version' }).once('response', () => answered++).resume();
+    session
+      .request({ ':path': '/version' })
+      .once('response', () => answered++)
+      .resume();
   // It has its turn after one or two of the others, and all of them but those wait then.
   const seen = await waiting();
   assert.ok(seen > 0 && seen < count, `${seen} wait`);
