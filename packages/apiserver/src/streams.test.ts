@@ -138,6 +138,7 @@ test('who may only read runs nothing, and a pod that is nowhere has no logs yet'
   }
   const logs = await server.request('GET', `${pods}/p/log`);
   assert.deepEqual([logs.status, logs.body.toString()], [204, '']);
+  assert.equal(logs.headers['cache-control'], 'no-cache, private');
   assert.equal((await server.request('GET', `${pods}/p/log?container=other`)).status, 400);
 });
 

@@ -13,7 +13,7 @@ export async function log(context: RequestContext): Promise<void> {
   if (!isPlaced(pod)) {
     // Where it does not run yet it has said nothing yet.
     exchange.statusCode = 204;
-    exchange.response.writeHead(204, { ...exchange.headers });
+    exchange.response.writeHead(204, { 'cache-control': 'no-cache, private', ...exchange.headers });
     exchange.response.end();
     return;
   }
