@@ -149,3 +149,30 @@ test('who follows the other keys is told when a load begins and ends', async (t)
   assert.ok(await cache.waitFor(await put('/timonier/y', '2'), 60_000));
   assert.deepEqual(told.slice(0, 4), ['begins', '+/timonier/y', '+/timonier/z', 'ended']);
 });
+
+test('news that have come count, although the time to wait for them is over when the process looks', async (t) => {
+  const news = Promise.withResolvers<WatchResponse>();
+  const begun = Promise.withResolvers<void>();
+  const stop = new AbortController();
+  t.after(() => stop.abort());
+  async function* watch(): AsyncGenerator<WatchResponse> {
+    begun.resolve();
+    yield await news.promise;
+    await new Promise((resolve) => stop.signal.addEventListener('abort', resolve));
+  }
+  // Nothing else of a store is asked for.
+  const store = { watch, pages: () => ({ revision: 1, next: () => Promise.resolve(undefined) }) };
+  const cache = new WatchCache({ store: store as never, root: '/registry/', prefixes: [], log });
+  void cache.run(stop.signal);
+  await begun.promise;
+  const waited = [cache.waitFor(2, 10), cache.waitFor(3, 10)];
+  const kv = { key: Buffer.from('/other'), value: Buffer.alloc(0), version: 1, lease: 0 };
+  const told = { created: false, canceled: false, compactRevision: 0, cancelReason: '' };
+  // As what comes over the network, which is read after the timers.
+  setImmediate(() =>
+    news.resolve({ ...told, events: [{ type: 0, kv: { ...kv, createRevision: 2, modRevision: 2 } }] }),
+  );
+  // The process is stopped meanwhile.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+  assert.deepEqual(await Promise.all(waited), [true, false]);
+});

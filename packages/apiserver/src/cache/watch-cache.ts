@@ -159,16 +159,21 @@ export class WatchCache {
   waitFor(revision: number, timeoutMs: number): Promise<boolean> {
     if (this.#revision >= revision) return Promise.resolve(true);
     return new Promise((resolve) => {
+      let last: NodeJS.Immediate | undefined;
       const waiter = {
         revision,
         resolve: (): void => {
           clearTimeout(timer);
+          clearImmediate(last);
           resolve(true);
         },
       };
       const timer = setTimeout(() => {
-        this.#waiters.delete(waiter);
-        resolve(false);
+        // A busy process hears of the time before it reads what has come meanwhile: news that are there count.
+        last = setImmediate(() => {
+          this.#waiters.delete(waiter);
+          resolve(false);
+        });
       }, timeoutMs);
       this.#waiters.add(waiter);
     });
