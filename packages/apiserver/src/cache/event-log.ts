@@ -1,14 +1,23 @@
 /**
- * The last changes of one resource, in order, bounded. Watchers are cursors into it: they hold a sequence number and
- * read on from there when their connection can take more, so a slow one costs nothing but its position, and falls off
- * the end when it is too slow.
+ * The last changes of one resource, in order, bounded in number and in bytes. Watchers are cursors into it: they hold a
+ * sequence number and read on from there when their connection can take more, so a slow one costs nothing but its
+ * position, and falls off the end when it is too slow.
  */
 import type { CacheEvent } from './cache-event.ts';
 import type { RequiredValue } from './field-index.ts';
 import { Route, Routes } from './routes.ts';
 
+/** Of the objects that changes have made, beyond which the oldest are dropped: four thousand changes of a large object were gigabytes. */
+const mostBytes = 64 * 1024 * 1024;
+/** The newest are kept whatever they take. */
+const fewEvents = 64;
+/** Of so many what was encoded is kept for watchers that are still to come to them; of older ones it is encoded again. */
+const encodedEvents = 256;
+
 export class EventLog {
   readonly #capacity: number;
+  readonly #mostBytes: number;
+  #bytes = 0;
   readonly #events: CacheEvent[] = [];
   readonly #listeners = new Set<() => void>();
   /** To those that only changes of some objects concern. */
@@ -18,9 +27,10 @@ export class EventLog {
   #floor: number;
 
   /** `floor` is the revision of the state before the first event. */
-  constructor(floor: number, capacity: number) {
+  constructor(floor: number, capacity: number, bytes = mostBytes) {
     this.#floor = floor;
     this.#capacity = capacity;
+    this.#mostBytes = bytes;
   }
 
   /** Every change after this revision is still here. */
@@ -35,12 +45,33 @@ export class EventLog {
   append(event: CacheEvent): void {
     this.#routes?.seen(event, this.nextSequence);
     this.#events.push(event);
+    this.#bytes += bytesOf(event);
+    const early = this.#events[this.#events.length - 1 - encodedEvents];
+    if (early !== undefined) early.encoded = undefined;
     // Dropping one by one would move the whole array each time.
-    if (this.#events.length > this.#capacity * 1.25) {
-      const dropped = this.#events.splice(0, this.#events.length - this.#capacity);
-      this.#firstSequence += dropped.length;
-      this.#floor = dropped.at(-1)?.revision ?? this.#floor;
+    if (this.#events.length > this.#capacity * 1.25) this.#drop(this.#events.length - this.#capacity);
+    if (this.#bytes > this.#mostBytes * 1.25) this.#drop(this.#surplus());
+  }
+
+  #drop(count: number): void {
+    if (count <= 0) return;
+    const dropped = this.#events.splice(0, count);
+    for (const event of dropped) this.#bytes -= bytesOf(event);
+    this.#firstSequence += dropped.length;
+    this.#floor = dropped.at(-1)?.revision ?? this.#floor;
+  }
+
+  /** How many of the oldest have to go for the others to have no more bytes than they may. */
+  #surplus(): number {
+    let bytes = this.#bytes;
+    let count = 0;
+    const most = this.#events.length - fewEvents;
+    for (const event of this.#events) {
+      if (count >= most || bytes <= this.#mostBytes) break;
+      bytes -= bytesOf(event);
+      count++;
     }
+    return count;
   }
 
   /** True once nothing will ever be appended again: the resource is gone, and its watches end. */
@@ -102,4 +133,9 @@ export class EventLog {
     }
     return this.#firstSequence + low;
   }
+}
+
+/** What it was before is counted as what the change before it made. */
+function bytesOf({ current, previous }: CacheEvent): number {
+  return (current ?? previous)?.json.length ?? 0;
 }
