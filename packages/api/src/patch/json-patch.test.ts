@@ -1,8 +1,10 @@
 /** What kube-apiserver 1.36 does with JSON patches beyond RFC 6902, as seen. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { parseJson } from '../json.ts';
 import { applyJsonPatch } from './json-patch.ts';
 import { PatchError } from './patch-error.ts';
+import type { JsonObject } from './structure.ts';
 
 const original = { data: { a: 'b' }, list: ['x', 'y'] };
 const apply = (...operations: readonly object[]): unknown => applyJsonPatch(original, operations);
@@ -51,4 +53,96 @@ test('what is no operation is refused with its type', () => {
   const start = '400 error decoding patch: json: cannot unmarshal number into Go';
   assert.equal(text([7]), `${start} value of type handlers.jsonPatchOp`);
   assert.equal(text([{ op: 7 }]), `${start} struct field jsonPatchOp.op of type string`);
+});
+
+test('what a patch moves and copies is moved and copied, each seeing what the one before did', () => {
+  assert.deepEqual(apply({ op: 'move', from: '/list/1', path: '/list/0' }), {
+    ...original,
+    list: ['y', 'x'],
+  });
+  assert.deepEqual(apply({ op: 'move', from: '/list/0', path: '/list/1' }), {
+    ...original,
+    list: ['y', 'x'],
+  });
+  assert.deepEqual(apply({ op: 'move', from: '/data/a', path: '/data/a' }), original);
+  assert.deepEqual(apply({ op: 'move', from: '/list', path: '/data' }), { data: ['x', 'y'] });
+  assert.throws(() => apply({ op: 'move', from: '/list/0', path: '/list/2' }), refused);
+  assert.throws(() => apply({ op: 'move', from: '/list/2', path: '/data/c' }), refused);
+  assert.throws(() => apply({ op: 'move', path: '/data/c' }), refused);
+  assert.throws(() => apply({ op: 'copy', from: '/list/2', path: '/data/c' }), refused);
+  assert.deepEqual(
+    apply({ op: 'copy', from: '/data', path: '/more' }, { op: 'add', path: '/data/a', value: 'c' }),
+    {
+      ...original,
+      data: { a: 'c' },
+      more: { a: 'b' },
+    },
+  );
+});
+
+test('integers that a number cannot hold stay as they are', () => {
+  const { value } = parseJson(Buffer.from('{"a":12345678901234567890,"list":[1]}'));
+  const operations = [
+    { op: 'copy', from: '/a', path: '/b' },
+    { op: 'move', from: '/a', path: '/list/0' },
+  ];
+  assert.equal(
+    JSON.stringify(applyJsonPatch(value as JsonObject, operations)),
+    '{"list":[12345678901234567890,1],"b":12345678901234567890}',
+  );
+});
+
+test('what operations do not touch is not written down for them', (t) => {
+  const written = t.mock.method(JSON, 'stringify');
+  const patch = Array.from({ length: 20 }, (_, i) => [
+    { op: 'move', from: '/list/0', path: `/more/x${i}` },
+    { op: 'move', from: `/more/x${i}`, path: '/list/0' },
+    { op: 'copy', from: '/list/1', path: `/more/y${i}` },
+  ]).flat();
+  const big = 'x'.repeat(10_000);
+  const patched = applyJsonPatch({ big, list: ['a', 'b'], more: {} }, patch) as { readonly list: unknown };
+  assert.deepEqual(patched.list, ['a', 'b']);
+  const length = written.mock.calls.reduce((sum, { result }) => sum + (result?.length ?? 0), 0);
+  assert.ok(length < big.length, `${length} characters`);
+});
+
+test('a patch that is applied again does what it did', () => {
+  const patch = [
+    { op: 'add', path: '/new', value: { a: 1, list: [1] } },
+    { op: 'remove', path: '/new/a' },
+    { op: 'add', path: '/new/list/0', value: 0 },
+  ];
+  const patched = { ...original, new: { list: [0, 1] } };
+  for (let i = 0; i < 2; i++) assert.deepEqual(applyJsonPatch(original, patch), patched);
+});
+
+test('what has no place, no meaning or the name of a prototype is refused', () => {
+  const wrong: readonly (object | null)[] = [
+    null,
+    {},
+    { op: 'add', value: 1 },
+    { op: 'add', path: 'data', value: 1 },
+    { op: 'add', path: '/what/x', value: 1 },
+    { op: 'add', path: '/data/a/x', value: 1 },
+    { op: 'add', path: '/list/3', value: 1 },
+    { op: 'add', path: '/list/x', value: 1 },
+    { op: 'add', path: '/__proto__/x', value: 1 },
+    { op: 'add', path: '/data/constructor/prototype', value: 1 },
+    { op: 'remove', path: '/data/toString' },
+    { op: 'remove', path: '/list/-' },
+    { op: 'replace', path: '/list/2', value: 1 },
+    { op: 'replace', path: '/what/x', value: 1 },
+    { op: 'test', path: '/data', value: {} },
+    { op: 'test', path: '/what' },
+    { op: 'increase', path: '/data/a' },
+    { op: 'remove', path: '' },
+    { op: 'add', path: '', value: [] },
+  ];
+  for (const operation of wrong)
+    assert.throws(() => applyJsonPatch(original, [operation]), refused, JSON.stringify(operation));
+  assert.deepEqual(apply({ op: 'replace', path: '', value: { b: 1 } }), { b: 1 });
+  assert.deepEqual(apply({ op: 'replace', path: '/data/a~1b~0', value: 1 }), {
+    ...original,
+    data: { a: 'b', 'a/b~': 1 },
+  });
 });

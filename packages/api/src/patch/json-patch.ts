@@ -1,9 +1,9 @@
 /**
  * JSON Patch (RFC 6902) and JSON Merge Patch (RFC 7386) as the API server accepts them. Neither looks at a schema.
  */
-import fastJsonPatch, { type Operation, type ReplaceOperation } from 'fast-json-patch';
 import { jsonKind } from '../decode/go-names.ts';
-import { PatchError } from './patch-error.ts';
+import { PatchDocument, settled } from './patch-document.ts';
+import { OperationError, PatchError } from './patch-error.ts';
 import { isObject, type JsonObject, type JsonValue, setKey } from './structure.ts';
 
 /** Upstream's bound on the operations of one JSON patch. */
@@ -13,12 +13,6 @@ const maxCopiedBytes = 3 * 1024 * 1024;
 
 /** Upstream says no more about an operation that cannot be carried out. */
 const rejected = 'the server rejected our request due to an error in our request';
-
-/** What is to be written and is not said is null. */
-function withValue(operation: Operation): Operation {
-  const needsValue = operation?.op === 'add' || operation?.op === 'replace' || operation?.op === 'test';
-  return needsValue && operation.value === undefined ? { ...operation, value: null } : operation;
-}
 
 /** Applies a JSON patch; the original is left as it was. */
 export function applyJsonPatch(original: JsonObject, patch: unknown): JsonObject {
@@ -34,7 +28,7 @@ export function applyJsonPatch(original: JsonObject, patch: unknown): JsonObject
   }
   let result: unknown;
   try {
-    result = applyOperations(structuredClone(original), (patch as Operation[]).map(withValue));
+    result = applyOperations(copied(original), patch as Operation[]);
   } catch (error) {
     throw new PatchError(422, rejected, { cause: error });
   }
@@ -42,95 +36,110 @@ export function applyJsonPatch(original: JsonObject, patch: unknown): JsonObject
   return result;
 }
 
-/** Validation also bans the keys that would reach a prototype. */
-function applyOperations(document: unknown, operations: readonly Operation[]): unknown {
+/** As far as it is known what an operation is: parts that are there are texts, but for the value. */
+interface Operation {
+  readonly op?: string | null;
+  readonly path?: string | null;
+  readonly from?: string | null;
+  readonly value?: JsonValue;
+}
+
+function applyOperations(tree: JsonValue, operations: readonly (Operation | null)[]): JsonValue {
   if (operations.some(movesIntoItself)) throw new Error('what is moved cannot be moved into itself');
-  if (!operations.some(isOwnWay))
-    return fastJsonPatch.applyPatch(document, operations, true, true).newDocument;
-  let result = document;
-  let copied = 0;
-  for (const [index, operation] of operations.entries()) {
-    if (operation?.op === 'copy' && typeof operation.from === 'string') {
-      copied += sizeAt(result, operation.from);
-      if (copied > maxCopiedBytes)
+  const document = new PatchDocument(tree);
+  let copiedBytes = 0;
+  for (const operation of operations) {
+    if (operation?.op === 'copy') {
+      const value = inPlace(operation, () => plainAt(document, counted(document, operation.from, 0)));
+      copiedBytes += JSON.stringify(value).length;
+      if (copiedBytes > maxCopiedBytes)
         throw new Error(
-          `Unable to complete the copy, the accumulated size increase of copy is ${copied}, exceeding the limit ${maxCopiedBytes}`,
+          `Unable to complete the copy, the accumulated size increase of copy is ${copiedBytes}, exceeding the limit ${maxCopiedBytes}`,
         );
-    }
-    const done = asUpstream(result, operation);
-    result = fastJsonPatch.applyOperation(result, done, true, true, true, index).newDocument;
+      inPlace(operation, () => document.add(counted(document, operation.path, 1), copied(value)));
+    } else inPlace(operation ?? {}, () => carryOut(document, operation ?? {}));
   }
-  return result;
+  return document.tree();
+}
+
+/** Throws an `OperationError` for whatever is thrown. */
+function inPlace<T>(operation: Operation, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw error instanceof OperationError ? error : new OperationError(operation, 'place', { cause: error });
+  }
+}
+
+/** Anything but a copy. */
+function carryOut(document: PatchDocument, operation: Operation): void {
+  const { op, path, from, value = null } = operation;
+  switch (op) {
+    case 'add':
+      // A patch that is applied again must not find what it made of its values.
+      document.add(counted(document, path, 1), copied(value));
+      break;
+    case 'remove':
+      document.remove(counted(document, path, 0));
+      break;
+    case 'replace': {
+      const place = counted(document, path, 0);
+      // Upstream replaces a member that an object does not have by adding it, where RFC 6902 has an error.
+      if (isMissingMember(document, place)) document.add(place, copied(value));
+      else document.replace(place, copied(value));
+      break;
+    }
+    case 'move': {
+      const moved = document.remove(counted(document, from, 0));
+      document.add(counted(document, path, 1), moved);
+      break;
+    }
+    case 'test':
+      if (!document.holds(counted(document, path, 0), value)) throw new OperationError(operation, 'test');
+      break;
+    default:
+      throw new OperationError(operation, 'unknown');
+  }
 }
 
 const negativeIndex = /\/-\d+(?:\/|$)/;
 
-/** Whether upstream may do with an operation what RFC 6902 does not. */
-function isOwnWay(operation: Operation): boolean {
-  if (operation?.op === 'copy' || operation?.op === 'replace') return true;
-  return [operation?.path, (operation as { from?: unknown })?.from].some(
-    (pointer) => typeof pointer === 'string' && negativeIndex.test(pointer),
-  );
-}
-
-/** The operation of RFC 6902 that does what upstream does for this one. */
-function asUpstream(document: unknown, given: Operation): Operation {
-  if (typeof given?.path !== 'string') return given;
-  const operation = { ...given, path: counted(document, given.path, given.op === 'add' ? 1 : 0) };
-  if ((operation.op === 'copy' || operation.op === 'move') && typeof operation.from === 'string')
-    operation.from = counted(document, operation.from, 0);
-  if (addsMember(document, operation)) return { ...operation, op: 'add' };
-  // What an object does not have is null.
-  return operation.op === 'copy' && isMissingMember(document, operation.from)
-    ? { op: 'add', path: operation.path, value: null }
-    : operation;
-}
-
-/** A pointer in which negative indexes, which count from the end of a list, are those from its start. */
-function counted(document: unknown, pointer: string, longer: number): string {
+/**
+ * A pointer in which negative indexes, which upstream counts from the end of a list, are those from its start. Throws where
+ * there is no pointer.
+ */
+function counted(document: PatchDocument, pointer: string | null | undefined, longer: number): string {
+  if (typeof pointer !== 'string') throw new Error('an operation says no place');
   if (!negativeIndex.test(pointer)) return pointer;
   const steps = pointer.split('/');
   for (const [i, step] of steps.entries()) {
     if (!/^-\d+$/.test(step)) continue;
-    const list = valueAt(document, steps.slice(0, i).join('/'));
-    if (Array.isArray(list))
-      steps[i] = String(list.length + Number(step) + (i === steps.length - 1 ? longer : 0));
+    const length = document.lengthAt(steps.slice(0, i).join('/'));
+    if (length !== undefined)
+      steps[i] = String(length + Number(step) + (i === steps.length - 1 ? longer : 0));
   }
   return steps.join('/');
 }
 
 /** RFC 6902, 4.4: nothing can be moved below itself, which would be a circle. */
-function movesIntoItself(operation: Operation): boolean {
-  if (operation?.op !== 'move') return false;
-  const { from, path }: { readonly from?: unknown; readonly path?: unknown } = operation;
-  return typeof from === 'string' && typeof path === 'string' && path.startsWith(`${from}/`);
-}
-
-/** Upstream replaces a member that an object does not have by adding it, where RFC 6902 has an error. */
-function addsMember(document: unknown, operation: Operation): operation is ReplaceOperation<unknown> {
-  return operation.op === 'replace' && isMissingMember(document, operation.path);
+function movesIntoItself(operation: Operation | null): boolean {
+  const { op, from, path } = operation ?? {};
+  return op === 'move' && typeof from === 'string' && typeof path === 'string' && path.startsWith(`${from}/`);
 }
 
 /** Whether a pointer leads to what an object could have, and has not. */
-function isMissingMember(document: unknown, pointer: unknown): boolean {
-  if (typeof pointer !== 'string') return false;
+function isMissingMember(document: PatchDocument, pointer: string): boolean {
   const slash = pointer.lastIndexOf('/');
-  if (slash < 0) return false;
-  const name = pointer
-    .slice(slash + 1)
-    .replaceAll('~1', '/')
-    .replaceAll('~0', '~');
-  const parent = valueAt(document, pointer.slice(0, slash));
-  return isObject(parent) && !Object.hasOwn(parent, name);
+  if (slash < 0 || document.at(pointer) !== undefined) return false;
+  return document.isObjectAt(pointer.slice(0, slash));
 }
 
-/** Undefined where nothing is. */
-function valueAt(document: unknown, pointer: string): unknown {
-  try {
-    return fastJsonPatch.getValueByPointer(document, pointer) as unknown;
-  } catch {
-    return undefined;
-  }
+/** What is at a pointer; null for what an object does not have, as upstream copies it. */
+function plainAt(document: PatchDocument, pointer: string): JsonValue {
+  const node = document.at(pointer);
+  if (node !== undefined) return settled(node);
+  if (isMissingMember(document, pointer)) return null;
+  throw new Error(`there is nothing at ${pointer}`);
 }
 
 /** Throws when an operation is none, or a part of it is no text. */
@@ -150,9 +159,13 @@ function notDecodable(value: unknown, into: string): string {
   return `error decoding patch: json: cannot unmarshal ${jsonKind(value)} into ${into}`;
 }
 
-/** Bytes of what stands at a pointer; 0 when nothing does, which the operation itself will say. */
-function sizeAt(document: unknown, pointer: string): number {
-  return JSON.stringify(valueAt(document, pointer))?.length ?? 0;
+/** A tree of its own. Exact integers, which nothing can copy, never change. */
+function copied(value: JsonValue): JsonValue {
+  if (Array.isArray(value)) return value.map(copied);
+  if (!isObject(value)) return value;
+  const result: JsonObject = {};
+  for (const [name, item] of Object.entries(value)) setKey(result, name, copied(item));
+  return result;
 }
 
 /** Applies a merge patch; the original is left as it was. */

@@ -1,8 +1,20 @@
-/** What the library says of the operation that failed. */
 interface Operation {
-  readonly op: string;
-  readonly path?: string;
-  readonly from?: string;
+  readonly op?: string | null;
+  readonly path?: string | null;
+  readonly from?: string | null;
+}
+
+/** One operation of a JSON patch could not be carried out: there is none of that name, its test failed, or its place is not there. */
+export class OperationError extends Error {
+  override readonly name = 'OperationError';
+  readonly operation: Operation;
+  readonly why: 'unknown' | 'test' | 'place';
+
+  constructor(operation: Operation, why: OperationError['why'], options?: ErrorOptions) {
+    super(`${operation.op ?? 'nothing'} ${operation.path ?? ''}`, options);
+    this.operation = operation;
+    this.why = why;
+  }
 }
 
 /** A patch that cannot be applied. `code` is the HTTP status the API server answers with. */
@@ -13,17 +25,17 @@ export class PatchError extends Error {
 
   /** True when a patch did not apply because one of its tests said so. */
   get isFailedTest(): boolean {
-    const { cause } = this;
-    return cause instanceof Error && cause.name === 'TEST_OPERATION_FAILED';
+    return this.cause instanceof OperationError && this.cause.why === 'test';
   }
 
   /** Why a well-formed patch did not fit, in the words that upstream keeps for those who made it. */
   get detail(): string {
-    const { name, operation } = Object(this.cause) as { name?: string; operation?: Operation };
-    if (operation === undefined) return this.message;
-    const { op, path = '', from = '' } = operation;
-    if (name === 'OPERATION_OP_INVALID') return `Unexpected kind: ${op}`;
-    if (name === 'TEST_OPERATION_FAILED') return `testing value ${path} failed: test failed`;
+    if (!(this.cause instanceof OperationError)) return this.message;
+    const { operation, why } = this.cause;
+    const { op } = operation;
+    const [path, from] = [operation.path ?? '', operation.from ?? ''];
+    if (why === 'unknown') return `Unexpected kind: ${op}`;
+    if (why === 'test') return `testing value ${path} failed: test failed`;
     const key = path.slice(path.lastIndexOf('/') + 1);
     switch (op) {
       case 'add':
