@@ -11,12 +11,10 @@ import { noteEmpty, wasSentEmpty } from '../decode/absence.ts';
 import {
   type FieldPath,
   type FieldSet,
-  fieldSetOf,
   fromFieldsV1,
   intersection,
   pathText,
   recursiveDifference,
-  toFieldsV1,
   union,
 } from './field-set.ts';
 import { withFields, withoutFields } from './fields-v1.ts';
@@ -29,7 +27,7 @@ import {
   writeEntries,
   written,
 } from './manager-entries.ts';
-import { ownedFieldsV1 } from './owned-fields.ts';
+import { configuredFieldsV1, ownedFieldsV1 } from './owned-fields.ts';
 import {
   type ManagerEntry,
   SeenChanges,
@@ -39,8 +37,8 @@ import {
 } from './seen-changes.ts';
 import { mergeApplied } from './merge-applied.ts';
 import { pruneApplied } from './prune-applied.ts';
-import { compare, fieldsOf } from './structured-merge.ts';
-import { isObject, jsonEqual, type JsonObject, setKey, type Structure } from './structure.ts';
+import { compare } from './structured-merge.ts';
+import { isObject, jsonEqual, type JsonObject, type JsonValue, setKey, type Structure } from './structure.ts';
 
 export interface ManagementContext {
   readonly structure: Structure | undefined;
@@ -65,8 +63,6 @@ export interface FieldConflict {
   readonly field: string;
   readonly path: FieldPath;
 }
-
-const none = fieldSetOf();
 
 /** An apply met fields that others own. The message is upstream's. */
 export class ApplyConflictError extends Error {
@@ -158,33 +154,21 @@ export function applyConfiguration(
   const entries = live !== undefined && known.length === 0 ? ownerBefore(live, context) : known;
   const before = withoutManagedFields(live ?? {});
   const configured = withoutManagedFields(config);
-  const set = recursiveDifference(
-    recursiveDifference(fieldsOf(configured, context.structure), unmanaged),
-    context.reset,
-  );
+  const fieldsV1 = configuredFieldsV1(configured, context.structure, [unmanaged, context.reset]);
   const own = (entry: ManagerEntry): boolean => isSameManager(entry, context, 'Apply');
   const mine = entries.find(own);
   const others = entries.filter((entry) => !own(entry));
 
   const merged = mergeApplied(before, configured, context.structure);
-  const owned = union(set, unmanaged, ...others.map((entry) => fromFieldsV1(entry.fieldsV1)));
-  const lastApplied = mine === undefined ? undefined : fromFieldsV1(mine.fieldsV1);
-  const after =
-    lastApplied === undefined ? merged : pruneApplied(merged, lastApplied, owned, context.structure);
+  // Who sets what they set before gives nothing up, which is what most applies are.
+  const keeps = mine === undefined || jsonEqual(mine.fieldsV1, fieldsV1);
+  const after = keeps ? merged : withoutGivenUp(merged, mine, fieldsV1, others, context);
 
   const { added, modified, removed } = compare(before, after, context.structure);
   const changed = recursiveDifference(union(added, modified), context.reset);
   const seen = new SeenChanges({ changed, removed }, context);
   if (!force) {
-    const conflicts = others.flatMap((entry) =>
-      [...intersection(fromFieldsV1(entry.fieldsV1), seen.by(entry)?.changed ?? none).paths()].map(
-        (path) => ({
-          manager: describe(entry),
-          field: pathText(path),
-          path,
-        }),
-      ),
-    );
+    const conflicts = others.flatMap((entry) => conflictsWith(entry, seen));
     if (conflicts.length > 0) throw new ApplyConflictError(conflicts);
   }
   const remaining = others.flatMap((entry) => seen.left(entry));
@@ -193,9 +177,33 @@ export function applyConfiguration(
   const entry: ManagerEntry = {
     ...identity(context, 'Apply'),
     time: isSame ? (mine?.time ?? '') : context.time,
-    fieldsV1: toFieldsV1(set),
+    fieldsV1: mine !== undefined && keeps ? mine.fieldsV1 : fieldsV1,
   };
   return writeEntries(after as JsonObject, [...remaining, entry]);
+}
+
+/** What was applied once and is not any more goes, where nobody else owns it. */
+function withoutGivenUp(
+  merged: JsonValue,
+  mine: ManagerEntry,
+  fieldsV1: JsonObject,
+  others: readonly ManagerEntry[],
+  { structure }: ManagementContext,
+): JsonValue {
+  const owned = union(
+    fromFieldsV1(fieldsV1),
+    unmanaged,
+    ...others.map((entry) => fromFieldsV1(entry.fieldsV1)),
+  );
+  return pruneApplied(merged, fromFieldsV1(mine.fieldsV1), owned, structure);
+}
+
+/** Fields of another owner that have another value now. */
+function conflictsWith(entry: ManagerEntry, seen: SeenChanges): FieldConflict[] {
+  const changed = seen.by(entry)?.changed;
+  if (changed === undefined || changed.empty) return [];
+  const paths = [...intersection(fromFieldsV1(entry.fieldsV1), changed).paths()];
+  return paths.map((path) => ({ manager: describe(entry), field: pathText(path), path }));
 }
 
 function identity(

@@ -1,8 +1,8 @@
 /** How an applied configuration merges into a live object: by field, by item, or as one piece. Pure. */
 import { itemElement, shapeOf } from './structured-merge.ts';
-import { isObject, type JsonObject, type JsonValue, member, setKey, type Structure } from './structure.ts';
+import { isObject, jsonEqual, type JsonValue, member, setKey, type Structure } from './structure.ts';
 
-/** The live value with the configuration laid over it. Neither is changed. */
+/** The live value with the configuration laid over it; where that changes nothing, the live value itself. Neither is changed. */
 export function mergeApplied(
   live: JsonValue | undefined,
   config: JsonValue,
@@ -12,18 +12,24 @@ export function mergeApplied(
   if (config === null && live !== undefined && shapeOf(structure, live) !== 'leaf') return live;
   const shape = shapeOf(structure, config);
   if (live === undefined || live === null || shape === 'leaf' || shapeOf(structure, live) !== shape)
-    return config;
+    return live !== undefined && jsonEqual(live, config) ? live : config;
   if (shape === 'object' && isObject(live) && isObject(config)) {
-    const result: JsonObject = { ...live };
-    for (const [key, value] of Object.entries(config))
-      setKey(
-        result,
-        key,
-        mergeApplied(Object.hasOwn(live, key) ? live[key] : undefined, value, member(structure, key)),
-      );
+    let result = live;
+    for (const key of Object.keys(config)) {
+      const before = Object.hasOwn(live, key) ? live[key] : undefined;
+      const part = mergeApplied(before, config[key] as JsonValue, member(structure, key));
+      if (part === before) continue;
+      if (result === live) result = { ...live };
+      setKey(result, key, part);
+    }
     return result;
   }
-  return mergeLists(live as JsonValue[], config as JsonValue[], structure);
+  const items = mergeLists(live as JsonValue[], config as JsonValue[], structure);
+  return areSame(items, live as JsonValue[]) ? live : items;
+}
+
+function areSame(items: readonly JsonValue[], others: readonly JsonValue[]): boolean {
+  return items.length === others.length && items.every((item, i) => item === others[i]);
 }
 
 /**

@@ -1,12 +1,13 @@
-/** The short way to a creator's fields against the long one, over every kind and over random objects. */
+/** The short ways to a creator's and an applier's fields against the long ones, over every kind and over random objects. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { messageSchema } from '../schema.ts';
 import { difference, fieldSetOf, recursiveDifference, toFieldsV1 } from './field-set.ts';
-import { ownedFieldsV1 } from './owned-fields.ts';
-import { compare } from './structured-merge.ts';
-import type { JsonObject, JsonValue, Structure } from './structure.ts';
+import { configuredFieldsV1, ownedFieldsV1 } from './owned-fields.ts';
+import { pruneApplied } from './prune-applied.ts';
+import { compare, fieldsOf } from './structured-merge.ts';
+import { jsonEqual, type JsonObject, type JsonValue, type Structure } from './structure.ts';
 
 const unmanaged = fieldSetOf(['f:kind'], ['f:metadata', 'f:name'], ['f:metadata', 'f:uid']);
 const reset = fieldSetOf(['f:status']);
@@ -19,6 +20,11 @@ function theLongWay(object: JsonObject, structure: Structure | undefined): JsonO
 function assertSame(object: JsonObject, structure: Structure | undefined): void {
   const fields = ownedFieldsV1(object, structure, [unmanaged, reset]) ?? {};
   assert.equal(JSON.stringify(fields), JSON.stringify(theLongWay(object, structure)));
+  const set = recursiveDifference(recursiveDifference(fieldsOf(object, structure), unmanaged), reset);
+  const configured = configuredFieldsV1(object, structure, [unmanaged, reset]);
+  assert.equal(JSON.stringify(configured), JSON.stringify(toFieldsV1(set)));
+  // Whoever sets the same as before gives nothing up: an apply need not look for it.
+  assert.ok(jsonEqual(pruneApplied(object, set, set, structure), object));
 }
 
 const pod: JsonObject = {

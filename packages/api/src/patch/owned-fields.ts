@@ -24,6 +24,15 @@ export function ownedFieldsV1(
   return fieldsOf(object, shapeOf(structure, object), structure, excluded, 'existing');
 }
 
+/** The same of an applied configuration: whoever applies it owns what it sets. */
+export function configuredFieldsV1(
+  config: JsonObject,
+  structure: Structure | undefined,
+  excluded: Excluded,
+): JsonObject {
+  return fieldsOf(config, shapeOf(structure, config), structure, excluded, 'configuration') ?? {};
+}
+
 function fieldsOf(
   value: JsonValue,
   shape: Shape,
