@@ -8,7 +8,8 @@ import { forbidden, invalid, notFound, StatusError } from '@timonier/api/statuse
 import type { WriteContext } from '../server-state.ts';
 import { sameTree } from '../storage/copy.ts';
 import type { Strategy } from '../strategies/strategy.ts';
-import { missingRules, ruleText } from './rules.ts';
+import { missingRules } from './missing-rules.ts';
+import { ruleText } from './rules.ts';
 
 const group = 'rbac.authorization.k8s.io';
 const fullAuthority: readonly PolicyRule[] = [

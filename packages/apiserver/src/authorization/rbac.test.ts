@@ -3,8 +3,9 @@ import { test } from 'node:test';
 import { startApiServer } from '../testing/harness.ts';
 import { startEtcd } from '../testing/real-etcd.ts';
 import { bootstrapPolicy } from './bootstrap-policy.ts';
+import { missingRules } from './missing-rules.ts';
 import { completed } from './reconcile.ts';
-import { missingRules, ruleAllows } from './rules.ts';
+import { ruleAllows } from './rules.ts';
 
 const rbac = '/apis/rbac.authorization.k8s.io/v1';
 const configMaps = '/api/v1/namespaces/default/configmaps';

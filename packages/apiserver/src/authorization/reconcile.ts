@@ -10,7 +10,7 @@ import type { Writer } from '../self-writer.ts';
 import type { ServerState } from '../server-state.ts';
 import { sameTree } from '../storage/copy.ts';
 import { autoupdateAnnotation, bootstrapPolicy } from './bootstrap-policy.ts';
-import { missingRules } from './rules.ts';
+import { missingRules } from './missing-rules.ts';
 
 type Rbac = ClusterRole & Partial<Pick<RoleBinding, 'roleRef' | 'subjects'>>;
 
