@@ -9,6 +9,7 @@ import { gzip } from 'node:zlib';
 import type { AuditRecord } from '../audit/auditor.ts';
 import type { RequestSeries } from '../metrics/request-series.ts';
 import { inTurns, pieceBytes, piecesOf, withFirst } from './answer-pieces.ts';
+import type { Representation } from './media.ts';
 import { packed } from './packed.ts';
 import { parseTarget, type RequestTarget } from './request-target.ts';
 
@@ -89,6 +90,8 @@ export class Exchange {
   sentBytes = 0;
   /** What it counts as; undefined while it has reached no handler. */
   series: RequestSeries | undefined;
+  /** How the object is shown that it is answered with, where that is settled before anything is done. */
+  shownAs: Representation | undefined;
   /** Milliseconds in which its handler waited for webhooks. */
   waitedMs = 0;
   /** When its handler began, as `performance.now` told it. */

@@ -2,7 +2,6 @@
  * Content negotiation: which media type and which form of the object a client asks for (`Accept`), and which media
  * type it sent (`Content-Type`). See "Representations" of the Kubernetes API.
  */
-import type { Exchange } from './exchange.ts';
 import { isTrue } from './request-info.ts';
 import { formNotAcceptable, notAcceptable, StatusError, unsupportedMediaType } from '@timonier/api/statuses';
 
@@ -46,8 +45,14 @@ export interface Offer {
   readonly isWatch: boolean;
 }
 
+/** What of a request says how its answer is to look. */
+interface Asking {
+  readonly query: URLSearchParams;
+  header(name: string): string | undefined;
+}
+
 /** Whether a person reads along: they said so, or came with a program for people and did not say otherwise. */
-export function wantsPretty(exchange: Pick<Exchange, 'query' | 'header'>): boolean {
+export function wantsPretty(exchange: Asking): boolean {
   const asked = exchange.query.get('pretty');
   if (asked !== null && asked !== '') return isTrue(asked);
   return /^(?:curl|Wget|Mozilla\/5\.0)/.test(exchange.header('user-agent') ?? '');
@@ -61,8 +66,8 @@ const streamTypes = (['json', 'protobuf'] as const).map((media) => `${contentTyp
 /** The best representation of what is offered. Throws 406 when nothing fits, in the words of upstream's stage that refuses it. */
 export function negotiate(accept: string | undefined, offer: Offer, pretty: boolean): Representation {
   const header = accept || '*/*';
-  const ranges = acceptedBy(header);
-  if ((offer.isRouted ?? offer.protobuf) && !isRouted(header))
+  const { ranges, isRouted } = acceptedBy(header);
+  if ((offer.isRouted ?? offer.protobuf) && !isRouted)
     throw new StatusError(notAcceptable(offer.isCollection ? [...types, ...streamTypes] : types));
   for (const range of ranges)
     for (const media of medias) {
@@ -76,7 +81,7 @@ export function negotiate(accept: string | undefined, offer: Offer, pretty: bool
 }
 
 /** Whether any type is one that is served, whatever else is said of it: built-in kinds are found by that. */
-function isRouted(header: string): boolean {
+function hasRoute(header: string): boolean {
   return header.split(',').some((item) => {
     const type = (item.split(';')[0] ?? '').trim();
     return type === '*/*' || type === 'application/*' || types.includes(type);
@@ -119,19 +124,24 @@ export function bodyMedia(contentType: string | undefined): Media {
   throw new StatusError(unsupportedMediaType([contentTypes.json, contentTypes.yaml, contentTypes.protobuf]));
 }
 
+interface Accepted {
+  readonly ranges: readonly MediaRange[];
+  readonly isRouted: boolean;
+}
+
 /** What was made of a header before: there are few that clients send, and longer ones are not kept. */
-const known = new Map<string, readonly MediaRange[]>();
+const known = new Map<string, Accepted>();
 const mostKnown = 256;
 const longestKnown = 512;
 
-function acceptedBy(accept: string): readonly MediaRange[] {
-  let ranges = known.get(accept);
-  if (ranges !== undefined) return ranges;
-  ranges = parseAccept(accept);
-  if (accept.length > longestKnown) return ranges;
+function acceptedBy(accept: string): Accepted {
+  let accepted = known.get(accept);
+  if (accepted !== undefined) return accepted;
+  accepted = { ranges: parseAccept(accept), isRouted: hasRoute(accept) };
+  if (accept.length > longestKnown) return accepted;
   if (known.size >= mostKnown) known.clear();
-  known.set(accept, ranges);
-  return ranges;
+  known.set(accept, accepted);
+  return accepted;
 }
 
 /**

@@ -76,7 +76,7 @@ export async function respondObject(
   object: StoredObject | ApiObject,
 ): Promise<void> {
   const { exchange, target } = context;
-  const representation = representationFor(exchange, target.info, { isList: false });
+  const representation = exchange.shownAs ?? representationFor(exchange, target.info, { isList: false });
   const body = encodeObject(object, {
     info: target.info,
     representation,

@@ -28,7 +28,7 @@ export type Handler = (context: RequestContext) => Promise<void>;
 function answerable(handler: Handler, isShown = true): Handler {
   return async (context) => {
     const { exchange, target } = context;
-    if (isShown) representationFor(exchange, target.info, { isList: false });
+    if (isShown) exchange.shownAs = representationFor(exchange, target.info, { isList: false });
     else representationOf(exchange, offerOf(target.info));
     await handler(context);
   };
