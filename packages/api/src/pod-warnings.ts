@@ -4,6 +4,7 @@
  */
 import type { Affinity, Container, ObjectMeta, PodSpec, Volume } from './generated/types.ts';
 import { parseQuantity } from './quantity.ts';
+import { type SeenPort, SeenPorts } from './seen-ports.ts';
 import { APP_ARMOR } from './validation/pod-annotations.ts';
 
 const unit = 1_000_000_000n;
@@ -208,41 +209,33 @@ function containerWarnings({ resources, env = [] }: Container, at: string): stri
   return [...amounts, ...hidden];
 }
 
-interface SeenPort {
-  readonly path: string;
-  readonly hostIP: string;
-  readonly hostPort: number;
-}
+/** Nobody is told more: an answer has room for fewer. Ports that are all the same would have a warning for each two of them. */
+const mostPortWarnings = 100;
 
 /** Ports that are there twice, in whatever containers; and addresses of the host without a port of it. */
 function portWarnings(spec: Partial<PodSpec>, at: string): string[] {
-  const known = new Map<string, SeenPort[]>();
-  return allContainers(spec, at).flatMap(([{ ports = [] }, container]) =>
-    ports.flatMap(({ name = '', containerPort, protocol = '', hostPort = 0, hostIP = '' }, i) => {
-      const path = `${container}.ports[${i}]`;
-      const warnings =
-        hostIP !== '' && hostPort === 0
-          ? [
-              `${path}: hostIP set without hostPort: {Name:${name} HostPort:${hostPort} ContainerPort:${containerPort} Protocol:${protocol} HostIP:${hostIP}}`,
-            ]
-          : [];
+  const known = new Map<string, SeenPorts>();
+  const warnings: string[] = [];
+  for (const [{ ports = [] }, container] of allContainers(spec, at))
+    for (const [
+      i,
+      { name = '', containerPort, protocol = '', hostPort = 0, hostIP = '' },
+    ] of ports.entries()) {
+      const left = mostPortWarnings - warnings.length;
+      if (left <= 0) return warnings;
+      const port: SeenPort = { path: `${container}.ports[${i}]`, hostIP, hostPort };
+      if (hostIP !== '' && hostPort === 0)
+        warnings.push(
+          `${port.path}: hostIP set without hostPort: {Name:${name} HostPort:${hostPort} ContainerPort:${containerPort} Protocol:${protocol} HostIP:${hostIP}}`,
+        );
       const key = `${containerPort}/${protocol}`;
-      const others = known.get(key) ?? [];
-      for (const other of others) {
-        const what = overlap({ path, hostIP, hostPort }, other);
-        if (what !== undefined) warnings.push(`${path}: ${what} port definition with ${other.path}`);
-      }
-      known.set(key, [...others, { path, hostIP, hostPort }]);
-      return warnings;
-    }),
-  );
-}
-
-function overlap(port: SeenPort, other: SeenPort): string | undefined {
-  if (port.hostIP === other.hostIP && port.hostPort === other.hostPort) return 'duplicate';
-  if (port.hostPort === 0 || other.hostPort === 0) return 'overlapping';
-  const isOneOpen = (port.hostIP === '') !== (other.hostIP === '');
-  return port.hostPort === other.hostPort && isOneOpen ? 'dangerously ambiguous' : undefined;
+      const others = known.get(key) ?? new SeenPorts();
+      known.set(key, others);
+      for (const [what, other] of others.meeting(port, left))
+        warnings.push(`${port.path}: ${what} port definition with ${other.path}`);
+      others.add(port);
+    }
+  return warnings;
 }
 
 function podAffinity(affinity: Affinity | undefined, at: string): string[] {

@@ -82,7 +82,9 @@ export function validateEphemeralContainers(path: string, pod: Surroundings): Fi
   const list = pod.spec.ephemeralContainers ?? [];
   if (list.length === 0) return [];
   const errors: FieldError[] = [];
-  const others = [...(pod.spec.containers ?? []), ...(pod.spec.initContainers ?? [])].map(({ name }) => name);
+  const others = new Set(
+    [...(pod.spec.containers ?? []), ...(pod.spec.initContainers ?? [])].map(({ name }) => name),
+  );
   const names = new Set(others);
   for (const [i, container] of list.entries()) {
     const at = `${path}[${i}]`;
@@ -90,7 +92,7 @@ export function validateEphemeralContainers(path: string, pod: Surroundings): Fi
     if (names.has(container.name)) errors.push(duplicate(`${at}.name`, container.name));
     names.add(container.name);
     const target = container.targetContainerName;
-    if (target && !others.includes(target)) errors.push(notFound(`${at}.targetContainerName`, target));
+    if (target && !others.has(target)) errors.push(notFound(`${at}.targetContainerName`, target));
     for (const field of NOT_EPHEMERAL)
       if (field === 'lifecycle' ? container[field] !== undefined : isSet(container[field]))
         errors.push(forbidden(`${at}.${field}`, NOT_FOR_EPHEMERAL));

@@ -53,21 +53,29 @@ const REASONS: Readonly<Record<FieldErrorType, string>> = {
 /** More errors than these are not looked for: nobody reads them, and a hostile body could have a million. */
 const maxFieldErrors = 100;
 
-/** Validation found more than `maxFieldErrors`; it is over. Never leaves `bounded`. */
+/** Nor are errors that say more than this together: each shows the value that is wrong, which may be the longest list. */
+const maxShownLength = 1024 * 1024;
+
+/** Validation found more than an answer shows; it is over. Never leaves `bounded`. */
 class TooManyFieldErrors extends Error {}
 
-/** What the validation under way has found. Validation never waits, so that there is only one at a time. */
-let found: FieldError[] | undefined;
+interface Found {
+  readonly errors: FieldError[];
+  shownLength: number;
+}
 
-/** Runs a validation that ends at `maxFieldErrors`: the errors it returns, or the first ones it made. */
+/** What the validation under way has found. Validation never waits, so that there is only one at a time. */
+let found: Found | undefined;
+
+/** Runs a validation that ends at what an answer shows: the errors it returns, or the first ones it made. */
 export function bounded(validation: () => FieldError[]): FieldError[] {
   if (found !== undefined) return validation();
-  const own: FieldError[] = [];
+  const own: Found = { errors: [], shownLength: 0 };
   found = own;
   try {
     return validation();
   } catch (error) {
-    if (error instanceof TooManyFieldErrors) return own;
+    if (error instanceof TooManyFieldErrors) return own.errors;
     throw error;
   } finally {
     found = undefined;
@@ -87,8 +95,13 @@ export function aside(validation: () => FieldError[]): FieldError[] {
 
 function made(error: FieldError): FieldError {
   if (found === undefined) return error;
-  if (found.length >= maxFieldErrors) throw new TooManyFieldErrors('too many errors');
-  found.push(error);
+  const { errors } = found;
+  if (errors.length >= maxFieldErrors) throw new TooManyFieldErrors('too many errors');
+  // The first one is told, however long it is.
+  found.shownLength += error.field.length + error.detail.length + lengthOf(error.badValue);
+  if (errors.length > 0 && found.shownLength > maxShownLength)
+    throw new TooManyFieldErrors('errors that say too much');
+  errors.push(error);
   return error;
 }
 
@@ -143,6 +156,11 @@ export function errorBody(error: FieldError): string {
 function showValue(value: unknown): string {
   if (typeof value === 'string') return goQuoted(value);
   return value === undefined ? 'null' : JSON.stringify(value);
+}
+
+function lengthOf(value: unknown): number {
+  if (typeof value === 'string') return value.length;
+  return typeof value === 'object' && value !== null ? JSON.stringify(value).length : 0;
 }
 
 /** The whole text: `spec.replicas: Invalid value: -1: must be greater than or equal to 0`. */

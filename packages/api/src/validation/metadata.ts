@@ -179,7 +179,8 @@ export function validateMetadataUpdate(object: ApiObject, old: ApiObject): Field
   const before = old.metadata ?? {};
   const errors: FieldError[] = [];
   if (before.deletionTimestamp !== undefined) {
-    const added = (now.finalizers ?? []).filter((f) => !(before.finalizers ?? []).includes(f)).sort();
+    const kept = new Set(before.finalizers);
+    const added = (now.finalizers ?? []).filter((f) => !kept.has(f)).sort();
     if (added.length > 0) {
       errors.push(
         forbidden(

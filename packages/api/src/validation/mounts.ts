@@ -14,6 +14,8 @@ export function validateMounts(
   const { volumeMounts = [], volumeDevices = [], securityContext } = container;
   const errors: FieldError[] = [];
   const paths = new Set<string>();
+  const deviceNames = new Set(volumeDevices.map(({ name }) => name));
+  const devicePaths = new Set(volumeDevices.map(({ devicePath }) => devicePath));
   for (const [i, mount] of volumeMounts.entries()) {
     const field = `${at}.volumeMounts[${i}]`;
     const { name, mountPath } = mount;
@@ -23,9 +25,9 @@ export function validateMounts(
     if (!mountPath) errors.push(required(`${field}.mountPath`));
     if (paths.has(mountPath)) errors.push(invalid(`${field}.mountPath`, mountPath, 'must be unique'));
     paths.add(mountPath);
-    if (volumeDevices.some((device) => device.name === name))
+    if (deviceNames.has(name))
       errors.push(invalid(`${field}.name`, name, 'must not already exist in volumeDevices'));
-    if (volumeDevices.some(({ devicePath }) => devicePath === mountPath))
+    if (devicePaths.has(mountPath))
       errors.push(
         invalid(`${field}.mountPath`, mountPath, 'must not already exist as a path in volumeDevices'),
       );
@@ -83,6 +85,8 @@ function devices(
 ): FieldError[] {
   const errors: FieldError[] = [];
   const [names, paths] = [new Set<string>(), new Set<string>()];
+  const mountNames = new Set(mounts.map((mount) => mount.name));
+  const mountPaths = new Set(mounts.map(({ mountPath }) => mountPath));
   for (const [i, { name, devicePath }] of list.entries()) {
     const field = `${path}[${i}]`;
     const volume = volumes.get(name);
@@ -102,9 +106,9 @@ function devices(
     if (devicePath && noBacksteps(field, devicePath).length > 0)
       errors.push(invalid(`${field}.devicePath`, devicePath, "can not contain backsteps ('..')"));
     else paths.add(devicePath);
-    if (mounts.some((mount) => mount.name === name))
+    if (mountNames.has(name))
       errors.push(invalid(`${field}.name`, name, 'must not already exist in volumeMounts'));
-    if (mounts.some(({ mountPath }) => mountPath === devicePath))
+    if (mountPaths.has(devicePath))
       errors.push(
         invalid(`${field}.devicePath`, devicePath, 'must not already exist as a path in volumeMounts'),
       );

@@ -29,9 +29,13 @@ export function validatePodAnnotations(annotations: Annotations, spec: PodSpec, 
     errors.push(invalid(`${path}[${DELETION_COST}]`, cost, 'must be a 32bit integer'));
   const pod = annotations[SECCOMP_POD];
   if (pod !== undefined) errors.push(...seccomp(pod, `${path}.${SECCOMP_POD}`));
+  let containers: ReadonlySet<string> | undefined;
   for (const [key, value] of Object.entries(annotations))
     if (key.startsWith(SECCOMP_CONTAINER)) errors.push(...seccomp(value, `${path}.${key}`));
-    else if (key.startsWith(APP_ARMOR)) errors.push(...appArmor(key, value, spec, `${path}[${key}]`));
+    else if (key.startsWith(APP_ARMOR)) {
+      containers ??= new Set(everyContainer(spec, '').map(([{ name }]) => name));
+      errors.push(...appArmor(key, value, containers, `${path}[${key}]`));
+    }
   return errors;
 }
 
@@ -60,11 +64,15 @@ function seccomp(profile: string, field: string): FieldError[] {
   return [invalid(field, profile, 'must be a valid seccomp profile')];
 }
 
-function appArmor(key: string, profile: string, spec: PodSpec, field: string): FieldError[] {
+function appArmor(
+  key: string,
+  profile: string,
+  containers: ReadonlySet<string>,
+  field: string,
+): FieldError[] {
   const container = key.slice(APP_ARMOR.length);
   const errors: FieldError[] = [];
-  if (!everyContainer(spec, '').some(([{ name }]) => name === container))
-    errors.push(invalid(field, container, 'container not found'));
+  if (!containers.has(container)) errors.push(invalid(field, container, 'container not found'));
   const isKnown = ['', 'runtime/default', 'unconfined'].includes(profile) || profile.startsWith('localhost/');
   if (!isKnown)
     errors.push(invalid(field, profile, `invalid AppArmor profile name: ${JSON.stringify(profile)}`));

@@ -11,9 +11,10 @@ export function isMirror({ metadata }: Pod): boolean {
 export function validateEphemeralContainersUpdate(pod: Pod, old: Pod): FieldError[] {
   if (isMirror(old)) return [forbidden(WHOLE, 'static pods do not support ephemeral containers')];
   const path = 'spec.ephemeralContainers';
-  const list = pod.spec?.ephemeralContainers ?? [];
+  // Of two of one name the first counts.
+  const byName = new Map((pod.spec?.ephemeralContainers ?? []).toReversed().map((one) => [one.name, one]));
   return (old.spec?.ephemeralContainers ?? []).flatMap((before) => {
-    const now = list.find(({ name }) => name === before.name);
+    const now = byName.get(before.name);
     const named = `existing ephemeral containers ${JSON.stringify(before.name)} may not be`;
     if (now === undefined) return [forbidden(path, `${named} removed\n`)];
     return same(now, before) ? [] : [forbidden(path, `${named} changed`)];

@@ -51,21 +51,28 @@ function stillEnded(
   spec: PodSpec | undefined,
 ): FieldError[] {
   const errors: FieldError[] = [];
+  const containers = firstByName(list === 'initContainerStatuses' ? spec?.initContainers : spec?.containers);
+  const afterwards = firstByName(now);
   const podPolicy = list === 'ephemeralContainerStatuses' ? 'Never' : spec?.restartPolicy;
   for (const [i, { name, state }] of before.entries()) {
     if (state?.terminated === undefined) continue;
-    const container = (list === 'initContainerStatuses' ? spec?.initContainers : spec?.containers)?.find(
-      (one) => one.name === name,
-    );
+    const container = containers.get(name);
     const policy =
       list === 'ephemeralContainerStatuses' ? podPolicy : (container?.restartPolicy ?? podPolicy);
     if (policy === 'Always' || (container?.restartPolicyRules ?? []).length > 0) continue;
     if (policy === 'OnFailure' && state.terminated.exitCode !== 0) continue;
-    const after = now.find((one) => one.name === name);
+    const after = afterwards.get(name);
     if (after !== undefined && after.state?.terminated === undefined)
       errors.push(forbidden(`status.${list}[${i}].state`, 'may not be transitioned to non-terminated state'));
   }
   return errors;
+}
+
+/** Of two of one name the first counts. */
+function firstByName<T extends { readonly name: string }>(list: readonly T[] = []): ReadonlyMap<string, T> {
+  const byName = new Map<string, T>();
+  for (const one of list) if (!byName.has(one.name)) byName.set(one.name, one);
+  return byName;
 }
 
 function claimStatuses(
@@ -74,9 +81,10 @@ function claimStatuses(
 ): FieldError[] {
   const errors: FieldError[] = [];
   const names = new Set<string>();
+  const claims = new Set((spec?.resourceClaims ?? []).map((claim) => claim.name));
   for (const [i, { name, resourceClaimName }] of list.entries()) {
     const field = `status.resourceClaimStatuses[${i}].name`;
-    if (!(spec?.resourceClaims ?? []).some((claim) => claim.name === name))
+    if (!claims.has(name))
       errors.push(invalid(field, name, 'must match the name of an entry in `spec.resourceClaims`'));
     if (names.has(name)) errors.push(duplicate(field, name));
     names.add(name);
@@ -95,9 +103,13 @@ function addresses(
   const texts = list.map(({ ip = '' }) => ip);
   const errors = texts.flatMap((text, i) => address(`${path}[${i}]`, text));
   if (texts.length < 2) return errors;
-  const repeated = list.flatMap((one, i) =>
-    texts.indexOf(texts[i] ?? '') < i ? [duplicate(`${path}[${i}]`, one)] : [],
-  );
+  const seen = new Set<string>();
+  const repeated = list.flatMap((one, i) => {
+    const text = texts[i] ?? '';
+    if (seen.has(text)) return [duplicate(`${path}[${i}]`, one)];
+    seen.add(text);
+    return [];
+  });
   const families =
     isDualStack(texts) && texts.length === 2
       ? []
@@ -129,6 +141,7 @@ function allocated(
   spec: PodSpec | undefined,
 ): FieldError[] {
   const errors: FieldError[] = [];
+  const containers = firstByName(name === 'containerStatuses' ? spec?.containers : spec?.initContainers);
   for (const [i, status] of list.entries()) {
     const given = status.allocatedResourcesStatus ?? [];
     const path = `status.${name}[${i}].allocatedResourcesStatus`;
@@ -136,16 +149,16 @@ function allocated(
       if (given.length > 0) errors.push(forbidden(path, 'must not be specified in container status'));
       continue;
     }
-    const containers = name === 'containerStatuses' ? spec?.containers : spec?.initContainers;
-    const container = containers?.find((one) => one.name === status.name);
+    const container = containers.get(status.name);
+    const claims = new Set(
+      (container?.resources?.claims ?? []).map(
+        (claim) => `claim:${claim.name}${claim.request ? `/${claim.request}` : ''}`,
+      ),
+    );
+    const requests = new Set(Object.keys(container?.resources?.requests ?? {}));
     for (const [j, resource] of given.entries()) {
       const isClaim = resource.name.startsWith('claim:');
-      const known = isClaim
-        ? (container?.resources?.claims ?? []).map(
-            (claim) => `claim:${claim.name}${claim.request ? `/${claim.request}` : ''}`,
-          )
-        : Object.keys(container?.resources?.requests ?? {});
-      if (container !== undefined && !known.includes(resource.name))
+      if (container !== undefined && !(isClaim ? claims : requests).has(resource.name))
         errors.push(
           invalid(
             `${path}[${j}].name`,

@@ -1,5 +1,6 @@
 /** What may change of a pod after its creation: a pod that waits for its gates may still be led to fewer nodes. */
 import type { NodeSelectorTerm, Pod, PodSpec, Toleration } from '../generated/types.ts';
+import { textOfJson } from '../same-json.ts';
 import { inRange, same, sizeOf } from './checks.ts';
 import { forbidden, invalid, required, type FieldError } from './field-error.ts';
 
@@ -60,8 +61,8 @@ const MAX_INT32 = 2_147_483_647;
 
 function onlyAdded(now: readonly Toleration[], before: readonly Toleration[]): FieldError[] {
   if (now === before || same(now, before)) return [];
-  const isKept = before.every((old) => now.some((one) => same(withoutSeconds(one), withoutSeconds(old))));
-  if (isKept) return [];
+  const all = new Set(now.map((one) => textOfJson(withoutSeconds(one))));
+  if (before.every((old) => all.has(textOfJson(withoutSeconds(old))))) return [];
   return [
     forbidden('spec.tolerations', 'existing toleration can not be modified except its tolerationSeconds'),
   ];

@@ -67,14 +67,25 @@ function quota({ spec, status }: ResourceQuota): FieldError[] {
 function scopes(list: readonly string[], hard: Amounts): FieldError[] {
   const errors: FieldError[] = [];
   const at = 'spec.scopes';
+  const beyond = countBeyond(hard);
   for (const scope of list) {
     if (!SCOPES.has(scope)) errors.push(invalid(at, list, 'unsupported scope'));
-    for (const name of Object.keys(hard))
-      if (!covers(scope, name)) errors.push(invalid(at, list, NOT_COVERED));
+    for (let i = beyond(scope); i > 0; i--) errors.push(invalid(at, list, NOT_COVERED));
   }
   for (const pair of EXCLUSIVE)
     if (pair.every((scope) => list.includes(scope))) errors.push(invalid(at, list, 'conflicting scopes'));
   return errors;
+}
+
+/** How many of the amounts a scope does not cover, worked out once for each scope. */
+function countBeyond(hard: Amounts): (scope: string) => number {
+  const names = Object.keys(hard);
+  const known = new Map<string, number>();
+  return (scope) => {
+    let count = known.get(scope);
+    if (count === undefined) known.set(scope, (count = names.filter((name) => !covers(scope, name)).length));
+    return count;
+  };
 }
 
 /** Upstream names the list, not its item. */
@@ -84,10 +95,10 @@ function selector(
 ): FieldError[] {
   const errors: FieldError[] = [];
   const at = 'spec.scopeSelector.matchExpressions';
+  const beyond = countBeyond(spec.hard ?? {});
   for (const { scopeName: scope, operator, values = [] } of list) {
     if (!SCOPES.has(scope)) errors.push(invalid(`${at}.scopeName`, scope, 'unsupported scope'));
-    for (const name of Object.keys(spec.hard ?? {}))
-      if (!covers(scope, name)) errors.push(invalid(at, spec.scopeSelector, NOT_COVERED));
+    for (let i = beyond(scope); i > 0; i--) errors.push(invalid(at, spec.scopeSelector, NOT_COVERED));
     if (EXISTING.includes(scope) && operator !== 'Exists')
       errors.push(
         invalid(

@@ -177,6 +177,29 @@ function withinLimit(name: string, quantity: string, limits: Amounts, at: string
   return [];
 }
 
+/** No claim has a name that is longer. */
+const LONGEST_NAME = 253;
+
+/** How many claims begin with a name and a slash: those of one request of the claim. */
+class CountedClaims {
+  readonly #counts = new Map<string, number>();
+
+  add(key: string): void {
+    for (
+      let slash = key.indexOf('/');
+      slash >= 0 && slash <= LONGEST_NAME;
+      slash = key.indexOf('/', slash + 1)
+    ) {
+      const name = key.slice(0, slash);
+      this.#counts.set(name, this.of(name) + 1);
+    }
+  }
+
+  of(name: string): number {
+    return this.#counts.get(name) ?? 0;
+  }
+}
+
 /** Each points to a claim of the pod, as a whole or one request of it, and at nothing twice. */
 function claimNames(
   list: readonly CoreResourceClaim[],
@@ -185,6 +208,8 @@ function claimNames(
 ): FieldError[] {
   const errors: FieldError[] = [];
   const seen = new Set<string>();
+  const parts = new CountedClaims();
+  let all: string | undefined;
   for (const [i, { name, request }] of list.entries()) {
     const at = `${path}[${i}]`;
     if (!name) {
@@ -196,13 +221,13 @@ function claimNames(
       const key = request ? `${name}/${request}` : name;
       if (request) errors.push(...invalidBy(checkDns1123Label(request), `${at}.request`, request));
       if (seen.has(key)) errors.push(duplicate(at, key));
-      else if (!request)
-        for (const other of seen) if (other.startsWith(`${name}/`)) errors.push(duplicate(at, name));
+      else if (!request) for (let n = parts.of(name); n > 0; n--) errors.push(duplicate(at, name));
+      if (!seen.has(key)) parts.add(key);
       seen.add(key);
     }
     if (!known.has(name)) {
-      const which = known.size === 0 ? ' which is empty' : `: ${[...known].sort().join(', ')}`;
-      errors.push(notFound(at, name, `must be one of the names in pod.spec.resourceClaims${which}`));
+      all ??= known.size === 0 ? ' which is empty' : `: ${[...known].sort().join(', ')}`;
+      errors.push(notFound(at, name, `must be one of the names in pod.spec.resourceClaims${all}`));
     }
   }
   return errors;

@@ -89,23 +89,24 @@ function bytesOf(map: Readonly<Record<string, string>> = {}): number {
  */
 function topologies(list: readonly TopologySelectorTerm[], path: string): FieldError[] {
   const errors: FieldError[] = [];
-  const seen: Map<string, string>[] = [new Map()];
+  const seen = new Set<string>(['[]']);
   for (const [i, { matchLabelExpressions = [] }] of list.entries()) {
     const at = `${path}[${i}].matchLabelExpressions`;
     const term = new Map<string, string>();
     for (const [j, { key, values = [] }] of matchLabelExpressions.entries()) {
       if (values.length === 0) errors.push(required(`${at}[${j}].values`));
-      for (const [k, value] of values.entries())
-        if (values.indexOf(value) < k) errors.push(duplicate(`${at}[${j}].values[${k}]`, value));
+      const known = new Set<string>();
+      for (const [k, value] of values.entries()) {
+        if (known.has(value)) errors.push(duplicate(`${at}[${j}].values[${k}]`, value));
+        known.add(value);
+      }
       errors.push(...qualifiedName(`${at}[${j}].key`, key));
       if (term.has(key)) errors.push(duplicate(`${at}[${j}].key`, key));
-      term.set(key, JSON.stringify([...new Set(values)].sort()));
+      term.set(key, JSON.stringify([...known].sort()));
     }
-    const isKnown = seen.some(
-      (other) => other.size === term.size && [...term].every(([key, values]) => other.get(key) === values),
-    );
-    if (isKnown) errors.push(duplicate(at, ''));
-    seen.push(term);
+    const text = JSON.stringify([...term].sort(([a], [b]) => (a < b ? -1 : 1)));
+    if (seen.has(text)) errors.push(duplicate(at, ''));
+    seen.add(text);
   }
   return errors;
 }
@@ -231,9 +232,11 @@ function csiNode({ spec }: CSINode): FieldError[] {
     errors.push(...nonNegative(`${at}.allocatable.count`, allocatable?.count));
     if (names.has(name)) errors.push(duplicate(`${at}.name`, name));
     names.add(name);
-    for (const [j, key] of topologyKeys.entries()) {
+    const keys = new Set<string>();
+    for (const key of topologyKeys) {
       if (key === '') errors.push(required(at));
-      if (topologyKeys.indexOf(key) < j) errors.push(duplicate(at, key));
+      if (keys.has(key)) errors.push(duplicate(at, key));
+      keys.add(key);
       errors.push(...qualifiedName(at, key));
     }
   }
@@ -242,8 +245,10 @@ function csiNode({ spec }: CSINode): FieldError[] {
 
 /** How many volumes a node takes may change; what it is called by a driver may not. */
 function csiNodeUpdate({ spec }: CSINode, { spec: before }: CSINode): FieldError[] {
+  // Of two of one name the first counts.
+  const byName = new Map((spec?.drivers ?? []).toReversed().map((driver) => [driver.name, driver]));
   return (before?.drivers ?? []).flatMap((old) => {
-    const now = (spec?.drivers ?? []).find(({ name }) => name === old.name);
+    const now = byName.get(old.name);
     if (now === undefined) return [];
     return same({ ...now, allocatable: undefined }, { ...old, allocatable: undefined })
       ? []

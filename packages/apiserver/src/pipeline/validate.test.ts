@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type FieldError, fieldErrors } from '@timonier/api';
-import { withExpressions } from './validate.ts';
+import { type FieldError, fieldErrors, registry } from '@timonier/api';
+import { StatusError } from '@timonier/api/statuses';
+import { checkObject, withExpressions } from './validate.ts';
 
 const wrong = (field: string): FieldError => fieldErrors.invalid(field, 'x', 'is wrong');
 
@@ -49,4 +50,21 @@ test('the name of a variable is judged before its expression', () => {
   const found = [wrong('spec.variables[0].name')];
   const more = [wrong('spec.variables[0].expression')];
   assert.deepEqual(withExpressions(found, more), [...found, ...more]);
+});
+
+test('expressions that do not compile are told of as far as an answer goes', () => {
+  const info = registry.lookup('admissionregistration.k8s.io', 'v1', 'validatingadmissionpolicies');
+  assert.ok(info);
+  const validations = Array.from({ length: 500 }, () => ({ expression: '1 +' }));
+  const object = { metadata: { name: 'p' }, spec: { failurePolicy: 'Fail', validations } };
+  assert.throws(
+    () => checkObject(info, object, undefined),
+    (error: unknown) => {
+      assert.ok(error instanceof StatusError);
+      const causes = error.status.details?.causes ?? [];
+      const wrong = causes.filter(({ field = '' }) => field.startsWith('spec.validations['));
+      assert.ok(wrong.length > 0 && wrong.length <= 100, `${wrong.length} causes`);
+      return true;
+    },
+  );
 });

@@ -1,5 +1,5 @@
 /** Validation of what is about to be committed. Throws 422 with every field that is wrong. */
-import type { FieldError, ResourceInfo } from '@timonier/api';
+import { type FieldError, fieldErrors, type ResourceInfo } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { StatusError } from '@timonier/api/statuses';
 import { invalidStatus, validate } from '@timonier/api/validation';
@@ -14,7 +14,7 @@ export function checkObject(
 ): void {
   const errors = withExpressions(
     validate(info, object, old, subresource),
-    strategyOf(info).validate?.(object, old, subresource) ?? [],
+    fieldErrors.bounded(() => strategyOf(info).validate?.(object, old, subresource) ?? []),
   );
   if (errors.length === 0) return;
   // Upstream judges Events of both groups as those of the older.

@@ -91,8 +91,10 @@ function stamped(
   now: number,
 ): CertificateSigningRequestCondition[] {
   const time = timestamp(now);
+  // Of two of one type the first counts.
+  const byType = new Map(before.toReversed().map((condition) => [condition.type, condition]));
   return conditions.map((condition) => {
-    const same = before.find(({ type }) => type === condition.type);
+    const same = byType.get(condition.type);
     const since = same?.status === condition.status ? same?.lastTransitionTime : undefined;
     return {
       ...condition,
