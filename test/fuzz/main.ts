@@ -1,10 +1,20 @@
 /**
  * `npm run fuzz -- apiserver`: hostile requests against a real API server on a real store. Exit code 0 when everything
- * was answered as it should be, 1 when not.
+ * was answered as it should be, 1 when not. `npm run fuzz -- bulk`: long ones, and how long each held the server.
  */
-import { defineGroup, defineProgram, type FlagSet, type FlagValues, numberFlag } from '@timonier/component';
+import {
+  booleanFlag,
+  defineGroup,
+  defineProgram,
+  type FlagSet,
+  type FlagValues,
+  numberFlag,
+  patternFlag,
+} from '@timonier/component';
 import { describeCase, fuzz } from './apiserver/run.ts';
 import { Subject } from './apiserver/subject.ts';
+import { hunt } from './bulk/hunt.ts';
+import { formatHunt } from './bulk/table.ts';
 
 const call = 'npm run fuzz --';
 
@@ -18,20 +28,27 @@ const flags = {
   case: numberFlag(-1, 'only this request of the seed', { min: 0, max: 2 ** 31, placeholder: 'all' }),
 } satisfies FlagSet;
 
-async function attack({ minutes, seed, case: only }: FlagValues<typeof flags>): Promise<number> {
+/** Gives the work a server, which ends with it; interrupted, it takes its processes and folders along as well. */
+async function withSubject(work: (subject: Subject) => Promise<number>): Promise<number> {
   const cleanups: (() => unknown)[] = [];
   let cleaning: Promise<void> | undefined;
   const clean = (): Promise<void> =>
     (cleaning ??= (async () => {
       for (const cleanup of cleanups.reverse()) await cleanup();
     })());
-  // Interrupted, it takes its processes and folders along as well.
   for (const name of ['SIGINT', 'SIGTERM'] as const)
     process.once(name, () => void clean().finally(() => process.exit(130)));
   try {
-    console.log(`fuzzing the API server for ${minutes} min, seed ${seed}`);
-    if (only >= 0) console.log(describeCase(seed, only));
-    const subject = await Subject.start({ after: (fn) => void cleanups.push(fn) });
+    return await work(await Subject.start({ after: (fn) => void cleanups.push(fn) }));
+  } finally {
+    await clean();
+  }
+}
+
+async function attack({ minutes, seed, case: only }: FlagValues<typeof flags>): Promise<number> {
+  console.log(`fuzzing the API server for ${minutes} min, seed ${seed}`);
+  if (only >= 0) console.log(describeCase(seed, only));
+  return withSubject(async (subject) => {
     const result = await fuzz(subject, {
       durationMs: minutes * 60_000,
       seed,
@@ -45,9 +62,7 @@ async function attack({ minutes, seed, case: only }: FlagValues<typeof flags>): 
     if (result.problems.length > 0)
       console.log(`again: npm run fuzz -- apiserver --seed ${seed} --case N\n${subject.log.slice(-4_000)}`);
     return result.problems.length === 0 ? 0 : 1;
-  } finally {
-    await clean();
-  }
+  });
 }
 
 const apiserver = defineProgram({
@@ -59,11 +74,43 @@ const apiserver = defineProgram({
   run: (given) => attack(given.flags),
 });
 
+const bulkFlags = {
+  kinds: patternFlag('only these, such as `apps/v1 Deployment`'),
+  places: patternFlag('only these fields, such as `spec.volumes`; `everything` is all of a kind at once'),
+  everywhere: booleanFlag(false, 'also fields that another kind has in the same message'),
+  bytes: numberFlag(300_000, 'length of a place; a quarter of it is sent as well', {
+    min: 1_000,
+    max: 2_900_000,
+  }),
+  seconds: numberFlag(600, 'after that nothing more is sent', { min: 1, max: 24 * 3_600 }),
+  worst: numberFlag(20, 'so many are sent again with the largest body', { min: 0, max: 1_000 }),
+} satisfies FlagSet;
+
+async function measureBulk(given: FlagValues<typeof bulkFlags>): Promise<number> {
+  return withSubject(async (subject) => {
+    const all = /(?:)/;
+    const { kinds = all, places = all, ...rest } = given;
+    const found = await hunt(subject, { ...rest, kinds, places, log: (line) => console.log(line) });
+    console.log(formatHunt(found, 60));
+    return found.findings.length > 0 && found.left.length === 0 ? 0 : 1;
+  });
+}
+
+const bulk = defineProgram({
+  call: `${call} bulk`,
+  usage: '[FLAGS]',
+  summary:
+    'sends an API server long lists and maps at every place of every kind, and ranks how long each held it',
+  examples: [`${call} bulk`, `${call} bulk --kinds 'v1 Pod$' --places spec.volumes --everywhere`],
+  flags: bulkFlags,
+  run: (given) => measureBulk(given.flags),
+});
+
 const fuzzing = defineGroup({
   call,
   what: 'subject',
-  summary: 'sends hostile requests, and checks that each is answered as it should be',
-  programs: { apiserver: () => apiserver },
+  summary: 'sends hostile requests, and checks how each is answered or how long it takes',
+  programs: { apiserver: () => apiserver, bulk: () => bulk },
   examples: [`${call} apiserver --minutes 10`],
 });
 
