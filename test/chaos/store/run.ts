@@ -65,6 +65,8 @@ const flags = [
 
 const logCharacters = 60_000;
 const calmWithinMs = 40_000;
+/** Changes that were acknowledged before anything is broken. */
+const flowing = 20;
 /** The first revision that changes anything in an empty store. */
 const firstRevision = 2;
 
@@ -121,6 +123,10 @@ export async function runChaos(options: RunOptions): Promise<RunResult> {
       random: new Random(seed + 2),
       signal: loading.signal,
     });
+    // Before that a fault has nothing to lose, and on a busy machine it may be all there is time for.
+    const isFlowing = (): boolean => history.floor >= firstRevision + flowing;
+    for (const end = now() + calmWithinMs; !isFlowing() && now() < end && !signal.aborted;)
+      await pause(20, undefined, { signal }).catch(() => undefined);
     const stop = (): void => striking.abort();
     const timer = setTimeout(stop, durationMs);
     signal.addEventListener('abort', stop, { once: true });
