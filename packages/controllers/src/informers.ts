@@ -28,6 +28,7 @@ import {
   type Service,
   type ServiceAccount,
   type StatefulSet,
+  type VolumeAttributesClass,
 } from '@timonier/api';
 import { type ApiClient, type CatchingInformer, createInformer } from '@timonier/client';
 import { controllerOf, type OwnedObject } from './owner.ts';
@@ -55,6 +56,7 @@ export interface Informers {
   readonly endpointslices: CatchingInformer<EndpointSlice>;
   readonly persistentvolumeclaims: CatchingInformer<PersistentVolumeClaim>;
   readonly persistentvolumes: CatchingInformer<PersistentVolume>;
+  readonly volumeattributesclasses: CatchingInformer<VolumeAttributesClass>;
   readonly resourcequotas: CatchingInformer<ResourceQuota>;
   readonly serviceaccounts: CatchingInformer<ServiceAccount>;
   /** Only those named `kube-root-ca.crt`. */
@@ -130,6 +132,7 @@ export function createInformers(client: ApiClient, onError: (error: unknown) => 
       onError,
       indexes: { namespace: namespaceOf },
     }),
+    volumeattributesclasses: createInformer(client, resources.volumeattributesclasses, { onError }),
     persistentvolumes: createInformer(client, resources.persistentvolumes, { onError }),
     resourcequotas: createInformer(client, resources.resourcequotas, {
       onError,

@@ -34,6 +34,7 @@ import { startNodeIpamController } from './nodeipam/controller.ts';
 import { startNodeLifecycleController } from './nodelifecycle/controller.ts';
 import { startPodGc } from './podgc/controller.ts';
 import { startClaimProtection } from './pvcprotection/controller.ts';
+import { startAttributesClassProtection } from './vacprotection/controller.ts';
 import { startVolumeProtection } from './pvprotection/controller.ts';
 import { startReplicaSetController, startReplicationController } from './replicaset/controller.ts';
 import { startResourceQuotaController } from './resourcequota/controller.ts';
@@ -88,6 +89,7 @@ const controllers = {
   clusterroleaggregation: startClusterRoleAggregation,
   pvcprotection: startClaimProtection,
   pvprotection: startVolumeProtection,
+  vacprotection: startAttributesClassProtection,
   clusterdns: startClusterDnsController,
 } satisfies Readonly<Record<string, (context: LoopContext, monitor: ResourceMonitor) => Stoppable>>;
 

@@ -1,22 +1,26 @@
 /**
  * Follows the metadata of every kind that can be listed, watched and deleted. Runs also while passive, so that the
  * collector finds warm caches; kinds that appear later are found by a periodic discovery, and those of custom resources
- * soon after their definition changed.
+ * soon after their definition changed, and those of secondary servers soon after these came or went. What is not known of a
+ * secondary server that does not answer is no reason to forget what was followed of it.
  */
-import { type ApiClient, type CatchingInformer, createInformer, pause } from '@timonier/client';
-import { discover, type OwnedMetadata, type ServedResource } from '../discovery.ts';
+import { type ApiClient, apiVersionOf, type CatchingInformer, createInformer, pause } from '@timonier/client';
+import { discover, type OwnedMetadata, type ServedResource, staleProblem } from '../discovery.ts';
 
 /** The served resources, discovered when first needed and then every half minute. */
 export interface ServedResources {
   get(): Promise<readonly ServedResource[]>;
-  /** Why the last discovery failed, so that newer kinds may be missing; undefined when it did not. */
+  /** Why some kinds may be missing from the last discovery; undefined when none is. */
   readonly problem: string | undefined;
 }
 
 const refreshMs = 30_000;
 /** A definition changes a few times until its kind is served. */
 const afterDefinitionMs = 500;
-const definitions = 'customresourcedefinitions.apiextensions.k8s.io';
+const definitions: ReadonlySet<string> = new Set([
+  'customresourcedefinitions.apiextensions.k8s.io',
+  'apiservices.apiregistration.k8s.io',
+]);
 /** Short-lived records that nothing owns in a way that matters, and kinds that only mirror others. */
 const ignored = new Set(['events.', 'events.events.k8s.io', 'componentstatuses.']);
 
@@ -94,9 +98,10 @@ export class ResourceMonitor implements ServedResources {
       let wait = refreshMs;
       this.#hurry = new AbortController();
       try {
-        this.#served = await discover(this.#client);
-        this.#problem = undefined;
-        await this.#follow();
+        const { served, stale } = await discover(this.#client);
+        this.#served = served;
+        this.#problem = staleProblem(stale);
+        await this.#follow(new Set(stale));
         this.#first.resolve();
       } catch (error) {
         if (signal.aborted) return;
@@ -109,7 +114,7 @@ export class ResourceMonitor implements ServedResources {
     }
   }
 
-  async #follow(): Promise<void> {
+  async #follow(stale: ReadonlySet<string>): Promise<void> {
     const fresh: Monitored[] = [];
     const current = new Set<string>();
     for (const type of this.#served) {
@@ -120,12 +125,12 @@ export class ResourceMonitor implements ServedResources {
       if (this.#monitored.has(key)) continue;
       const informer = this.#shared.get(key) ?? this.#start(type);
       const entry = { type, informer };
-      if (key === definitions) informer.on(() => this.#hurry.abort());
+      if (definitions.has(key)) informer.on(() => this.#hurry.abort());
       this.#monitored.set(key, entry);
       fresh.push(entry);
     }
-    for (const [key, { informer }] of this.#monitored) {
-      if (current.has(key)) continue;
+    for (const [key, { informer, type }] of this.#monitored) {
+      if (current.has(key) || stale.has(apiVersionOf(type))) continue;
       this.#monitored.delete(key);
       if (this.#own.delete(informer)) await informer.stop();
     }
