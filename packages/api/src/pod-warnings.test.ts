@@ -67,7 +67,7 @@ test('what does nothing, or nothing any more, is told', () => {
       'spec.nodeSelector[beta.kubernetes.io/os]: deprecated since v1.14; use "kubernetes.io/os" instead',
       'spec.topologySpreadConstraints[0].labelSelector: a null labelSelector results in matching no pod',
       'metadata.annotations[scheduler.alpha.kubernetes.io/critical-pod]: non-functional in v1.16+; use the "priorityClassName" field instead',
-      'spec.volumes[0].gitRepo: deprecated in v1.11',
+      'spec.volumes[0].gitRepo: deprecated in v1.11, and disabled by default in v1.33+',
       'spec.imagePullSecrets[1].name: duplicate name ""',
       'spec.imagePullSecrets[0].name: invalid empty name ""',
       'spec.imagePullSecrets[1].name: invalid empty name ""',

@@ -59,7 +59,7 @@ export function validateHostAliases(list: NonNullable<PodSpec['hostAliases']>, p
 /** Users of the pod's own do not go with the host's namespaces. */
 export function validateHostUsers(spec: PodSpec, path: string): FieldError[] {
   if (spec.hostUsers !== false) return [];
-  const detail = 'when `pod.Spec.HostUsers` is false';
+  const detail = 'when `hostUsers` is false';
   const errors: FieldError[] = [];
   if (spec.hostNetwork === true) errors.push(forbidden(`${path}.hostNetwork`, detail));
   if (spec.hostPID === true) errors.push(forbidden(`${path}.HostPID`, detail));

@@ -108,7 +108,7 @@ const rows: readonly Row[] = [
   {
     of: pods,
     value: pod({ hostUsers: false, hostPID: true }),
-    says: ['spec.HostPID: Forbidden: when `pod.Spec.HostUsers` is false'],
+    says: ['spec.HostPID: Forbidden: when `hostUsers` is false'],
   },
   {
     of: pods,
