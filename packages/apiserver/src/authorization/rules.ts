@@ -51,7 +51,8 @@ function matchesResource(list: readonly string[] = [], resource: string, subreso
 /** Whether a path is what a rule lists, or below it where that ends with a star. */
 export function matchesPath(pattern: string, path: string): boolean {
   if (pattern === '*' || pattern === path) return true;
-  return pattern.endsWith('*') && path.startsWith(pattern.slice(0, -1));
+  // However many stars there are, they stand for the rest.
+  return pattern.endsWith('*') && path.startsWith(pattern.replace(/\*+$/, ''));
 }
 
 /** A rule as upstream's texts show it. */

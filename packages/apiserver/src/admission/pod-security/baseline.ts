@@ -50,6 +50,8 @@ const sysctlsOf29 = [
   'net.ipv4.tcp_keepalive_time',
 ];
 const sysctlsOf32 = [...sysctlsOf29, 'net.ipv4.tcp_rmem', 'net.ipv4.tcp_wmem'];
+const SECCOMP_POD = 'seccomp.security.alpha.kubernetes.io/pod';
+const SECCOMP_CONTAINER = 'container.seccomp.security.alpha.kubernetes.io/';
 const selinuxTypes: readonly string[] = ['', 'container_t', 'container_init_t', 'container_kvm_t'];
 
 /** A check that never changed. */
@@ -157,6 +159,23 @@ export function procMount(subject: Subject): Finding | undefined {
   };
 }
 
+/** Before there was a field, annotations said it. */
+function seccompAnnotations({ metadata, containers }: Subject): Finding | undefined {
+  const names = [SECCOMP_POD, ...containers.map(({ name }) => SECCOMP_CONTAINER + name)];
+  const forbidden = [...new Set(names)].flatMap((name) => {
+    const value = metadata.annotations?.[name];
+    const isFine =
+      value === undefined ||
+      value === 'runtime/default' ||
+      value === 'docker/default' ||
+      value.startsWith('localhost/');
+    return isFine ? [] : [`${name}=${JSON.stringify(value)}`];
+  });
+  if (forbidden.length === 0) return undefined;
+  const detail = `forbidden ${plural('annotation', forbidden)} ${forbidden.toSorted().join(', ')}`;
+  return { reason: 'seccompProfile', detail };
+}
+
 /** Profiles other than the runtime's own and those of the node. */
 export function unconfined(subject: Subject): Finding | undefined {
   const typeOf = (context: Pick<SecurityContext, 'seccompProfile'> | undefined): string | undefined => {
@@ -246,7 +265,13 @@ export const baselineChecks: readonly Check[] = [
       { since: 31, check: seLinuxOptions([...selinuxTypes, 'container_engine_t']) },
     ],
   },
-  always('seccompProfile_baseline', unconfined),
+  {
+    id: 'seccompProfile_baseline',
+    forms: [
+      { since: 0, check: seccompAnnotations },
+      { since: 19, check: unconfined },
+    ],
+  },
   {
     id: 'sysctls',
     forms: [
