@@ -61,6 +61,20 @@ export const flags = {
     `plugins to switch on beside the default ones, by name: ${optionalPlugins.join(', ')}`,
   ),
   'disable-admission-plugins': listFlag([], 'plugins to switch off, by name'),
+  'admission-control-config-file': stringFlag(
+    '',
+    'AdmissionConfiguration for PodSecurity, PodNodeSelector, PodTolerationRestriction and EventRateLimit',
+  ),
+  'default-not-ready-toleration-seconds': numberFlag(
+    2,
+    'seconds for which pods stay on a node that is not ready, unless they say otherwise',
+    { min: 0, max: 2_147_483_647 },
+  ),
+  'default-unreachable-toleration-seconds': numberFlag(
+    2,
+    'seconds for which pods stay on a node that is not reached, unless they say otherwise',
+    { min: 0, max: 2_147_483_647 },
+  ),
   ...auditFlags,
   'encryption-provider-config': stringFlag(
     '',

@@ -12,8 +12,11 @@ import {
 } from '@timonier/component';
 import { OfficeClient } from '@timonier/client/office';
 import { letHelpersGiveWay } from '@timonier/linux/helper-threads';
-import { admissionPlugins } from './admission/plugins.ts';
+import { readAdmissionConfiguration } from './admission/configuration.ts';
+import { pluginsFor } from './admission/plugins.ts';
+import type { AdmissionPlugin } from './admission/request.ts';
 import { selectPlugins } from './admission/select.ts';
+import { usualSettings } from './admission/settings.ts';
 import type { AuthenticationConfig } from './aggregation/authentication-config.ts';
 import { authenticationOptions, requestHeaderNames } from './authentication/from-flags.ts';
 import { authorizationOptions } from './authorization/from-flags.ts';
@@ -81,10 +84,7 @@ export async function serve(context: ApiServerContext, processes: number): Promi
       serviceRange: values['service-cluster-ip-range'],
       nodePorts,
     },
-    admissionPlugins: selectPlugins(admissionPlugins, {
-      enable: values['enable-admission-plugins'],
-      disable: values['disable-admission-plugins'],
-    }),
+    admissionPlugins: await admissionPluginsOf(values),
     masters,
     advertiseAddress: ownAddress,
     bindAddress: values['bind-address'],
@@ -110,6 +110,23 @@ export async function serve(context: ApiServerContext, processes: number): Promi
   const port = await server.start();
   if (worker === undefined) log.info({ port }, 'serving');
   else worker.started(server);
+}
+
+/** Throws a `UsageError` for names that cannot be switched, and names the file of a configuration that is no good. */
+async function admissionPluginsOf(values: FlagValues<typeof flags>): Promise<readonly AdmissionPlugin[]> {
+  const configured = await readAdmissionConfiguration(values['admission-control-config-file']);
+  const enable = values['enable-admission-plugins'];
+  if (enable.includes('EventRateLimit') && configured.eventLimits === undefined)
+    throw new UsageError('EventRateLimit needs its limits, from --admission-control-config-file');
+  const settings = {
+    ...usualSettings,
+    ...configured,
+    tolerationSeconds: {
+      notReady: values['default-not-ready-toleration-seconds'],
+      unreachable: values['default-unreachable-toleration-seconds'],
+    },
+  };
+  return selectPlugins(pluginsFor(settings), { enable, disable: values['disable-admission-plugins'] });
 }
 
 async function requestHeader(

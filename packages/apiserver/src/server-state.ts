@@ -70,6 +70,8 @@ export interface WriteContext {
   readonly warn?: (text: string) => void;
   /** Tells the audit log something beside the request; absent when nobody asked from outside. The first value of a key holds. */
   readonly annotate?: (key: string, value: string) => void;
+  /** When the client is told that it takes too long, as `performance.now` tells it; absent when nobody waits. */
+  readonly deadline?: number;
   /** Told for how many milliseconds webhooks were waited for; absent when nobody asked from outside. */
   readonly waited?: (milliseconds: number) => void;
   /** True when the audit log keeps bodies of this request. */

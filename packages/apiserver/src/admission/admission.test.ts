@@ -322,3 +322,53 @@ test('overhead without a runtime class is refused, and first what is wrong with 
   const right = await outcome(server, pod('a', { overhead: { cpu: '1' } }), 403);
   assert.match(right.json.message, /: pod rejected: Pod Overhead set without corresponding RuntimeClass/);
 });
+
+test('a namespace says what its pods tolerate beside what they say, and what they may tolerate', async (t) => {
+  const server = await serverFor(t, [
+    'PodTolerationRestriction',
+    'LimitPodHardAntiAffinityTopology',
+    'ServiceAccount',
+  ]);
+  const annotations = {
+    'scheduler.alpha.kubernetes.io/defaultTolerations': '[{"key":"team","value":"a","effect":"NoSchedule"}]',
+    'scheduler.alpha.kubernetes.io/tolerationsWhitelist':
+      '[{"key":"team","operator":"Exists"},{"key":"node.kubernetes.io/not-ready","operator":"Exists"},{"key":"node.kubernetes.io/unreachable","operator":"Exists"}]',
+  };
+  await created(server, '/api/v1/namespaces', { metadata: { name: 'team', annotations } });
+  await created(server, '/api/v1/namespaces/team/serviceaccounts', { metadata: { name: 'default' } });
+  const path = '/api/v1/namespaces/team/pods';
+  let made: Answer | undefined;
+  await until(async () => {
+    made = await server.request('POST', `${path}?dryRun=All`, pod('plain'));
+    return made.json.spec?.tolerations?.some(({ key }: { key: string }) => key === 'team') === true;
+  }, 'the annotations are known');
+  const [own] = made?.json.spec.tolerations.filter(({ key }: { key: string }) => key === 'team') ?? [];
+  assert.deepEqual(own, { key: 'team', value: 'a', effect: 'NoSchedule' });
+  const beyond = await server.request('POST', path, pod('beyond', { tolerations: [{ operator: 'Exists' }] }));
+  assert.equal(beyond.status, 403);
+  assert.match(
+    beyond.json.message,
+    /merged with namespace default tolerations\) conflict with its namespace whitelist/,
+  );
+  // One that asks for resources stays where memory is short, which this namespace does not allow.
+  const hungry = { resources: { requests: { cpu: '1' } } };
+  assert.equal((await server.request('POST', path, pod('hungry', {}, hungry))).status, 403);
+  const apart = (topologyKey: string): object => ({
+    affinity: {
+      podAntiAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: [
+          { topologyKey, labelSelector: { matchLabels: { a: 'b' } } },
+        ],
+      },
+    },
+  });
+  const zone = await server.request('POST', path, pod('zone', apart('topology.kubernetes.io/zone')));
+  assert.equal(
+    zone.json.message,
+    'pods "zone" is forbidden: affinity.PodAntiAffinity.RequiredDuringScheduling has TopologyKey topology.kubernetes.io/zone but only key kubernetes.io/hostname is allowed',
+  );
+  assert.equal(
+    (await server.request('POST', path, pod('host', apart('kubernetes.io/hostname')))).status,
+    201,
+  );
+});

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { apiVersionOf } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import type { AdmissionRequest } from './request.ts';
+import { shownInfo } from './versions.ts';
 
 interface GroupVersionKind {
   readonly group: string;
@@ -43,29 +44,34 @@ const optionKinds = {
   DELETE: 'DeleteOptions',
 };
 
+/** The namespace that a request is about, which for a namespace is itself; empty for none. */
+export function namespaceAsked({ context, object, old }: AdmissionRequest, name?: string): string {
+  const { info, namespace, name: ofPath } = context.target;
+  if (info.resource !== 'namespaces' || info.group !== '') return namespace;
+  return (name ?? ofPath) || ((object ?? old)?.metadata?.name ?? '');
+}
+
 export function attributesOf(request: AdmissionRequest): RequestAttributes {
   const { context, operation } = request;
   const { target, user } = context;
-  const { group, version, resource: plural } = target.info;
-  const kind = kindOf(request);
-  const resource = { group, version, resource: plural };
+  const asked = { ...request, shownAs: undefined };
   // Who deletes many at once names none of them.
   const name =
     target.verb === 'deletecollection'
       ? undefined
       : target.name || (request.object ?? request.old)?.metadata?.name;
-  const namespace = plural === 'namespaces' && group === '' ? name : target.namespace;
+  const namespace = namespaceAsked(request, name);
   const sub = target.subresource;
   return {
     uid: randomUUID(),
-    kind,
-    resource,
+    kind: kindOf(request),
+    resource: resourceOf(request),
     ...(sub === '' ? {} : { subResource: sub }),
-    requestKind: kind,
-    requestResource: resource,
+    requestKind: kindOf(asked),
+    requestResource: resourceOf(asked),
     ...(sub === '' ? {} : { requestSubResource: sub }),
     ...(name === undefined ? {} : { name }),
-    ...(namespace === undefined || namespace === '' ? {} : { namespace }),
+    ...(namespace === '' ? {} : { namespace }),
     operation,
     userInfo: {
       username: user.name,
@@ -99,9 +105,16 @@ const connections: Readonly<Record<string, string>> = {
   portforward: 'PodPortForwardOptions',
 };
 
-function kindOf({ context, operation, as }: AdmissionRequest): GroupVersionKind {
+function resourceOf(request: AdmissionRequest): GroupVersionResource {
+  const { group, version, resource } = shownInfo(request);
+  return { group, version, resource };
+}
+
+function kindOf(request: AdmissionRequest): GroupVersionKind {
+  const { context, operation, as } = request;
   if (as !== undefined) return { group: as.group, version: as.version, kind: as.kind };
-  const { info, subresource } = context.target;
+  const { subresource } = context.target;
+  const info = shownInfo(request);
   const kind = subresource === 'proxy' ? `${info.kind}ProxyOptions` : connections[subresource];
   const own = operation === 'CONNECT' ? kind : undefined;
   return own === undefined
@@ -109,7 +122,7 @@ function kindOf({ context, operation, as }: AdmissionRequest): GroupVersionKind 
     : { group: '', version: 'v1', kind: own };
 }
 
-/** The object with its type, as the client knows it. */
+/** The object with its type, as whoever is told of it knows it. */
 export function withType(object: ApiObject | undefined, request: AdmissionRequest): ApiObject | null {
   if (object === undefined) return null;
   const kind = kindOf(request);

@@ -22,7 +22,7 @@ const answers = new WeakMap<WriteContext, Map<string, Decision>>();
 export function decisionOf(context: WriteContext, user: User, attributes: Attributes): Decision {
   let known = answers.get(context);
   if (known === undefined) answers.set(context, (known = new Map()));
-  const question = JSON.stringify([user.name, attributes]);
+  const question = JSON.stringify([user, attributes]);
   const before = known.get(question);
   if (before !== undefined) return before;
   const decision = context.server.authorizer.decide(user, attributes);

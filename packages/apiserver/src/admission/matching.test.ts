@@ -7,6 +7,7 @@ import { toStored } from '../storage/stored-object.ts';
 import { Admission } from './admission.ts';
 import { selectorsMatch } from './matching.ts';
 import { podSecurity } from './pod-security/index.ts';
+import { usualPodSecurity } from './pod-security/settings.ts';
 import type { AdmissionPlugin, AdmissionRequest } from './request.ts';
 
 const guarded = { namespaceSelector: { matchLabels: { guarded: 'yes' } } };
@@ -45,7 +46,8 @@ function write(
   };
   const info = { group: '', version: 'v1', resource, namespaced };
   const target = { info, namespace: namespaced ? 'new' : '', name: 'a', subresource, verb: 'create' };
-  return { ...objects, context: { server, target } } as unknown as AdmissionRequest;
+  const user = { name: 'somebody', groups: [] };
+  return { ...objects, context: { server, target, user } } as unknown as AdmissionRequest;
 }
 
 /** What a plugin sees that asks for the selector. */
@@ -94,11 +96,25 @@ test('a namespace is selected by the labels it will have, and by those it has wh
 test('the level of a namespace that the cache does not know yet is kept', async () => {
   const pods = { resource: 'pods', namespaced: true };
   const object = { metadata: { name: 'a' }, spec: { hostNetwork: true, containers: [] } };
-  const admission = new Admission([podSecurity], new AdmissionMetrics(new Metrics()));
+  const admission = new Admission([podSecurity(usualPodSecurity)], new AdmissionMetrics(new Metrics()));
   const strict = namespace({ 'pod-security.kubernetes.io/enforce': 'baseline' });
   const request = (stored?: ApiObject): AdmissionRequest =>
     write(pods, { operation: 'CREATE', object, old: undefined }, stored);
   await assert.rejects(admission.validate(request(strict)), /violates PodSecurity "baseline:latest"/);
   await admission.validate(request(no));
   await assert.rejects(admission.validate(request()), /failed to lookup namespace "new"/);
+});
+
+test('no selector of objects is about the options of a connection, not even one for what has no label', async () => {
+  const unlabelled = { matchExpressions: [{ key: 'skip', operator: 'DoesNotExist' }] };
+  const options = { apiVersion: 'v1', kind: 'PodExecOptions' };
+  const target = { resource: 'pods', namespaced: true, subresource: 'exec' };
+  const connection = write(target, { operation: 'CONNECT', object: options, old: undefined });
+  assert.equal(selectorsMatch({ objectSelector: unlabelled }, connection), false);
+  assert.equal(selectorsMatch({ objectSelector: {} }, connection), true);
+  const pod = write(
+    { resource: 'pods', namespaced: true },
+    { operation: 'CREATE', object: {}, old: undefined },
+  );
+  assert.equal(selectorsMatch({ objectSelector: unlabelled }, pod), true);
 });

@@ -1,9 +1,11 @@
 /**
  * Which writes a webhook or a policy is about: rules by operation, group, version and resource, and selectors on the
- * namespace and the object. With the policy `Equivalent` the version in which the request came does not matter.
+ * namespace and the object. With the policy `Equivalent` a rule is about all versions of what it names, and whoever has the rule
+ * sees the request in the version that it names.
  */
 import {
   type LabelSelector,
+  type ResourceInfo,
   type RuleWithOperations,
   selectorMatches,
   type NamedRuleWithOperations,
@@ -11,6 +13,7 @@ import {
 import { notFound, StatusError } from '@timonier/api/statuses';
 import { namespaceOf } from './namespace.ts';
 import type { AdmissionRequest } from './request.ts';
+import { equivalentsOf } from './versions.ts';
 
 export interface Selection {
   readonly matchPolicy?: string;
@@ -20,13 +23,31 @@ export interface Selection {
 
 type AnyRule = RuleWithOperations & Pick<NamedRuleWithOperations, 'resourceNames'>;
 
-export function ruleMatches(rule: AnyRule, request: AdmissionRequest, matchPolicy = 'Equivalent'): boolean {
-  const { info, subresource, name } = request.context.target;
+/** The version in which the first of some rules that is about a request wants to see it; undefined when none is. */
+export function matchedAs(
+  rules: readonly AnyRule[] | undefined,
+  request: AdmissionRequest,
+  matchPolicy = 'Equivalent',
+): ResourceInfo | undefined {
+  const { server, target } = request.context;
+  if (rules === undefined) return undefined;
+  if (rules.some((rule) => ruleMatches(rule, request, target.info))) return target.info;
+  if (matchPolicy !== 'Equivalent') return undefined;
+  const others = equivalentsOf(server.registry, target.info, target.subresource);
+  for (const rule of rules) {
+    const other = others.find((info) => ruleMatches(rule, request, info));
+    if (other !== undefined) return other;
+  }
+  return undefined;
+}
+
+function ruleMatches(rule: AnyRule, request: AdmissionRequest, info: ResourceInfo): boolean {
+  const { subresource, name } = request.context.target;
   const names = rule.resourceNames ?? [];
   return (
     includes(rule.operations, request.operation) &&
     includes(rule.apiGroups, info.group) &&
-    (matchPolicy === 'Equivalent' || includes(rule.apiVersions, info.version)) &&
+    includes(rule.apiVersions, info.version) &&
     (rule.resources ?? []).some((pattern) => resourceMatches(pattern, info.resource, subresource)) &&
     (rule.scope === undefined || rule.scope === '*' || (rule.scope === 'Namespaced') === info.namespaced) &&
     (names.length === 0 || names.includes(name || (request.object?.metadata?.name ?? '')))
@@ -39,10 +60,15 @@ export function ruleMatches(rule: AnyRule, request: AdmissionRequest, matchPolic
  */
 export function selectorsMatch(selection: Selection, request: AdmissionRequest): boolean {
   const { objectSelector, namespaceSelector } = selection;
+  // The options of a connection have no labels, and are not what a selector is about, not even one for what has none.
+  const isLabelled = request.operation !== 'CONNECT';
   return (
     (isEmpty(objectSelector) ||
       [request.object, request.old].some(
-        (object) => object !== undefined && selectorMatches(objectSelector, object.metadata?.labels ?? {}),
+        (object) =>
+          isLabelled &&
+          object !== undefined &&
+          selectorMatches(objectSelector, object.metadata?.labels ?? {}),
       )) &&
     (isEmpty(namespaceSelector) || namespaceMatches(namespaceSelector, request))
   );

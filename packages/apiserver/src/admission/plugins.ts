@@ -1,17 +1,23 @@
-/** All admission plugins, in upstream's order; those of `optional` are off by default. */
+/** All admission plugins, in upstream's order, as they are told to be; those of `optional` are off by default. */
 import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates.ts';
 import { claimResize } from './claim-resize.ts';
 import { defaultIngressClass, defaultStorageClass } from './default-classes.ts';
 import { defaultTolerations } from './default-tolerations.ts';
 import { limitRanger } from './limit-ranger.ts';
+import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction/index.ts';
 import { taintNodesByCondition } from './node-taint.ts';
+import { alwaysAdmit } from './optional/always-admit.ts';
 import { alwaysPullImages } from './optional/always-pull-images.ts';
 import { alwaysDeny } from './optional/deny.ts';
 import { denyServiceExternalIps } from './optional/deny-external-ips.ts';
+import { eventRateLimit } from './optional/event-rates.ts';
 import { extendedResourceToleration } from './optional/extended-resources.ts';
+import { limitHardAntiAffinity } from './optional/hard-anti-affinity.ts';
+import { namespaceAutoProvision, namespaceExists } from './optional/namespace-exists.ts';
 import { ownerReferencesPermission } from './optional/owner-references.ts';
 import { podNodeSelector } from './optional/pod-node-selector.ts';
+import { podTolerationRestriction } from './optional/pod-tolerations.ts';
 import { podResize } from './pod-resize.ts';
 import { storageObjectInUseProtection } from './storage-in-use.ts';
 import { mutatingAdmissionPolicy } from './policies/mutating.ts';
@@ -23,18 +29,26 @@ import { resourceQuota } from './quota/resource-quota.ts';
 import type { AdmissionPlugin } from './request.ts';
 import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
+import { type AdmissionSettings, usualSettings } from './settings.ts';
 import { mutatingAdmissionWebhook, validatingAdmissionWebhook } from './webhooks/plugins.ts';
 
-export const admissionPlugins: readonly AdmissionPlugin[] = [
+export const pluginsFor = (settings: AdmissionSettings): readonly AdmissionPlugin[] => [
+  alwaysAdmit,
+  namespaceAutoProvision,
+  namespaceLifecycle,
+  namespaceExists,
+  limitHardAntiAffinity,
   limitRanger,
   serviceAccount,
   nodeRestriction,
   taintNodesByCondition,
   alwaysPullImages,
-  podSecurity,
-  podNodeSelector,
+  podSecurity(settings.podSecurity),
+  podNodeSelector(settings.nodeSelectors),
   priority,
-  defaultTolerations,
+  defaultTolerations(settings.tolerationSeconds),
+  podTolerationRestriction(settings.tolerations),
+  eventRateLimit(settings.eventLimits),
   extendedResourceToleration,
   defaultStorageClass,
   storageObjectInUseProtection,
@@ -55,3 +69,5 @@ export const admissionPlugins: readonly AdmissionPlugin[] = [
   resourceQuota,
   alwaysDeny,
 ];
+
+export const admissionPlugins = pluginsFor(usualSettings);

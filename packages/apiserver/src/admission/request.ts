@@ -4,7 +4,7 @@
  * Every write passes the plugins in upstream's order: first all that may change it, before the server prepares and
  * validates the object, then all that may only refuse it, as the last thing before the commit.
  */
-import type { DeleteOptions } from '@timonier/api';
+import type { DeleteOptions, ResourceInfo } from '@timonier/api';
 import { type ApiObject } from '@timonier/api/decode';
 import type { Schema } from '@timonier/api/schema';
 import { forbidden, StatusError } from '@timonier/api/statuses';
@@ -21,6 +21,8 @@ export interface AdmissionRequest {
   readonly old: ApiObject | undefined;
   /** What both are, where they are no objects of the resource itself. */
   readonly as?: OwnKind;
+  /** The version in which both are shown, where that is another than they were sent in: see `versions.ts`. */
+  readonly shownAs?: ResourceInfo | undefined;
   /** What a deletion was asked for with. */
   readonly deleteOptions?: DeleteOptions;
 }

@@ -2,8 +2,6 @@
 import { nearestName, UsageError } from '@timonier/component';
 import type { AdmissionPlugin } from './request.ts';
 
-/** What upstream does in plugins and the server does itself. */
-const builtIn: readonly string[] = ['NamespaceLifecycle'];
 /** Upstream's plugins for kinds that are not served here: there is nothing to switch off. */
 const withoutKinds: readonly string[] = [
   'ClusterTrustBundleAttest',
@@ -40,15 +38,11 @@ export function selectPlugins(
 function checkName(flag: string, name: string, own: readonly string[]): void {
   if (own.includes(name)) return;
   const isEnabling = flag.startsWith('enable');
-  if (builtIn.includes(name)) {
-    if (isEnabling) return;
-    throw new UsageError(`${flag} plugin "${name}" is a part of the server and cannot be switched off`);
-  }
   if (withoutKinds.includes(name)) {
     if (!isEnabling) return;
     throw new UsageError(`${flag} plugin "${name}" is about kinds that this server does not have`);
   }
-  const known = [...own, ...builtIn, ...withoutKinds];
+  const known = [...own, ...withoutKinds];
   const nearest = nearestName(name, known);
   const hint = nearest === undefined ? `there are ${known.join(', ')}` : `did you mean ${nearest}?`;
   throw new UsageError(`${flag} plugin "${name}" is unknown; ${hint}`);

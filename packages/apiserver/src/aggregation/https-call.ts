@@ -59,7 +59,7 @@ export class WebhookClient {
 
   /** Posts `body` and returns what came back: what JSON it is, or else its text. Throws a `WebhookError`. */
   async post(body: object, timeoutMs: number): Promise<unknown> {
-    const to = this.#destination(`${timeoutMs / 1_000}s`);
+    const to = this.#destination(`${Math.ceil(timeoutMs / 1_000)}s`);
     const answer = await this.#exchange(to, JSON.stringify(body), timeoutMs);
     return readAnswer(answer);
   }

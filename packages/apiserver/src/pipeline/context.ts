@@ -4,7 +4,7 @@ import type { ResourceRequest } from '../http/request-info.ts';
 import type { JudgingServer, RequestContext } from '../request-context.ts';
 import type { User } from './authenticate.ts';
 import { fenceOf } from './fence-gate.ts';
-import { askedOptions, dryRunParameter, managerOf } from './query.ts';
+import { askedOptions, dryRunParameter, managerOf, patienceOf } from './query.ts';
 
 /** Throws when the request must not be carried out: its fence is missing or of another office. */
 export function contextOf(
@@ -25,6 +25,7 @@ export function contextOf(
     dryRun,
     manager: managerOf(exchange.query, exchange.header('user-agent')),
     asked: askedOptions(exchange.query),
+    deadline: performance.now() + patienceOf(exchange.query),
     warn: (text) => exchange.warn(text),
     waited: (milliseconds) => {
       exchange.waitedMs += milliseconds;

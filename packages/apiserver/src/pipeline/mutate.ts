@@ -14,6 +14,7 @@ import { prepareViews, storedValue, viewOfAny } from '../storage/views.ts';
 import type { WriteContext } from '../server-state.ts';
 import { commit, type CommitResult } from './commit.ts';
 import type { CommitExtras } from './commit-extras.ts';
+import { isOutsideRefusal } from './outside-refusals.ts';
 import { readCurrent } from './read-current.ts';
 import type { Turn } from './turns.ts';
 
@@ -91,7 +92,9 @@ class Attempts {
         decision = await this.#decide(viewOfAny(target.info, current));
       } catch (error) {
         if (isFresh) throw error;
-        current = await readCurrent(server, target.info, this.#key);
+        const read = await readCurrent(server, target.info, this.#key);
+        if (isOutsideRefusal(error) && read?.revision === current?.revision) throw error;
+        current = read;
         isFresh = true;
         continue;
       }
@@ -99,7 +102,11 @@ class Attempts {
         decision = { action: 'put', object: decision.object };
       if (decision.action === 'keep') {
         if (isFresh) return { stored: current, previous: current, revision: current?.revision ?? 0 };
-        current = await readCurrent(server, target.info, this.#key);
+        const read = await readCurrent(server, target.info, this.#key);
+        // Of the same state the same would come: whoever judged it need not be asked again.
+        if (read?.revision === current?.revision)
+          return { stored: current, previous: current, revision: current?.revision ?? 0 };
+        current = read;
         isFresh = true;
         continue;
       }

@@ -2,6 +2,7 @@
  * The query parameters of a request. Each verb knows which ones it takes and in which form; as upstream, others are
  * ignored, and texts that are no boolean count as true.
  */
+import { parseDuration } from '@timonier/component';
 import { firstUnprintable, goQuoted } from '@timonier/api/go-quoted';
 import { badRequest, invalid, StatusError } from '@timonier/api/statuses';
 import { mediaType } from '../http/media.ts';
@@ -153,6 +154,21 @@ export function revisionParameter(
 /** True for `dryRun=All`; values were checked before. */
 export function dryRunParameter(values: readonly string[]): boolean {
   return values.length > 0;
+}
+
+/** How long a request may take at most, in milliseconds: upstream's `--request-timeout`. */
+const longestMs = 60_000;
+
+/** How long the client waits, by its `timeout`; milliseconds. What is no duration, and what is none at all, says nothing. */
+export function patienceOf(query: URLSearchParams): number {
+  const text = query.get('timeout') ?? '';
+  if (text === '') return longestMs;
+  try {
+    const asked = parseDuration(text);
+    return asked > 0 ? Math.min(asked, longestMs) : longestMs;
+  } catch {
+    return longestMs;
+  }
 }
 
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';

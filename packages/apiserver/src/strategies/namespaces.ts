@@ -1,12 +1,9 @@
 /**
- * Namespaces: the finalizer that keeps one until its content is gone, which only `finalize` takes off, its phase, and
- * the ones that must stay.
+ * Namespaces: the finalizer that keeps one until its content is gone, which only `finalize` takes off, and its phase.
  */
-import { forbidden, StatusError } from '@timonier/api/statuses';
 import type { Namespace } from '@timonier/api';
 import type { Strategy } from './strategy.ts';
 
-const permanent: ReadonlySet<string> = new Set(['default', 'kube-system', 'kube-public']);
 const finalizer = 'kubernetes';
 
 export const namespaceStrategy: Strategy = {
@@ -34,11 +31,6 @@ export const namespaceStrategy: Strategy = {
       else object['status'] = status;
       label(object);
     },
-  },
-  checkDelete(object, { target }) {
-    const name = object.metadata?.name ?? '';
-    if (permanent.has(name))
-      throw new StatusError(forbidden(target.info, name, 'this namespace may not be deleted'));
   },
 };
 

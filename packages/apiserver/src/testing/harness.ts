@@ -112,6 +112,8 @@ export interface TestServerOptions {
   readonly bindAddress?: string;
   /** Plugins to switch on that are off by default, or count on controllers that clusters of tests do not have. */
   readonly admission?: readonly string[];
+  /** Plugins to switch off that are on by default. */
+  readonly withoutAdmission?: readonly string[];
   readonly audit?: AuditOptions;
   /** Path of an encryption configuration. */
   readonly encryption?: string;
@@ -181,7 +183,9 @@ export async function startApiServer(
     allocation: { serviceRange: '10.96.0.0/16', nodePorts: { first: 30_000, last: 32_767 } },
     admissionPlugins: admissionPlugins.filter(
       ({ name, isOffByDefault }) =>
-        (!needsControllers.has(name) && isOffByDefault !== true) ||
+        (!needsControllers.has(name) &&
+          isOffByDefault !== true &&
+          options.withoutAdmission?.includes(name) !== true) ||
         options.admission?.includes(name) === true,
     ),
     masters: [host],

@@ -10,10 +10,11 @@ import { withConditions } from '../pipeline/commit-extras.ts';
 import { definitionCondition } from '../pipeline/definition-exists.ts';
 import type { Decision } from '../pipeline/mutate.ts';
 import { namespaceCondition } from '../pipeline/namespace-exists.ts';
-import { prepareCreate } from '../pipeline/prepare.ts';
+import { placeObject, prepareCreate } from '../pipeline/prepare.ts';
 import { checkObject } from '../pipeline/validate.ts';
 import type { RequestContext } from '../request-context.ts';
 import { strategyOf } from '../strategies/index.ts';
+import { provisionNamespace } from './create.ts';
 
 /**
  * For all attempts of one request, whose right is asked for once. The object is as its sender owns it, and is changed.
@@ -23,14 +24,16 @@ export function creationInstead(context: RequestContext): (sent: ApiObject) => P
   const { server, target } = context;
   const { admission } = server;
   const { info } = target;
-  const inNamespace = namespaceCondition(context, target.name);
+  const inNamespace = namespaceCondition(context, target.name, admission.isOn('NamespaceLifecycle'));
   const isDefined = definitionCondition(context);
   let mayCreate: Promise<void> | undefined;
   return async (sent) => {
+    await provisionNamespace(context);
     const conditions = [...(await inNamespace()), ...(await isDefined())];
     const request: AdmissionRequest = { operation: 'CREATE', context, object: sent, old: undefined };
     await admission.admit(request);
     const object = request.object ?? sent;
+    placeObject(object, context, target.name);
     prepareCreate(object, context);
     checkObject(info, object, undefined);
     for (const text of objectWarnings(info, object)) context.warn?.(text);

@@ -8,7 +8,7 @@ import { withConditions } from '../pipeline/commit-extras.ts';
 import { decodeObject } from '../pipeline/decode.ts';
 import { definitionCondition } from '../pipeline/definition-exists.ts';
 import { mutate } from '../pipeline/mutate.ts';
-import { checkNamespace, namespaceCondition } from '../pipeline/namespace-exists.ts';
+import { namespaceCondition } from '../pipeline/namespace-exists.ts';
 import { placeObject, prepareCreate, withOwnership } from '../pipeline/prepare.ts';
 import { respondObject } from '../pipeline/respond.ts';
 import { checkObject } from '../pipeline/validate.ts';
@@ -29,7 +29,6 @@ export async function create(context: RequestContext): Promise<void> {
 export async function createObject(context: JudgedWrite, sent: ApiObject): Promise<StoredObject> {
   const { info, name } = context.target;
   placeObject(sent, context, name);
-  await checkNamespace(context, nameOf(sent));
   // Nobody is told of an end of what begins, and nobody owns it.
   delete sent.metadata?.deletionTimestamp;
   delete sent.metadata?.deletionGracePeriodSeconds;
@@ -37,8 +36,11 @@ export async function createObject(context: JudgedWrite, sent: ApiObject): Promi
   // Whoever sends an object owns what it sent, and not what the server makes of it from here on.
   const owned = ownedBySender(sent, context);
   const request: AdmissionRequest = { operation: 'CREATE', context, object: owned, old: undefined };
+  await provisionNamespace(context);
   await admission.admit(request);
   const admitted = request.object ?? owned;
+  // Where it is, is not for whoever completes it to say.
+  placeObject(admitted, context, '');
   const isGenerated =
     (admitted.metadata?.name ?? '') === '' && (admitted.metadata?.generateName ?? '') !== '';
   for (let attempt = 1; ; attempt++) {
@@ -56,6 +58,23 @@ export async function createObject(context: JudgedWrite, sent: ApiObject): Promi
       if (!isTaken || !isGenerated) throw error;
       if (attempt >= maxNameAttempts) throw new StatusError(generateNameConflict(info, taken));
     }
+  }
+}
+
+/** NamespaceAutoProvision: a namespace that is missing is made, as the server's own; not for a dry run. */
+export async function provisionNamespace(context: JudgedWrite): Promise<void> {
+  const { server, target, dryRun } = context;
+  if (!server.admission.isOn('NamespaceAutoProvision') || dryRun) return;
+  const info = server.registry.lookup('', 'v1', 'namespaces');
+  if (info === undefined || !target.info.namespaced || target.namespace === '') return;
+  const key = storageKey(info, undefined, target.namespace, server.root);
+  if (server.cache.resource('namespaces').index.get(key) !== undefined) return;
+  const user = { name: 'system:apiserver', groups: ['system:masters'] };
+  const own = { verb: 'create', info, namespace: '', name: '', subresource: '' } as const;
+  try {
+    await createObject({ ...context, user, target: own }, { metadata: { name: target.namespace } });
+  } catch (error) {
+    if (!(error instanceof StatusError) || error.status.reason !== 'AlreadyExists') throw error;
   }
 }
 
@@ -89,10 +108,11 @@ async function commitNew(
   object: ApiObject,
 ): Promise<StoredObject> {
   const { target, server } = context;
+  const { admission } = server;
   const { info } = target;
   const name = object.metadata?.name ?? '';
   const key = storageKey(info, object.metadata?.namespace, name, server.root);
-  const inNamespace = namespaceCondition(context, nameOf(object));
+  const inNamespace = namespaceCondition(context, nameOf(object), admission.isOn('NamespaceLifecycle'));
   const isDefined = definitionCondition(context);
   const { stored } = await mutate(context, key, async (current) => {
     if (current !== undefined) throw new StatusError(taken(current, info, name));
@@ -101,7 +121,7 @@ async function commitNew(
     const copy = reserve === undefined ? object : copyOf(object);
     const reserved = await reserve?.(copy, undefined, context);
     const extras = withConditions(reserved, [...(await inNamespace()), ...(await isDefined())]);
-    return { action: 'put', object: copy, extras: await server.admission.reserve(request, extras) };
+    return { action: 'put', object: copy, extras: await admission.reserve(request, extras) };
   });
   if (stored === undefined) throw new Error('a created object has no state');
   return stored;

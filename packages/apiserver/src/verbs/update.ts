@@ -143,6 +143,7 @@ export async function decideUpdate(
   const request: AdmissionRequest = { operation: 'UPDATE', context, object: tracked, old };
   await admission.admit(request);
   const owned = request.object ?? tracked;
+  placeObject(owned, context, '');
   prepareUpdate(owned, old, context);
   checkObject(info, owned, old, subresource);
   if (subresource === '') for (const text of objectWarnings(info, owned, old)) context.warn?.(text);

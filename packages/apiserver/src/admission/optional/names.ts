@@ -2,8 +2,14 @@
 export const optionalPlugins: readonly string[] = [
   'AlwaysPullImages',
   'DenyServiceExternalIPs',
+  'AlwaysAdmit',
   'AlwaysDeny',
+  'EventRateLimit',
   'ExtendedResourceToleration',
+  'LimitPodHardAntiAffinityTopology',
+  'NamespaceAutoProvision',
+  'NamespaceExists',
   'OwnerReferencesPermissionEnforcement',
   'PodNodeSelector',
+  'PodTolerationRestriction',
 ];

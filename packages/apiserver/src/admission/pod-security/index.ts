@@ -8,7 +8,8 @@ import { internalError, StatusError } from '@timonier/api/statuses';
 import { namespaceOf } from '../namespace.ts';
 import { type AdmissionPlugin, type AdmissionRequest, refusal } from '../request.ts';
 import { checkNamespace } from './namespaces.ts';
-import { labelPrefix, type Labels, type Mode, policyOf } from './policy.ts';
+import { labelPrefix, type Mode, type Policy, policyOf } from './policy.ts';
+import type { PodSecuritySettings } from './settings.ts';
 import { violations } from './standards.ts';
 
 const workloads: ReadonlySet<string> = new Set([
@@ -22,7 +23,7 @@ const workloads: ReadonlySet<string> = new Set([
   'podtemplates',
 ]);
 
-export const podSecurity: AdmissionPlugin = {
+export const podSecurity = (settings: PodSecuritySettings): AdmissionPlugin => ({
   name: 'PodSecurity',
   operations: ['CREATE', 'UPDATE'],
   resources: [
@@ -42,10 +43,20 @@ export const podSecurity: AdmissionPlugin = {
   validate(request) {
     const { target, warn, annotate } = request.context;
     if (target.info.resource === 'namespaces') {
-      checkNamespace(request);
+      checkNamespace(request, settings);
       return;
     }
     const isWorkload = workloads.has(target.info.resource);
+    const { exempt, defaults } = settings;
+    const excused = exempt.namespaces.has(target.namespace)
+      ? 'namespace'
+      : exempt.usernames.has(request.context.user.name)
+        ? 'user'
+        : undefined;
+    if (excused !== undefined) {
+      annotate?.(`${labelPrefix}exempt`, excused);
+      return;
+    }
     const namespace = namespaceOf(request.context);
     if (namespace === undefined) {
       const failure = `failed to lookup namespace ${JSON.stringify(target.namespace)}`;
@@ -59,16 +70,22 @@ export const podSecurity: AdmissionPlugin = {
     const isSettled =
       !isWorkload && request.operation === 'UPDATE' && runsTheSame(request.old as Pod, request.object as Pod);
     if (subject?.spec === undefined || isSettled) return;
-    if (!isWorkload) annotate?.(`${labelPrefix}enforce-policy`, policyOf(labels, 'enforce').name);
-    const audited = violated(labels, 'audit', subject.metadata, subject.spec);
+    if (exempt.runtimeClasses.has(subject.spec.runtimeClassName ?? '')) {
+      annotate?.(`${labelPrefix}exempt`, 'runtimeClass');
+      return;
+    }
+    const violated = (mode: Mode): string | undefined =>
+      violationsOf(policyOf(labels, mode, defaults), subject.metadata, subject.spec);
+    if (!isWorkload) annotate?.(`${labelPrefix}enforce-policy`, policyOf(labels, 'enforce', defaults).name);
+    const audited = violated('audit');
     if (audited !== undefined)
       annotate?.(`${labelPrefix}audit-violations`, `would violate PodSecurity ${audited}`);
-    const enforced = isWorkload ? undefined : violated(labels, 'enforce', subject.metadata, subject.spec);
+    const enforced = isWorkload ? undefined : violated('enforce');
     if (enforced !== undefined) throw refusal(request, `violates PodSecurity ${enforced}`);
-    const warned = violated(labels, 'warn', subject.metadata, subject.spec);
+    const warned = violated('warn');
     if (warned !== undefined) warn?.(`would violate PodSecurity ${warned}`);
   },
-};
+});
 
 type Running = Pick<Container, 'name' | 'image'>;
 
@@ -86,13 +103,12 @@ function runsTheSame({ spec: before }: Pod, { spec: after }: Pod): boolean {
 }
 
 /** Such as `"baseline:latest": host namespaces (hostPID=true)`; undefined when all is well. */
-function violated(
-  labels: Labels,
-  mode: Mode,
+function violationsOf(
+  policy: Policy,
   metadata: ObjectMeta | undefined,
-  spec: PodSpec,
+  spec: PodSpec | undefined,
 ): string | undefined {
-  const policy = policyOf(labels, mode);
+  if (spec === undefined) return undefined;
   const found = violations(policy, metadata ?? {}, spec);
   if (found.length === 0) return undefined;
   return `"${policy.name}": ${found.map(({ reason, detail }) => `${reason} (${detail})`).join(', ')}`;

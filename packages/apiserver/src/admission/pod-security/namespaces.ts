@@ -8,13 +8,17 @@ import { invalidStatus } from '@timonier/api/validation';
 import { cachedObjects } from '../cached.ts';
 import type { AdmissionRequest } from '../request.ts';
 import { labelErrors, levels, type Policy, policyOf } from './policy.ts';
+import type { PodSecuritySettings } from './settings.ts';
 import { violations } from './standards.ts';
 
 /** Pods that are looked at when a namespace changes, as upstream; a person waits for the answer. */
 const maxPods = 3_000;
 
 /** Throws 422. */
-export function checkNamespace({ context, object, old, operation }: AdmissionRequest): void {
+export function checkNamespace(
+  { context, object, old, operation }: AdmissionRequest,
+  { defaults, exempt }: PodSecuritySettings,
+): void {
   const labels = (object as Namespace).metadata?.labels ?? {};
   const before = (old as Namespace | undefined)?.metadata?.labels ?? {};
   const name = context.target.name || ((object as Namespace).metadata?.name ?? '');
@@ -23,12 +27,15 @@ export function checkNamespace({ context, object, old, operation }: AdmissionReq
   if (errors.length > 0 && (operation === 'CREATE' || labelErrors(before).length === 0))
     throw new StatusError(invalidStatus(context.target.info, name, errors));
   if (operation === 'CREATE') return;
-  const wanted = policyOf(labels, 'enforce');
-  const had = policyOf(before, 'enforce');
+  if (exempt.namespaces.has(name) || exempt.usernames.has(context.user.name)) return;
+  const wanted = policyOf(labels, 'enforce', defaults);
+  const had = policyOf(before, 'enforce', defaults);
   if (wanted.level === 'privileged' || wanted.name === had.name) return;
   const isLooser = wanted.minor === had.minor && levels.indexOf(wanted.level) <= levels.indexOf(had.level);
   if (isLooser) return;
-  const pods = cachedObjects<Pod>(context.server, 'pods', name);
+  const pods = cachedObjects<Pod>(context.server, 'pods', name).filter(
+    ({ spec }) => !exempt.runtimeClasses.has(spec?.runtimeClassName ?? ''),
+  );
   for (const text of warnings(name, wanted, pods)) context.warn?.(text);
 }
 

@@ -19,14 +19,16 @@ export interface Policy {
 
 const versionPattern = /^v1\.(0|[1-9]\d*)$/;
 
-export function policyOf(labels: Labels, mode: Mode): Policy {
+/** `defaults` are the cluster's, without the prefix of labels. */
+export function policyOf(labels: Labels, mode: Mode, defaults: Labels = {}): Policy {
   const wanted = labels[labelPrefix + mode];
   // Who is refused pods is warned of what makes such pods, unless they say otherwise.
-  if (mode === 'warn' && wanted === undefined) {
-    const version = labels[`${labelPrefix}warn-version`] ?? labels[`${labelPrefix}enforce-version`];
-    return policy(labels[`${labelPrefix}enforce`], version);
-  }
-  return policy(wanted, labels[`${labelPrefix}${mode}-version`]);
+  const enforced = labels[`${labelPrefix}enforce`];
+  const versionOf = (of: Mode): string | undefined =>
+    labels[`${labelPrefix}${of}-version`] ?? defaults[`${of}-version`];
+  if (mode === 'warn' && wanted === undefined && enforced !== undefined)
+    return policy(enforced, labels[`${labelPrefix}warn-version`] ?? versionOf('enforce'));
+  return policy(wanted ?? defaults[mode], versionOf(mode));
 }
 
 /** A level that nobody knows is taken as the strictest, and a version as the latest, as upstream does. */

@@ -4,15 +4,16 @@
  */
 import {
   type MatchResources,
-  type NamedRuleWithOperations,
   type ObjectMeta,
   type ParamKind,
   type ParamRef,
+  type ResourceInfo,
   selectorMatches,
 } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { cachedObject, cachedObjects } from '../cached.ts';
-import { ruleMatches, selectorsMatch } from '../matching.ts';
+import { namespaceAsked } from '../attributes.ts';
+import { matchedAs, selectorsMatch } from '../matching.ts';
 import type { AdmissionRequest } from '../request.ts';
 
 interface Policy {
@@ -34,6 +35,8 @@ interface Binding {
 export interface Bound<P extends Policy, B extends Binding> {
   readonly policy: Readonly<P>;
   readonly binding: Readonly<B>;
+  /** The version in which the policy sees the request. */
+  readonly info: ResourceInfo;
 }
 
 /** Storage prefixes of a kind of policy and of its bindings. */
@@ -54,8 +57,11 @@ export function boundPolicies<P extends Policy, B extends Binding>(
   return cachedObjects<B>(server, kind.bindings).flatMap((binding) => {
     const policy = cachedObject<P>(server, kind.policies, '', binding.spec?.policyName ?? '');
     const narrowed = binding.spec?.matchResources;
-    if (policy === undefined || !isAbout(policy.spec?.matchConstraints, request)) return [];
-    return narrowed !== undefined && !isAbout(narrowed, request, true) ? [] : [{ policy, binding }];
+    const info = seenAs(policy?.spec?.matchConstraints, request);
+    if (policy === undefined || info === undefined) return [];
+    // In which version is for the policy to say.
+    const isMeant = narrowed === undefined || seenAs(narrowed, request, true) !== undefined;
+    return isMeant ? [{ policy, binding, info }] : [];
   });
 }
 
@@ -86,13 +92,13 @@ function parametersOf(
   { name, namespace, selector }: ParamRef,
   request: AdmissionRequest,
 ): readonly Readonly<ApiObject>[] {
-  const { server, target } = request.context;
+  const { server } = request.context;
   const [version = '', group = ''] = apiVersion.split('/').toReversed();
   const info = server.registry.byKind(group, version, kind);
   if (info?.storagePrefix === undefined) throw new Error(`${noSuchKind}: '${apiVersion}, Kind=${kind}'`);
   if (!info.namespaced && (namespace ?? '') !== '')
     throw new Error('paramRef.namespace must not be provided for a cluster-scoped `paramKind`');
-  const place = info.namespaced ? namespace || target.namespace : '';
+  const place = info.namespaced ? namespace || namespaceAsked(request) : '';
   if (info.namespaced && place === '')
     throw new Error('cannot use namespaced paramRef in policy binding that matches cluster-scoped resources');
   if (name !== undefined && name !== '') {
@@ -104,15 +110,18 @@ function parametersOf(
   );
 }
 
-/** `isNarrowing`: without rules of its own it takes what the policy takes. */
-function isAbout(
+/** Undefined when they are not about it. `isNarrowing`: without rules of its own it takes what the policy takes. */
+function seenAs(
   resources: MatchResources | undefined,
   request: AdmissionRequest,
   isNarrowing = false,
-): boolean {
-  if (resources === undefined) return false;
-  const { resourceRules = [], excludeResourceRules = [], matchPolicy } = resources;
-  const takes = (rule: NamedRuleWithOperations): boolean => ruleMatches(rule, request, matchPolicy);
-  const isTaken = isNarrowing && resourceRules.length === 0 ? true : resourceRules.some(takes);
-  return isTaken && !excludeResourceRules.some(takes) && selectorsMatch(resources, request);
+): ResourceInfo | undefined {
+  if (resources === undefined) return undefined;
+  const { resourceRules = [], excludeResourceRules, matchPolicy } = resources;
+  const info =
+    isNarrowing && resourceRules.length === 0
+      ? request.context.target.info
+      : matchedAs(resourceRules, request, matchPolicy);
+  const isExcluded = matchedAs(excludeResourceRules, request, matchPolicy) !== undefined;
+  return info !== undefined && !isExcluded && selectorsMatch(resources, request) ? info : undefined;
 }

@@ -2,9 +2,11 @@
 import type { MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { StatusError } from '@timonier/api/statuses';
+import { sameTree } from '../../storage/copy.ts';
 import { failureOf, whenDecided } from '../decisions.ts';
 import { type Invocation, invoke } from '../reinvocation.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../request.ts';
+import { asSent, shownAs } from '../versions.ts';
 import { type Bound, boundPolicies, parametersFor } from './bindings.ts';
 import { Mutations } from './mutations.ts';
 import { denial } from './validating.ts';
@@ -41,20 +43,49 @@ function invocationsOf(bound: BoundPolicy, request: AdmissionRequest): Invocatio
   return params.map((param): Invocation => ({
     key: `${binding.metadata?.name} ${param?.metadata?.namespace ?? ''}/${param?.metadata?.name ?? ''}`,
     reinvocationPolicy: policy.spec?.reinvocationPolicy,
-    run: () => {
-      const before = request.object;
-      return whenDecided(() => {
-        request.object = before;
-        try {
-          return programOf(policy).apply(request, param);
-        } catch (error) {
-          request.object = before;
-          fail(bound, request, error, 'Invalid');
-          return true;
-        }
-      });
-    },
+    run: () =>
+      bound.info === request.context.target.info
+        ? applyTo(request, bound, param)
+        : applyInVersion(request, bound, param),
   }));
+}
+
+function applyTo(
+  request: AdmissionRequest,
+  bound: BoundPolicy,
+  param: Readonly<ApiObject> | undefined,
+): boolean | Promise<boolean> {
+  const before = request.object;
+  return whenDecided(() => {
+    request.object = before;
+    try {
+      return programOf(bound.policy).apply(request, param);
+    } catch (error) {
+      request.object = before;
+      fail(bound, request, error, 'Invalid');
+      return true;
+    }
+  });
+}
+
+/** The same on the object as another version shows it. */
+async function applyInVersion(
+  request: AdmissionRequest,
+  bound: BoundPolicy,
+  param: Readonly<ApiObject> | undefined,
+): Promise<boolean> {
+  let view: AdmissionRequest;
+  try {
+    view = await shownAs(request, bound.info);
+  } catch (error) {
+    const why = `failed to configure policy: ${failureOf(error)}`;
+    fail(bound, request, new Error(why, { cause: error }), 'Invalid');
+    return true;
+  }
+  const before = view.object;
+  const isAbout = await applyTo(view, bound, param);
+  if (!sameTree(before, view.object)) request.object = await asSent(view, view.object);
+  return isAbout;
 }
 
 function programOf(policy: Readonly<MutatingAdmissionPolicy>): Mutations {

@@ -38,6 +38,7 @@ import { failureOf } from '../decisions.ts';
 import { Budget, Expression } from '../expression.ts';
 import { appliedProblems, listed } from '../../verbs/applied-type.ts';
 import { type AdmissionRequest } from '../request.ts';
+import { shownInfo } from '../versions.ts';
 import { ownVariables, Variables, variablesType, type VariableTypes } from './expressions.ts';
 
 const rootName = 'Object';
@@ -141,8 +142,9 @@ function compiledMutation(
 }
 
 /** Throws 500 for what is no object of its kind any more; a patch must not set what is no field of it either. */
-function completed({ context, as }: AdmissionRequest, made: JsonObject, isPatched: boolean): ApiObject {
-  const { info } = context.target;
+function completed(request: AdmissionRequest, made: JsonObject, isPatched: boolean): ApiObject {
+  const { as } = request;
+  const info = shownInfo(request);
   try {
     const { object, problems } =
       as === undefined
@@ -169,11 +171,12 @@ function patched(object: ApiObject, value: Value): JsonObject {
   }
 }
 
-function merged({ context, as }: AdmissionRequest, object: ApiObject, value: Value): JsonObject {
+function merged(request: AdmissionRequest, object: ApiObject, value: Value): JsonObject {
   if (!(value instanceof ObjectValue))
     throw new Error('an ApplyConfiguration expression must give an Object');
   checkTypeNames(value, rootName);
-  const { info } = context.target;
+  const { as } = request;
+  const info = shownInfo(request);
   const schema = as?.schema ?? info.schema;
   // What an expression constructed has the shape of JSON.
   const config = toJson(value) as JsonObject;

@@ -328,3 +328,42 @@ test('no selector of namespaces exempts what is in none', async () => {
   }, 'the policy is asked');
   await shared.ask(201, 'POST', path, { metadata: { name: 'other' } });
 });
+
+test('the parameters of a namespace are in the namespace itself', async () => {
+  await made('/api/v1/namespaces', { metadata: { name: 'own-params' } });
+  await made('/api/v1/namespaces/own-params/configmaps', { metadata: { name: 'bounds' } });
+  const name = 'of-namespaces';
+  await made(`${registration}/validatingadmissionpolicies`, {
+    metadata: { name },
+    spec: {
+      paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
+      matchConstraints: {
+        resourceRules: [
+          { apiGroups: [''], apiVersions: ['v1'], operations: ['UPDATE'], resources: ['namespaces'] },
+        ],
+        objectSelector: { matchLabels: { [name]: 'yes' } },
+      },
+      validations: [
+        { expression: 'false', messageExpression: "'bound by ' + string(params.metadata.namespace)" },
+      ],
+    },
+  });
+  await made(bindings, {
+    metadata: { name },
+    spec: {
+      policyName: name,
+      validationActions: ['Deny'],
+      paramRef: { name: 'bounds', parameterNotFoundAction: 'Deny' },
+    },
+  });
+  let answer: Answer | undefined;
+  await until(async () => {
+    const change = { metadata: { labels: { [name]: 'yes' } } };
+    const headers = { 'content-type': 'application/merge-patch+json' };
+    answer = await shared.server.request('PATCH', '/api/v1/namespaces/own-params?dryRun=All', change, {
+      headers,
+    });
+    return answer.status !== 200;
+  }, 'the policy is asked');
+  assert.match(answer?.json.message ?? '', /bound by own-params$/);
+});

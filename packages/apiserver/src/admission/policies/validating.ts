@@ -3,10 +3,15 @@
  * All policies that are about a request are asked before the first refusal is told, so that warnings and annotations are
  * complete.
  */
-import type { ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding } from '@timonier/api';
+import type {
+  ResourceInfo,
+  ValidatingAdmissionPolicy,
+  ValidatingAdmissionPolicyBinding,
+} from '@timonier/api';
 import { StatusError } from '@timonier/api/statuses';
 import { failureOf, whenDecided } from '../decisions.ts';
 import { type AdmissionPlugin, type AdmissionRequest, refusal } from '../request.ts';
+import { shownAs } from '../versions.ts';
 import { type Bound, boundPolicies, isPolicysOwn, parametersFor } from './bindings.ts';
 import { CompiledPolicy, type Failure, type Judgement } from './compiled-policy.ts';
 
@@ -29,19 +34,52 @@ export const validatingAdmissionPolicy: AdmissionPlugin = {
   validate(request) {
     const bound = boundPolicies<ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding>(kind, request);
     if (bound.length === 0) return undefined;
-    const judged = whenDecided(() => bound.map((one) => judge(one, request)));
-    return judged instanceof Promise ? judged.then((all) => settle(all, request)) : settle(judged, request);
+    const { info } = request.context.target;
+    // Nearly everybody asks for what was sent.
+    if (bound.every((one) => one.info === info)) return judgeAll(bound, request, () => request);
+    return inVersions(bound, request).then((views) =>
+      judgeAll(bound, request, (one) => views.get(one.info) ?? request),
+    );
   },
 };
+
+/** The request as one version shows it, or why it cannot. */
+type View = AdmissionRequest | Error;
+
+async function inVersions(
+  bound: readonly BoundPolicy[],
+  request: AdmissionRequest,
+): Promise<ReadonlyMap<ResourceInfo, View>> {
+  const views = new Map<ResourceInfo, View>();
+  for (const info of new Set(bound.map((one) => one.info)))
+    try {
+      views.set(info, await shownAs(request, info));
+    } catch (error) {
+      views.set(info, error instanceof Error ? error : new Error(String(error)));
+    }
+  return views;
+}
+
+function judgeAll(
+  bound: readonly BoundPolicy[],
+  request: AdmissionRequest,
+  viewFor: (one: BoundPolicy) => View,
+): void | Promise<void> {
+  const judged = whenDecided(() => bound.map((one) => judge(one, viewFor(one))));
+  return judged instanceof Promise ? judged.then((all) => settle(all, request)) : settle(judged, request);
+}
 
 interface Judged {
   readonly bound: BoundPolicy;
   readonly judgements: readonly Judgement[];
   /** Why the policy could not be asked. */
   readonly failure?: string;
+  /** True when that has to do with the policy itself, whatever binds it. */
+  readonly isPolicys?: boolean;
 }
 
-function judge(bound: BoundPolicy, request: AdmissionRequest): Judged {
+function judge(bound: BoundPolicy, request: View): Judged {
+  if (request instanceof Error) return { bound, judgements: [], failure: request.message, isPolicys: true };
   const program = programOf(bound.policy);
   try {
     return {
@@ -49,7 +87,8 @@ function judge(bound: BoundPolicy, request: AdmissionRequest): Judged {
       judgements: parametersFor(bound, request).map((params) => program.judge(request, params)),
     };
   } catch (error) {
-    return { bound, judgements: [], failure: failureOf(error) };
+    const failure = failureOf(error);
+    return { bound, judgements: [], failure, isPolicys: isPolicysOwn(failure) };
   }
 }
 
@@ -62,7 +101,7 @@ function settle(all: readonly Judged[], request: AdmissionRequest): void {
 }
 
 function enforce(
-  { bound, judgements, failure: broken }: Judged,
+  { bound, judgements, failure: broken, isPolicys = false }: Judged,
   request: AdmissionRequest,
   annotations: Map<string, Set<string>>,
 ): StatusError[] {
@@ -72,7 +111,7 @@ function enforce(
     denial(request, `ValidatingAdmissionPolicy ${names} denied request: ${message}`, reason);
   if (broken !== undefined) {
     if (policy.spec?.failurePolicy === 'Ignore') return [];
-    if (isPolicysOwn(broken)) {
+    if (isPolicys) {
       const name = policy.metadata?.name ?? '';
       const message = `ValidatingAdmissionPolicy '${name}' denied request: failed to configure policy: ${broken}`;
       return [denial(request, message, 'Invalid')];

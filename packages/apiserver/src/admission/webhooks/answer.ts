@@ -161,7 +161,13 @@ function readPatch(patch: string): readonly unknown[] {
     });
   }
   if (value === null) return [];
-  if (Array.isArray(value)) return value;
+  if (Array.isArray(value)) {
+    const odd = value.find((step) => step !== null && !isObject(step));
+    if (odd === undefined) return value;
+    throw new BadAnswer(
+      `received undecodable patch in webhook response: json: cannot unmarshal ${jsonKind(odd)} into Go value of type jsonpatch.Operation`,
+    );
+  }
   throw new BadAnswer(
     `received undecodable patch in webhook response: json: cannot unmarshal ${jsonKind(value)} into Go value of type jsonpatch.Patch`,
   );

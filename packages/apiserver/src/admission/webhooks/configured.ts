@@ -5,6 +5,7 @@
 import type {
   MutatingWebhook,
   MutatingWebhookConfiguration,
+  ResourceInfo,
   ValidatingWebhook,
   ValidatingWebhookConfiguration,
 } from '@timonier/api';
@@ -13,7 +14,7 @@ import type { ServerState } from '../../server-state.ts';
 import { cachedObjects } from '../cached.ts';
 import { inputOf, MatchConditions } from '../conditions.ts';
 import { whenDecided } from '../decisions.ts';
-import { ruleMatches, selectorsMatch } from '../matching.ts';
+import { matchedAs, selectorsMatch } from '../matching.ts';
 import type { AdmissionRequest } from '../request.ts';
 
 export interface ConfiguredWebhook<T extends Webhook> {
@@ -64,16 +65,21 @@ function configured(
   return hooks;
 }
 
-/** Whether a webhook is to be asked. Throws when its conditions cannot be evaluated. */
-export function isAbout(
-  { hook, conditions }: ConfiguredWebhook<Webhook>,
+/** The version in which a webhook wants to see a request; undefined when its rules and selectors are not about it. */
+export function wantedAs(
+  { hook }: ConfiguredWebhook<Webhook>,
+  request: AdmissionRequest,
+): ResourceInfo | undefined {
+  // What guards the cluster must stay changeable when a webhook is broken.
+  if (request.context.target.info.group === 'admissionregistration.k8s.io') return undefined;
+  const info = matchedAs(hook.rules, request, hook.matchPolicy);
+  return info !== undefined && selectorsMatch(hook, request) ? info : undefined;
+}
+
+/** Whether its conditions let a webhook be asked. Throws when they cannot be evaluated. */
+export function conditionsHold(
+  { conditions }: ConfiguredWebhook<Webhook>,
   request: AdmissionRequest,
 ): boolean | Promise<boolean> {
-  return (
-    // What guards the cluster must stay changeable when a webhook is broken.
-    request.context.target.info.group !== 'admissionregistration.k8s.io' &&
-    (hook.rules ?? []).some((rule) => ruleMatches(rule, request, hook.matchPolicy)) &&
-    selectorsMatch(hook, request) &&
-    whenDecided(() => conditions.match(inputOf(request)))
-  );
+  return whenDecided(() => conditions.match(inputOf(request)));
 }

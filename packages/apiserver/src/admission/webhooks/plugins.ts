@@ -8,6 +8,7 @@ import { sameTree } from '../../storage/copy.ts';
 import { invoke, roundOf } from '../reinvocation.ts';
 import type { Operation } from '../operation.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../request.ts';
+import { asSent, shownInfo } from '../versions.ts';
 import { callWebhook } from './call.ts';
 import { type ConfiguredWebhook, mutatingWebhooks, validatingWebhooks } from './configured.ts';
 
@@ -62,14 +63,19 @@ async function mutate(
   place: string,
 ): Promise<boolean> {
   const since = performance.now();
-  const response = await callWebhook(configured, request, { kind: 'mutation', place }).finally(() =>
+  const called = await callWebhook(configured, request, { kind: 'mutation', place }).finally(() =>
     request.context.waited?.(performance.now() - since),
   );
-  if (response === undefined) return false;
-  const { patch } = response;
-  const before = request.object;
-  if (patch.length > 0) carryOut(configured, request, before, patch);
-  noteChange(configured, request, place, { patch, changed: !sameTree(before, request.object) });
+  if (called === undefined) return false;
+  const { patch } = called.answer;
+  const { view } = called;
+  const before = view.object;
+  if (patch.length > 0) {
+    carryOut(configured, view, before, patch);
+    // A patch is of the object as the webhook saw it.
+    if (view !== request) request.object = await asSent(view, view.object);
+  }
+  noteChange(configured, request, place, { patch, changed: !sameTree(before, view.object) });
   return true;
 }
 
@@ -89,7 +95,7 @@ function carryOut(
   try {
     request.object = patched(request, object, patch);
   } catch (error) {
-    const { group, version, kind } = request.as ?? request.context.target.info;
+    const { group, version, kind } = request.as ?? shownInfo(request);
     const made = kindAfter(object, patch);
     if (made !== undefined && made !== kind)
       throw new StatusError({
@@ -143,8 +149,9 @@ function noteChange(
     );
 }
 
-function patched({ context, as }: AdmissionRequest, object: ApiObject, patch: unknown): ApiObject {
-  const { info } = context.target;
+function patched(request: AdmissionRequest, object: ApiObject, patch: unknown): ApiObject {
+  const { as } = request;
+  const info = shownInfo(request);
   const result = applyJsonPatch(object as JsonObject, patch);
   if (as !== undefined)
     return decodeAs(as.schema, { apiVersion: apiVersionOf(as), kind: as.kind }, result).object;

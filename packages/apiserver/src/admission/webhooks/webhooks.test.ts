@@ -1,69 +1,21 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { parseAuditPolicy } from '../../audit/policy.ts';
+import { type AdmissionHook, startAdmissionHook } from '../../testing/admission-hook.ts';
 import { type Answer, startApiServer, type TestServer, until } from '../../testing/harness.ts';
 import { startEtcd } from '../../testing/real-etcd.ts';
 
 const configMaps = '/api/v1/namespaces/default/configmaps';
 
-interface Review {
-  readonly request: {
-    readonly uid: string;
-    readonly operation: string;
-    readonly dryRun: boolean;
-    readonly userInfo: { readonly username: string };
-    readonly object: { readonly metadata: { readonly name: string }; readonly data?: Record<string, string> };
-    readonly oldObject: { readonly metadata: { readonly name: string } } | null;
-  };
-}
-
-interface Hook {
-  readonly url: string;
-  readonly caBundle: string;
-  readonly reviews: Review[];
-}
-
-/** A program that answers reviews, with a certificate of the cluster's authority. */
-async function startHook(
-  t: TestContext,
+async function configure(
   server: TestServer,
-  answer: (review: Review) => object | undefined,
-): Promise<Hook> {
-  const { certificateFile, keyFile } = server.pki.files('apiserver');
-  const reviews: Review[] = [];
-  const program = createServer({ cert: await readFile(certificateFile), key: await readFile(keyFile) });
-  program.on('request', (request, response) => {
-    void request.toArray().then((chunks: Buffer[]) => {
-      const review = JSON.parse(Buffer.concat(chunks).toString()) as Review;
-      reviews.push(review);
-      const given = answer(review);
-      // Without an answer the caller waits in vain.
-      if (given !== undefined)
-        response.end(
-          JSON.stringify({
-            apiVersion: 'admission.k8s.io/v1',
-            kind: 'AdmissionReview',
-            response: { uid: review.request.uid, ...given },
-          }),
-        );
-    });
-  });
-  t.after(() => {
-    program.close();
-    program.closeAllConnections();
-  });
-  await once(program.listen(0, '127.0.0.1'), 'listening');
-  const caBundle = (await readFile(server.pki.caFile)).toString('base64');
-  return { url: `https://127.0.0.1:${(program.address() as AddressInfo).port}/review`, caBundle, reviews };
-}
-
-async function configure(server: TestServer, kind: string, hook: Hook, extra: object = {}): Promise<void> {
+  kind: string,
+  hook: AdmissionHook,
+  extra: object = {},
+): Promise<void> {
   const plural = `${kind.toLowerCase()}webhookconfigurations`;
   const { status, json } = await server.request('POST', `/apis/admissionregistration.k8s.io/v1/${plural}`, {
     metadata: { name: 'test' },
@@ -110,7 +62,7 @@ async function createdUntil(server: TestServer, isSo: (answer: Answer) => boolea
 
 test('a mutating webhook completes what is written, and sees who writes what', async (t) => {
   const server = await serverFor(t);
-  const hook = await startHook(t, server, () => ({
+  const hook = await startAdmissionHook(t, server, () => ({
     allowed: true,
     warnings: ['completed'],
     patchType: 'JSONPatch',
@@ -138,7 +90,7 @@ test('a mutating webhook completes what is written, and sees who writes what', a
 
 test('a validating webhook refuses in its own words, and nothing is written', async (t) => {
   const server = await serverFor(t);
-  const hook = await startHook(t, server, ({ request }) =>
+  const hook = await startAdmissionHook(t, server, ({ request }) =>
     request.operation === 'DELETE' || request.object.data?.['a'] === '1'
       ? { allowed: false, status: { message: 'not like this', code: 418 } }
       : { allowed: true },
@@ -158,7 +110,7 @@ test('a validating webhook refuses in its own words, and nothing is written', as
 
 test('a webhook that does not answer refuses or is passed over, as its failure policy says', async (t) => {
   const server = await serverFor(t);
-  const hook = await startHook(t, server, () => undefined);
+  const hook = await startAdmissionHook(t, server, () => undefined);
   await configure(server, 'Validating', hook, { timeoutSeconds: 1 });
   const refused = await createdUntil(server, ({ status }) => status !== 201);
   assert.equal(refused.status, 500);
@@ -177,7 +129,7 @@ test('a webhook that does not answer refuses or is passed over, as its failure p
 
 test('selectors and conditions say what a webhook is about, and side effects keep it from dry runs', async (t) => {
   const server = await serverFor(t);
-  const hook = await startHook(t, server, () => ({ allowed: false }));
+  const hook = await startAdmissionHook(t, server, () => ({ allowed: false }));
   await configure(server, 'Validating', hook, {
     objectSelector: { matchLabels: { checked: 'yes' } },
     matchConditions: [{ name: 'large', expression: 'size(object.data) > 1' }],
@@ -199,7 +151,7 @@ test('selectors and conditions say what a webhook is about, and side effects kee
 
 test('a webhook that would change what is deleted refuses the deletion', async (t) => {
   const server = await serverFor(t);
-  const hook = await startHook(t, server, ({ request }) => ({
+  const hook = await startAdmissionHook(t, server, ({ request }) => ({
     allowed: true,
     ...(request.operation === 'DELETE' && {
       patchType: 'JSONPatch',
@@ -226,7 +178,7 @@ test('the audit log tells the patches that were applied, and no others', async (
   );
   const { endpoint } = await startEtcd(t);
   const server = await startApiServer(t, { endpoint, audit: { policy, file } });
-  const hook = await startHook(t, server, ({ request }) => ({
+  const hook = await startAdmissionHook(t, server, ({ request }) => ({
     allowed: true,
     patchType: 'JSONPatch',
     patch: Buffer.from(

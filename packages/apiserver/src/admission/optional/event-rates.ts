@@ -1,0 +1,104 @@
+/**
+ * EventRateLimit: events that come too fast are refused with 429, of all together, of a namespace, of a user, or about one
+ * object from one source. Each of these has a bucket of `burst` tokens that fills with `qps` a second; of the buckets of one
+ * limit the least recently used is forgotten beyond `cacheSize`.
+ */
+import type { Event } from '@timonier/api';
+import { failure, StatusError } from '@timonier/api/statuses';
+import type { AdmissionPlugin, AdmissionRequest } from '../request.ts';
+
+export const limitTypes = ['Server', 'Namespace', 'User', 'SourceAndObject'] as const;
+
+export interface EventLimit {
+  readonly type: (typeof limitTypes)[number];
+  readonly qps: number;
+  readonly burst: number;
+  readonly cacheSize: number;
+}
+
+interface Bucket {
+  tokens: number;
+  /** Milliseconds. */
+  at: number;
+}
+
+export class EventBuckets {
+  readonly #limit: EventLimit;
+  /** The most recently used last. */
+  readonly #buckets = new Map<string, Bucket>();
+
+  constructor(limit: EventLimit) {
+    this.#limit = limit;
+  }
+
+  get size(): number {
+    return this.#buckets.size;
+  }
+
+  /** Takes a token of a key's bucket at a time in milliseconds; false when there is none. */
+  take(key: string, now: number): boolean {
+    const { qps, burst, cacheSize } = this.#limit;
+    const bucket = this.#buckets.get(key) ?? { tokens: burst, at: now };
+    bucket.tokens = Math.min(burst, bucket.tokens + (Math.max(0, now - bucket.at) / 1_000) * qps);
+    bucket.at = now;
+    this.#buckets.delete(key);
+    this.#buckets.set(key, bucket);
+    const [oldest] = this.#buckets.keys();
+    if (this.#buckets.size > cacheSize && oldest !== undefined) this.#buckets.delete(oldest);
+    if (bucket.tokens < 1) return false;
+    bucket.tokens--;
+    return true;
+  }
+}
+
+export function eventRateLimit(limits: readonly EventLimit[]): AdmissionPlugin {
+  const enforced = limits.map((limit) => ({ type: limit.type, buckets: new EventBuckets(limit) }));
+  return {
+    name: 'EventRateLimit',
+    isOffByDefault: true,
+    operations: ['CREATE', 'UPDATE'],
+    resources: ['/events', 'events.k8s.io/events'],
+    validate(request) {
+      const now = request.context.server.now();
+      // Each is asked, whatever the others say.
+      const refused = enforced.flatMap(({ type, buckets }) => {
+        const key = keyOf(type, request);
+        return buckets.take(key, now) ? [] : [`limit reached on type ${type} for key ${key}`];
+      });
+      const last = refused.at(-1);
+      if (last !== undefined)
+        throw new StatusError(failure(429, 'TooManyRequests', `Too many requests: ${last}`));
+    },
+  };
+}
+
+function keyOf(type: EventLimit['type'], { context, object }: AdmissionRequest): string {
+  switch (type) {
+    case 'Server':
+      return '';
+    case 'Namespace':
+      return context.target.namespace;
+    case 'User':
+      return context.user.name;
+    case 'SourceAndObject':
+      return aboutOf(object as Parameters<typeof aboutOf>[0]);
+  }
+}
+
+type EitherEvent = Partial<Event> & {
+  readonly regarding?: Event['involvedObject'];
+  readonly deprecatedSource?: Event['source'];
+};
+
+/** Of an event of either group. */
+function aboutOf(event: EitherEvent | undefined): string {
+  const { component = '', host = '' } = event?.source ?? event?.deprecatedSource ?? {};
+  const {
+    kind = '',
+    namespace = '',
+    name = '',
+    uid = '',
+    apiVersion = '',
+  } = event?.involvedObject ?? event?.regarding ?? {};
+  return [component, host, kind, namespace, name, uid, apiVersion].join('');
+}
