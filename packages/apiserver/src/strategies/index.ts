@@ -5,7 +5,9 @@ import { apiServiceStrategy } from '../aggregation/api-service-strategy.ts';
 import { customStrategy } from '../extensions/custom-strategy.ts';
 import { definitionStrategy } from '../extensions/definition-strategy.ts';
 import {
+  mutatingBindingStrategy,
   mutatingPolicyStrategy,
+  validatingBindingStrategy,
   validatingPolicyStrategy,
   webhookStrategy,
 } from './admission-registration.ts';
@@ -50,11 +52,13 @@ const strategies: Readonly<Record<string, Strategy>> = {
   '/events': { createsOnUpdate: true, ttlSeconds: eventTtlSeconds },
   'events.k8s.io/events': { createsOnUpdate: true, ttlSeconds: eventTtlSeconds },
   'admissionregistration.k8s.io/mutatingadmissionpolicies': mutatingPolicyStrategy,
+  'admissionregistration.k8s.io/mutatingadmissionpolicybindings': mutatingBindingStrategy,
   'admissionregistration.k8s.io/mutatingwebhookconfigurations': webhookStrategy,
   'admissionregistration.k8s.io/validatingadmissionpolicies': {
     ...validatingPolicyStrategy,
     frozenByStatus: allFrozen,
   },
+  'admissionregistration.k8s.io/validatingadmissionpolicybindings': validatingBindingStrategy,
   'admissionregistration.k8s.io/validatingwebhookconfigurations': webhookStrategy,
   'apps/daemonsets': daemonSetStrategy,
   'apps/deployments': { countedMetadata: ['annotations'], frozenByStatus: ['labels'] },

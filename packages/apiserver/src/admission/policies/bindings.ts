@@ -45,14 +45,21 @@ export interface PolicyKind {
   readonly bindings: string;
 }
 
+/** Groups that no policy is about: policies themselves, and questions about users and their rights. */
+const exempt: ReadonlySet<string> = new Set([
+  'admissionregistration.k8s.io',
+  'authentication.k8s.io',
+  'authorization.k8s.io',
+]);
+
 /** Policies that are about a request, by the name of the binding. */
 export function boundPolicies<P extends Policy, B extends Binding>(
   kind: PolicyKind,
   request: AdmissionRequest,
 ): Bound<P, B>[] {
   const { server, target } = request.context;
-  // What guards the cluster must stay changeable when a policy is wrong.
-  if (target.info.group === 'admissionregistration.k8s.io') return [];
+  // What guards the cluster must stay changeable when a policy is wrong, and who is who must stay answered.
+  if (exempt.has(target.info.group)) return [];
   if (server.cache.resource(kind.bindings).index.size === 0) return [];
   return cachedObjects<B>(server, kind.bindings).flatMap((binding) => {
     const policy = cachedObject<P>(server, kind.policies, '', binding.spec?.policyName ?? '');

@@ -367,3 +367,42 @@ test('the parameters of a namespace are in the namespace itself', async () => {
   }, 'the policy is asked');
   assert.match(answer?.json.message ?? '', /bound by own-params$/);
 });
+
+test('no policy is about questions who somebody is and what they may do', async () => {
+  const name = 'no-questions';
+  await made(`${registration}/validatingadmissionpolicies`, {
+    metadata: { name },
+    spec: {
+      matchConstraints: {
+        resourceRules: [
+          {
+            apiGroups: ['authentication.k8s.io', 'authorization.k8s.io'],
+            apiVersions: ['*'],
+            operations: ['*'],
+            resources: ['*'],
+          },
+          { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['limitranges'] },
+        ],
+      },
+      validations: [{ expression: 'false' }],
+    },
+  });
+  await made(bindings, { metadata: { name }, spec: { policyName: name, validationActions: ['Deny'] } });
+  const range = { metadata: { name: 'l' }, spec: { limits: [] } };
+  await until(async () => {
+    const path = '/api/v1/namespaces/default/limitranges?dryRun=All';
+    return (await shared.server.request('POST', path, range)).status === 422;
+  }, 'the policy counts');
+  const [authentication, authorization] = ['authentication', 'authorization'].map(
+    (group) => `${group}.k8s.io/v1`,
+  );
+  await shared.ask(201, 'POST', `/apis/${authentication}/selfsubjectreviews`, {
+    apiVersion: authentication,
+    kind: 'SelfSubjectReview',
+  });
+  await shared.ask(201, 'POST', `/apis/${authorization}/selfsubjectaccessreviews`, {
+    apiVersion: authorization,
+    kind: 'SelfSubjectAccessReview',
+    spec: { resourceAttributes: { verb: 'get', resource: 'pods' } },
+  });
+});
