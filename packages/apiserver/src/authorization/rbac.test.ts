@@ -33,6 +33,7 @@ test('a rule allows what its stars, subresources and names say and nothing else'
   assert.equal(ruleAllows(rule(['pods'], ['b']), ask('pods')), false);
   const path = { ...ask(''), resource: undefined, path: '/metrics/slis' };
   assert.equal(ruleAllows({ verbs: ['get'], nonResourceURLs: ['/metrics/*'] }, path), true);
+  assert.equal(ruleAllows({ verbs: ['get'], nonResourceURLs: ['/metrics**'] }, path), true);
   assert.deepEqual(missingRules([rule(['pods'])], [rule(['pods', 'secrets'])]), [rule(['secrets'])]);
 });
 

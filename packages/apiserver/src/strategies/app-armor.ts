@@ -4,6 +4,7 @@
  */
 import type { AppArmorProfile, Container, EphemeralContainer, Pod } from '@timonier/api';
 import { APP_ARMOR } from '@timonier/api/validation/pod-annotations';
+import { sameTree } from '../storage/copy.ts';
 
 const localhost = 'localhost/';
 
@@ -20,8 +21,10 @@ export function takeProfiles({ metadata, spec }: Pod, warn: ((text: string) => v
     const key = APP_ARMOR + container.name;
     const annotation = Object.hasOwn(annotations, key) ? annotations[key] : undefined;
     if (annotation === undefined || container.securityContext?.appArmorProfile !== undefined) continue;
-    warn?.(`metadata.annotations[${key}]: deprecated since v1.30; use the "appArmorProfile" field instead`);
     const profile = profileOf(annotation);
+    // What holds for the whole pod anyway need not be said again.
+    if (profile !== undefined && sameTree(profile, spec.securityContext?.appArmorProfile)) continue;
+    warn?.(`metadata.annotations[${key}]: deprecated since v1.30; use the "appArmorProfile" field instead`);
     if (profile !== undefined)
       container.securityContext = { ...container.securityContext, appArmorProfile: profile };
   }

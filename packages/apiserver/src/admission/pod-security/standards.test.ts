@@ -122,3 +122,21 @@ test('labels that name no level or no version are told', () => {
     ],
   );
 });
+
+test('before there was a field for seccomp annotations said it, and the field says nothing', () => {
+  const unconfined: Partial<PodSpec> = { securityContext: { seccompProfile: { type: 'Unconfined' } } };
+  const annotations = {
+    'seccomp.security.alpha.kubernetes.io/pod': 'unconfined',
+    'container.seccomp.security.alpha.kubernetes.io/one': 'localhost/x',
+    'container.seccomp.security.alpha.kubernetes.io/nobody': 'unconfined',
+  };
+  const old = { enforce: 'baseline', 'enforce-version': 'v1.18' };
+  assert.equal(told(old, unconfined), '');
+  assert.equal(
+    told(old, {}, { annotations }),
+    'seccompProfile (forbidden annotation seccomp.security.alpha.kubernetes.io/pod="unconfined")',
+  );
+  const newer = { enforce: 'baseline', 'enforce-version': 'v1.19' };
+  assert.equal(told(newer, {}, { annotations }), '');
+  assert.match(told(newer, unconfined), /pod must not set securityContext.seccompProfile.type/);
+});
