@@ -68,7 +68,7 @@ function commonMetadata(meta: ObjectMeta, path: string, isBuiltIn: boolean): Fie
   if (meta.finalizers !== undefined)
     errors.push(...finalizers(meta.finalizers, isBuiltIn, `${path}.finalizers`));
   if (meta.managedFields !== undefined)
-    errors.push(...managedFields(meta.managedFields, `${path}.managedFields`));
+    errors.push(...managedFieldsErrors(meta.managedFields, `${path}.managedFields`));
   return errors;
 }
 
@@ -111,7 +111,8 @@ export function finalizerName(field: string, finalizer: string): FieldError[] {
 const MAX_MANAGER = 128;
 const MAX_SUBRESOURCE = 256;
 
-function managedFields(entries: readonly ManagedFieldsEntry[], path: string): FieldError[] {
+/** What is wrong with who is said to own an object's fields. */
+export function managedFieldsErrors(entries: readonly ManagedFieldsEntry[], path: string): FieldError[] {
   const errors: FieldError[] = [];
   for (const [i, { operation, fieldsType, manager = '', subresource = '' }] of entries.entries()) {
     const at = `${path}[${i}]`;

@@ -372,3 +372,33 @@ test('a namespace says what its pods tolerate beside what they say, and what the
     201,
   );
 });
+
+test('whoever may hold up everything may hold up an owner of a kind that nobody knows', async (t) => {
+  const server = await serverFor(t, ['OwnerReferencesPermissionEnforcement']);
+  const owner = {
+    apiVersion: 'example.com/v1',
+    kind: 'Nothing',
+    name: 'x',
+    uid: 'u',
+    blockOwnerDeletion: true,
+  };
+  const owned = { metadata: { name: 'owned', ownerReferences: [owner] } };
+  const path = '/api/v1/namespaces/default/configmaps?dryRun=All';
+  assert.equal((await server.request('POST', path, owned)).status, 201);
+  await created(server, '/apis/rbac.authorization.k8s.io/v1/clusterroles', {
+    metadata: { name: 'makers' },
+    rules: [{ verbs: ['create'], apiGroups: [''], resources: ['configmaps'] }],
+  });
+  await created(server, '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings', {
+    metadata: { name: 'makers' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'makers' },
+    subjects: [{ kind: 'User', name: 'zoe', apiGroup: 'rbac.authorization.k8s.io' }],
+  });
+  const as = { headers: { 'impersonate-user': 'zoe' } };
+  let message = '';
+  await until(async () => {
+    ({ message = '' } = (await server.request('POST', path, owned, as)).json);
+    return message.includes('blockOwnerDeletion');
+  }, 'she is asked about the owner');
+  assert.match(message, /cannot find RESTMapping for APIVersion example\.com\/v1 Kind Nothing/);
+});

@@ -68,3 +68,23 @@ test('an expression waits for an authorizer that asks outside, which is asked ea
   );
   assert.equal(asked.length, 3);
 });
+
+test('what one user may do is not what another of the same name may', async () => {
+  const { request } = slowRequest();
+  const asked: string[] = [];
+  const decide = async ({ groups }: { groups: readonly string[] }): Promise<Decision> => {
+    asked.push(groups.join());
+    await Promise.resolve();
+    return groups.includes('admins') ? { verdict: 'allow', reason: '' } : noOpinion;
+  };
+  const user = { name: 'system:serviceaccount:n:a', groups: ['admins'] };
+  const context = { ...request.context, server: { authorizer: { decide } }, user };
+  const check = "resource('pods').check('get').allowed()";
+  const conditions = new MatchConditions([
+    { name: 'own', expression: `authorizer.group('').${check}` },
+    { name: 'account', expression: `!authorizer.serviceAccount('n', 'a').group('').${check}` },
+  ]);
+  const asking = { ...request, context } as unknown as AdmissionRequest;
+  assert.equal(await whenDecided(() => conditions.match(inputOf(asking))), true);
+  assert.equal(asked.length, 2);
+});

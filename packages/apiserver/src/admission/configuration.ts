@@ -160,7 +160,7 @@ function tolerationOf(fields: Fields, at: string): Toleration {
   if (seconds !== undefined && !Number.isInteger(seconds))
     throw new Error(`${at}.tolerationSeconds: Invalid value: must be an integer`);
   for (const name of ['key', 'operator', 'value', 'effect']) textOf(fields[name], `${at}.${name}`);
-  return fields as Toleration;
+  return fields;
 }
 
 function eventLimitsOf(text: string): readonly EventLimit[] {

@@ -5,12 +5,13 @@
 import type { AdmissionRequest } from '../admission/request.ts';
 import type { ApiObject } from '@timonier/api/decode';
 import { objectWarnings } from '@timonier/api/object-warnings';
+import { settleAdmitted } from '../pipeline/after-admission.ts';
 import { authorize } from '../pipeline/authorize.ts';
 import { withConditions } from '../pipeline/commit-extras.ts';
 import { definitionCondition } from '../pipeline/definition-exists.ts';
 import type { Decision } from '../pipeline/mutate.ts';
 import { namespaceCondition } from '../pipeline/namespace-exists.ts';
-import { placeObject, prepareCreate } from '../pipeline/prepare.ts';
+import { prepareCreate } from '../pipeline/prepare.ts';
 import { checkObject } from '../pipeline/validate.ts';
 import type { RequestContext } from '../request-context.ts';
 import { strategyOf } from '../strategies/index.ts';
@@ -31,9 +32,10 @@ export function creationInstead(context: RequestContext): (sent: ApiObject) => P
     await provisionNamespace(context);
     const conditions = [...(await inNamespace()), ...(await isDefined())];
     const request: AdmissionRequest = { operation: 'CREATE', context, object: sent, old: undefined };
+    const owners = sent.metadata?.managedFields;
     await admission.admit(request);
     const object = request.object ?? sent;
-    placeObject(object, context, target.name);
+    settleAdmitted(object, owners, context, target.name);
     prepareCreate(object, context);
     checkObject(info, object, undefined);
     for (const text of objectWarnings(info, object)) context.warn?.(text);

@@ -4,6 +4,7 @@ import { type ResourceInfo, type Status, storageKey } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { objectWarnings } from '@timonier/api/object-warnings';
 import { alreadyExists, generateNameConflict, StatusError } from '@timonier/api/statuses';
+import { settleAdmitted } from '../pipeline/after-admission.ts';
 import { withConditions } from '../pipeline/commit-extras.ts';
 import { decodeObject } from '../pipeline/decode.ts';
 import { definitionCondition } from '../pipeline/definition-exists.ts';
@@ -36,11 +37,11 @@ export async function createObject(context: JudgedWrite, sent: ApiObject): Promi
   // Whoever sends an object owns what it sent, and not what the server makes of it from here on.
   const owned = ownedBySender(sent, context);
   const request: AdmissionRequest = { operation: 'CREATE', context, object: owned, old: undefined };
+  const owners = owned.metadata?.managedFields;
   await provisionNamespace(context);
   await admission.admit(request);
   const admitted = request.object ?? owned;
-  // Where it is, is not for whoever completes it to say.
-  placeObject(admitted, context, '');
+  settleAdmitted(admitted, owners, context);
   const isGenerated =
     (admitted.metadata?.name ?? '') === '' && (admitted.metadata?.generateName ?? '') !== '';
   for (let attempt = 1; ; attempt++) {

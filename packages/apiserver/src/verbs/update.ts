@@ -4,6 +4,7 @@ import { storageKey } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
 import { objectWarnings } from '@timonier/api/object-warnings';
 import { invalid, notFound, StatusError } from '@timonier/api/statuses';
+import { settleAdmitted } from '../pipeline/after-admission.ts';
 import { decodeObject } from '../pipeline/decode.ts';
 import { type Decision, mutate, type MutationResult } from '../pipeline/mutate.ts';
 import { changeInVersions } from '../pipeline/owned-versions.ts';
@@ -141,9 +142,10 @@ export async function decideUpdate(
     ? wanted
     : withOwnership(old, wanted, context, await changeInVersions(info, old, wanted));
   const request: AdmissionRequest = { operation: 'UPDATE', context, object: tracked, old };
+  const owners = tracked.metadata?.managedFields;
   await admission.admit(request);
   const owned = request.object ?? tracked;
-  placeObject(owned, context, '');
+  settleAdmitted(owned, owners, context);
   prepareUpdate(owned, old, context);
   checkObject(info, owned, old, subresource);
   if (subresource === '') for (const text of objectWarnings(info, owned, old)) context.warn?.(text);

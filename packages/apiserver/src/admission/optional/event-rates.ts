@@ -4,7 +4,7 @@
  * limit the least recently used is forgotten beyond `cacheSize`.
  */
 import type { Event } from '@timonier/api';
-import { failure, StatusError } from '@timonier/api/statuses';
+import { aggregated, failure, StatusError } from '@timonier/api/statuses';
 import type { AdmissionPlugin, AdmissionRequest } from '../request.ts';
 
 export const limitTypes = ['Server', 'Namespace', 'User', 'SourceAndObject'] as const;
@@ -62,28 +62,21 @@ export function eventRateLimit(limits: readonly EventLimit[]): AdmissionPlugin {
       const now = request.context.server.now();
       // Each is asked, whatever the others say.
       const refused = enforced.flatMap(({ type, buckets }) => {
-        const key = keyOf(type, request);
+        const key = keys[type](request);
         return buckets.take(key, now) ? [] : [`limit reached on type ${type} for key ${key}`];
       });
-      const last = refused.at(-1);
-      if (last !== undefined)
-        throw new StatusError(failure(429, 'TooManyRequests', `Too many requests: ${last}`));
+      if (refused.length > 0)
+        throw new StatusError(failure(429, 'TooManyRequests', `Too many requests: ${aggregated(refused)}`));
     },
   };
 }
 
-function keyOf(type: EventLimit['type'], { context, object }: AdmissionRequest): string {
-  switch (type) {
-    case 'Server':
-      return '';
-    case 'Namespace':
-      return context.target.namespace;
-    case 'User':
-      return context.user.name;
-    case 'SourceAndObject':
-      return aboutOf(object as Parameters<typeof aboutOf>[0]);
-  }
-}
+const keys: Readonly<Record<EventLimit['type'], (request: AdmissionRequest) => string>> = {
+  Server: () => '',
+  Namespace: ({ context }) => context.target.namespace,
+  User: ({ context }) => context.user.name,
+  SourceAndObject: ({ object }) => aboutOf(object),
+};
 
 type EitherEvent = Partial<Event> & {
   readonly regarding?: Event['involvedObject'];

@@ -47,12 +47,13 @@ async function judge(
   }, 'the webhook is asked');
 }
 
-test('a webhook cannot move an object into another namespace, and one that it leaves without stays where it is', async (t) => {
+test('a webhook says neither where an object is nor who owns it in a form that nobody can read', async (t) => {
   const server = await serverFor(t);
   await server.request('POST', '/api/v1/namespaces', { metadata: { name: 'other' } });
   const steps: Readonly<Record<string, object>> = {
     moved: { op: 'replace', path: '/metadata/namespace', value: 'other' },
     bare: { op: 'remove', path: '/metadata/namespace' },
+    garbled: { op: 'add', path: '/metadata/managedFields', value: [{ manager: 'x', operation: 'Nope' }] },
   };
   const hook = await startAdmissionHook(t, server, ({ request }: Review) => {
     const step = steps[request.object.metadata.name];
@@ -70,6 +71,13 @@ test('a webhook cannot move an object into another namespace, and one that it le
   const bare = await server.request('POST', configMaps, { metadata: { name: 'bare' } });
   assert.equal(bare.status, 201, JSON.stringify(bare.json));
   assert.equal(bare.json.metadata.namespace, 'default');
+  const garbled = await server.request('POST', configMaps, {
+    metadata: { name: 'garbled' },
+    data: { a: 'b' },
+  });
+  assert.equal(garbled.status, 201, JSON.stringify(garbled.json));
+  assert.equal(garbled.json.metadata.managedFields[0].operation, 'Update');
+  assert.match(String(garbled.headers['warning']), /managedFields was in an invalid state after admission/);
   const again = await server.request('PATCH', `${configMaps}/bare`, { data: { a: 'b' } }, merge);
   assert.equal(again.status, 200, JSON.stringify(again.json));
   assert.equal(again.json.metadata.namespace, 'default');
