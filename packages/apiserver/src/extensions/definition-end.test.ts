@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { type TestContext, test } from 'node:test';
 import { startApiServer, type TestServer, until } from '../testing/harness.ts';
 import { startEtcd } from '../testing/real-etcd.ts';
+import { StoreClient } from '../storage/store-client.ts';
 import { startWebhookService } from '../testing/webhook-service.ts';
 
 const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
@@ -106,6 +107,24 @@ test('a definition goes although the webhooks that convert and judge its objects
     'the webhook counts',
   );
   await server.request('DELETE', `${definitions}/things.x.io`);
+  await gone(server, 'things.x.io');
+});
+
+test('a definition is held by an object that nobody can read, and says for how many it waits', async (t) => {
+  const { endpoint } = await startEtcd(t);
+  const server = await startApiServer(t, { endpoint });
+  const store = new StoreClient({ endpoints: [endpoint] });
+  t.after(() => store.close());
+  await define(server, definition('things'));
+  const key = '/registry/x.io/things/broken';
+  await store.txn([], [{ requestPut: { key, value: Buffer.from('nothing that was ever written') } }], []);
+  await server.request('DELETE', `${definitions}/things.x.io`);
+  await until(async () => {
+    const { json } = await server.request('GET', `${definitions}/things.x.io`);
+    const end = json.status.conditions.find((one: { type: string }) => one.type === 'Terminating');
+    return end?.message === 'CustomResource deletion is in progress: 1 left';
+  }, 'the definition waits');
+  await store.txn([], [{ requestDeleteRange: { key } }], []);
   await gone(server, 'things.x.io');
 });
 

@@ -10,29 +10,32 @@ export interface Pattern {
 }
 
 const maxKept = 2_000;
-const kept = new Map<string, Pattern | undefined>();
+/** What each text came to: a pattern, or why it is none. Definitions say the same few hundreds of times. */
+const kept = new Map<string, Pattern | string>();
 
 /** Undefined when the text is no pattern; see `patternProblem`. */
 export function regexFor(source: string): Pattern | undefined {
-  if (kept.has(source)) return kept.get(source);
-  let pattern: Pattern | undefined;
-  try {
-    const compiled = RE2JS.compile(source);
-    pattern = { test: (text) => compiled.matcher(text).find() };
-  } catch {
-    pattern = undefined;
-  }
-  if (kept.size >= maxKept) kept.delete(kept.keys().next().value ?? '');
-  kept.set(source, pattern);
-  return pattern;
+  const found = compiled(source);
+  return typeof found === 'string' ? undefined : found;
 }
 
 /** Why a text is no pattern, or undefined. */
 export function patternProblem(source: string): string | undefined {
+  const found = compiled(source);
+  return typeof found === 'string' ? found : undefined;
+}
+
+function compiled(source: string): Pattern | string {
+  const known = kept.get(source);
+  if (known !== undefined) return known;
+  let found: Pattern | string;
   try {
-    RE2JS.compile(source);
-    return undefined;
+    const pattern = RE2JS.compile(source);
+    found = { test: (text) => pattern.matcher(text).find() };
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    found = error instanceof Error ? error.message : String(error);
   }
+  if (kept.size >= maxKept) kept.delete(kept.keys().next().value ?? '');
+  kept.set(source, found);
+  return found;
 }
