@@ -104,7 +104,25 @@ test('a namespace that says nothing has the policy of the cluster, and its own w
   assert.equal(policyOf({}, 'warn', defaults).name, 'restricted:latest');
   assert.equal(policyOf({}, 'audit', defaults).name, 'privileged:latest');
   assert.equal(policyOf(label('enforce', 'privileged'), 'enforce', defaults).name, 'privileged:v1.30');
-  assert.equal(policyOf(label('enforce', 'privileged'), 'warn', defaults).name, 'privileged:v1.30');
+});
+
+test('who enforces a level is warned at that level only where it is stricter than the one of the cluster', () => {
+  const name = (labels: Readonly<Record<string, string>>, warn: string): string => {
+    const prefixed = Object.entries(labels).map(([key, value]) => [
+      `pod-security.kubernetes.io/${key}`,
+      value,
+    ]);
+    const defaults = { 'enforce-version': 'v1.30', warn, 'warn-version': 'v1.31' };
+    return policyOf(Object.fromEntries(prefixed), 'warn', defaults).name;
+  };
+  assert.equal(name({ enforce: 'baseline' }, 'restricted'), 'restricted:v1.31');
+  assert.equal(name({ enforce: 'privileged' }, 'restricted'), 'restricted:v1.31');
+  assert.equal(name({ enforce: 'baseline', 'enforce-version': 'v1.29' }, 'baseline'), 'baseline:v1.31');
+  assert.equal(name({ enforce: 'restricted' }, 'baseline'), 'restricted:v1.30');
+  assert.equal(name({ enforce: 'restricted', 'warn-version': 'v1.28' }, 'baseline'), 'restricted:v1.28');
+  assert.equal(name({ enforce: 'baseline', warn: 'privileged' }, 'restricted'), 'privileged:v1.31');
+  // A level that nobody knows is enforced as the strictest, and is no reason to warn of more.
+  assert.equal(name({ enforce: 'what' }, 'baseline'), 'baseline:v1.31');
 });
 
 test('a bucket gives what it holds and what has come since, and forgets who asked longest ago', () => {

@@ -6,6 +6,7 @@ export type Level = 'privileged' | 'baseline' | 'restricted';
 export type Mode = 'enforce' | 'audit' | 'warn';
 export type Labels = Readonly<Record<string, string>>;
 
+/** The strictest last. */
 export const levels: readonly Level[] = ['privileged', 'baseline', 'restricted'];
 export const labelPrefix = 'pod-security.kubernetes.io/';
 
@@ -22,13 +23,14 @@ const versionPattern = /^v1\.(0|[1-9]\d*)$/;
 /** `defaults` are the cluster's, without the prefix of labels. */
 export function policyOf(labels: Labels, mode: Mode, defaults: Labels = {}): Policy {
   const wanted = labels[labelPrefix + mode];
-  // Who is refused pods is warned of what makes such pods, unless they say otherwise.
-  const enforced = labels[`${labelPrefix}enforce`];
   const versionOf = (of: Mode): string | undefined =>
     labels[`${labelPrefix}${of}-version`] ?? defaults[`${of}-version`];
-  if (mode === 'warn' && wanted === undefined && enforced !== undefined)
-    return policy(enforced, labels[`${labelPrefix}warn-version`] ?? versionOf('enforce'));
-  return policy(wanted ?? defaults[mode], versionOf(mode));
+  const own = policy(wanted ?? defaults[mode], versionOf(mode));
+  if (mode !== 'warn' || wanted !== undefined) return own;
+  // Who is refused pods is warned of what makes such pods, unless they say otherwise or are warned of more already.
+  const enforced = labels[`${labelPrefix}enforce`];
+  const isStricter = levels.findIndex((known) => known === enforced) > levels.indexOf(own.level);
+  return isStricter ? policy(enforced, labels[`${labelPrefix}warn-version`] ?? versionOf('enforce')) : own;
 }
 
 /** A level that nobody knows is taken as the strictest, and a version as the latest, as upstream does. */
