@@ -67,6 +67,28 @@ test('a file says what holds for namespaces without labels and who is exempt, an
     metadata: { name },
     involvedObject: { namespace, kind: 'Pod', name: 'x' },
   });
+  // What is not written, or is written as the newer kind, counts for nothing.
+  const newer = (name: string): object => ({
+    metadata: { name },
+    eventTime: '2026-01-01T00:00:00.000000Z',
+    reportingController: 'example.com/test',
+    reportingInstance: 'test',
+    action: 'Test',
+    reason: 'Test',
+    type: 'Normal',
+    regarding: { namespace: 'excused', kind: 'Pod', name: 'x' },
+  });
+  const free = await Promise.all(
+    Array.from({ length: 40 }, (_, i) =>
+      i % 2 === 0
+        ? call(session, 'POST', '/api/v1/namespaces/excused/events?dryRun=All', event(`d${i}`, 'excused'))
+        : call(session, 'POST', '/apis/events.k8s.io/v1/namespaces/excused/events', newer(`n${i}`)),
+    ),
+  );
+  assert.deepEqual(
+    free.filter(({ status }) => status !== 201).map(({ json }) => json.message),
+    [],
+  );
   const answers = await Promise.all(
     Array.from({ length: 40 }, (_, i) =>
       call(session, 'POST', '/api/v1/namespaces/default/events', event(`e${i}`, 'default')),
