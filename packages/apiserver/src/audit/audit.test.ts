@@ -4,8 +4,11 @@ import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { Registry } from 'prom-client';
+import type { RequestTarget } from '../http/request-target.ts';
 import { startApiServer, until } from '../testing/harness.ts';
 import { startEtcd } from '../testing/real-etcd.ts';
+import { Auditor } from './auditor.ts';
 import { AuditLogFile } from './log-file.ts';
 import { decide, parseAuditPolicy } from './policy.ts';
 
@@ -67,6 +70,43 @@ test('the first rule that matches decides', () => {
     /cannot apply to both/,
   );
   assert.throws(() => one('{level: Request, omitStages: [Never]}'), /allowed stages/);
+});
+
+test('a request is looked at once for where it came from, however many events it makes', () => {
+  const events: Event[] = [];
+  const sink = {
+    write: (line: string) => void events.push(JSON.parse(line)),
+    close: () => Promise.resolve(),
+  };
+  const all = parseAuditPolicy('{apiVersion: audit.k8s.io/v1, kind: Policy, rules: [{level: Metadata}]}');
+  const headers = { 'x-forwarded-for': '192.0.2.1' };
+  const request = { headers, socket: { remoteAddress: '192.0.2.7' } as { remoteAddress?: string } };
+  const record = new Auditor(all, sink, new Registry()).begin(
+    {
+      request,
+      url: { pathname: '/', search: '' } as RequestTarget,
+      header: () => undefined,
+      headers: {},
+      statusCode: 200,
+    },
+    { name: 'jane', groups: [] },
+    { path: '/', verb: 'get', namespace: '', name: '', subresource: '' },
+    true,
+  );
+  // As a connection that has ended.
+  request.socket = {};
+  headers['x-forwarded-for'] = '192.0.2.2';
+  record?.started();
+  record?.stage('ResponseComplete');
+  const sources = ['192.0.2.1', '192.0.2.7'];
+  assert.deepEqual(
+    events.map(({ stage, sourceIPs }) => [stage, sourceIPs]),
+    [
+      ['RequestReceived', sources],
+      ['ResponseStarted', sources],
+      ['ResponseComplete', sources],
+    ],
+  );
 });
 
 test('events say who asked for what and what became of it, and no more than the policy allows', async (t) => {

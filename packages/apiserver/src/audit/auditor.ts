@@ -106,6 +106,8 @@ export interface AuditRecordOptions {
 export class AuditRecord {
   readonly #options: AuditRecordOptions;
   readonly #received = microTime();
+  /** A connection that has ended knows no addresses any more. */
+  readonly #sources: string[];
   readonly #annotations: Record<string, string> = {};
   #impersonated: Impersonated | undefined;
   #request: Buffer | undefined;
@@ -115,6 +117,8 @@ export class AuditRecord {
 
   constructor(options: AuditRecordOptions) {
     this.#options = options;
+    const { headers, socket } = options.exchange.request;
+    this.#sources = sourcesOf(headers, socket);
   }
 
   get wantsRequest(): boolean {
@@ -187,7 +191,7 @@ export class AuditRecord {
       verb: info.verb,
       user: userOf(user),
       ...(this.#impersonated === undefined ? {} : impersonation(this.#impersonated)),
-      sourceIPs: sourcesOf(exchange.request.headers, exchange.request.socket),
+      sourceIPs: this.#sources,
       ...present({ userAgent: exchange.header('user-agent') }),
       ...(object === undefined ? {} : { objectRef: object }),
       ...(isAnswered ? { responseStatus: this.#statusOf(exchange) } : {}),

@@ -24,4 +24,11 @@ test('a request is said to come through what it says itself, and from where it c
   assert.deepEqual(sources('192.0.2.1', '192.0.2.1'), ['192.0.2.1', '192.0.2.7']);
   assert.deepEqual(sources('192.0.2.7'), ['192.0.2.7'], 'it is told once');
   assert.equal(sources('192.0.2.1,'.repeat(1_000)).length, 33, 'no record is as long as its client likes');
+  assert.deepEqual(sources(',,192.0.2.1'), ['192.0.2.1', '192.0.2.7']);
+  assert.deepEqual(sources(`192.0.2.1${',x'.repeat(63)}`), ['192.0.2.1', '192.0.2.7']);
+  assert.deepEqual(
+    sources(`192.0.2.1${',x'.repeat(64)}`),
+    ['192.0.2.7'],
+    'nor is it looked through to its end',
+  );
 });

@@ -13,6 +13,8 @@ interface Ends {
 const origins = new WeakMap<object, string>();
 /** Of what a request says that it came through, the last. */
 const mostForwarded = 32;
+/** Of the items there, whatever they are: a header may hold half a million. */
+const mostItems = 64;
 const mappedPrefix = '::ffff:';
 
 /** The address of the client of a connection; undefined when it is gone, or no connection over IP. */
@@ -23,15 +25,24 @@ export function originOf(socket: Ends): string | undefined {
 
 /** As upstream's audit log has them: what the request came through before by its own words, and last where it came from. */
 export function sourcesOf(headers: IncomingHttpHeaders, socket: Ends): string[] {
-  const forwarded = [headers['x-forwarded-for'] ?? []].flat().join(',').split(',');
-  const sources = forwarded
-    .map((address) => address.trim())
-    .filter((address) => isIP(address) !== 0)
-    .slice(-mostForwarded);
+  const sources = lastAddresses([headers['x-forwarded-for'] ?? []].flat().join(','));
   const real = String(headers['x-real-ip'] ?? '').trim();
   if (isIP(real) !== 0 && !sources.includes(real)) sources.push(real);
   const origin = originOf(socket);
   return origin === undefined || origin === sources.at(-1) ? sources : [...sources, origin];
+}
+
+/** In their order. */
+function lastAddresses(list: string): string[] {
+  const addresses: string[] = [];
+  let end = list.length;
+  for (let items = 0; end >= 0 && items < mostItems && addresses.length < mostForwarded; items++) {
+    const comma = end === 0 ? -1 : list.lastIndexOf(',', end - 1);
+    const address = list.slice(comma + 1, end).trim();
+    if (isIP(address) !== 0) addresses.push(address);
+    end = comma;
+  }
+  return addresses.reverse();
 }
 
 /** What is said of connections on their way to the TLS on them. */
