@@ -1,7 +1,8 @@
 /**
  * Bearer tokens that a service outside knows (`--authentication-token-webhook-config-file`): it is sent a TokenReview
  * and says whose token it is. Its answers are remembered for a while, by the token's digest: those that name somebody apart from
- * those that do not, so that no flood of invented tokens forgets what is known. What cannot be asked knows no token. Source: "Webhook Token Authentication" of the Kubernetes documentation.
+ * those that do not, so that no flood of invented tokens forgets what is known. What cannot be asked knows no token.
+ * Source: "Webhook Token Authentication" of the Kubernetes documentation.
  */
 import { createHash } from 'node:crypto';
 import { StatusError, tooManyRequests } from '@timonier/api/statuses';

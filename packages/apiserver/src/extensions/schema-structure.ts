@@ -209,9 +209,10 @@ function completeInner(
   if (items !== undefined) go(items, itemsOf(outer), `${outerPath}.items`, `${path}.items`);
   for (const [name, inner] of Object.entries(schema.properties ?? {})) {
     const at = property(path, name);
-    const named = outer.properties !== undefined && Object.hasOwn(outer.properties, name);
+    const { properties = {} } = outer;
+    const outside = Object.hasOwn(properties, name) ? properties[name] : undefined;
     const values = valuesOf(outer);
-    if (named || values === undefined) go(inner, outer.properties?.[name], property(outerPath, name), at);
+    if (outside !== undefined || values === undefined) go(inner, outside, property(outerPath, name), at);
     else go(inner, values, `${outerPath}.additionalProperties`, at);
   }
 }

@@ -175,6 +175,11 @@ describe('a schema is refused', () => {
       'schema.properties[a]: Required value: because it is defined in schema.anyOf[0].properties[a]',
     ],
     [
+      'with a field that only a combination knows, of a name that every object of JavaScript has',
+      { type: 'object', properties: {}, anyOf: [{ properties: { constructor: { minimum: 1 } } }] },
+      'schema.properties[constructor]: Required value: because it is defined in schema.anyOf[0].properties[constructor]',
+    ],
+    [
       'with a default that does not fit',
       spec({ a: { type: 'integer', default: 'x' } }),
       'schema.properties[spec].properties[a].default: Invalid value: "string":  in body must be of type integer: "string"',
