@@ -116,6 +116,16 @@ test('a patch that is applied again does what it did', () => {
   for (let i = 0; i < 2; i++) assert.deepEqual(applyJsonPatch(original, patch), patched);
 });
 
+test('that a member is not there can be tested, by null or by no value', () => {
+  for (const value of [{ value: null }, {}])
+    assert.deepEqual(apply({ op: 'test', path: '/data/what', ...value }), original);
+});
+
+test('that a member is not there can be tested, by null or by no value', () => {
+  for (const value of [{ value: null }, {}])
+    assert.deepEqual(apply({ op: 'test', path: '/data/what', ...value }), original);
+});
+
 test('what has no place, no meaning or the name of a prototype is refused', () => {
   const wrong: readonly (object | null)[] = [
     null,
@@ -133,7 +143,10 @@ test('what has no place, no meaning or the name of a prototype is refused', () =
     { op: 'replace', path: '/list/2', value: 1 },
     { op: 'replace', path: '/what/x', value: 1 },
     { op: 'test', path: '/data', value: {} },
-    { op: 'test', path: '/what' },
+    { op: 'test', path: '/what', value: 1 },
+    { op: 'test', path: '/what/x', value: null },
+    { op: 'test', path: '/list/7', value: null },
+    { op: 'test', path: '/data/a' },
     { op: 'increase', path: '/data/a' },
     { op: 'remove', path: '' },
     { op: 'add', path: '', value: [] },

@@ -82,4 +82,7 @@ test('what is inside of long lists is found, tested, copied, moved and replaced'
   assert.throws(() => applyJsonPatch({ items }, [{ op: 'remove', path: '/items/1100' }]));
   assert.throws(() => applyJsonPatch({ items }, [{ op: 'add', path: '/items/x', value: 1 }]));
   assert.throws(() => applyJsonPatch({ items }, [{ op: 'test', path: '/items', value: [] }]));
+  const shortened = { op: 'remove', path: '/items/0' };
+  const beyond = { op: 'test', path: `/items/${items.length}`, value: null };
+  assert.throws(() => applyJsonPatch({ items }, [shortened, beyond]));
 });

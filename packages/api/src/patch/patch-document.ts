@@ -88,10 +88,13 @@ export class PatchDocument {
     else setKey(objectOf(place), name, value as JsonValue);
   }
 
-  /** Whether that is what is at a place. Throws where nothing could be. */
+  /** Whether that is what is at a place; null holds where an object has no such member, too. Throws where nothing could be. */
   holds(pointer: string, value: JsonValue): boolean {
-    this.#placeOf(pointer);
+    const place = this.#placeOf(pointer);
     const node = this.at(pointer);
+    // As upstream, where RFC 6902 has an error.
+    if (node === undefined && value === null)
+      return isObject(place?.holder) && !(place?.holder instanceof LongList);
     // A list of another length is told without being put together.
     const isOther = node instanceof LongList && (!Array.isArray(value) || value.length !== node.length);
     return node !== undefined && !isOther && jsonEqual(settled(node), value);

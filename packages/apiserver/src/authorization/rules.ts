@@ -51,8 +51,11 @@ function matchesResource(list: readonly string[] = [], resource: string, subreso
 /** Whether a path is what a rule lists, or below it where that ends with a star. */
 export function matchesPath(pattern: string, path: string): boolean {
   if (pattern === '*' || pattern === path) return true;
+  if (!pattern.endsWith('*')) return false;
   // However many stars there are, they stand for the rest.
-  return pattern.endsWith('*') && path.startsWith(pattern.replace(/\*+$/, ''));
+  let end = pattern.length - 1;
+  while (pattern[end - 1] === '*') end--;
+  return path.startsWith(pattern.slice(0, end));
 }
 
 /** A rule as upstream's texts show it. */
