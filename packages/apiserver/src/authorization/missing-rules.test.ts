@@ -91,13 +91,31 @@ test('a rule with thousands of everything is judged without its permissions bein
   assert.deepEqual(last, { verbs: ['v0'], apiGroups: ['g1'], resources: ['r1'], resourceNames: ['n1'] });
 });
 
-test('a rule that too many others have a part of is missing as a whole', () => {
-  const [verbs, apiGroups] = [many('v', 400), many('g', 400)];
-  const parts: PolicyRule[] = [
+/** A rule of that many verbs and groups, and others that each hold one verb or one group of it. */
+function inParts(count: number): { readonly parts: readonly PolicyRule[]; readonly wanted: PolicyRule } {
+  const [verbs, apiGroups] = [many('v', count), many('g', count)];
+  const parts = [
     ...verbs.map((verb) => ({ verbs: [verb], apiGroups: ['*'], resources: ['*'] })),
     ...apiGroups.map((group) => ({ verbs: ['*'], apiGroups: [group], resources: ['*'] })),
   ];
-  const wanted: PolicyRule = { verbs, apiGroups, resources: ['r'] };
+  return { parts, wanted: { verbs, apiGroups, resources: ['r'] } };
+}
+
+test('a rule that too many others have a part of is missing as a whole', () => {
+  const { parts, wanted } = inParts(400);
   assert.ok(missingRules(parts, [wanted])[0] === wanted);
   assert.deepEqual(missingRules(parts, [{ ...wanted, apiGroups: ['g0'] }]), []);
+});
+
+test('a rule that one other holds is not missing, however many have a part of it', () => {
+  const { parts, wanted } = inParts(400);
+  assert.deepEqual(missingRules([...parts, wanted], [wanted]), []);
+});
+
+test('many rules together are looked at no more often than one', () => {
+  const { parts, wanted } = inParts(300);
+  const of = (resource: string): PolicyRule => ({ ...wanted, resources: [resource] });
+  assert.deepEqual(missingRules(parts, [of('a')]), []);
+  const held: PolicyRule = { ...wanted, verbs: ['v0'] };
+  assert.deepEqual(missingRules(parts, [of('a'), of('b'), held, of('c')]), [of('b'), of('c')]);
 });

@@ -10,7 +10,7 @@ import { matchesPath } from './rules.ts';
 
 /** So many permissions are listed: whoever lacks more is refused all the same. */
 export const mostMissing = 10_000;
-/** What needs more looks than these is taken for missing as a whole. */
+/** Once so many looks were needed, each rule that no single one allows is taken for missing as a whole. */
 const mostLooks = 100_000;
 
 /** One bit for each rule that allows it. */
@@ -26,15 +26,16 @@ export function missingRules(
   most = mostMissing,
 ): PolicyRule[] {
   const held = new Held(owned);
+  const looks = { left: mostLooks };
   const out: PolicyRule[] = [];
   for (const rule of wanted) {
     if (out.length >= most) break;
-    for (const one of missingOf(held, rule, most - out.length)) out.push(one);
+    for (const one of missingOf(held, rule, most - out.length, looks)) out.push(one);
   }
   return out;
 }
 
-function missingOf(held: Held, rule: PolicyRule, most: number): PolicyRule[] {
+function missingOf(held: Held, rule: PolicyRule, most: number, looks: { left: number }): PolicyRule[] {
   const verbs = alike(rule.verbs, (verb) => held.verb(verb));
   const urls = alike(rule.nonResourceURLs ?? [], (url) => held.url(url));
   const groups = alike(rule.apiGroups ?? [], (group) => held.group(group));
@@ -44,14 +45,14 @@ function missingOf(held: Held, rule: PolicyRule, most: number): PolicyRule[] {
     ? alike(rule.resourceNames ?? [], (name) => held.name(name))
     : [{ holders: held.unnamed, members: [{ value: '', at: 0 }] }];
   const found: { readonly order: readonly number[]; readonly rule: PolicyRule }[] = [];
-  let looks = 0;
   const missing = (
     ways: readonly (readonly Alike[])[],
     made: (values: readonly string[]) => PolicyRule,
   ): boolean =>
+    isHeldByOne(ways) ||
     combinations(ways, (classes, holders) => {
-      looks++;
-      if (looks > mostLooks) return false;
+      if (looks.left === 0) return false;
+      looks.left--;
       if (holders !== 0n) return true;
       for (const members of products(classes.map((one) => one.members))) {
         if (found.length >= most) return false;
@@ -59,14 +60,15 @@ function missingOf(held: Held, rule: PolicyRule, most: number): PolicyRule[] {
       }
       return true;
     });
-  missing([verbs, urls], ([verb = '', url = '']) => ({ verbs: [verb], nonResourceURLs: [url] }));
-  missing([verbs, groups, resources, names], ([verb = '', group = '', resource = '', name = '']) => ({
-    verbs: [verb],
-    apiGroups: [group],
-    resources: [resource],
-    ...(isNamed ? { resourceNames: [name] } : {}),
-  }));
-  if (looks > mostLooks) return [rule];
+  const isDone =
+    missing([verbs, urls], ([verb = '', url = '']) => ({ verbs: [verb], nonResourceURLs: [url] })) &&
+    missing([verbs, groups, resources, names], ([verb = '', group = '', resource = '', name = '']) => ({
+      verbs: [verb],
+      apiGroups: [group],
+      resources: [resource],
+      ...(isNamed ? { resourceNames: [name] } : {}),
+    }));
+  if (!isDone && found.length < most) return [rule];
   // As they come when each is asked about in turn: by verb, paths before resources.
   return found.sort((a, b) => byOrder(a.order, b.order)).map((one) => one.rule);
 }
@@ -100,6 +102,11 @@ function alike(values: readonly string[], holdersOf: (value: string) => Holders)
     else members.push({ value, at });
   }
   return [...byHolders].map(([holders, members]) => ({ holders, members }));
+}
+
+/** Whether one rule holds every choice, as is so of most that may be given away: that needs no look at any of them. */
+function isHeldByOne(ways: readonly (readonly Alike[])[]): boolean {
+  return ways.flat().reduce((all, { holders }) => all & holders, -1n) !== 0n;
 }
 
 /** Calls for every choice of one of each, with the rules that hold all of them, until told to stop. */
