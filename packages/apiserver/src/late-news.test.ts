@@ -6,6 +6,8 @@ import { type LateNews, lateNews } from './testing/late-news.ts';
 import { startEtcd } from './testing/real-etcd.ts';
 
 const configMaps = '/api/v1/namespaces/default/configmaps';
+const registration = '/apis/admissionregistration.k8s.io/v1';
+const rbac = '/apis/rbac.authorization.k8s.io/v1';
 const ranges = '/apis/networking.k8s.io/v1/servicecidrs';
 
 async function serverFor(t: TestContext): Promise<{ server: TestServer; news: LateNews }> {
@@ -54,4 +56,48 @@ test('a range stays whose address was taken a moment ago', async (t) => {
   const { status, json } = await deletion;
   assert.equal(status, 409);
   assert.match(json.message, /has addresses in use that no other range has, such as 10\.97\.0\.9$/);
+});
+
+test('whoever may read the parameters of a policy binds it at once', async (t) => {
+  const { server, news } = await serverFor(t);
+  const group = 'rbac.authorization.k8s.io';
+  const rules = [
+    { verbs: ['*'], apiGroups: ['admissionregistration.k8s.io'], resources: ['*'] },
+    { verbs: ['get'], apiGroups: [''], resources: ['configmaps'] },
+  ];
+  await ask(server, 201, 'POST', `${rbac}/clusterroles`, { metadata: { name: 'author' }, rules });
+  await ask(server, 201, 'POST', `${rbac}/clusterrolebindings`, {
+    metadata: { name: 'author' },
+    roleRef: { apiGroup: group, kind: 'ClusterRole', name: 'author' },
+    subjects: [{ kind: 'User', name: 'zoe', apiGroup: group }],
+  });
+  await server.caughtUp();
+  const zoe = { headers: { 'impersonate-user': 'zoe' } };
+  const rule = { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] };
+  const policy = {
+    metadata: { name: 'p' },
+    spec: {
+      matchConstraints: { resourceRules: [rule] },
+      validations: [{ expression: 'true' }],
+      paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
+    },
+  };
+  const binding = {
+    metadata: { name: 'p' },
+    spec: {
+      policyName: 'p',
+      validationActions: ['Deny'],
+      paramRef: { name: 'x', namespace: 'default', parameterNotFoundAction: 'Deny' },
+    },
+  };
+  news.hold();
+  await ask(server, 201, 'POST', `${registration}/validatingadmissionpolicies`, policy, zoe);
+  const asked = news.asked();
+  const path = `${registration}/validatingadmissionpolicybindings`;
+  const bound = server.request('POST', path, binding, zoe);
+  // One that is refused for what is known does not ask.
+  await Promise.race([asked, bound]);
+  news.release();
+  const { status, json } = await bound;
+  assert.equal(status, 201, JSON.stringify(json));
 });

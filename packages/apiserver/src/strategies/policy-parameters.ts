@@ -49,8 +49,18 @@ export const checkParamRef =
     if (sameTree(reference, before?.paramRef) && spec?.policyName === before?.policyName) return;
     const { name = '', namespace = '' } = reference;
     const verb = name === '' ? 'list' : 'get';
-    const { unknown, ...about } = parametersOf(policies, spec?.policyName ?? '', context);
-    if (await may(context, verb, { ...about, name, namespace })) return;
+    const ask = async (): Promise<{ readonly isAllowed: boolean; readonly unknown: string | undefined }> => {
+      const { unknown, ...about } = parametersOf(policies, spec?.policyName ?? '', context);
+      return { isAllowed: await may(context, verb, { ...about, name, namespace }), unknown };
+    };
+    let answer = await ask();
+    if (!answer.isAllowed) {
+      // The policy may have been written a moment ago.
+      await context.server.reads.fresh();
+      answer = await ask();
+    }
+    if (answer.isAllowed) return;
+    const { unknown } = answer;
     const who = `user ${shown(context.user)} does not have "${verb}" permission`;
     refuse(
       object,
@@ -80,11 +90,11 @@ function parametersOf(
   if (policy === undefined) return { ...anything, unknown: `unable to get policy ${name}` };
   const kind = policy.spec?.paramKind;
   if (kind === undefined) return anything;
-  const { group = '', version = '' } = splitApiVersion(kind.apiVersion ?? '') ?? {};
+  const { group = '*', version = '*' } = splitApiVersion(kind.apiVersion ?? '') ?? {};
   const info = server.registry.byKind(group, version, kind.kind ?? '');
   if (info !== undefined) return { group, version, resource: info.resource };
   const what = `&{${kind.apiVersion ?? ''} ${kind.kind ?? ''}}`;
-  return { ...anything, unknown: `unable to resolve paramKind ${what}` };
+  return { group, version, resource: '*', unknown: `unable to resolve paramKind ${what}` };
 }
 
 function may(
