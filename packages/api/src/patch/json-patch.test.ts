@@ -121,11 +121,6 @@ test('that a member is not there can be tested, by null or by no value', () => {
     assert.deepEqual(apply({ op: 'test', path: '/data/what', ...value }), original);
 });
 
-test('that a member is not there can be tested, by null or by no value', () => {
-  for (const value of [{ value: null }, {}])
-    assert.deepEqual(apply({ op: 'test', path: '/data/what', ...value }), original);
-});
-
 test('what has no place, no meaning or the name of a prototype is refused', () => {
   const wrong: readonly (object | null)[] = [
     null,
