@@ -1,6 +1,7 @@
 /**
- * Where requests come from. A connection that another master has passed on comes from where that one says, and not from where
- * it is itself; the TLS on it is a socket of its own, which knows the other end of the connection only.
+ * Where requests come from. A connection that another master has passed on comes from where that one says, and through that one;
+ * the TLS on it is a socket of its own, which knows the other end of the connection only. Whoever reaches the port for
+ * masters may say anything there, so what is said never stands alone: last comes who has said it.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { isIP, type Socket } from 'node:net';
@@ -8,6 +9,8 @@ import { isIP, type Socket } from 'node:net';
 interface Ends {
   readonly remoteAddress?: string | undefined;
   readonly remotePort?: number | undefined;
+  readonly localAddress?: string | undefined;
+  readonly localPort?: number | undefined;
 }
 
 const origins = new WeakMap<object, string>();
@@ -17,19 +20,28 @@ const mostForwarded = 32;
 const mostItems = 64;
 const mappedPrefix = '::ffff:';
 
-/** The address of the client of a connection; undefined when it is gone, or no connection over IP. */
-export function originOf(socket: Ends): string | undefined {
-  const address = origins.get(socket) ?? socket.remoteAddress;
-  return address?.startsWith(mappedPrefix) === true ? address.slice(mappedPrefix.length) : address;
+/**
+ * The addresses that a connection came through: that of its client, where another master has told it, and last the other end's.
+ * None when it is gone, or no connection over IP.
+ */
+export function wayOf(socket: Ends): string[] {
+  const way: string[] = [];
+  for (const address of [origins.get(socket), socket.remoteAddress])
+    if (address !== undefined && plain(address) !== way.at(-1)) way.push(plain(address));
+  return way;
 }
 
-/** As upstream's audit log has them: what the request came through before by its own words, and last where it came from. */
+function plain(address: string): string {
+  return address.startsWith(mappedPrefix) ? address.slice(mappedPrefix.length) : address;
+}
+
+/** As upstream's audit log has them: what the request came through before by its own words, and last the way here. */
 export function sourcesOf(headers: IncomingHttpHeaders, socket: Ends): string[] {
   const sources = lastAddresses([headers['x-forwarded-for'] ?? []].flat().join(','));
   const real = String(headers['x-real-ip'] ?? '').trim();
   if (isIP(real) !== 0 && !sources.includes(real)) sources.push(real);
-  const origin = originOf(socket);
-  return origin === undefined || origin === sources.at(-1) ? sources : [...sources, origin];
+  for (const address of wayOf(socket)) if (address !== sources.at(-1)) sources.push(address);
+  return sources;
 }
 
 /** In their order. */
@@ -64,6 +76,7 @@ export class Origins {
   }
 }
 
-function keyOf({ remoteAddress, remotePort }: Ends): string {
-  return `${remoteAddress} ${remotePort}`;
+/** From one port of theirs to two of ours are two connections. */
+function keyOf({ remoteAddress, remotePort, localAddress, localPort }: Ends): string {
+  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 }

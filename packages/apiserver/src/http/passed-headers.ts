@@ -36,11 +36,11 @@ const notPassedBack: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
-/** `from` is the address that the request came from, which is added to those that it came through before. */
+/** `way` is the addresses that the request's connection came through, which are added to those that it names itself. */
 export function passedOn(
   given: IncomingHttpHeaders,
   isIdentity: HeaderTest | undefined,
-  from: string | undefined,
+  way: readonly string[],
 ): Headers {
   const headers: Headers = {};
   const named = namedBy(given.connection);
@@ -49,8 +49,8 @@ export function passedOn(
     if (notPassedOn.has(name) || identities.test(name) || isIdentity?.(name) === true) continue;
     headers[name] = value;
   }
-  if (from !== undefined && isIdentity?.(forwardedFor) !== true)
-    headers[forwardedFor] = [headers[forwardedFor] ?? [], from].flat().join(', ');
+  if (way.length > 0 && isIdentity?.(forwardedFor) !== true)
+    headers[forwardedFor] = [headers[forwardedFor] ?? [], way].flat(2).join(', ');
   return headers;
 }
 

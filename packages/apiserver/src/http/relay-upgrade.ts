@@ -5,7 +5,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { endWith } from '@timonier/streaming';
-import { originOf } from './origin.ts';
+import { wayOf } from './origin.ts';
 import { type Headers, type HeaderTest, headText, passedOn } from './passed-headers.ts';
 import { asUnreachable, tooLate, type Upstream, watchConnection } from './upstream.ts';
 
@@ -42,7 +42,7 @@ export function relayUpgrade(
       return;
     }
     const headers: Headers = {
-      ...passedOn(client.headers, isIdentity, originOf(client.socket)),
+      ...passedOn(client.headers, isIdentity, wayOf(client.socket)),
       ...extra,
     };
     for (const name of ['connection', 'upgrade'] as const) {

@@ -4,7 +4,7 @@
  */
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Exchange } from './exchange.ts';
-import { originOf } from './origin.ts';
+import { wayOf } from './origin.ts';
 import { type Headers, passedBack, passedOn } from './passed-headers.ts';
 import { asUnreachable, type Call, tooLate, type Upstream, watchConnection } from './upstream.ts';
 
@@ -27,7 +27,7 @@ export async function relay(
   changes?: Changes,
 ): Promise<void> {
   const { request, response, signal, method } = exchange;
-  const headers = { ...passedOn(request.headers, exchange.isIdentity, originOf(request.socket)), ...extra };
+  const headers = { ...passedOn(request.headers, exchange.isIdentity, wayOf(request.socket)), ...extra };
   const length = request.headers['content-length'];
   if (length !== undefined) headers['content-length'] = length;
   const attempt = new Attempt(upstream, { method, path, headers, signal });

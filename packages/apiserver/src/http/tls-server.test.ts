@@ -5,7 +5,7 @@ import { test, type TestContext } from 'node:test';
 import { connect, type TLSSocket } from 'node:tls';
 import { serveBare, type Served } from '../testing/bare-server.ts';
 import { until } from '../testing/harness.ts';
-import { originOf } from './origin.ts';
+import { wayOf } from './origin.ts';
 import type { ConnectionLimits } from './tls-server.ts';
 
 /** A server whose requests are never answered, unless the test says how. */
@@ -258,17 +258,17 @@ test('a client that takes nothing of its answer over HTTP/1.1 loses the connecti
   for (const socket of quiet) assert.ok(!socket.destroyed);
 });
 
-test('a connection that another master has passed on comes from where that one says', async (t) => {
+test('a connection that another master has passed on comes from where that one says, and through that one', async (t) => {
   for (const [origin, expected] of [
-    ['192.0.2.7', '192.0.2.7'],
-    ['2001:db8::7', '2001:db8::7'],
-    ['local', '127.0.0.1'],
+    ['192.0.2.7', ['192.0.2.7', '127.0.0.1']],
+    ['2001:db8::7', ['2001:db8::7', '127.0.0.1']],
+    ['local', ['127.0.0.1']],
   ] as const) {
-    const origins: (string | undefined)[] = [];
+    const ways: string[][] = [];
     const { port, ca } = await serveBare(
       t,
       ({ socket }, response) => {
-        origins.push(originOf(socket));
+        ways.push(wayOf(socket));
         response.answer(200, {}, Buffer.from('ok'));
         return Promise.resolve();
       },
@@ -280,6 +280,6 @@ test('a connection that another master has passed on comes from where that one s
     const session = connectHttp2(`https://127.0.0.1:${port}`, { servername: 'localhost', ca });
     t.after(() => session.destroy());
     await once(session.request({ ':path': '/' }).resume(), 'response');
-    assert.deepEqual(origins, [expected, expected]);
+    assert.deepEqual(ways, [expected, expected]);
   }
 });
