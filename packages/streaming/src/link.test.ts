@@ -53,3 +53,16 @@ test('what nobody reads is bounded, in messages of any size, and goes on when it
     socket.emit('close');
   }
 });
+
+test('a message that waits does not hold what it came with', () => {
+  const socket = new Socket();
+  const link = new Link(socket as unknown as WebSocket, 'v5.channel.k8s.io');
+  const input = link.reader(channel.stdin);
+  const message = frame(channel.stdin, Buffer.from('a'));
+  const piece = Buffer.concat([message, Buffer.alloc(512 * 1024)]);
+  socket.emit('message', piece.subarray(0, message.length), true);
+  const read = input.read() as Buffer;
+  assert.equal(read.toString(), 'a');
+  assert.ok(read.buffer.byteLength <= Buffer.poolSize, `${read.buffer.byteLength} bytes for one`);
+  socket.emit('close');
+});

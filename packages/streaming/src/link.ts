@@ -9,6 +9,7 @@
 import { Readable, Writable } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 import { channel, type ChannelProtocol, frame } from './protocol.ts';
+import { fitToWait } from './waiting.ts';
 
 const highWaterMark = 256 * 1024;
 /** That wait to be read: each takes memory beside its bytes, of which it may have one. */
@@ -46,7 +47,7 @@ class ChannelReader extends Readable {
 
   receive(payload: Buffer): void {
     this.#messages++;
-    this.push(payload);
+    this.push(fitToWait(this, payload));
   }
 }
 

@@ -17,6 +17,7 @@ import {
   resetStatus,
   type SpdyFrame,
 } from './spdy-frames.ts';
+import { fitToWait } from './waiting.ts';
 
 const maxStreams = 512;
 const maxDataBytes = 32 * 1024;
@@ -61,7 +62,7 @@ export class SpdyStream extends Duplex {
   /** The other end said something. False when that is enough until it was read. */
   receive(payload: Buffer): boolean {
     this.#frames++;
-    const isWanted = this.push(payload);
+    const isWanted = this.push(fitToWait(this, payload));
     this.#count();
     return isWanted;
   }

@@ -286,3 +286,27 @@ test('streams that nobody reads hold no more together than a session may, in pie
     coder.close();
   }
 });
+
+test('a frame that waits does not hold what it came with', async () => {
+  const end = new OtherEnd();
+  const session = new SpdySession(end);
+  const streams: SpdyStream[] = [];
+  const running = session.run((stream) => streams.push(stream));
+  const coder = new HeaderCoder();
+  for (const id of [1, 3]) end.say(await synStream(coder, id));
+  await until(() => streams.length === 2);
+  const rest = Buffer.alloc(512 * 1024, 'b');
+  end.say(Buffer.concat([dataFrame(1, Buffer.from('a'), false), dataFrame(3, rest, false)]));
+  await until(() => streams.every(({ readableLength }) => readableLength > 0));
+  const [small, large] = streams.map((stream) => stream.read() as Buffer);
+  assert.equal(small?.toString(), 'a');
+  assert.ok((small?.buffer.byteLength ?? 0) <= Buffer.poolSize, `${small?.buffer.byteLength} bytes for one`);
+  assert.deepEqual(large, rest);
+  assert.ok(
+    (large?.buffer.byteLength ?? 0) > rest.length,
+    'one that is most of what it came with is not copied',
+  );
+  end.push(null);
+  await running;
+  coder.close();
+});
