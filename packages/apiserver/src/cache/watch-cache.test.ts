@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import type { WatchRequest, WatchResponse } from '../storage/etcd-messages.ts';
 import { StoreClient } from '../storage/store-client.ts';
-import { toStored } from '../storage/stored-object.ts';
+import { toStored, unreadableValue } from '../storage/stored-object.ts';
 import { until } from '../testing/harness.ts';
 import { startEtcd } from '../testing/real-etcd.ts';
 import { WatchCache, type WatchCacheOptions } from './watch-cache.ts';
@@ -175,4 +175,17 @@ test('news that have come count, although the time to wait for them is over when
   // The process is stopped meanwhile.
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
   assert.deepEqual(await Promise.all(waited), [true, false]);
+});
+
+test('prefixes are those of what is served and of whatever else there is, readable or not', async (t) => {
+  const { cache, put, remove } = await started(t);
+  for (const name of ['single', 'x.io/a/default/1', 'x.io/a/default/2', 'x.io/b/1', 'x.io/c/1'])
+    await put(`/registry/${name}`, stored('a'));
+  await put('/registry/x.io/d/1', unreadableValue('nobody has the key'));
+  await put('/registry/configmaps/default/a', 'nobody reads this');
+  assert.ok(await cache.waitFor(await remove('/registry/x.io/b/1'), 60_000));
+  assert.deepEqual([...cache.prefixes()].toSorted(), ['configmaps', 'x.io/a', 'x.io/c', 'x.io/d']);
+  assert.equal(cache.unreadableUnder('/registry/x.io/').length, 1);
+  assert.ok(await cache.waitFor(await remove('/registry/x.io/d/1'), 60_000));
+  assert.equal(cache.unreadableUnder('/registry/x.io/').length, 0);
 });

@@ -14,7 +14,7 @@ import type { Logger } from 'pino';
 import type { KeyValue, StoreEvent, WatchResponse } from '../storage/etcd-messages.ts';
 import { Compacted, type StoreClient } from '../storage/store-client.ts';
 import { rangeEnd } from '../storage/keys.ts';
-import { fromStored, StoredObject } from '../storage/stored-object.ts';
+import { fromStored, isUnreadableValue, StoredObject } from '../storage/stored-object.ts';
 import type { CacheEvent } from './cache-event.ts';
 import type { EventLog } from './event-log.ts';
 import { OwnWrites } from './own-writes.ts';
@@ -22,6 +22,8 @@ import { byKey, ResourceCache } from './resource-cache.ts';
 
 // The package is CommonJS; its class is the `default` of what Node imports.
 const BTree = BTreeModule.default;
+
+type Unclaimed = InstanceType<typeof BTree<string, KeyValue | StoredObject>>;
 
 export interface UnreadableValue {
   readonly key: string;
@@ -53,8 +55,8 @@ const wholeSpace = Buffer.from([0]);
 export class WatchCache {
   readonly #options: WatchCacheOptions;
   readonly #resources = new Map<string, ResourceCache>();
-  /** What lies under the root and is of no kind that is served (yet): as it lies in the store, or as it was while it was served. */
-  #unclaimed = new BTree<string, KeyValue | StoredObject>(undefined, byKey);
+  /** What lies under the root, can be opened, and is of no kind that is served (yet): as it was read, or as it was while it was served. */
+  #unclaimed: Unclaimed = new BTree(undefined, byKey);
   readonly #waiters = new PassingSet<{ revision: number; resolve: () => void }>();
   readonly #resetListeners = new Set<() => void>();
   #revision = 0;
@@ -119,10 +121,7 @@ export class WatchCache {
     return this.#following;
   }
 
-  /**
-   * A prefix that was not known so far takes over what lies under it: kinds may join at any time. Of a kind that is sealed it
-   * must be known how before.
-   */
+  /** A prefix that was not known so far takes over what lies under it: kinds may join at any time. */
   resource(prefix: string): ResourceCache {
     let resource = this.#resources.get(prefix);
     if (resource === undefined) {
@@ -132,8 +131,7 @@ export class WatchCache {
       const found = this.#unclaimed.getRange(start, rangeEnd(start));
       for (const [key, value] of found) {
         this.#unclaimed.delete(key);
-        const object =
-          value instanceof StoredObject ? value : this.#read(key, this.#options.store.opened(value));
+        const object = value instanceof StoredObject ? value : this.#read(key, value);
         if (object !== undefined) resource.put(key, object);
       }
     }
@@ -147,6 +145,25 @@ export class WatchCache {
     this.#resources.delete(prefix);
     for (const [key, object] of resource.index.entries()) this.#unclaimed.set(key, object);
     resource.log.close();
+  }
+
+  /** Storage prefixes of what is served and of whatever else lies under the root. */
+  prefixes(): ReadonlySet<string> {
+    const found = new Set(this.#resources.keys());
+    for (const key of this.#unreadable.keys()) {
+      const prefix = this.#prefixOf(key, this.#resources) ?? this.#customPrefixOf(key);
+      if (prefix !== undefined) found.add(prefix);
+    }
+    let key = this.#unclaimed.minKey();
+    while (key !== undefined) {
+      const prefix = this.#customPrefixOf(key);
+      if (prefix === undefined) key = this.#unclaimed.nextHigherKey(key);
+      else {
+        found.add(prefix);
+        [key] = this.#unclaimed.getPairOrNextHigher(rangeEnd(`${this.#options.root}${prefix}/`)) ?? [];
+      }
+    }
+    return found;
   }
 
   /** Called when everything was loaded (anew), and old positions in logs mean nothing any more. */
@@ -200,7 +217,7 @@ export class WatchCache {
   async #load(): Promise<void> {
     const { store, root, prefixes, onForeignKey, onForeignLoad } = this.#options;
     const staged = new Map<string, ResourceCache>();
-    const unclaimed = new BTree<string, KeyValue | StoredObject>(undefined, byKey);
+    const unclaimed: Unclaimed = new BTree(undefined, byKey);
     // What is known goes on to be known while this one is under way.
     const unreadable = new Map<string, UnreadableValue>();
     this.#ownWrites.clear();
@@ -218,7 +235,7 @@ export class WatchCache {
         if (!text.startsWith(root)) onForeignKey?.(text, kv.value);
         else {
           const target = staged.get(this.#prefixOf(text, staged) ?? '');
-          if (target === undefined) unclaimed.set(text, ownBytes(kv));
+          if (target === undefined) this.#keepAside(text, kv, unclaimed, unreadable);
           else {
             const object = this.#read(text, kv, unreadable);
             if (object !== undefined) target.put(text, object);
@@ -305,16 +322,16 @@ export class WatchCache {
       onForeignKey?.(key, event.type === 1 ? undefined : kv.value);
       return undefined;
     }
+    this.#unreadable.delete(key);
     const prefix = this.#prefixOf(key, this.#resources);
     if (prefix === undefined) {
-      if (event.type === 1) this.#unclaimed.delete(key);
-      else this.#unclaimed.set(key, ownBytes(kv));
+      this.#unclaimed.delete(key);
+      if (event.type !== 1) this.#keepAside(key, kv, this.#unclaimed, this.#unreadable);
       return undefined;
     }
     const resource = this.resource(prefix);
     const { index, log } = resource;
     const before = index.get(key);
-    this.#unreadable.delete(key);
     const current =
       event.type === 1 ? undefined : (this.#ownWrites.take(key, kv.modRevision) ?? this.#read(key, kv));
     // An unreadable value hides the object: watchers must see it go.
@@ -322,6 +339,17 @@ export class WatchCache {
     if (current === undefined && before === undefined) return undefined;
     log.append(changeOf(at ?? kv.modRevision, before, current));
     return log;
+  }
+
+  /** Keeps what is of no kind that is served. What no key opens is noted, and read again as what is served is. */
+  #keepAside(
+    key: string,
+    kv: KeyValue,
+    unclaimed: Unclaimed,
+    unreadable: Map<string, UnreadableValue>,
+  ): void {
+    if (isUnreadableValue(kv.value)) this.#read(key, kv, unreadable);
+    else unclaimed.set(key, ownBytes(kv));
   }
 
   #read(key: string, kv: KeyValue, unreadable = this.#unreadable): StoredObject | undefined {
@@ -348,9 +376,16 @@ export class WatchCache {
     if (first < 0) return undefined;
     const one = key.slice(start, first);
     if (known.has(one)) return one;
-    const second = key.indexOf('/', first + 1);
-    const two = second < 0 ? undefined : key.slice(start, second);
+    const two = this.#customPrefixOf(key);
     return two !== undefined && known.has(two) ? two : undefined;
+  }
+
+  /** Group and plural, if a custom resource lies there. */
+  #customPrefixOf(key: string): string | undefined {
+    const start = this.#options.root.length;
+    const first = key.indexOf('/', start);
+    const second = first < 0 ? -1 : key.indexOf('/', first + 1);
+    return second < 0 ? undefined : key.slice(start, second);
   }
 
   #advance(revision: number): void {

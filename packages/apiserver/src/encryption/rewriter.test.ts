@@ -78,6 +78,8 @@ function started(t: TestContext): { sealer: Sealer; memory: Memory; rewriter: Re
     store: memory.store,
     root,
     office: undefined,
+    cache: { prefixes: () => ['configmaps', 'secrets'] },
+    reads: { fresh: () => Promise.resolve() },
     duty: { holds: () => true, onChange: () => () => undefined },
     log: { info: () => undefined, warn: () => undefined },
   };

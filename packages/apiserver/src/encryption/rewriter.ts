@@ -65,10 +65,14 @@ export class Rewriter {
   async #run(): Promise<void> {
     this.#isDue = false;
     if (!this.#server.duty.holds()) return;
+    const { store, reads, cache } = this.#server;
     try {
-      await this.#server.store.sealedTxnsEnded(this.#stop.signal);
+      await store.sealedTxnsEnded(this.#stop.signal);
+      // Then the cache knows of every custom resource that lies in the store, also where its kind is not served.
+      await reads.fresh();
       let stale = 0;
-      for (const prefix of this.#sealer.prefixes) stale += await this.#rewrite(prefix);
+      for (const prefix of cache.prefixes())
+        if (this.#sealer.isConfigured(prefix)) stale += await this.#rewrite(prefix);
       // A change meanwhile has a look of its own.
       if (!this.#isDue) this.stale = stale;
       if (stale > 0) this.#isDue = true;

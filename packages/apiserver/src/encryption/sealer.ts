@@ -1,8 +1,8 @@
 /**
  * What stands between the API server and its store: values are sealed on the way there and opened on the way back, by
  * the configuration that holds at that moment. A value that does not open becomes a note of why: one object that cannot
- * be read must not keep the others from being read. What is of a kind that is not served stays sealed: custom resources
- * are loaded before it is known that there are such, and opened when they are served.
+ * be read must not keep the others from being read. Custom resources are told by their keys, served or not: they are
+ * loaded before their kind is known, and deleted when no version of it is served any more.
  */
 import type { Registry } from '@timonier/api';
 import { isPlainValue, unreadableValue } from '../storage/stored-object.ts';
@@ -40,9 +40,9 @@ export class Sealer {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Storage prefixes of the resources that the configuration names. */
-  get prefixes(): readonly string[] {
-    return [...this.#providers()].flatMap(([prefix, providers]) => (providers === unsealed ? [] : prefix));
+  /** True for storage prefixes of the resources that the configuration names. */
+  isConfigured(prefix: string): boolean {
+    return (this.#of(`${this.#root}${prefix}/`) ?? unsealed) !== unsealed;
   }
 
   seal(key: string, value: Buffer): Buffer {
@@ -59,7 +59,7 @@ export class Sealer {
     return this.#of(key)?.[0] ?? identity;
   }
 
-  /** The plain value, or a note that `fromStored` throws as an error; of a kind that is not served the value as it is. */
+  /** The plain value, or a note that `fromStored` throws as an error; of what is of no kind the value as it is. */
   open(key: string, value: Buffer): Buffer {
     const providers = this.#of(key);
     if (providers === undefined) return value;
@@ -72,7 +72,7 @@ export class Sealer {
     }
   }
 
-  /** Undefined for what is not of a kind that is served. */
+  /** Undefined for what is neither of a kind that is served nor where custom resources lie. */
   #of(key: string): readonly Provider[] | undefined {
     if (!key.startsWith(this.#root)) return undefined;
     const providers = this.#providers();
@@ -81,7 +81,13 @@ export class Sealer {
     const one = providers.get(key.slice(this.#root.length, first));
     if (one !== undefined) return one;
     const second = key.indexOf('/', first + 1);
-    return second < 0 ? undefined : providers.get(key.slice(this.#root.length, second));
+    if (second < 0) return undefined;
+    const two = providers.get(key.slice(this.#root.length, second));
+    if (two !== undefined) return two;
+    // Custom resources lie under their group, which is a domain, and their plural.
+    const group = key.slice(this.#root.length, first);
+    if (!group.includes('.')) return undefined;
+    return providersFor(this.#configuration, { group, resource: key.slice(first + 1, second) }) ?? unsealed;
   }
 
   /** Of every kind that is served, by its storage prefix. */

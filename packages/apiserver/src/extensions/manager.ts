@@ -119,8 +119,6 @@ export class Extensions {
       gone.push(definition);
     }
     if (add.length + remove.length > 0) this.#server.registry.change({ add, remove });
-    // Before anything of it comes that is opened already.
-    for (const { storagePrefix } of add) if (storagePrefix !== undefined) cache.resource(storagePrefix);
     for (const definition of gone) {
       if (!overlapsBuiltIn(definition)) cache.drop(storagePrefixOf(definition));
       this.#judgeGroup(definition.spec.group);

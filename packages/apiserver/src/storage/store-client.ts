@@ -54,7 +54,7 @@ export interface StoreClientOptions {
 /** Between values as they are worked with and as they lie in the store. */
 export interface ValueCodec {
   seal(key: string, value: Buffer): Buffer;
-  /** Never throws. What is of a kind that is not served stays as it lies in the store. */
+  /** Never throws. What is of no kind stays as it lies in the store. */
   open(key: string, value: Buffer): Buffer;
 }
 
@@ -202,11 +202,10 @@ export class StoreClient {
 
   #openedRange(response: RangeResponse): RangeResponse {
     if (this.#codec === undefined || response.kvs.length === 0) return response;
-    return { ...response, kvs: response.kvs.map((kv) => this.opened(kv)) };
+    return { ...response, kvs: response.kvs.map((kv) => this.#opened(kv)) };
   }
 
-  /** What lies in the store as it is worked with. */
-  opened(kv: KeyValue): KeyValue {
+  #opened(kv: KeyValue): KeyValue {
     if (this.#codec === undefined || kv.value.length === 0) return kv;
     const value = this.#codec.open(kv.key.toString(), kv.value);
     return value === kv.value ? kv : { ...kv, value };
@@ -216,8 +215,8 @@ export class StoreClient {
     if (this.#codec === undefined) return response;
     const events = response.events.map((event) => ({
       ...event,
-      ...(event.kv === undefined ? {} : { kv: this.opened(event.kv) }),
-      ...(event.prevKv === undefined || event.prevKv === null ? {} : { prevKv: this.opened(event.prevKv) }),
+      ...(event.kv === undefined ? {} : { kv: this.#opened(event.kv) }),
+      ...(event.prevKv === undefined || event.prevKv === null ? {} : { prevKv: this.#opened(event.prevKv) }),
     }));
     return { ...response, events };
   }

@@ -140,6 +140,11 @@ export function isPlainValue(value: Buffer): boolean {
   return beginsWith(value, plainPrefix);
 }
 
+/** True for the note of why a value could not be opened. */
+export function isUnreadableValue(value: Buffer): boolean {
+  return beginsWith(value, unreadablePrefix);
+}
+
 function beginsWith(value: Buffer, prefix: Buffer): boolean {
   return value.length >= prefix.length && value.compare(prefix, 0, prefix.length, 0, prefix.length) === 0;
 }
@@ -152,8 +157,7 @@ export function fromStored(
   createRevision: number,
 ): StoredObject {
   if (!isPlainValue(value)) {
-    if (beginsWith(value, unreadablePrefix))
-      throw unreadable(key, value.toString('utf8', unreadablePrefix.length));
+    if (isUnreadableValue(value)) throw unreadable(key, value.toString('utf8', unreadablePrefix.length));
     throw unreadable(key, 'it is not in a form that this version reads');
   }
   const start = value.indexOf(metadataMark, plainPrefix.length);
