@@ -69,3 +69,25 @@ test('what was encoded is kept of the newest changes only', () => {
   assert.equal(events[0]?.encoded, undefined);
   assert.notEqual(events.at(-1)?.encoded, undefined);
 });
+
+test('of older changes, what was encoded again is kept of as many', () => {
+  const log = new EventLog(0, 1_000);
+  const events = Array.from({ length: 1_000 }, (_, i) => changeOf(i + 1, undefined, object(i + 1, 10)));
+  for (const event of events) log.append(event);
+  // As a watcher that resumes at the beginning.
+  for (const [sequence, event] of events.entries()) {
+    event.encoded = new Map([['form', Buffer.alloc(10)]]);
+    log.encoded(sequence);
+  }
+  const isKept = events.map(({ encoded }) => encoded !== undefined);
+  assert.equal(isKept.indexOf(true), 1_000 - 512);
+  assert.ok(!isKept.slice(1_000 - 512).includes(false), 'the newest of both');
+  for (let revision = 1_001; revision <= 1_500; revision++)
+    log.append(changeOf(revision, undefined, object(revision, 10)));
+  log.encoded(600);
+  assert.equal(
+    events.filter(({ encoded }) => encoded !== undefined).length,
+    255,
+    'also when some are dropped',
+  );
+});

@@ -11,7 +11,10 @@ import { Route, Routes } from './routes.ts';
 const mostBytes = 64 * 1024 * 1024;
 /** The newest are kept whatever they take. */
 const fewEvents = 64;
-/** Of so many what was encoded is kept for watchers that are still to come to them; of older ones it is encoded again. */
+/**
+ * Of so many what was encoded is kept for watchers that are still to come to them; of older ones it is encoded again, and kept of
+ * as many of those for watchers that resume together.
+ */
 const encodedEvents = 256;
 
 export class EventLog {
@@ -22,6 +25,8 @@ export class EventLog {
   readonly #listeners = new Set<() => void>();
   /** To those that only changes of some objects concern. */
   #routes: Routes | undefined;
+  /** Sequence numbers of older ones that were encoded again, in that order. */
+  readonly #again: number[] = [];
   #closed = false;
   #firstSequence = 0;
   #floor: number;
@@ -51,6 +56,16 @@ export class EventLog {
     // Dropping one by one would move the whole array each time.
     if (this.#events.length > this.#capacity * 1.25) this.#drop(this.#events.length - this.#capacity);
     if (this.#bytes > this.#mostBytes * 1.25) this.#drop(this.#surplus());
+  }
+
+  /** The event with this sequence number was encoded, and had not been since it was made or was cleared. */
+  encoded(sequence: number): void {
+    // Of the others it is cleared when newer ones come.
+    if (sequence >= this.nextSequence - encodedEvents) return;
+    this.#again.push(sequence);
+    if (this.#again.length <= encodedEvents) return;
+    const event = this.at(this.#again.shift() ?? 0);
+    if (typeof event === 'object') event.encoded = undefined;
   }
 
   #drop(count: number): void {

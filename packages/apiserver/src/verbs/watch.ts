@@ -251,7 +251,8 @@ class WatchStream {
     try {
       for await (const event of replayHistory(server.store, prefix, revision, to, exchange.signal)) {
         if (this.#isCutOff || this.#ended) break;
-        const frame = await this.#frame(event);
+        await this.#prepare(event);
+        const frame = this.#encoder.change(event);
         if (frame !== undefined) await this.#write(frame);
       }
     } catch (error) {
@@ -279,9 +280,10 @@ class WatchStream {
         sequence++;
         continue;
       }
-      const frame = needsPreparation(this.#context.target.info)
-        ? await this.#frame(event)
-        : this.#encoder.change(event);
+      if (needsPreparation(this.#context.target.info)) await this.#prepare(event);
+      const isEncoded = event.encoded !== undefined;
+      const frame = this.#encoder.change(event);
+      if (!isEncoded && event.encoded !== undefined) this.#resource.log.encoded(sequence);
       sequence++;
       if (frame !== undefined) await this.#write(frame);
       if (exchange.signal.aborted) return sequence;
@@ -290,9 +292,8 @@ class WatchStream {
     return sequence;
   }
 
-  async #frame(event: CacheEvent): Promise<Buffer | undefined> {
-    await prepareViews(this.#context.target.info, [event.current, event.previous]);
-    return this.#encoder.change(event);
+  async #prepare({ current, previous }: CacheEvent): Promise<void> {
+    await prepareViews(this.#context.target.info, [current, previous]);
   }
 
   async #write(frame: Buffer): Promise<void> {
