@@ -63,11 +63,7 @@ async function giveBack(server: ServerState, info: ResourceInfo): Promise<void> 
     const port = Number(kv.key.toString().slice(portKeys.length));
     const { spec } = (service?.object() ?? {}) as Service;
     if (cache.unreadable(key) !== undefined || portsOf(spec ?? {}).includes(port)) continue;
-    server.log.info(
-      { port, service: `${namespace}/${name}` },
-      'a port on nodes of a service that has it no more',
-    );
-    await store.txn(
+    const { succeeded } = await store.txn(
       [
         { key, target: 'MOD', result: 'EQUAL', modRevision: service?.revision ?? 0 },
         { key: portKey(port), target: 'MOD', result: 'EQUAL', modRevision: kv.modRevision },
@@ -76,6 +72,11 @@ async function giveBack(server: ServerState, info: ResourceInfo): Promise<void> 
       [{ requestDeleteRange: { key: portKey(port) } }],
       [],
     );
+    if (succeeded)
+      server.log.info(
+        { port, service: `${namespace}/${name}` },
+        'gave back a port on nodes of a service that has it no more',
+      );
   }
 }
 
