@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test, type TestContext } from 'node:test';
+import { parseExposition } from '../../../test/conformance/metrics/exposition.ts';
 import { eventually, TestCluster } from './testing/processes.ts';
 import { SmallDisk } from './testing/small-disk.ts';
 
@@ -44,6 +45,14 @@ async function assertAllThere(c: TestCluster, at: string, acknowledged: Readonly
   for (const key of acknowledged) assert.ok(found.has(key) && found.has(`${key}-${large}`), key);
 }
 
+/** How often a member has written its state down. */
+async function timesWritten(c: TestCluster, name: string): Promise<number> {
+  const shown = parseExposition(await (await fetch(`${c.endpoint(name)}/metrics`)).text());
+  const metric = 'etcd_disk_backend_commit_duration_seconds';
+  const [count] = (shown.get(metric)?.samples ?? []).filter((sample) => sample.name === `${metric}_count`);
+  return count?.value ?? 0;
+}
+
 test('a store whose disk runs short takes nothing more in, says so with an alarm, reads on, and recovers by itself when there is room', async (t) => {
   const { c, disk } = await withSmallDisk(t, 1, 'm1', 64 * mebibyte);
   disk.fill(24 * mebibyte);
@@ -63,6 +72,14 @@ test('a store whose disk runs short takes nothing more in, says so with an alarm
   disk.clear();
   await eventually('a put', () => c.ctl(['put', 'after', 'all']));
   assert.equal(await c.ctl(['alarm', 'list']), '');
+  const written = await timesWritten(c, 'm1');
+  await c.ctl(['put', 'after', 'that']);
+  await eventually('the state is written down', async () =>
+    assert.ok((await timesWritten(c, 'm1')) > written),
+  );
+  // What the database found while there was no room does not bring the alarm back.
+  const since = c.output.get('m1')?.split('there is room again').at(-1);
+  assert.doesNotMatch(since ?? '', /out of space/);
   await c.end('m1', 'SIGKILL');
   c.start('m1');
   await c.leader();

@@ -154,7 +154,7 @@ export function assemble(options: MemberOptions, platform: Platform, storage: St
       return alarm(activate, { member: self, alarm: alarmType.noSpace, disk: cause === 'disk' });
     },
     room: () => disk.room(),
-    stuck: () => disk.isBroken || life.wal()?.isFull === true,
+    stuck: () => upkeep.isStuck || life.wal()?.isFull === true,
     refused: () => machine.alarms.length > 0 && machine.isFull,
   });
   const transport = platform.network({

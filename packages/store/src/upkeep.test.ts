@@ -45,3 +45,47 @@ test('a state that changes little is written down every second, and one under lo
 test('what a load left is written down once it is over', async () => {
   assert.deepEqual(await flushesAt([10, 1_000, 1_000, 0, 0]), [1, 4]);
 });
+
+/** A member whose batches find no room so many times, on a disk that has room by now or has none. Says after each flush whether it is stuck. */
+async function stuckAfter(failures: number, hasReserve: boolean, flushes: number): Promise<boolean[]> {
+  const disk = { isBroken: false };
+  const warnings: string[] = [];
+  const upkeep = new Upkeep({
+    host: () => ({ durableIndex: 1 }),
+    machine: {
+      appliedIndex: 1,
+      flushed: { index: 1 },
+      flush: () => {
+        disk.isBroken = failures > 0;
+        if (failures-- <= 0) return Promise.resolve();
+        return Promise.reject(new Error('IO error: No space left on device'));
+      },
+    },
+    disk,
+    quota: { hasReserve },
+    clock: { now: () => 0 },
+    bugs: noBugs,
+    log: { warn: (_: object, message: string) => warnings.push(message) },
+    failed: (error: Error) => assert.fail(error),
+  } as unknown as UpkeepOptions);
+  const said: boolean[] = [];
+  for (let i = 0; i < flushes; i++) {
+    await upkeep.flush();
+    said.push(upkeep.isStuck);
+  }
+  const became = said.filter((stuck, i) => stuck && said[i - 1] !== true).length;
+  assert.equal(warnings.length > 0, became > 0);
+  return said;
+}
+
+test('a database that speaks of a want of room that is over is asked again before the member complains', async () => {
+  assert.deepEqual(await stuckAfter(1, true, 2), [false, false]);
+});
+
+test('a member whose disk takes nothing though it seems to have room complains until it does', async () => {
+  assert.deepEqual(await stuckAfter(3, true, 3), [true, false, false]);
+});
+
+test('a member whose disk has no room does not try again by itself', async () => {
+  assert.deepEqual(await stuckAfter(1, false, 2), [true, true]);
+});

@@ -49,6 +49,8 @@ export class Upkeep {
   #reclaiming = false;
   #flushedAt = 0;
   #seen = 0;
+  /** The last attempt to write the state down found no room. */
+  #foundNoRoom = false;
 
   constructor(options: UpkeepOptions) {
     this.#options = options;
@@ -66,26 +68,43 @@ export class Upkeep {
     if (!isBusy || clock.now() - this.#flushedAt >= busyFlushMs) await this.flush();
   }
 
+  /** Whether the state waits for room: the last attempt found none, and the database was not opened anew since. */
+  get isStuck(): boolean {
+    return this.#foundNoRoom && this.#options.disk.isBroken;
+  }
+
   /** Brings the state on disk up to what the local log holds durably. Never rejects: a failure is the member's end. */
   async flush(): Promise<void> {
-    const { host, machine, disk, quota, metrics, clock, bugs, log, failed } = this.#options;
+    const { disk, quota, log, failed } = this.#options;
     if (disk.isBroken && !quota.hasReserve) return;
-    try {
-      const begin = clock.now();
-      this.#flushedAt = begin;
-      const before = machine.flushed.index;
-      await machine.flush(bugs.has('state-ahead-of-log') ? Infinity : host().durableIndex);
-      if (machine.flushed.index === before) return;
-      metrics()?.backendCommit.observe((clock.now() - begin) / 1000);
-      this.#compact();
-    } catch (error) {
-      if (isDiskFull(error)) {
+    for (let again = false; ; again = true)
+      try {
+        await this.#writeDown();
+        this.#foundNoRoom = false;
+        return;
+      } catch (error) {
+        if (!isDiskFull(error)) {
+          failed(error instanceof Error ? error : new Error(String(error)));
+          return;
+        }
+        // LevelDB says at the next batch what merging tables found before, so it may speak of a disk that has room by now.
+        if (!again && quota.hasReserve) continue;
         // Nothing is lost: it stays in memory and in the log until there is room.
+        this.#foundNoRoom = true;
         log.warn({ err: error }, 'no room to write the state down');
         return;
       }
-      failed(error instanceof Error ? error : new Error(String(error)));
-    }
+  }
+
+  async #writeDown(): Promise<void> {
+    const { host, machine, metrics, clock, bugs } = this.#options;
+    const begin = clock.now();
+    this.#flushedAt = begin;
+    const before = machine.flushed.index;
+    await machine.flush(bugs.has('state-ahead-of-log') ? Infinity : host().durableIndex);
+    if (machine.flushed.index === before) return;
+    metrics()?.backendCommit.observe((clock.now() - begin) / 1000);
+    this.#compact();
   }
 
   /**
