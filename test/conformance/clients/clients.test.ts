@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { configFrom, programs } from './client-node.ts';
-import { type Release, unpackHelm, unpackKubectl } from './clients.ts';
+import { companionOf, type Release, unpackHelm, unpackKubectl } from './clients.ts';
 import type { Terminal } from './run-transcript.ts';
 import { inOwnNamespace, play, transcripts } from './suite.ts';
 import { withoutNodes, type World } from './worlds.ts';
@@ -19,6 +19,12 @@ const played: Readonly<Partial<Record<Release, readonly string[]>>> = {
   '1.33': ['rollout'],
   '1.35': ['apply'],
 };
+
+test('helm and programs are asked with a kubectl that their transcripts are for, whatever releases are wanted', () => {
+  assert.equal(companionOf(['1.20']), '1.35');
+  assert.equal(companionOf(['1.36', '1.33']), '1.36');
+  assert.equal(companionOf([]), '1.35');
+});
 
 describe('real clients', { concurrency: 2 }, () => {
   const closers: (() => unknown)[] = [];

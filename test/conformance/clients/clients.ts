@@ -28,6 +28,15 @@ export function presentReleases(): readonly Release[] {
   return releases.filter((release) => release !== builtRelease || 'file' in peer('kubectl'));
 }
 
+/** The oldest release that what is about helm and programs is asked with: their transcripts and objects are not for older ones. */
+const oldestCompanion: Release = '1.35';
+
+/** Which kubectl helps to ask helm and programs, where these releases are wanted: the newest, if it is new enough. */
+export function companionOf(wanted: readonly Release[]): Release {
+  const places = [oldestCompanion, ...wanted].map((release) => releases.indexOf(release));
+  return releases[Math.max(...places)] ?? oldestCompanion;
+}
+
 /** Unpacks one release of kubectl below `directory`, and returns the folder that has it. */
 export function unpackKubectl(directory: string, release: Release): string {
   if (release === builtRelease) {

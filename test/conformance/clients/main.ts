@@ -17,7 +17,14 @@ import {
 import { messageOf, takeAway, Tally } from '../../tally.ts';
 import { workersFlag } from '../program.ts';
 import { configFrom, programs } from './client-node.ts';
-import { presentReleases, type Release, releases, unpackHelm, unpackKubectl } from './clients.ts';
+import {
+  companionOf,
+  presentReleases,
+  type Release,
+  releases,
+  unpackHelm,
+  unpackKubectl,
+} from './clients.ts';
 import { discoverAll } from './discovery.ts';
 import type { Recording, Terminal } from './run-transcript.ts';
 import { inOwnNamespace, play as playTranscript, transcripts } from './suite.ts';
@@ -63,8 +70,9 @@ async function play(values: FlagValues<typeof flags>): Promise<number> {
   const onEnd = (end: () => unknown): void => void closers.push(end);
 
   try {
+    const companion = companionOf(wantedReleases);
     const folders = new Map<Release, string>(
-      wantedReleases.map((one) => [one, unpackKubectl(directory, one)]),
+      [...new Set([...wantedReleases, companion])].map((one) => [one, unpackKubectl(directory, one)]),
     );
     const helm = unpackHelm(directory);
     const kubectls = wantedReleases.map((one) => ({
@@ -104,20 +112,19 @@ async function play(values: FlagValues<typeof flags>): Promise<number> {
       recorded !== release ? 'no' : all === undefined ? 'of this release' : 'of all releases';
     for (const release of wantedReleases)
       await playAll(`kubectl ${release}`, 'kubectl', release, recordingOf(release));
-    const newest: Release = wantedReleases[0] ?? '1.35';
     // Its transcripts ask kubectl too, but are about helm: one release is enough.
-    await playAll('helm 4', 'helm', newest, recordingOf(newest));
+    await playAll('helm 4', 'helm', companion, recordingOf(companion));
     const config = configFrom(world.kubeconfig);
     for (const [i, { name, needsNodes, run }] of programs.entries()) {
       if (!wanted('client-node') || (needsNodes && !world.hasNodes)) continue;
       await check(`client-node ${name}`, async () => {
-        await inOwnNamespace(terminal(newest), `program-${i}`, (namespace) => run(config, namespace));
+        await inOwnNamespace(terminal(companion), `program-${i}`, (namespace) => run(config, namespace));
         return [];
       });
     }
     if (wanted('prometheus'))
       await check('Prometheus finds targets in every role', () =>
-        discoverAll(world, join(folders.get(newest) ?? '', 'kubectl')),
+        discoverAll(world, join(folders.get(companion) ?? '', 'kubectl')),
       );
   } catch (error) {
     tally.fail(messageOf(error));
