@@ -1,6 +1,8 @@
 /** What a server decides that has not heard yet of what it wrote itself. */
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import { portKey } from './allocation/allocations.ts';
+import { StoreClient } from './storage/store-client.ts';
 import { startApiServer, type TestServer } from './testing/harness.ts';
 import { type LateNews, lateNews } from './testing/late-news.ts';
 import { startEtcd } from './testing/real-etcd.ts';
@@ -10,12 +12,12 @@ const registration = '/apis/admissionregistration.k8s.io/v1';
 const rbac = '/apis/rbac.authorization.k8s.io/v1';
 const ranges = '/apis/networking.k8s.io/v1/servicecidrs';
 
-async function serverFor(t: TestContext): Promise<{ server: TestServer; news: LateNews }> {
+async function serverFor(t: TestContext): Promise<{ server: TestServer; news: LateNews; endpoint: string }> {
   const news = lateNews(t);
   const { endpoint } = await startEtcd(t);
   const server = await startApiServer(t, { endpoint });
   await server.caughtUp();
-  return { server, news };
+  return { server, news, endpoint };
 }
 
 async function ask(
@@ -56,6 +58,31 @@ test('a range stays whose address was taken a moment ago', async (t) => {
   const { status, json } = await deletion;
   assert.equal(status, 409);
   assert.match(json.message, /has addresses in use that no other range has, such as 10\.97\.0\.9$/);
+});
+
+test('the last free port is found also by who has not heard that the others were taken', async (t) => {
+  const { server, news, endpoint } = await serverFor(t);
+  const store = new StoreClient({ endpoints: [endpoint] });
+  t.after(() => store.close());
+  news.hold();
+  const free = 31_234;
+  const taken = Array.from({ length: 2_768 }, (_, i) => 30_000 + i).filter((port) => port !== free);
+  while (taken.length > 0)
+    await store.txn(
+      [],
+      taken.splice(0, 100).map((port) => ({ requestPut: { key: portKey(port), value: 'default/other' } })),
+      [],
+    );
+  const asked = news.asked();
+  const spec = { type: 'NodePort', ports: [{ port: 80 }] };
+  const creation = ask(server, 201, 'POST', '/api/v1/namespaces/default/services', {
+    metadata: { name: 'last' },
+    spec,
+  });
+  await Promise.race([asked, creation]);
+  news.release();
+  const { json } = await creation;
+  assert.equal(json.spec.ports[0].nodePort, free);
 });
 
 test('whoever may read the parameters of a policy binds it at once', async (t) => {

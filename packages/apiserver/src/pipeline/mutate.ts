@@ -14,6 +14,7 @@ import { prepareViews, storedValue, viewOfAny } from '../storage/views.ts';
 import type { WriteContext } from '../server-state.ts';
 import { commit, type CommitResult } from './commit.ts';
 import type { CommitExtras } from './commit-extras.ts';
+import { strategyOf } from '../strategies/index.ts';
 import { isOutsideRefusal } from './outside-refusals.ts';
 import { readCurrent } from './read-current.ts';
 import type { Turn } from './turns.ts';
@@ -118,7 +119,11 @@ class Attempts {
         return { stored: result.stored, previous: current, last, revision: result.revision };
       }
       isFresh = true;
-      if (result.outcome !== 'conflict') continue;
+      if (result.outcome !== 'conflict') {
+        // What looked free may not have been: the next choice is made by who has heard why.
+        if (strategyOf(target.info).reserve !== undefined) await server.reads.fresh();
+        continue;
+      }
       current = result.current;
       if (this.turn !== undefined) continue;
       this.turn = await server.turns.take(this.#key);
