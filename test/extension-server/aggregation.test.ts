@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { request as httpsRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { type TestContext, test } from 'node:test';
+import { testPort } from '@timonier/linux/test-ports';
 import { createAuthority, createCertificate } from '@timonier/pki';
 import { startApiServer, type TestServer, until } from '../../packages/apiserver/src/testing/harness.ts';
 import { kubectlFor, succeeding } from '../../packages/apiserver/src/testing/kubectl.ts';
@@ -41,7 +42,8 @@ async function setUp(t: TestContext): Promise<Setup> {
     requestHeaderCa: config.data['requestheader-client-ca-file'],
     allowedNames: JSON.parse(config.data['requestheader-allowed-names']) as string[],
   });
-  const port = await extension.listen();
+  // One test closes it and listens there again.
+  const port = await extension.listen(await testPort());
   t.after(() => extension.close());
   await server.request('POST', '/api/v1/namespaces/default/services', {
     apiVersion: 'v1',

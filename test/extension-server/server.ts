@@ -98,7 +98,7 @@ export class ExtensionServer {
   }
 
   /** Listens on loopback; returns the port. */
-  async listen(port = 0): Promise<number> {
+  async listen(port: number): Promise<number> {
     await new Promise<void>((resolve) => this.#server.listen(port, '127.0.0.1', resolve));
     return (this.#server.address() as AddressInfo).port;
   }
