@@ -48,6 +48,22 @@ test('a CronJob starts a Job when it is due, notices its end, and keeps none bey
   );
 });
 
+/** Waits until the scheduler has heard that its only node takes no more: it finds no place for a pod. */
+async function schedulerKnows(namespace: string): Promise<void> {
+  const scheduled = ({ status }: Json): string | undefined =>
+    status.conditions?.find(({ type }: Json) => type === 'PodScheduled')?.status;
+  const spec = { containers: [{ name: 'main', image: 'v1' }] };
+  for (let i = 0, isRefused = false; !isRefused; i++) {
+    await world.ask(201, 'POST', `${namespace}/pods`, { metadata: { name: `probe-${i}` }, spec });
+    const seen = await world.shows(
+      `${namespace}/pods/probe-${i}`,
+      'the scheduler has looked at it',
+      (json: Json) => scheduled(json) !== undefined,
+    );
+    isRefused = scheduled(seen) === 'False';
+  }
+}
+
 test('evictions take the room that a budget has, and no more', async () => {
   const namespace = await world.namespace('spared');
   const labels = { app: 'kept' };
@@ -77,8 +93,9 @@ test('evictions take the room that a budget has, and no more', async () => {
   // Pods that come anew wait: the node takes no more.
   const cordon = { spec: { unschedulable: true } };
   const merge = patchAs('merge-patch+json');
-  await world.ask(200, 'PATCH', '/api/v1/nodes/n1', cordon, merge);
   const { items } = await world.ask(200, 'GET', `${namespace}/pods`);
+  await world.ask(200, 'PATCH', '/api/v1/nodes/n1', cordon, merge);
+  await schedulerKnows(namespace);
   const evict = (code: number, { metadata: { name } }: Json): Promise<Json> =>
     world.ask(code, 'POST', `${namespace}/pods/${name}/eviction`, {
       apiVersion: 'policy/v1',
