@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { buildDemoImage } from '../../deploy/images/demo.ts';
 import { until } from '../../packages/apiserver/src/testing/harness.ts';
-import { start, timonier } from './program.ts';
+import { start, type Started, timonier } from './program.ts';
 
 function usedBytes(folder: string): number {
   const { blocks, bfree, bsize } = statfsSync(folder);
@@ -22,21 +22,25 @@ for (const [what, size] of [
     const root = join(folder, 'root');
     mkdirSync(root);
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', root]);
-    t.after(() => {
+    let cri: Started | undefined;
+    t.after(async () => {
+      // What writes there ends before the folder goes.
+      cri?.child.kill('SIGKILL');
+      await cri?.exited;
       execFileSync('umount', ['-l', root]);
       rmSync(folder, { recursive: true, force: true });
     });
     const archive = join(folder, 'demo.tar');
     await buildDemoImage(archive);
     const socket = join(folder, 'cri.sock');
-    const cri = start(t, [
+    cri = start(t, [
       'cri',
       '--ops-address=',
       `--root=${root}`,
       `--state=${folder}/run`,
       `--socket=${socket}`,
     ]);
-    await until(() => existsSync(socket), `the runtime serves: ${cri.output()}`);
+    await until(() => existsSync(socket), 'the runtime serves');
     const before = usedBytes(root);
     const full = await timonier(['image-import', archive, `--socket=${socket}`]);
     assert.equal(full.code, 1, `${usedBytes(root)} bytes used; ${full.stderr}`);

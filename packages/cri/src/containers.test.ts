@@ -39,8 +39,11 @@ test(
       const [a, b, own] = [...pids, 'self'].map((pid) => readlinkSync(`/proc/${pid}/ns/${kind}`));
       assert.equal(new Set([a, b, own]).size, 3, `${kind} namespaces are distinct`);
     }
-    const log = readFileSync(join(shared.host.logs, 'web/main.log'), 'utf8');
-    assert.match(log, /^\d{4}-\d\d-\d\dT[\d:.]+\+00:00 stdout F web listens on port 8080$/m);
+    // Who writes the log may be behind what the program does.
+    const line = /^\d{4}-\d\d-\d\dT[\d:.]+\+00:00 stdout F web listens on port 8080$/m;
+    await until('its log has the line', async () =>
+      line.test(readFileSync(join(shared.host.logs, 'web/main.log'), 'utf8')),
+    );
     const { stats } = await shared.host.cri.runtime.ContainerStats({ containerId: server });
     assert.ok((stats?.memory?.workingSetBytes?.value ?? 0) > 0);
     assert.ok((stats?.cpu?.usageCoreNanoSeconds?.value ?? 0) > 0);

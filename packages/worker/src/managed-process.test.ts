@@ -18,6 +18,9 @@ interface Ending {
 }
 
 function supervise(t: TestContext, script: string, stopTimeoutMs?: number) {
+  // What writes into the folder ends before it goes.
+  const writers: ManagedProcess[] = [];
+  t.after(() => Promise.all(writers.map((writer) => writer.stop())));
   const log = join(temporaryFolder(t), 'x.log');
   const endings: Ending[] = [];
   const starts: number[] = [];
@@ -40,7 +43,7 @@ function supervise(t: TestContext, script: string, stopTimeoutMs?: number) {
       },
     },
   );
-  t.after(() => managed.stop());
+  writers.push(managed);
   const until = (condition: () => boolean): Promise<void> =>
     new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error('the condition never came true')), 30_000);
@@ -51,7 +54,7 @@ function supervise(t: TestContext, script: string, stopTimeoutMs?: number) {
       };
       notify();
     });
-  return { managed, log, endings, starts, until };
+  return { managed, writers, log, endings, starts, until };
 }
 
 test('a process that ends is started again, after pauses that grow', async (t) => {
@@ -88,7 +91,7 @@ test('a program that is not there is reported and retried, not thrown', async (t
       new LogFile(made.log),
       { started: () => undefined, exited: (reason, pause) => made.endings.push({ reason, pause }) },
     );
-    t.after(() => broken.stop());
+    made.writers.push(broken);
     broken.start();
     return made;
   })();
