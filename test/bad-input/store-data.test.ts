@@ -31,19 +31,16 @@ interface Place {
 async function refuse(place: Place): Promise<Ended> {
   const [a = 0, b = 0] = await freePorts(2);
   const { name = 'm1', token = 'etcd-cluster', clientPort = a, peerPort = b, opsPort } = place;
-  return timonier(
-    [
-      'store',
-      `--name=${name}`,
-      `--data-dir=${place.dataDir}`,
-      `--listen-client-urls=http://127.0.0.1:${clientPort}`,
-      `--listen-peer-urls=http://127.0.0.1:${peerPort}`,
-      `--initial-cluster-token=${token}`,
-      `--ops-address=${opsPort === undefined ? '' : `127.0.0.1:${opsPort}`}`,
-      '--log-level=error',
-    ],
-    { timeoutMs: 60_000 },
-  );
+  return timonier([
+    'store',
+    `--name=${name}`,
+    `--data-dir=${place.dataDir}`,
+    `--listen-client-urls=http://127.0.0.1:${clientPort}`,
+    `--listen-peer-urls=http://127.0.0.1:${peerPort}`,
+    `--initial-cluster-token=${token}`,
+    `--ops-address=${opsPort === undefined ? '' : `127.0.0.1:${opsPort}`}`,
+    '--log-level=error',
+  ]);
 }
 
 function assertRefused({ code, stderr }: Ended, message: RegExp): void {

@@ -15,7 +15,8 @@ const skip = process.getuid?.() === 0 ? false : 'needs root for namespaces, cgro
 const forwarding = '/proc/sys/net/ipv4/ip_forward';
 
 async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 30_000;
+  // A supervisor and its processes have to start.
+  const deadline = Date.now() + 120_000;
   while (!(await condition())) {
     assert.ok(Date.now() < deadline, `${what} never came true`);
     await delay(20);
