@@ -22,7 +22,7 @@ import assert from 'node:assert/strict';
 import { PassThrough, Readable } from 'node:stream';
 import { until } from '../../acceptance/wait.ts';
 
-const deadlineMs = 30_000;
+const deadlineMs = 120_000;
 
 export interface Program {
   readonly name: string;

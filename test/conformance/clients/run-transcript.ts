@@ -38,7 +38,7 @@ const settledMs = 4_000;
 /** Functions that scripts may use. */
 const prelude = `
 # Waits until a file has a line that matches.
-seen() { timeout 30 bash -c 'until grep -qE -- "$1" "$2" 2>/dev/null; do sleep 0.05; done' - "$2" "$1" || { echo "not seen: $2"; cat "$1"; }; }
+seen() { timeout 60 bash -c 'until grep -qE -- "$1" "$2" 2>/dev/null; do sleep 0.05; done' - "$2" "$1" || { echo "not seen: $2"; cat "$1"; }; }
 `;
 
 /** Whether what is printed becomes the expectation, of one release or of every one. */

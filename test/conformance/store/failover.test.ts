@@ -80,7 +80,7 @@ async function revision(group: StoreGroup): Promise<string> {
 
 test(
   'no acknowledged write is lost when the leader is killed, and it catches up',
-  { timeout: 120_000 },
+  { timeout: 600_000 },
   async () => {
     const group = await StoreGroup.start(program, 3);
     const client = new Etcd3({
@@ -93,13 +93,13 @@ test(
       try {
         for (let round = 0; round < 2; round++) {
           const start = total();
-          await until('writes flow before the kill', 60_000, () =>
+          await until('writes flow before the kill', 180_000, () =>
             total() > start + 1_000 && writer.acknowledged.size === 32 ? true : undefined,
           );
           const leader = await group.leader();
           await leader.kill('SIGKILL');
           const killed = total();
-          await until('writes flow without the killed leader', 60_000, () =>
+          await until('writes flow without the killed leader', 180_000, () =>
             total() > killed + 500 ? true : undefined,
           );
           leader.start();
@@ -117,7 +117,7 @@ test(
       const at = await revision(group);
       const contents = await Promise.all(
         group.members.map((member) =>
-          until(`${member.name} has revision ${at}`, 60_000, () => content(member, at)),
+          until(`${member.name} has revision ${at}`, 180_000, () => content(member, at)),
         ),
       );
       assert.ok((contents[0] ?? '').includes('"Key" : "w/000"'));
@@ -135,7 +135,7 @@ test(
 
 test(
   'a member that was killed alone answers from its disk with everything it acknowledged',
-  { timeout: 300_000 },
+  { timeout: 600_000 },
   async () => {
     const group = await StoreGroup.start(program, 1);
     const [member] = group.members;
@@ -143,12 +143,12 @@ test(
     const client = new Etcd3({ hosts: member.endpoint, faultHandling: { host: () => direct } });
     try {
       const writer = startWriter(client, 16);
-      await until('writes flow', 60_000, () => (writer.acknowledged.size === 16 ? true : undefined));
+      await until('writes flow', 180_000, () => (writer.acknowledged.size === 16 ? true : undefined));
       await member.kill('SIGKILL');
       await writer.stop();
       member.start();
       await group.leader();
-      const values = await until('reads flow', 60_000, async () => client.getAll().prefix('w/').numbers());
+      const values = await until('reads flow', 180_000, async () => client.getAll().prefix('w/').numbers());
       for (const [key, value] of writer.acknowledged) assert.ok((values[key] ?? 0) >= value, key);
     } finally {
       client.close();

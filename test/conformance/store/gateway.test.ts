@@ -202,7 +202,7 @@ class Browser {
     const args = [
       '-sNi',
       '--max-time',
-      '20',
+      '60',
       ...this.#http,
       this.#member.endpoint + path,
       ...curl.map((word) => word.replace('$token', this.#token)),
@@ -210,7 +210,7 @@ class Browser {
     ];
     const raw =
       lines === undefined
-        ? (await run('curl', args, { timeoutMs: 60_000 })).stdout
+        ? (await run('curl', args, { timeoutMs: 120_000 })).stdout
         : await stream(args, lines);
     const [head = '', ...rest] = raw.split('\r\n\r\n');
     const text = rest.join('\r\n\r\n').replace(/Grpc-Trailer-Content-Type: application\/grpc\s*$/, '');

@@ -95,7 +95,7 @@ async function play(program: Program): Promise<Step[]> {
 }
 
 suite('members come and go', () => {
-  test('etcdctl sees the same at every step', { timeout: 180_000 }, async () => {
+  test('etcdctl sees the same at every step', { timeout: 600_000 }, async () => {
     const [theirs, ours] = await Promise.all([play(etcd), play(timonier)]);
     assert.ok(theirs.length > 10);
     for (const [i, { line, output }] of theirs.entries())

@@ -242,7 +242,8 @@ const leasing: Step[] = [
   'lease timetolive $lease',
   { begin: 'watch l/ --prefix --rev $revoking -w json', as: 'revoked keys' },
   { end: 'revoked keys', lines: 1 },
-  { call: 'lease grant 1', save: { name: 'short', pattern: /lease ([0-9a-f]+)/ } },
+  // Long enough for the next call, which a busy machine is slow to start.
+  { call: 'lease grant 5', save: { name: 'short', pattern: /lease ([0-9a-f]+)/ } },
   { call: 'put l/short 1 --lease $short -w json', save: { name: 'expiring', pattern: /"revision":(\d+)/ } },
   { begin: 'watch l/short --rev $expiring', as: 'expiry' },
   { end: 'expiry', lines: 5 },

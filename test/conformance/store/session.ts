@@ -133,7 +133,8 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const closed = once(child, 'close');
   child.kill(signal);
-  const forced = setTimeout(() => child.kill('SIGKILL'), 5_000);
+  // How it ended is compared: only one that never would is ended by force.
+  const forced = setTimeout(() => child.kill('SIGKILL'), deadlineMs);
   await closed;
   clearTimeout(forced);
 }

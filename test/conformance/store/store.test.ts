@@ -52,7 +52,7 @@ suite('etcdctl sees the same', () => {
     async () => {
       [theirs, ours] = await Promise.all([play(etcd), play(tested)]);
     },
-    { timeout: 120_000 },
+    { timeout: 600_000 },
   );
   after(() => {
     theirs = [];
