@@ -14,13 +14,14 @@ test('our processes have every metric and label that known dashboards and alerts
   const directory = await mkdtemp(join(tmpdir(), 'timonier-dashboards-'));
   t.after(() => rm(directory, { recursive: true, force: true }));
   // Two processes of the API server: what they tell is put together.
-  const { last } = await runSide(directory, 'timonier', 2);
-  const shown = (component: ComponentName): Exposition => parseExposition(last.get(component) ?? '');
-  for (const component of components)
-    assert.deepEqual(missingOf(shown(component), needed[component]), [], component);
-  const objects = shown('apiserver').get('apiserver_resource_objects')?.samples ?? [];
-  const pods = objects.find(({ labels }) => labels['resource'] === 'pods' && labels['group'] === '');
-  assert.equal(pods?.value, 4, 'each process holds all pods, and they are counted once');
+  await runSide(directory, 'timonier', 2, (last) => {
+    const shown = (component: ComponentName): Exposition => parseExposition(last.get(component) ?? '');
+    for (const component of components)
+      assert.deepEqual(missingOf(shown(component), needed[component]), [], component);
+    const objects = shown('apiserver').get('apiserver_resource_objects')?.samples ?? [];
+    const pods = objects.find(({ labels }) => labels['resource'] === 'pods' && labels['group'] === '');
+    assert.equal(pods?.value, 4, 'each process holds all pods, and they are counted once');
+  });
 });
 
 test('what is missing is told by name, label and bucket', () => {

@@ -20,10 +20,12 @@ export interface Seen {
   readonly last: ReadonlyMap<ComponentName, string>;
 }
 
+/** `check` throws until what is shown at last is as it should be: loops are at work, and caches hear of it when they do. */
 export async function runSide(
   directory: string,
   kind: 'timonier' | 'kubernetes',
   workers: number,
+  check: (last: Seen['last']) => void = () => undefined,
 ): Promise<Seen> {
   const side = await Side.start(directory, kind, { workers, nodes });
   const kubelets = new Kubelets((name) => side.plane.kubelet(name));
@@ -55,9 +57,13 @@ export async function runSide(
       ) as { items: { status: { phase: string } }[] } | undefined;
       return list?.items.filter(({ status }) => status.phase === 'Running').length === 3 ? true : undefined;
     });
-    const last = new Map<ComponentName, string>();
-    for (const component of components) last.set(component, await side.text(component));
-    for (const text of last.values()) parseExposition(text);
+    const last = await until('everybody shows what is asked for', workMs, async () => {
+      const texts = new Map<ComponentName, string>();
+      for (const component of components) texts.set(component, await side.text(component));
+      for (const text of texts.values()) parseExposition(text);
+      check(texts);
+      return texts;
+    });
     return { codes, before, after, last };
   } finally {
     await kubelets.stop();
