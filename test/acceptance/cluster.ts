@@ -89,7 +89,7 @@ export class Cluster {
     await mustRun(
       timonier,
       ['down', '--name', this.options.name, '--data-dir', this.options.dataDir, '--purge'],
-      { timeoutMs: 60_000 },
+      { timeoutMs: 180_000 },
     );
   }
 
@@ -114,7 +114,7 @@ export class Cluster {
     return mustRun(
       timonier,
       ['chaos', verb, host, '--name', this.options.name, '--data-dir', this.options.dataDir],
-      { timeoutMs: 60_000 },
+      { timeoutMs: 180_000 },
     );
   }
 
@@ -164,13 +164,19 @@ export class Cluster {
     });
   }
 
-  async allNodesReady(count: number, deadlineMs = 60_000): Promise<void> {
-    await until(`${count} nodes are Ready`, deadlineMs, async () => {
+  /** A node that has just become ready is tainted until somebody has noticed, and gets no pods before. */
+  async allNodesReady(count: number, deadlineMs = 120_000): Promise<void> {
+    await until(`${count} nodes are Ready and take pods`, deadlineMs, async () => {
       const { items } = await this.get<{
-        items: { status: { conditions: { type: string; status: string }[] } }[];
+        items: {
+          spec: { taints?: { key: string }[] };
+          status: { conditions: { type: string; status: string }[] };
+        }[];
       }>('nodes');
-      const ready = items.filter(({ status }) =>
-        status.conditions.some(({ type, status: value }) => type === 'Ready' && value === 'True'),
+      const ready = items.filter(
+        ({ spec, status }) =>
+          spec.taints?.some(({ key }) => key.startsWith('node.kubernetes.io/')) !== true &&
+          status.conditions.some(({ type, status: value }) => type === 'Ready' && value === 'True'),
       );
       return ready.length === count ? true : undefined;
     });

@@ -107,7 +107,13 @@ export async function failover(cluster: Cluster): Promise<string> {
 async function round(cluster: Cluster, verb: 'kill' | 'poweroff'): Promise<string> {
   const before = await cluster.activeMaster();
   const session = await ApiSession.open(cluster.kubeconfig);
-  const list = await session.send<{ metadata: { resourceVersion: string } }>('GET', path);
+  const list = await session.send<{ metadata: { resourceVersion: string } }>(
+    'GET',
+    path,
+    undefined,
+    {},
+    60_000,
+  );
   const watcher = new Watcher(session, list.body.metadata.resourceVersion);
   const writer = new Writer(session, verb);
   try {
@@ -157,7 +163,7 @@ async function round(cluster: Cluster, verb: 'kill' | 'poweroff'): Promise<strin
       path,
       undefined,
       {},
-      10_000,
+      60_000,
     );
     const present = new Set(body.items.map((item) => item.metadata.name));
     const missing = acknowledged.filter((name) => !present.has(name));

@@ -100,7 +100,7 @@ async function holdStopResume(cluster: Cluster): Promise<Outcome> {
     );
     const { body } = await observer.send<{
       items: { metadata: { name: string; resourceVersion: string } }[];
-    }>('GET', path, undefined, {}, 10_000);
+    }>('GET', path, undefined, {}, 60_000);
     const committed = body.items.filter(
       ({ metadata }) => metadata.name.startsWith('held-') && BigInt(metadata.resourceVersion) > marker,
     );
@@ -122,7 +122,7 @@ async function metric(cluster: Cluster, host: string, name: string): Promise<num
   const text = await cluster.exec(host, [
     'busybox',
     'timeout',
-    '3',
+    '30',
     'busybox',
     'wget',
     '-q',
