@@ -292,7 +292,7 @@ const formatting: Step[] = [
   { call: 'txn', input: txn(['size("f/a") = "0"'], ['get f/a'], []) },
   { call: 'txn', input: txn([], ['put f/x 1', 'get f/x --rev 1', 'get f/x'], []) },
   { call: 'txn', input: txn(['value("f/a") = "\\x31"'], ['get f/a'], ['get f/d']) },
-  { begin: 'watch f/ --prefix -w fields --rev $formatted', as: 'fields of events', ready: /Events/i },
+  { begin: 'watch f/ --prefix -w fields --rev $formatted', as: 'fields of events', ready: /"Type"/ },
   { end: 'fields of events', lines: 40 },
   'del f/ --prefix',
   'version',

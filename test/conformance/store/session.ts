@@ -30,6 +30,8 @@ interface Running {
 const deadlineMs = 60_000;
 
 export class Session {
+  /** Lines of the script that never printed what was waited for. A store that cannot do it prints nothing, and the run goes on. */
+  readonly overdue: string[] = [];
   readonly #member: StoreMember;
   readonly #directory: string;
   readonly #normalizer: Normalizer;
@@ -79,7 +81,7 @@ export class Session {
     await until(`"${wait}" prints ${String(matches)}`, deadlineMs, async () => {
       output = await this.#member.etcdctl(words(wait).map((word) => this.#fill(word)));
       return matches.test(output.stdout) ? true : undefined;
-    }).catch(() => undefined);
+    }).catch(() => this.overdue.push(wait));
     return { line: wait, output: this.#normalized(output) };
   }
 
@@ -105,11 +107,10 @@ export class Session {
     child.stdin.on('error', () => undefined);
     // The input stays open: an interactive watch ends with it.
     if (input !== undefined) child.stdin.write(this.#fill(input));
-    // A store that cannot do it prints nothing; the comparison then says so.
     if (ready !== undefined)
-      await until(`"${begin}" prints ${String(ready)}`, 60_000, () =>
+      await until(`"${begin}" prints ${String(ready)}`, deadlineMs, () =>
         ready.test(running.stdout) || child.exitCode !== null ? true : undefined,
-      ).catch(() => undefined);
+      ).catch(() => this.overdue.push(begin));
   }
 
   async #end({ end: name, lines, unordered }: End): Promise<Played> {
@@ -119,7 +120,7 @@ export class Session {
     const enough = (): boolean => running.stdout.split('\n').length > lines;
     await until(`"${name}" prints ${lines} lines`, deadlineMs, () =>
       enough() || child.exitCode !== null ? true : undefined,
-    ).catch(() => undefined);
+    ).catch(() => this.overdue.push(`${running.line} (${name})`));
     // Whatever it prints too much should be seen, too.
     await Promise.race([pause(100), child.exitCode === null ? once(child, 'exit') : undefined]);
     await end(child, 'SIGINT');

@@ -3,14 +3,20 @@
  * could not tell them apart. What differs on purpose, or is not there yet, stands in differences.ts.
  */
 import assert from 'node:assert/strict';
-import { after, before, suite, test } from 'node:test';
+import { before, suite, test } from 'node:test';
 import { differences } from './differences.ts';
 import { etcd, type Program, StoreGroup, timonier } from './members.ts';
 import { script } from './script.ts';
 import { type Played, Session } from './session.ts';
 
-/** Plays the whole script on a fresh member. One list of calls per topic. */
-async function play(program: Program): Promise<Played[][]> {
+interface Play {
+  /** One list of calls per topic. */
+  readonly topics: readonly (readonly Played[])[];
+  readonly overdue: readonly string[];
+}
+
+/** Plays the whole script on a fresh member. */
+async function play(program: Program): Promise<Play> {
   const group = await StoreGroup.start(program, 1);
   try {
     const [member] = group.members;
@@ -31,7 +37,7 @@ async function play(program: Program): Promise<Played[][]> {
         topics.push(topic);
       }
       assert.ok(member.alive, `${program.name} died:\n${member.log()}`);
-      return topics;
+      return { topics, overdue: session.overdue };
     } finally {
       await session.close();
     }
@@ -44,8 +50,8 @@ async function play(program: Program): Promise<Played[][]> {
 const tested = process.env['STORE_PEER'] === 'etcd' ? etcd : timonier;
 
 suite('etcdctl sees the same', () => {
-  let theirs: Played[][] = [];
-  let ours: Played[][] = [];
+  let theirs: Play = { topics: [], overdue: [] };
+  let ours: Play = { topics: [], overdue: [] };
   const used = new Set<string>();
 
   before(
@@ -54,17 +60,18 @@ suite('etcdctl sees the same', () => {
     },
     { timeout: 600_000 },
   );
-  after(() => {
-    theirs = [];
-    ours = [];
+
+  test('what the script waits for comes', () => {
+    assert.deepEqual(theirs.overdue, []);
+    assert.deepEqual(ours.overdue, []);
   });
 
   for (const [i, { topic, steps }] of script.entries())
     test(`when ${topic}`, async (t) => {
-      const calls = theirs[i] ?? [];
+      const calls = theirs.topics[i] ?? [];
       assert.ok(calls.length > 0 && calls.length <= steps.length);
       for (const [n, { line, output }] of calls.entries()) {
-        const our = ours[i]?.[n];
+        const our = ours.topics[i]?.[n];
         const known =
           tested === etcd ? undefined : differences.find((difference) => difference.line === line);
         await t.test(known === undefined ? line : `${line} (differs: ${known.reason})`, () => {
