@@ -12,6 +12,10 @@ import { fileURLToPath } from 'node:url';
 import { choiceFlag, defineProgram, numberFlag } from '@timonier/component';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
+// As bin/timonier does. What a test file imports, and what the processes that it starts import, is stripped of its types and
+// compiled once and not once for each of hundreds of processes.
+process.env['NODE_COMPILE_CACHE'] ??= join(root, 'node_modules/.cache/timonier');
+
 const files = globSync(
   ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts', 'deploy/**/*.test.ts', 'benchmarks/**/*.test.ts'],
   { cwd: root },
