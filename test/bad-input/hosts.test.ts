@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { testPort } from '@timonier/linux/test-ports';
 import { forwardTcpFrom } from '../../packages/cli/src/cluster/tcp-forward.ts';
 import { type Ended, timonier } from './program.ts';
 
@@ -134,7 +135,7 @@ test('a component whose port is taken names the port and the process that has it
   await once(holder, 'listening');
   t.after(() => holder.close());
   const { port } = holder.address() as AddressInfo;
-  const datagrams = createSocket('udp4').bind(0, '127.0.0.1');
+  const datagrams = createSocket('udp4').bind(await testPort(), '127.0.0.1');
   await once(datagrams, 'listening');
   t.after(() => datagrams.close());
   const kubeconfig = join(folder, 'kubeconfig');

@@ -98,7 +98,7 @@ state = "${at}/state"
     this.#containerd = spawn(file, args, { stdio: ['ignore', 'ignore', 'inherit'] });
     const cri = connectCri(this.endpoint);
     try {
-      const deadline = Date.now() + 20_000;
+      const deadline = Date.now() + 120_000;
       for (;;) {
         try {
           const { status } = await cri.runtime.Status({}, { timeoutMs: 1_000 });
