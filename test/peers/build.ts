@@ -7,7 +7,7 @@ import { runGo } from './go.ts';
 import { builtFolder, isUpToDate, programFile, stampFile } from './peer.ts';
 import { moduleFiles, moduleFolder, type ProgramName, programs, versionOf } from './programs.ts';
 import type { Progress } from './progress.ts';
-import { buildArguments, fingerprint, listArguments } from './recipe.ts';
+import { buildArguments, buildEnvironment, fingerprint, listArguments } from './recipe.ts';
 import { judge, type Toolchain } from './toolchain.ts';
 
 /** What a person has to do something about. */
@@ -29,7 +29,7 @@ async function go(
   args: readonly string[],
   onLine: (line: string) => boolean,
 ): Promise<string> {
-  const done = await runGo(args, moduleFolder(programs[name].module), onLine);
+  const done = await runGo(args, moduleFolder(programs[name].module), onLine, buildEnvironment(name));
   if (done === undefined) throw new BuildError('there is no `go` on this machine any more');
   if (done.code !== 0)
     throw new BuildError(`${name}: \`go ${args[0]}\` ended with ${done.code}:\n${done.complaint}`);

@@ -37,9 +37,10 @@ export async function runGo(
   args: readonly string[],
   cwd: string,
   onLine: (line: string) => boolean = () => false,
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<GoRun | undefined> {
   // Whatever surrounds our checkout is no part of the module.
-  const env = { ...process.env, GOWORK: 'off' };
+  const env = { ...process.env, ...environment, GOWORK: 'off' };
   const child = spawn('nice', ['-n', '19', 'go', ...args], {
     cwd,
     env,

@@ -1,12 +1,19 @@
 /**
- * `npm run peers`: builds the real programs of Kubernetes and etcd, all or those named, that tests and benchmarks put
+ * `npm run peers`: builds the real programs of Kubernetes and etcd, the usual ones or those named, that tests and benchmarks put
  * beside ours. Does nothing for those that are up to date. Exit code 1 when one cannot be built.
  */
 import { booleanFlag, defineProgram } from '@timonier/component';
 import { BuildError, buildProgram, toolchainFor } from './build.ts';
 import { stopGo } from './go.ts';
 import { builtFolder, isUpToDate, peer } from './peer.ts';
-import { isProgramName, programNames, type ProgramName, programs, versionOf } from './programs.ts';
+import {
+  isProgramName,
+  programNames,
+  type ProgramName,
+  programs,
+  usualNames,
+  versionOf,
+} from './programs.ts';
 import { Progress } from './progress.ts';
 
 function list(): void {
@@ -49,8 +56,14 @@ async function buildAll(names: readonly ProgramName[]): Promise<number> {
 const peers = defineProgram({
   call: 'npm run peers --',
   usage: '[NAME…] [--list]',
-  summary: 'builds the real programs of Kubernetes and etcd with Go, for comparison; all by default',
-  examples: ['npm run peers', 'npm run peers -- kube-apiserver etcd', 'npm run peers -- --list'],
+  summary:
+    'builds the real programs of Kubernetes and etcd with Go, for comparison; by default all but those of upstream’s own suite',
+  examples: [
+    'npm run peers',
+    'npm run peers -- kube-apiserver etcd',
+    'npm run peers -- e2e.test agnhost sample-apiserver',
+    'npm run peers -- --list',
+  ],
   choice: {
     what: 'program',
     known: Object.fromEntries(programNames.map((name) => [name, versionOf(programs[name].module)])),
@@ -59,7 +72,7 @@ const peers = defineProgram({
   flags: { list: booleanFlag(false, 'only say which there are, and where') },
   run: async ({ flags, positional }) => {
     const names = positional.filter(isProgramName);
-    if (!flags.list) return buildAll(names.length > 0 ? names : programNames);
+    if (!flags.list) return buildAll(names.length > 0 ? names : usualNames);
     list();
     return 0;
   },

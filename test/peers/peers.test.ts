@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { peer, peerFile } from './peer.ts';
-import { moduleFiles, programNames, programs, requiredVersion, versionOf } from './programs.ts';
-import { buildArguments, fingerprint } from './recipe.ts';
+import { moduleFiles, programNames, programs, requiredVersion, usualNames, versionOf } from './programs.ts';
+import { buildArguments, buildEnvironment, fingerprint, listArguments } from './recipe.ts';
 import { judge, neededGo } from './toolchain.ts';
 
 const modules = ['kubernetes', 'etcd'] as const;
@@ -107,4 +107,25 @@ test('programs are taken from another folder when one is named, and are missing 
   assert.deepEqual(peer('etcd'), { file: join(folder, 'etcd') });
   assert.deepEqual(peer('kubectl'), { missing: `kubectl is not in ${folder} (TIMONIER_PEERS)` });
   assert.throws(() => peerFile('kubectl'), /TIMONIER_PEERS/);
+});
+
+test('a program that is a test of upstream is made as Go makes tests, of all that its tests need', () => {
+  const files = moduleFiles('kubernetes');
+  assert.deepEqual(buildArguments('e2e.test', files, '/out').slice(0, 2), ['test', '-c']);
+  assert.deepEqual(buildArguments('kubectl', files, '/out').slice(0, 2), ['build', '-v']);
+  assert.ok(listArguments('e2e.test').includes('-test'));
+  assert.ok(!listArguments('kubectl').includes('-test'));
+});
+
+test('a program for images without a C library is built without one', () => {
+  assert.deepEqual(buildEnvironment('agnhost'), { CGO_ENABLED: '0' });
+  assert.deepEqual(buildEnvironment('kubectl'), {});
+});
+
+test('what only upstream’s own suite needs is built when it is named', () => {
+  assert.ok(usualNames.includes('kube-apiserver'));
+  for (const name of ['e2e.test', 'agnhost', 'sample-apiserver'] as const) {
+    assert.ok(!usualNames.includes(name));
+    assert.ok(programNames.includes(name));
+  }
 });

@@ -15,6 +15,12 @@ export interface Program {
   readonly module: ModuleName;
   /** The main package of upstream that becomes the program. */
   readonly package: string;
+  /** The program is what `go test` would run of the package. */
+  readonly isTest?: boolean;
+  /** It runs in images that hold no C library. */
+  readonly isStatic?: boolean;
+  /** Is built only when it is named: one suite needs it, and it takes long. */
+  readonly byNameOnly?: boolean;
 }
 
 export const programs = {
@@ -28,11 +34,36 @@ export const programs = {
   },
   'kube-scheduler': { module: 'kubernetes', package: 'k8s.io/kubernetes/cmd/kube-scheduler' },
   kubectl: { module: 'kubernetes', package: 'k8s.io/kubernetes/cmd/kubectl' },
+  'e2e.test': {
+    module: 'kubernetes',
+    package: 'k8s.io/kubernetes/test/e2e',
+    isTest: true,
+    byNameOnly: true,
+  },
+  agnhost: {
+    module: 'kubernetes',
+    package: 'k8s.io/kubernetes/test/images/agnhost',
+    isStatic: true,
+    byNameOnly: true,
+  },
+  'sample-apiserver': {
+    module: 'kubernetes',
+    package: 'k8s.io/sample-apiserver',
+    isStatic: true,
+    byNameOnly: true,
+  },
 } as const satisfies Readonly<Record<string, Program>>;
 
 export type ProgramName = keyof typeof programs;
 
 export const programNames = Object.keys(programs) as readonly ProgramName[];
+
+export function programOf(name: ProgramName): Program {
+  return programs[name];
+}
+
+/** What is built when none is named. */
+export const usualNames = programNames.filter((name) => programOf(name).byNameOnly !== true);
 
 export function isProgramName(name: string): name is ProgramName {
   return Object.hasOwn(programs, name);
