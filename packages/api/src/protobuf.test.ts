@@ -4,6 +4,9 @@ import fc from 'fast-check';
 import { decodeStrict } from './decode.ts';
 // Bodies of `kubectl create`, as kubectl 1.35 sent them.
 import bodies from './protobuf/kubectl-bodies.json' with { type: 'json' };
+import { apiResourceList, apiVersions } from './discovery.ts';
+import type { ApiObject } from './object.ts';
+import { openEnvelope } from './protobuf/envelope.ts';
 import { decodeProtobuf, encodeProtobuf, encodeProtobufWatchEvent, ProtobufError } from './protobuf.ts';
 import { apiVersionOf, registry } from './registry.ts';
 import { arbitraryValue } from './testing/arbitrary.ts';
@@ -116,3 +119,18 @@ function sorted(_: string, value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
+
+describe('discovery in protobuf', () => {
+  it('lists resources of the core group, whose document names no version, as those of others', () => {
+    const core = apiResourceList(registry, () => true, { group: '', version: 'v1' });
+    const apps = apiResourceList(registry, () => true, { group: 'apps', version: 'v1' });
+    for (const document of [core, apps, apiVersions('10.0.0.1:6443')]) {
+      const list = { ...document } as ApiObject;
+      const bare = openEnvelope(encodeProtobuf(list));
+      assert.deepEqual([bare?.apiVersion, bare?.kind], [list.apiVersion ?? '', list.kind]);
+      const versioned = encodeProtobuf({ ...list, apiVersion: 'v1' });
+      assert.deepEqual(bare?.raw, openEnvelope(versioned)?.raw);
+      assert.deepEqual(decodeProtobuf(versioned).object, { ...list, apiVersion: 'v1' });
+    }
+  });
+});

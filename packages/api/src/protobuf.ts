@@ -98,12 +98,14 @@ export function decodeProtobuf(bytes: Uint8Array): DecodedProtobuf {
 }
 
 /**
- * Encodes an object whose `apiVersion` and `kind` are set and whose values are in normal form. Throws a
- * `ProtobufError` for kinds outside the table: they have no protobuf.
+ * Encodes an object whose `kind` is set, and whose `apiVersion` is unless it is older than versions, as the lists of the
+ * core group's resources. Values are in normal form. Throws a `ProtobufError` for kinds outside the table: they have no
+ * protobuf.
  */
 export function encodeProtobuf(object: ApiObject): Buffer {
   const { apiVersion = '', kind = '' } = object;
-  const schema = schemaOfKind(apiVersion, kind);
+  const isBare = apiVersion === '' && isMetaKind(`${META}${kind}`);
+  const schema = isBare ? messageSchema(`${META}${kind}`) : schemaOfKind(apiVersion, kind);
   if (schema === undefined || schema.kind !== 'object') {
     throw new ProtobufError(`no protobuf for "${kind}" in version "${apiVersion}"`);
   }
