@@ -3,16 +3,20 @@
  * defaults are named. Texts for people come from an `OpenApiTexts`, where one is given.
  */
 import { messageSchema, type Schema } from '../schema.ts';
-import { swaggerSchema } from './swagger.ts';
+import {
+  customList,
+  customObject,
+  type ObjectParts,
+  type OpenApiVersion,
+  type SchemaDocument,
+} from './custom-definitions.ts';
 
-export type OpenApiVersion = 'v2' | 'v3';
+export type { OpenApiVersion, SchemaDocument } from './custom-definitions.ts';
 
 /** Descriptions of messages and fields, by public message name. */
 export interface OpenApiTexts {
   describe(message: string, field?: string): string | undefined;
 }
-
-export type SchemaDocument = Record<string, unknown>;
 
 export interface KindName {
   readonly group: string;
@@ -97,11 +101,6 @@ function zeroOf({ kind, scalar }: Schema): unknown {
   }
 }
 
-function withoutMeta(properties: SchemaDocument): SchemaDocument {
-  const { apiVersion: _apiVersion, kind: _kind, metadata: _metadata, ...own } = properties;
-  return own;
-}
-
 /** Collects the definitions that a set of messages needs. */
 export class Definitions {
   readonly #version: OpenApiVersion;
@@ -135,34 +134,47 @@ export class Definitions {
     this.#out.set(message, schema);
   }
 
-  /** The definitions of a kind that is in no table, and of its list: metadata is put in, the rest is as given. */
-  addCustom(type: KindName & { readonly listKind: string }, schema: SchemaDocument): void {
+  /** The definitions of a kind that is in no table, and of its list: what every object has is put in, the rest is as given. */
+  addCustom(
+    type: KindName & { readonly listKind: string; readonly resource: string },
+    schema: SchemaDocument,
+  ): void {
     const { group, version, kind, listKind } = type;
-    const meta = (message: string): SchemaDocument => {
-      const reference = this.reference(`${META}${message}`);
-      return this.#version === 'v3' ? { allOf: [reference] } : reference;
+    const names = [customDefinition(type), customDefinition({ ...type, kind: listKind })] as const;
+    for (const name of names) this.#custom.add(name);
+    const parts: ObjectParts = {
+      version: this.#version,
+      apiVersion: this.#typeField('apiVersion'),
+      kind: this.#typeField('kind'),
+      metadata: this.#metaField('ObjectMeta'),
+      listMetadata: this.#metaField('ListMeta'),
+      items: { $ref: `${REF_PREFIX[this.#version]}${names[0]}` },
     };
-    const strings = { apiVersion: { type: 'string' }, kind: { type: 'string' } };
-    const said = this.#version === 'v3' ? schema : swaggerSchema(schema);
-    const { properties = {}, ...rest } = said as { properties?: SchemaDocument };
-    const named = (name: string): readonly KindName[] => [{ group, version, kind: name }];
-    this.#custom.add(customDefinition(type)).add(customDefinition({ ...type, kind: listKind }));
-    this.#out.set(customDefinition(type), {
-      type: 'object',
-      ...rest,
-      properties: { ...strings, metadata: meta('ObjectMeta'), ...withoutMeta(properties) },
-      'x-kubernetes-group-version-kind': named(kind),
+    const named = (name: string): SchemaDocument => ({
+      'x-kubernetes-group-version-kind': [{ group, version, kind: name }],
     });
-    this.#out.set(customDefinition({ ...type, kind: listKind }), {
-      type: 'object',
-      required: ['items'],
-      properties: {
-        ...strings,
-        metadata: meta('ListMeta'),
-        items: { type: 'array', items: { $ref: `${REF_PREFIX[this.#version]}${customDefinition(type)}` } },
-      },
-      'x-kubernetes-group-version-kind': named(listKind),
-    });
+    this.#out.set(names[0], { ...customObject(schema, parts), ...named(kind) });
+    this.#out.set(names[1], { ...customList(type, parts), ...named(listKind) });
+  }
+
+  #typeField(name: 'apiVersion' | 'kind'): SchemaDocument {
+    const text = this.#typeText(name);
+    return { ...(text === undefined ? {} : { description: text }), type: 'string' };
+  }
+
+  /** Of a field that says what an object is, of whatever kind. */
+  #typeText(name: string): string | undefined {
+    return this.#texts && (this.#texts.describe(`${META}Status`, name) ?? TYPE_TEXTS[name]);
+  }
+
+  #metaField(message: 'ObjectMeta' | 'ListMeta'): SchemaDocument {
+    const holder = message === 'ObjectMeta' ? 'io.k8s.api.core.v1.ConfigMap' : `${META}Status`;
+    const text = this.#texts?.describe(holder, 'metadata');
+    const reference = this.reference(`${META}${message}`);
+    return {
+      ...(text === undefined ? {} : { description: text }),
+      ...(this.#version === 'v3' ? { allOf: [reference] } : reference),
+    };
   }
 
   /** Everything collected, sorted by name. */
@@ -183,7 +195,7 @@ export class Definitions {
     for (const [name, field] of schema.fields) {
       const fieldText =
         this.#texts &&
-        (this.#texts.describe(message, name) ?? (schema.typeMeta ? TYPE_TEXTS[name] : undefined));
+        (this.#texts.describe(message, name) ?? (schema.typeMeta ? this.#typeText(name) : undefined));
       properties[name] = {
         ...(fieldText === undefined ? {} : { description: fieldText }),
         ...this.#field(field, this.#texts === undefined || fieldText !== undefined),

@@ -18,6 +18,12 @@ function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** What may hold anything, and a list of which nothing is said, are better not named at all. */
+function isUntyped(type: unknown, schema: Json, isOpen: boolean): boolean {
+  if (type === 'array') return isOpen || !isObject(schema['items']);
+  return type === 'object' && schema['x-kubernetes-preserve-unknown-fields'] === true;
+}
+
 export function swaggerSchema(schema: Json): Json {
   const out: Record<string, unknown> = {};
   const isOpen = schema['x-kubernetes-preserve-unknown-fields'] === true || schema['nullable'] === true;
@@ -25,7 +31,7 @@ export function swaggerSchema(schema: Json): Json {
     if (unknown.has(name)) continue;
     // Clients refuse what is not of the type that they were told, null and unknown fields included.
     if (isOpen && (name === 'properties' || name === 'items' || name === 'additionalProperties')) continue;
-    if (name === 'type' && schema['nullable'] === true) continue;
+    if (name === 'type' && (schema['nullable'] === true || isUntyped(value, schema, isOpen))) continue;
     if (name === 'properties' && isObject(value))
       out[name] = Object.fromEntries(
         Object.entries(value).map(([key, inner]) => [key, isObject(inner) ? swaggerSchema(inner) : inner]),
