@@ -3,6 +3,7 @@
  * resource definition makes one per version; everything else about its resources (verbs, patches, watches, discovery)
  * is the code that built-in kinds use.
  */
+import type { DoubledKeys } from './json.ts';
 import type { ApiObject, Decoded } from './object.ts';
 import type { Schema } from './schema.ts';
 import type { FieldError } from './validation/field-error.ts';
@@ -17,7 +18,7 @@ export interface ScalePaths {
 
 export interface CustomKind {
   /** Checks `apiVersion`, `kind` and metadata, and drops what the schema does not know. */
-  decode(value: unknown, duplicates: readonly string[]): Decoded;
+  decode(value: unknown, duplicates: DoubledKeys): Decoded;
   /** What of an applied configuration is not of the schema's shape, in upstream's words. */
   appliedProblems(config: ApiObject): readonly string[];
   /** Fills in the schema's defaults, in place; nulls that are no values go, unless somebody applied them. */

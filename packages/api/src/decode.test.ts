@@ -67,8 +67,8 @@ describe('decoding', () => {
     );
     const { object, problems } = decodeStrict(pods, value, duplicates);
     assert.deepEqual(problems, [
-      'duplicate field "spec.containers[0].name"',
       'unknown field "spec.foo"',
+      'duplicate field "spec.containers[0].name"',
       'unknown field "spec.containers[0].bar"',
       'unknown field "extra"',
     ]);

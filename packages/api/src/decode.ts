@@ -9,7 +9,7 @@ import { apiVersionOf } from './registry.ts';
 import { DecodeError } from './decode/decode-error.ts';
 import { jsonWord } from './decode/go-names.ts';
 import { decodeFields, decodeValue, newWalk, planOf, type Walk } from './decode/walk.ts';
-import { MAX_PROBLEMS } from './json.ts';
+import { type DoubledKeys, MAX_PROBLEMS } from './json.ts';
 import type { ApiObject, Decoded } from './object.ts';
 import type { Schema } from './schema.ts';
 import { badRequest, StatusError } from './statuses.ts';
@@ -35,11 +35,7 @@ export class NotDecodable extends StatusError {
  * Decodes a body for a resource; `duplicates` come from the parser. Throws a `StatusError` (400) when a value has
  * the wrong type, or `apiVersion` or `kind` are not the resource's; when they are missing they are filled in.
  */
-export function decodeStrict(
-  info: ResourceInfo,
-  value: unknown,
-  duplicates: readonly string[] = [],
-): Decoded {
+export function decodeStrict(info: ResourceInfo, value: unknown, duplicates: DoubledKeys = []): Decoded {
   if (info.custom !== undefined) return info.custom.decode(value, duplicates);
   return decodeAs(info.schema, { apiVersion: apiVersionOf(info), kind: info.kind }, value, duplicates);
 }
@@ -49,7 +45,7 @@ export function decodeAs(
   schema: Schema,
   expected: { readonly apiVersion: string; readonly kind: string },
   value: unknown,
-  duplicates: readonly string[] = [],
+  duplicates: DoubledKeys = [],
 ): Decoded {
   const version = expected.apiVersion.split('/').at(-1) ?? '';
   const refuse = (kind: string, text: string, ofTree?: string): StatusError =>
@@ -74,7 +70,7 @@ export function decodeAs(
     throw refuse(kind, `the kind in the data (${kind}) does not match the expected kind (${expected.kind})`);
   }
   const walk: Walk = {
-    problems: [...duplicates],
+    problems: [],
     place: [],
     owner: expected.kind,
     messages: 0,
@@ -88,7 +84,14 @@ export function decodeAs(
     if (error instanceof DecodeError) throw refuse(expected.kind, error.message, error.ofTree);
     throw error;
   }
-  return { object, problems: walk.problems.slice(0, MAX_PROBLEMS) };
+  return { object, problems: together(duplicates, walk.problems).slice(0, MAX_PROBLEMS) };
+}
+
+/** As upstream's decoders meet them: that of JSON in the order of the text, others look for doubled keys first. */
+function together(duplicates: DoubledKeys, others: readonly string[]): readonly string[] {
+  if (duplicates.length > 0 && others.length > 0 && duplicates.inOrder !== undefined)
+    return duplicates.inOrder(others);
+  return [...duplicates, ...others];
 }
 
 /** The 400 that strict field validation answers problems with. */

@@ -7,8 +7,13 @@ import { jsonSyntaxError } from './json-syntax.ts';
 
 export interface Parsed {
   readonly value: unknown;
-  /** What is said of keys that are there twice, such as `duplicate field "spec.containers[0].name"`. */
-  readonly duplicates: readonly string[];
+  readonly duplicates: DoubledKeys;
+}
+
+/** What is said of keys that are there twice, such as `duplicate field "spec.containers[0].name"`. */
+export interface DoubledKeys extends ReadonlyArray<string> {
+  /** Puts them and what else is wrong with fields into the order of the text; undefined where these come first. */
+  readonly inOrder?: (others: readonly string[]) => readonly string[];
 }
 
 export class JsonError extends Error {
@@ -87,7 +92,16 @@ export function parseJson(bytes: Uint8Array | string): Parsed {
   const keys = keysIn(text);
   const read = keys >= 0 ? keysOf(value) : -1;
   if (Number.isNaN(read)) throw new NumberRangeError(outOfRange(text));
-  return { value, duplicates: keys >= 0 && keys === read ? [] : findDuplicates(text) };
+  return { value, duplicates: keys >= 0 && keys === read ? [] : duplicatesIn(text) };
+}
+
+function duplicatesIn(text: string): DoubledKeys {
+  const found = findDuplicates(text);
+  const problems = found.map(({ problem }) => problem);
+  // No part of the list: whoever compares or copies that, means the texts.
+  return Object.defineProperty(problems, 'inOrder', {
+    value: (others: readonly string[]): readonly string[] => inTextOrder(text, found, others),
+  });
 }
 
 /** Read as infinite, such a number would be written as null. */
@@ -191,9 +205,41 @@ function endOfString(text: string, start: number): number {
   return end;
 }
 
-/** Walks text that is known to be valid JSON. */
-function findDuplicates(text: string): string[] {
-  const out: string[] = [];
+interface Placed {
+  readonly problem: string;
+  /** Offset in the text. */
+  readonly at: number;
+}
+
+function findDuplicates(text: string): Placed[] {
+  const out: Placed[] = [];
+  visitKeys(text, (levels, level, at) => {
+    if (out.length < MAX_PROBLEMS && level.keys?.has(level.key) === true)
+      out.push({ problem: `duplicate field "${pathOf(levels)}"`, at });
+    level.keys?.add(level.key);
+  });
+  return out;
+}
+
+/** Somebody who sends more before the first mistake is told of mistakes in another order. */
+const maxOrderedKeys = 20_000;
+
+/** Problems with fields, each with the path of its field in quotes, and doubled ones, as a reader of the text meets them. */
+function inTextOrder(text: string, doubled: readonly Placed[], others: readonly string[]): readonly string[] {
+  const wanted = new Map(others.map((problem) => [/"(.*)"/s.exec(problem)?.[1] ?? '', problem]));
+  const places = new Map<string, number>();
+  let visited = 0;
+  visitKeys(text, (levels, _level, at) => {
+    if (++visited > maxOrderedKeys || places.size === wanted.size) return;
+    const problem = wanted.get(pathOf(levels));
+    if (problem !== undefined && !places.has(problem)) places.set(problem, at);
+  });
+  const placed = others.map((problem) => ({ problem, at: places.get(problem) ?? text.length }));
+  return [...doubled, ...placed].sort((a, b) => a.at - b.at).map(({ problem }) => problem);
+}
+
+/** Walks text that is known to be valid JSON, and tells of each key with the levels that it is on and its offset. */
+function visitKeys(text: string, visit: (levels: readonly Level[], level: Level, at: number) => void): void {
   const levels: Level[] = [];
   let level: Level | undefined;
   let expectKey = false;
@@ -204,9 +250,7 @@ function findDuplicates(text: string): string[] {
         if (expectKey && level?.keys !== undefined) {
           const inner = text.slice(i + 1, end);
           level.key = inner.includes('\\') ? (JSON.parse(`"${inner}"`) as string) : inner;
-          if (out.length < MAX_PROBLEMS && level.keys.has(level.key))
-            out.push(`duplicate field "${pathOf(levels)}"`);
-          level.keys.add(level.key);
+          visit(levels, level, i);
           expectKey = false;
         }
         i = end;
@@ -235,7 +279,6 @@ function findDuplicates(text: string): string[] {
       default:
     }
   }
-  return out;
 }
 
 /** Whether an odd number of backslashes stands before the quote. */

@@ -8,6 +8,7 @@ import {
   decodePart,
   NotDecodable,
 } from '@timonier/api/decode';
+import type { DoubledKeys } from '@timonier/api/json';
 import { StatusError } from '@timonier/api/statuses';
 import { readEmbedded } from './embedded.ts';
 import { isObject, type JsonSchema } from './json-schema.ts';
@@ -21,7 +22,7 @@ export function decodeCustom(
   schema: JsonSchema,
   type: { group: string; version: string; kind: string },
   value: unknown,
-  duplicates: readonly string[],
+  duplicates: DoubledKeys,
 ): Decoded {
   const expected = { apiVersion: apiVersionOf(type), kind: type.kind };
   if (!isObject(value)) return decodeAs(typeSchema, expected, value, duplicates);
