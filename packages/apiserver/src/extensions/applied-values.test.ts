@@ -70,3 +70,25 @@ for (const [title, spec, ...wanted] of cases)
     const config = { apiVersion: 'example.com/v1', kind: 'Thing', metadata: { name: 'a' }, spec };
     assert.deepEqual(appliedProblems(schema, config), wanted);
   });
+
+test('metadata is every kind’s, of the object and of those embedded in it', () => {
+  const template: JsonSchema = {
+    type: 'object',
+    'x-kubernetes-embedded-resource': true,
+    properties: { metadata: { type: 'object', properties: { own: { type: 'string' } } } },
+  };
+  const holder: JsonSchema = { type: 'object', properties: { template } };
+  const metadata = { name: 'a', labels: { a: 'b' }, what: 1 };
+  assert.deepEqual(
+    appliedProblems(holder, {
+      kind: 'A',
+      metadata,
+      template: { kind: 'B', metadata: { own: 'x', name: 1 } },
+    }),
+    [
+      '.metadata.what: field not declared in schema',
+      '.template.metadata.name: expected string, got &value.valueUnstructured{Value:1}',
+      '.template.metadata.own: field not declared in schema',
+    ],
+  );
+});

@@ -4,7 +4,9 @@
  * which shows values as its own language does.
  */
 import { isBigInteger } from '@timonier/api/json';
+import { messageSchema } from '@timonier/api';
 import { shownAsMap } from '@timonier/api/patch/map-text';
+import { typeProblems } from '@timonier/api/patch/type-problems';
 import { maxErrors } from './findings.ts';
 import {
   isEmbedded,
@@ -16,7 +18,8 @@ import {
   valuesOf,
 } from './json-schema.ts';
 
-const typeFields: ReadonlySet<string> = new Set(['apiVersion', 'kind', 'metadata']);
+const typeFields: ReadonlySet<string> = new Set(['apiVersion', 'kind']);
+const objectMeta = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
 
 /** In the order of their texts; no more than somebody reads. */
 export function appliedProblems(schema: JsonSchema, object: unknown): string[] {
@@ -74,6 +77,8 @@ function fieldProblems(
   const values = valuesOf(schema);
   const isOpen = preservesUnknown(schema) || additionalProperties === true;
   return Object.entries(value).flatMap(([name, item]) => {
+    if (isResource && name === 'metadata')
+      return typeProblems(item, messageSchema(objectMeta), `${path}.metadata`);
     if (isResource && typeFields.has(name)) return [];
     const inner = Object.hasOwn(properties, name) ? properties[name] : values;
     if (inner !== undefined) return problemsOf(inner, item, `${path}.${name}`);
