@@ -35,8 +35,9 @@ export function computeStatus(input: StatusInput): PodStatus {
   const mains = mainContainers(pod);
   const sandbox = runtime.sandboxes[0];
   const begun = mains.some(({ name }) => containersNamed(runtime, name).length > 0);
-  const initStatuses = inits.map((container) => containerStatus(input, container, 'PodInitializing'));
-  const initialized = begun || initStatuses.every((status, i) => initDone(status, inits[i]));
+  const initStatuses = inits.map((container) => initStatus(input, container));
+  const incomplete = begun ? [] : inits.filter((container, i) => !initDone(initStatuses[i], container));
+  const initialized = incomplete.length === 0;
   const waitingReason = initialized ? 'ContainerCreating' : 'PodInitializing';
   const statuses = mains.map((container) => containerStatus(input, container, waitingReason));
   const ephemeral = ephemeralContainers(pod).map((container) => ephemeralStatus(input, container));
@@ -59,7 +60,7 @@ export function computeStatus(input: StatusInput): PodStatus {
     ...(pod.metadata?.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
     ...(outcome.reason === undefined ? {} : { reason: outcome.reason }),
     ...(outcome.message === undefined ? {} : { message: outcome.message }),
-    conditions: conditions(input, phase, initialized, [
+    conditions: conditions(input, phase, incomplete, [
       ...initStatuses.filter((_, i) => sidecarAt(inits, i)),
       ...statuses,
     ]),
@@ -85,9 +86,14 @@ function sidecarAt(inits: readonly Container[], index: number): boolean {
   return container !== undefined && isSidecar(container);
 }
 
-function initDone(status: ContainerStatus, container: Container | undefined): boolean {
-  if (container !== undefined && isSidecar(container)) return status.started === true;
-  return status.state?.terminated?.exitCode === 0;
+/** One that ended well did what it was there for, and is ready from then on. */
+function initStatus(input: StatusInput, container: Container): ContainerStatus {
+  const status = containerStatus(input, container, 'PodInitializing');
+  return isSidecar(container) ? status : { ...status, ready: initDone(status, container) };
+}
+
+function initDone(status: ContainerStatus | undefined, container: Container): boolean {
+  return isSidecar(container) ? status?.started === true : status?.state?.terminated?.exitCode === 0;
 }
 
 function containerStatus(input: StatusInput, container: Container, waitingReason: string): ContainerStatus {
@@ -214,7 +220,7 @@ function phaseOf(
 function conditions(
   input: StatusInput,
   phase: string,
-  initialized: boolean,
+  incomplete: readonly Container[],
   statuses: readonly ContainerStatus[],
 ): PodCondition[] {
   const { pod, runtime } = input;
@@ -234,7 +240,7 @@ function conditions(
     reason: 'ReadinessGatesNotReady',
     message: `the status of pod readiness gates ${closedGates.map((type) => `"${type}"`).join(', ')} is not "True"`,
   };
-  const pendingInits = (pod.spec?.initContainers ?? []).map(({ name }) => name).join(' ');
+  const pendingInits = incomplete.map(({ name }) => name).join(' ');
   const notInitialized = {
     reason: 'ContainersNotInitialized',
     message: `containers with incomplete status: [${pendingInits}]`,
@@ -246,7 +252,7 @@ function conditions(
     condition(
       input,
       'Initialized',
-      initialized,
+      incomplete.length === 0,
       completed ? { reason: 'PodCompleted' } : notInitialized,
       completed,
     ),
