@@ -3,7 +3,7 @@
  * message file and the log folder.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, realpath, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, realpath, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Container, Pod } from '@timonier/api';
 import type * as cri from '@timonier/grpc/cri';
@@ -109,8 +109,9 @@ async function mounts(input: ContainerInput): Promise<cri.Draft<cri.Mount>[]> {
     const folder = join(input.podDirectory, 'containers', container.name);
     await mkdir(folder, { recursive: true, mode: 0o750 });
     const hostPath = join(folder, randomBytes(4).toString('hex'));
-    // Any user of the container may leave its last words.
-    await writeFile(hostPath, '', { mode: 0o666 });
+    // Any user of the container may leave its last words, whatever the process's own mask is.
+    await writeFile(hostPath, '');
+    await chmod(hostPath, 0o666);
     list.push({ containerPath: messagePath, hostPath, readonly: false });
   }
   return list;
