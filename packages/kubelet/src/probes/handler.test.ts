@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { test } from 'node:test';
+import { GrpcError, GrpcServer, Status } from '@timonier/grpc';
+import { addService } from '@timonier/grpc/cri';
 import { testPort } from '@timonier/linux/test-ports';
 import type { Runtime } from '../runtime/runtime.ts';
+import { healthService } from './grpc-health.ts';
 import { type Handler, runHandler } from './handler.ts';
 
 const runtime = {} as Runtime;
@@ -30,6 +33,33 @@ test('a server that does not answer in time is reported as a deadline that passe
   });
 });
 
-test('a probe of a kind that this node has not says so', async () => {
-  await assert.rejects(run({ grpc: { port: 1 } }), { message: 'gRPC probes are not supported by this node' });
+test('a gRPC server is asked for the health of a service, and what it answers otherwise is the reason', async (t) => {
+  const server = new GrpcServer();
+  addService(server, healthService, {
+    Check: ({ service }) => {
+      if (service === 'nobody') throw new GrpcError(Status.NOT_FOUND, 'unknown service');
+      return Promise.resolve({ status: service === 'sick' ? 'NOT_SERVING' : 'SERVING' });
+    },
+  });
+  const port = await server.listen('127.0.0.1:0');
+  t.after(() => server.shutdown());
+  await run({ grpc: { port } });
+  await run({ grpc: { port, service: 'well' } });
+  await assert.rejects(run({ grpc: { port, service: 'sick' } }), {
+    message: 'service unhealthy (responded with "NOT_SERVING")',
+  });
+  await assert.rejects(run({ grpc: { port, service: 'nobody' } }), {
+    message: 'error: health rpc probe failed: unknown service',
+  });
+});
+
+test('a gRPC port where nobody listens, or that knows no health, is no health', async (t) => {
+  await assert.rejects(
+    run({ grpc: { port: await testPort() } }),
+    /ProbeError: timeout: failed to connect service/,
+  );
+  const server = new GrpcServer();
+  const port = await server.listen('127.0.0.1:0');
+  t.after(() => server.shutdown());
+  await assert.rejects(run({ grpc: { port } }), /does not implement the grpc health protocol/);
 });

@@ -1,12 +1,13 @@
 /**
- * Runs what a probe or a lifecycle hook asks for: a command in the container, an HTTP request or a TCP connection to
- * the pod. Resolves when it succeeded and rejects with a `ProbeError` that says why not; always within the deadline.
+ * Runs what a probe or a lifecycle hook asks for: a command in the container, an HTTP request, a TCP connection or
+ * a gRPC health check to the pod. Resolves when it succeeded and rejects with a `ProbeError` that says why not; always within the deadline.
  */
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
-import type { Container, ExecAction, HTTPGetAction, TCPSocketAction } from '@timonier/api';
+import type { Container, ExecAction, GRPCAction, HTTPGetAction, TCPSocketAction } from '@timonier/api';
 import type { Runtime } from '../runtime/runtime.ts';
+import { grpcProblem } from './grpc-health.ts';
 
 class ProbeError extends Error {
   override readonly name = 'ProbeError';
@@ -16,7 +17,7 @@ export interface Handler {
   readonly exec?: ExecAction;
   readonly httpGet?: HTTPGetAction;
   readonly tcpSocket?: TCPSocketAction;
-  readonly grpc?: unknown;
+  readonly grpc?: GRPCAction;
   readonly sleep?: { readonly seconds: number };
 }
 
@@ -42,7 +43,11 @@ export async function runHandler(
     await new Promise((resolve) => setTimeout(resolve, Math.min(seconds * 1000, timeoutMs)));
     return;
   }
-  if (handler.grpc !== undefined) throw new ProbeError('gRPC probes are not supported by this node');
+  if (handler.grpc !== undefined) {
+    const problem = await grpcProblem(handler.grpc, target.podIp, timeoutMs);
+    if (problem !== undefined) throw new ProbeError(problem);
+    return;
+  }
   throw new ProbeError('the handler says nothing that this node can do');
 }
 
