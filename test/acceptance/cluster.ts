@@ -137,6 +137,12 @@ export class Cluster {
     );
   }
 
+  /** Puts an image archive on every node. */
+  async loadImage(archive: string): Promise<void> {
+    const { name, dataDir } = this.options;
+    await mustRun(timonier, ['image', 'load', archive, '--name', name, '--data-dir', dataDir]);
+  }
+
   /** The newest kubectl, which must succeed. */
   kubectl(...args: readonly string[]): Promise<string> {
     return mustRun(this.#newest().path, args, { env: { KUBECONFIG: this.kubeconfig } });

@@ -9,6 +9,7 @@ const conformance = defineGroup({
   summary: 'compares with the real thing what is too big for npm test',
   programs: {
     clients: async () => (await import('./clients/main.ts')).suite,
+    e2e: async () => (await import('./e2e/main.ts')).suite,
     metrics: async () => (await import('./metrics/main.ts')).suite,
     peer: async () => (await import('./peer/main.ts')).suite,
     upstream: async () => (await import('./upstream/main.ts')).suite,

@@ -61,7 +61,7 @@ const peers = defineProgram({
   examples: [
     'npm run peers',
     'npm run peers -- kube-apiserver etcd',
-    'npm run peers -- e2e.test agnhost sample-apiserver',
+    'npm run peers -- e2e.test agnhost nonewprivs sample-apiserver',
     'npm run peers -- --list',
   ],
   choice: {

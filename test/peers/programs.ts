@@ -46,6 +46,12 @@ export const programs = {
     isStatic: true,
     byNameOnly: true,
   },
+  nonewprivs: {
+    module: 'kubernetes',
+    package: 'k8s.io/kubernetes/test/images/nonewprivs',
+    isStatic: true,
+    byNameOnly: true,
+  },
   'sample-apiserver': {
     module: 'kubernetes',
     package: 'k8s.io/sample-apiserver',

@@ -1,22 +1,27 @@
 /**
- * Which conformance tests of upstream have a test here. In: the list of names beside this file, and comments of the form
- * `// Conformance: NAME` in front of a test, or `# Conformance: NAME` at the top of a client's transcript (NAME without
- * the `[sig-…]` in front and the `[Conformance]` behind). Out: `docs/conformance.md`.
+ * Which conformance tests of upstream pass here, and which have a test of ours. In: the list of names beside this file,
+ * the record of runs of upstream's own suite, and comments of the form `// Conformance: NAME` in front of a test, or
+ * `# Conformance: NAME` at the top of a client's transcript (NAME without the `[sig-…]` in front and the `[Conformance]`
+ * behind). Out: `docs/conformance.md`.
  */
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineProgram } from '@timonier/component';
+import { reasonFor } from '../e2e/expected.ts';
+import { type Recorded, readRecord } from '../e2e/record.ts';
+import { conformanceTests } from './names.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
-const listFile = join(import.meta.dirname, 'kubernetes-1.36.txt');
 const page = 'docs/conformance.md';
 const mark = '// Conformance: ';
 const transcriptMark = '# Conformance: ';
 
 interface Listed {
   readonly sig: string;
+  /** Without the group in front and the mark behind. */
   readonly name: string;
+  readonly whole: string;
 }
 
 export interface Covering {
@@ -27,14 +32,11 @@ export interface Covering {
 }
 
 export function listed(): readonly Listed[] {
-  return readFileSync(listFile, 'utf8')
-    .split('\n')
-    .filter((line) => line !== '' && !line.startsWith('#'))
-    .map((line) => {
-      const match = /^\[sig-([\w-]+)\] (.*?) ?\[Conformance\]/.exec(line);
-      if (match === null) throw new Error(`not the name of a conformance test: ${line}`);
-      return { sig: match[1] ?? '', name: (match[2] ?? '').trim() };
-    });
+  return conformanceTests().map((whole) => {
+    const match = /^\[sig-([\w-]+)\] (.*?) ?\[Conformance\]/.exec(whole);
+    if (match === null) throw new Error(`not the name of a conformance test: ${whole}`);
+    return { sig: match[1] ?? '', name: (match[2] ?? '').trim(), whole };
+  });
 }
 
 /** Every annotation in the tests of the repository. */
@@ -76,27 +78,90 @@ function titleAfter(lines: readonly string[], from: number): string | undefined 
   return /^\s*(?:await )?(?:test|it)\(\s*(['"`])((?:(?!\1).)*)\1/.exec(text)?.[2];
 }
 
+/** What upstream's own test said, for the page. */
+function verdict(whole: string, record: ReadonlyMap<string, Recorded>): string {
+  const one = record.get(whole);
+  if (one?.state === 'passed') return '**passed**';
+  const known = reasonFor(whole);
+  if (one === undefined) return known === undefined ? 'not run yet' : `cannot pass: ${known}`;
+  return `${one.state}: ${known ?? quoted(one.why)}`;
+}
+
+/** Reasons are texts of programs, not of this page. */
+function quoted(text: string): string {
+  return `\`${text.replaceAll('`', '’')}\``;
+}
+
+/** When and on what the tests of the record ran. */
+function runs(record: readonly Recorded[]): string {
+  const lines = new Map<string, number>();
+  for (const { suite, commit, date, store } of record) {
+    const on = store === 'etcd' ? 'etcd' : 'the built-in store';
+    const line = `${date}, \`e2e.test\` ${suite}, commit ${commit}, on ${on}`;
+    lines.set(line, (lines.get(line) ?? 0) + 1);
+  }
+  return [...lines]
+    .sort()
+    .map(([line, count]) => `- ${line}: ${count} tests`)
+    .join('\n');
+}
+
 /** The page as it should be. */
 export function coveragePage(): string {
   const covering = annotations();
   const all = listed();
+  const results = readRecord();
+  const record = new Map(results.map((one) => [one.name, one]));
   const sigs = [...new Set(all.map(({ sig }) => sig))];
+  const passes = (tests: readonly Listed[]): number =>
+    tests.filter(({ whole }) => record.get(whole)?.state === 'passed').length;
+  const isCovered = ({ name }: Listed): boolean => covering.some((one) => one.name === name);
+  const groups = sigs.map((sig) => {
+    const own = all.filter((one) => one.sig === sig);
+    const ran = own.filter(({ whole }) => record.has(whole)).length;
+    const ours = own.filter(isCovered).length;
+    return `- ${sig}: ${passes(own)} passed of ${ran} that ran, of ${own.length}${ours === 0 ? '' : `; ${ours} with a test of ours`}`;
+  });
   const parts = sigs.map((sig) => {
     const own = all.filter((one) => one.sig === sig);
-    const rows = own.map(({ name }) => {
+    const rows = own.map(({ name, whole }) => {
       const found = covering.filter((one) => one.name === name);
       const by = found.map(({ file, test }) => `“${test ?? ''}” ([${file.split('/').at(-1)}](../${file}))`);
-      return `- ${name}: ${by.length === 0 ? 'not yet' : `**covered** by ${by.join('; ')}`}`;
+      return `- ${name.replaceAll('*', '\\*')}: ${verdict(whole, record)}${by.length === 0 ? '' : `; here ${by.join('; ')}`}`;
     });
-    const count = own.filter(({ name }) => covering.some((one) => one.name === name)).length;
-    return `## ${sig}: ${count} of ${own.length}\n\n${rows.join('\n')}\n`;
+    return `## ${sig}: ${passes(own)} of ${own.length} passed\n\n${rows.join('\n')}\n`;
   });
   return `# Conformance
 
-The official conformance tests of Kubernetes 1.36 that are about the API server, and the test of ours that asks for the
-same behaviour. Ours run without nodes against a real API server on a real etcd unless they say otherwise; those whose
-file ends in \`.txt\` are [transcripts of kubectl](clients.md) on a cluster with nodes. Upstream's own suite has not been run. Made by \`test/conformance/coverage/coverage.ts\` from comments in the tests; \`npm test\` checks
-that it is up to date.
+The official conformance tests of Kubernetes 1.36: what upstream's own suite said when it ran on a cluster of this project,
+and the test of ours that asks for the same behaviour, where there is one. Ours run without nodes against a real API server
+on a real etcd unless they say otherwise; those whose file ends in \`.txt\` are [transcripts of kubectl](clients.md) on a
+cluster with nodes.
+
+## Running upstream's suite
+
+\`\`\`sh
+npm run peers -- e2e.test agnhost nonewprivs sample-apiserver kubectl etcd etcdctl  # once: builds upstream's programs with Go
+npm run conformance -- e2e                                # all ${all.length} tests, on 3 masters and 2 workers
+npm run conformance -- e2e --focus 'sig-api-machinery'    # some
+npm run conformance -- e2e --store etcd --record          # on etcd; writes the outcomes into the record
+\`\`\`
+
+It exits 1 when a test fails that \`test/conformance/e2e/expected.ts\` does not give a reason for. No registry is asked:
+the images are upstream's programs, built from the same module as the suite, on Debian's busybox, glibc, nginx and tools
+where upstream takes Alpine's or another release of them. Images that cannot be made so are left out, and tests that need
+them fail with that reason.
+
+## Seen
+
+${groups.join('\n')}
+
+The last run of each test:
+
+${runs(results)}
+
+Made by \`test/conformance/coverage/coverage.ts\` from the record and from comments in the tests; \`npm test\` checks that it
+is up to date.
 
 ${parts.join('\n')}`;
 }
@@ -107,7 +172,7 @@ const call = './bin/node test/conformance/coverage/coverage.ts';
 
 const coverage = defineProgram({
   call,
-  summary: `writes ${page}: which conformance tests of upstream have a test here`,
+  summary: `writes ${page}: which conformance tests of upstream pass, and have a test here`,
   examples: [call],
   flags: {},
   run: () => {

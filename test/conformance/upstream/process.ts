@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 
 const stopWithinMs = 10_000;
 const running = new Set<ChildProcess>();
@@ -44,6 +45,16 @@ export class LoggedProcess {
   /** Throws with the end of its output when it has ended. */
   mustLive(): void {
     if (!this.alive) throw new Error(`${this.name} ended:\n${this.log().slice(-4_000)}`);
+  }
+
+  /** Resolves when it has ended, or after so many milliseconds. */
+  async end(withinMs: number): Promise<void> {
+    const over = new AbortController();
+    await Promise.race([
+      this.#gone,
+      delay(withinMs, undefined, { signal: over.signal }).catch(() => undefined),
+    ]);
+    over.abort();
   }
 
   async kill(): Promise<void> {
