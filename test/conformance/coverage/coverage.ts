@@ -101,8 +101,8 @@ function runs(record: readonly Recorded[]): string {
     lines.set(line, (lines.get(line) ?? 0) + 1);
   }
   return [...lines]
-    .sort()
     .map(([line, count]) => `- ${line}: ${count} tests`)
+    .sort()
     .join('\n');
 }
 
