@@ -219,7 +219,11 @@ test('what a schema keeps, at its root or in an embedded object, kubectl creates
     assert.match(await ok(`explain ${plural}`), new RegExp(`KIND: +${object.kind}\\nVERSION: +v1`));
   }
   const { definitions: swagger } = await shared.ask(200, 'GET', '/openapi/v2');
-  assert.equal(swagger['com.example.keep.v1.Barge']['x-kubernetes-preserve-unknown-fields'], true);
+  // Clients that read this document would refuse what it does not name.
+  assert.deepEqual(swagger['com.example.keep.v1.Barge'], {
+    type: 'object',
+    'x-kubernetes-group-version-kind': [{ group, version: 'v1', kind: 'Barge' }],
+  });
   const { schemas } = JSON.parse(await published(group, 'v1')).components;
   assert.equal(
     schemas['com.example.keep.v1.Lighter'].properties.spec['x-kubernetes-embedded-resource'],
