@@ -46,11 +46,11 @@ const recipes: Readonly<Record<string, (sources: Sources) => Recipe>> = {
     config: { Env: [path] },
   }),
   'glibc-dns-testing': ({ busybox }) => ({
-    layers: [layerOf(debianPrograms(['dig', 'getent', 'nslookup']), busybox)],
+    layers: [layerOf(shell(), debianPrograms(['dig', 'getent', 'nslookup']), busybox)],
     config: { Cmd: ['sh'], Env: [path] },
   }),
   'ipc-utils': ({ busybox }) => ({
-    layers: [layerOf(debianPrograms(['ipcs', 'ipcmk', 'ipcrm']), busybox)],
+    layers: [layerOf(shell(), debianPrograms(['ipcs', 'ipcmk', 'ipcrm']), busybox)],
     config: { Cmd: ['sh'], Env: [path] },
   }),
   kitten: (sources) => withPages(sources, 'kitten'),
@@ -109,9 +109,9 @@ function agnhostLayers({ kubernetes, packages, busybox }: Sources): readonly (re
       ],
       programWithLibraries(join(packages, 'bin/nc.openbsd'), 'usr/bin/nc'),
       programWithLibraries(join(packages, 'usr/bin/iperf'), 'usr/bin/iperf'),
+      shell(),
       debianPrograms(['bash', 'curl', 'dig', 'ss', 'ip', 'ipcs']),
-      busybox.filter(({ path: file }) => file !== 'bin/nc'),
-      [{ path: 'bin/nc', link: '/usr/bin/nc' }],
+      busybox,
     ),
     [
       ...programWithLibraries(peerFile('agnhost'), 'agnhost'),
@@ -136,6 +136,11 @@ function agnhostConfig(command: readonly string[]): Readonly<Record<string, unkn
 function withPages(sources: Sources, name: string): Recipe {
   const pages = filesBelow(join(sources.kubernetes, 'test/images', name, 'html'), '');
   return { layers: [...agnhostLayers(sources), pages], config: agnhostConfig(['test-webserver']) };
+}
+
+/** Debian's busybox takes its own programs before those of the path; where others are needed, the shell is another one. */
+function shell(): readonly ImageFile[] {
+  return programWithLibraries('/bin/dash', 'bin/sh');
 }
 
 function debianPrograms(names: readonly string[]): readonly ImageFile[] {
