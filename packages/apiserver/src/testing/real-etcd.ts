@@ -27,6 +27,9 @@ export async function startEtcd(t: Pick<TestContext, 'after'>): Promise<RealEtcd
       `--listen-peer-urls=${peerUrl}`,
       `--initial-advertise-peer-urls=${peerUrl}`,
       `--initial-cluster=default=${peerUrl}`,
+      // A member that is alone would wait most of a second, as long as others might take to be heard, before it elects itself.
+      '--heartbeat-interval=20',
+      '--election-timeout=100',
     ],
     { stdio: 'ignore' },
   );
