@@ -5,6 +5,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,10 +13,11 @@ import type { ConfigMap, ContainerStatus, Event, Pod, Secret } from '@timonier/a
 import { Cluster } from '../acceptance/cluster.ts';
 import { type CommandOptions, mustRun, type Output, run } from '../acceptance/command.ts';
 import { unpackKubectls } from '../acceptance/kubectl.ts';
+import { until } from '../acceptance/wait.ts';
 
 export const image = 'timonier.local/demo:latest';
 export const node = 'worker-1';
-const waitMs = 40_000;
+const waitMs = 120_000;
 const maxHistory = 20_000;
 
 type Container = NonNullable<NonNullable<Pod['spec']>['containers']>[number];
@@ -171,6 +173,29 @@ export class PodBench {
   /** Runs kubectl, which must succeed. */
   kubectl(args: readonly string[], options: CommandOptions = {}): Promise<string> {
     return mustRun(this.kubectlPath, args, { ...options, env: this.env });
+  }
+
+  /** Runs kubectl for what it prints on and on: `until` resolves when that matches, `all` when it has ended well. */
+  follow(args: readonly string[]): { until(wanted: RegExp): Promise<void>; readonly all: Promise<string> } {
+    const child = spawn(this.kubectlPath, args, {
+      env: { ...process.env, ...this.env },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let printed = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (printed += text));
+    const all = once(child, 'close').then(([code]: unknown[]) => {
+      if (code !== 0) throw new Error(`kubectl ${args.join(' ')} ended with ${String(code)}: ${printed}`);
+      return printed;
+    });
+    all.catch(() => undefined);
+    return {
+      all,
+      until: async (wanted) => {
+        await until(`kubectl ${args.join(' ')} prints ${String(wanted)}`, waitMs, () =>
+          wanted.test(printed) || child.exitCode !== null ? true : undefined,
+        );
+      },
+    };
   }
 
   tryKubectl(args: readonly string[], options: CommandOptions = {}): Promise<Output> {

@@ -146,14 +146,18 @@ export function contents(bench: () => PodBench): void {
       },
     });
     await at.ready('follower');
-    for (const value of ['1', '2']) {
-      await at.kubectl(['patch', 'configmap', 'moving', '-p', JSON.stringify({ data: data(value) })]);
-      await until(`the container saw ${value}`, 20_000, async () =>
+    const saw = (value: string): Promise<true> =>
+      until(`the container saw ${value}`, 120_000, async () =>
         (await at.kubectl(['logs', 'follower'])).includes(`saw ${value}`) ? true : undefined,
       );
+    // That it runs does not mean that it has looked yet.
+    await saw('0');
+    for (const value of ['1', '2']) {
+      await at.kubectl(['patch', 'configmap', 'moving', '-p', JSON.stringify({ data: data(value) })]);
+      await saw(value);
     }
     await at.kubectl(['label', 'pod', 'follower', 'version=1', '--overwrite']);
-    await until('the new label is in the file', 10_000, async () =>
+    await until('the new label is in the file', 120_000, async () =>
       (await at.sh('follower', 'cat /labels/all')).includes('version="1"') ? true : undefined,
     );
     assert.equal(await at.kubectl(['logs', 'follower']), 'saw 0\nsaw 1\nsaw 2\n');

@@ -1,6 +1,7 @@
 /** What a container may do, and what it shares with its host. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { until } from '../../acceptance/wait.ts';
 import { type PodBench, statusOf } from '../pod-bench.ts';
 
 export function isolation(bench: () => PodBench): void {
@@ -80,8 +81,14 @@ export function isolation(bench: () => PodBench): void {
     await at.run('apart', { containers: two });
     await at.run('together', { containers: two, spec: { shareProcessNamespace: true } });
     await Promise.all([at.ready('apart'), at.ready('together')]);
-    const sees = (pod: string): Promise<string> => at.sh(pod, 'ps -o args', '-c', 'main');
-    assert.doesNotMatch(await sees('apart'), /^sleep 4242/m);
-    assert.match(await sees('together'), /^sleep 4242/m);
+    const sees = (pod: string, container: string): Promise<string> =>
+      at.sh(pod, 'ps -o args', '-c', container);
+    const isSeen = (pod: string, container: string): Promise<true> =>
+      until(`the process is seen in ${pod} by ${container}`, 120_000, async () =>
+        /^sleep 4242/m.test(await sees(pod, container)) ? true : undefined,
+      );
+    // A shell begins, and only then becomes what is looked for.
+    await Promise.all([isSeen('apart', 'other'), isSeen('together', 'main')]);
+    assert.doesNotMatch(await sees('apart', 'main'), /^sleep 4242/m);
   });
 }

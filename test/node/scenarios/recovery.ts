@@ -16,7 +16,7 @@ export function recovery(bench: () => PodBench): void {
       const started = await at.sh(name, 'cut -d " " -f 22 /proc/1/stat');
       const pid = await pidOf(at, component);
       process.kill(pid, 'SIGKILL');
-      await until(`the ${component} runs again`, 20_000, async () =>
+      await until(`the ${component} runs again`, 120_000, async () =>
         (await pidOf(at, component)) === pid ? undefined : true,
       );
       await at.run(`${name}-next`, { containers: [{}] });
@@ -33,7 +33,7 @@ export function recovery(bench: () => PodBench): void {
       );
       const length = async (): Promise<number> => (await at.kubectl(['logs', name])).length;
       const printed = await length();
-      await until('the log goes on', 10_000, async () => ((await length()) > printed ? true : undefined));
+      await until('the log goes on', 120_000, async () => ((await length()) > printed ? true : undefined));
       await at.sh(name, 'kill -KILL -1; kill 1').catch(() => undefined);
       await at.until(name, 'was restarted when it ended', (pod) => (statusOf(pod)?.restartCount ?? 0) > 0);
     });

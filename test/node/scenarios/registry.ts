@@ -48,7 +48,7 @@ export function registry(bench: () => PodBench): void {
         config: { Env: ['PATH=/bin'], User: 'demo', Cmd: ['sleep', '600'] },
       });
       const inHost = (...command: string[]): Promise<string> => at.cluster.exec(node, command);
-      await until('the registry answers', 15_000, async () => {
+      await until('the registry answers', 120_000, async () => {
         await inHost('curl', '-sf', `http://${address}/v2/`);
         return true;
       });

@@ -33,6 +33,10 @@ export function streams(bench: () => PodBench): void {
         ],
       });
       await bench().ready('talker');
+      // The others are no measure of how far this one is.
+      await until('all lines are logged', 120_000, async () =>
+        (await bench().kubectl(['logs', 'talker', '-c', 'main'])).includes('line 20\n') ? true : undefined,
+      );
     });
 
     test('logs are cut at the end and by time, carry times on demand, and of all containers with their names', async () => {
@@ -52,7 +56,7 @@ export function streams(bench: () => PodBench): void {
 
     test('a terminal has the size of the caller’s and ends with the program’s exit code', async () => {
       const at = bench();
-      const line = `stty rows 33 cols 77; '${at.kubectlPath}' exec -it talker -c main -- sh -c 'tty; timeout 10 sh -c "until stty size 2>/dev/null | grep -v ^0; do :; done"; exit 5'; echo "code $?"`;
+      const line = `stty rows 33 cols 77; '${at.kubectlPath}' exec -it talker -c main -- sh -c 'tty; timeout 60 sh -c "until stty size 2>/dev/null | grep -v ^0; do :; done"; exit 5'; echo "code $?"`;
       const printed = await mustRun('script', ['-qec', line, '/dev/null'], { env: at.env });
       assert.match(printed, /\/dev\/pts\/\d+/);
       assert.match(printed, /33 77/);
@@ -75,7 +79,7 @@ export function streams(bench: () => PodBench): void {
     test('attach reaches the input of the first process and shows its output', async () => {
       const at = bench();
       const attached = at.kubectl(['attach', '-i', 'talker', '-c', 'reader'], { input: 'hello\nagain\n' });
-      await until('the program has read both lines', 10_000, async () =>
+      await until('the program has read both lines', 120_000, async () =>
         (await at.kubectl(['logs', 'talker', '-c', 'reader'])).includes('got again') ? true : undefined,
       );
       assert.match(await at.kubectl(['logs', 'talker', '-c', 'reader']), /^got hello\ngot again\n/);
@@ -94,11 +98,12 @@ export function streams(bench: () => PodBench): void {
           output.setEncoding('utf8').on('data', (text: string) => {
             printed += text;
           });
-        const ended = once(forward, 'exit');
+        // What it printed is known once its output is closed, too.
+        const ended = once(forward, 'close');
         const portTo = (target: number): Promise<string> =>
           until(
             `kubectl listens for ${target}`,
-            15_000,
+            120_000,
             () => new RegExp(`127\\.0\\.0\\.1:(\\d+) -> ${target}\\n`).exec(printed)?.[1],
           );
         try {
