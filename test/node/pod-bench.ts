@@ -3,12 +3,13 @@
  * followed by two long-running `kubectl get --watch`, so that a scenario waits for a condition without asking for it
  * again and again, and can look back at everything that was seen.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import type { ConfigMap, ContainerStatus, Event, Pod, Secret } from '@timonier/api';
 import { Cluster } from '../acceptance/cluster.ts';
 import { type CommandOptions, mustRun, type Output, run } from '../acceptance/command.ts';
@@ -22,18 +23,34 @@ const maxHistory = 20_000;
 
 type Container = NonNullable<NonNullable<Pod['spec']>['containers']>[number];
 
-/** What `kubectl get --watch -o json` prints, one object after the other. */
+/**
+ * What `kubectl get --watch -o json` prints, one object after the other. Connections end with an office, which a master that is
+ * short of a processor may lose for a moment: kubectl ends with its connection, and another one begins with what is there.
+ */
 class Watch<T> {
   readonly history: T[] = [];
-  readonly #child: ChildProcess;
+  readonly #begin: () => ChildProcessByStdio<null, Readable, null>;
   readonly #listeners = new Set<() => void>();
+  #child: ChildProcess | undefined;
+  #isClosed = false;
 
   constructor(kubectl: string, kubeconfig: string, resource: string) {
-    const child = spawn(kubectl, ['get', resource, '--watch', '-o', 'json'], {
-      env: { ...process.env, KUBECONFIG: kubeconfig },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    this.#begin = () =>
+      spawn(kubectl, ['get', resource, '--watch', '-o', 'json'], {
+        env: { ...process.env, KUBECONFIG: kubeconfig },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+    this.#follow();
+  }
+
+  #follow(): void {
+    const child = this.#begin();
     this.#child = child;
+    child.once('close', () => {
+      setTimeout(() => {
+        if (!this.#isClosed) this.#follow();
+      }, 200).unref();
+    });
     let rest = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       const parts = (rest + text).split(/^}\n/m);
@@ -64,7 +81,8 @@ class Watch<T> {
   }
 
   close(): void {
-    this.#child.kill('SIGKILL');
+    this.#isClosed = true;
+    this.#child?.kill('SIGKILL');
   }
 }
 
