@@ -3,13 +3,20 @@
  * many watchers, and the start over many objects. Everything is asked of real processes over TLS and HTTP/2 on loopback.
  * Where kube-apiserver was built it is measured beside ours, over etcd, row after row in turn by the same load generator.
  */
-import { booleanFlag, choicesFlag, countBuffersWithHeap, leaveRoomToGrow } from '@timonier/component';
+import {
+  booleanFlag,
+  choicesFlag,
+  countBuffersWithHeap,
+  leaveRoomToGrow,
+  UsageError,
+} from '@timonier/component';
 import { letHelpersGiveWay } from '@timonier/linux/helper-threads';
 import { until } from '../../test/acceptance/wait.ts';
 import { type BenchmarkResult, type Bound, defineBenchmark } from '../benchmark.ts';
 import { undoneAtEnd } from '../ending.ts';
 import { createPod, deletePod } from './calls.ts';
 import { send, succeed } from './client.ts';
+import { Explanation } from './explain/explanation.ts';
 import { fanOutRow } from './fan-out.ts';
 import { nodeWatchesRow } from './node-watches.ts';
 import { report } from './ledger.ts';
@@ -67,7 +74,10 @@ async function makeAccount(bench: Bench): Promise<void> {
   });
 }
 
-async function begin(program: ApiServerProgram): Promise<Bench & { readonly close: () => Promise<void> }> {
+async function begin(
+  program: ApiServerProgram,
+  explanation?: Explanation,
+): Promise<Bench & { readonly close: () => Promise<void> }> {
   const server = await MeasuredServer.start(program);
   const sessions = await server.connections(connections);
   const takeDown = async (): Promise<void> => {
@@ -79,7 +89,7 @@ async function begin(program: ApiServerProgram): Promise<Bench & { readonly clos
     forget();
     return takeDown();
   };
-  const bench = { server, sessions, rows: [], figures: {}, close };
+  const bench = { server, sessions, rows: [], figures: {}, explanation, close };
   try {
     await makeAccount(bench);
     await warm(bench);
@@ -141,8 +151,9 @@ export const benchmark = defineBenchmark({
   flags: {
     only: choicesFlag(Object.keys(rows), 'rows to measure'),
     alone: booleanFlag(false, 'leave the peer out, although it was built'),
+    explain: booleanFlag(false, 'tell what the slow ones of the changes at 70 % waited for'),
   },
-  run: async ({ only, alone }, log): Promise<BenchmarkResult> => {
+  run: async ({ only, alone, explain }, log): Promise<BenchmarkResult> => {
     // The load's own collections are in the way of what it measures.
     countBuffersWithHeap();
     leaveRoomToGrow();
@@ -150,9 +161,14 @@ export const benchmark = defineBenchmark({
     const picked = Object.entries(rows).filter(([name]) => only.includes(name));
     const them = alone ? undefined : kubernetes();
     if (them !== undefined && 'missing' in them) log(`no peer: ${them.missing}`);
+    if (explain && !only.includes('mixed'))
+      throw new UsageError('--explain tells of the row "mixed": pick it with --only');
+    const explanation = explain ? new Explanation() : undefined;
+    const forget = undoneAtEnd(async () => explanation?.close());
     const sides: (Bench & { readonly close: () => Promise<void> })[] = [];
     try {
-      sides.push(await begin(ours(process.env['TIMONIER_BENCH_PROFILE'])));
+      await explanation?.watchItself();
+      sides.push(await begin(ours(process.env['TIMONIER_BENCH_PROFILE'], explanation), explanation));
       if (them !== undefined && 'program' in them) sides.push(await begin(them.program));
       // Asked before the last row ends the connections.
       const notes = await notesOf(them, sides[1]);
@@ -170,9 +186,12 @@ export const benchmark = defineBenchmark({
           'for the start: CPU until it is ready, the time until then, and resident memory',
           ...notes,
           ...watchesEnded(peer),
+          ...(explanation?.notes ?? []),
         ],
       };
     } finally {
+      explanation?.close();
+      forget();
       for (const { close } of sides) await close();
     }
   },

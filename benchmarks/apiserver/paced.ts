@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { percentile } from '../benchmark.ts';
 import { applyMap, createPod, deletePod, lease, leases, patchPod, updateStatus } from './calls.ts';
 import { load, send } from './client.ts';
+import type { Change } from './explain/events.ts';
 import { anySession, type Bench, meter, type Row } from './row.ts';
 import type { Call, Session } from './session.ts';
 
@@ -31,6 +32,8 @@ export interface Paced {
   readonly latencies: readonly number[];
   /** Milliseconds from when each was due until it was sent: what the generator itself adds to the latencies. */
   readonly late: readonly number[];
+  /** Those that were answered, by `performance.now()`. */
+  readonly changes: readonly Change[];
   readonly sent: number;
   /** Answered with an error, as by a store that is too slow. */
   readonly failed: number;
@@ -45,6 +48,7 @@ export async function paced(
 ): Promise<Paced> {
   const latencies: number[] = [];
   const late: number[] = [];
+  const changes: Change[] = [];
   const start = performance.now();
   const count = Math.round(rate * seconds);
   const open = new Set<Promise<void>>();
@@ -55,9 +59,14 @@ export async function paced(
     const due = start + (sent * 1_000) / rate;
     const wait = due - performance.now();
     if (wait > 1) await pause(wait);
-    late.push(Math.max(0, performance.now() - due));
+    const at = performance.now();
+    late.push(Math.max(0, at - due));
     const one: Promise<void> = request(sent)
-      .then(() => void latencies.push(performance.now() - due))
+      .then(() => {
+        const answered = performance.now();
+        latencies.push(answered - due);
+        changes.push({ due, sent: at, answered });
+      })
       .catch((error: unknown) => {
         failure ??= error;
         failed++;
@@ -70,6 +79,7 @@ export async function paced(
   return {
     latencies,
     late,
+    changes,
     sent,
     failed,
     perSecond: (latencies.length * 1_000) / (performance.now() - start),
@@ -154,7 +164,7 @@ async function removeMixed({ sessions }: Bench, round: number, calls: number): P
 }
 
 async function atSeventyPercent(bench: Bench): Promise<void> {
-  const { server, sessions, rows, figures } = bench;
+  const { server, sessions, rows, figures, explanation } = bench;
   await load(sessions, warmCalls, capacityInFlight, (index) => mixed(index, 0));
   const spentFull = meter(server);
   const full = await load(sessions, capacityCalls, capacityInFlight, (index) => mixed(index, 1));
@@ -168,7 +178,8 @@ async function atSeventyPercent(bench: Bench): Promise<void> {
     p99Ms: percentile(full.latencies, 0.99),
   });
   const spent = meter(server);
-  const { latencies, late, sent, failed, perSecond } = await paced(
+  const explain = explanation?.begin(server.pid);
+  const { latencies, late, changes, sent, failed, perSecond } = await paced(
     capacity * 0.7,
     mixSeconds,
     async (index) => {
@@ -178,6 +189,7 @@ async function atSeventyPercent(bench: Bench): Promise<void> {
     },
   );
   const { own, store } = spent();
+  explain?.(changes);
   const p99Ms = percentile(latencies, 0.99);
   rows.push({ name: 'mix at 70 % of that', cpu: own / sent, store: store / sent, perSecond, p99Ms });
   figures['mix_cpu_us'] = fullOwn / capacityCalls;

@@ -11,6 +11,7 @@ import type { ClusterPki } from '@timonier/pki';
 import { type Program as StoreProgram, timonier } from '../../test/conformance/store/members.ts';
 import { peer } from '../../test/peers/peer.ts';
 import { type EtcdProgram, newestEtcd } from '../store/etcd.ts';
+import type { Explanation } from './explain/explanation.ts';
 
 const main = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url));
 
@@ -46,12 +47,18 @@ function shared({ port, storeEndpoint, pki }: Place): Record<string, string> {
 }
 
 /** From the sources. `profile`: a folder for a CPU profile, written when it ends. */
-export function ours(profile: string | undefined): ApiServerProgram {
+export function ours(profile: string | undefined, explanation: Explanation | undefined): ApiServerProgram {
+  const probe = (who: string): readonly string[] => explanation?.probe(who) ?? [];
   return {
     name: 'timonier',
     file: process.execPath,
-    args: [...(profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]), main, 'apiserver'],
-    store: timonier,
+    args: [
+      ...(profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]),
+      ...probe('the API server'),
+      main,
+      'apiserver',
+    ],
+    store: { ...timonier, args: [...probe('the store'), ...timonier.args] },
     flags: (place) => ({ ...shared(place), 'internal-port': '0', 'ops-address': '' }),
   };
 }

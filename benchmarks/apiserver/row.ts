@@ -1,5 +1,6 @@
 /** What a row of the benchmark gets, and what it puts down of one server. */
 import { cpuMicros } from '../store/cpu.ts';
+import type { Explanation } from './explain/explanation.ts';
 import type { MeasuredServer } from './server.ts';
 import type { Session } from './session.ts';
 
@@ -21,6 +22,8 @@ export interface Bench {
   readonly sessions: readonly Session[];
   readonly rows: Measured[];
   readonly figures: Record<string, number>;
+  /** Of ours, when asked for. */
+  readonly explanation?: Explanation | undefined;
 }
 
 export interface Row {
