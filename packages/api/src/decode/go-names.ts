@@ -122,7 +122,13 @@ function cannotRestore(schema: Schema, value: unknown): string | undefined {
   if (schema.kind === 'map') return `cannot restore map from ${goKind(value)}`;
   if (schema.kind === 'object') return `cannot restore struct from: ${goKind(value)}`;
   const scalar = schema.scalar ?? '';
-  return plainScalars.has(scalar) ? `unrecognized type: ${GO_TYPES[scalar]}` : undefined;
+  if (!plainScalars.has(scalar)) return undefined;
+  // Go converts numbers to texts, and fractions to whole numbers, in ways that JSON does not mean.
+  const kind = goKind(value);
+  const isConverted = kind === 'int64' ? scalar === 'string' : kind === 'float64' && scalar.startsWith('int');
+  return isConverted
+    ? `cannot convert ${kind} to ${goType(schema)}`
+    : `unrecognized type: ${GO_TYPES[scalar]}`;
 }
 
 const plainScalars: ReadonlySet<string> = new Set(['string', 'bool', 'int32', 'int64', 'double']);

@@ -121,7 +121,25 @@ test('that a member is not there can be tested, by null or by no value', () => {
     assert.deepEqual(apply({ op: 'test', path: '/data/what', ...value }), original);
 });
 
-test('what has no place, no meaning or the name of a prototype is refused', () => {
+test('the name of a prototype is a key like any other', () => {
+  const operations = [
+    { op: 'add', path: '/__proto__', value: { a: 1 } },
+    { op: 'test', path: '/__proto__/a', value: 1 },
+    { op: 'add', path: '/__proto__/b', value: 2 },
+    { op: 'copy', from: '/__proto__', path: '/constructor' },
+    { op: 'replace', path: '/constructor/a', value: 3 },
+    { op: 'move', from: '/constructor', path: '/prototype' },
+  ];
+  const changed = applyJsonPatch({}, operations);
+  assert.equal(JSON.stringify(changed), '{"__proto__":{"a":1,"b":2},"prototype":{"a":3,"b":2}}');
+  assert.equal(
+    JSON.stringify(applyJsonPatch(changed, [{ op: 'remove', path: '/__proto__' }])),
+    '{"prototype":{"a":3,"b":2}}',
+  );
+  assert.equal(({} as Record<string, unknown>)['a'], undefined);
+});
+
+test('what has no place or no meaning is refused', () => {
   const wrong: readonly (object | null)[] = [
     null,
     {},

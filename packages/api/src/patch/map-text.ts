@@ -20,9 +20,12 @@ export function goSyntax(value: unknown): string {
   return `map[string]interface {}{${entries.map(([key, item]) => `${JSON.stringify(key)}:${goSyntax(item)}`).join(', ')}}`;
 }
 
-/** What upstream's language calls the type of a value that is no number. */
+/** What upstream's language calls the type of a value. */
 export function goTypeOf(value: unknown): string {
   if (Array.isArray(value)) return '[]interface {}';
+  if (value === null || value === undefined) return '%!s(<nil>)';
+  if (isBigInteger(value)) return 'int64';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64';
   if (typeof value === 'boolean') return 'bool';
   return typeof value === 'object' ? 'map[string]interface {}' : typeof value;
 }

@@ -2,7 +2,8 @@
  * A document that the operations of a JSON patch change, at places that JSON pointers (RFC 6901) name. Long lists are kept so
  * that an item can be put in and taken out anywhere without moving the others; the tree is an ordinary one again at the end.
  *
- * What cannot be done throws; what has the name of a prototype is not to be had, as the clients' libraries refuse it too.
+ * What cannot be done throws. Names are plain data, whatever they are: `__proto__` is a key like others, as upstream, and no
+ * prototype is ever read or set.
  */
 import { LongList } from './long-list.ts';
 import { isObject, jsonEqual, type JsonObject, type JsonValue, setKey } from './structure.ts';
@@ -159,14 +160,10 @@ function indexOf(name: string): number {
 function stepsOf(pointer: string): string[] {
   if (pointer === '') return [];
   if (!pointer.startsWith('/')) throw new Error(`the pointer ${pointer} does not begin with a slash`);
-  const steps = pointer
+  return pointer
     .slice(1)
     .split('/')
     .map((step) => (step.includes('~') ? step.replaceAll('~1', '/').replaceAll('~0', '~') : step));
-  for (const [i, step] of steps.entries())
-    if (step === '__proto__' || (step === 'prototype' && steps[i - 1] === 'constructor'))
-      throw new Error(`${pointer} leads to a prototype`);
-  return steps;
 }
 
 /** A tree without lists in pieces; what has none is left as it is. */

@@ -3,7 +3,9 @@
  * thousands of items, so that they are looked up by their text and never compared in pairs.
  */
 import { textOfJson } from '../same-json.ts';
-import { isObject, type JsonObject, type JsonValue } from './structure.ts';
+import { goTypeOf, shownAsMap } from './map-text.ts';
+import { PatchError } from './patch-error.ts';
+import { isObject, jsonEqual, type JsonObject, type JsonValue } from './structure.ts';
 
 /** What tells an item from others: the value of its merge key, or itself where there is none. */
 export function keyOf(item: JsonValue, mergeKey: string | undefined): JsonValue | undefined {
@@ -103,6 +105,47 @@ export function inOrder(
   }
   for (const { item } of left.slice(next)) result.push(item);
   return result;
+}
+
+/** What all items of two lists are. Throws 400 when they are not alike. */
+export function commonType(original: readonly JsonValue[], patch: readonly JsonValue[]): string {
+  const types = new Set([...original, ...patch].map(goTypeOf));
+  const [type = ''] = types;
+  if (type === goTypeOf([])) throw new PatchError(400, 'lists of lists are not supported');
+  if (types.size > 1)
+    throw new PatchError(400, `list element types are not identical: ${shownAsMap([original, patch])}`);
+  return type;
+}
+
+/** What a patch sets must stand in the order that it gives. Throws 400. */
+export function checkOrder(
+  patch: readonly JsonValue[],
+  order: readonly JsonValue[],
+  mergeKey: string | undefined,
+): void {
+  if (order.length === 0 || patch.length === 0) return;
+  const set =
+    mergeKey === undefined ? patch : patch.filter((item) => !isObject(item) || item['$patch'] === undefined);
+  let next = 0;
+  for (const item of order) {
+    const one = set[next];
+    if (one === undefined) return;
+    if (jsonEqual(comparedBy(one, mergeKey), comparedBy(item, mergeKey))) next++;
+  }
+  if (next < set.length)
+    throw new PatchError(
+      400,
+      `The order in patch list:\n${shownAsMap(patch)}\n doesn't match $setElementOrder list:\n${shownAsMap(order)}\n`,
+    );
+}
+
+function comparedBy(item: JsonValue, mergeKey: string | undefined): JsonValue {
+  if (mergeKey === undefined) return item;
+  if (!isObject(item))
+    throw new PatchError(400, `expected a ${goTypeOf({})}, but received a ${goTypeOf(item)}`);
+  const key = Object.hasOwn(item, mergeKey) ? item[mergeKey] : undefined;
+  if (key !== undefined) return key;
+  throw new PatchError(400, `map: ${shownAsMap(item)} does not contain declared merge key: ${mergeKey}`);
 }
 
 function firstPlaces(list: readonly JsonValue[], mergeKey: string | undefined): Map<string, number> {

@@ -91,6 +91,50 @@ const cases: readonly { name: string; original: JsonObject; patch: JsonObject; e
     expected: { metadata: { finalizers: ['c', 'b'] } },
   },
   {
+    name: 'an item that is to replace replaces the list, and is no item of it',
+    original: { spec: { containers: [{ name: 'a' }, { name: 'b' }] } },
+    patch: { spec: { containers: [{ name: 'a', $patch: 'replace' }, { name: 'c' }] } },
+    expected: { spec: { containers: [{ name: 'c' }] } },
+  },
+  {
+    name: 'a directive in a list that is taken whole, and in an item that is new, is a field like others',
+    original: { spec: { tolerations: [{ key: 'a' }], containers: [{ name: 'a' }] } },
+    patch: {
+      spec: {
+        tolerations: [{ $patch: 'replace' }, { key: 'b' }],
+        containers: [{ name: 'b', env: [{ name: 'x', $patch: 'delete' }] }],
+      },
+    },
+    expected: {
+      spec: {
+        tolerations: [{ $patch: 'replace' }, { key: 'b' }],
+        containers: [{ name: 'b', env: [{ name: 'x', $patch: 'delete' }] }, { name: 'a' }],
+      },
+    },
+  },
+  {
+    name: 'where nothing was, what is set is taken without nulls and without what has a directive',
+    original: {},
+    patch: {
+      metadata: { labels: { a: null, b: 'c' }, annotations: { $patch: 'replace', a: 'b' } },
+      spec: {
+        containers: [
+          { image: 'x', command: null },
+          { name: 'a', $patch: 'delete' },
+        ],
+      },
+    },
+    expected: { metadata: { labels: { b: 'c' } }, spec: { containers: [{ image: 'x' }] } },
+  },
+  {
+    name: 'what is to go from what is no list, or is no list itself, goes from nothing',
+    original: { metadata: { finalizers: ['a'] } },
+    patch: {
+      metadata: { '$deleteFromPrimitiveList/finalizers': 'a', '$deleteFromPrimitiveList/none': ['a'] },
+    },
+    expected: { metadata: { finalizers: ['a'] } },
+  },
+  {
     name: 'null deletes a field and an entry of a map',
     original: { metadata: { labels: { a: '1', b: '2' } }, spec: { nodeName: 'n' } },
     patch: { metadata: { labels: { a: null } }, spec: { nodeName: null } },
@@ -116,15 +160,51 @@ test('retained keys clear the other members of a union', () => {
 
 test('a strategic patch without the merge key, or of the wrong shape, is refused with its reason', () => {
   assert.throws(() => applyStrategicMergePatch({}, [], pod), PatchError);
-  assert.throws(
-    () => applyStrategicMergePatch({}, { spec: { containers: [{ image: 'x' }] } }, pod),
-    /does not contain declared merge key: name/,
-  );
-  assert.throws(() => applyStrategicMergePatch({}, { spec: { containers: ['x'] } }, pod), /must be objects/);
-  assert.throws(
-    () => applyStrategicMergePatch({}, { metadata: { $patch: 'burn' } }, pod),
-    /^PatchError: unknown patch type: burn in map: map\[\$patch:burn\]$/,
-  );
+  const original = {
+    metadata: { labels: { a: 'b' }, finalizers: ['x'] },
+    spec: { containers: [{ name: 'a', image: 'b' }] },
+  };
+  const wrong: readonly (readonly [JsonObject, string])[] = [
+    [
+      { spec: { containers: [{ image: 'x' }] } },
+      'map: map[image:x] does not contain declared merge key: name',
+    ],
+    [{ spec: { containers: ['x'] } }, 'list element types are not identical: [[map[image:b name:a]] [x]]'],
+    [{ metadata: { finalizers: [1] } }, 'list element types are not identical: [[x] [1]]'],
+    [
+      { metadata: { '$deleteFromPrimitiveList/finalizers': [1] } },
+      'list element types are not identical: [[x] [1]]',
+    ],
+    [{ metadata: { finalizers: [[]] } }, 'list element types are not identical: [[x] [[]]]'],
+    [{ metadata: { $patch: 'burn' } }, 'unknown patch type: burn in map: map[$patch:burn]'],
+    [{ metadata: { labels: { $patch: 'merge' } } }, 'unknown patch type: merge in map: map[$patch:merge]'],
+    [
+      { spec: { containers: [{ name: 'a', $patch: 'merge' }] } },
+      'merging lists cannot yet be specified in the patch',
+    ],
+    [{ spec: { '$setElementOrder/containers': 'a' } }, 'expected a []interface {}, but received a string'],
+    [
+      { spec: { '$setElementOrder/containers': ['a'], containers: [{ name: 'a' }] } },
+      'expected a map[string]interface {}, but received a string',
+    ],
+    [
+      { spec: { '$setElementOrder/containers': [{ a: 1 }], containers: [{ name: 'a' }] } },
+      'map: map[a:1] does not contain declared merge key: name',
+    ],
+    [
+      { spec: { '$setElementOrder/none': [] } },
+      'unable to find api field in struct PodSpec for the json field "none"',
+    ],
+    [{ spec: { $setElementOrder: [] } }, 'invalid patch format of setElementOrder list'],
+    [{ spec: { $retainKeys: 'a' } }, 'invalid patch format of retainKeys'],
+    [{ spec: { $retainKeys: ['a'], hostname: 'b' } }, 'invalid patch format of retainKeys'],
+  ];
+  for (const [patch, message] of wrong)
+    assert.throws(
+      () => applyStrategicMergePatch(original, patch, pod),
+      (error) => error instanceof PatchError && error.code === 400 && error.message === message,
+      message,
+    );
 });
 
 test('keys that name a prototype are plain data', () => {
@@ -196,11 +276,12 @@ test('an order that does not have what the patch sets is refused as upstream doe
       ],
     },
   });
-  assert.throws(() => applyStrategicMergePatch({}, of('two'), pod), {
+  const original = { spec: { containers: [{ name: 'gone-not' }, { name: 'gone' }] } };
+  assert.throws(() => applyStrategicMergePatch(original, of('two'), pod), {
     message:
       "The order in patch list:\n[map[image:x name:three] map[$patch:delete name:gone]]\n doesn't match $setElementOrder list:\n[map[name:two]]\n",
   });
-  assert.deepEqual(applyStrategicMergePatch({}, of('two', 'three'), pod), {
-    spec: { containers: [{ name: 'three', image: 'x' }] },
+  assert.deepEqual(applyStrategicMergePatch(original, of('two', 'three'), pod), {
+    spec: { containers: [{ name: 'three', image: 'x' }, { name: 'gone-not' }] },
   });
 });

@@ -2,27 +2,27 @@
  * Strategic merge patch: a merge patch in which lists of a type with a merge key merge item by item, steered by
  * directives (`$patch`, `$retainKeys`, `$setElementOrder/FIELD`, `$deleteFromPrimitiveList/FIELD`).
  *
- * Source: the Kubernetes API conventions on strategic merge patch. Invariants: the original is never changed; null
- * deletes; no directive is left in the result.
+ * Source: the Kubernetes API conventions on strategic merge patch, and what upstream makes of directives where they mean
+ * nothing: in what is taken as it comes they are fields like others, which the type does not know. Invariants: the
+ * original is never changed; null deletes.
  */
-import { shownAsMap } from './map-text.ts';
+import { goTypeOf, shownAsMap } from './map-text.ts';
 import { notMap } from './json-patch.ts';
 import { PatchError } from './patch-error.ts';
-import { inOrder, KeyedList, keyOf, mergePrimitives, withoutItems } from './strategic-lists.ts';
 import {
-  isObject,
-  jsonEqual,
-  type JsonObject,
-  type JsonValue,
-  member,
-  setKey,
-  type Structure,
-} from './structure.ts';
+  checkOrder,
+  commonType,
+  inOrder,
+  KeyedList,
+  mergePrimitives,
+  withoutItems,
+} from './strategic-lists.ts';
+import { isObject, type JsonObject, type JsonValue, member, setKey, type Structure } from './structure.ts';
 
 const patchDirective = '$patch';
 const retainKeysDirective = '$retainKeys';
-const orderPrefix = '$setElementOrder/';
-const deletePrefix = '$deleteFromPrimitiveList/';
+const orderPrefix = '$setElementOrder';
+const deletePrefix = '$deleteFromPrimitiveList';
 
 export function applyStrategicMergePatch(
   original: JsonObject,
@@ -35,167 +35,174 @@ export function applyStrategicMergePatch(
 }
 
 function mergeObject(original: JsonObject, patch: JsonObject, structure: Structure | undefined): JsonObject {
-  const directive = patch[patchDirective];
-  if (directive === 'replace') return withoutDirectives(patch) as JsonObject;
+  const { [patchDirective]: directive, ...rest } = patch;
+  if (directive === 'replace') return rest;
   if (directive === 'delete') return {};
-  if (directive !== undefined && directive !== 'merge') {
-    throw new PatchError(400, `unknown patch type: ${shownAsMap(directive)} in map: ${shownAsMap(patch)}`);
-  }
+  if (directive !== undefined) throw badDirective(directive, patch);
   const result: JsonObject = { ...original };
   retainKeys(result, patch);
-
+  const ordered = new Set<string>();
+  for (const [key, order] of Object.entries(patch))
+    if (key.startsWith(orderPrefix)) ordered.add(mergeOrdered(result, patch, key, order, structure));
   for (const [key, value] of Object.entries(patch)) {
-    if (key === patchDirective || key === retainKeysDirective || key.startsWith(orderPrefix)) continue;
-    if (key.startsWith(deletePrefix)) {
-      deleteFromPrimitiveList(result, key.slice(deletePrefix.length), value);
-      continue;
-    }
-    if (value === null) {
-      delete result[key];
-      continue;
-    }
-    const order = patch[orderPrefix + key];
-    setKey(
-      result,
-      key,
-      mergeField(
-        Object.hasOwn(result, key) ? result[key] : undefined,
-        value,
-        member(structure, key),
-        key,
-        order,
-      ),
-    );
-  }
-  for (const key of Object.keys(patch)) {
-    // An order alone, without items to merge, still sorts the list.
-    if (!key.startsWith(orderPrefix)) continue;
-    const name = key.slice(orderPrefix.length);
-    const list = result[name];
-    if (!Array.isArray(list) || Object.hasOwn(patch, name)) continue;
-    setKey(
-      result,
-      name,
-      inOrder(list, list, listOf(patch[key], key), member(structure, name)?.patchMergeKey),
-    );
+    if (key === retainKeysDirective || key.startsWith(orderPrefix) || ordered.has(key)) continue;
+    const isDeletion = key.startsWith(deletePrefix);
+    const name = isDeletion ? fieldOf(key, 'invalid patch format of primitive list') : key;
+    mergeMember(result, name, value, member(structure, name), isDeletion);
   }
   return result;
 }
 
-function mergeField(
-  original: JsonValue | undefined,
-  patch: JsonValue,
-  structure: Structure | undefined,
-  name: string,
-  order: JsonValue | undefined,
-): JsonValue {
-  if (isObject(patch)) {
-    const replaces = structure?.patchStrategy?.includes('replace') === true;
-    return mergeObject(isObject(original) && !replaces ? original : {}, patch, structure);
-  }
-  if (!Array.isArray(patch)) return patch;
-  if (structure?.patchStrategy?.includes('merge') !== true) return withoutDirectives(patch);
-  const originalList = Array.isArray(original) ? original : [];
-  const merged =
-    structure.patchMergeKey === undefined
-      ? mergePrimitives(originalList, patch)
-      : mergeByKey(originalList, patch, structure.patchMergeKey, structure.items, name);
-  const wanted = order === undefined ? patch : listOf(order, orderPrefix + name);
-  if (order !== undefined) checkOrder(patch, wanted, structure.patchMergeKey);
-  return inOrder(merged, originalList, wanted, structure.patchMergeKey);
+function badDirective(directive: JsonValue, patch: JsonObject): PatchError {
+  return new PatchError(400, `unknown patch type: ${shownAsMap(directive)} in map: ${shownAsMap(patch)}`);
 }
 
-/** What a patch sets must stand in the order that it gives. Throws 400. */
-function checkOrder(
-  patch: readonly JsonValue[],
-  order: readonly JsonValue[],
-  mergeKey: string | undefined,
-): void {
-  const set = patch.filter((item) => !isObject(item) || item[patchDirective] !== 'delete');
-  let next = 0;
-  for (const item of order)
-    if (next < set.length && jsonEqual(keyOf(set[next] ?? null, mergeKey), keyOf(item, mergeKey))) next++;
-  if (next < set.length)
-    throw new PatchError(
-      400,
-      `The order in patch list:\n${shownAsMap([...patch])}\n doesn't match ${orderPrefix.slice(0, -1)} list:\n${shownAsMap([...order])}\n`,
-    );
+/** What comes behind the slash of a directive. */
+function fieldOf(key: string, otherwise: string): string {
+  const slash = key.indexOf('/');
+  if (slash < 0) throw new PatchError(400, otherwise);
+  return key.slice(slash + 1);
 }
 
 /** `$retainKeys` lists every key that may stay, which clears the other members of a union. */
 function retainKeys(result: JsonObject, patch: JsonObject): void {
   const retained = patch[retainKeysDirective];
   if (retained === undefined) return;
-  const keys = new Set(listOf(retained, retainKeysDirective));
-  for (const key of Object.keys(patch)) {
-    if (!key.startsWith('$') && patch[key] !== null && !keys.has(key)) {
-      throw new PatchError(400, `${retainKeysDirective} does not list ${key}, which the patch sets`);
-    }
-  }
-  for (const key of Object.keys(result)) if (!keys.has(key)) delete result[key];
+  const isRight =
+    Array.isArray(retained) &&
+    Object.entries(patch).every(
+      ([key, value]) =>
+        key === retainKeysDirective ||
+        value === null ||
+        key.startsWith(deletePrefix) ||
+        key.startsWith(orderPrefix) ||
+        retained.includes(key),
+    );
+  if (!isRight) throw new PatchError(400, 'invalid patch format of retainKeys');
+  const kept = new Set(retained);
+  for (const key of Object.keys(result)) if (!kept.has(key)) delete result[key];
 }
 
-function deleteFromPrimitiveList(result: JsonObject, name: string, values: JsonValue): void {
-  const list = Object.hasOwn(result, name) ? result[name] : undefined;
-  if (!Array.isArray(list)) return;
-  setKey(result, name, withoutItems(list, listOf(values, deletePrefix + name)));
+function mergeMember(
+  result: JsonObject,
+  name: string,
+  value: JsonValue,
+  structure: Structure | undefined,
+  isDeletion: boolean,
+): void {
+  if (value === null) {
+    delete result[name];
+    return;
+  }
+  const original = Object.hasOwn(result, name) ? result[name] : undefined;
+  if (isObject(original) && isObject(value)) {
+    const replaces = structure?.patchStrategy?.includes('replace') === true;
+    setKey(result, name, replaces ? value : mergeObject(original, value, structure));
+  } else if (Array.isArray(original) && Array.isArray(value))
+    setKey(result, name, mergeLists(original, value, structure, isDeletion));
+  else if (!isDeletion) {
+    const taken = withoutDirectives(value);
+    if (taken === undefined) delete result[name];
+    else setKey(result, name, taken);
+  }
+}
+
+/** A list with what comes before what. Returns the name of its field. */
+function mergeOrdered(
+  result: JsonObject,
+  patch: JsonObject,
+  key: string,
+  order: JsonValue,
+  structure: Structure | undefined,
+): string {
+  const wanted = listOf(order);
+  const name = fieldOf(key, 'invalid patch format of setElementOrder list');
+  const original = Object.hasOwn(result, name) ? listOf(result[name]) : undefined;
+  const set = Object.hasOwn(patch, name) ? listOf(patch[name]) : undefined;
+  const inner = member(structure, name);
+  if (structure?.kind === 'object' && inner === undefined) {
+    const type = structure.message?.split('.').at(-1) ?? '';
+    throw new PatchError(400, `unable to find api field in struct ${type} for the json field "${name}"`);
+  }
+  checkOrder(set ?? [], wanted, inner?.patchMergeKey);
+  const merged =
+    set === undefined
+      ? original
+      : original === undefined
+        ? (withoutDirectives(set) as JsonValue[])
+        : mergeLists(original, set, inner, false);
+  if (merged !== undefined)
+    setKey(result, name, inOrder(merged, original ?? [], wanted, inner?.patchMergeKey));
+  return name;
+}
+
+function listOf(value: JsonValue | undefined): JsonValue[] {
+  if (Array.isArray(value)) return value;
+  throw new PatchError(400, `expected a []interface {}, but received a ${goTypeOf(value)}`);
+}
+
+function mergeLists(
+  original: readonly JsonValue[],
+  patch: JsonValue[],
+  structure: Structure | undefined,
+  isDeletion: boolean,
+): JsonValue[] {
+  if (!isDeletion && structure?.patchStrategy?.includes('merge') !== true) return patch;
+  if (original.length + patch.length === 0) return [];
+  const type = commonType(original, patch);
+  const mergeKey = structure?.patchMergeKey;
+  if (type === goTypeOf({})) return mergeByKey(original, patch, structure);
+  if (isDeletion) return withoutItems(original, patch);
+  if (mergeKey !== undefined) throw new PatchError(400, `expected a ${goTypeOf({})}, but received a ${type}`);
+  return inOrder(mergePrimitives(original, patch), original, patch, undefined);
 }
 
 function mergeByKey(
   original: readonly JsonValue[],
   patch: readonly JsonValue[],
-  mergeKey: string,
-  items: Structure | undefined,
-  name: string,
+  structure: Structure | undefined,
 ): JsonValue[] {
-  const replaceAll = patch.some(
-    (item) => isObject(item) && item[patchDirective] === 'replace' && item[mergeKey] === undefined,
-  );
-  const merged = new KeyedList(replaceAll ? [] : original, mergeKey);
-  for (const item of patch) {
-    if (!isObject(item)) {
-      throw new PatchError(
-        400,
-        `items of ${name} merge by "${mergeKey}" and must be objects, not ${JSON.stringify(item)}`,
-      );
-    }
-    const key = item[mergeKey];
-    if (key === undefined) {
-      if (item[patchDirective] === 'replace' && replaceAll) continue;
-      throw new PatchError(400, `map: ${shownAsMap(item)} does not contain declared merge key: ${mergeKey}`);
-    }
-    if (item[patchDirective] === 'delete') merged.delete(key);
-    else merged.set(key, mergeObject(merged.get(key) ?? {}, item, items));
+  const mergeKey = structure?.patchMergeKey;
+  if (mergeKey === undefined) {
+    const type = structure?.items?.message?.split('.').at(-1) ?? '';
+    throw new PatchError(400, `cannot merge lists without merge key for ${type}`);
   }
-  return merged.items();
+  const keyed = new KeyedList(original, mergeKey);
+  const plain: JsonObject[] = [];
+  let replaces = false;
+  for (const item of patch as JsonObject[]) {
+    const directive = item[patchDirective];
+    if (directive === undefined) plain.push(item);
+    else if (directive === 'delete') keyed.delete(keyIn(item, mergeKey));
+    else if (directive === 'replace') replaces = true;
+    else if (directive === 'merge')
+      throw new PatchError(400, 'merging lists cannot yet be specified in the patch');
+    else throw badDirective(directive, item);
+  }
+  if (replaces) return plain;
+  for (const item of plain) {
+    const key = keyIn(item, mergeKey);
+    const known = keyed.get(key);
+    keyed.set(key, known === undefined ? item : mergeObject(known, item, structure?.items));
+  }
+  return inOrder(keyed.items(), original, plain, mergeKey);
 }
 
-function listOf(value: JsonValue | undefined, name: string): JsonValue[] {
-  if (!Array.isArray(value)) throw new PatchError(400, `${name} must be a list`);
-  return value;
+function keyIn(item: JsonObject, mergeKey: string): JsonValue {
+  const key = Object.hasOwn(item, mergeKey) ? item[mergeKey] : undefined;
+  if (key !== undefined) return key;
+  throw new PatchError(400, `map: ${shownAsMap(item)} does not contain declared merge key: ${mergeKey}`);
 }
 
-/** A value that stands for itself: directives are taken out, nulls mean absence. */
-function withoutDirectives(value: JsonValue): JsonValue {
-  if (Array.isArray(value)) {
-    return value
-      .filter(
-        (item) => !(isObject(item) && item[patchDirective] !== undefined && Object.keys(item).length === 1),
-      )
-      .map(withoutDirectives);
-  }
+/** What is set where nothing was: nulls mean absence, and what has a directive of its own is nothing. */
+function withoutDirectives(value: JsonValue): JsonValue | undefined {
+  if (Array.isArray(value)) return value.map(withoutDirectives).filter((item) => item !== undefined);
   if (!isObject(value)) return value;
+  if (value[patchDirective] !== undefined) return undefined;
   const result: JsonObject = {};
   for (const [key, field] of Object.entries(value)) {
-    if (
-      key === patchDirective ||
-      key === retainKeysDirective ||
-      key.startsWith(orderPrefix) ||
-      key.startsWith(deletePrefix) ||
-      field === null
-    )
-      continue;
-    setKey(result, key, withoutDirectives(field));
+    const kept = field === null ? undefined : withoutDirectives(field);
+    if (kept !== undefined) setKey(result, key, kept);
   }
   return result;
 }

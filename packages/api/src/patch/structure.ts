@@ -16,6 +16,8 @@ export interface JsonObject {
 export interface Structure {
   /** `raw` holds any JSON and is never looked into. */
   readonly kind: 'object' | 'map' | 'list' | 'scalar' | 'raw';
+  /** The name of an object's type, such as `io.k8s.api.core.v1.Pod`. */
+  readonly message?: string | undefined;
   /** The structure of a field of an object; undefined when it has no such field. */
   field(name: string): Structure | undefined;
   /** The structure of a list's items. */

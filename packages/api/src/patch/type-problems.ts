@@ -68,8 +68,10 @@ function listProblems(list: readonly unknown[], schema: Schema, path: string): s
   if (items === undefined) return [];
   const seen = new Set<string>();
   return list.flatMap((item, i) => {
-    if (schema.listType === 'map' && !isFields(item))
-      return [`${path}: element ${i}: associative list with keys may not have non-map elements`];
+    if (schema.listType === 'map' && !isFields(item)) {
+      const what = item === null ? 'a null element' : 'non-map elements';
+      return [`${path}: element ${i}: associative list with keys may not have ${what}`];
+    }
     const element = elementOf(item, schema);
     if (element === undefined) return typeProblems(item, items, `${path}[${i}]`);
     const isDoubled = seen.has(element);

@@ -35,6 +35,10 @@ const seen: readonly (readonly [object, string])[] = [
     '.spec.template.spec.containers[name="c"].ports: element 0: associative list with keys may not have non-map elements',
   ],
   [
+    podSpec({ containers: [null] }),
+    '.spec.template.spec.containers: element 0: associative list with keys may not have a null element',
+  ],
+  [
     podSpec({ containers: [container, container] }),
     '.spec.template.spec.containers: duplicate entries for key [name="c"]',
   ],

@@ -7,6 +7,7 @@ import { lists } from './list.ts';
 import { logs } from './logs.ts';
 import { patches } from './patch.ts';
 import { paths } from './paths.ts';
+import { strategicPatches } from './strategic.ts';
 import { updates } from './update.ts';
 import { watches } from './watch.ts';
 import { webSockets } from './web-sockets.ts';
@@ -21,6 +22,7 @@ export async function verbs(comparison: Comparison): Promise<void> {
   await comparison.section('verbs web sockets', () => webSockets(comparison));
   await comparison.section('verbs logs', () => logs(comparison));
   await comparison.section('verbs patch', () => patches(comparison));
+  await comparison.section('verbs strategic', () => strategicPatches(comparison));
   await comparison.section('verbs apply', () => applies(comparison));
   await comparison.section('verbs create', () => creations(comparison));
   await comparison.section('verbs update', () => updates(comparison));
