@@ -3,6 +3,7 @@
  * autoscalers (v2 and v1). In: an object in the shape of one resource. Out: the same in the stored shape, or back.
  * Pure; everything the shapes share is kept, and what only one can say travels in its own fields or annotations.
  */
+import { METRICS_WANTED, PACE_WANTED, wantedFrom, wantedInOld } from './autoscaler-spec.ts';
 import {
   CONDITIONS_SEEN,
   METRICS_SEEN,
@@ -51,123 +52,61 @@ function withoutEmpty(event: ApiObject): ApiObject {
   return event;
 }
 
-const METRICS_ANNOTATION = 'autoscaling.alpha.kubernetes.io/metrics';
-const BEHAVIOR_ANNOTATION = 'autoscaling.alpha.kubernetes.io/behavior';
+/** Annotations that carry what v1 has no fields for: they say nothing of their own in any version. */
+const CARRIERS: ReadonlySet<string> = new Set([METRICS_SEEN, CONDITIONS_SEEN, METRICS_WANTED, PACE_WANTED]);
 
-interface CpuMetric {
-  type: string;
-  resource?: { name: string; target: { type: string; averageUtilization?: number } };
+function withoutCarriers(object: ApiObject): Record<string, string> {
+  const { annotations = {} } = object.metadata ?? {};
+  return Object.fromEntries(Object.entries(annotations).filter(([name]) => !CARRIERS.has(name)));
 }
 
-/** The one metric that v1 has a field for. */
-function isCpuUtilization(metric: CpuMetric): boolean {
-  return (
-    metric.type === 'Resource' &&
-    metric.resource?.name === 'cpu' &&
-    metric.resource.target.averageUtilization !== undefined
-  );
-}
-
-function isArray(value: unknown): value is unknown[] {
-  return Array.isArray(value);
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** Takes what an annotation carries out of it; one that carries something else stays an annotation. */
-function takeJson<T>(
-  annotations: Record<string, string>,
-  key: string,
-  fits: (value: unknown) => value is T,
-): T | undefined {
-  const text = annotations[key];
-  if (text === undefined) return undefined;
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  if (!fits(value)) return undefined;
-  delete annotations[key];
-  return value;
-}
-
-/** Annotations that carry what v1 has no fields for. */
-const CARRIERS: ReadonlySet<string> = new Set([
-  METRICS_SEEN,
-  CONDITIONS_SEEN,
-  METRICS_ANNOTATION,
-  BEHAVIOR_ANNOTATION,
-]);
-
-function autoscalerToV2(object: ApiObject): ApiObject {
+/** An autoscaler of v1 in the shape of v2. Its input stays as it is. */
+export function autoscalerToV2(object: ApiObject): ApiObject {
   const { targetCPUUtilizationPercentage: percentage, ...spec } = (object['spec'] ?? {}) as Record<
     string,
     unknown
   >;
-  const { currentCPUUtilizationPercentage: current, ...status } = (object['status'] ?? {}) as Record<
-    string,
-    unknown
-  >;
-  const annotations = { ...object.metadata?.annotations };
-  const seen = statusFrom(annotations, current);
-  for (const name of [METRICS_SEEN, CONDITIONS_SEEN]) delete annotations[name];
-  const metrics = takeJson(annotations, METRICS_ANNOTATION, isArray) ?? [];
-  const behavior = takeJson(annotations, BEHAVIOR_ANNOTATION, isObject);
-  if (percentage !== undefined) {
-    metrics.unshift({
-      type: 'Resource',
-      resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: percentage } },
-    });
-  }
+  const {
+    currentCPUUtilizationPercentage: current,
+    currentReplicas,
+    ...status
+  } = (object['status'] ?? {}) as Record<string, unknown>;
+  const { annotations = {} } = object.metadata ?? {};
   return {
     kind: object.kind ?? '',
     apiVersion: 'autoscaling/v2',
-    metadata: withAnnotations(object, annotations),
-    spec: {
-      ...spec,
-      ...(metrics.length === 0 ? {} : { metrics }),
-      ...(behavior === undefined ? {} : { behavior }),
+    metadata: withAnnotations(object, withoutCarriers(object)),
+    spec: { ...spec, ...wantedFrom(annotations, percentage) },
+    status: {
+      ...status,
+      ...(currentReplicas === undefined || currentReplicas === 0 ? {} : { currentReplicas }),
+      currentMetrics: [],
+      ...statusFrom(annotations, current),
     },
-    status: { ...status, ...seen },
   };
 }
 
 function autoscalerToV1(object: ApiObject): ApiObject {
-  const {
-    metrics = [],
-    behavior,
-    ...spec
-  } = (object['spec'] ?? {}) as {
-    metrics?: CpuMetric[];
-    behavior?: unknown;
-    [field: string]: unknown;
-  };
+  const { metrics, behavior, ...spec } = (object['spec'] ?? {}) as Record<string, unknown>;
   const seen = (object['status'] ?? {}) as SeenStatus;
   const { conditions: _, currentMetrics: __, ...status } = seen;
   const utilization = seenUtilization(seen);
-  const cpu = metrics.find(isCpuUtilization);
-  const others = metrics.filter((metric) => metric !== cpu);
-  const { annotations: own = {} } = object.metadata ?? {};
-  // What anybody wrote under these names says nothing of the autoscaler, and would be its status when it is written back.
-  const plain = Object.entries(own).filter(([name]) => !CARRIERS.has(name));
-  const annotations = { ...Object.fromEntries(plain), ...seenAnnotations(seen) };
-  if (others.length > 0) annotations[METRICS_ANNOTATION] = JSON.stringify(others);
-  if (behavior !== undefined) annotations[BEHAVIOR_ANNOTATION] = JSON.stringify(behavior);
+  const { percentage, annotations } = wantedInOld({ metrics, behavior });
   return {
     kind: object.kind ?? '',
     apiVersion: 'autoscaling/v1',
-    metadata: withAnnotations(object, annotations),
+    // What anybody wrote under the carriers' names says nothing of the autoscaler, and would be its status when it is written back.
+    metadata: withAnnotations(object, {
+      ...withoutCarriers(object),
+      ...seenAnnotations(seen),
+      ...annotations,
+    }),
     spec: {
       ...spec,
-      ...(cpu === undefined
-        ? {}
-        : { targetCPUUtilizationPercentage: cpu.resource?.target.averageUtilization }),
+      ...(percentage === undefined ? {} : { targetCPUUtilizationPercentage: percentage }),
     },
     status: {
+      currentReplicas: 0,
       ...status,
       ...(utilization === undefined ? {} : { currentCPUUtilizationPercentage: utilization }),
     },

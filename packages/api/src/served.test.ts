@@ -9,7 +9,9 @@ import { openapiHash, openapiV2, openapiV3, openapiV3Index } from './openapi.ts'
 import { createRegistry, registry, storageKey, type ResourceInfo } from './registry.ts';
 import { messageNames, messageSchema } from './schema.ts';
 import { toTable } from './table.ts';
+import { validate } from './validation.ts';
 
+const prefix = 'autoscaling.alpha.kubernetes.io/';
 const everything = (): boolean => true;
 const find = (group: string, resource: string): ResourceInfo =>
   registry.lookup(group, 'v1', resource) as ResourceInfo;
@@ -453,24 +455,100 @@ describe('conversion', () => {
       type: 'Resource',
       resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 80 } },
     };
-    const pods = { type: 'Pods', pods: {} };
+    const target = { kind: 'Deployment', name: 'd', apiVersion: 'apps/v1' };
+    const metric = { name: 'm', selector: { matchLabels: { a: 'b' } } };
+    const object = (own: object): object => ({
+      type: 'Object',
+      object: { describedObject: target, metric, target: own },
+    });
+    const external = (own: object): object => ({ type: 'External', external: { metric, target: own } });
+    const others = [
+      { type: 'Resource', resource: { name: 'cpu', target: { type: 'AverageValue', averageValue: '1' } } },
+      { type: 'Pods', pods: { metric, target: { type: 'AverageValue', averageValue: '1k' } } },
+      object({ type: 'Value', value: '3' }),
+      object({ type: 'AverageValue', averageValue: '3' }),
+      external({ type: 'Value', value: '3' }),
+      external({ type: 'AverageValue', averageValue: '30Mi' }),
+      {
+        type: 'ContainerResource',
+        containerResource: {
+          name: 'memory',
+          container: 'c',
+          target: { type: 'Utilization', averageUtilization: 7 },
+        },
+      },
+    ];
+    const policies = [{ type: 'Pods', value: 3, periodSeconds: 15 }];
+    const behavior = {
+      scaleUp: { stabilizationWindowSeconds: 5, policies },
+      scaleDown: { tolerance: '200m' },
+    };
     const stored: ApiObject = {
       kind: 'HorizontalPodAutoscaler',
       apiVersion: 'autoscaling/v2',
       metadata: { name: 'a' },
-      spec: { maxReplicas: 3, metrics: [cpu, pods], behavior: { scaleUp: {} } },
-      status: {},
+      spec: { maxReplicas: 3, metrics: [...others, cpu], behavior },
+      status: { currentMetrics: [] },
     };
     const old = fromStored(info, stored);
     assert.equal(
       (old['spec'] as { targetCPUUtilizationPercentage: number }).targetCPUUtilizationPercentage,
       80,
     );
+    const { annotations = {} } = old.metadata ?? {};
+    assert.equal(
+      annotations[`${prefix}behavior`],
+      '{"ScaleUp":{"StabilizationWindowSeconds":5,"SelectPolicy":null,"Policies":[{"Type":"Pods","Value":3,"PeriodSeconds":15}],"Tolerance":null},"ScaleDown":{"StabilizationWindowSeconds":null,"SelectPolicy":null,"Policies":null,"Tolerance":"200m"}}',
+    );
+    const [first, second, third] = JSON.parse(annotations[`${prefix}metrics`] ?? '') as unknown[];
+    assert.deepEqual(
+      [first, second, third],
+      [
+        { type: 'Resource', resource: { name: 'cpu', targetAverageValue: '1' } },
+        { type: 'Pods', pods: { metricName: 'm', targetAverageValue: '1k', selector: metric.selector } },
+        {
+          type: 'Object',
+          object: { target, metricName: 'm', targetValue: '3', selector: metric.selector },
+        },
+      ],
+    );
     assert.deepEqual(toStored(info, old), stored);
-    const odd = toStored(info, {
-      ...old,
-      metadata: { annotations: { 'autoscaling.alpha.kubernetes.io/metrics': '{' } },
+  });
+
+  it('stores nothing of what the annotations of an autoscaler say in no known words, and judges what they do say', () => {
+    const info = find('autoscaling', 'horizontalpodautoscalers');
+    const of = (annotations: Record<string, string>): ApiObject => {
+      const { object } = decodeStrict(info, {
+        metadata: { name: 'a', namespace: 'n', annotations: { kept: 'x', ...annotations } },
+        spec: { maxReplicas: 3, scaleTargetRef: { kind: 'Deployment', name: 'd', apiVersion: 'apps/v1' } },
+      });
+      applyDefaults(info, object);
+      return object;
+    };
+    const cpu = {
+      type: 'Resource',
+      resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 80 } },
+    };
+    for (const text of [
+      '{',
+      '{"scaleup":1}',
+      '[]',
+      'null',
+      '"x"',
+      '[{"type":"Resource","resource":{"name":7}}]',
+    ]) {
+      const stored = toStored(info, of({ [`${prefix}metrics`]: text, [`${prefix}behavior`]: text }));
+      assert.deepEqual(stored.metadata?.annotations, { kept: 'x' }, text);
+      const { metrics, behavior } = stored['spec'] as { metrics: unknown; behavior: unknown };
+      assert.deepEqual([metrics, behavior], [[cpu], undefined], text);
+    }
+    const wrong = of({
+      [`${prefix}metrics`]: '[{"type":"Odd"}]',
+      [`${prefix}behavior`]: '{"scaleUp":{"selectPolicy":"Odd"}}',
     });
-    assert.equal(odd.metadata?.annotations?.['autoscaling.alpha.kubernetes.io/metrics'], '{');
+    assert.deepEqual(
+      validate(info, wrong, undefined).map(({ field }) => field),
+      ['spec.metrics[0].type', 'spec.behavior.scaleUp.selectPolicy', 'spec.behavior.scaleUp.policies'],
+    );
   });
 });

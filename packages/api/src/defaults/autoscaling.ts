@@ -5,6 +5,8 @@ import type {
   HPAScalingPolicy,
   HPAScalingRules,
 } from '../generated/types.ts';
+import { METRICS_WANTED, PACE_WANTED, wantedFrom } from '../autoscaler-spec.ts';
+import { CONDITIONS_SEEN, METRICS_SEEN } from '../autoscaler-status.ts';
 
 const CPU_PERCENT = 80;
 const UP: readonly HPAScalingPolicy[] = [
@@ -13,7 +15,10 @@ const UP: readonly HPAScalingPolicy[] = [
 ];
 const DOWN: readonly HPAScalingPolicy[] = [{ type: 'Percent', value: 100, periodSeconds: 15 }];
 
-export function defaultAutoscaler({ spec }: HorizontalPodAutoscaler): void {
+export function defaultAutoscaler({ metadata, spec }: HorizontalPodAutoscaler): void {
+  // They are no annotations in version 1, and so none here.
+  for (const name of [METRICS_WANTED, PACE_WANTED, METRICS_SEEN, CONDITIONS_SEEN])
+    delete metadata?.annotations?.[name];
   if (spec === undefined) return;
   spec.minReplicas ??= 1;
   if ((spec.metrics ?? []).length === 0) {
@@ -36,10 +41,15 @@ function withRules(rules: HPAScalingRules, policies: readonly HPAScalingPolicy[]
   return rules;
 }
 
-/** Version 1 has a field for one metric only; the others travel in an annotation. */
+/** Version 1 has a field for one metric only; the others travel in an annotation. What nobody can read there is nothing. */
 export function defaultOldAutoscaler({ metadata, spec }: AutoscalingV1HorizontalPodAutoscaler): void {
   if (spec === undefined) return;
   spec.minReplicas ??= 1;
-  const others = metadata?.annotations?.['autoscaling.alpha.kubernetes.io/metrics'];
-  if (others === undefined) spec.targetCPUUtilizationPercentage ??= CPU_PERCENT;
+  const annotations = metadata?.annotations;
+  const { metrics, behavior } = wantedFrom(annotations ?? {}, undefined);
+  if (metrics === undefined) {
+    spec.targetCPUUtilizationPercentage ??= CPU_PERCENT;
+    delete annotations?.[METRICS_WANTED];
+  }
+  if (behavior === undefined) delete annotations?.[PACE_WANTED];
 }

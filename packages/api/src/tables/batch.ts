@@ -10,6 +10,8 @@ import type {
   MetricValueStatus,
   PodDisruptionBudget,
 } from '../generated/types.ts';
+import { autoscalerToV2 } from '../conversion.ts';
+import type { ApiObject } from '../object.ts';
 import { humanDuration, parseTime } from '../time.ts';
 import { NONE, orNone, since, UNKNOWN, UNSET, type Cell } from './cell.ts';
 import { selectorText } from './workloads.ts';
@@ -140,28 +142,7 @@ export function autoscalerRow({ metadata, spec, status }: HorizontalPodAutoscale
 }
 
 export function oldAutoscalerRow(old: AutoscalingV1HorizontalPodAutoscaler, now: number): Row {
-  const { targetCPUUtilizationPercentage: target, ...spec } = old.spec ?? {};
-  const { currentCPUUtilizationPercentage: current, ...status } = old.status ?? {};
-  const cpu = (averageUtilization: number): object => ({ name: 'cpu', current: { averageUtilization } });
-  const newer = {
-    metadata: old.metadata,
-    spec: {
-      ...spec,
-      metrics:
-        target === undefined
-          ? []
-          : [
-              {
-                type: 'Resource',
-                resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: target } },
-              },
-            ],
-    },
-    status: {
-      ...status,
-      currentMetrics: current === undefined ? [] : [{ type: 'Resource', resource: cpu(current) }],
-    },
-  };
+  const newer = autoscalerToV2(old as unknown as ApiObject);
   return autoscalerRow(newer as unknown as HorizontalPodAutoscaler, now);
 }
 

@@ -7,9 +7,10 @@ import type {
   MetricSpec,
   PodDisruptionBudget,
 } from '../generated/types.ts';
+import { wantedFrom } from '../autoscaler-spec.ts';
 import { checkPathSegment } from '../names.ts';
 import { compareQuantities } from '../quantity.ts';
-import { checkName, countOrPercent, labelSelector, nonNegative, notAboveAll, positive } from './checks.ts';
+import { checkName, countOrPercent, labelSelector, nonNegative, notAboveAll } from './checks.ts';
 import { forbidden, invalid, notSupported, required, type FieldError } from './field-error.ts';
 import { validateMetrics } from './metric-sources.ts';
 import { rules, type Rules } from './rules.ts';
@@ -45,14 +46,11 @@ function targetVersion(field: string, reference: CrossVersionObjectReference | u
   return [invalid(field, apiVersion, 'apiVersion must specify API group')];
 }
 
-function oldAutoscaler({ spec }: AutoscalingV1HorizontalPodAutoscaler): FieldError[] {
+/** As upstream, which judges the newer version that it is read as, and names its fields. */
+function oldAutoscaler({ metadata, spec }: AutoscalingV1HorizontalPodAutoscaler): FieldError[] {
   if (spec === undefined) return [required('spec')];
-  return [
-    ...bounds(spec),
-    // Upstream names the field of the newer version that it is read as.
-    ...positive('spec.metrics[0].resource.target.averageUtilization', spec.targetCPUUtilizationPercentage),
-    ...toZero(spec.minReplicas, []),
-  ];
+  const { targetCPUUtilizationPercentage: percentage, ...bounds } = spec;
+  return autoscaler({ spec: { ...bounds, ...wantedFrom(metadata?.annotations ?? {}, percentage) } });
 }
 
 /** What has no pods cannot tell by them when it needs some. */
@@ -67,7 +65,7 @@ function toZero(minReplicas: number | undefined, metrics: readonly MetricSpec[])
     : [];
 }
 
-function autoscaler({ spec }: HorizontalPodAutoscaler): FieldError[] {
+function autoscaler({ spec }: Pick<HorizontalPodAutoscaler, 'spec'>): FieldError[] {
   if (spec === undefined) return [required('spec')];
   return [
     ...bounds(spec),

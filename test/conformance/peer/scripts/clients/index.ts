@@ -1,6 +1,7 @@
 /** What programs that people run against a cluster ask for: informers, operators, deployers, autoscalers and kubectl. */
 import type { Comparison } from '../../comparison.ts';
 import { accepts } from './accepts.ts';
+import { autoscalers } from './autoscalers.ts';
 import { definitionSection } from './definitions.ts';
 import { listsOfMaps } from './lists-of-maps.ts';
 import { managedFields } from './managed-fields.ts';
@@ -34,6 +35,7 @@ export async function clients(comparison: Comparison): Promise<void> {
   await section('requests', requests);
   await section('rights', rights);
   await section('scales', scales);
+  await section('autoscalers', autoscalers);
   await section('definitions', definitionSection);
   await preconditions(comparison);
 }
