@@ -17,6 +17,8 @@ export interface ScalePaths {
 }
 
 export interface CustomKind {
+  /** Of the definition: another one of the same name defines another kind. */
+  readonly uid: string | undefined;
   /** Checks `apiVersion`, `kind` and metadata, and drops what the schema does not know. */
   decode(value: unknown, duplicates: DoubledKeys): Decoded;
   /** What of an applied configuration is not of the schema's shape, in upstream's words. */

@@ -139,6 +139,7 @@ function customKind(
   let rules: RuleSet | undefined;
   const scale = version.subresources?.scale;
   return {
+    uid: definition.metadata?.uid,
     decode: (value, duplicates) => decodeCustom(schema, type, value, duplicates),
     appliedProblems: (config) => appliedProblems(schema, config),
     applyDefaults: (object, isApplied) => {

@@ -160,16 +160,19 @@ test('where a definition meets a built-in kind in the store, it serves nothing a
   assert.equal((await server.request('GET', '/apis/x.io/v1/others')).status, 200);
 });
 
-test('what is still asked about when its definition goes is not created behind it', async (t) => {
-  const server = await serverFor(t);
+/** A creation that waits for a webhook's answer until `answer` is called. */
+async function creationUnderWay(
+  t: TestContext,
+  server: TestServer,
+): Promise<{ readonly answer: () => void; readonly creating: ReturnType<TestServer['request']> }> {
   const { pki, directory } = server;
   const hook = await startWebhookService(t, { pki, directory, name: 'slow' });
   const asked = Promise.withResolvers<void>();
-  const answer = Promise.withResolvers<void>();
+  const answered = Promise.withResolvers<void>();
   hook.answer = async ({ request }) => {
     if (request.dryRun !== true) {
       asked.resolve();
-      await answer.promise;
+      await answered.promise;
     }
     return {
       apiVersion: 'admission.k8s.io/v1',
@@ -198,9 +201,15 @@ test('what is still asked about when its definition goes is not created behind i
   }, 'the webhook is asked');
   const creating = server.request('POST', '/apis/x.io/v1/things', object('things', 'late'));
   await asked.promise;
+  return { answer: () => answered.resolve(), creating };
+}
+
+test('what is still asked about when its definition goes is not created behind it', async (t) => {
+  const server = await serverFor(t);
+  const { answer, creating } = await creationUnderWay(t, server);
   await server.request('DELETE', `${definitions}/things.x.io`);
   await gone(server, 'things.x.io');
-  answer.resolve();
+  answer();
   const late = await creating;
   assert.equal(late.status, 404, late.body.toString());
   await server.request(
@@ -275,4 +284,16 @@ test('a watch ends when its kind is defined anew, and goes on over every other c
   const unserved = { spec: { versions: [{ ...version('v1', true, false), schema: schema({ a, b: a }) }] } };
   await server.request('PATCH', `${definitions}/things.x.io`, JSON.stringify(unserved), patch);
   await second.over;
+});
+
+test('what was judged by one definition is not created under another of its name', async (t) => {
+  const server = await serverFor(t);
+  const { answer, creating } = await creationUnderWay(t, server);
+  await server.request('DELETE', `${definitions}/things.x.io`);
+  await gone(server, 'things.x.io');
+  await define(server, definition('things'));
+  answer();
+  const late = await creating;
+  assert.equal(late.status, 404, late.body.toString());
+  assert.deepEqual((await server.request('GET', '/apis/x.io/v1/things')).json.items, []);
 });

@@ -1,7 +1,8 @@
 /**
  * The ends of definitions: deletes what is left of a kind, then lets its definition go. Beside everything else that is
  * done about definitions, since it may take long or not succeed: nobody's new kind waits for it. A definition whose end is
- * not reached is tried again, less and less often, up to a bound; so are those that wait for a turn.
+ * not reached is tried again, less and less often, up to a bound; so are those that wait for a turn. One whose objects are held
+ * by finalizers goes on as soon as the last of them is gone.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { StatusError } from '@timonier/api/statuses';
@@ -12,6 +13,7 @@ import {
   cleanupFinalizer,
   type Definition,
   overlapsBuiltIn,
+  storagePrefixOf,
   withCondition,
 } from './definition-types.ts';
 import type { DefinitionWriter } from './definition-writer.ts';
@@ -36,6 +38,8 @@ export class Finisher {
   readonly #running = new Map<string, Promise<void>>();
   readonly #timers = new Map<string, NodeJS.Timeout>();
   readonly #retryMs = new Map<string, number>();
+  /** Of those that wait for their objects: ends the watch over these. */
+  readonly #unfollow = new Map<string, () => void>();
   #stopped = false;
 
   /** `definitionOf` tells what a key stands for now; undefined once it is gone or not on its way out. */
@@ -64,13 +68,18 @@ export class Finisher {
     this.#stopped = true;
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
+    for (const unfollow of this.#unfollow.values()) unfollow();
+    this.#unfollow.clear();
     await Promise.race([Promise.all(this.#running.values()), pause(stopMs, undefined, { ref: false })]);
   }
 
   async #once(key: string): Promise<void> {
     let isDone = false;
+    let held: Definition | undefined;
     try {
-      isDone = !this.#server.duty.holds() || (await this.#finish(key));
+      const outcome = this.#server.duty.holds() ? await this.#finish(key) : 'over';
+      isDone = outcome === 'over';
+      if (outcome !== 'over') held = outcome;
     } catch (error) {
       const isExpected = error instanceof StatusError && (error.code === 409 || error.code === 404);
       if (!isExpected)
@@ -83,24 +92,49 @@ export class Finisher {
     const retryMs = this.#retryMs.get(key) ?? firstRetryMs;
     this.#retryMs.set(key, Math.min(retryMs * 2, longestRetryMs));
     this.#again(key, retryMs);
+    if (held !== undefined) this.#awaitObjects(key, storagePrefixOf(held));
+  }
+
+  /** Looks again at once when the last object of a definition goes, which may have been a moment ago. */
+  #awaitObjects(key: string, storagePrefix: string): void {
+    if (this.#stopped) return;
+    const { cache, root } = this.#server;
+    const { index, log } = cache.resource(storagePrefix);
+    const goOn = (): void => {
+      // Nothing is heard of the end of what cannot be read: there the time has to do.
+      if (index.size > 0 || cache.unreadableUnder(`${root}${storagePrefix}/`).length > 0) return;
+      this.#forget(key);
+      clearTimeout(this.#timers.get(key));
+      this.#timers.delete(key);
+      // Once what is under way has come to its end.
+      setImmediate(() => this.begin(key));
+    };
+    this.#unfollow.set(key, log.onAppend(goOn));
+    goOn();
+  }
+
+  #forget(key: string): void {
+    this.#unfollow.get(key)?.();
+    this.#unfollow.delete(key);
   }
 
   #again(key: string, inMs: number): void {
     if (this.#stopped) return;
     const timer = setTimeout(() => {
       this.#timers.delete(key);
+      this.#forget(key);
       this.begin(key);
     }, inMs).unref();
     this.#timers.set(key, timer);
   }
 
-  /** True when the definition waits for nothing of this any more. */
-  async #finish(key: string): Promise<boolean> {
+  /** `over` when the definition waits for nothing of this any more, or else itself: it is held by its objects. */
+  async #finish(key: string): Promise<'over' | Definition> {
     // What was known of it may be of one that had its name before.
     await this.#server.reads.fresh();
     const definition = this.#definitionOf(key);
     const { finalizers = [] } = definition?.metadata ?? {};
-    if (definition === undefined || !finalizers.includes(cleanupFinalizer)) return true;
+    if (definition === undefined || !finalizers.includes(cleanupFinalizer)) return 'over';
     let end: Reason = {
       status: 'False',
       reason: 'InstanceDeletionCompleted',
@@ -121,7 +155,7 @@ export class Finisher {
       if (left > 0) {
         const message = `CustomResource deletion is in progress: ${left} left`;
         await this.#say(definition, { status: 'True', reason: 'InstanceDeletionInProgress', message });
-        return false;
+        return definition;
       }
     }
     // Where nobody else holds the definition, nobody could read it either.
@@ -135,7 +169,7 @@ export class Finisher {
         ),
       },
     }));
-    return true;
+    return 'over';
   }
 
   async #say(definition: Definition, reason: Reason): Promise<void> {

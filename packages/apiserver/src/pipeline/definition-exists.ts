@@ -1,12 +1,12 @@
 /** Nothing new comes of a kind whose definition is gone or on its way out: nobody would delete it any more. */
-import { storageKey } from '@timonier/api';
+import { type ObjectMeta, storageKey } from '@timonier/api';
 import { methodNotAllowed, pathNotFound, StatusError } from '@timonier/api/statuses';
 import type { WriteContext } from '../server-state.ts';
 import type { Compare } from '../storage/etcd-messages.ts';
 import { readCurrent } from './read-current.ts';
 
 /** Read out of the bytes of a definition once: they may be many. */
-const deletion: readonly string[] = ['metadata', 'deletionTimestamp'];
+const metadata: readonly string[] = ['metadata'];
 const closed = 'create not allowed while custom resource definition is terminating';
 
 /**
@@ -24,8 +24,10 @@ export function definitionCondition({ server, target }: WriteContext): () => Pro
     const cached = isFresh ? undefined : server.cache.resource(type.storagePrefix ?? '').index.get(key);
     isFresh = true;
     const stored = cached ?? (await readCurrent(server, type, key));
-    if (stored === undefined) throw new StatusError(pathNotFound());
-    if (stored.indexed(deletion) !== undefined)
+    // Another one of that name may define something else, and never knew the object that was judged by this one.
+    const { uid, deletionTimestamp } = (stored?.indexed(metadata) ?? {}) as ObjectMeta;
+    if (stored === undefined || uid !== info.custom.uid) throw new StatusError(pathNotFound());
+    if (deletionTimestamp !== undefined)
       throw new StatusError({ ...methodNotAllowed(info, 'create'), message: closed });
     return [{ key, target: 'MOD', result: 'EQUAL', modRevision: stored.revision }];
   };
