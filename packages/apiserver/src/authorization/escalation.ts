@@ -1,6 +1,7 @@
 /**
  * Nobody gives away more than they have: whoever writes a role must hold its rules, or the verb `escalate` on it;
- * whoever writes a binding must hold the rules of the role, or the verb `bind` on it.
+ * whoever writes a binding must hold the rules of the role, or the verb `bind` on it. What they have and what the role says is
+ * read as the store has it: who lost a right a moment ago does not give it to themselves again.
  */
 import type { ClusterRole, PolicyRule, RoleBinding } from '@timonier/api';
 import type { ApiObject } from '@timonier/api/decode';
@@ -39,6 +40,7 @@ async function checkRole(
   // Of an object that is created its name does not count: it is not a part of the path.
   if (await mayUse(context, 'escalate', info.resource, asked)) return;
   const name = object.metadata?.name ?? '';
+  await context.server.reads.fresh();
   checkHeld(context, name, role.rules ?? []);
   if (!aggregates(role) && !aggregates(before)) return;
   // What a selector will bring in is not known yet, and what one brings in now may be meant to be less.
@@ -94,6 +96,7 @@ async function checkBinding(
   if (isForCollectorOnly(object, old)) return;
   const resource = roleRef.kind === 'ClusterRole' ? 'clusterroles' : 'roles';
   if (await mayUse(context, 'bind', resource, roleRef.name)) return;
+  await context.server.reads.fresh();
   const rules = context.server.authorizer.rbac.rulesOfRole(roleRef, context.target.namespace);
   if (rules === undefined) throw new StatusError(notFound(context.target.info, roleRef.name));
   checkHeld(context, name, rules);

@@ -101,21 +101,54 @@ function inParts(count: number): { readonly parts: readonly PolicyRule[]; readon
   return { parts, wanted: { verbs, apiGroups, resources: ['r'] } };
 }
 
-test('a rule that too many others have a part of is missing as a whole', () => {
-  const { parts, wanted } = inParts(400);
-  assert.ok(missingRules(parts, [wanted])[0] === wanted);
-  assert.deepEqual(missingRules(parts, [{ ...wanted, apiGroups: ['g0'] }]), []);
+test('many rules that each hold a part hold a rule together', () => {
+  const { parts, wanted } = inParts(2_000);
+  assert.deepEqual(missingRules(parts, [wanted]), []);
+  assert.deepEqual(missingRules(parts.slice(0, -1), [wanted]), []);
+  const [groupsAlone, verb] = [parts.slice(2_000, -1), wanted.verbs.slice(0, 1)];
+  const lacking = { verbs: verb, apiGroups: ['g1999'], resources: ['r'] };
+  assert.deepEqual(missingRules(groupsAlone, [{ ...wanted, verbs: verb }]), [lacking]);
+  // As roles are made that list what there is, group by group.
+  const byGroup = many('g', 500).map((group) => ({
+    verbs: many('v', 8),
+    apiGroups: [group],
+    resources: many('r', 300),
+  }));
+  const all = { verbs: many('v', 8), apiGroups: many('g', 500), resources: many('r', 300) };
+  assert.deepEqual(missingRules(byGroup, [all]), []);
+  const byPair = many('v', 8).flatMap((one) => byGroup.map((rule) => ({ ...rule, verbs: [one] })));
+  assert.deepEqual(missingRules(byPair, [all]), []);
 });
 
-test('a rule that one other holds is not missing, however many have a part of it', () => {
-  const { parts, wanted } = inParts(400);
+/** Rules that each hold half of everything, in ways that have nothing to do with each other. */
+function halves(count: number, size: number): { readonly parts: PolicyRule[]; readonly wanted: PolicyRule } {
+  const lists = ['v', 'g', 'r'].map((name) => many(name, size));
+  let state = 1;
+  const isIn = (): boolean => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
+    return state % 256 < 128;
+  };
+  const rule = (of: (list: string[]) => string[]): PolicyRule => {
+    const [verbs = [], apiGroups = [], resources = []] = lists.map(of);
+    return { verbs, apiGroups, resources };
+  };
+  return {
+    parts: Array.from({ length: count }, () => rule((list) => list.filter(isIn))),
+    wanted: rule((list) => list),
+  };
+}
+
+test('a rule that too many others have a part of in too many ways is missing as a whole', () => {
+  const { parts, wanted } = halves(2_000, 120);
+  assert.ok(missingRules(parts, [wanted])[0] === wanted);
+  // Whatever one of the others holds is decided all the same.
   assert.deepEqual(missingRules([...parts, wanted], [wanted]), []);
 });
 
 test('many rules together are looked at no more often than one', () => {
-  const { parts, wanted } = inParts(300);
-  const of = (resource: string): PolicyRule => ({ ...wanted, resources: [resource] });
-  assert.deepEqual(missingRules(parts, [of('a')]), []);
-  const held: PolicyRule = { ...wanted, verbs: ['v0'] };
-  assert.deepEqual(missingRules(parts, [of('a'), of('b'), held, of('c')]), [of('b'), of('c')]);
+  const { parts, wanted } = halves(2_000, 120);
+  const held = parts[0] ?? wanted;
+  const missing = missingRules(parts, [wanted, held, wanted, wanted]);
+  assert.equal(missing.length, 3);
+  assert.ok(missing.every((rule) => rule === wanted));
 });

@@ -49,18 +49,10 @@ export const checkParamRef =
     if (sameTree(reference, before?.paramRef) && spec?.policyName === before?.policyName) return;
     const { name = '', namespace = '' } = reference;
     const verb = name === '' ? 'list' : 'get';
-    const ask = async (): Promise<{ readonly isAllowed: boolean; readonly unknown: string | undefined }> => {
-      const { unknown, ...about } = parametersOf(policies, spec?.policyName ?? '', context);
-      return { isAllowed: await may(context, verb, { ...about, name, namespace }), unknown };
-    };
-    let answer = await ask();
-    if (!answer.isAllowed) {
-      // The policy may have been written a moment ago.
-      await context.server.reads.fresh();
-      answer = await ask();
-    }
-    if (answer.isAllowed) return;
-    const { unknown } = answer;
+    // The policy may have become another one a moment ago.
+    await context.server.reads.fresh();
+    const { unknown, ...about } = parametersOf(policies, spec?.policyName ?? '', context);
+    if (await may(context, verb, { ...about, name, namespace })) return;
     const who = `user ${shown(context.user)} does not have "${verb}" permission`;
     refuse(
       object,
