@@ -63,7 +63,7 @@ export const flags = {
   'disable-admission-plugins': listFlag([], 'plugins to switch off, by name'),
   'admission-control-config-file': stringFlag(
     '',
-    'AdmissionConfiguration for PodSecurity, PodNodeSelector, PodTolerationRestriction and EventRateLimit',
+    'AdmissionConfiguration for PodSecurity, PodNodeSelector, PodTolerationRestriction, EventRateLimit and ImagePolicyWebhook',
   ),
   'default-not-ready-toleration-seconds': numberFlag(
     2,

@@ -118,6 +118,10 @@ async function admissionPluginsOf(values: FlagValues<typeof flags>): Promise<rea
   const enable = values['enable-admission-plugins'];
   if (enable.includes('EventRateLimit') && configured.eventLimits === undefined)
     throw new UsageError('EventRateLimit needs its limits, from --admission-control-config-file');
+  if (enable.includes('ImagePolicyWebhook') && configured.imagePolicy === undefined)
+    throw new UsageError(
+      'ImagePolicyWebhook needs to be told whom to ask, by --admission-control-config-file',
+    );
   const settings = {
     ...usualSettings,
     ...configured,

@@ -17,6 +17,7 @@ import {
   textOf,
 } from '../configuration/document.ts';
 import { type EventLimit, limitTypes } from './optional/event-rates.ts';
+import { imagePolicyOf } from './optional/image-policy-settings.ts';
 import type { NodeSelectorSettings } from './optional/pod-node-selector.ts';
 import type { TolerationSettings } from './optional/pod-tolerations.ts';
 import { labelErrors, labelPrefix } from './pod-security/policy.ts';
@@ -39,6 +40,7 @@ const readers: Readonly<Record<string, (text: string) => Configured>> = {
   PodNodeSelector: (text) => ({ nodeSelectors: nodeSelectorsOf(text) }),
   PodTolerationRestriction: (text) => ({ tolerations: tolerationsOf(text) }),
   EventRateLimit: (text) => ({ eventLimits: eventLimitsOf(text) }),
+  ImagePolicyWebhook: (text) => ({ imagePolicy: imagePolicyOf(text) }),
 };
 
 /** Throws with the flag's name, the file, and what is wrong in it. */

@@ -14,6 +14,7 @@ import { denyServiceExternalIps } from './optional/deny-external-ips.ts';
 import { eventRateLimit } from './optional/event-rates.ts';
 import { extendedResourceToleration } from './optional/extended-resources.ts';
 import { limitHardAntiAffinity } from './optional/hard-anti-affinity.ts';
+import { imagePolicyWebhook } from './optional/image-policy.ts';
 import { namespaceAutoProvision, namespaceExists } from './optional/namespace-exists.ts';
 import { ownerReferencesPermission } from './optional/owner-references.ts';
 import { podNodeSelector } from './optional/pod-node-selector.ts';
@@ -43,6 +44,7 @@ export const pluginsFor = (settings: AdmissionSettings): readonly AdmissionPlugi
   nodeRestriction,
   taintNodesByCondition,
   alwaysPullImages,
+  imagePolicyWebhook(settings.imagePolicy),
   podSecurity(settings.podSecurity),
   podNodeSelector(settings.nodeSelectors),
   priority,

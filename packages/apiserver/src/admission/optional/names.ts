@@ -6,6 +6,7 @@ export const optionalPlugins: readonly string[] = [
   'AlwaysDeny',
   'EventRateLimit',
   'ExtendedResourceToleration',
+  'ImagePolicyWebhook',
   'LimitPodHardAntiAffinityTopology',
   'NamespaceAutoProvision',
   'NamespaceExists',
