@@ -4,11 +4,12 @@
  * the log are only told.
  */
 import type { Container, ObjectMeta, Pod, PodSpec, PodTemplateSpec } from '@timonier/api';
-import { internalError, StatusError } from '@timonier/api/statuses';
+import { aggregated, internalError, StatusError } from '@timonier/api/statuses';
+import { formatFieldError } from '@timonier/api/validation';
 import { namespaceOf } from '../namespace.ts';
 import { type AdmissionPlugin, type AdmissionRequest, refusal } from '../request.ts';
 import { checkNamespace } from './namespaces.ts';
-import { labelPrefix, type Mode, type Policy, policyOf } from './policy.ts';
+import { labelErrors, labelPrefix, type Mode, type Policy, policyOf } from './policy.ts';
 import type { PodSecuritySettings } from './settings.ts';
 import { violations } from './standards.ts';
 
@@ -74,6 +75,12 @@ export const podSecurity = (settings: PodSecuritySettings): AdmissionPlugin => (
       annotate?.(`${labelPrefix}exempt`, 'runtimeClass');
       return;
     }
+    const unread = labelErrors(labels);
+    if (unread.length > 0)
+      annotate?.(
+        `${labelPrefix}error`,
+        `Failed to parse policy: ${aggregated(unread.map(formatFieldError))}`,
+      );
     const violated = (mode: Mode): string | undefined =>
       violationsOf(policyOf(labels, mode, defaults), subject.metadata, subject.spec);
     if (!isWorkload) annotate?.(`${labelPrefix}enforce-policy`, policyOf(labels, 'enforce', defaults).name);

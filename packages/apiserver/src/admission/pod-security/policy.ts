@@ -8,6 +8,7 @@ export type Labels = Readonly<Record<string, string>>;
 
 /** The strictest last. */
 export const levels: readonly Level[] = ['privileged', 'baseline', 'restricted'];
+export const modes: readonly Mode[] = ['enforce', 'audit', 'warn'];
 export const labelPrefix = 'pod-security.kubernetes.io/';
 
 export interface Policy {
@@ -25,7 +26,9 @@ export function policyOf(labels: Labels, mode: Mode, defaults: Labels = {}): Pol
   const wanted = labels[labelPrefix + mode];
   const versionOf = (of: Mode): string | undefined =>
     labels[`${labelPrefix}${of}-version`] ?? defaults[`${of}-version`];
-  const own = policy(wanted ?? defaults[mode], versionOf(mode));
+  // What cannot be read refuses most, and neither warns nor tells the audit log.
+  const unread: Level = mode === 'enforce' ? 'restricted' : 'privileged';
+  const own = policy(wanted ?? defaults[mode], versionOf(mode), unread);
   if (mode !== 'warn' || wanted !== undefined) return own;
   // Who is refused pods is warned of what makes such pods, unless they say otherwise or are warned of more already.
   const enforced = labels[`${labelPrefix}enforce`];
@@ -33,9 +36,9 @@ export function policyOf(labels: Labels, mode: Mode, defaults: Labels = {}): Pol
   return isStricter ? policy(enforced, labels[`${labelPrefix}warn-version`] ?? versionOf('enforce')) : own;
 }
 
-/** A level that nobody knows is taken as the strictest, and a version as the latest, as upstream does. */
-function policy(wanted = 'privileged', version = 'latest'): Policy {
-  const level: Level = levels.find((known) => known === wanted) ?? 'restricted';
+/** A level that nobody knows is taken as `unread`, and a version as the latest, as upstream does. */
+function policy(wanted = 'privileged', version = 'latest', unread: Level = 'restricted'): Policy {
+  const level: Level = levels.find((known) => known === wanted) ?? unread;
   const [, minor] = versionPattern.exec(version) ?? [];
   return minor === undefined
     ? { level, minor: Infinity, name: `${level}:latest` }
@@ -50,7 +53,7 @@ export function labelErrors(labels: Labels): readonly FieldError[] {
     if (value === undefined || isRight(value)) return;
     errors.push(invalid(`metadata.labels[${labelPrefix}${name}]`, value, detail));
   };
-  for (const mode of ['enforce', 'audit', 'warn'] as const) {
+  for (const mode of modes) {
     check(mode, (value) => levels.some((known) => known === value), `must be one of ${levels.join(', ')}`);
     check(
       `${mode}-version`,

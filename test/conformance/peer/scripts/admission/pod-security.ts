@@ -323,6 +323,8 @@ async function labels(comparison: Comparison): Promise<void> {
     { enforce: 'baseline', 'enforce-version': 'v1.999' },
     { what: 'baseline' },
     { enforce: 'privileged' },
+    { 'warn-version': 'v01.2' },
+    { enforce: 'what', 'enforce-version': 'latest' },
   ];
   for (const own of some)
     await comparison.compare(`a namespace with ${JSON.stringify(own)}`, {
