@@ -37,6 +37,7 @@ import {
 } from './seen-changes.ts';
 import { mergeApplied } from './merge-applied.ts';
 import { pruneApplied } from './prune-applied.ts';
+import { reconciledFieldsV1 } from './reconciled-fields.ts';
 import { compare } from './structured-merge.ts';
 import { isObject, jsonEqual, type JsonObject, type JsonValue, setKey, type Structure } from './structure.ts';
 
@@ -54,6 +55,8 @@ export interface ManagementContext {
   readonly empty?: JsonObject;
   /** The change as entries of other versions see it; without it they see it as it is. */
   readonly inVersion?: ((apiVersion: string) => VersionedChange) | undefined;
+  /** The structure in a version, of a kind whose structure may have become another one since its entries were written. */
+  readonly structureIn?: ((apiVersion: string) => Structure | undefined) | undefined;
   /** Whether the kind is or was known in a version: whoever owns fields in another one owns none. All are unless told. */
   readonly isKnownIn?: ((apiVersion: string) => boolean) | undefined;
 }
@@ -81,7 +84,7 @@ export function trackUpdate(
   updated: JsonObject,
   context: ManagementContext,
 ): JsonObject {
-  const entries = entriesOf(live, updated, context);
+  const entries = reconciled(entriesOf(live, updated, context), context);
   const before = withoutManagedFields(live ?? context.empty ?? {});
   const after = withoutManagedFields(updated);
   // Of an object that nobody owns anything of, owners are kept from the first apply on.
@@ -150,7 +153,8 @@ export function applyConfiguration(
   context: ManagementContext,
   force: boolean,
 ): JsonObject {
-  const known = readEntries(live === undefined ? undefined : metadataOf(live)['managedFields']);
+  const stored = readEntries(live === undefined ? undefined : metadataOf(live)['managedFields']);
+  const known = reconciled(stored, context);
   const entries = live !== undefined && known.length === 0 ? ownerBefore(live, context) : known;
   const before = withoutManagedFields(live ?? {});
   const configured = withoutManagedFields(config);
@@ -180,6 +184,15 @@ export function applyConfiguration(
     fieldsV1: mine !== undefined && keeps ? mine.fieldsV1 : fieldsV1,
   };
   return writeEntries(after as JsonObject, [...remaining, entry]);
+}
+
+/** Entries as the kind is now. */
+function reconciled(entries: ManagerEntry[], { structureIn }: ManagementContext): ManagerEntry[] {
+  if (structureIn === undefined) return entries;
+  return entries.map((entry) => {
+    const fieldsV1 = reconciledFieldsV1(entry.fieldsV1, structureIn(entry.apiVersion));
+    return fieldsV1 === entry.fieldsV1 ? entry : { ...entry, fieldsV1 };
+  });
 }
 
 /** What was applied once and is not any more goes, where nobody else owns it. */

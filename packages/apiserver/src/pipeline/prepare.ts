@@ -160,6 +160,7 @@ export function managementContext(
   { server, target, manager }: WriteContext,
   inVersion?: InVersion,
 ): ManagementContext {
+  const { custom } = target.info;
   return {
     inVersion,
     structure: target.info.schema,
@@ -168,7 +169,8 @@ export function managementContext(
     subresource: target.subresource,
     time: timestamp(server.now()),
     empty: emptyOf(target.info.schema),
-    isKnownIn: target.info.custom === undefined ? isVersionOf(target.info) : undefined,
+    structureIn: custom === undefined ? undefined : (version) => custom.schemaIn(version),
+    isKnownIn: custom === undefined ? isVersionOf(target.info) : undefined,
     reset:
       strategyOf(target.info).isOwnedByNobody === true
         ? everything
