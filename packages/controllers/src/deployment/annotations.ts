@@ -22,21 +22,28 @@ export function inheritedAnnotations(annotations: Annotations = {}): Record<stri
   return Object.fromEntries(Object.entries(annotations).filter(([key]) => !own.has(key)));
 }
 
-/** 0 when there is none. */
-export function revisionOf(object: { metadata?: { annotations?: Annotations } }): number {
-  const revision = Number(object.metadata?.annotations?.[revisionAnnotation] ?? 0);
-  return Number.isSafeInteger(revision) ? revision : 0;
+const greatest = 0x7fff_ffff_ffff_ffffn;
+
+/** 0 when there is none. It is 64 bits wide, and people take over sets with any. */
+export function revisionOf(object: { metadata?: { annotations?: Annotations } }): bigint {
+  const text = object.metadata?.annotations?.[revisionAnnotation] ?? '';
+  const revision = /^[+-]?\d{1,19}$/.test(text) ? BigInt(text.replace('+', '')) : 0n;
+  return revision > greatest ? 0n : revision;
 }
 
 /** The annotations of the newest set at `revision`; a revision it had before goes into its history. */
-export function withRevision(annotations: Annotations, revision: number): Record<string, string> {
+export function withRevision(annotations: Annotations, revision: bigint): Record<string, string> {
   const result: Record<string, string> = { ...annotations };
-  const before = Number(annotations[revisionAnnotation] ?? 0);
+  const before = revisionOf({ metadata: { annotations } });
   if (before >= revision) return result;
-  if (before > 0) {
+  if (before > 0n) {
     const history = annotations[revisionHistoryAnnotation];
     result[revisionHistoryAnnotation] = history === undefined ? String(before) : `${history},${before}`;
   }
   result[revisionAnnotation] = String(revision);
   return result;
+}
+
+export function greatestRevision(revisions: readonly bigint[]): bigint {
+  return revisions.reduce((most, one) => (one > most ? one : most), 0n);
 }

@@ -9,6 +9,7 @@ import {
   desiredReplicasAnnotation,
   inheritedAnnotations,
   maxReplicasAnnotation,
+  greatestRevision,
   revisionAnnotation,
   revisionOf,
   withRevision,
@@ -52,7 +53,7 @@ export function decide({ deployment, sets, oldPodsRunning, now }: DeploymentStat
 
   if (!deleting) {
     const sizes = sizesOf(deployment, newest, old, paused, recreate, oldPodsRunning);
-    const revision = Math.max(0, ...old.map(revisionOf)) + 1;
+    const revision = greatestRevision(old.map(revisionOf)) + 1n;
     const blocked = recreate && (oldPodsRunning || old.some((set) => replicasOf(set) > 0));
     if (newest === undefined && !paused && !blocked) {
       created = newReplicaSet(deployment, newSetReplicas(deployment, sets), revision);
@@ -64,7 +65,7 @@ export function decide({ deployment, sets, oldPodsRunning, now }: DeploymentStat
         actions.push({ type: 'updateSet', set: changed, from: replicasOf(set), to: replicasOf(changed) });
       }
     }
-    const current = newest === undefined ? undefined : Math.max(revision, revisionOf(newest));
+    const current = newest === undefined ? undefined : greatestRevision([revision, revisionOf(newest)]);
     const shown = created === undefined ? current : revision;
     if (shown !== undefined && !paused && revisionOf(deployment) !== shown) {
       const annotations = { ...deployment.metadata?.annotations, [revisionAnnotation]: String(shown) };
@@ -97,7 +98,7 @@ function sizesOf(
 function changedSet(
   deployment: Deployment,
   set: ReplicaSet,
-  revision: number | undefined,
+  revision: bigint | undefined,
   sizes: Sizes,
 ): ReplicaSet | undefined {
   const replicas = sizes.get(set) ?? replicasOf(set);
@@ -121,12 +122,16 @@ function changedSet(
   return { ...set, metadata: { ...set.metadata, annotations }, ...(spec === undefined ? {} : { spec }) };
 }
 
+function compare(a: bigint, b: bigint): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
 /** Old sets beyond the history limit that have no pods left, oldest revision first. */
 function history(deployment: Deployment, old: readonly ReplicaSet[]): ReplicaSet[] {
   const limit = deployment.spec?.revisionHistoryLimit ?? 10;
   const alive = old.filter((set) => set.metadata?.deletionTimestamp === undefined);
   const excess = alive
-    .toSorted((a, b) => revisionOf(a) - revisionOf(b))
+    .toSorted((a, b) => compare(revisionOf(a), revisionOf(b)))
     .slice(0, Math.max(0, alive.length - limit));
   return excess.filter(
     (set) =>

@@ -37,7 +37,7 @@ function templateHash(template: PodTemplateSpec | undefined, collisionCount: num
   return safeName(fnv32(`${templateKey(template)}${collisionCount === 0 ? '' : collisionCount}`));
 }
 
-export function newReplicaSet(deployment: Deployment, replicas: number, revision: number): ReplicaSet {
+export function newReplicaSet(deployment: Deployment, replicas: number, revision: bigint): ReplicaSet {
   const { name = '', namespace = '', uid = '' } = deployment.metadata ?? {};
   const template = deployment.spec?.template;
   const hash = templateHash(template, deployment.status?.collisionCount ?? 0);
