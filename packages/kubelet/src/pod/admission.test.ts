@@ -44,3 +44,21 @@ test('init containers count by the busiest, sidecars beside everything after the
   assert.equal(refusalOf(of('600m', '1500m', '1'), [], capacity)?.reason, 'OutOfcpu');
   assert.equal(refusalOf(of('600m', '1', '1500m'), [], capacity)?.reason, 'OutOfcpu');
 });
+
+test('a pod whose port of the host another one has is refused, and one at another address is not', () => {
+  const at = (hostPort: number, more: object = {}): Pod => ({
+    spec: { containers: [{ name: 'c', ports: [{ containerPort: 80, hostPort, ...more }] }] },
+  });
+  const refused = refusalOf(at(8080), [at(8080)], capacity);
+  assert.equal(refused?.reason, 'NodePorts');
+  assert.match(
+    refused?.message ?? '',
+    /^Pod was rejected: Predicate NodePorts failed: node\(s\) didn't have free/,
+  );
+  assert.equal(refusalOf(at(8080, { hostIP: '10.0.0.1' }), [at(8080)], capacity)?.reason, 'NodePorts');
+  const others = [at(8081), at(8080, { protocol: 'UDP' }), at(8080, { hostIP: '10.0.0.2' })];
+  assert.equal(refusalOf(at(8080, { hostIP: '10.0.0.1' }), others.slice(0, 2), capacity), undefined);
+  assert.equal(refusalOf(at(8080, { hostIP: '10.0.0.1' }), others.slice(2), capacity), undefined);
+  const done = { ...at(8080), status: { phase: 'Succeeded' as const } };
+  assert.equal(refusalOf(at(8080), [done], capacity), undefined);
+});

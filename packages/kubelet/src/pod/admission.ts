@@ -2,7 +2,7 @@
  * Whether a new pod fits this node: pure. The scheduler has said so already, but two schedulers, or a node named in a
  * manifest, can bring more than there is; such a pod fails here with upstream's reason and nothing of it is started.
  */
-import { quantityValue, type Container, type Pod } from '@timonier/api';
+import { quantityValue, type Container, type ContainerPort, type Pod } from '@timonier/api';
 import type { PodOutcome } from './decide.ts';
 import { initContainers, isSidecar, mainContainers, milli } from './pod-facts.ts';
 
@@ -33,8 +33,43 @@ export function refusalOf(pod: Pod, others: readonly Pod[], capacity: NodeCapaci
   return (
     short('pods', 1, active.length, capacity.pods) ??
     short('cpu', asked.cpu, used.cpu, capacity.cpuMilli) ??
-    short('memory', asked.memory, used.memory, capacity.memoryBytes)
+    short('memory', asked.memory, used.memory, capacity.memoryBytes) ??
+    portsTaken(pod, active)
   );
+}
+
+function portsTaken(pod: Pod, others: readonly Pod[]): PodOutcome | undefined {
+  const wanted = hostPorts(pod);
+  if (wanted.length === 0) return undefined;
+  const taken = others.flatMap(hostPorts);
+  if (!wanted.some((port) => taken.some((other) => areSame(port, other)))) return undefined;
+  return {
+    phase: 'Failed',
+    reason: 'NodePorts',
+    message:
+      "Pod was rejected: Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports",
+  };
+}
+
+/** Of what may run at the same time; other init containers open none. */
+function hostPorts(pod: Pod): readonly ContainerPort[] {
+  const running = [...initContainers(pod).filter(isSidecar), ...mainContainers(pod)];
+  return running.flatMap(({ ports = [] }) => ports).filter(({ hostPort = 0 }) => hostPort > 0);
+}
+
+function areSame(a: ContainerPort, b: ContainerPort): boolean {
+  const [one, other] = [addressOf(a), addressOf(b)];
+  return (
+    a.hostPort === b.hostPort &&
+    (a.protocol ?? 'TCP') === (b.protocol ?? 'TCP') &&
+    (one === other || one === everyAddress || other === everyAddress)
+  );
+}
+
+const everyAddress = '0.0.0.0';
+
+function addressOf({ hostIP = '' }: ContainerPort): string {
+  return hostIP === '' ? everyAddress : hostIP;
 }
 
 /** What a pod may need at its busiest: all that run together, or one init container with the sidecars before it. */
