@@ -16,6 +16,10 @@ export const expected: readonly Expected[] = [
     why: 'the kubelet does not resize running containers yet',
   },
   {
+    names: /\[sig-scheduling\] SchedulerPreemption \[Serial\] (?:validates|PreemptionExecutionPath) /,
+    why: 'the scheduler does not preempt yet',
+  },
+  {
     names: /\[sig-node\] ImageVolume /,
     why: 'volumes of images are not supported by the kubelet yet',
   },

@@ -43,7 +43,7 @@ const flags = {
     max: 16,
   }),
   minutes: numberFlag(60, 'how long the tests may take', { min: 2, max: 600 }),
-  unexpected: booleanFlag(false, 'leaves out the tests that are known to fail'),
+  'skip-known': booleanFlag(false, 'leaves out the tests that are known to fail'),
   record: booleanFlag(false, 'writes the outcomes into the record that docs/conformance.md is made of'),
   logs: stringFlag('', 'keeps the reports and outputs of the suite', { value: 'FOLDER' }),
 } satisfies FlagSet;
@@ -92,7 +92,7 @@ async function runAll(
 async function play(values: FlagValues<typeof flags>): Promise<number> {
   const { focus, parallel, minutes, logs } = values;
   const names = conformanceTests().filter(
-    (name) => focus?.test(name) !== false && (!values.unexpected || reasonFor(name) === undefined),
+    (name) => focus?.test(name) !== false && (!values['skip-known'] || reasonFor(name) === undefined),
   );
   if (names.length === 0) throw new UsageError(`--focus: no conformance test is like "${focus?.source}"`);
   needPeers(['e2e.test', ...imagePrograms, 'kubectl']);

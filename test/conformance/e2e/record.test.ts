@@ -21,6 +21,10 @@ test('the record holds reasons, and nothing of the machine that they came from',
     assert.equal(why, oneLine(why), name);
   }
   assert.equal(oneLine('open /tmp/x/y: no\n  such file at 10.2.3.4:80'), 'open … no such file at …');
+  assert.equal(
+    oneLine('(got 1 / a.example/x/agnhost:2.63.0) test/e2e/a.go:7'),
+    '(got 1 / …) test/e2e/a.go:7',
+  );
 });
 
 test('an image is made by the last part of its name, and one that a registry has to refuse never', () => {

@@ -43,11 +43,12 @@ export function writeRecord(
 
 const longestReason = 300;
 
-/** Nothing of the machine that it ran on belongs into the record. */
+/** Nothing of the machine that it ran on belongs into the record, nor where images come from. */
 export function oneLine(text: string): string {
   return text
     .replace(/\s+/g, ' ')
     .replace(/(?:\/(?:tmp|root|work|home|var)\/)\S*/g, '…')
+    .replace(/\b[\w-]+(?:\.[\w-]+)+\/[\w./-]+:[\w.-]+/g, '…')
     .replace(/\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b/g, '…')
     .slice(0, longestReason)
     .trim();

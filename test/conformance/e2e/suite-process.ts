@@ -56,7 +56,8 @@ export async function runSuite(run: SuiteRun): Promise<SuiteReport> {
     ],
     join(run.folder, `${run.label}.log`),
   );
-  const kill = (): void => void suite.kill();
+  // It writes its report when it is told to end.
+  const kill = (): void => void suite.stop();
   run.signal.addEventListener('abort', kill);
   if (run.signal.aborted) kill();
   try {
