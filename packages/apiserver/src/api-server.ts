@@ -28,6 +28,7 @@ import { exposeFlowControl } from './flow-control/metrics.ts';
 import { Documents } from './http/documents.ts';
 import { Front } from './http/front.ts';
 import { Router } from './http/router.ts';
+import { Masters } from './http/masters.ts';
 import { TlsServer } from './http/tls-server.ts';
 import { exposeApiServices } from './metrics/api-service-metrics.ts';
 import { ApiServerMetrics, exposeHeldWrites, exposeWaitingRequests } from './metrics/api-server-metrics.ts';
@@ -197,6 +198,7 @@ export class ApiServer {
     this.#front = new Front({
       office,
       internalPort: options.internalPort ?? 0,
+      masters: new Masters(options.masters.map((master) => master.address)),
       accept: (socket, { remoteAddress }) => this.#tls.accept(socket, remoteAddress),
     });
     health.addReady('watch-cache', () => {

@@ -109,7 +109,10 @@ export const flags = {
     'API server processes that share the ports and the requests; each has a watch cache of its own',
     { min: 1, max: 64 },
   ),
-  masters: listFlag([], 'all masters, NAME=ADDRESS each; the endpoints of the Service kubernetes'),
+  masters: listFlag(
+    [],
+    'all masters, NAME=ADDRESS each: the endpoints of the Service kubernetes, and who is believed on the internal port',
+  ),
 };
 
 export type ApiServerContext = ComponentContext<typeof flags>;

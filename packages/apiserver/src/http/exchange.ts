@@ -9,6 +9,7 @@ import { gzip } from 'node:zlib';
 import type { AuditRecord } from '../audit/auditor.ts';
 import type { RequestSeries } from '../metrics/request-series.ts';
 import { inTurns, pieceBytes, piecesOf, withFirst } from './answer-pieces.ts';
+import { offered } from './list-fields.ts';
 import type { Representation } from './media.ts';
 import { packed } from './packed.ts';
 import { parseTarget, type RequestTarget } from './request-target.ts';
@@ -282,7 +283,7 @@ export class Exchange {
   }
 
   acceptsGzip(): boolean {
-    return (this.header('accept-encoding') ?? '').split(',').some((coding) => gzipCoding.test(coding));
+    return offered(this.header('accept-encoding') ?? '').some((coding) => gzipCoding.test(coding));
   }
 }
 

@@ -7,6 +7,7 @@ import { type TestContext, test } from 'node:test';
 import { createAuthority, createCertificate } from '@timonier/pki';
 import { type Office, type OfficeState, passiveOffice } from '@timonier/client/office';
 import { type ConnectionSource, Front } from './front.ts';
+import { Masters } from './masters.ts';
 import { encodeProxyHeader } from './proxy-protocol.ts';
 
 /** An office that the test sets by hand. */
@@ -52,8 +53,8 @@ async function master(
   name: string,
   office: Office,
   internalPort = 0,
-): Promise<{ publicPort: number; internalPort: number; front: Front }> {
-  const sources = new Map<number, ConnectionSource>();
+): Promise<{ publicPort: number; internalPort: number; front: Front; sources: ConnectionSource[] }> {
+  const sources: ConnectionSource[] = [];
   const https = createSecureServer(
     { allowHTTP1: true, cert: server.certificate, key: server.key },
     (request, response) => {
@@ -64,8 +65,9 @@ async function master(
   const front = new Front({
     office,
     internalPort,
+    masters: new Masters(['127.0.0.1']),
     accept: (socket, source) => {
-      sources.set(socket.remotePort ?? 0, source);
+      sources.push(source);
       https.emit('connection', socket);
     },
   });
@@ -78,6 +80,7 @@ async function master(
     publicPort: await front.listenPublic('127.0.0.1', 0),
     internalPort: await front.listenInternal('127.0.0.1', 0),
     front,
+    sources,
   };
 }
 
@@ -136,6 +139,27 @@ test('the internal port refuses what comes without a PROXY header, and everythin
   piped.on('error', () => undefined);
   piped.write(encodeProxyHeader(undefined));
   await closed(piped);
+});
+
+test('a master is believed where a connection comes from, and nobody else is', async (t) => {
+  const { internalPort, sources } = await master(t, 'one', new FakeOffice(active));
+  const header = encodeProxyHeader({
+    sourceAddress: '192.0.2.7',
+    sourcePort: 1,
+    destinationAddress: '192.0.2.8',
+    destinationPort: 2,
+  });
+  for (const localAddress of ['127.0.0.1', '127.0.0.9']) {
+    const socket = connect({ port: internalPort, host: '127.0.0.1', localAddress });
+    t.after(() => socket.destroy());
+    socket.write(header);
+    const tls = connectTls({ socket, servername: 'x', checkServerIdentity: () => undefined, ca: authority.certificate });
+    await once(tls, 'secureConnect');
+  }
+  assert.deepEqual(
+    sources.map(({ remoteAddress }) => remoteAddress),
+    ['192.0.2.7', '127.0.0.9'],
+  );
 });
 
 test('a master that others know to be elected holds what they pipe to it until it has the office', async (t) => {

@@ -2,7 +2,7 @@
  * The ports of an API server, and who answers on them.
  *
  * In: TCP connections on the secure port (everyone), the internal port (other masters, each connection behind a PROXY
- * v2 header) and a unix socket (the loops of this host). Out: connections handed to the TLS server, or, while this
+ * v2 header, which only masters are believed) and a unix socket (the loops of this host). Out: connections handed to the TLS server, or, while this
  * master is passive, piped as they are to the active one's internal port. Invariants: the internal port never
  * forwards; while passive nothing but the unix socket reaches the TLS server; a change of office resets every pipe,
  * and the end of the own office resets every connection of the two TCP ports.
@@ -13,6 +13,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { listen } from '@timonier/component';
 import type { Office } from '@timonier/client/office';
+import type { Masters } from './masters.ts';
 import { readProxyHeader } from './proxy-header-reader.ts';
 import { encodeProxyHeader, type ProxiedConnection } from './proxy-protocol.ts';
 
@@ -23,6 +24,8 @@ export interface FrontOptions {
   readonly office?: Office | undefined;
   /** Port at which the active master takes piped connections. */
   readonly internalPort: number;
+  /** Who is believed to know where the connections that it passes on come from. */
+  readonly masters: Masters;
 }
 
 /** The ports by what they are for. */
@@ -154,9 +157,11 @@ export class Front {
     socket.on('error', () => undefined);
     // Stopped TLS must not leave half-open sockets behind: from here every exit destroys or hands over.
     try {
+      const { remoteAddress = '' } = socket;
       const proxied = await readProxyHeader(socket, headerTimeoutMs);
+      const told = this.#options.masters.has(remoteAddress) ? proxied?.sourceAddress : undefined;
       if (!(await this.#untilActive(socket))) socket.resetAndDestroy();
-      else this.#hand(socket, this.#direct, proxied?.sourceAddress ?? socket.remoteAddress ?? '', false);
+      else this.#hand(socket, this.#direct, told ?? remoteAddress, false);
     } catch {
       socket.destroy();
     }

@@ -2,6 +2,7 @@
  * Content negotiation: which media type and which form of the object a client asks for (`Accept`), and which media
  * type it sent (`Content-Type`). See "Representations" of the Kubernetes API.
  */
+import { offered } from './list-fields.ts';
 import { isTrue } from './request-info.ts';
 import { formNotAcceptable, notAcceptable, StatusError, unsupportedMediaType } from '@timonier/api/statuses';
 
@@ -82,8 +83,8 @@ export function negotiate(accept: string | undefined, offer: Offer, pretty: bool
 
 /** Whether any type is one that is served, whatever else is said of it: built-in kinds are found by that. */
 function hasRoute(header: string): boolean {
-  return header.split(',').some((item) => {
-    const type = (item.split(';')[0] ?? '').trim();
+  return offered(header).some((item) => {
+    const type = (item.split(';', 1)[0] ?? '').trim();
     return type === '*/*' || type === 'application/*' || types.includes(type);
   });
 }
@@ -149,14 +150,14 @@ function acceptedBy(accept: string): Accepted {
  * has none. As there, a weight of 0 forbids nothing, one that is no number is 0, and what is no type is left out.
  */
 export function parseAccept(accept: string): readonly MediaRange[] {
-  const ranges = accept.split(',').flatMap((item): MediaRange[] => {
-    const [range = '', ...parameters] = item.split(';');
-    const [type = '', subtype = '', ...more] = range.split('/').map((part) => part.trim());
+  const ranges = offered(accept).flatMap((item): MediaRange[] => {
+    const [range = '', ...parameters] = offered(item, ';');
+    const [type = '', subtype = '', ...more] = range.split('/', 3).map((part) => part.trim());
     const isAny = type === '*' && subtype === '';
     if ((subtype === '' && !isAny) || more.length > 0) return [];
     const map = new Map<string, string>();
     for (const parameter of parameters) {
-      const [name = '', value = '', ...others] = parameter.split('=');
+      const [name = '', value = '', ...others] = parameter.split('=', 3);
       if (value !== '' && others.length === 0)
         map.set(name.trim(), name.trim() === 'q' ? value : value.trim());
     }
@@ -191,5 +192,5 @@ function goesFirst(a: MediaRange, b: MediaRange): boolean {
 
 /** What a `Content-Type` says without its parameters, in lower case. */
 export function mediaType(contentType: string | undefined): string {
-  return contentType?.split(';')[0]?.trim().toLowerCase() ?? '';
+  return contentType?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
 }

@@ -1,7 +1,7 @@
 /**
  * Where requests come from. A connection that another master has passed on comes from where that one says, and through that one;
- * the TLS on it is a socket of its own, which knows the other end of the connection only. Whoever reaches the port for
- * masters may say anything there, so what is said never stands alone: last comes who has said it.
+ * the TLS on it is a socket of its own, which knows the other end of the connection only. Last comes who has said it, as
+ * with everybody who passes a request on.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { isIP, type Socket } from 'node:net';

@@ -67,7 +67,7 @@ export function passedBack(given: IncomingHttpHeaders): Headers {
 
 const none: ReadonlySet<string> = new Set();
 
-/** What a `Connection` names belongs to that connection. */
+/** What a `Connection` names belongs to that connection. Long ones do not come here: neither a request's nor an answer's. */
 function namedBy(connection: string | undefined): ReadonlySet<string> {
   return connection === undefined
     ? none

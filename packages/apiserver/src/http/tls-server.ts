@@ -13,6 +13,7 @@ import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { WebConnections } from '@timonier/grpc/web';
 import { endWith } from '@timonier/streaming';
 import { Doorway } from './doorway.ts';
+import { maxFields, refusalOf } from './head-refusal.ts';
 import { Http1Request, Http1Response } from './http1.ts';
 import { Http2Request, Http2Response } from './http2.ts';
 import { Origins } from './origin.ts';
@@ -58,11 +59,6 @@ const defaultLimits: ConnectionLimits = {
 };
 /** As upstream. */
 const maxHeadBytes = 1 << 20;
-/**
- * Of one request over HTTP/1.1; one with so many is refused. Node overlooks further ones without a word, and a proxy that says
- * as whom a request is to be taken may say so behind thousands that its client has sent.
- */
-const maxFields = 4_096;
 const http2 = {
   maxConcurrentStreams: 1_000,
   /** Of bodies that no handler reads yet; all streams of a connection together hold 64 MiB at most. */
@@ -216,16 +212,3 @@ function http1Server(
   return server;
 }
 
-/** The status that a head is refused with, whatever it asks for; undefined when it is one like others. */
-function refusalOf(rawHeaders: readonly string[]): 400 | 431 | undefined {
-  if (rawHeaders.length >= 2 * maxFields) return 431;
-  return namesTwoHosts(rawHeaders) ? 400 : undefined;
-}
-
-/** Such a request is refused (RFC 9112, 3.2); Node refuses only one that names none. */
-function namesTwoHosts(rawHeaders: readonly string[]): boolean {
-  let hosts = 0;
-  for (let i = 0; i < rawHeaders.length; i += 2)
-    if (rawHeaders[i]?.length === 4 && rawHeaders[i]?.toLowerCase() === 'host') hosts++;
-  return hosts > 1;
-}

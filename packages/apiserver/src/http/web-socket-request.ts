@@ -1,11 +1,12 @@
 /** Requests for a WebSocket, and the subprotocols that they are asked for with. */
 import type { IncomingHttpHeaders } from 'node:http';
+import { isShortList } from './list-fields.ts';
 
 const protocolHeader = 'sec-websocket-protocol';
 
 /** As upstream tells it: by the two headers, whatever the method and the handshake. */
 export function isWebSocketRequest({ upgrade, connection }: IncomingHttpHeaders): boolean {
-  if (upgrade?.toLowerCase() !== 'websocket') return false;
+  if (upgrade?.toLowerCase() !== 'websocket' || !isShortList(connection ?? '')) return false;
   return (connection ?? '').split(',').some((option) => option.trim().toLowerCase() === 'upgrade');
 }
 

@@ -1,0 +1,32 @@
+/** What a head over HTTP/1.1 is refused for, whatever it asks for, before anything is made of it. Pure. */
+import { isShortList } from './list-fields.ts';
+
+/**
+ * Of one request; one with so many is refused. Node overlooks further ones without a word, and a proxy that says as whom a
+ * request is to be taken may say so behind thousands that its client has sent.
+ */
+export const maxFields = 4_096;
+
+/** Lists all of which count, so that none may be cut. */
+const wholeLists: ReadonlySet<string> = new Set(['connection', 'sec-websocket-protocol']);
+const longestName = Math.max(...[...wholeLists].map(({ length }) => length));
+
+/** A status; undefined for a head like others. `rawHeaders` are names and values in turn. */
+export function refusalOf(rawHeaders: readonly string[]): 400 | 431 | undefined {
+  if (rawHeaders.length >= 2 * maxFields) return 431;
+  let hosts = 0;
+  const lists = new Map<string, string>();
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const { [i]: given = '', [i + 1]: value = '' } = rawHeaders;
+    if (given.length > longestName) continue;
+    const name = given.toLowerCase();
+    if (name === 'host') hosts++;
+    else if (wholeLists.has(name)) {
+      const list = `${lists.get(name) ?? ''}${value}, `;
+      if (!isShortList(list)) return 431;
+      lists.set(name, list);
+    }
+  }
+  // Such a request is refused (RFC 9112, 3.2); Node refuses only one that names none.
+  return hosts > 1 ? 400 : undefined;
+}
