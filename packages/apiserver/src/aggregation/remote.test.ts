@@ -52,6 +52,7 @@ async function remoteThat(
   });
   remote.verdict = await remote.check(new AbortController().signal);
   assert.equal(remote.verdict.available, true, JSON.stringify(remote.verdict));
+  await remote.learn(new AbortController().signal);
   return remote;
 }
 

@@ -21,6 +21,8 @@ export interface ProxyTls {
 }
 
 const checkTimeoutMs = 5_000;
+/** For documents that were not to be had. */
+const learnAgainMs = 60_000;
 const maxListBytes = 2 * 1024 * 1024;
 const maxDocumentBytes = 16 * 1024 * 1024;
 const defaultPort = 443;
@@ -41,6 +43,8 @@ export class RemoteServer {
   readonly #server: ServerState;
   readonly #tls: ProxyTls;
   readonly #agent: Agent;
+  /** Where its documents are to be asked for, and since when at the earliest; undefined when they are known. */
+  #unlearnt: { readonly endpoint: Endpoint; readonly notBefore: number } | undefined;
 
   constructor(server: ServerState, service: Service, tls: ProxyTls) {
     this.#server = server;
@@ -76,7 +80,7 @@ export class RemoteServer {
     };
   }
 
-  /** Asks every endpoint in turn whether it serves the group; one that does is enough. */
+  /** Asks every endpoint in turn whether it serves the group, and with what; one that does is enough. */
   async check(signal: AbortSignal): Promise<Verdict> {
     let endpoints: readonly Endpoint[];
     try {
@@ -99,7 +103,7 @@ export class RemoteServer {
         const given = await this.#read(path, endpoint, signal, maxListBytes);
         const list = resourceListOf(given, `${this.group}/${this.version}`);
         this.hasSaid = list !== undefined;
-        if (list !== undefined) await this.#learn(list, endpoint, signal);
+        if (list !== undefined) this.#noteServed(list, endpoint);
         return passed;
       } catch (error) {
         const text = error instanceof Error ? error.message : String(error);
@@ -109,14 +113,26 @@ export class RemoteServer {
     return { available: false, reason: 'FailedDiscoveryCheck', message: failure };
   }
 
-  /** Asks for its OpenAPI documents when it serves something else than before; not every server has them. */
-  async #learn(list: APIResourceList, endpoint: Endpoint, signal: AbortSignal): Promise<void> {
-    const isKnown = this.openapi !== undefined && JSON.stringify(list) === JSON.stringify(this.resources);
+  #noteServed(list: APIResourceList, endpoint: Endpoint): void {
+    const isKnown = JSON.stringify(list) === JSON.stringify(this.resources);
     this.resources = list;
-    if (isKnown) return;
-    const read = (path: string): Promise<unknown> => this.#read(path, endpoint, signal).catch(() => ({}));
+    if (!isKnown || this.openapi === undefined) this.#unlearnt = { endpoint, notBefore: 0 };
+  }
+
+  /** Asks for its OpenAPI documents when it serves something else than before; not every server has them. */
+  async learn(signal: AbortSignal): Promise<void> {
+    const { endpoint, notBefore } = this.#unlearnt ?? {};
+    if (endpoint === undefined || performance.now() < (notBefore ?? 0)) return;
+    let isWhole = true;
+    const read = (path: string): Promise<unknown> =>
+      this.#read(path, endpoint, signal).catch(() => {
+        isWhole = false;
+        return {};
+      });
     this.openapi = openApiIndexOf(await read('/openapi/v3'), `apis/${this.group}/${this.version}`);
     this.swagger = swaggerOf(await read('/openapi/v2'));
+    // It may have been busy, or is still starting.
+    this.#unlearnt = isWhole ? undefined : { endpoint, notBefore: performance.now() + learnAgainMs };
   }
 
   #service(): { namespace: string; name: string; port: number } {
