@@ -71,7 +71,10 @@ test('nothing is written of a server whose place another one has by the end of i
   const old = remoteOf('one', () => promise);
   const { availability, written, news, known } = checking(t, [old]);
   availability.due('one', 0);
-  known.set('one', remoteOf('one', () => Promise.resolve({ ...passed, reason: 'New' })));
+  known.set(
+    'one',
+    remoteOf('one', () => Promise.resolve({ ...passed, reason: 'New' })),
+  );
   resolve(passed);
   availability.due('one', 0);
   await once(news, 'written');

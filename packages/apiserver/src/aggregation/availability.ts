@@ -48,7 +48,10 @@ export class Availability {
       baseDelayMs: retryMs,
       maxDelayMs: checkEveryMs,
       onError: (name, error) =>
-        options.server.log.warn({ name, reason: String(error) }, 'could not keep the status of an APIService'),
+        options.server.log.warn(
+          { name, reason: String(error) },
+          'could not keep the status of an APIService',
+        ),
     });
   }
 

@@ -153,7 +153,12 @@ test('a master is believed where a connection comes from, and nobody else is', a
     const socket = connect({ port: internalPort, host: '127.0.0.1', localAddress });
     t.after(() => socket.destroy());
     socket.write(header);
-    const tls = connectTls({ socket, servername: 'x', checkServerIdentity: () => undefined, ca: authority.certificate });
+    const tls = connectTls({
+      socket,
+      servername: 'x',
+      checkServerIdentity: () => undefined,
+      ca: authority.certificate,
+    });
     await once(tls, 'secureConnect');
   }
   assert.deepEqual(

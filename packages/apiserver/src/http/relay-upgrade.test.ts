@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
-import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { Duplex, PassThrough } from 'node:stream';
 import { test } from 'node:test';
-import { internalError, StatusError } from '@timonier/api/statuses';
 import type { Call as Asked, Upstream } from './upstream.ts';
 import { relayUpgrade, type Switching } from './relay-upgrade.ts';
+import { RelayedCall, upstreamOf } from '../testing/relayed-call.ts';
 
 class Connection extends Duplex {
   override _read(): void {}
@@ -35,12 +35,6 @@ class Slow extends Duplex {
   }
 }
 
-/** A request that does what the test says. */
-class Call extends EventEmitter {
-  end(): void {}
-  destroy(): void {}
-}
-
 function switching(
   socket: Duplex = new Connection(),
   headers: IncomingMessage['headers'] = {},
@@ -60,33 +54,20 @@ function switching(
   };
 }
 
-function upstreamOf(calls: Call[], asked: Asked[] = []): Upstream {
-  return {
-    open: (one) => {
-      const call = new Call();
-      calls.push(call);
-      asked.push(one);
-      return call as unknown as ClientRequest;
-    },
-    unreachable: (reason) => new StatusError(internalError(reason)),
-    patienceMs: 30_000,
-  };
-}
-
 const head = { statusCode: 101, rawHeaders: [] };
 
 test('for a client that went before its connection was to be joined nothing is opened', async () => {
   const one = switching();
   one.socket.destroy();
   await once(one.socket, 'close');
-  const calls: Call[] = [];
+  const calls: RelayedCall[] = [];
   await assert.rejects(relayUpgrade(one, upstreamOf(calls), '/'), /the client has gone/);
   assert.equal(calls.length, 0);
 });
 
 test('the other side ends when it switches protocols for a client that has gone meanwhile', async () => {
   const one = switching();
-  const calls: Call[] = [];
+  const calls: RelayedCall[] = [];
   const joined = relayUpgrade(one, upstreamOf(calls), '/');
   one.socket.destroy();
   await once(one.socket, 'close');
@@ -100,7 +81,7 @@ test('the other side ends when it switches protocols for a client that has gone 
 test('connections that are joined end together', async () => {
   for (const first of ['client', 'other'] as const) {
     const one = switching();
-    const calls: Call[] = [];
+    const calls: RelayedCall[] = [];
     const joined = relayUpgrade(one, upstreamOf(calls), '/');
     const other = new Connection();
     calls[0]?.emit('upgrade', head, other, Buffer.alloc(0));
@@ -111,10 +92,28 @@ test('connections that are joined end together', async () => {
   }
 });
 
+test('who does not answer to a wish to switch protocols is waited for as long as was said', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  for (const patienceMs of [60_000, undefined]) {
+    const one = switching();
+    const calls: RelayedCall[] = [];
+    const joined = relayUpgrade(one, { ...upstreamOf(calls), patienceMs }, '/');
+    const [call] = calls;
+    assert.ok(call);
+    call.emit('socket', Object.assign(new EventEmitter(), { setKeepAlive: () => undefined }));
+    t.mock.timers.tick(59_999);
+    assert.ok(!call.destroyed);
+    t.mock.timers.tick(500_000);
+    assert.equal(call.destroyed, patienceMs !== undefined);
+    call.emit('error', new Error('no answer'));
+    await assert.rejects(joined, /no answer/);
+  }
+});
+
 test('an answer to who wanted to switch protocols is broken off after its time, and a joined connection is not', async () => {
-  const upstream = (calls: Call[]): Upstream => ({ ...upstreamOf(calls), wholeMs: 20 });
+  const upstream = (calls: RelayedCall[]): Upstream => ({ ...upstreamOf(calls), wholeMs: 20 });
   const one = switching();
-  const calls: Call[] = [];
+  const calls: RelayedCall[] = [];
   const joined = relayUpgrade(one, upstream(calls), '/');
   const answer = new PassThrough();
   calls[0]?.emit('response', Object.assign(answer, { ...head, statusCode: 200 }));
@@ -140,7 +139,7 @@ test('an answer to who wanted to switch protocols is broken off after its time, 
 
 test('what the other side says last reaches a client that reads slowly', async () => {
   const client = new Slow();
-  const calls: Call[] = [];
+  const calls: RelayedCall[] = [];
   const joined = relayUpgrade(switching(client), upstreamOf(calls), '/');
   const other = new Duplex({ allowHalfOpen: false, read: () => undefined });
   calls[0]?.emit('upgrade', head, other, Buffer.alloc(0));
@@ -163,7 +162,7 @@ test('a client that reads nothing of the last words is let go, and so is one tha
   t.mock.timers.enable({ apis: ['setTimeout'] });
   for (const isRead of [false, true]) {
     const client = new Slow();
-    const calls: Call[] = [];
+    const calls: RelayedCall[] = [];
     const joined = relayUpgrade(switching(client), upstreamOf(calls), '/');
     const other = new Duplex({ allowHalfOpen: false, read: () => undefined });
     calls[0]?.emit('upgrade', head, other, Buffer.alloc(0));
@@ -181,7 +180,7 @@ test('a client that reads nothing of the last words is let go, and so is one tha
 });
 
 test('whoever is asked to switch protocols learns where the client is, and nothing that is about its connection', async () => {
-  const calls: Call[] = [];
+  const calls: RelayedCall[] = [];
   const asked: Asked[] = [];
   const client = switching(new Connection(), {
     connection: 'Upgrade, X-Hop',
@@ -199,7 +198,7 @@ test('whoever is asked to switch protocols learns where the client is, and nothi
 
 test('the head of an answer comes back byte by byte', async () => {
   const client = new Slow();
-  const calls: Call[] = [];
+  const calls: RelayedCall[] = [];
   const joined = relayUpgrade(switching(client), upstreamOf(calls), '/');
   const other = new Connection();
   calls[0]?.emit(

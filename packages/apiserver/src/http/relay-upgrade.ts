@@ -25,13 +25,18 @@ export interface Switching {
   readonly isIdentity?: HeaderTest | undefined;
 }
 
+export interface SwitchingUpstream extends Upstream {
+  /** Between the request and the head of its answer, in milliseconds; undefined: as long as the client waits. */
+  readonly patienceMs?: number | undefined;
+}
+
 /**
  * Joins an upgraded connection with one of the other side's. Resolves when both have ended; when the other side does
  * not switch protocols the client gets its answer. Rejects with its `unreachable` when there is none, or nobody to give it to.
  */
 export function relayUpgrade(
   { request: client, socket, head, onAnswer, isIdentity }: Switching,
-  upstream: Upstream,
+  upstream: SwitchingUpstream,
   path: string,
   extra: Headers = {},
 ): Promise<void> {

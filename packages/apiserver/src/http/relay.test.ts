@@ -1,52 +1,12 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
-import type { ClientRequest } from 'node:http';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
-import { internalError, StatusError } from '@timonier/api/statuses';
+import type { StatusError } from '@timonier/api/statuses';
 import type { Exchange } from './exchange.ts';
 import { relay } from './relay.ts';
 import type { Call as Asked, Upstream } from './upstream.ts';
-
-/** A request that does what the test says, and takes as much of a body. */
-class Call extends EventEmitter {
-  destroyed = false;
-  reusedSocket = false;
-  readonly written: string[] = [];
-  takes = true;
-
-  setHeader(name: string, value: string): void {
-    this.written.push(`${name}: ${value}`);
-  }
-
-  write(chunk: Buffer): boolean {
-    this.written.push(chunk.toString());
-    return this.takes;
-  }
-
-  end(): void {
-    this.written.push('end');
-    this.emit('ended');
-  }
-
-  destroy(): void {
-    this.destroyed = true;
-    this.emit('close');
-  }
-}
-
-function upstreamOf(calls: Call[], asked: Asked[] = []): Upstream {
-  return {
-    open: (one) => {
-      const call = new Call();
-      calls.push(call);
-      asked.push(one);
-      return call as unknown as ClientRequest;
-    },
-    unreachable: (reason) => new StatusError(internalError(reason)),
-    patienceMs: 30_000,
-  };
-}
+import { RelayedCall, upstreamOf } from '../testing/relayed-call.ts';
 
 /** An exchange of a client that sends these headers and this body; what it is told is kept. */
 function exchangeWith(
@@ -93,7 +53,7 @@ test('no header by which users are named here passes on, whatever those are call
   };
   const isIdentity = (name: string): boolean => name.startsWith('x-forwarded-');
   const asked: Asked[] = [];
-  const calls: Call[] = [];
+  const calls: RelayedCall[] = [];
   const exchange = Object.assign(exchangeWith(headers), { isIdentity });
   const done = relay(exchange, upstreamOf(calls, asked), '/', { 'x-remote-user': 'jane' });
   calls[0]?.emit('response', answerOf(200).end());
@@ -103,7 +63,7 @@ test('no header by which users are named here passes on, whatever those are call
 
 test('the other side learns where a request comes from, behind what it came through before', async () => {
   const asked: Asked[] = [];
-  const calls: Call[] = [];
+  const calls: RelayedCall[] = [];
   for (const headers of [{}, { 'x-forwarded-for': '192.0.2.1' }] as Record<string, string>[]) {
     const done = relay(exchangeWith(headers), upstreamOf(calls, asked), '/');
     calls.at(-1)?.emit('response', answerOf(200).end());
@@ -116,7 +76,7 @@ test('the other side learns where a request comes from, behind what it came thro
 });
 
 test('an answer comes back while the body is still on its way, and what is sent behind it is forgotten', async () => {
-  const calls: Call[] = [];
+  const calls: RelayedCall[] = [];
   const body = new PassThrough();
   const exchange = exchangeWith({}, body, 'POST');
   const done = relay(exchange, upstreamOf(calls), '/');
@@ -136,7 +96,7 @@ test('an answer comes back while the body is still on its way, and what is sent 
 });
 
 test('a client that still sends is told that the other side has gone, and is not broken off', async () => {
-  const calls: Call[] = [];
+  const calls: RelayedCall[] = [];
   const body = new PassThrough();
   const exchange = exchangeWith({ 'content-length': '9' }, body, 'POST');
   const done = relay(exchange, upstreamOf(calls), '/');
@@ -150,7 +110,7 @@ test('a client that still sends is told that the other side has gone, and is not
 });
 
 test('a body that breaks off ends the request', async () => {
-  const calls: Call[] = [];
+  const calls: RelayedCall[] = [];
   const body = new PassThrough();
   const done = relay(exchangeWith({}, body, 'POST'), upstreamOf(calls), '/');
   const [call] = calls;
@@ -165,7 +125,7 @@ test('a body that breaks off ends the request', async () => {
 });
 
 test('a GET has a body where its client sends one', async () => {
-  const calls: Call[] = [];
+  const calls: RelayedCall[] = [];
   const body = new PassThrough();
   const done = relay(exchangeWith({ 'content-length': '5' }, body), upstreamOf(calls), '/');
   const ended = new Promise((resolve) => calls[0]?.once('ended', resolve));
@@ -178,8 +138,8 @@ test('a GET has a body where its client sends one', async () => {
 
 test('what may be asked twice is asked again when a connection that was kept had been closed', async () => {
   const lost = (): Error => Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
-  const ask = async (method: string, isReused: boolean, body?: string): Promise<Call[]> => {
-    const calls: Call[] = [];
+  const ask = async (method: string, isReused: boolean, body?: string): Promise<RelayedCall[]> => {
+    const calls: RelayedCall[] = [];
     const sent = new PassThrough();
     const exchange = exchangeWith({}, sent, method);
     const done = relay(exchange, upstreamOf(calls), '/');
@@ -209,34 +169,26 @@ test('what may be asked twice is asked again when a connection that was kept had
   assert.equal((await ask('GET', true, 'a body')).length, 1);
 });
 
-test('an answer is waited for from the end of the request on, and as long as the client wants where nothing else is said', async (t) => {
+test('an answer is waited for as long as the client wants where nothing else is said', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
-  for (const patienceMs of [1_000, undefined]) {
-    const calls: Call[] = [];
-    const body = new PassThrough();
-    const exchange = exchangeWith({}, body, 'POST');
-    const done = relay(exchange, { ...upstreamOf(calls), patienceMs }, '/');
-    const [call] = calls;
-    assert.ok(call);
-    const socket = Object.assign(new EventEmitter(), { setKeepAlive: () => undefined });
-    call.emit('socket', socket);
-    t.mock.timers.tick(500_000);
-    assert.ok(!call.destroyed, 'it is still being sent');
-    const ended = new Promise((resolve) => call.once('ended', resolve));
-    body.end('a');
-    await ended;
-    t.mock.timers.tick(patienceMs ?? 500_000);
-    assert.equal(call.destroyed, patienceMs !== undefined);
-    if (call.destroyed) call.emit('error', new Error('no answer in time'));
-    else call.emit('response', answerOf(200).end());
-    if (call.destroyed) await assert.rejects(done, /no answer in time/);
-    else await done;
-  }
+  const calls: RelayedCall[] = [];
+  const body = new PassThrough();
+  const done = relay(exchangeWith({}, body, 'POST'), upstreamOf(calls), '/');
+  const [call] = calls;
+  assert.ok(call);
+  call.emit('socket', Object.assign(new EventEmitter(), { setKeepAlive: () => undefined }));
+  const ended = new Promise((resolve) => call.once('ended', resolve));
+  body.end('a');
+  await ended;
+  t.mock.timers.tick(500_000);
+  assert.ok(!call.destroyed);
+  call.emit('response', answerOf(200).end());
+  await done;
 });
 
 test('an answer that trickles is broken off after its time, and so is its client', async () => {
   const exchange = exchangeWith({});
-  const calls: Call[] = [];
+  const calls: RelayedCall[] = [];
   const answer = new PassThrough();
   const upstream: Upstream = {
     ...upstreamOf(calls),
@@ -259,7 +211,7 @@ test('an answer that trickles is broken off after its time, and so is its client
 });
 
 test('who gets no answer in the whole time is told so', async () => {
-  const calls: Call[] = [];
+  const calls: RelayedCall[] = [];
   const upstream: Upstream = {
     ...upstreamOf(calls),
     wholeMs: 20,

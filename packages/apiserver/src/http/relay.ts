@@ -80,8 +80,6 @@ class Attempt {
   #call: ClientRequest;
   #answered: Promise<IncomingMessage>;
   #hasBody = false;
-  #isAnswered = false;
-  #patience: NodeJS.Timeout | undefined;
 
   constructor(upstream: Upstream, asked: Call) {
     this.#upstream = upstream;
@@ -96,11 +94,8 @@ class Attempt {
     } catch (error) {
       if (!this.#mayAskAgain(error)) throw error;
       [this.#call, this.#answered] = this.#open();
-      this.#end();
+      this.#call.end();
       return await this.#answered;
-    } finally {
-      this.#isAnswered = true;
-      clearTimeout(this.#patience);
     }
   }
 
@@ -126,18 +121,10 @@ class Attempt {
         if (!call.write(chunk)) await taken(call);
       }
       this.isSent = true;
-      this.#end();
+      this.#call.end();
     } catch (error) {
       this.destroy(error instanceof Error ? error : new Error(String(error)));
     }
-  }
-
-  #end(): void {
-    const { patienceMs } = this.#upstream;
-    const call = this.#call;
-    call.end();
-    if (patienceMs !== undefined && !this.#isAnswered)
-      this.#patience = setTimeout(() => call.destroy(new Error('no answer in time')), patienceMs);
   }
 
   #open(): [ClientRequest, Promise<IncomingMessage>] {

@@ -211,4 +211,3 @@ function http1Server(
   });
   return server;
 }
-

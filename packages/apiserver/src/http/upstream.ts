@@ -18,8 +18,6 @@ export interface Upstream {
   readonly open: (call: Call) => ClientRequest;
   /** What a client is told when the other side could not be reached or broke off before it answered. */
   readonly unreachable: (reason: string) => StatusError;
-  /** Between the request's end and the answer's head, in milliseconds; undefined: as long as the client waits. */
-  readonly patienceMs?: number | undefined;
   /** Between the request's beginning and the answer's end, in milliseconds; undefined: as long as both sides want. */
   readonly wholeMs?: number | undefined;
 }

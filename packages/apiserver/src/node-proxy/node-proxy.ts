@@ -7,8 +7,8 @@ import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
 import type { Node } from '@timonier/api';
 import { internalError, serviceUnavailable, StatusError } from '@timonier/api/statuses';
-import { relayUpgrade, type Switching } from '../http/relay-upgrade.ts';
-import { type Upstream, watchConnection } from '../http/upstream.ts';
+import { relayUpgrade, type Switching, type SwitchingUpstream } from '../http/relay-upgrade.ts';
+import { watchConnection } from '../http/upstream.ts';
 import { kubeletRefusal } from './kubelet-refusal.ts';
 
 export interface NodeProxyTls {
@@ -73,7 +73,7 @@ export class NodeProxy {
    * protocols the client gets its answer.
    */
   upgrade(node: NodeAddress, path: string, switching: Switching): Promise<void> {
-    const upstream: Upstream = {
+    const upstream: SwitchingUpstream = {
       open: (call) => httpsRequest({ ...this.optionsFor(node), ...call }),
       unreachable: (reason) => unreachable(node, reason),
       patienceMs: beginMs,
