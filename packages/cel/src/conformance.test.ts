@@ -196,6 +196,7 @@ const values: readonly (readonly [string, unknown])[] = [
   ['url("https://[::1]:80/").getHostname()', '::1'],
   ['url("https://example.com/a b".replace(" ", "%20")).getEscapedPath()', '/a%20b'],
   ['url("/path?k=v").getQuery()', { k: ['v'] }],
+  ['url("/path?k=v&l&k=w").getQuery()', { k: ['v', 'w'], l: [''] }],
   ['isURL("../x")', false],
   ['url("https://e.com").getPort() == "" && url("https://e.com").getScheme() == "https"', true],
   // Addresses

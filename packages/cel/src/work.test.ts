@@ -128,3 +128,13 @@ test('what a value weighs is counted no further than asked', () => {
   const some = weightOf(table, 5_000);
   assert.ok(some >= 5_000 && some < 7_000);
 });
+
+test('a query of more parameters than Go reads has none', () => {
+  const sizeOf = (count: number): unknown => {
+    const source = 'url("/?" + s).getQuery().size()';
+    const text = Array.from({ length: count }, (_, i) => `a${i}=b`).join('&');
+    return environment.compile(source).evaluate((name) => (name === 'n' ? table : text), limit).value;
+  };
+  assert.equal(sizeOf(10_000), 10_000n);
+  assert.equal(sizeOf(10_001), 0n);
+});

@@ -6,6 +6,7 @@
  */
 import type { Readable, Writable } from 'node:stream';
 import { type ClientOptions, WebSocket } from 'ws';
+import { streamBounds } from './message-bounds.ts';
 import { Link } from './link.ts';
 import {
   channel,
@@ -91,7 +92,7 @@ export function dial(url: string | URL, options: DialOptions = {}): Promise<WebS
   if (address.protocol === 'https:') address.protocol = 'wss:';
   const settings: ClientOptions = {
     perMessageDeflate: false,
-    maxPayload: 4 * 1024 * 1024,
+    ...streamBounds,
     handshakeTimeout: options.timeoutMs ?? 10_000,
     headers: { ...options.headers },
     ...(options.ca === undefined ? {} : { ca: options.ca }),

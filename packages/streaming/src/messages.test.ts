@@ -2,13 +2,19 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { type Duplex, duplexPair } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { dial } from './client.ts';
 import { acceptMessages, handshakeProblem, type MessageWriter } from './messages.ts';
 
 const protocol = 'events.v1';
+const handshake = {
+  connection: 'Upgrade',
+  upgrade: 'websocket',
+  'sec-websocket-version': '13',
+  'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+};
 
 interface Accepted {
   readonly writer: MessageWriter;
@@ -183,4 +189,41 @@ test('what is no handshake is told', () => {
   assert.match(problemOf('GET', { ...headers, 'sec-websocket-version': '8' }) ?? '', /Version/);
   assert.match(problemOf('GET', { ...headers, 'sec-websocket-key': 'short' }) ?? '', /key/);
   assert.match(problemOf('GET', { 'sec-websocket-version': '13' }) ?? '', /key/);
+});
+
+test('whoever cuts a message that nobody reads into very many frames, or a frame into very many pieces, is ended', async () => {
+  const empty = Buffer.from([0x00, 0x80, 0, 0, 0, 0]);
+  const frames = Buffer.concat([Buffer.from([0x02, 0x80, 0, 0, 0, 0]), ...Array<Buffer>(300).fill(empty)]);
+  const header = Buffer.from([0x82, 0xfe, 0x80, 0, 0, 0, 0, 0]);
+  for (const pieces of [[frames], [header, ...Array<Buffer>(300).fill(Buffer.from('x'))]]) {
+    const [ours, theirs] = duplexPair();
+    const request = { method: 'GET', headers: handshake } as unknown as IncomingMessage;
+    const writer = acceptMessages(request, ours, Buffer.alloc(0), { protocol: undefined, headers: {} });
+    assert.ok(writer);
+    const told: Buffer[] = [];
+    theirs.on('data', (bytes: Buffer) => told.push(bytes));
+    const ended = once(theirs, 'end');
+    for (const piece of pieces) {
+      theirs.write(piece);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await ended;
+    // A close frame that says that the rules of this end were broken.
+    assert.ok(Buffer.concat(told).includes(Buffer.from([0x88, 2, 1_008 >> 8, 1_008 & 0xff])));
+    theirs.destroy();
+  }
+});
+
+test('a message in some frames and pieces is read and forgotten', async () => {
+  const [ours, theirs] = duplexPair();
+  const request = { method: 'GET', headers: handshake } as unknown as IncomingMessage;
+  const writer = acceptMessages(request, ours, Buffer.alloc(0), { protocol: undefined, headers: {} });
+  assert.ok(writer);
+  const empty = Buffer.from([0x00, 0x80, 0, 0, 0, 0]);
+  theirs.write(Buffer.concat([Buffer.from([0x02, 0x80, 0, 0, 0, 0]), ...Array<Buffer>(200).fill(empty)]));
+  theirs.write(Buffer.from([0x80, 0x80, 0, 0, 0, 0]));
+  theirs.write(ping('still?'));
+  let told = '';
+  while (!told.includes('still?')) told += String(((await once(theirs, 'data')) as [Buffer])[0]);
+  theirs.destroy();
 });

@@ -10,9 +10,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
+import { forgottenBounds } from './message-bounds.ts';
 
-/** Of what is read and forgotten; a longer one is told so, and ends the connection. */
-const maxMessageBytes = 64 * 1024;
 const keyForm = /^[+/0-9A-Za-z]{22}==$/;
 
 /** What is wrong with the handshake of a request to upgrade to a WebSocket (RFC 6455, 4.2.1); undefined when nothing is. */
@@ -40,7 +39,7 @@ export function acceptMessages(
     noServer: true,
     clientTracking: false,
     autoPong: false,
-    maxPayload: maxMessageBytes,
+    ...forgottenBounds,
     perMessageDeflate: false,
   });
   // Any name goes back that came, also one that the library takes for no name.

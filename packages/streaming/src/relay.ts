@@ -6,6 +6,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { streamBounds } from './message-bounds.ts';
 import { dial, type DialOptions, HandshakeError } from './client.ts';
 import { answerPings } from './pings.ts';
 import { offeredProtocols, refuseUpgrade } from './server.ts';
@@ -36,7 +37,7 @@ export async function relayUpgrade(
     noServer: true,
     autoPong: false,
     perMessageDeflate: false,
-    maxPayload: 4 * 1024 * 1024,
+    ...streamBounds,
     handleProtocols: () => (upstream.protocol === '' ? false : upstream.protocol),
   });
   const client = await new Promise<WebSocket | undefined>((resolve) => {

@@ -7,6 +7,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import { createWebSocketStream, WebSocketServer } from 'ws';
+import { streamBounds } from './message-bounds.ts';
 import { endWith } from './last-words.ts';
 import { Link } from './link.ts';
 import { answerPings } from './pings.ts';
@@ -36,7 +37,7 @@ export interface ServerStreams {
 const upgrader = new WebSocketServer({
   noServer: true,
   autoPong: false,
-  maxPayload: 4 * 1024 * 1024,
+  ...streamBounds,
   perMessageDeflate: false,
   handleProtocols: (offered) => chooseProtocol(offered) ?? false,
 });
@@ -90,7 +91,7 @@ export function acceptTunnel(
   const tunnel = new WebSocketServer({
     noServer: true,
     autoPong: false,
-    maxPayload: 4 * 1024 * 1024,
+    ...streamBounds,
     perMessageDeflate: false,
   });
   // Names such as SPDY/3.1+portforward.k8s.io are no tokens of HTTP, and a strict server would refuse them.

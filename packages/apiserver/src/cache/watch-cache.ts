@@ -84,8 +84,12 @@ export class WatchCache {
     return this.#unreadable.get(key);
   }
 
-  /** Reads again what could not be read: another key may open it now. Watchers see it come. */
-  async retryUnreadable(): Promise<void> {
+  /**
+   * Reads again what could not be read: another key may open it now. Watchers see it come. Returns the keys and revisions of what
+   * can be read now.
+   */
+  async retryUnreadable(): Promise<ReadonlyMap<string, number>> {
+    const found = new Map<string, number>();
     // What cannot be read this time either comes to the end of the map, where iterators would meet it again, without end.
     const keys = Array.from(this.#unreadable.keys());
     for (const key of keys) {
@@ -95,7 +99,9 @@ export class WatchCache {
       const known = this.#unreadable.get(key);
       if (kv === undefined || known === undefined || kv.modRevision !== known.revision) continue;
       if (this.#applyEvent({ type: 0, kv }, this.#revision) !== undefined) this.#notify(key);
+      if (!this.#unreadable.has(key)) found.set(key, kv.modRevision);
     }
+    return found;
   }
 
   /**

@@ -26,9 +26,12 @@ export class KeyFollower {
       sealer.configure(parseEncryptionConfiguration(text));
       // Who tells that it uses these keys has nothing on its way any more that others seal.
       await server.store.sealedTxnsEnded();
-      server.cache.retryUnreadable().catch((error: unknown) => {
-        log.warn({ reason: String(error) }, 'could not read again what could not be read');
-      });
+      server.cache.retryUnreadable().then(
+        (found) => this.#rewriter.revealed(found),
+        (error: unknown) => {
+          log.warn({ reason: String(error) }, 'could not read again what could not be read');
+        },
+      );
     };
     this.#stopFollowing = followFile({
       path: file.path,

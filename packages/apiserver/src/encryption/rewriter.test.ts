@@ -54,7 +54,8 @@ class Memory {
 
   readonly store: Pick<StoreClient, 'pages' | 'rangeSealed' | 'sealedTxnsEnded' | 'txn'> = {
     sealedTxnsEnded: async () => void (await this.underWay),
-    rangeSealed: () => Promise.reject(new Error('pages are read by themselves')),
+    rangeSealed: () =>
+      Promise.resolve({ kvs: this.kv === undefined ? [] : [this.kv], more: false, count: 1 }),
     pages: () => {
       this.looks++;
       const kvs = this.kv === undefined ? [] : [this.kv];
@@ -71,7 +72,10 @@ class Memory {
   };
 }
 
-function started(t: TestContext): { sealer: Sealer; memory: Memory; rewriter: Rewriter } {
+function started(
+  t: TestContext,
+  fresh: () => Promise<void> = () => Promise.resolve(),
+): { sealer: Sealer; memory: Memory; rewriter: Rewriter } {
   const sealer = new Sealer(root, registry, keys('a'));
   const memory = new Memory((value) => sealer.seal(key, value));
   const server = {
@@ -79,7 +83,7 @@ function started(t: TestContext): { sealer: Sealer; memory: Memory; rewriter: Re
     root,
     office: undefined,
     cache: { prefixes: () => ['configmaps', 'secrets'] },
-    reads: { fresh: () => Promise.resolve() },
+    reads: { fresh },
     duty: { holds: () => true, onChange: () => () => undefined },
     log: { info: () => undefined, warn: () => undefined },
   };
@@ -120,4 +124,29 @@ test('what somebody else writes meanwhile is looked at again, for it may be seal
   sealer.configure(keys('b', 'a'));
   await until(() => rewriter.stale === 0, 'nothing is left');
   assert.equal(keyOf(memory), 'b');
+});
+
+test('what has become readable is written once, for those who were not told of it, and not when it was written since', async (t) => {
+  const { sealer, memory, rewriter } = started(t);
+  memory.put(sealer.seal(key, plain));
+  const revision = memory.kv?.modRevision ?? 0;
+  rewriter.revealed(new Map([[key, revision]]));
+  await until(() => memory.kv?.modRevision === revision + 1, 'it was written');
+  await until(() => rewriter.stale === 0, 'nothing is left');
+  rewriter.revealed(new Map([[key, revision]]));
+  await until(() => rewriter.stale === 0, 'it was looked at');
+  assert.equal(memory.kv?.modRevision, revision + 1);
+});
+
+test('a look that waits for a store which is not loaded ends when it is stopped', async (t) => {
+  const asked = Promise.withResolvers<void>();
+  const { sealer, rewriter } = started(t, () => {
+    asked.resolve();
+    return new Promise(() => undefined);
+  });
+  rewriter.start();
+  sealer.configure(keys('b', 'a'));
+  await asked.promise;
+  await rewriter.stop();
+  assert.equal(rewriter.stale, undefined);
 });

@@ -4,6 +4,9 @@
  * server's office. Safe to be ended and begun again at any point. Nothing is left when a look that began after the
  * last write with another key was over has found nothing: this process waits for its own, and who changes keys where there
  * are several processes has them look once more when all use the new one.
+ *
+ * What could not be read and now can is written once as well, however it is sealed: lists have left it out, and who goes on from
+ * the version of such a list is told of what is written after it.
  */
 import type { Logger } from 'pino';
 import type { ServerState } from '../server-state.ts';
@@ -25,6 +28,8 @@ export class Rewriter {
   #isDue = false;
   readonly #stop = new AbortController();
   #off: (() => void)[] = [];
+  /** What has become readable, with its revision then; written by whoever has the duty. */
+  readonly #revealed = new Map<string, number>();
   /** Objects that were found sealed in another way, and not yet written anew; undefined before the first look. */
   stale: number | undefined;
 
@@ -40,6 +45,12 @@ export class Rewriter {
       this.#server.duty.onChange(() => this.#begin(retryMs)),
     ];
     this.#begin(retryMs);
+  }
+
+  /** Keys and revisions of what can be read again. */
+  revealed(found: ReadonlyMap<string, number>): void {
+    for (const [key, revision] of found) this.#revealed.set(key, revision);
+    if (found.size > 0) this.#begin(0);
   }
 
   async stop(): Promise<void> {
@@ -69,10 +80,11 @@ export class Rewriter {
     try {
       await store.sealedTxnsEnded(this.#stop.signal);
       // Then the cache knows of every custom resource that lies in the store, also where its kind is not served.
-      await reads.fresh();
+      await orStopped(reads.fresh(), this.#stop.signal);
       let stale = 0;
       for (const prefix of cache.prefixes())
         if (this.#sealer.isConfigured(prefix)) stale += await this.#rewrite(prefix);
+      await this.#showAgain();
       // A change meanwhile has a look of its own.
       if (!this.#isDue) this.stale = stale;
       if (stale > 0) this.#isDue = true;
@@ -81,6 +93,19 @@ export class Rewriter {
       this.#log.warn({ reason: String(error) }, 'could not rewrite what is encrypted in another way');
       this.#isDue = true;
     }
+  }
+
+  /** Writes what has become readable, and was not written since. */
+  async #showAgain(): Promise<void> {
+    let written = 0;
+    for (const [key, revision] of this.#revealed) {
+      if (this.#stop.signal.aborted) return;
+      const { kvs } = await this.#server.store.rangeSealed({ key });
+      const [kv] = kvs;
+      if (kv?.modRevision === revision && (await this.#write(key, kv.value, revision, kv.lease))) written++;
+      if (this.#revealed.get(key) === revision) this.#revealed.delete(key);
+    }
+    if (written > 0) this.#log.info({ written }, 'wrote again what could not be read');
   }
 
   /** Returns how many objects of a resource are left. */
@@ -125,5 +150,17 @@ export class Rewriter {
       [],
     );
     return succeeded;
+  }
+}
+
+/** Rejects when the signal fires before the work is done, which ends by itself. */
+async function orStopped(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  const { promise: stopped, reject } = Promise.withResolvers<never>();
+  const stop = (): void => reject(new Error('stopped'));
+  signal.addEventListener('abort', stop);
+  try {
+    await Promise.race([work, stopped]);
+  } finally {
+    signal.removeEventListener('abort', stop);
   }
 }

@@ -6,7 +6,9 @@
  */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
+import type { StatusError } from '@timonier/api/statuses';
 import type { AnswerHeaders, HttpRequest, HttpResponse } from './exchange.ts';
+import { GatheredBody } from './gathered-body.ts';
 import { bodyPatienceMs, brokenOff, declaredBytes, maxBodyBytes, tooLarge, tooSlow } from './request-body.ts';
 
 /** How long a connection is read on after an answer that came before the end of the body. */
@@ -50,8 +52,7 @@ export class Http1Request implements HttpRequest {
     if (isBroken(message)) return Promise.reject(brokenOff());
     if (message.readableEnded) return Promise.resolve(Buffer.alloc(0));
     return new Promise((resolve, reject) => {
-      const chunks: Buffer[] = [];
-      let size = 0;
+      const body = new GatheredBody();
       const settle = (): void => {
         clearTimeout(timer);
         message.off('data', take).off('end', finish).off('close', lose);
@@ -62,13 +63,15 @@ export class Http1Request implements HttpRequest {
         reject(error);
       };
       const take = (chunk: Buffer): void => {
-        size += chunk.length;
-        if (size > maxBodyBytes) refuse(tooLarge());
-        else chunks.push(chunk);
+        try {
+          body.add(chunk);
+        } catch (error) {
+          refuse(error as StatusError);
+        }
       };
       const finish = (): void => {
         settle();
-        resolve(Buffer.concat(chunks, size));
+        resolve(body.whole());
       };
       const lose = (): void => refuse(brokenOff());
       const timer = setTimeout(() => refuse(tooSlow()), bodyPatienceMs);

@@ -6,6 +6,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { WebCall } from '@timonier/grpc/web';
 import type { AnswerHeaders, HttpRequest, HttpResponse } from './exchange.ts';
+import { GatheredBody } from './gathered-body.ts';
 import { bodyPatienceMs, brokenOff, declaredBytes, maxBodyBytes, tooLarge, tooSlow } from './request-body.ts';
 
 /** Of these only the first counts, as with Node's servers; others are joined. */
@@ -90,8 +91,7 @@ export class Http2Request implements HttpRequest {
   }
 
   async #gather(): Promise<Buffer> {
-    const chunks: Buffer[] = [];
-    let size = 0;
+    const body = new GatheredBody();
     const rest = this.#call.body[Symbol.asyncIterator]();
     const { promise: late, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(() => reject(tooSlow()), bodyPatienceMs);
@@ -100,15 +100,13 @@ export class Http2Request implements HttpRequest {
       for (;;) {
         const { done, value } = await Promise.race([rest.next(), late]);
         if (done === true) break;
-        size += value.length;
-        if (size > maxBodyBytes) throw tooLarge();
-        chunks.push(value);
+        body.add(value);
       }
     } finally {
       clearTimeout(timer);
     }
     if (this.#call.gone) throw brokenOff();
-    return chunks.length === 1 ? (chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks, size);
+    return body.whole();
   }
 
   /** For a client that asked first whether its body is wanted. */

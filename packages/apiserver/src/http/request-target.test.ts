@@ -36,3 +36,12 @@ test('a path is what was written: nothing is resolved, and what is no printable 
   }
   for (const text of ['*', '', 'other:443', '?x', 'api']) assert.throws(() => parseTarget(text), text);
 });
+
+test('a query has as many parameters as upstream reads, and with more it is none', () => {
+  for (const path of ['/a', '/.a']) {
+    const { searchParams } = parseTarget(`${path}?${'a&'.repeat(9_999)}b=c`);
+    assert.equal(searchParams.get('b'), 'c');
+    assert.throws(() => parseTarget(`${path}?${'a&'.repeat(10_000)}b=c`), /10000 parameters at most/);
+    assert.throws(() => parseTarget(`${path}?${'&'.repeat(1 << 20)}`), /10000 parameters at most/);
+  }
+});

@@ -86,9 +86,9 @@ export class Router {
     let exchange: Exchange;
     try {
       exchange = new Exchange(request, response);
-    } catch {
+    } catch (error) {
       response.writeHead(400, { 'content-type': 'text/plain' });
-      response.end('the request target is not a URL\n');
+      response.end(`${error instanceof Error ? error.message : String(error)}\n`);
       return;
     }
     await this.#serveKnown(exchange, await knownRequestInfo(exchange, server, aggregator), started);

@@ -155,6 +155,26 @@ test('an upgrade behind an answer that is out is one', async (t) => {
   assert.equal(await upgraded.promise, '/upgrade');
 });
 
+test('an answer to whoever is not heard to want another protocol is the last, for what came behind it is lost', async (t) => {
+  const { port, ca } = await serve(
+    t,
+    {},
+    {
+      serve: (_request, response) => {
+        response.answer(200, {}, Buffer.from('ok'));
+        return Promise.resolve();
+      },
+      switches: () => false,
+    },
+  );
+  const socket = await speak(t, port, ca);
+  socket.write(`${upgrade}${watch}`);
+  let answers = '';
+  socket.on('data', (bytes: Buffer) => (answers += bytes.toString()));
+  await once(socket, 'end', { signal: AbortSignal.timeout(60_000) });
+  assert.match(answers, /^HTTP\/1\.1 200 OK\r\n(?:[^\r]+\r\n)*Connection: close\r\n/i);
+});
+
 test('whoever is refused an upgrade for naming two hosts is closed, also when it keeps its side open', async (t) => {
   const { port, ca, accepted } = await serve(t, {}, { switches: () => true });
   const socket = await speak(t, port, ca);

@@ -186,6 +186,9 @@ function http1Server(
     // A client that goes away is seen as the end of its exchange; as an error it would end the process.
     request.on('error', () => undefined);
     response.on('error', () => undefined);
+    // Node's parser leaves off behind a wish to switch protocols, heard or not, and what has come behind it is lost: its client
+    // must know that it is asked again for that.
+    if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
     const came = performance.now();
     const serve = (): void => {
       // It may have been given up in this very turn, before its connection is seen to close.
@@ -193,7 +196,7 @@ function http1Server(
       void router.serve(new Http1Request(request), new Http1Response(request, response), came);
     };
     owed.add(socket, response, () => {
-      const refusal = refusalOf(request.rawHeaders);
+      const refusal = refusalOf(request);
       if (refusal !== undefined) response.writeHead(refusal, { connection: 'close' }).end();
       else if (starts.admits()) serve();
       else starts.wait(socket, serve);
@@ -201,7 +204,7 @@ function http1Server(
   });
   server.on('upgrade', (request: IncomingMessage, socket, head: Buffer) => {
     if (!owed.release(socket)) return;
-    const refusal = refusalOf(request.rawHeaders);
+    const refusal = refusalOf(request);
     if (refusal !== undefined)
       endWith(
         socket,

@@ -242,8 +242,9 @@ class WatchStream {
     const { log } = this.#resource;
     // Without the present state, 0 means as little as no version: what comes from now on.
     const revision = this.#options.revision || server.cache.revision;
-    // A watch ahead of the local replica waits, for as long as it takes: the changes in between are not for this client.
-    this.#after = revision;
+    // A watch ahead of the local replica waits, for as long as it takes: the changes in between are not for this client. Of others
+    // the position says it, for what becomes readable is told at the revision at which that happens, which may be theirs.
+    if (revision > server.cache.revision) this.#after = revision;
     const known = log.after(revision);
     if (known !== undefined) return known;
     const to = log.floor;
