@@ -36,6 +36,16 @@ const heads: readonly (readonly [shape: string, lines: readonly string[], body: 
   ['an unknown coding', ['Transfer-Encoding: xchunked'], `0\r\n\r\n${smuggled}`],
   ['chunked that is not last', ['Transfer-Encoding: chunked, identity'], `0\r\n\r\n${smuggled}`],
   ['chunked twice', ['Transfer-Encoding: chunked', 'Transfer-Encoding: chunked'], `0\r\n\r\n${smuggled}`],
+  ['chunked behind another coding', ['Transfer-Encoding: gzip, chunked'], `2\r\n{}\r\n0\r\n\r\n${smuggled}`],
+  [
+    'a length and a body in a trailer',
+    ['Transfer-Encoding: chunked'],
+    `2\r\n{}\r\n0\r\nContent-Length: 5\r\n\r\n`,
+  ],
+  ['an empty length', ['Content-Length: '], smuggled],
+  ['a host that is none', ['Host: a b/c@d', 'Content-Length: 2'], `{}${smuggled}`],
+  ['a connection of many options', [`Connection: ${'a,'.repeat(400_000)}`], ''],
+  ['an offer of many types', [`Accept: ${'a/b;c=d,'.repeat(100_000)}`, 'Content-Length: 2'], '{}'],
   ['a space before the colon', ['Transfer-Encoding : chunked', 'Content-Length: 2'], `{}${smuggled}`],
   ['a vertical tab in the coding', ['Transfer-Encoding: \vchunked', 'Content-Length: 2'], `{}${smuggled}`],
   ['a folded header', ['Content-Length: 2', 'X: a', ' Transfer-Encoding: chunked'], `{}${smuggled}`],
@@ -57,6 +67,11 @@ const heads: readonly (readonly [shape: string, lines: readonly string[], body: 
     '',
   ],
   ['an upgrade to nothing', ['Upgrade: nothing', 'Connection: Upgrade'], ''],
+  [
+    'a request behind an upgrade to nothing',
+    ['Upgrade: nothing', 'Connection: Upgrade', 'Content-Length: 2'],
+    `{}GET /api HTTP/1.1\r\nHost: a\r\n\r\n`,
+  ],
   [
     'an upgrade with a body',
     ['Upgrade: SPDY/3.1', 'Connection: Upgrade', 'Content-Length: 2'],
@@ -81,6 +96,9 @@ const firstLines: readonly string[] = [
   'GET /é HTTP/1.1',
   'GET /api?x=\xff HTTP/1.1',
   `GET /${'a'.repeat(70_000)} HTTP/1.1`,
+  `GET /api?${'a&'.repeat(500_000)} HTTP/1.1`,
+  `GET ${'/a'.repeat(500_000)} HTTP/1.1`,
+  `GET ${target}?watch=1&labelSelector=${'a,'.repeat(200_000)} HTTP/1.1`,
   `${'G'.repeat(70_000)} / HTTP/1.1`,
   'PRI * HTTP/2.0',
 ];

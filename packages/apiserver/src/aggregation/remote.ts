@@ -7,6 +7,7 @@ import type { IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
 import type { APIResourceList } from '@timonier/api';
 import { StatusError } from '@timonier/api/statuses';
+import { GatheredBytes } from '../gathered-bytes.ts';
 import { headerOf } from '../http/header-text.ts';
 import type { User } from '../pipeline/authenticate.ts';
 import type { ServerState } from '../server-state.ts';
@@ -161,14 +162,9 @@ export class RemoteServer {
       request.once('error', reject);
       request.end();
     });
-    const chunks: Buffer[] = [];
-    let size = 0;
-    for await (const chunk of response as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > maxBytes) throw new Error('the answer is too large');
-      chunks.push(chunk);
-    }
-    const text = Buffer.concat(chunks).toString();
+    const body = new GatheredBytes(maxBytes, () => new Error('the answer is too large'));
+    for await (const chunk of response as AsyncIterable<Buffer>) body.add(chunk);
+    const text = body.whole().toString();
     const { statusCode = 0 } = response;
     if (statusCode < 200 || statusCode >= 300)
       throw new Error(`bad status ${statusCode}: ${text.slice(0, 200).trim()}`);

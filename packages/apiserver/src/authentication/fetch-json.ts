@@ -1,5 +1,6 @@
 /** One GET over HTTPS for a JSON object, from a provider of identities: bounded in time and size, no redirects. */
 import { get } from 'node:https';
+import { GatheredBytes } from '../gathered-bytes.ts';
 
 export type FetchJson = (url: string) => Promise<Readonly<Record<string, unknown>>>;
 
@@ -22,16 +23,17 @@ function read(url: string, ca: Buffer | string | undefined): Promise<string> {
       url,
       { agent: false, signal: AbortSignal.timeout(timeoutMs), ...(ca === undefined ? {} : { ca }) },
       (response) => {
-        const chunks: Buffer[] = [];
-        let size = 0;
+        const body = new GatheredBytes(maxBytes, () => new Error(`${url} has more than ${maxBytes} bytes`));
         response.on('data', (chunk: Buffer) => {
-          size += chunk.length;
-          if (size > maxBytes) request.destroy(new Error(`${url} has more than ${maxBytes} bytes`));
-          else chunks.push(chunk);
+          try {
+            body.add(chunk);
+          } catch (error) {
+            request.destroy(error as Error);
+          }
         });
         response.once('error', reject);
         response.once('end', () => {
-          if (response.statusCode === 200) resolve(Buffer.concat(chunks).toString());
+          if (response.statusCode === 200) resolve(body.whole().toString());
           else reject(new Error(`${url} answered ${response.statusCode}`));
         });
       },

@@ -1,5 +1,6 @@
 /** Sends a text with a request that was just begun, and reads the whole answer, bounded in time and size. */
 import type { ClientRequest } from 'node:http';
+import { GatheredBytes } from '../gathered-bytes.ts';
 
 export interface ExchangeBounds {
   readonly timeoutMs: number;
@@ -20,12 +21,13 @@ export function exchangeText(
     };
     request.once('error', fail);
     request.once('response', (response) => {
-      const chunks: Buffer[] = [];
-      let size = 0;
+      const body = new GatheredBytes(maxAnswerBytes, () => new Error('the answer is too large'));
       response.on('data', (chunk: Buffer) => {
-        size += chunk.length;
-        if (size > maxAnswerBytes) request.destroy(new Error('the answer is too large'));
-        else chunks.push(chunk);
+        try {
+          body.add(chunk);
+        } catch (error) {
+          request.destroy(error as Error);
+        }
       });
       response.once('error', fail);
       response.once('end', () => {
@@ -33,7 +35,7 @@ export function exchangeText(
         resolve({
           status: response.statusCode ?? 0,
           type: response.headers['content-type'] ?? '',
-          text: Buffer.concat(chunks).toString(),
+          text: body.whole().toString(),
         });
       });
     });

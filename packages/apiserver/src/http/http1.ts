@@ -8,7 +8,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import type { TLSSocket } from 'node:tls';
 import type { StatusError } from '@timonier/api/statuses';
 import type { AnswerHeaders, HttpRequest, HttpResponse } from './exchange.ts';
-import { GatheredBody } from './gathered-body.ts';
+import { GatheredBytes } from '../gathered-bytes.ts';
 import { bodyPatienceMs, brokenOff, declaredBytes, maxBodyBytes, tooLarge, tooSlow } from './request-body.ts';
 
 /** How long a connection is read on after an answer that came before the end of the body. */
@@ -52,7 +52,7 @@ export class Http1Request implements HttpRequest {
     if (isBroken(message)) return Promise.reject(brokenOff());
     if (message.readableEnded) return Promise.resolve(Buffer.alloc(0));
     return new Promise((resolve, reject) => {
-      const body = new GatheredBody();
+      const body = new GatheredBytes(maxBodyBytes, tooLarge);
       const settle = (): void => {
         clearTimeout(timer);
         message.off('data', take).off('end', finish).off('close', lose);

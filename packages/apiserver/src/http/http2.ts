@@ -6,7 +6,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { WebCall } from '@timonier/grpc/web';
 import type { AnswerHeaders, HttpRequest, HttpResponse } from './exchange.ts';
-import { GatheredBody } from './gathered-body.ts';
+import { GatheredBytes } from '../gathered-bytes.ts';
 import { bodyPatienceMs, brokenOff, declaredBytes, maxBodyBytes, tooLarge, tooSlow } from './request-body.ts';
 
 /** Of these only the first counts, as with Node's servers; others are joined. */
@@ -91,7 +91,7 @@ export class Http2Request implements HttpRequest {
   }
 
   async #gather(): Promise<Buffer> {
-    const body = new GatheredBody();
+    const body = new GatheredBytes(maxBodyBytes, tooLarge);
     const rest = this.#call.body[Symbol.asyncIterator]();
     const { promise: late, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(() => reject(tooSlow()), bodyPatienceMs);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { User } from '../pipeline/authenticate.ts';
-import { LongRunning, roomOf } from './long-running.ts';
+import { checkHead, LongRunning, roomOf } from './long-running.ts';
 
 const user = (name: string, ...groups: string[]): User => ({ name, groups });
 
@@ -39,4 +39,15 @@ test('what has ended makes room again, and what was refused takes none', () => {
   assert.equal(taken(long, user('b')).length, 0);
   end?.();
   assert.equal(taken(long, user('b')).length, 1);
+});
+
+test('a watch with a very long head is refused, wherever it is long', () => {
+  const long = 'x'.repeat(120_000);
+  checkHead({ url: long, rawHeaders: ['Host', 'a'] });
+  checkHead({ url: '/', rawHeaders: ['X', long] });
+  for (const head of [
+    { url: long, rawHeaders: ['X', long] },
+    { url: '/', rawHeaders: ['X', long, long, 'x'] },
+  ])
+    assert.throws(() => checkHead(head), { name: 'StatusError', code: 431 });
 });

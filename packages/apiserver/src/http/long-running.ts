@@ -3,10 +3,22 @@
  * that must not run out, and nobody's may shut out everybody else: one user has half of the room at most, users with few
  * have a reserve that others do not get, and administrators one behind that.
  */
-import { StatusError, tooManyRequests } from '@timonier/api/statuses';
+import { failure, StatusError, tooManyRequests } from '@timonier/api/statuses';
 import type { User } from '../pipeline/authenticate.ts';
 import { isStream } from '../pipeline/limit.ts';
+import type { HttpRequest } from './exchange.ts';
 import type { RequestInfo } from './request-info.ts';
+
+/** Characters of the target and the fields of a watch: they are kept as long as it lasts, and of others there may be a megabyte. */
+const longestHead = 128 * 1024;
+
+/** Throws 431 for a watch that asks at a length which nobody can be let keep thousands of times. */
+export function checkHead({ url, rawHeaders }: Pick<HttpRequest, 'url' | 'rawHeaders'>): void {
+  let length = url.length;
+  for (const text of rawHeaders) length += text.length;
+  if (length > longestHead)
+    throw new StatusError(failure(431, '', `the head of a watch has ${longestHead} bytes at most`));
+}
 
 export function isWatch({ verb, resource }: RequestInfo): boolean {
   return verb === 'watch' && resource !== undefined;

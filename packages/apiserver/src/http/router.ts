@@ -29,7 +29,7 @@ import { isOfNoNamespace, isOfNoObject, notServed } from './absent.ts';
 import type { Documents } from './documents.ts';
 import { Exchange, type HttpRequest, type HttpResponse } from './exchange.ts';
 import { knownRequestInfo } from './known-request-info.ts';
-import { isLongRunning, LongRunning, roomOf } from './long-running.ts';
+import { checkHead, isLongRunning, isWatch, LongRunning, roomOf } from './long-running.ts';
 import { relay } from './relay.ts';
 import type { RequestInfo, ResourceRequest } from './request-info.ts';
 import { UpgradeRouter } from './upgrade-router.ts';
@@ -128,6 +128,7 @@ export class Router {
 
   async #answer(exchange: Exchange, info: RequestInfo, isLong: boolean): Promise<void> {
     const user = await this.#identifier.identify(exchange, info, isLong);
+    if (isWatch(info)) checkHead(exchange.request);
     const onRefused = (): void => this.#countRefusal(exchange, info);
     const ended = isLong ? this.#longRunning.hold(user, onRefused) : undefined;
     try {
