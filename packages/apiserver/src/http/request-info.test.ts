@@ -72,3 +72,14 @@ test('a path with dots or nothing in the place of a name leads nowhere, but behi
   for (const path of ['/', '/api/', '/api/v1/pods/', '/api/v1/namespaces/a/pods/b/proxy/../..//c'])
     assert.equal(read('GET', path).isNowhere, undefined, path);
 });
+
+test('a path of very many parts leads nowhere, but behind a proxy, and none of them is looked at', () => {
+  const many = (part: string): string => `/${part}`.repeat(300);
+  for (const path of [many('a'), `/apis/g.io/v1${many('a')}`, `/api/v1/namespaces/a/pods/b${many('%ff')}`]) {
+    const { isNowhere, resource } = read('GET', path);
+    assert.deepEqual([isNowhere, resource], [true, undefined], path.slice(0, 40));
+  }
+  const proxied = read('GET', `/api/v1/namespaces/a/pods/b/proxy${many('%zz')}`);
+  assert.deepEqual([proxied.isNowhere, proxied.subresource, proxied.name], [undefined, 'proxy', 'b']);
+  assert.equal(read('GET', `/apis/g.io/v1/namespaces/a/b/c${'/d'.repeat(200)}`).isNowhere, undefined);
+});

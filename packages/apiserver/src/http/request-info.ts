@@ -38,6 +38,9 @@ export interface RequestInfo {
   readonly served?: ResourceRequest;
 }
 
+/** A path of more leads nowhere; behind `proxy` there may be any number. */
+const mostParts = 256;
+const brokenEscape = /%(?![0-9A-Fa-f]{2})/;
 /** In capitals: in HTTP `delete` is another method than `DELETE`, which whoever it is passed on to may take for the same. */
 const methodsWithVerbs: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']);
 const subresourcesOfNamespaces: ReadonlySet<string> = new Set(['status', 'finalize']);
@@ -47,8 +50,8 @@ export function readRequestInfo(method: string, url: RequestTarget, registry: Re
   const parts: string[] = [];
   // A slash at the end changes nothing.
   const inner = path.slice(1, path.length > 1 && path.endsWith('/') ? -1 : undefined);
-  for (const part of inner.split('/')) parts.push(part.includes('%') ? decode(part) : part);
-  const isNowhere = path !== '/' && parts.some(isNoName);
+  for (const part of inner.split('/', mostParts + 1)) parts.push(part.includes('%') ? decode(part) : part);
+  const isNowhere = path !== '/' && (parts.length > mostParts || parts.some(isNoName));
   const nonResource = {
     path,
     verb: method.toLowerCase(),
@@ -74,7 +77,7 @@ export function readRequestInfo(method: string, url: RequestTarget, registry: Re
   const [resource = '', name = '', ...sub] = rest;
   // What stands behind `proxy` is a path of somebody else's.
   const own = sub[0] === 'proxy' ? parts.slice(0, parts.length - sub.length) : parts;
-  if (isNowhere && own.some(isNoName)) return nonResource;
+  if (isNowhere && (own.length > mostParts || own.some(isNoName))) return nonResource;
   const subresource = sub[0] === 'proxy' ? 'proxy' : sub.join('/');
   // One object by its path is read, whatever else is asked for.
   const watch = watchPath || (name === '' && isTrue(url.searchParams.get('watch')));
@@ -145,7 +148,9 @@ function isNoName(part: string): boolean {
   return part === '' || part === '.' || part === '..' || part.includes('/');
 }
 
+/** What is encoded wrongly stands for itself. Told without an exception, which a long path may have by the hundred thousand. */
 function decode(part: string): string {
+  if (brokenEscape.test(part)) return part;
   try {
     return decodeURIComponent(part);
   } catch {

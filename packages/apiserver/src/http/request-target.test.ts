@@ -45,3 +45,16 @@ test('a query has as many parameters as upstream reads, and with more it is none
     assert.throws(() => parseTarget(`${path}?${'&'.repeat(1 << 20)}`), /10000 parameters at most/);
   }
 });
+
+test('a long target is read as a short one is', () => {
+  const long = 'x'.repeat(5_000);
+  for (const [text, pathname, search] of [
+    [`/${long}/a?b=c`, `/${long}/a`, '?b=c'],
+    [`/${long}\xff #`, `/${long}%FF%20%23`, ''],
+    [`/a?${long}\x00`, '/a', `?${long}%00`],
+    [`https://other/${long}`, `/${long}`, ''],
+  ] as const) {
+    const target = parseTarget(text);
+    assert.deepEqual([target.pathname, target.search], [pathname, search], text.slice(0, 20));
+  }
+});
