@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { startApiServer, until, type WatchedEvent } from '../testing/harness.ts';
+import { startApiServer, type TestServer, until, type WatchedEvent } from '../testing/harness.ts';
 import { startEtcd } from '../testing/real-etcd.ts';
 
 const secrets = '/api/v1/namespaces/default/secrets';
@@ -18,6 +18,20 @@ resources:
   providers:
   - aesgcm: {keys: [{name: ${name}, secret: "${secret[name]}"}]}
 `;
+
+/** At which nothing has been written for a while: a change of that very revision is the one that could be passed over. */
+async function versionOfEmptyList(server: TestServer): Promise<string> {
+  let version = '';
+  let times = 0;
+  await until(async () => {
+    const { items, metadata } = (await server.request('GET', secrets)).json;
+    assert.deepEqual(items, []);
+    times = metadata.resourceVersion === version ? times + 1 : 0;
+    version = String(metadata.resourceVersion);
+    return times === 20;
+  }, 'nobody writes');
+  return version;
+}
 
 test('who watches, and who goes on from a list without it, is told of what can be read again', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'timonier-readable-'));
@@ -33,21 +47,21 @@ test('who watches, and who goes on from a list without it, is told of what can b
   await before.stop();
   await writeFile(file, configuration('other'));
   const server = await startApiServer(t, { endpoint, encryption: file });
-  const list = (await server.request('GET', secrets)).json;
-  assert.deepEqual(list.items, []);
-  const version = String(list.metadata.resourceVersion);
+  const version = await versionOfEmptyList(server);
   const path = `${secrets}?watch=1&resourceVersion=${version}`;
-  const enough = new AbortController();
-  t.after(() => enough.abort());
-  const first = async (): Promise<WatchedEvent> => {
-    for await (const event of server.watch(path, enough.signal)) return event;
+  const ended = new AbortController();
+  t.after(() => ended.abort());
+  const enough = AbortSignal.any([ended.signal, AbortSignal.timeout(60_000)]);
+  const first = async (isWanted: (event: WatchedEvent) => boolean): Promise<string> => {
+    for await (const event of server.watch(path, enough))
+      if (isWanted(event)) return String(event.object.metadata.name);
     throw new Error('the watch ended');
   };
-  const watched = first();
+  const watched = first(() => true);
   await writeFile(file, configuration('lost'));
-  assert.equal((await watched).object.metadata.name, 'one');
+  assert.equal(await watched, 'one');
   await until(async () => (await server.request('GET', `${secrets}/one`)).status === 200, 'it can be read');
-  const resumed = await first();
-  assert.equal(resumed.object.metadata.name, 'one');
-  assert.ok(Number(resumed.object.metadata.resourceVersion) > Number(version));
+  const isNewer = ({ object }: WatchedEvent): boolean =>
+    Number(object.metadata.resourceVersion) > Number(version);
+  assert.equal(await first((event) => isNewer(event)), 'one');
 });
