@@ -4,6 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gunzipSync, gzip } from 'node:zlib';
 import { exchangeWith } from '../testing/taking-client.ts';
+import type { Exchange } from './exchange.ts';
 
 const body = Buffer.from(Array.from({ length: 900_000 }, (_, i) => (i * 7) % 251));
 

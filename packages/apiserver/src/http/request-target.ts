@@ -58,5 +58,5 @@ function encoded(text: string): string {
       bytes[length++] = hexDigits[byte & 15] ?? 0;
     }
   }
-  return bytes.latin1Slice(0, length);
+  return bytes.toString('latin1', 0, length);
 }
