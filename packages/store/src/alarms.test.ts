@@ -2,8 +2,23 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createClient } from '@timonier/grpc';
 import { maintenanceService } from './client-services.ts';
+import type { ServiceContext } from './services/context.ts';
+import { maintenanceHandlers } from './services/maintenance.ts';
 import { TestCluster } from './testing/processes.ts';
-import { alarmType } from './types.ts';
+import { type Alarm, alarmType } from './types.ts';
+
+test('alarms are listed as of the call, also by a member that has not heard of all of them yet', async () => {
+  const alarms: Alarm[] = [];
+  const member = {
+    barrier: () => Promise.resolve(alarms.push({ member: 'a', alarm: alarmType.noSpace })),
+    machine: { alarms, state: { revision: 7 } },
+    host: { term: 1 },
+  };
+  const { alarm } = maintenanceHandlers({ member } as unknown as ServiceContext);
+  const list = { action: 0, memberID: 0n, alarm: 0 };
+  const answer = (await alarm?.(list, undefined as never)) as { alarms: object[] };
+  assert.deepEqual(answer.alarms, [{ memberID: 0xan, alarm: alarmType.noSpace }]);
+});
 
 test('while a member is said to be corrupt nothing is read or written, as in etcd, until somebody takes it back', async (t) => {
   const c = await TestCluster.create(1);

@@ -58,6 +58,8 @@ export function maintenanceHandlers(context: ServiceContext): Handlers<Maintenan
           throw new GrpcError(Status.INVALID_ARGUMENT, `timonier store: there is no alarm ${alarm}`);
         return withHeader(context, await member.alarm(action === 1, { member: idText(memberID), alarm }));
       }
+      // As in etcd, where this goes through the log, too: who lags knows what was raised or taken back before the call.
+      await member.barrier();
       const alarms = member.machine.alarms.filter((raised) => alarm === 0 || raised.alarm === alarm);
       return {
         header: header(context),
