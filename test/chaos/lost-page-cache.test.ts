@@ -12,6 +12,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { createClient } from '@timonier/grpc';
+import { atEnd } from '../../packages/store/src/testing/at-end.ts';
 import { freePorts } from '../../packages/store/src/testing/processes.ts';
 import { Random } from '../simulation/random.ts';
 import { until } from '../acceptance/wait.ts';
@@ -22,7 +23,7 @@ import { kvService } from './store/protocol.ts';
 
 function temporary(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'lost-page-cache-'));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  atEnd(t, () => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
@@ -49,7 +50,7 @@ class Group {
     }));
     const cluster = members.map(({ name, peer }) => `${name}=${peer}`).join(',');
     const group = new Group(members.map((one) => new RecordedMember({ ...one, cluster, library, skipSync })));
-    t.after(() => group.kill());
+    atEnd(t, () => group.kill());
     return group;
   }
 

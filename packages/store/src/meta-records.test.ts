@@ -8,6 +8,7 @@ import { describing, isEmpty, isMetaKey, metaKey, type MetaKeys, readMeta } from
 import type { StateMeta } from './state-meta.ts';
 import { type DiskOperation, isBlockKey, leaseKey, revisionKey } from './state-records.ts';
 import { emptyTally, StateCorruptError } from './state-seal.ts';
+import { atEnd } from './testing/at-end.ts';
 import { leaseCheckpointVersion, metaBehindBlocksVersion } from './versions/entry-versions.ts';
 
 function metaAt(index: number, revision: number, clusterVersion?: number): StateMeta {
@@ -32,9 +33,9 @@ const block = (revision: number): DiskOperation => ({
 
 async function open(t: TestContext): Promise<Level> {
   const folder = mkdtempSync(join(tmpdir(), 'meta-'));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  atEnd(t, () => rmSync(folder, { recursive: true, force: true }));
   const level = await openLevel(join(folder, 'state'));
-  t.after(() => level.close());
+  atEnd(t, () => level.close());
   return level;
 }
 

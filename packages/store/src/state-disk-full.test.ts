@@ -5,6 +5,7 @@ import { isMetaKey } from './meta-records.ts';
 import { Mvcc } from './mvcc.ts';
 import type { JournalRecord } from './state-records.ts';
 import { StateDisk } from './state-disk.ts';
+import { atEnd } from './testing/at-end.ts';
 import { metaBehindBlocksVersion } from './versions/entry-versions.ts';
 import { contents, layouts, metaAt, recovered, temporary } from './written-states.ts';
 
@@ -65,7 +66,7 @@ for (const [version, place] of layouts)
       const folder = temporary(t);
       const levels = failing(folder, true);
       const disk = new StateDisk(levels);
-      t.after(() => disk.close());
+      atEnd(t, () => disk.close());
       await disk.open();
       await disk.settle(0);
       const state = new Mvcc(disk);
@@ -106,7 +107,7 @@ for (const [version, place] of layouts)
       const want = `k=v${last.index}@${last.revision}`;
       assert.deepEqual(await recovered(folder), { index: last.index, contents: want });
       const db = await folderLevels(folder).open('state');
-      t.after(() => db.close());
+      atEnd(t, () => db.close());
       // All but the last record about the state go with a batch that reaches in front of them, as users do.
       const about = (await db.iterator({}).nextv(1_000, {})).filter(([key]) => isMetaKey(key));
       assert.equal(about.length, version === metaBehindBlocksVersion ? 2 : 1);

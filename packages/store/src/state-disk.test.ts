@@ -17,6 +17,7 @@ import { folderLevels, type Level, type Levels } from './levels.ts';
 import type { JournalRecord } from './state-records.ts';
 import { StateDisk, type StateMeta } from './state-disk.ts';
 import { StateCorruptError } from './state-seal.ts';
+import { atEnd } from './testing/at-end.ts';
 import { firstVersion, metaBehindBlocksVersion } from './versions/entry-versions.ts';
 import { filled, layouts, metaAt, recovered, temporary } from './written-states.ts';
 
@@ -155,7 +156,7 @@ test('a state of before records had seals is brought into the new form, and then
 
 test('of two states that are received at once the one that began later is installed, whole', async (t) => {
   const disk = new StateDisk(temporary(t));
-  t.after(() => disk.close());
+  atEnd(t, () => disk.close());
   await disk.open();
   await disk.settle(0);
   const key = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0, 1]);

@@ -8,6 +8,7 @@ import { GrpcError } from '@timonier/grpc';
 import { entryBatchCodec, type StoredRequest } from './codecs.ts';
 import { StateDisk } from './state-disk.ts';
 import { StateMachine } from './state-machine.ts';
+import { atEnd } from './testing/at-end.ts';
 import { alarmType } from './types.ts';
 import type { VersionRange } from './versions/entry-versions.ts';
 
@@ -39,7 +40,7 @@ class Machine {
   static async open(t: TestContext, folder: string, versions?: VersionRange): Promise<Machine> {
     const machine = new Machine(folder, versions);
     await machine.disk.open();
-    t.after(() => machine.disk.close());
+    atEnd(t, () => machine.disk.close());
     try {
       await machine.state.load(await machine.disk.settle(0));
     } catch (error) {
@@ -66,7 +67,7 @@ class Machine {
 
 function folder(t: TestContext): string {
   const path = mkdtempSync(join(tmpdir(), 'machine-'));
-  t.after(() => rmSync(path, { recursive: true, force: true }));
+  atEnd(t, () => rmSync(path, { recursive: true, force: true }));
   return path;
 }
 

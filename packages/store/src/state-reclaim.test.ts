@@ -4,6 +4,7 @@ import { test, type TestContext } from 'node:test';
 import { Mvcc } from './mvcc.ts';
 import { StateDisk } from './state-disk.ts';
 import type { StateView } from './state-view.ts';
+import { atEnd } from './testing/at-end.ts';
 import { metaAt, temporary } from './written-states.ts';
 
 /** A state of which each piece of `k0` and so on is a megabyte, written and deleted whole. */
@@ -12,7 +13,7 @@ async function emptied(t: TestContext): Promise<{
   readonly round: (megabytes: number, written?: () => Promise<void>) => Promise<void>;
 }> {
   const disk = new StateDisk(temporary(t));
-  t.after(() => disk.close());
+  atEnd(t, () => disk.close());
   await disk.open();
   await disk.settle(0);
   const state = new Mvcc(disk);

@@ -11,6 +11,7 @@ import { SnapshotFile, snapshotPieces, type SnapshotRecord } from './snapshot-fi
 import type { SnapshotPiece } from './snapshot-pieces.ts';
 import type { JournalRecord } from './state-records.ts';
 import { seal, StateCorruptError, TallyCounter } from './state-seal.ts';
+import { atEnd } from './testing/at-end.ts';
 import { large, metaAt, temporary } from './written-states.ts';
 
 async function fileOf(pieces: AsyncIterable<SnapshotPiece>): Promise<Buffer> {
@@ -27,7 +28,7 @@ async function fileOf(pieces: AsyncIterable<SnapshotPiece>): Promise<Buffer> {
 test('a snapshot is the whole state of one moment, whoever reads it, and goes on while the state is written to', async (t) => {
   const folder = temporary(t);
   const { disk, write } = await large(folder);
-  t.after(() => disk.close());
+  atEnd(t, () => disk.close());
   await write(3);
   const readers = Array.from({ length: 5 }, () => disk.snapshot(systemClock)[Symbol.asyncIterator]());
   const first = await Promise.all(readers.map((reader) => reader.next()));
@@ -70,7 +71,7 @@ test('whoever reads a state that is closed or replaced meanwhile is told to ask 
 test('damage in what a state says about itself is told to whoever must not go on, too, when it is to be sent', async (t) => {
   const folder = temporary(t);
   const { disk, write } = await large(folder);
-  t.after(() => disk.close());
+  atEnd(t, () => disk.close());
   await write(0);
   const damage: Error[] = [];
   disk.onDamage = (error) => damage.push(error);
@@ -99,7 +100,7 @@ test('damage that is found while a snapshot is read, by a thread or without one,
   await whole();
   assert.deepEqual(damage, []);
   const spoil = await openLevel(join(folder, 'state'));
-  t.after(() => spoil.close());
+  atEnd(t, () => spoil.close());
   const blocks: Buffer[] = [];
   for await (const [key] of spoil.iterator({})) if (!isMetaKey(key)) blocks.push(key);
   const last = blocks.at(-1);

@@ -7,11 +7,12 @@ import type { TestContext } from 'node:test';
 import { Mvcc } from './mvcc.ts';
 import type { JournalRecord } from './state-records.ts';
 import { StateDisk, type StateMeta } from './state-disk.ts';
+import { atEnd } from './testing/at-end.ts';
 import { firstVersion, metaBehindBlocksVersion } from './versions/entry-versions.ts';
 
 export function temporary(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'state-'));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  atEnd(t, () => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
