@@ -77,7 +77,7 @@ test('a run that is interrupted stops in good order and leaves nothing behind', 
     });
   });
   child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  const ended = new Promise<number | null>((resolve) => child.on('exit', resolve));
+  const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
   await Promise.race([started, ended]);
   const mine = readdirSync(tmpdir()).filter((name) => readOwner(name) === child.pid);
   child.kill('SIGINT');

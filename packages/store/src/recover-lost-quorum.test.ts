@@ -127,8 +127,7 @@ test('a recovery that is cut short between any two of its renames is finished by
 test('there is nothing to recover from in an empty directory, and that is said', async (t) => {
   const c = await TestCluster.create(1);
   t.after(() => c.remove());
-  const child = c.start('m1', ['--force-new-cluster=true']);
-  const code = await new Promise((resolve) => child.once('close', resolve));
-  assert.equal(code, 1);
+  c.start('m1', ['--force-new-cluster=true']);
+  assert.equal(await c.ended('m1'), 1);
   assert.match(c.log, /timonier store: data directory .* holds no member; --force-new-cluster needs/);
 });

@@ -1,14 +1,6 @@
 import assert from 'node:assert/strict';
-import type { ChildProcess } from 'node:child_process';
 import { test } from 'node:test';
-import { eventually, freePorts, TestCluster } from './testing/processes.ts';
-
-function exitCode(child: ChildProcess): Promise<number | null> {
-  return eventually('the end of the process', () => {
-    assert.notEqual(child.exitCode, null);
-    return Promise.resolve(child.exitCode);
-  });
-}
+import { freePorts, TestCluster } from './testing/processes.ts';
 
 test('a second process on the same data ends by itself and leaves the first one alone', async (t) => {
   const c = await TestCluster.create(1);
@@ -16,11 +8,11 @@ test('a second process on the same data ends by itself and leaves the first one 
   c.start('m1');
   await c.leader();
   const [peer, client] = await freePorts(2);
-  const second = c.start('m1', [
+  c.start('m1', [
     `--listen-peer-urls=http://127.0.0.1:${peer}`,
     `--listen-client-urls=http://127.0.0.1:${client}`,
   ]);
-  assert.equal(await exitCode(second), 1);
+  assert.equal(await c.ended('m1'), 1);
   assert.match(c.log, /another process uses the data directory/);
   await c.ctl(['put', 'a', 'b']);
 });
@@ -50,9 +42,8 @@ test('a leader whose peers are gone stops with one quiet line about it', async (
   c.startAll();
   const leader = await c.leader();
   await Promise.all(c.names.filter((name) => name !== leader).map((name) => c.end(name, 'SIGKILL')));
-  const child = c.process(leader);
-  child.kill('SIGTERM');
-  assert.equal(await exitCode(child), 0);
+  c.process(leader).kill('SIGTERM');
+  assert.equal(await c.ended(leader), 0);
   const lines = (c.output.get(leader) ?? '').split('\n');
   const about = lines.filter((line) => line.includes('handing over'));
   assert.ok(about.length <= 1, about.join('\n'));

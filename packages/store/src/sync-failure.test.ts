@@ -26,7 +26,6 @@ for (const [part, says] of [
       `TIMONIER_TEST_FAIL_SYNC_IN=${part}`,
     ]);
     const child = c.start('m1');
-    const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
     await c.leader();
     const acknowledged: string[] = [];
     const write = async (): Promise<boolean> => {
@@ -39,7 +38,7 @@ for (const [part, says] of [
     writeFileSync(trigger, '');
     // The state is synced a moment after a write was acknowledged, the log before.
     while (child.exitCode === null && child.signalCode === null && (await write()));
-    assert.equal(await ended, 1);
+    assert.equal(await c.ended('m1'), 1);
     assert.match(c.log, /"level":60/);
     assert.match(c.log, says);
     assert.equal(readFileSync(trigger, 'utf8'), 'F', 'nothing was synced after the failure');

@@ -82,8 +82,8 @@ test('members that all get other addresses at the same time find each other by t
   ];
   const othersOf = (name: string): string[] => c.names.filter((other) => other !== name);
   // Nobody can know that this is not another cluster.
-  const refused = c.start('m1', at('m1', othersOf('m1'), 'new'));
-  await new Promise((resolve) => refused.once('exit', resolve));
+  c.start('m1', at('m1', othersOf('m1'), 'new'));
+  await c.ended('m1');
   assert.match(c.output.get('m1') ?? '', /or --initial-cluster-state existing if all its members have moved/);
 
   for (const name of c.names) c.start(name, at(name, othersOf(name), 'existing'));
@@ -154,14 +154,13 @@ test('members that know each other by certificates take in another one the same 
   // Somebody with a certificate of another authority learns nothing, not even who belongs to the cluster.
   const otherFolder = mkdtempSync(join(folder, 'other-'));
   const other = certificates(otherFolder);
-  const stranger = c.start('m2', [
+  c.start('m2', [
     ...joining,
     `--peer-cert-file=${other.cert}`,
     `--peer-key-file=${other.key}`,
     `--peer-trusted-ca-file=${ca}`,
   ]);
-  await new Promise((resolve) => stranger.once('exit', resolve));
-  assert.equal(stranger.exitCode, 1);
+  assert.equal(await c.ended('m2'), 1);
   assert.match(c.output.get('m2') ?? '', /no member of the cluster answers/);
   c.start('m2', joining);
   await eventually('m2 serves', async () =>

@@ -3,6 +3,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { testPorts } from '@timonier/linux/test-ports';
 
@@ -26,7 +27,7 @@ export async function eventually<T>(what: string, check: () => Promise<T>, timeo
       return await check();
     } catch (error) {
       if (Date.now() > deadline) throw new Error(`${what}: ${String(error)}`, { cause: error });
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await pause(50);
     }
   }
 }
@@ -37,6 +38,13 @@ export async function flushesAt(operations: number): Promise<number> {
   const [, count] =
     /^etcd_disk_backend_commit_duration_seconds_count (\d+)/m.exec(await metrics.text()) ?? [];
   return Number(count ?? 0);
+}
+
+async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  child.kill(signal);
+  await gone;
 }
 
 interface Run {
@@ -59,6 +67,7 @@ export class TestCluster {
   readonly #scheme: 'http' | 'https';
   readonly #children = new Map<string, ChildProcess>();
   readonly #all: ChildProcess[] = [];
+  readonly #closed = new Map<ChildProcess, Promise<number | null>>();
   readonly output = new Map<string, string>();
   /** What a member's command line is put behind, such as `nsenter …`; it must become the member's process. */
   readonly prefixes = new Map<string, readonly string[]>();
@@ -145,6 +154,7 @@ export class TestCluster {
     });
     this.#children.set(name, child);
     this.#all.push(child);
+    this.#closed.set(child, new Promise((resolve) => child.once('close', resolve)));
     return child;
   }
 
@@ -164,19 +174,32 @@ export class TestCluster {
     return [...this.output].map(([name, text]) => `== ${name}\n${text.slice(-3_000)}`).join('\n');
   }
 
+  /**
+   * Waits until a member, as it was started last, has ended by itself and all that it said is in `output`. Resolves with its
+   * exit code, null after a signal.
+   */
+  async ended(name: string, timeoutMs = 180_000): Promise<number | null> {
+    const late = new AbortController();
+    const tooLate = pause(timeoutMs, undefined, { signal: late.signal }).then(() => {
+      throw new Error(`${name} does not end: ${this.output.get(name) ?? ''}`);
+    });
+    try {
+      return await Promise.race([this.#closed.get(this.process(name)) ?? null, tooLate]);
+    } finally {
+      late.abort();
+      tooLate.catch(() => undefined);
+    }
+  }
+
   /** Ends a member and waits until it is gone. */
   async end(name: string, signal: NodeJS.Signals): Promise<void> {
     const child = this.#children.get(name);
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = new Promise((resolve) => child.once('exit', resolve));
-    child.kill(signal);
-    await gone;
+    if (child !== undefined) await ended(child, signal);
   }
 
   async remove(): Promise<void> {
-    await Promise.all(this.names.map((name) => this.end(name, 'SIGKILL')));
-    // Also what was started beside a member under its name.
-    for (const child of this.#all) child.kill('SIGKILL');
+    // Also what was started beside a member under its name: who still writes would leave files behind.
+    await Promise.all(this.#all.map((child) => ended(child, 'SIGKILL')));
     rmSync(this.folder, { recursive: true, force: true });
   }
 
