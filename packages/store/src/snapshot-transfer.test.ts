@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { createClient } from '@timonier/grpc';
 import { kvService, watchService } from './client-services.ts';
 import { encodeFrame, FrameReader, type PeerFrame } from './peer-wire.ts';
+import { Narrows } from './testing/narrows.ts';
 import { eventually, flushesAt, freePorts, TestCluster } from './testing/processes.ts';
 import { Transport } from './transport.ts';
 
@@ -220,17 +221,32 @@ test('a transfer that breaks off, at either end, leaves nothing, and another one
     assert.ok(Number.parseInt(oldest, 10) > 1);
     return Promise.resolve();
   });
+  // Half of the state comes, however quick the members are.
+  const [behind = 0] = await freePorts(1);
+  const narrows = await Narrows.between(Number(new URL(c.peerUrl(lagging)).port), behind);
+  t.after(() => narrows.close());
+  narrows.mostBytes = 12 * 1024 * 1024;
+  const start = (): void =>
+    void c.start(lagging, [
+      `--listen-peer-urls=http://127.0.0.1:${behind}`,
+      `--initial-advertise-peer-urls=${c.peerUrl(lagging)}`,
+    ]);
   const incoming = join(c.dataDir(lagging), 'state.incoming');
-  const begun = (): Promise<void> =>
-    eventually('a transfer', () => Promise.resolve(assert.ok(existsSync(incoming))));
-  c.start(lagging);
+  const begun = async (): Promise<void> => {
+    await narrows.isHeld();
+    await eventually('a transfer', () => Promise.resolve(assert.ok(existsSync(incoming))));
+  };
+  start();
   await begun();
   await c.end(lagging, 'SIGKILL');
   assert.ok(existsSync(incoming), 'it was cut short');
-  c.start(lagging);
+  narrows.open = false;
+  start();
   await eventually('the rest is gone', () => Promise.resolve(assert.ok(!existsSync(incoming))));
+  narrows.open = true;
   await begun();
   await c.end(leader, 'SIGKILL');
+  narrows.mostBytes = Infinity;
   c.start(leader);
   await eventually('the member has caught up', async () => {
     assert.equal(await c.ctl(['get', 'k23', '--keys-only', '--consistency=s'], { at: lagging }), 'k23\n\n');
