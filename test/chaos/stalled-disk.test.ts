@@ -78,7 +78,9 @@ test('a leader whose disk stalls leaves its office, does not come back before th
   await eventually('slow writes', async () => assert.ok(acknowledged.length > slow + 2));
   gates.get(stalled)?.set({ delayMs: 600_000 });
   await eventually('somebody else leads', async () => assert.ok(others.includes(await c.leader(others))));
-  assert.match(c.output.get(stalled) ?? '', /disk write is late/);
+  await eventually('it has said why', async () =>
+    assert.match(c.output.get(stalled) ?? '', /disk write is late/),
+  );
   const before = acknowledged.length;
   await eventually('writes go on', async () => assert.ok(acknowledged.length > before + 50));
   // Without the new leader only the third could lead, with the vote of the stalled one, which must not count.
@@ -147,8 +149,11 @@ test('a leader whose main thread waits for its disk is replaced, and does not ta
   });
   await unknown;
   // It left office by itself, whatever the others did, and led no more.
-  const said = c.output.get(stalled) ?? '';
-  assert.match(said, /disk write is late/);
+  const said = await eventually('it has said why', async () => {
+    const text = c.output.get(stalled) ?? '';
+    assert.match(text, /disk write is late/);
+    return text;
+  });
   assert.doesNotMatch(said.split('disk write is late').at(-1) ?? '', /"role":"leader"/);
   assert.equal(await c.ctl(['get', 'after', '--print-value-only'], { at: stalled }), 'v\n');
 });

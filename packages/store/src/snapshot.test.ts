@@ -92,7 +92,10 @@ test('what was acknowledged before a snapshot under load is in three new members
   const load = (async (): Promise<void> => {
     for (let i = 0; !loading.signal.aborted; i++) {
       const value = Buffer.from(`${i}`.padEnd(2_000, '.'));
-      await client.unary('put', { key: Buffer.from(`k${i % 500}`), value, ...rest });
+      // Again where the leader changed under way, as on a machine that had no time for it.
+      await eventually('a put', () =>
+        client.unary('put', { key: Buffer.from(`k${i % 500}`), value, ...rest }),
+      );
       written = i;
     }
   })();
