@@ -76,15 +76,26 @@ test(
     await until('a leads', () => a.seen().leads && a.seen().leaseUntil > bootTimeMs());
     const b = candidate('b');
     t.after(() => b.source.close());
-    await until('b knows', () => b.seen().leader === 'a');
-    assert.equal(b.seen().leads, false);
-    const { term, leaseUntil } = a.seen();
-    await until('the lease is renewed', () => a.seen().leaseUntil > leaseUntil);
-    assert.equal(a.seen().term, term);
-    await a.source.transfer();
-    assert.equal(a.seen().leads, false);
-    await until('b leads', () => b.seen().leads);
-    assert.ok(b.seen().term > term, 'every leadership has a term of its own');
+    let [first, second] = [a, b];
+    let term = 0;
+    // Where etcd had no time for two seconds, a lease ran out: then the same with whoever leads next.
+    for (let attempt = 0, isRenewed = false; !isRenewed; attempt++) {
+      assert.ok(attempt < 10, 'no lease is ever renewed');
+      await until('one leads and the other knows', () => {
+        [first, second] = b.seen().leads ? [b, a] : [a, b];
+        return first.seen().leads && second.seen().leader === first.seen().leader;
+      });
+      assert.equal(second.seen().leads, false);
+      const { leaseUntil } = first.seen();
+      ({ term } = first.seen());
+      const isOver = (): boolean => !first.seen().leads || first.seen().term !== term;
+      await until('the lease is renewed', () => isOver() || first.seen().leaseUntil > leaseUntil);
+      isRenewed = !isOver();
+    }
+    await first.source.transfer();
+    assert.equal(first.seen().leads, false);
+    await until('the other leads', () => second.seen().leads);
+    assert.ok(second.seen().term > term, 'every leadership has a term of its own');
   },
 );
 
