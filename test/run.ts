@@ -29,22 +29,40 @@ interface Outcome {
 
 /** In milliseconds; 0 for none. */
 interface Troubles {
-  readonly lateNews: number;
+  readonly 'late-news': number;
   readonly stalls: number;
+  readonly 'late-syncs': number;
 }
 
-/** What the processes of test files load first, to show what depends on when things happen. */
-function troubleArguments({ lateNews, stalls }: Troubles): string[] {
-  const loaded = (name: string, ms: number): string[] => {
-    if (ms === 0) return [];
-    // Where the files find it.
-    process.env[`TIMONIER_${name.toUpperCase().replace('-', '_')}_MS`] = String(ms);
-    return ['--import', new URL(`trouble/${name}.ts`, import.meta.url).href];
-  };
-  return [...loaded('late-news', lateNews), ...loaded('stalls', stalls)];
+/** Whose threads do what they would do anyhow, only later: any program of Node's can bear that. */
+const everywhere = ['stalls', 'late-syncs'] as const;
+
+function loading(names: readonly (keyof Troubles)[], troubles: Troubles): string[] {
+  return names
+    .filter((name) => troubles[name] > 0)
+    .map((name) => `--import=${new URL(`trouble/${name}.ts`, import.meta.url).href}`);
 }
 
-async function unitTests(patterns: readonly string[], troubles: Troubles): Promise<Outcome> {
+/**
+ * With the troubles that shall come to the processes of test files and to what these start, to show what depends on when
+ * things happen.
+ */
+async function inTrouble<T>(troubles: Troubles, body: (execArgv: string[]) => Promise<T>): Promise<T> {
+  const before = { ...process.env };
+  // Where they find it.
+  for (const [name, ms] of Object.entries(troubles))
+    if (ms > 0) process.env[`TIMONIER_${name.toUpperCase().replace('-', '_')}_MS`] = String(ms);
+  const inherited = loading(everywhere, troubles);
+  if (inherited.length > 0)
+    process.env['NODE_OPTIONS'] = [before['NODE_OPTIONS'] ?? '', ...inherited].join(' ').trim();
+  try {
+    return await body(loading(['late-news'], troubles));
+  } finally {
+    process.env = before;
+  }
+}
+
+async function unitTests(patterns: readonly string[], execArgv: string[]): Promise<Outcome> {
   const wanted = files.filter(
     (file) => patterns.length === 0 || patterns.some((pattern) => file.includes(pattern)),
   );
@@ -53,7 +71,7 @@ async function unitTests(patterns: readonly string[], troubles: Troubles): Promi
     files: wanted.map((file) => join(root, file)),
     concurrency: Math.max(2, availableParallelism()),
     timeout: 600_000,
-    execArgv: troubleArguments(troubles),
+    execArgv,
   });
   stream.on('test:pass', (event) => {
     if (event.skip !== undefined && event.skip !== false)
@@ -92,7 +110,7 @@ async function runAll(
 ): Promise<number> {
   let failed = false;
   if (only !== 'acceptance') {
-    const outcome = await unitTests(patterns, troubles);
+    const outcome = await inTrouble(troubles, (execArgv) => unitTests(patterns, execArgv));
     for (const reason of outcome.skipped) console.log(`skipped: ${reason}`);
     for (const name of outcome.failed) console.log(`failed: ${name}`);
     if (outcome.passed === 0) console.log('no test passed: that is a failure');
@@ -106,7 +124,7 @@ async function runAll(
 
 const tests = defineProgram({
   call: 'npm test --',
-  usage: '[--only unit|acceptance] [--late-news MS] [--stalls MS] [PATTERN…]',
+  usage: '[--only unit|acceptance] [--late-news MS] [--stalls MS] [--late-syncs MS] [PATTERN…]',
   summary:
     'every test, or those whose files have one of the patterns in their paths; then the acceptance run',
   examples: [
@@ -120,11 +138,20 @@ const tests = defineProgram({
     'late-news': numberFlag(0, 'milliseconds by which API servers in test files hear late of their store', {
       min: 0,
     }),
-    stalls: numberFlag(0, 'milliseconds for which test files stop at most, again and again', { min: 0 }),
+    stalls: numberFlag(
+      0,
+      'milliseconds for which test files, and what of Node they start, stop at most, again and again',
+      { min: 0 },
+    ),
+    'late-syncs': numberFlag(0, 'milliseconds by which fsync comes back late at most there', { min: 0 }),
   },
   maxArguments: Number.POSITIVE_INFINITY,
   run: ({ flags, positional }) =>
-    runAll(flags.only, { lateNews: flags['late-news'], stalls: flags.stalls }, positional),
+    runAll(
+      flags.only,
+      { 'late-news': flags['late-news'], stalls: flags.stalls, 'late-syncs': flags['late-syncs'] },
+      positional,
+    ),
 });
 
 process.exitCode = await tests(process.argv.slice(2));
