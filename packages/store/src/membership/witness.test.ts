@@ -40,7 +40,8 @@ test('two masters and a witness go on when either master dies, and no write is l
       '--initial-cluster-state=existing',
       ...(witness ? ['--witness'] : []),
     ]);
-    await eventually(`${name} votes`, async () => assert.equal((await store.find(name)).role, 'voter'));
+    // On a busy machine it may even lead by now.
+    await eventually(`${name} votes`, async () => assert.notEqual((await store.find(name)).role, 'learner'));
   };
   // More than the log keeps: the witness gets its place in the log without the state.
   await puts(c, 'm1', 0, 60);
