@@ -47,6 +47,15 @@ test('a test that skipped itself is told from one that was not asked for', () =>
   );
 });
 
+test('a test that ended because the suite did has not failed: it did not run', () => {
+  const Failure = { Message: 'A suite timeout occurred' };
+  const text = report(
+    { ...it, LeafNodeText: 'late', State: 'timedout', Failure },
+    { ...it, LeafNodeText: 'told to end', State: 'interrupted', Failure: { Message: 'Interrupted by User' } },
+  );
+  assert.deepEqual(readReport(text), { outcomes: [], troubles: [] });
+});
+
 test('what fails outside of any test is told as such', () => {
   const text = report({
     LeafNodeType: 'SynchronizedBeforeSuite',

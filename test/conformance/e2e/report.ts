@@ -57,10 +57,14 @@ export function readReport(text: string): SuiteReport {
   return { outcomes, troubles };
 }
 
-/** Undefined for a test that was not asked for: it is skipped without a word. */
+/** What ends with the whole suite has said nothing of itself. */
+const cutShort = /^A suite timeout occurred/;
+
+/** Undefined for a test that was not asked for, which is skipped without a word, and for one that was not let end. */
 function stateOf({ State, Failure }: GinkgoSpec): State | undefined {
   if (State === 'passed') return 'passed';
-  if (State === 'pending') return undefined;
+  if (State === 'pending' || State === 'interrupted' || cutShort.test(Failure?.Message ?? ''))
+    return undefined;
   if (State === 'skipped') return (Failure?.Message ?? '') === '' ? undefined : 'skipped';
   return 'failed';
 }
