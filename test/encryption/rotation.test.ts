@@ -6,12 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { newEncryptionConfiguration, rotationStateOf, withNewKey } from '@timonier/pki';
-import {
-  FakeOffice,
-  startApiServer,
-  type TestServer,
-  until,
-} from '../../packages/apiserver/src/testing/harness.ts';
+import { FakeOffice } from '../../packages/apiserver/src/testing/fake-office.ts';
+import { startApiServer, type TestServer, until } from '../../packages/apiserver/src/testing/harness.ts';
 import { startEtcd } from '../../packages/apiserver/src/testing/real-etcd.ts';
 import { StoreClient } from '../../packages/apiserver/src/storage/store-client.ts';
 import {

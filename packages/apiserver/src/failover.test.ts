@@ -2,15 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { passiveOffice } from '@timonier/client/office';
 import { StoreClient } from './storage/store-client.ts';
-import {
-  activeAs,
-  type Answer,
-  FakeOffice,
-  startApiServer,
-  type TestServer,
-  until,
-  type WatchedEvent,
-} from './testing/harness.ts';
+import { activeAs, FakeOffice } from './testing/fake-office.ts';
+import { type Answer, startApiServer, type TestServer, until, type WatchedEvent } from './testing/harness.ts';
 import { freePort, startEtcd } from './testing/real-etcd.ts';
 
 const configMaps = '/api/v1/namespaces/default/configmaps';

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { StoreClient } from './storage/store-client.ts';
-import { activeAs, FakeOffice, startApiServer, type TestServer, until } from './testing/harness.ts';
+import { activeAs, FakeOffice } from './testing/fake-office.ts';
+import { startApiServer, type TestServer, until } from './testing/harness.ts';
 import { startEtcd } from './testing/real-etcd.ts';
 import { passiveOffice } from '@timonier/client/office';
 

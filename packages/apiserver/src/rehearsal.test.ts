@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { passiveOffice } from '@timonier/client/office';
-import { activeAs, FakeOffice, startApiServer, type TestServer, until } from './testing/harness.ts';
+import { activeAs, FakeOffice } from './testing/fake-office.ts';
+import { startApiServer, type TestServer, until } from './testing/harness.ts';
 import { freePort, startEtcd } from './testing/real-etcd.ts';
 import { StoreClient } from './storage/store-client.ts';
 

@@ -19,9 +19,8 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import { Registry } from 'prom-client';
+import { activeAs, FakeOffice } from '../../../packages/apiserver/src/testing/fake-office.ts';
 import {
-  activeAs,
-  FakeOffice,
   startApiServer,
   type TestServer,
   until as eventually,

@@ -8,7 +8,7 @@
  * revision before that one cannot be told of it, and begins anew.
  */
 import type { StoreClient } from '../storage/store-client.ts';
-import { Compacted } from '../storage/store-client.ts';
+import { Compacted } from '../storage/store-failures.ts';
 import type { KeyValue, StoreEvent } from '../storage/etcd-messages.ts';
 import { readableOf, type StoredObject } from '../storage/stored-object.ts';
 import type { CacheEvent } from './cache-event.ts';

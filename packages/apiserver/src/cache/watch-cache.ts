@@ -8,28 +8,19 @@
  */
 import { loadingWhatStays } from '@timonier/component';
 import { giveBackAround } from '@timonier/component/give-back';
-import { PassingSet } from '@timonier/component/passing';
-import BTreeModule from 'sorted-btree';
 import type { Logger } from 'pino';
-import type { KeyValue, StoreEvent, WatchResponse } from '../storage/etcd-messages.ts';
-import { Compacted, type StoreClient } from '../storage/store-client.ts';
+import type { StoreEvent, WatchResponse } from '../storage/etcd-messages.ts';
+import type { StoreClient } from '../storage/store-client.ts';
+import { Compacted } from '../storage/store-failures.ts';
 import { rangeEnd } from '../storage/keys.ts';
-import { fromStored, isUnreadableValue, StoredObject } from '../storage/stored-object.ts';
+import type { StoredObject } from '../storage/stored-object.ts';
 import type { CacheEvent } from './cache-event.ts';
 import type { EventLog } from './event-log.ts';
+import { KeptAside, type UnreadableValue } from './kept-aside.ts';
 import { OwnWrites } from './own-writes.ts';
-import { byKey, ResourceCache } from './resource-cache.ts';
-
-// The package is CommonJS; its class is the `default` of what Node imports.
-const BTree = BTreeModule.default;
-
-type Unclaimed = InstanceType<typeof BTree<string, KeyValue | StoredObject>>;
-
-export interface UnreadableValue {
-  readonly key: string;
-  readonly revision: number;
-  readonly reason: string;
-}
+import { customPrefixOf, folderEnd, prefixOf } from './prefixes.ts';
+import { ResourceCache } from './resource-cache.ts';
+import { RevisionWaiters } from './revision-waiters.ts';
 
 export interface WatchCacheOptions {
   readonly store: StoreClient;
@@ -55,18 +46,17 @@ const wholeSpace = Buffer.from([0]);
 export class WatchCache {
   readonly #options: WatchCacheOptions;
   readonly #resources = new Map<string, ResourceCache>();
-  /** What lies under the root, can be opened, and is of no kind that is served (yet): as it was read, or as it was while it was served. */
-  #unclaimed: Unclaimed = new BTree(undefined, byKey);
-  readonly #waiters = new PassingSet<{ revision: number; resolve: () => void }>();
+  readonly #waiters = new RevisionWaiters();
   readonly #resetListeners = new Set<() => void>();
   #revision = 0;
   readonly #ownWrites = new OwnWrites();
-  /** Why objects that are in the store are not here. */
-  #unreadable = new Map<string, UnreadableValue>();
+  /** What is under the root and not here. */
+  #aside: KeptAside;
   #following = false;
 
   constructor(options: WatchCacheOptions) {
     this.#options = options;
+    this.#aside = new KeptAside(options.log);
   }
 
   /** The revision that the cache has reached; 0 before the first load. */
@@ -76,12 +66,11 @@ export class WatchCache {
 
   /** What lies in the store under a prefix of keys, or is one, and cannot be read. */
   unreadableUnder(prefix: string): readonly UnreadableValue[] {
-    if (this.#unreadable.size === 0) return [];
-    return [...this.#unreadable.values()].filter(({ key }) => key.startsWith(prefix));
+    return this.#aside.unreadableUnder(prefix);
   }
 
   unreadable(key: string): UnreadableValue | undefined {
-    return this.#unreadable.get(key);
+    return this.#aside.unreadable(key);
   }
 
   /**
@@ -91,15 +80,14 @@ export class WatchCache {
   async retryUnreadable(): Promise<ReadonlyMap<string, number>> {
     const found = new Map<string, number>();
     // What cannot be read this time either comes to the end of the map, where iterators would meet it again, without end.
-    const keys = Array.from(this.#unreadable.keys());
-    for (const key of keys) {
+    for (const { key } of this.#aside.unreadableUnder('')) {
       const { kvs } = await this.#options.store.range({ key });
       const [kv] = kvs;
       // A change since then came, or comes, by the watch.
-      const known = this.#unreadable.get(key);
+      const known = this.#aside.unreadable(key);
       if (kv === undefined || known === undefined || kv.modRevision !== known.revision) continue;
       if (this.#applyEvent({ type: 0, kv }, this.#revision) !== undefined) this.#notify(key);
-      if (!this.#unreadable.has(key)) found.set(key, kv.modRevision);
+      if (this.#aside.unreadable(key) === undefined) found.set(key, kv.modRevision);
     }
     return found;
   }
@@ -109,7 +97,7 @@ export class WatchCache {
    * been here already, or finds what `make` makes now: the bytes are read and kept once.
    */
   committed(key: string, revision: number, make: () => StoredObject): StoredObject {
-    const prefix = this.#prefixOf(key, this.#resources);
+    const prefix = prefixOf(this.#options.root, key, this.#resources);
     const known = prefix === undefined ? undefined : this.#resources.get(prefix)?.index.get(key);
     if (known?.revision === revision) return known;
     const stored = make();
@@ -118,7 +106,7 @@ export class WatchCache {
   }
 
   #notify(key: string): void {
-    const prefix = this.#prefixOf(key, this.#resources);
+    const prefix = prefixOf(this.#options.root, key, this.#resources);
     if (prefix !== undefined) this.resource(prefix).log.notify();
   }
 
@@ -134,12 +122,7 @@ export class WatchCache {
       resource = new ResourceCache(this.#revision, this.capacity);
       this.#resources.set(prefix, resource);
       const start = `${this.#options.root}${prefix}/`;
-      const found = this.#unclaimed.getRange(start, rangeEnd(start));
-      for (const [key, value] of found) {
-        this.#unclaimed.delete(key);
-        const object = value instanceof StoredObject ? value : this.#read(key, value);
-        if (object !== undefined) resource.put(key, object);
-      }
+      for (const [key, object] of this.#aside.claim(start)) resource.put(key, object);
     }
     return resource;
   }
@@ -149,24 +132,25 @@ export class WatchCache {
     const resource = this.#resources.get(prefix);
     if (resource === undefined) return;
     this.#resources.delete(prefix);
-    for (const [key, object] of resource.index.entries()) this.#unclaimed.set(key, object);
+    for (const [key, object] of resource.index.entries()) this.#aside.keepObject(key, object);
     resource.log.close();
   }
 
   /** Storage prefixes of what is served and of whatever else lies under the root. */
   prefixes(): ReadonlySet<string> {
     const found = new Set(this.#resources.keys());
-    for (const key of this.#unreadable.keys()) {
-      const prefix = this.#prefixOf(key, this.#resources) ?? this.#customPrefixOf(key);
+    const { root } = this.#options;
+    for (const { key } of this.#aside.unreadableUnder('')) {
+      const prefix = prefixOf(root, key, this.#resources) ?? customPrefixOf(root, key);
       if (prefix !== undefined) found.add(prefix);
     }
-    let key = this.#unclaimed.minKey();
+    let key = this.#aside.unclaimedFrom('');
     while (key !== undefined) {
-      const prefix = this.#customPrefixOf(key);
-      if (prefix === undefined) key = this.#unclaimed.nextHigherKey(key);
+      const prefix = customPrefixOf(root, key);
+      if (prefix === undefined) key = this.#aside.unclaimedAfter(key);
       else {
         found.add(prefix);
-        [key] = this.#unclaimed.getPairOrNextHigher(rangeEnd(`${this.#options.root}${prefix}/`)) ?? [];
+        key = this.#aside.unclaimedFrom(rangeEnd(`${root}${prefix}/`));
       }
     }
     return found;
@@ -181,25 +165,7 @@ export class WatchCache {
   /** Resolves true once the cache has reached `revision`, false when that takes longer than `timeoutMs`. */
   waitFor(revision: number, timeoutMs: number): Promise<boolean> {
     if (this.#revision >= revision) return Promise.resolve(true);
-    return new Promise((resolve) => {
-      let last: NodeJS.Immediate | undefined;
-      const waiter = {
-        revision,
-        resolve: (): void => {
-          clearTimeout(timer);
-          clearImmediate(last);
-          resolve(true);
-        },
-      };
-      const timer = setTimeout(() => {
-        // A busy process hears of the time before it reads what has come meanwhile: news that are there count.
-        last = setImmediate(() => {
-          this.#waiters.delete(waiter);
-          resolve(false);
-        });
-      }, timeoutMs);
-      this.#waiters.add(waiter);
-    });
+    return this.#waiters.waitFor(revision, timeoutMs);
   }
 
   /** Loads and follows the store until `signal` fires; failures are retried for ever, with a pause. */
@@ -221,17 +187,15 @@ export class WatchCache {
   }
 
   async #load(): Promise<void> {
-    const { store, root, prefixes, onForeignKey, onForeignLoad } = this.#options;
+    const { store, root, prefixes, onForeignKey, onForeignLoad, log } = this.#options;
     const staged = new Map<string, ResourceCache>();
-    const unclaimed: Unclaimed = new BTree(undefined, byKey);
     // What is known goes on to be known while this one is under way.
-    const unreadable = new Map<string, UnreadableValue>();
+    const aside = new KeptAside(log);
     this.#ownWrites.clear();
     onForeignLoad?.('begins');
     for (const prefix of [...prefixes, ...this.#resources.keys()])
       staged.set(prefix, new ResourceCache(0, this.capacity));
-    const folderEnd = (key: string): string | undefined => this.#folderEnd(key);
-    const pages = store.pages({ key: '\0', end: wholeSpace, folderEnd });
+    const pages = store.pages({ key: '\0', end: wholeSpace, folderEnd: (key) => folderEnd(root, key) });
     /** Returns how many objects it had; undefined when there is none. */
     const loadPage = async (): Promise<number | undefined> => {
       const page = await pages.next();
@@ -240,10 +204,10 @@ export class WatchCache {
         const text = kv.key.toString();
         if (!text.startsWith(root)) onForeignKey?.(text, kv.value);
         else {
-          const target = staged.get(this.#prefixOf(text, staged) ?? '');
-          if (target === undefined) this.#keepAside(text, kv, unclaimed, unreadable);
+          const target = staged.get(prefixOf(root, text, staged) ?? '');
+          if (target === undefined) aside.keep(text, kv);
           else {
-            const object = this.#read(text, kv, unreadable);
+            const object = aside.read(text, kv);
             if (object !== undefined) target.put(text, object);
           }
         }
@@ -264,15 +228,14 @@ export class WatchCache {
     const { revision } = pages;
     onForeignLoad?.('ended');
     this.#resources.clear();
-    this.#unclaimed = unclaimed;
-    this.#unreadable = unreadable;
+    this.#aside = aside;
     for (const [prefix, loaded] of staged)
       this.#resources.set(prefix, new ResourceCache(revision, this.capacity, loaded));
     this.#revision = revision;
     // Who reads after this revision must find the kinds that it defines.
     for (const listener of this.#resetListeners) listener();
     this.#advance(revision);
-    this.#options.log.info({ revision }, 'loaded the store');
+    log.info({ revision }, 'loaded the store');
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
@@ -328,18 +291,18 @@ export class WatchCache {
       onForeignKey?.(key, event.type === 1 ? undefined : kv.value);
       return undefined;
     }
-    this.#unreadable.delete(key);
-    const prefix = this.#prefixOf(key, this.#resources);
+    this.#aside.forgetUnreadable(key);
+    const prefix = prefixOf(this.#options.root, key, this.#resources);
     if (prefix === undefined) {
-      this.#unclaimed.delete(key);
-      if (event.type !== 1) this.#keepAside(key, kv, this.#unclaimed, this.#unreadable);
+      this.#aside.forgetUnclaimed(key);
+      if (event.type !== 1) this.#aside.keep(key, kv);
       return undefined;
     }
     const resource = this.resource(prefix);
     const { index, log } = resource;
     const before = index.get(key);
     const current =
-      event.type === 1 ? undefined : (this.#ownWrites.take(key, kv.modRevision) ?? this.#read(key, kv));
+      event.type === 1 ? undefined : (this.#ownWrites.take(key, kv.modRevision) ?? this.#aside.read(key, kv));
     // An unreadable value hides the object: watchers must see it go.
     resource.put(key, current, before);
     if (current === undefined && before === undefined) return undefined;
@@ -347,71 +310,15 @@ export class WatchCache {
     return log;
   }
 
-  /** Keeps what is of no kind that is served. What no key opens is noted, and read again as what is served is. */
-  #keepAside(
-    key: string,
-    kv: KeyValue,
-    unclaimed: Unclaimed,
-    unreadable: Map<string, UnreadableValue>,
-  ): void {
-    if (isUnreadableValue(kv.value)) this.#read(key, kv, unreadable);
-    else unclaimed.set(key, ownBytes(kv));
-  }
-
-  #read(key: string, kv: KeyValue, unreadable = this.#unreadable): StoredObject | undefined {
-    try {
-      return fromStored(key, kv.value, kv.modRevision, kv.createRevision);
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      unreadable.set(key, { key, revision: kv.modRevision, reason });
-      this.#options.log.error({ reason, key }, 'skipped a stored value');
-      return undefined;
-    }
-  }
-
-  /** Where the keys end that begin with the same name under the root. */
-  #folderEnd(key: string): string | undefined {
-    const { root } = this.#options;
-    const end = key.startsWith(root) ? key.indexOf('/', root.length) + 1 : 0;
-    return end === 0 ? undefined : rangeEnd(key.slice(0, end));
-  }
-
-  #prefixOf(key: string, known: ReadonlyMap<string, unknown>): string | undefined {
-    const start = this.#options.root.length;
-    const first = key.indexOf('/', start);
-    if (first < 0) return undefined;
-    const one = key.slice(start, first);
-    if (known.has(one)) return one;
-    const two = this.#customPrefixOf(key);
-    return two !== undefined && known.has(two) ? two : undefined;
-  }
-
-  /** Group and plural, if a custom resource lies there. */
-  #customPrefixOf(key: string): string | undefined {
-    const start = this.#options.root.length;
-    const first = key.indexOf('/', start);
-    const second = first < 0 ? -1 : key.indexOf('/', first + 1);
-    return second < 0 ? undefined : key.slice(start, second);
-  }
-
   #advance(revision: number): void {
     this.#revision = revision;
-    for (const waiter of this.#waiters) {
-      if (waiter.revision > revision) continue;
-      this.#waiters.delete(waiter);
-      waiter.resolve();
-    }
+    this.#waiters.reached(revision);
   }
 
   /** Changes that are kept of each resource, at least. */
   get capacity(): number {
     return this.#options.capacity ?? 4_096;
   }
-}
-
-/** The bytes received are views into a larger network buffer that must not be kept alive. */
-function ownBytes(kv: KeyValue): KeyValue {
-  return { ...kv, key: Buffer.from(kv.key), value: Buffer.from(kv.value) };
 }
 
 /** An event; a deletion's last state carries the revision of the deletion. */

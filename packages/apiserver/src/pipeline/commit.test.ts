@@ -1,58 +1,34 @@
 /** Commits whose answer does not come, and those under a lease that is gone, against a real etcd. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { startApiServer, until } from '../testing/harness.ts';
+import { type Gate, linkTo } from '../testing/link.ts';
 import { startEtcd } from '../testing/real-etcd.ts';
 
 const configMaps = '/api/v1/namespaces/default/configmaps';
 const events = '/api/v1/namespaces/default/events';
 
-/** A way to an endpoint that breaks when the answer comes to a request with a certain text in it. */
-class BreakingLink {
-  endpoint = '';
-  /** Of a request whose answer is lost; empty: none. */
+/** Breaks when the answer comes to a request with a certain text in it; an empty one is in none. */
+class Breaking {
   text = '';
-  readonly #sockets = new Set<Socket>();
 
-  async open(t: TestContext, to: string): Promise<void> {
-    const { hostname, port } = new URL(to);
-    const server = createServer((socket) => {
-      const up = connect(Number(port), hostname);
-      for (const one of [socket, up]) {
-        this.#sockets.add(one);
-        one.on('error', () => undefined);
-      }
-      let isLost = false;
-      socket.on('data', (bytes) => {
+  gate(): Gate {
+    let isLost = false;
+    return {
+      sent: (bytes) => {
         isLost ||= this.text !== '' && bytes.includes(this.text);
-        up.write(bytes);
-      });
-      socket.on('close', () => up.destroy());
-      up.on('close', () => socket.destroy());
-      up.on('data', (bytes) => {
-        if (isLost) socket.destroy();
-        else socket.write(bytes);
-      });
-    });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const address = server.address();
-    assert.ok(typeof address === 'object' && address !== null);
-    this.endpoint = `http://127.0.0.1:${address.port}`;
-    t.after(() => {
-      for (const socket of this.#sockets) socket.destroy();
-      server.close();
-    });
+        return true;
+      },
+      received: () => (isLost ? 'break' : true),
+    };
   }
 }
 
 test('who is not told what became of a write is not told to send it again', async (t) => {
-  const link = new BreakingLink();
-  await link.open(t, (await startEtcd(t)).endpoint);
-  const server = await startApiServer(t, { endpoint: link.endpoint });
+  const link = new Breaking();
+  const endpoint = await linkTo(t, (await startEtcd(t)).endpoint, () => link.gate());
+  const server = await startApiServer(t, { endpoint });
   await until(
     async () => (await server.request('GET', '/api/v1/namespaces/default')).status === 200,
     'the namespace is there',

@@ -7,7 +7,7 @@ import { serviceUnavailable, StatusError, timeout } from '@timonier/api/statuses
 import type { ApiObject } from '@timonier/api/decode';
 import { GrpcError, Status as GrpcStatus } from '@timonier/grpc';
 import type { Compare, RequestOp, TxnResponse } from '../storage/etcd-messages.ts';
-import { UnknownOutcome } from '../storage/store-client.ts';
+import { UnknownOutcome } from '../storage/store-failures.ts';
 import { fromStored, StoredObject } from '../storage/stored-object.ts';
 import { storedValue } from '../storage/views.ts';
 import type { ServerState, WriteContext } from '../server-state.ts';

@@ -3,7 +3,8 @@
  * the active server compacts. What is kept is at least one interval, so that watches can resume that far back.
  */
 import type { Logger } from 'pino';
-import { Compacted, type StoreClient } from './store-client.ts';
+import type { StoreClient } from './store-client.ts';
+import { Compacted } from './store-failures.ts';
 
 export interface CompactorOptions {
   readonly store: StoreClient;

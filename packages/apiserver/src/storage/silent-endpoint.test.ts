@@ -1,11 +1,10 @@
 /** An endpoint that is gone without a word: no reset comes, and what waits for its answers would wait for ever. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { GrpcError, Status } from '@timonier/grpc';
 import { FreshReads } from '../cache/fresh-reads.ts';
 import { WatchCache } from '../cache/watch-cache.ts';
+import { type Gate, linkTo } from '../testing/link.ts';
 import { startEtcd } from '../testing/real-etcd.ts';
 import type { WatchResponse } from './etcd-messages.ts';
 import { StoreClient } from './store-client.ts';
@@ -13,37 +12,15 @@ import { isSilence } from './store-failures.ts';
 
 const everything = { createRequest: { key: Buffer.from([0]), rangeEnd: Buffer.from([0]), startRevision: 0 } };
 
-/** A way to an endpoint on which nothing passes any more once it is told so. */
-class Link {
-  endpoint = '';
+/** Nothing passes any more once it is told so. */
+class Silence {
   isSilent = false;
-  readonly #sockets = new Set<Socket>();
 
-  async open(t: TestContext, to: string): Promise<void> {
-    const { hostname, port } = new URL(to);
-    const server = createServer((socket) => {
-      const up = connect(Number(port), hostname);
-      for (const one of [socket, up]) {
-        this.#sockets.add(one);
-        one.on('error', () => undefined);
-      }
-      socket.on('data', (bytes) => this.isSilent || up.write(bytes));
-      socket.on('close', () => up.destroy());
-      up.on('close', () => this.isSilent || socket.destroy());
-      up.on('data', (bytes) => {
-        if (!this.isSilent) socket.write(bytes);
-      });
-    });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const address = server.address();
-    assert.ok(typeof address === 'object' && address !== null);
-    this.endpoint = `http://127.0.0.1:${address.port}`;
-    t.after(() => {
-      for (const socket of this.#sockets) socket.destroy();
-      server.close();
-    });
-  }
+  readonly gate = (): Gate => ({
+    sent: () => !this.isSilent,
+    received: () => !this.isSilent,
+    staysOpen: () => this.isSilent,
+  });
 }
 
 /** The beats of all connections, at the test's word. */
@@ -88,11 +65,11 @@ test('who answers that it has no leader, or refuses a call, is not silent, nor i
 
 test('reads go on where another endpoint is well, and the watch moves there with the calls', async (t) => {
   const { endpoint } = await startEtcd(t);
-  const link = new Link();
-  await link.open(t, endpoint);
+  const link = new Silence();
+  const throughLink = await linkTo(t, endpoint, link.gate);
   const beats = new Beats();
   const store = new StoreClient({
-    endpoints: [link.endpoint, endpoint],
+    endpoints: [throughLink, endpoint],
     timeoutMs: 2_000,
     beats: beats.start,
   });
@@ -122,10 +99,10 @@ test('reads go on where another endpoint is well, and the watch moves there with
 
 test('a watch ends when the only endpoint answers no PING, and goes on for as long as it does', async (t) => {
   const { endpoint } = await startEtcd(t);
-  const link = new Link();
-  await link.open(t, endpoint);
+  const link = new Silence();
+  const throughLink = await linkTo(t, endpoint, link.gate);
   const beats = new Beats();
-  const store = new StoreClient({ endpoints: [link.endpoint], beats: beats.start });
+  const store = new StoreClient({ endpoints: [throughLink], beats: beats.start });
   t.after(() => store.close());
   const watch = watchOf(store);
   assert.equal((await watch.next()).created, true);

@@ -6,8 +6,6 @@
  * is never repeated: its caller hears `UnknownOutcome`. A watch ends when its endpoint is gone, also without a word: when the
  * endpoint does not answer calls in time while there is another, and when it answers no PING.
  */
-import { setTimeout as pause } from 'node:timers/promises';
-import { PassingSet } from '@timonier/component/passing';
 import {
   type Beats,
   type BidiStream,
@@ -19,7 +17,6 @@ import {
 } from '@timonier/grpc';
 import type {
   Compare,
-  KeyValue,
   KvShape,
   LeaseShape,
   RangeRequest,
@@ -31,8 +28,9 @@ import type {
   WatchShape,
 } from './etcd-messages.ts';
 import type { Slots } from './slots.ts';
-import { classify, isSilence } from './store-failures.ts';
+import { classify, Compacted, isSilence, UnknownOutcome } from './store-failures.ts';
 import { PageCounts, type PagedRange, StorePages } from './store-pages.ts';
+import { type ValueCodec, ValueSeal } from './value-seal.ts';
 
 export interface StoreTls {
   readonly ca?: Buffer | undefined;
@@ -51,28 +49,6 @@ export interface StoreClientOptions {
   readonly beats?: Beats | undefined;
 }
 
-/** Between values as they are worked with and as they lie in the store. */
-export interface ValueCodec {
-  seal(key: string, value: Buffer): Buffer;
-  /** Never throws. What is of no kind stays as it lies in the store. */
-  open(key: string, value: Buffer): Buffer;
-}
-
-/** The store may or may not have committed the transaction. */
-export class UnknownOutcome extends Error {
-  override readonly name = 'UnknownOutcome';
-}
-
-/** The revision asked for has been compacted away; `compactRevision` is the oldest that is left, 0 if unknown. */
-export class Compacted extends Error {
-  override readonly name = 'Compacted';
-  readonly compactRevision: number;
-  constructor(compactRevision: number) {
-    super('the requested revision has been compacted');
-    this.compactRevision = compactRevision;
-  }
-}
-
 interface Endpoint {
   readonly kv: GrpcClient<KvShape>;
   readonly watch: GrpcClient<WatchShape>;
@@ -85,8 +61,6 @@ const kvService = loadService<KvShape>('etcd/rpc.proto', 'etcdserverpb.KV');
 const watchService = loadService<WatchShape>('etcd/rpc.proto', 'etcdserverpb.Watch');
 const leaseService = loadService<LeaseShape>('etcd/rpc.proto', 'etcdserverpb.Lease');
 const retryPauseMs = 50;
-/** What becomes of a transaction that nobody heard of again is settled by then: stores give up on their own requests sooner. */
-const settledAfterMs = 10_000;
 /** Found within twice that; upstream asks after 30 s, and waits 10. Not below the 5 s that etcd wants between questions. */
 const keepaliveMs = 10_000;
 /** As upstream: a member that has lost the others ends its watches instead of showing nothing any more. */
@@ -97,17 +71,13 @@ const maxAnswerBytes = 32 * 1024 * 1024;
 export class StoreClient {
   readonly #endpoints: readonly Endpoint[];
   readonly #timeoutMs: number;
-  readonly #codec: ValueCodec | undefined;
+  readonly #seal: ValueSeal;
   /** What became of the pages that were asked for. */
   readonly pageCounts = new PageCounts();
-  /** Transactions with sealed values that are on their way. */
-  readonly #sealedTxns = new PassingSet<Promise<unknown>>();
-  /** Until when one that nobody heard of again may still be carried out, by `performance.now()`. */
-  #unsettledUntil = 0;
   #current = 0;
 
   constructor({ endpoints, tls, timeoutMs = 5_000, codec, beats }: StoreClientOptions) {
-    this.#codec = codec;
+    this.#seal = new ValueSeal(codec);
     if (endpoints.length === 0) throw new Error('the store needs at least one endpoint');
     this.#timeoutMs = timeoutMs;
     this.#endpoints = endpoints.map((endpoint) => {
@@ -128,7 +98,7 @@ export class StoreClient {
   }
 
   async range(request: RangeRequest): Promise<RangeResponse> {
-    return this.#openedRange(await this.rangeSealed(request));
+    return this.#seal.openedRange(await this.rangeSealed(request));
   }
 
   /** The same, with values as they lie in the store. */
@@ -155,70 +125,20 @@ export class StoreClient {
     success: readonly RequestOp[],
     failure: readonly RequestOp[],
   ): Promise<TxnResponse> {
-    const request = { compare, success: success.map((operation) => this.#sealed(operation)), failure };
+    const request = { compare, success: success.map((operation) => this.#seal.sealed(operation)), failure };
     const answer = this.#attempt(
       (endpoint, timeoutMs) => endpoint.kv.unary('txn', request, { timeoutMs }),
       false,
     );
-    if (this.#codec === undefined) return answer;
-    const response = await this.#followed(answer);
-    const responses = response.responses.map((one) =>
-      one.responseRange === undefined || one.responseRange === null
-        ? one
-        : { ...one, responseRange: this.#openedRange(one.responseRange) },
-    );
-    return { ...response, responses };
-  }
-
-  async #followed(answer: Promise<TxnResponse>): Promise<TxnResponse> {
-    this.#sealedTxns.add(answer);
-    try {
-      return await answer;
-    } catch (error) {
-      if (error instanceof UnknownOutcome) this.#unsettledUntil = performance.now() + settledAfterMs;
-      throw error;
-    } finally {
-      this.#sealedTxns.delete(answer);
-    }
+    return this.#seal.openedTxn(answer);
   }
 
   /**
    * Resolves when whatever is on its way has been carried out, or never will be: who reads the store from then on sees all of
    * it. Rejects when `signal` fires before.
    */
-  async sealedTxnsEnded(signal?: AbortSignal): Promise<void> {
-    await Promise.allSettled(this.#sealedTxns);
-    const left = this.#unsettledUntil - performance.now();
-    if (left > 0) await pause(left, undefined, { ref: false, signal });
-  }
-
-  #sealed(operation: RequestOp): RequestOp {
-    const { requestPut } = operation;
-    if (this.#codec === undefined || requestPut === undefined) return operation;
-    const { key, value } = requestPut;
-    const plain = typeof value === 'string' ? Buffer.from(value) : value;
-    return { requestPut: { ...requestPut, value: this.#codec.seal(key, plain) } };
-  }
-
-  #openedRange(response: RangeResponse): RangeResponse {
-    if (this.#codec === undefined || response.kvs.length === 0) return response;
-    return { ...response, kvs: response.kvs.map((kv) => this.#opened(kv)) };
-  }
-
-  #opened(kv: KeyValue): KeyValue {
-    if (this.#codec === undefined || kv.value.length === 0) return kv;
-    const value = this.#codec.open(kv.key.toString(), kv.value);
-    return value === kv.value ? kv : { ...kv, value };
-  }
-
-  #openedWatch(response: WatchResponse): WatchResponse {
-    if (this.#codec === undefined) return response;
-    const events = response.events.map((event) => ({
-      ...event,
-      ...(event.kv === undefined ? {} : { kv: this.#opened(event.kv) }),
-      ...(event.prevKv === undefined || event.prevKv === null ? {} : { prevKv: this.#opened(event.prevKv) }),
-    }));
-    return { ...response, events };
+  sealedTxnsEnded(signal?: AbortSignal): Promise<void> {
+    return this.#seal.txnsEnded(signal);
   }
 
   /** Grants a lease under an id of the caller's choice. */
@@ -260,7 +180,7 @@ export class StoreClient {
     };
     watches.add(end);
     try {
-      for await (const response of stream) yield this.#openedWatch(response);
+      for await (const response of stream) yield this.#seal.openedWatch(response);
     } catch (error) {
       if (isLeft) throw new Error('the endpoint does not answer calls', { cause: error });
       this.#leave(index, false);

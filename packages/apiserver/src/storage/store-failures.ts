@@ -26,3 +26,18 @@ export function isSilence({ code, details }: GrpcError, wasPatient: boolean): bo
   if (code === Status.DEADLINE_EXCEEDED) return wasPatient;
   return details.startsWith('No connection established') && !details.endsWith('the server refused the call');
 }
+
+/** The store may or may not have committed the transaction. */
+export class UnknownOutcome extends Error {
+  override readonly name = 'UnknownOutcome';
+}
+
+/** The revision asked for has been compacted away; `compactRevision` is the oldest that is left, 0 if unknown. */
+export class Compacted extends Error {
+  override readonly name = 'Compacted';
+  readonly compactRevision: number;
+  constructor(compactRevision: number) {
+    super('the requested revision has been compacted');
+    this.compactRevision = compactRevision;
+  }
+}

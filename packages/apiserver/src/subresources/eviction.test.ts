@@ -5,14 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { StoreClient } from '../storage/store-client.ts';
-import {
-  activeAs,
-  type Answer,
-  FakeOffice,
-  startApiServer,
-  type TestServer,
-  until,
-} from '../testing/harness.ts';
+import { activeAs, FakeOffice } from '../testing/fake-office.ts';
+import { type Answer, startApiServer, type TestServer, until } from '../testing/harness.ts';
 import { startEtcd } from '../testing/real-etcd.ts';
 
 const core = '/api/v1/namespaces/default';

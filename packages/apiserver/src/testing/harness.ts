@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { Health } from '@timonier/component';
-import type { Office, OfficeState } from '@timonier/client/office';
+import type { Office } from '@timonier/client/office';
 import { type ClusterPki, createClusterPki, writeKubeconfig } from '@timonier/pki';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
@@ -19,46 +19,6 @@ import type { DebugOptions } from '../debug/pages.ts';
 import { readEncryptionFile } from '../encryption/configuration-file.ts';
 import { Failpoints } from '../failpoints.ts';
 import { TokenSigner } from '../tokens/service-account-tokens.ts';
-
-/** An office that a test sets by hand. */
-export class FakeOffice implements Office {
-  state: OfficeState;
-  readonly #listeners = new Set<(state: OfficeState) => void>();
-
-  constructor(state: OfficeState) {
-    this.state = state;
-  }
-
-  holds(): boolean {
-    return this.state.role === 'active';
-  }
-
-  onChange(listener: (state: OfficeState) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-
-  set(state: OfficeState): void {
-    this.state = state;
-    for (const listener of this.#listeners) listener(state);
-  }
-
-  close(): void {
-    this.#listeners.clear();
-  }
-}
-
-export function activeAs(token: string): OfficeState {
-  const [epoch = '0', name = ''] = token.split('@');
-  return {
-    role: 'active',
-    token,
-    epoch: Number(epoch),
-    revision: 1,
-    leaseUntil: 0,
-    active: { name, address: '127.0.0.1' },
-  };
-}
 
 export interface Answer {
   readonly status: number;

@@ -10,7 +10,8 @@ import { includeObjectOf, representationFor, respondList } from '../pipeline/res
 import type { Selection } from '../cache/selection.ts';
 import { rangeEnd } from '../storage/keys.ts';
 import { Slots } from '../storage/slots.ts';
-import { Compacted, type StoreClient } from '../storage/store-client.ts';
+import type { StoreClient } from '../storage/store-client.ts';
+import { Compacted } from '../storage/store-failures.ts';
 import { readableOf, type StoredObject } from '../storage/stored-object.ts';
 import { needsPreparation, prepareViews, viewOf } from '../storage/views.ts';
 import type { RequestContext } from '../request-context.ts';

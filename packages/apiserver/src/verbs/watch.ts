@@ -17,7 +17,7 @@ import { includeObjectOf, offerOf, representationOf, statusOf } from '../pipelin
 import type { RequestContext } from '../request-context.ts';
 import { rangeEnd } from '../storage/keys.ts';
 import { needsPreparation, prepareViews, viewOf } from '../storage/views.ts';
-import { Compacted } from '../storage/store-client.ts';
+import { Compacted } from '../storage/store-failures.ts';
 import { freshEnough } from './get.ts';
 import { readAhead } from './list.ts';
 import { type ReadOptions, readOptions } from './read-options.ts';
