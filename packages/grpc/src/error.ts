@@ -31,6 +31,20 @@ export function statusName(code: number): string {
   return names.get(code) ?? `code ${code}`;
 }
 
+/** The name of a status code as Go spells it: `OK`, `NotFound`, `Canceled`. */
+export function goStatusName(code: StatusCode): string {
+  if (code === Status.OK) return 'OK';
+  if (code === Status.CANCELLED) return 'Canceled';
+  return statusName(code)
+    .toLowerCase()
+    .replace(/(?:^|_)(.)/g, (_whole, first: string) => first.toUpperCase());
+}
+
+/** An error in the words of Go's, which people and programs know from etcd and Kubernetes. */
+export function goErrorText({ code, details }: GrpcError): string {
+  return `rpc error: code = ${goStatusName(code)} desc = ${details}`;
+}
+
 /**
  * A call that ended with a status other than OK. Thrown by handlers to answer with that status, and by clients
  * when they receive it. `details` is the message as it travels; `message` adds the code's name for people.

@@ -1,7 +1,7 @@
 export type { BidiStream, ClientKind, ClientTls } from './caller.ts';
 export { createClient, GrpcClient } from './client.ts';
 export type { Beats, KeepaliveOptions } from './h2/keepalive.ts';
-export { GrpcError, Status, type StatusCode, statusName } from './error.ts';
+export { goErrorText, goStatusName, GrpcError, Status, type StatusCode, statusName } from './error.ts';
 export { type JsonMethod, loadServiceJson } from './json.ts';
 export {
   loadMessage,

@@ -5,13 +5,13 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
 import {
   type BidiCall,
+  goStatusName,
   GrpcError,
   type MethodDefinition,
   type ServerCall,
   type ServerStreamCall,
   Status,
   type StatusCode,
-  statusName,
 } from '@timonier/grpc';
 import type { ClientService } from './client-api.ts';
 import { Tally } from './tally.ts';
@@ -35,14 +35,6 @@ interface MethodCounts {
 const labelNames = ['grpc_method', 'grpc_service', 'grpc_type'] as const;
 const codes = Object.values(Status);
 const handlingBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-
-/** `Ok`, `NotFound`, … : the names of the codes as Go has them. */
-function goName(code: StatusCode): string {
-  if (code === Status.OK) return 'OK';
-  return statusName(code)
-    .toLowerCase()
-    .replace(/(?:^|_)(.)/g, (_whole, first: string) => first.toUpperCase());
-}
 
 export class CallMetrics {
   readonly #methods: MethodCounts[] = [];
@@ -80,7 +72,7 @@ export class CallMetrics {
         handled.reset();
         for (const method of this.#methods)
           for (const code of codes)
-            handled.inc({ grpc_code: goName(code), ...method.labels }, method.handled[code] ?? 0);
+            handled.inc({ grpc_code: goStatusName(code), ...method.labels }, method.handled[code] ?? 0);
       },
     });
     if (extensive)

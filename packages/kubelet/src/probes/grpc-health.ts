@@ -3,7 +3,7 @@
  * reasons of failures are those of upstream's kubelet.
  */
 import type { GRPCAction } from '@timonier/api';
-import { GrpcError, Status } from '@timonier/grpc';
+import { goErrorText, GrpcError, Status } from '@timonier/grpc';
 import { connectService, defineService } from '@timonier/grpc/cri';
 
 interface HealthMethods {
@@ -37,12 +37,12 @@ function reasonOf(error: unknown, address: string, timeoutMs: number): string {
   if (!(error instanceof GrpcError)) throw error;
   switch (error.code) {
     case Status.UNIMPLEMENTED:
-      return `this server does not implement the grpc health protocol (grpc.health.v1.Health): ${error.details}`;
+      return `error: this server does not implement the grpc health protocol (grpc.health.v1.Health): ${error.details}`;
     case Status.DEADLINE_EXCEEDED:
-      return `timeout: health rpc did not complete within ${timeoutMs / 1_000}s: ${error.details}`;
+      return `timeout: health rpc did not complete within ${timeoutMs / 1_000}s`;
     case Status.UNAVAILABLE:
       return `timeout: failed to connect service "${address}" within ${timeoutMs / 1_000}s: ${error.details}`;
     default:
-      return `error: health rpc probe failed: ${error.details}`;
+      return `error: health rpc probe failed: ${goErrorText(error)}`;
   }
 }

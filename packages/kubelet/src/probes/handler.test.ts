@@ -49,7 +49,17 @@ test('a gRPC server is asked for the health of a service, and what it answers ot
     message: 'service unhealthy (responded with "NOT_SERVING")',
   });
   await assert.rejects(run({ grpc: { port, service: 'nobody' } }), {
-    message: 'error: health rpc probe failed: unknown service',
+    message: 'error: health rpc probe failed: rpc error: code = NotFound desc = unknown service',
+  });
+});
+
+test('a gRPC server that says nothing is told by how long it was waited for', async (t) => {
+  const server = new GrpcServer();
+  addService(server, healthService, { Check: () => new Promise(() => undefined) });
+  const port = await server.listen('127.0.0.1:0');
+  t.after(() => server.shutdown());
+  await assert.rejects(runHandler({ grpc: { port } }, target, runtime, 200), {
+    message: 'timeout: health rpc did not complete within 0.2s',
   });
 });
 
@@ -61,5 +71,7 @@ test('a gRPC port where nobody listens, or that knows no health, is no health', 
   const server = new GrpcServer();
   const port = await server.listen('127.0.0.1:0');
   t.after(() => server.shutdown());
-  await assert.rejects(run({ grpc: { port } }), /does not implement the grpc health protocol/);
+  await assert.rejects(run({ grpc: { port } }), {
+    message: /^error: this server does not implement the grpc health protocol \(grpc\.health\.v1\.Health\): /,
+  });
 });

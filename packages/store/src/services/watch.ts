@@ -4,7 +4,7 @@
  * The stream's transport is the only buffer: when it is full, watchers are paused and continue from history once it
  * has drained (see watch.ts). Progress is announced only when every revision up to it was delivered.
  */
-import { type BidiCall, GrpcError, type Handlers, statusName } from '@timonier/grpc';
+import { type BidiCall, goErrorText, GrpcError, type Handlers } from '@timonier/grpc';
 import type { Credentials } from '../auth/types.ts';
 import { keyRange } from '../key-index.ts';
 import type { WatchCreateRequest, WatchEvent, WatchResponse } from '../types.ts';
@@ -270,9 +270,5 @@ class WatchStream {
 
 /** A refusal in the words of Go's gRPC errors, which is what etcd's clients find there. */
 function reasonOf(error: unknown): string {
-  if (!(error instanceof GrpcError)) return String(error);
-  const code = statusName(error.code)
-    .toLowerCase()
-    .replace(/(?:^|_)(.)/g, (_whole, first: string) => first.toUpperCase());
-  return `rpc error: code = ${code} desc = ${error.details}`;
+  return error instanceof GrpcError ? goErrorText(error) : String(error);
 }
