@@ -106,6 +106,7 @@ async function play(values: FlagValues<typeof flags>): Promise<number> {
   closers.push(() => rm(directory, { recursive: true, force: true }));
   // What the suite leaves behind goes with the rest.
   process.env['TMPDIR'] = directory;
+  process.env['KUBECACHEDIR'] = join(directory, 'kubectl');
   try {
     const cluster = await bringUp(values, directory, (end) => void closers.push(end));
     const images = await makeImages(listImages(), join(directory, 'images'));

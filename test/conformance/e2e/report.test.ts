@@ -35,6 +35,21 @@ test('each test that ran has an outcome, with the reason and the place of a fail
   });
 });
 
+test('the place of a failure is one of the sources, wherever they and Go were', () => {
+  const at = (FileName: string): object => ({
+    ...it,
+    State: 'panicked',
+    Failure: { Message: 'no', Location: { FileName, LineNumber: 7 } },
+  });
+  const { outcomes } = readReport(
+    report(at('/anywhere/go/src/runtime/panic.go'), at('test/e2e/a/test/b.go')),
+  );
+  assert.deepEqual(
+    outcomes.map(({ why }) => why),
+    ['no (runtime/panic.go:7)', 'no (test/e2e/a/test/b.go:7)'],
+  );
+});
+
 test('a test that skipped itself is told from one that was not asked for', () => {
   const text = report(
     { ...it, LeafNodeText: 'not asked for', State: 'skipped' },

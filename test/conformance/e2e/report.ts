@@ -71,7 +71,8 @@ function stateOf({ State, Failure }: GinkgoSpec): State | undefined {
 
 function reasonOf(failure: GinkgoFailure | undefined): string {
   const text = [failure?.Message, failure?.ForwardedPanic].filter((part) => part).join(': ');
-  const file = failure?.Location?.FileName?.replace(/^.*?(?=test\/)/, '') ?? '';
+  // Below the root of upstream's sources, or of Go's own where a test panicked.
+  const file = failure?.Location?.FileName?.replace(/^.*?(?=test\/)|^.*\/src\/(?=runtime\/)/, '') ?? '';
   return `${text.trim()}${file === '' ? '' : ` (${file}:${failure?.Location?.LineNumber})`}`;
 }
 
