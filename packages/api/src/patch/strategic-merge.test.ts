@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { registry } from '../registry.ts';
+import { watched } from '../testing/watched.ts';
 import { applyJsonPatch, applyMergePatch } from './json-patch.ts';
 import { PatchError } from './patch-error.ts';
 import { applyStrategicMergePatch } from './strategic-merge.ts';
@@ -156,6 +157,19 @@ test('retained keys clear the other members of a union', () => {
   assert.deepEqual(applyStrategicMergePatch(original, patch, deployment), {
     spec: { strategy: { type: 'Recreate' } },
   });
+});
+
+test('keys to retain are looked at as often as there are some, and not once for each key of the patch', () => {
+  const [few = 0, many = 0] = [500, 2_000].map((count) => {
+    const names = Array.from({ length: count }, (_, i) => `k${i}`);
+    const retained = watched(names.toReversed());
+    const set = Object.fromEntries(names.map((name) => [name, 'x']));
+    const patch = { metadata: { annotations: { $retainKeys: retained.tree, ...set } } };
+    const original = { metadata: { annotations: { gone: 'x' } } };
+    assert.deepEqual(applyStrategicMergePatch(original, patch, pod), { metadata: { annotations: set } });
+    return retained.looks() / count;
+  });
+  assert.ok(many < 2 * few, `${few} and ${many} looks at each`);
 });
 
 test('a strategic patch without the merge key, or of the wrong shape, is refused with its reason', () => {

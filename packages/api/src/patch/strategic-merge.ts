@@ -68,18 +68,15 @@ function fieldOf(key: string, otherwise: string): string {
 function retainKeys(result: JsonObject, patch: JsonObject): void {
   const retained = patch[retainKeysDirective];
   if (retained === undefined) return;
-  const isRight =
-    Array.isArray(retained) &&
-    Object.entries(patch).every(
-      ([key, value]) =>
-        key === retainKeysDirective ||
-        value === null ||
-        key.startsWith(deletePrefix) ||
-        key.startsWith(orderPrefix) ||
-        retained.includes(key),
-    );
-  if (!isRight) throw new PatchError(400, 'invalid patch format of retainKeys');
-  const kept = new Set(retained);
+  const kept = Array.isArray(retained) ? new Set(retained) : undefined;
+  const isListed = ([key, value]: readonly [string, JsonValue]): boolean =>
+    key === retainKeysDirective ||
+    value === null ||
+    key.startsWith(deletePrefix) ||
+    key.startsWith(orderPrefix) ||
+    kept?.has(key) === true;
+  if (kept === undefined || !Object.entries(patch).every(isListed))
+    throw new PatchError(400, 'invalid patch format of retainKeys');
   for (const key of Object.keys(result)) if (!kept.has(key)) delete result[key];
 }
 
