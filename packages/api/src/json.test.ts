@@ -147,6 +147,19 @@ describe('parsing JSON', () => {
     assert.equal(Object.hasOwn(value as object, '__proto__'), true);
     assert.equal(({} as { polluted?: boolean }).polluted, undefined);
   });
+
+  it('puts problems into the order of the text however long the keys are that their paths begin with', () => {
+    // Each path whole, those of twenty thousand keys were gigabytes.
+    const long = 'a'.repeat(1_000_000);
+    const keys = Array.from({ length: 20_000 }, (_, i) => `"k${i}":1`).join();
+    const { duplicates } = parseJson(`{"${long}":{"${long}":{${keys}}},"late":1,"late":2}`);
+    const unknown = `unknown field "${long.slice(0, 1_024)}..."`;
+    assert.deepEqual(duplicates.inOrder?.(['unknown field "other"', unknown]), [
+      unknown,
+      'duplicate field "late"',
+      'unknown field "other"',
+    ]);
+  });
 });
 
 describe('parsing YAML', () => {

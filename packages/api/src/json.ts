@@ -291,7 +291,10 @@ function escaped(text: string, quote: number): boolean {
 function pathOf(levels: readonly Level[]): string {
   let out = '';
   for (const { keys, key, index } of levels) {
-    out += keys === undefined ? `[${index}]` : out === '' ? key : `.${key}`;
+    // No more than is shown: a key may be a megabyte long, and be part of the paths of thousands of others.
+    const name = key.length > MAX_PATH ? key.slice(0, MAX_PATH + 1) : key;
+    out += keys === undefined ? `[${index}]` : out === '' ? name : `.${name}`;
+    if (out.length > MAX_PATH) break;
   }
   return shortPath(out);
 }
