@@ -144,21 +144,27 @@ export function wantedFrom(annotations: Readonly<Record<string, string>>, percen
 /** Undefined for what is no list of metrics. */
 function metricsIn(text: string | undefined): readonly unknown[] | undefined {
   const value = parsed(text);
-  if (!Array.isArray(value)) return undefined;
+  if (!Array.isArray(value) || !value.every(isMetric)) return undefined;
   const metrics = value.map((metric) => inWords(fieldsOf(metric), 1));
-  return metrics.length === 0 ? [] : (decoded({ metrics })?.['metrics'] as unknown[] | undefined);
+  return metrics.length === 0 ? [] : (decoded(() => ({ metrics }))?.['metrics'] as unknown[] | undefined);
+}
+
+/** Null is one of which nothing is said. */
+function isMetric(value: unknown): boolean {
+  return typeof value === 'object' && !Array.isArray(value);
 }
 
 function paceIn(text: string | undefined): unknown {
-  const behavior = decoded({ behavior: inCamelCase(parsed(text)) })?.['behavior'];
+  const behavior = decoded(() => ({ behavior: inCamelCase(parsed(text)) }))?.['behavior'];
   return Object.keys(fieldsOf(behavior)).length === 0 ? undefined : behavior;
 }
 
-function decoded(spec: Fields): Fields | undefined {
+/** Undefined for what is no such specification, or is nested too deeply to be read as one. */
+function decoded(specOf: () => Fields): Fields | undefined {
   const info = registry.lookup('autoscaling', 'v2', 'horizontalpodautoscalers');
   if (info === undefined) return undefined;
   try {
-    const { object } = decodeStrict(info, { apiVersion: 'autoscaling/v2', kind: info.kind, spec });
+    const { object } = decodeStrict(info, { apiVersion: 'autoscaling/v2', kind: info.kind, spec: specOf() });
     return fieldsOf(object['spec']);
   } catch {
     return undefined;

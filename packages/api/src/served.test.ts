@@ -533,9 +533,12 @@ describe('conversion', () => {
       '{',
       '{"scaleup":1}',
       '[]',
+      '[[]]',
+      '[7]',
       'null',
       '"x"',
       '[{"type":"Resource","resource":{"name":7}}]',
+      '['.repeat(60_000) + ']'.repeat(60_000),
     ]) {
       const stored = toStored(info, of({ [`${prefix}metrics`]: text, [`${prefix}behavior`]: text }));
       assert.deepEqual(stored.metadata?.annotations, { kept: 'x' }, text);
