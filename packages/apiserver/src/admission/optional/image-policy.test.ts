@@ -206,3 +206,31 @@ test('what nobody could be asked about is refused or let through as configured, 
   await assert.rejects(open(), denied);
   assert.equal(asked, 3);
 });
+
+test('what is asked at a length that nobody can be let fill the memory with is not remembered', async () => {
+  const asked: string[] = [];
+  const { validate } = imagePolicyWebhook({
+    client: {
+      post: (text) => {
+        asked.push(text);
+        return Promise.resolve(review({ allowed: true }));
+      },
+    },
+    allowMs: 10,
+    denyMs: 5,
+    retryMs: 1,
+    defaultAllow: false,
+  });
+  const about = (image: string): AdmissionRequest =>
+    ({
+      operation: 'CREATE',
+      object: { metadata: {}, spec: { containers: [{ name: 'c', image }] } },
+      context: { target: { namespace: 'n', subresource: '' }, server: { now: () => 0 } },
+    }) as unknown as AdmissionRequest;
+  for (const image of ['i', 'i', 'i'.repeat(1_000_000), 'i'.repeat(1_000_000)])
+    await validate?.(about(image));
+  assert.deepEqual(
+    asked.map(({ length }) => length > 1_000_000),
+    [false, true, true],
+  );
+});

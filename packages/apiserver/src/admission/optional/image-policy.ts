@@ -36,6 +36,8 @@ const auditPrefix = `imagepolicywebhook${infix}`;
 const longestWaitMs = 30_000;
 /** Answers that are remembered, as upstream. */
 const maxRemembered = 1_024;
+/** A question with more text than this is asked every time, so that nobody fills the memory. */
+const maxKeyLength = 10_000;
 
 export const imagePolicyWebhook = (settings: ImagePolicySettings | undefined): AdmissionPlugin => {
   const ask = settings === undefined ? undefined : asker(settings);
@@ -84,7 +86,7 @@ function asker({
       if (!defaultAllow) return { allowed: false, reason, auditAnnotations: {} };
       return { allowed: true, reason: '', auditAnnotations: { 'failed-open': 'true' } };
     }
-    answers.set(key, verdict, verdict.allowed ? allowMs : denyMs);
+    if (key.length <= maxKeyLength) answers.set(key, verdict, verdict.allowed ? allowMs : denyMs);
     return verdict;
   };
 }
