@@ -54,6 +54,7 @@ async function schedulerKnows(namespace: string): Promise<void> {
     status.conditions?.find(({ type }: Json) => type === 'PodScheduled')?.status;
   const spec = { containers: [{ name: 'main', image: 'v1' }] };
   for (let i = 0, isRefused = false; !isRefused; i++) {
+    assert.ok(i < 100, 'the scheduler never hears that the node takes no more');
     await world.ask(201, 'POST', `${namespace}/pods`, { metadata: { name: `probe-${i}` }, spec });
     const seen = await world.shows(
       `${namespace}/pods/probe-${i}`,
