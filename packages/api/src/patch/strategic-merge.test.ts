@@ -172,6 +172,48 @@ test('keys to retain are looked at as often as there are some, and not once for 
   assert.ok(many < 2 * few, `${few} and ${many} looks at each`);
 });
 
+test('a list is gone through once for each of its directives, and no item as often as there are others of its key', () => {
+  const finalizers = ['a/b', 'c/d'];
+  const original = { metadata: { finalizers }, spec: { containers: [{ name: 'a', image: 'c' }] } };
+  const refused: readonly (readonly [JsonObject, string])[] = [
+    [
+      { metadata: { '$setElementOrder/finalizers': finalizers, '$setElementOrder1/finalizers': finalizers } },
+      'invalid patch format of setElementOrder list',
+    ],
+    [
+      {
+        metadata: {
+          '$deleteFromPrimitiveList/finalizers': ['a/b'],
+          '$deleteFromPrimitiveList1/finalizers': ['c/d'],
+        },
+      },
+      'invalid patch format of primitive list',
+    ],
+    [
+      { spec: { containers: Array.from({ length: 100 }, (_, i) => ({ name: 'a', [`f${i}`]: 'x' })) } },
+      'too many items of a list in the patch have the name a',
+    ],
+  ];
+  for (const [patch, message] of refused)
+    assert.throws(() => applyStrategicMergePatch(original, patch, pod), { code: 400, message });
+  const alike = Array.from({ length: 1_000 }, () => ({ name: 'a', image: 'b' }));
+  assert.deepEqual(applyStrategicMergePatch(original, { spec: { containers: alike } }, pod), {
+    ...original,
+    spec: { containers: [{ name: 'a', image: 'b' }] },
+  });
+  const twice = [
+    { name: 'a', image: 'b' },
+    { name: 'a', tty: true },
+  ];
+  assert.deepEqual(applyStrategicMergePatch({}, { spec: { containers: twice } }, pod), {
+    spec: { containers: twice },
+  });
+  assert.deepEqual(applyStrategicMergePatch(original, { spec: { containers: twice } }, pod), {
+    ...original,
+    spec: { containers: [{ name: 'a', image: 'b', tty: true }] },
+  });
+});
+
 test('a strategic patch without the merge key, or of the wrong shape, is refused with its reason', () => {
   assert.throws(() => applyStrategicMergePatch({}, [], pod), PatchError);
   const original = {

@@ -23,6 +23,11 @@ const patchDirective = '$patch';
 const retainKeysDirective = '$retainKeys';
 const orderPrefix = '$setElementOrder';
 const deletePrefix = '$deleteFromPrimitiveList';
+/**
+ * Each item of a patch that has the key of one before goes through what that one has become. So many times as much as a list and what
+ * is merged into it have may be gone through in that way.
+ */
+const mostRepeated = 8;
 
 export function applyStrategicMergePatch(
   original: JsonObject,
@@ -42,12 +47,16 @@ function mergeObject(original: JsonObject, patch: JsonObject, structure: Structu
   const result: JsonObject = { ...original };
   retainKeys(result, patch);
   const ordered = new Set<string>();
-  for (const [key, order] of Object.entries(patch))
-    if (key.startsWith(orderPrefix)) ordered.add(mergeOrdered(result, patch, key, order, structure));
+  for (const [key, order] of Object.entries(patch)) {
+    if (!key.startsWith(orderPrefix)) continue;
+    const name = fieldOnce(ordered, key, 'invalid patch format of setElementOrder list');
+    mergeOrdered(result, patch, name, order, structure);
+  }
+  const lessened = new Set<string>();
   for (const [key, value] of Object.entries(patch)) {
     if (key === retainKeysDirective || key.startsWith(orderPrefix) || ordered.has(key)) continue;
     const isDeletion = key.startsWith(deletePrefix);
-    const name = isDeletion ? fieldOf(key, 'invalid patch format of primitive list') : key;
+    const name = isDeletion ? fieldOnce(lessened, key, 'invalid patch format of primitive list') : key;
     mergeMember(result, name, value, member(structure, name), isDeletion);
   }
   return result;
@@ -57,11 +66,16 @@ function badDirective(directive: JsonValue, patch: JsonObject): PatchError {
   return new PatchError(400, `unknown patch type: ${shownAsMap(directive)} in map: ${shownAsMap(patch)}`);
 }
 
-/** What comes behind the slash of a directive. */
-function fieldOf(key: string, otherwise: string): string {
+/**
+ * What comes behind the slash of a directive. One field has one: whatever stands before the slash is the same to upstream, and each
+ * of thousands would go through the whole list.
+ */
+function fieldOnce(known: Set<string>, key: string, otherwise: string): string {
   const slash = key.indexOf('/');
-  if (slash < 0) throw new PatchError(400, otherwise);
-  return key.slice(slash + 1);
+  const name = key.slice(slash + 1);
+  if (slash < 0 || known.has(name)) throw new PatchError(400, otherwise);
+  known.add(name);
+  return name;
 }
 
 /** `$retainKeys` lists every key that may stay, which clears the other members of a union. */
@@ -104,16 +118,15 @@ function mergeMember(
   }
 }
 
-/** A list with what comes before what. Returns the name of its field. */
+/** A list with what comes before what. */
 function mergeOrdered(
   result: JsonObject,
   patch: JsonObject,
-  key: string,
+  name: string,
   order: JsonValue,
   structure: Structure | undefined,
-): string {
+): void {
   const wanted = listOf(order);
-  const name = fieldOf(key, 'invalid patch format of setElementOrder list');
   const original = Object.hasOwn(result, name) ? listOf(result[name]) : undefined;
   const set = Object.hasOwn(patch, name) ? listOf(patch[name]) : undefined;
   const inner = member(structure, name);
@@ -130,7 +143,6 @@ function mergeOrdered(
         : mergeLists(original, set, inner, false);
   if (merged !== undefined)
     setKey(result, name, inOrder(merged, original ?? [], wanted, inner?.patchMergeKey));
-  return name;
 }
 
 function listOf(value: JsonValue | undefined): JsonValue[] {
@@ -177,12 +189,31 @@ function mergeByKey(
     else throw badDirective(directive, item);
   }
   if (replaces) return plain;
+  const made = new Set<JsonObject>();
+  let left: number | undefined;
   for (const item of plain) {
     const key = keyIn(item, mergeKey);
     const known = keyed.get(key);
-    keyed.set(key, known === undefined ? item : mergeObject(known, item, structure?.items));
+    if (known !== undefined && made.has(known)) {
+      left ??= mostRepeated * (sizeOf(original) + sizeOf(patch));
+      left -= sizeOf(known);
+      if (left < 0)
+        throw new PatchError(
+          400,
+          `too many items of a list in the patch have the ${mergeKey} ${shownAsMap(key)}`,
+        );
+    }
+    const merged = known === undefined ? item : mergeObject(known, item, structure?.items);
+    made.add(merged);
+    keyed.set(key, merged);
   }
   return inOrder(keyed.items(), original, plain, mergeKey);
+}
+
+/** How many values there are in one, itself included. */
+function sizeOf(value: JsonValue | readonly JsonValue[]): number {
+  if (typeof value !== 'object' || value === null) return 1;
+  return Object.values(value).reduce<number>((sum, inner: JsonValue) => sum + sizeOf(inner), 1);
 }
 
 function keyIn(item: JsonObject, mergeKey: string): JsonValue {
