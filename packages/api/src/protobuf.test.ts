@@ -7,7 +7,13 @@ import bodies from './protobuf/kubectl-bodies.json' with { type: 'json' };
 import { apiResourceList, apiVersions } from './discovery.ts';
 import type { ApiObject } from './object.ts';
 import { openEnvelope } from './protobuf/envelope.ts';
-import { decodeProtobuf, encodeProtobuf, encodeProtobufWatchEvent, ProtobufError } from './protobuf.ts';
+import {
+  decodeProtobuf,
+  decodeProtobufAnswer,
+  encodeProtobuf,
+  encodeProtobufWatchEvent,
+  ProtobufError,
+} from './protobuf.ts';
 import { apiVersionOf, registry } from './registry.ts';
 import { arbitraryValue } from './testing/arbitrary.ts';
 
@@ -130,6 +136,16 @@ describe('discovery in protobuf', () => {
       assert.deepEqual([bare?.apiVersion, bare?.kind], [list.apiVersion ?? '', list.kind]);
       const versioned = encodeProtobuf({ ...list, apiVersion: 'v1' });
       assert.deepEqual(bare?.raw, openEnvelope(versioned)?.raw);
+      assert.deepEqual(decodeProtobufAnswer(encodeProtobuf(list)).object, {
+        ...list,
+        apiVersion: list.apiVersion ?? '',
+      });
+      // Nobody may send such a thing.
+      if (list.apiVersion === undefined)
+        assert.throws(
+          () => decodeProtobuf(encodeProtobuf(list)),
+          /no kind "\w+" is registered for version ""/,
+        );
       assert.deepEqual(decodeProtobuf(versioned).object, { ...list, apiVersion: 'v1' });
     }
   });

@@ -79,8 +79,22 @@ export function schemaOfKind(apiVersion: string, kind: string): Schema | undefin
   return messageSchema(name);
 }
 
+function schemaOfAnswer(apiVersion: string, kind: string): Schema | undefined {
+  const isBare = apiVersion === '' && isMetaKind(`${META}${kind}`);
+  return isBare ? messageSchema(`${META}${kind}`) : schemaOfKind(apiVersion, kind);
+}
+
 /** Takes an enveloped object apart. Throws a `ProtobufError` on anything that is not one of a known kind. */
 export function decodeProtobuf(bytes: Uint8Array): DecodedProtobuf {
+  return decoded(bytes, schemaOfKind);
+}
+
+/** The same for what a server answers: that may be older than versions, as the list of them is. */
+export function decodeProtobufAnswer(bytes: Uint8Array): DecodedProtobuf {
+  return decoded(bytes, schemaOfAnswer);
+}
+
+function decoded(bytes: Uint8Array, schemaFor: typeof schemaOfKind): DecodedProtobuf {
   const envelope = openEnvelope(bytes);
   if (envelope === undefined) {
     throw new ProtobufError(
@@ -88,7 +102,7 @@ export function decodeProtobuf(bytes: Uint8Array): DecodedProtobuf {
     );
   }
   const { apiVersion, kind, raw } = envelope;
-  const schema = schemaOfKind(apiVersion, kind);
+  const schema = schemaFor(apiVersion, kind);
   if (schema === undefined) {
     throw new ProtobufError(`no kind "${kind}" is registered for version "${apiVersion}"`);
   }
@@ -104,8 +118,7 @@ export function decodeProtobuf(bytes: Uint8Array): DecodedProtobuf {
  */
 export function encodeProtobuf(object: ApiObject): Buffer {
   const { apiVersion = '', kind = '' } = object;
-  const isBare = apiVersion === '' && isMetaKind(`${META}${kind}`);
-  const schema = isBare ? messageSchema(`${META}${kind}`) : schemaOfKind(apiVersion, kind);
+  const schema = schemaOfAnswer(apiVersion, kind);
   if (schema === undefined || schema.kind !== 'object') {
     throw new ProtobufError(`no protobuf for "${kind}" in version "${apiVersion}"`);
   }

@@ -20,6 +20,12 @@ const failsInKubernetes =
 
 export const meant: readonly MeantDifference[] = [
   {
+    title: /^(?:discovery: \/api|clients accepts: (?:version|discovery) as )/,
+    place: /^headers\.vary$/,
+    values: ({ theirs, ours }) => theirs === undefined && ours === 'Accept',
+    reason: 'a document that may be asked for again by its ETag says what its form depends on',
+  },
+  {
     place: /\.tolerations\[\d+\]\.tolerationSeconds$/,
     values: ({ theirs, ours }) => theirs === 300 && ours === 2,
     reason: 'pods leave a lost node after seconds, because its loss is found within seconds',

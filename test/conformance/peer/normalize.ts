@@ -4,7 +4,7 @@
  *
  * Pure: JSON in, JSON out; objects come out with their fields in alphabetical order.
  */
-import { decodeProtobuf } from '@timonier/api/protobuf';
+import { decodeProtobufAnswer } from '@timonier/api/protobuf';
 import { parseYaml } from '@timonier/api/yaml';
 import { type Answer, jsonOf } from './calls.ts';
 import { watchedProtobuf } from './watched-protobuf.ts';
@@ -151,7 +151,7 @@ function yamlOf({ headers, text }: Answer): unknown {
 function protobufOf({ headers, bytes }: Answer): unknown {
   const type = headers['content-type'] ?? '';
   if (bytes === undefined || !type.startsWith('application/vnd.kubernetes.protobuf')) return undefined;
-  return type.includes('stream=watch') ? watchedProtobuf(bytes) : decodeProtobuf(bytes).object;
+  return type.includes('stream=watch') ? watchedProtobuf(bytes) : decodeProtobufAnswer(bytes).object;
 }
 
 /** A stream of JSON objects, such as a watch, object by object; any other text as it is. */

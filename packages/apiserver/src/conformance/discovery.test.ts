@@ -26,6 +26,11 @@ test('one document names every group, version and resource, when it is asked for
     const answer = await shared.server.request('GET', path, undefined, aggregated);
     assert.equal(answer.status, 200);
     assert.match(String(answer.headers['content-type']), /as=APIGroupDiscoveryList/);
+    assert.equal(
+      answer.headers['cache-control'],
+      'public',
+      'it may be kept, and asked for again by its ETag',
+    );
     const document = answer.json as Aggregated;
     assert.equal(document.kind, 'APIGroupDiscoveryList');
     for (const { metadata, versions } of document.items)
@@ -90,4 +95,11 @@ test('a review has no table: asking for one is answered with 406', async () => {
   const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io';
   const refused = await shared.ask(406, 'POST', path, review, { headers: { accept } });
   assert.equal(refused.reason, 'NotAcceptable');
+});
+
+test('nobody in between may keep what the server says of its health', async () => {
+  for (const path of ['/healthz', '/livez?verbose', '/readyz', '/livez/ping']) {
+    const { headers } = await shared.server.request('GET', path);
+    assert.equal(headers['cache-control'], 'no-cache, private', path);
+  }
 });

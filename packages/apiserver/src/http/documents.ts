@@ -109,7 +109,8 @@ export class Documents {
       () => (aggregated ? this.#aggregated(path === '/api') : this.#discovery(path)),
       pretty,
     );
-    const headers = { etag: document.etag, vary: 'Accept' };
+    const cached = aggregated ? { 'cache-control': 'public' } : {};
+    const headers = { etag: document.etag, vary: 'Accept', ...cached };
     if (!aggregated && /^\/apis?(?:\/|$)/.test(path)) {
       const representation = negotiate(exchange.header('accept'), this.#offerOf(path), pretty);
       if (representation.media !== 'json') {

@@ -72,6 +72,9 @@ export interface HttpResponse {
   onClose(listener: () => void): void;
 }
 
+/** Of an answer that says nothing else of how long it may be kept. */
+export const uncached = { 'cache-control': 'no-cache, private' } as const;
+
 export class Exchange {
   readonly request: HttpRequest;
   readonly response: HttpResponse;
@@ -186,7 +189,7 @@ export class Exchange {
     if (this.method !== 'HEAD') this.sentBytes += bytes.length;
     const head = {
       'content-type': contentType,
-      'cache-control': 'no-cache, private',
+      ...uncached,
       ...extra,
       ...this.headers,
       ...this.#warningHeader(),
@@ -267,7 +270,7 @@ export class Exchange {
   startStream(status: number, contentType: string, headers: Record<string, string> = {}): void {
     this.statusCode = this.response.writeHead(status, {
       'content-type': contentType,
-      'cache-control': 'no-cache, private',
+      ...uncached,
       ...this.headers,
       ...this.#warningHeader(),
       ...headers,

@@ -27,7 +27,7 @@ import { handlerOf } from '../verbs/index.ts';
 import { answerIssuer, isIssuerPath } from '../tokens/issuer-discovery.ts';
 import { isOfNoNamespace, isOfNoObject, notServed } from './absent.ts';
 import type { Documents } from './documents.ts';
-import { Exchange, type HttpRequest, type HttpResponse } from './exchange.ts';
+import { Exchange, type HttpRequest, type HttpResponse, uncached } from './exchange.ts';
 import { knownRequestInfo } from './known-request-info.ts';
 import { checkHead, isLongRunning, isWatch, LongRunning, roomOf } from './long-running.ts';
 import { relay } from './relay.ts';
@@ -203,7 +203,7 @@ export class Router {
     const { url, response, headers: ownHeaders } = exchange;
     const writeHead = (status: number, headers: Record<string, string>): void => {
       exchange.statusCode = status;
-      response.writeHead(status, { ...headers, ...ownHeaders });
+      response.writeHead(status, { ...uncached, ...headers, ...ownHeaders });
     };
     const end = (body?: string): unknown => response.end(body);
     // As it was judged, and not as it could be read.

@@ -1,5 +1,6 @@
 /** The log of a container, as its kubelet has it, for as long as there is something to come and somebody to read it. */
 import type { IncomingMessage } from 'node:http';
+import { uncached } from '../http/exchange.ts';
 import { booleanParameter } from '../pipeline/query.ts';
 import type { RequestContext } from '../request-context.ts';
 import { kubeletLogOptions } from './log-options.ts';
@@ -13,7 +14,7 @@ export async function log(context: RequestContext): Promise<void> {
   if (!isPlaced(pod)) {
     // Where it does not run yet it has said nothing yet.
     exchange.statusCode = 204;
-    exchange.response.writeHead(204, { 'cache-control': 'no-cache, private', ...exchange.headers });
+    exchange.response.writeHead(204, { ...uncached, ...exchange.headers });
     exchange.response.end();
     return;
   }

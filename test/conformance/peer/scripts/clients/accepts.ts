@@ -86,7 +86,7 @@ const asked: Readonly<Record<string, Call>> = {
   'custom scale': { method: 'GET', path: `${widgets}/accepted/scale` },
   discovery: { method: 'GET', path: `/apis/${group}/v1` },
   version: { method: 'GET', path: '/api' },
-  forbidden: { method: 'GET', path: `${core}/configmaps/accepted`, as: 'worker-1' },
+  forbidden: { method: 'GET', path: `${core}/configmaps/accepted`, as: 'kubelet-worker-1' },
 };
 
 export async function accepts(comparison: Comparison): Promise<void> {
