@@ -515,6 +515,24 @@ describe('conversion', () => {
     assert.deepEqual(toStored(info, old), stored);
   });
 
+  it('knows no annotation in the new shape of an autoscaler that the old one keeps fields in', () => {
+    const info = registry.lookup('autoscaling', 'v2', 'horizontalpodautoscalers') as ResourceInfo;
+    const metadataOf = (annotations: Record<string, string>): unknown => {
+      const spec = {
+        maxReplicas: 3,
+        scaleTargetRef: { kind: 'Deployment', name: 'd', apiVersion: 'apps/v1' },
+      };
+      const { object } = decodeStrict(info, { metadata: { name: 'a', annotations }, spec });
+      applyDefaults(info, object);
+      return object.metadata;
+    };
+    assert.deepEqual(metadataOf({ [`${prefix}metrics`]: '[]' }), { name: 'a' });
+    assert.deepEqual(metadataOf({ [`${prefix}metrics`]: '[]', kept: 'x' }), {
+      name: 'a',
+      annotations: { kept: 'x' },
+    });
+  });
+
   it('stores nothing of what the annotations of an autoscaler say in no known words, and judges what they do say', () => {
     const info = find('autoscaling', 'horizontalpodautoscalers');
     const of = (annotations: Record<string, string>): ApiObject => {

@@ -17,8 +17,11 @@ const DOWN: readonly HPAScalingPolicy[] = [{ type: 'Percent', value: 100, period
 
 export function defaultAutoscaler({ metadata, spec }: HorizontalPodAutoscaler): void {
   // They are no annotations in version 1, and so none here.
-  for (const name of [METRICS_WANTED, PACE_WANTED, METRICS_SEEN, CONDITIONS_SEEN])
-    delete metadata?.annotations?.[name];
+  const annotations = metadata?.annotations;
+  if (annotations !== undefined) {
+    for (const name of [METRICS_WANTED, PACE_WANTED, METRICS_SEEN, CONDITIONS_SEEN]) delete annotations[name];
+    if (Object.keys(annotations).length === 0) delete metadata?.annotations;
+  }
   if (spec === undefined) return;
   spec.minReplicas ??= 1;
   if ((spec.metrics ?? []).length === 0) {
