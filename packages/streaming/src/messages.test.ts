@@ -219,11 +219,18 @@ test('a message in some frames and pieces is read and forgotten', async () => {
   const request = { method: 'GET', headers: handshake } as unknown as IncomingMessage;
   const writer = acceptMessages(request, ours, Buffer.alloc(0), { protocol: undefined, headers: {} });
   assert.ok(writer);
+  const answered = Promise.withResolvers<void>();
+  let told = '';
+  theirs.on('data', (bytes: Buffer) => {
+    told += String(bytes);
+    if (told.includes('still?')) answered.resolve();
+  });
+  theirs.on('close', () => answered.reject(new Error(`it was ended: ${JSON.stringify(told)}`)));
   const empty = Buffer.from([0x00, 0x80, 0, 0, 0, 0]);
   theirs.write(Buffer.concat([Buffer.from([0x02, 0x80, 0, 0, 0, 0]), ...Array<Buffer>(200).fill(empty)]));
   theirs.write(Buffer.from([0x80, 0x80, 0, 0, 0, 0]));
   theirs.write(ping('still?'));
-  let told = '';
-  while (!told.includes('still?')) told += String(((await once(theirs, 'data')) as [Buffer])[0]);
+  await answered.promise;
   theirs.destroy();
+  ours.destroy();
 });
