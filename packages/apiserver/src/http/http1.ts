@@ -107,7 +107,8 @@ export class Http1Response implements HttpResponse {
       response.writeHead(status, headers).end(body);
       return;
     }
-    response.writeHead(status, { ...headers, connection: 'close' }).write(body);
+    response.shouldKeepAlive = false;
+    response.writeHead(status, headers).write(body);
     linger(this.#message, () => void response.end());
   }
 

@@ -4,6 +4,8 @@
  *
  * - A request begins when the answers before it are out, as with upstream: they go out in turn anyway, and those made ahead would
  *   be kept by the hundred for a client that reads none, with the seats that bound them long free.
+ * - None begins behind an answer that says that it is the last (RFC 9112, 9.6): whoever sent the one before wrongly may have meant
+ *   no other, and nobody hears what came of it.
  * - A connection that owes many is not read further until it owes fewer: what its client sends stays in the kernel, and in
  *   the end with the client. Node makes a request and a response of everything that has come, and stops only when answers
  *   that cannot be sent yet have many bytes; requests that wait for their answers have none. What one piece of at most 16 KiB
@@ -56,6 +58,8 @@ class Debtor {
   /** In the order in which they go out, with how each is begun that has not. */
   readonly #owed = new Map<ServerResponse, (() => void) | undefined>();
   #isHeld = false;
+  /** Its client has the last answer, and the connection is about to end. */
+  #isOver = false;
 
   /**
    * Node feeds its parser from below the connection until somebody listens to it, as is done here. Below, nothing waits: while
@@ -74,6 +78,7 @@ class Debtor {
     this.#owed.set(answer, begin);
     answer.once('close', () => {
       this.#owed.delete(answer);
+      this.#isOver ||= !answer.shouldKeepAlive;
       this.#beginNext();
       if (!this.#isHeld || this.#owed.size >= many) return;
       this.#isHeld = false;
@@ -83,7 +88,7 @@ class Debtor {
   }
 
   #beginNext(): void {
-    if (this.#connection.destroyed) return;
+    if (this.#isOver || this.#connection.destroyed) return;
     for (const [answer, begin] of this.#owed) {
       this.#owed.set(answer, undefined);
       begin?.();

@@ -175,6 +175,36 @@ test('an answer to whoever is not heard to want another protocol is the last, fo
   assert.match(answers, /^HTTP\/1\.1 200 OK\r\n(?:[^\r]+\r\n)*Connection: close\r\n/i);
 });
 
+test('nothing is served behind an answer that says that it is the last', async (t) => {
+  const served: string[] = [];
+  const { port, ca, accepted } = await serve(
+    t,
+    {},
+    {
+      serve: (request, response) => {
+        served.push(request.url);
+        response.answer(200, {}, Buffer.from('ok'));
+        return Promise.resolve();
+      },
+    },
+  );
+  const socket = await speak(t, port, ca);
+  const [connection] = accepted;
+  assert.ok(connection);
+  const closed = once(connection, 'close', { signal: AbortSignal.timeout(60_000) });
+  let answers = '';
+  socket.on('data', (bytes: Buffer) => (answers += bytes.toString()));
+  socket.write(
+    `${watch}POST /refused HTTP/1.1\r\nHost: a b\r\nContent-Length: 2\r\n\r\n{}${watch.replace('watch', 'behind')}`,
+  );
+  await once(socket, 'end', { signal: AbortSignal.timeout(60_000) });
+  socket.end();
+  await closed;
+  assert.deepEqual(served, ['/watch']);
+  assert.match(answers, /\r\nHTTP\/1\.1 400 Bad Request\r\n(?:[^\r]+\r\n)*Connection: close\r\n/i);
+  assert.equal(answers.split('HTTP/1.1').length, 3);
+});
+
 test('whoever is refused an upgrade for naming two hosts is closed, also when it keeps its side open', async (t) => {
   const { port, ca, accepted } = await serve(t, {}, { switches: () => true });
   const socket = await speak(t, port, ca);

@@ -197,8 +197,10 @@ function http1Server(
     };
     owed.add(socket, response, () => {
       const refusal = refusalOf(request);
-      if (refusal !== undefined) response.writeHead(refusal, { connection: 'close' }).end();
-      else if (starts.admits()) serve();
+      if (refusal !== undefined) {
+        response.shouldKeepAlive = false;
+        response.writeHead(refusal).end();
+      } else if (starts.admits()) serve();
       else starts.wait(socket, serve);
     });
   });
