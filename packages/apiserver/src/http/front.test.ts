@@ -6,32 +6,10 @@ import { createSecureServer } from 'node:http2';
 import { type TestContext, test } from 'node:test';
 import { createAuthority, createCertificate } from '@timonier/pki';
 import { type Office, type OfficeState, passiveOffice } from '@timonier/client/office';
+import { FakeOffice } from '../testing/fake-office.ts';
 import { type ConnectionSource, Front } from './front.ts';
 import { Masters } from './masters.ts';
 import { encodeProxyHeader } from './proxy-protocol.ts';
-
-/** An office that the test sets by hand. */
-class FakeOffice implements Office {
-  state: OfficeState;
-  readonly #listeners = new Set<(state: OfficeState) => void>();
-  constructor(state: OfficeState) {
-    this.state = state;
-  }
-  holds(): boolean {
-    return this.state.role === 'active';
-  }
-  onChange(listener: (state: OfficeState) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-  set(state: OfficeState): void {
-    this.state = state;
-    for (const listener of this.#listeners) listener(state);
-  }
-  close(): void {
-    this.#listeners.clear();
-  }
-}
 
 const active: OfficeState = {
   role: 'active',
